@@ -1,0 +1,54 @@
+import { createPrivateKey, createPublicKey, sign as nodeSign, verify as nodeVerify, type KeyObject } from 'node:crypto';
+import { bytesToHex, hexToBytes, type MachineId } from '../ids.ts';
+import type { Bytes } from './hash.ts';
+
+/** Ed25519 (RFC 8032). A machine's id is its public key. */
+export interface SigningKey {
+  readonly machine: MachineId;
+  /** 32 bytes; kept in a 0600 file. */
+  readonly seed: Bytes;
+  /** 64 bytes over `tag` ‖ 0x00 ‖ message. The tag keeps a signature of one purpose from serving another. */
+  sign(tag: string, message: Bytes): Bytes;
+}
+
+const PKCS8_PREFIX = hexToBytes('302e020100300506032b657004220420');
+const SPKI_PREFIX = hexToBytes('302a300506032b6570032100');
+
+/** Cost: one key expansion, about 50 µs; a signature about 40 µs. Throws unless `seed` has 32 bytes. */
+export function createSigningKey(seed: Bytes): SigningKey {
+  if (seed.length !== 32) throw new RangeError(`an Ed25519 seed has 32 bytes, not ${seed.length}`);
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
+  return {
+    machine: bytesToHex(spki.subarray(SPKI_PREFIX.length)) as MachineId,
+    seed,
+    sign: (tag, message) => nodeSign(null, tagged(tag, message), key),
+  };
+}
+
+const publicKeys = new Map<MachineId, KeyObject>();
+const PUBLIC_KEYS_KEPT = 1024;
+
+/** False for a wrong signature and for an id that is no key. Cost: about 110 µs. */
+export function verifySignature(machine: MachineId, tag: string, message: Bytes, signature: Bytes): boolean {
+  if (signature.length !== 64) return false;
+  try {
+    return nodeVerify(null, tagged(tag, message), publicKey(machine), signature);
+  } catch {
+    return false; // not a point on the curve
+  }
+}
+
+function publicKey(machine: MachineId): KeyObject {
+  let key = publicKeys.get(machine);
+  if (key === undefined) {
+    key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, hexToBytes(machine)]), format: 'der', type: 'spki' });
+    if (publicKeys.size >= PUBLIC_KEYS_KEPT) publicKeys.clear();
+    publicKeys.set(machine, key);
+  }
+  return key;
+}
+
+function tagged(tag: string, message: Bytes): Bytes {
+  return Buffer.concat([Buffer.from(tag, 'utf8'), Buffer.of(0), message]);
+}

@@ -1,0 +1,114 @@
+import type { SealedObject } from '../crypto/object-cipher.ts';
+import type { ObjectId, SpaceId } from '../ids.ts';
+import type { Head, LogRecord } from '../log/record.ts';
+
+/**
+ * Any place where logs can be kept by compare-and-swap on their head: a hub, a folder, a bucket, a git repository.
+ * It compares position and hash and learns little else. Whatever it answers is foreign: callers verify it.
+ *
+ * Every method may throw {@link RemoteError}; those marked idempotent may be repeated after one without harm.
+ * A driver joins by passing `tests/contracts/remote.ts`.
+ */
+export interface Remote {
+  /** As shown to people and kept in configuration: never holds credentials. */
+  readonly address: string;
+
+  /** `null` where the remote has no log of that space. Idempotent. */
+  head(space: SpaceId): Promise<Head | null>;
+
+  /**
+   * Encoded records, ascending from position `from`, with the head at the time. Fewer than exist is normal (page on);
+   * none means that `from` is past the head. Idempotent.
+   */
+  read(space: SpaceId, from: number, limit: ReadLimit): Promise<ReadAnswer>;
+
+  /**
+   * Appends all of the segment's records behind `expected`, or none. Objects given along, and those that the records
+   * name, are durable before the first record is visible: where one is missing the append is refused as
+   * `missing-objects`. Compare-and-swap: of two racing appends behind one head one wins. After an error the outcome
+   * is unknown: the caller reads on from `expected` and looks for its commit ids.
+   * `expected` = EMPTY_HEAD creates the log; the first record then must be a genesis.
+   */
+  append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome>;
+
+  /** Those of `ids` that are durable there. Idempotent. */
+  hasObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Set<ObjectId>>;
+  /** Durable when it resolves. Idempotent. Callers keep batches under 8 MiB. */
+  putObjects(space: SpaceId, objects: readonly SealedObject[]): Promise<void>;
+  /** Absent ones are absent from the map. Bytes are not checked. Callers ask for 1,000 ids at most. Idempotent. */
+  getObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
+
+  /** The newest checkpoint, or `null`. Idempotent. */
+  readCheckpoint(space: SpaceId): Promise<Uint8Array | null>;
+  /** Replaces the checkpoint, unless one of a later position is there. Idempotent. */
+  writeCheckpoint(space: SpaceId, position: number, bytes: Uint8Array): Promise<void>;
+
+  readonly mailboxes: Mailboxes;
+
+  /**
+   * Calls `onHead` when the head of one of the spaces may have moved (at once for a first look, and too often rather
+   * than too rarely), until `signal` aborts. Rejects with a RemoteError when the connection breaks.
+   */
+  watch(spaces: readonly SpaceId[], onHead: (space: SpaceId, head: Head | null) => void, signal: AbortSignal): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface ReadLimit {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface ReadAnswer {
+  readonly records: readonly Uint8Array[];
+  readonly head: Head | null;
+}
+
+export interface Segment {
+  readonly records: readonly LogRecord[];
+  /** Objects small enough to travel along, under 4 MiB together. */
+  readonly objects: readonly SealedObject[];
+}
+
+export type AppendOutcome =
+  | { readonly type: 'appended'; readonly head: Head }
+  /** Someone was faster. `missing` are records after `expected` (the first page of them), so that a retry is one round trip. */
+  | { readonly type: 'moved'; readonly head: Head | null; readonly missing: readonly Uint8Array[] }
+  | { readonly type: 'missing-objects'; readonly ids: readonly ObjectId[] };
+
+/**
+ * Write-once letterboxes for joining. Whoever knows a mailbox's id (32 random-looking bytes as hex, derived from the
+ * invitation's secret) may use it; letters expire.
+ */
+export interface Mailboxes {
+  /** False where that slot holds a letter already. Letters are at most 64 KiB, kept until `expires` (ms since 1970). */
+  post(mailbox: string, slot: string, letter: Uint8Array, expires: number): Promise<boolean>;
+  read(mailbox: string, slot: string): Promise<Uint8Array | null>;
+  /** Slots that hold a letter, in no order. */
+  slots(mailbox: string): Promise<string[]>;
+  remove(mailbox: string): Promise<void>;
+}
+
+export type RemoteErrorType =
+  /** No answer, or none that speaks the protocol: try again later. */
+  | 'unreachable'
+  /** The remote does not know the caller, or no longer. */
+  | 'unauthorized'
+  /** The remote will not take this (quota, size, policy): repeating does not help. */
+  | 'refused'
+  /** The answer breaks the protocol. */
+  | 'protocol'
+  /** The place lacks what a remote needs (no compare-and-swap, a cloud client underneath). */
+  | 'unfit';
+
+export class RemoteError extends Error {
+  override readonly name = 'RemoteError';
+  readonly type: RemoteErrorType;
+  /** Milliseconds after which to try again, where the remote said so. */
+  readonly retryAfter: number | undefined;
+  constructor(type: RemoteErrorType, message: string, options: { cause?: unknown; retryAfter?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.type = type;
+    this.retryAfter = options.retryAfter;
+  }
+}

@@ -1,0 +1,164 @@
+import type { Content } from '../content.ts';
+import type { CommitId, RecordHash, Revision, SpaceId } from '../ids.ts';
+import type { Item } from '../item.ts';
+import type { Head } from '../log/record.ts';
+
+/**
+ * One node's durable state. A transaction is atomic, isolated from the others, and durable when `write` resolves;
+ * what throws inside it rolls it back. Transactions of one store run one after the other: never await the network, a
+ * remote or another transaction inside one.
+ */
+export interface Store {
+  read<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
+  write<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface StoreTransaction {
+  readonly logs: LogTable;
+  readonly items: ItemTable;
+  readonly drafts: DraftTable;
+  readonly views: ViewTable;
+  readonly documents: DocumentTable;
+}
+
+/** A record as it lies in a log: `bytes` is `encodeRecord`, the rest is copied out of it to be looked up by. */
+export interface StoredRecord {
+  readonly position: number;
+  readonly hash: RecordHash;
+  readonly id: CommitId;
+  readonly term: number;
+  readonly type: 'commit' | 'control';
+  readonly bytes: Uint8Array;
+}
+
+/** The records of each space in their order. Knows nothing of keys. */
+export interface LogTable {
+  /** `null` for a space of which nothing is here. */
+  head(space: SpaceId): Promise<Head | null>;
+  /** Spaces with at least one record. */
+  spaces(): Promise<SpaceId[]>;
+  /** Appends behind `expected`, or does nothing and answers false when the head is another. O(records). */
+  append(space: SpaceId, expected: Head, records: readonly StoredRecord[]): Promise<boolean>;
+  /** Ascending from `from`; stops after `records`, or before `bytes` would be passed, but gives one at least. */
+  read(space: SpaceId, from: number, limit: { readonly records: number; readonly bytes: number }): Promise<StoredRecord[]>;
+  /** All control records from position `from` on, ascending. */
+  controls(space: SpaceId, from: number): Promise<StoredRecord[]>;
+  /** Which of these commits are in the log, with their positions. */
+  positionsOf(space: SpaceId, ids: readonly CommitId[]): Promise<Map<CommitId, number>>;
+  /**
+   * Takes the records after `position` out of the log, for a move of the home remote that continues there, and keeps
+   * them, listed by {@link LogTable.fallen}.
+   */
+  fallBack(space: SpaceId, position: number): Promise<void>;
+  /** Records that a move left behind, oldest first. */
+  fallen(space: SpaceId): Promise<StoredRecord[]>;
+  /** Forgets these fallen records, once they landed again. */
+  dropFallen(space: SpaceId, hashes: readonly RecordHash[]): Promise<void>;
+  /** Removes a whole log, fallen records included. */
+  remove(space: SpaceId): Promise<void>;
+}
+
+/** What the log says of an item now. `content: null`: it was deleted. */
+export interface ItemState {
+  readonly item: Item;
+  readonly revision: Revision;
+  readonly position: number;
+  readonly content: Content | null;
+}
+
+/** One entry of an item's history. `collapsed` bodies never were a current revision. */
+export interface HistoryEntry {
+  readonly item: Item;
+  readonly revision: Revision;
+  readonly base: Revision | null;
+  readonly type: 'put' | 'append' | 'delete' | 'keep' | 'collapsed';
+  readonly position: number;
+  /** Order inside the record. */
+  readonly index: number;
+  readonly content: Content | null;
+}
+
+/** An open conflict. */
+export interface Sibling {
+  readonly item: Item;
+  readonly sibling: Revision;
+  readonly base: Revision | null;
+  readonly position: number;
+  readonly content: Content | null;
+}
+
+/** State derived from the log by replaying it: rebuilt from there at any time. */
+export interface ItemTable {
+  /** Keyed by `itemKey`; items that never existed are absent. One look-up an item. */
+  get(space: SpaceId, items: readonly Item[]): Promise<Map<string, ItemState>>;
+  /**
+   * Ordered by kind and name (by UTF-8 bytes). `prefix` is of the name; `after` is exclusive. Deleted items only when
+   * asked for.
+   */
+  list(
+    space: SpaceId,
+    query: { readonly kind?: string; readonly prefix?: string; readonly after?: Item; readonly limit: number; readonly deleted?: boolean },
+  ): Promise<ItemState[]>;
+  put(space: SpaceId, states: readonly ItemState[]): Promise<void>;
+  addHistory(space: SpaceId, entries: readonly HistoryEntry[]): Promise<void>;
+  /** Newest first. `before` is an exclusive position. */
+  history(space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  /** Of all items, newest first, whole records at a time. */
+  historyByPosition(space: SpaceId, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  /** By revision (or sibling, or collapsed) id, or by a unique prefix of at least 8 hex characters. */
+  findRevision(space: SpaceId, prefix: string): Promise<HistoryEntry[]>;
+  addSiblings(space: SpaceId, siblings: readonly Sibling[]): Promise<void>;
+  removeSiblings(space: SpaceId, item: Item, ids: readonly Revision[]): Promise<void>;
+  /** Open ones, of one item or of all, ordered by position. */
+  siblings(space: SpaceId, item?: Item): Promise<Sibling[]>;
+  count(space: SpaceId): Promise<{ readonly items: number; readonly bytes: number; readonly siblings: number }>;
+  /** Empties all of the space's derived state, before a replay from the start. */
+  clear(space: SpaceId): Promise<void>;
+}
+
+/** A draft commit as canonical bytes, in the order it was made. */
+export interface StoredDraft {
+  readonly id: CommitId;
+  readonly bytes: Uint8Array;
+}
+
+export interface DraftTable {
+  list(space: SpaceId): Promise<StoredDraft[]>;
+  /** Adds at the end, or replaces the draft of that id in its place. */
+  put(space: SpaceId, drafts: readonly StoredDraft[]): Promise<void>;
+  remove(space: SpaceId, ids: readonly CommitId[]): Promise<void>;
+}
+
+/** What a writer was last shown of an item, or itself wrote: the merge base of what it writes next. */
+export interface View {
+  readonly item: Item;
+  /** `null`: shown as absent. */
+  readonly shown: Content | null;
+  /** Set before an apply: content that the writer may find in place after a crash, and then counts as shown. */
+  readonly intended: { readonly content: Content | null } | null;
+  /** Why the item cannot be shown to this writer: its absence there is no deletion. */
+  readonly notHere: string | null;
+  /** The writer's own note, opaque here (a file's stat data). At most 1 KiB. */
+  readonly local: string | null;
+}
+
+export interface ViewTable {
+  /** All of a writer's views. O(views). */
+  list(space: SpaceId, writer: string): Promise<View[]>;
+  get(space: SpaceId, writer: string, items: readonly Item[]): Promise<Map<string, View>>;
+  put(space: SpaceId, writer: string, views: readonly View[]): Promise<void>;
+  remove(space: SpaceId, writer: string, items: readonly Item[]): Promise<void>;
+  /** Every writer that has a view in the space. */
+  writers(space: SpaceId): Promise<string[]>;
+  clear(space: SpaceId, writer: string): Promise<void>;
+}
+
+/** Small named things: spaces, remotes, invitations, tokens, leases, cursors. Values are JSON. */
+export interface DocumentTable {
+  get<T>(collection: string, id: string): Promise<T | undefined>;
+  put<T>(collection: string, id: string, value: T): Promise<void>;
+  remove(collection: string, id: string): Promise<void>;
+  /** Ordered by id. */
+  list<T>(collection: string): Promise<{ readonly id: string; readonly value: T }[]>;
+}
