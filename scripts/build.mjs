@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { chmod, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from './run.mjs';
+
+const STAMP = '.build-stamp';
+
+/**
+ * Builds dist/ where a source changed since (told by names, sizes and times). The new build is made beside the old one
+ * and takes its place as a whole, so a running node or a second `npm start` never sees half of one.
+ */
+export async function ensureBuilt(root) {
+  const dist = path.join(root, 'dist');
+  const state = await sourceState(root);
+  const stamp = await readFile(path.join(dist, STAMP), 'utf8').catch(() => null);
+  if (stamp === state) return;
+  process.stderr.write('Building …\n');
+  const fresh = path.join(root, `.dist-${process.pid}`);
+  const old = path.join(root, `.dist-${process.pid}-old`);
+  try {
+    await compile(root, 'tsconfig.build.json', fresh);
+    await chmod(path.join(fresh, 'cli', 'main.js'), 0o755);
+    await writeFile(path.join(fresh, STAMP), state);
+    await rename(dist, old).catch(ignoreMissing);
+    await rename(fresh, dist);
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+    await rm(old, { recursive: true, force: true });
+  }
+}
+
+/** Compiles a TypeScript project into `outDir`; its errors go to stderr, and it throws. */
+export async function compile(root, project, outDir) {
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const code = await run(process.execPath, [tsc, '-p', path.join(root, project), '--outDir', outDir], { stdout: 'stderr' });
+  if (code !== 0) throw new Error(`${project} does not build; see the messages above`);
+}
+
+async function sourceState(root) {
+  const hash = createHash('sha256');
+  const files = ['tsconfig.json', 'tsconfig.build.json', 'package.json'];
+  for (const entry of await readdir(path.join(root, 'src'), { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) files.push(path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
+  }
+  for (const file of files.toSorted()) {
+    const { size, mtimeMs } = await stat(path.join(root, file));
+    hash.update(`${file}\0${size}\0${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function ignoreMissing(error) {
+  if (error.code !== 'ENOENT') throw error;
+}

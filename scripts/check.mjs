@@ -1,0 +1,44 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { capture, run } from './run.mjs';
+import { tally } from './tally.mjs';
+
+const STEPS = [
+  { name: 'types', bin: 'typescript/bin/tsc', args: ['-p', '.'] },
+  { name: 'lint', bin: 'oxlint/bin/oxlint', args: ['--deny-warnings'] },
+  { name: 'format', bin: 'oxfmt/bin/oxfmt', args: ['--check', 'src', 'tests', 'scripts'] },
+];
+
+/**
+ * Types, lint, format and tests: all of them, also after one failed. The last line says how many tests passed and how
+ * many things failed. Resolves to the exit code.
+ */
+export async function check(root, vitestArgs = []) {
+  const failedSteps = [];
+  for (const { name, bin, args } of STEPS) {
+    const { code, output } = await capture(process.execPath, [path.join(root, 'node_modules', bin), ...args]);
+    process.stdout.write(code === 0 ? `${name}: ok\n` : `${output.trimEnd()}\n${name}: FAILED\n`);
+    if (code !== 0) failedSteps.push(name);
+  }
+  const tests = await runTests(root, vitestArgs);
+  const { passed, failed, notes } = tally(tests.report, tests.code);
+  if (failedSteps.length > 0) notes.push(`failed before the tests: ${failedSteps.join(', ')}`);
+  for (const note of notes) process.stdout.write(`${note}\n`);
+  process.stdout.write(`${passed} passed, ${failed + failedSteps.length} failed\n`);
+  return failed + failedSteps.length === 0 ? 0 : 1;
+}
+
+async function runTests(root, vitestArgs) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'satchel-tests-'));
+  try {
+    const file = path.join(folder, 'report.json');
+    const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
+    const args = [vitest, 'run', '--root', root, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...vitestArgs];
+    const code = await run(process.execPath, args);
+    const text = await readFile(file, 'utf8').catch(() => null);
+    return { code, report: text === null ? null : JSON.parse(text) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

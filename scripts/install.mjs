@@ -1,0 +1,52 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from './run.mjs';
+
+/**
+ * Installs what package-lock.json asks for, where it is not there: after a clone, after a pull that changed the lock
+ * file, after an interrupted install, and after a change of Node's ABI (better-sqlite3 is native). Else does nothing,
+ * at the cost of reading two files.
+ */
+export async function ensureInstalled(root) {
+  const reason = await whyInstall(root);
+  if (reason === null) return;
+  process.stderr.write(`Installing packages (${reason}) …\n`);
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', root];
+  const npm = process.env.npm_execpath;
+  const code = npm ? await run(process.execPath, [npm, ...args], { stdout: 'stderr' }) : await run('npm', args, { stdout: 'stderr' });
+  if (code !== 0) throw new Error(`npm ci failed with exit code ${code}; see its message above`);
+  await writeFile(abiFile(root), process.versions.modules);
+}
+
+/** A reason for people, or null where the installed packages are those of the lock file. */
+export async function whyInstall(root) {
+  const wanted = await readJson(path.join(root, 'package-lock.json'));
+  if (wanted === null) throw new Error(`${path.join(root, 'package-lock.json')} is missing: this is no complete checkout`);
+  // npm writes this file last, so it is missing after an interrupted install.
+  const installed = await readJson(path.join(root, 'node_modules', '.package-lock.json'));
+  if (installed === null) return 'none are here yet';
+  for (const [name, entry] of Object.entries(wanted.packages)) {
+    if (name === '') continue;
+    const found = installed.packages[name];
+    // Optional packages are those of other platforms, mostly.
+    if (found === undefined ? !entry.optional && !entry.link : found.version !== entry.version)
+      return `${name.slice('node_modules/'.length)} changed`;
+  }
+  const abi = await readFile(abiFile(root), 'utf8').catch(() => null);
+  if (abi !== null && abi !== process.versions.modules) return 'Node changed';
+  if (abi === null) await writeFile(abiFile(root), process.versions.modules);
+  return null;
+}
+
+function abiFile(root) {
+  return path.join(root, 'node_modules', '.satchel-node-abi');
+}
+
+async function readJson(file) {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT' || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
