@@ -65,6 +65,7 @@ export interface ReadAnswer {
 }
 
 export interface Segment {
+  /** 1 to 1,000, under 8 MiB together as encoded. */
   readonly records: readonly LogRecord[];
   /** Objects small enough to travel along, under 4 MiB together. */
   readonly objects: readonly SealedObject[];
@@ -78,10 +79,11 @@ export type AppendOutcome =
 
 /**
  * Write-once letterboxes for joining. Whoever knows a mailbox's id (32 random-looking bytes as hex, derived from the
- * invitation's secret) may use it; letters expire.
+ * invitation's secret) may use it; letters expire. A slot is 1 to 64 of `a-z 0-9 _ -`, beginning with a letter or
+ * digit; a mailbox has 64 at most.
  */
 export interface Mailboxes {
-  /** False where that slot holds a letter already. Letters are at most 64 KiB, kept until `expires` (ms since 1970). */
+  /** False where that slot holds a letter already. Letters are at most 64 KiB, kept until `expires` (ms since 1970, 30 days ahead at most). */
   post(mailbox: string, slot: string, letter: Uint8Array, expires: number): Promise<boolean>;
   read(mailbox: string, slot: string): Promise<Uint8Array | null>;
   /** Slots that hold a letter, in no order. */

@@ -1,0 +1,120 @@
+import type { SpaceId } from '../core/ids.ts';
+import { headAfter, type Head } from '../core/log/record.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { DamagedObject, type ObjectStore } from '../core/ports/objects.ts';
+import { RemoteError, type AppendOutcome, type ReadLimit, type Remote, type Segment } from '../core/ports/remote.ts';
+import type { Store, StoredRecord } from '../core/ports/store.ts';
+import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed, type CheckedRecord } from './checks.ts';
+import { REMOTE_LIMITS } from './limits.ts';
+import { createLocalCheckpoints } from './local-checkpoints.ts';
+import { createLocalMailboxes } from './local-mailboxes.ts';
+import { createWatchers } from './watchers.ts';
+
+export interface LocalRemoteDeps {
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  /** How this remote is called to people, e.g. `local:` or the hub's own URL. */
+  readonly address: string;
+}
+
+/** A remote in this process. Neither store nor objects are closed with it: they are its owner's. */
+export interface LocalRemote extends Remote {
+  /** Looks at the head again and tells the watchers: for when another process on the same store appended. */
+  headMoved(space: SpaceId): Promise<void>;
+}
+
+/**
+ * A remote on a node's own store: what a hub keeps behind its HTTP, and what orders the spaces that a node keeps at
+ * home. Several processes may use one store; they tell each other by `headMoved`.
+ */
+export function createLocalRemote({ store, objects, clock, address }: LocalRemoteDeps): LocalRemote {
+  const watchers = createWatchers();
+  const checkpoints = createLocalCheckpoints(store, objects);
+
+  async function headOf(space: SpaceId): Promise<Head | null> {
+    checkSpace(space);
+    return store.read((tx) => tx.logs.head(space));
+  }
+
+  /** Head and records of one moment. */
+  function page(space: SpaceId, from: number, limit: ReadLimit): Promise<{ head: Head | null; records: Uint8Array[] }> {
+    return store.read(async ({ logs }) => {
+      const head = await logs.head(space);
+      const records = head === null || from > head.position ? [] : await logs.read(space, from, limit);
+      return { head, records: records.map((record) => record.bytes) };
+    });
+  }
+
+  async function moved(space: SpaceId, expected: Head): Promise<AppendOutcome> {
+    const limit = { records: REMOTE_LIMITS.missingRecords, bytes: REMOTE_LIMITS.missingBytes };
+    const { head, records } = await page(space, expected.position + 1, limit);
+    return { type: 'moved', head, missing: records };
+  }
+
+  async function append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome> {
+    const checked = checkSegment(space, expected, segment);
+    if (!isExpected(await headOf(space), expected)) return moved(space, expected);
+    await objects.put(space, segment.objects);
+    const named = objectsNamed(checked);
+    const present = await objects.has(space, named);
+    if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) };
+    const appended = await store.write((tx) => tx.logs.append(space, expected, checked.map(toStored)));
+    if (!appended) return moved(space, expected);
+    const head = headAfter((checked.at(-1) as CheckedRecord).record);
+    watchers.notify(space, head);
+    return { type: 'appended', head };
+  }
+
+  return {
+    address,
+    head: headOf,
+    async read(space, from, limit) {
+      checkSpace(space);
+      return page(space, from, checkRead(from, limit));
+    },
+    append,
+    async hasObjects(space, ids) {
+      checkSpace(space);
+      checkObjectIds(ids);
+      return objects.has(space, ids);
+    },
+    async putObjects(space, batch) {
+      checkSpace(space);
+      checkObjects(batch, REMOTE_LIMITS.objectBatchBytes);
+      await objects.put(space, batch);
+    },
+    async getObjects(space, ids) {
+      checkSpace(space);
+      checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerGet);
+      try {
+        return await objects.get(space, ids);
+      } catch (error) {
+        if (error instanceof DamagedObject) throw new RemoteError('protocol', error.message, { cause: error });
+        throw error;
+      }
+    },
+    readCheckpoint: (space) => checkpoints.read(space),
+    writeCheckpoint: (space, position, bytes) => checkpoints.write(space, position, bytes),
+    mailboxes: createLocalMailboxes(store, clock),
+    async watch(spaces, onHead, signal) {
+      spaces.forEach(checkSpace);
+      await watchers.watch(spaces, onHead, signal, headOf);
+    },
+    async headMoved(space) {
+      watchers.notify(space, await headOf(space));
+    },
+    async close() {
+      watchers.fail(new RemoteError('unreachable', `${address} was closed`));
+    },
+  };
+}
+
+function isExpected(head: Head | null, expected: Head): boolean {
+  return head === null ? expected.position === -1 : head.position === expected.position && head.hash === expected.hash;
+}
+
+function toStored({ record, bytes }: CheckedRecord): StoredRecord {
+  const { position, id, term, type } = record.header;
+  return { position, hash: record.hash, id, term, type, bytes };
+}
