@@ -1,0 +1,26 @@
+import type { Kind, KindRegistry } from '../core/merge/kind.ts';
+import { classify } from './classify/classify.ts';
+import { FORMAT_RULES } from './classify/default-rules.ts';
+import { createFolderKind } from './folder.ts';
+import { jsonKind } from './json/json.ts';
+import { jsonlKind } from './jsonl/jsonl.ts';
+import { transcriptKind } from './jsonl/transcript.ts';
+import { opaqueKind } from './opaque.ts';
+import { textKind } from './text/text.ts';
+
+/** Skills and the like: `skills/NAME/**` is a unit. Its files are text, JSON or opaque, by their names. */
+export const folderKind: Kind = createFolderKind({ id: 'folder', depth: 2, memberKind });
+
+export const KINDS: readonly Kind[] = [textKind, jsonKind, jsonlKind, transcriptKind, folderKind, opaqueKind];
+
+/** Throws if two kinds share an id: a bug. */
+export function createKindRegistry(kinds: readonly Kind[] = KINDS): KindRegistry {
+  const byId = new Map(kinds.map((kind) => [kind.id, kind]));
+  if (byId.size < kinds.length) throw new Error('two kinds share an id');
+  return { get: (id) => byId.get(id) };
+}
+
+function memberKind(name: string): Kind {
+  const id = classify(name, FORMAT_RULES);
+  return [textKind, jsonKind].find((kind) => kind.id === id) ?? opaqueKind;
+}
