@@ -1,0 +1,52 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { whyInstall } from './install.mjs';
+
+let root;
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'satchel-install-'));
+  await writeLock({ 'node_modules/a': { version: '1.0.0' }, 'node_modules/mac-only': { version: '1.0.0', optional: true } });
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+function writeLock(packages) {
+  return writeFile(path.join(root, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...packages } }));
+}
+
+async function writeInstalled(packages) {
+  await mkdir(path.join(root, 'node_modules'), { recursive: true });
+  await writeFile(path.join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
+}
+
+describe('whyInstall', () => {
+  it('installs after a clone, and after an interrupted install', async () => {
+    expect(await whyInstall(root)).toBe('none are here yet');
+    await mkdir(path.join(root, 'node_modules', 'a'), { recursive: true });
+    expect(await whyInstall(root)).toBe('none are here yet');
+  });
+
+  it('does nothing where the lock file is met; optional packages may be absent', async () => {
+    await writeInstalled({ 'node_modules/a': { version: '1.0.0' } });
+    expect(await whyInstall(root)).toBeNull();
+  });
+
+  it('installs when a version changed or a package came', async () => {
+    await writeInstalled({ 'node_modules/a': { version: '0.9.0' } });
+    expect(await whyInstall(root)).toBe('a changed');
+    await writeInstalled({});
+    expect(await whyInstall(root)).toBe('a changed');
+  });
+
+  it('installs when Node has another ABI', async () => {
+    await writeInstalled({ 'node_modules/a': { version: '1.0.0' } });
+    await writeFile(path.join(root, 'node_modules', '.satchel-node-abi'), '1');
+    expect(await whyInstall(root)).toBe('Node changed');
+  });
+
+  it('refuses a folder without a lock file', async () => {
+    await rm(path.join(root, 'package-lock.json'));
+    await expect(whyInstall(root)).rejects.toThrow('no complete checkout');
+  });
+});

@@ -1,0 +1,49 @@
+import path from 'node:path';
+import { z } from 'zod';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+const absolutePath = z
+  .string()
+  .refine(
+    (value) => value === '~' || value.startsWith('~/') || path.isAbsolute(value),
+    'expected an absolute path, or one that starts with ~/',
+  )
+  .refine((value) => !value.includes('\0'), 'expected a path without NUL');
+
+const pattern = z.string().min(1).max(1024);
+
+const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'expected a host name or an IP address, without scheme, port or brackets');
+
+const source = z.strictObject({
+  /** Names the source in views and messages; stays the same when the path moves. */
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'expected lower-case letters, digits and dashes, 64 at most'),
+  path: absolutePath,
+  /** Name of the space that it writes to; the personal one where absent. */
+  space: z.string().min(1).max(64).optional(),
+  /** Glob patterns relative to `path`. What `include` names, or all, without what `exclude` names. */
+  include: z.array(pattern).max(1000).optional(),
+  exclude: z.array(pattern).max(1000).optional(),
+});
+
+/** config.json. Every key is optional there; the defaults are those of a work machine. */
+export const configSchema = z.strictObject({
+  host: host.default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(4600),
+  /** No sources, no sealed keys: orders logs for others. */
+  hub: z.boolean().default(false),
+  logLevel: z.enum(LOG_LEVELS).default('info'),
+  /** Host names by which clients may address this node, besides the loopback ones. */
+  names: z.array(host).max(64).default([]),
+  sources: z.array(source).max(256).default([]),
+});
+
+export type ConfigFile = z.infer<typeof configSchema>;
+export type SourceConfig = ConfigFile['sources'][number];
+export type LogLevel = ConfigFile['logLevel'];
+
+/** Names of the keys that an object may have, by its path without indexes: '' and 'sources'. */
+export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(configSchema.shape),
+  sources: Object.keys(source.shape),
+};
