@@ -1,0 +1,70 @@
+import { decode } from 'cborg';
+import { encodeCanonical } from '../core/canonical.ts';
+import type { Attributes, Content } from '../core/content.ts';
+import { bytesToHex, hexToBytes, type ContentDigest, type ObjectId } from '../core/ids.ts';
+
+const OBJECT = 32;
+const NUMBERS = 3;
+
+/**
+ * A content as one canonical CBOR value: `[digest, size, attributes, objects, numbers]`, where `objects` is the 32-byte
+ * ids of the pieces in a row and `numbers` holds key id, offset and length of each. About 40 bytes a piece.
+ */
+export function encodeContent(content: Content): Uint8Array {
+  const { pieces } = content;
+  const objects = Buffer.allocUnsafe(pieces.length * OBJECT);
+  const numbers: number[] = [];
+  for (const [index, piece] of pieces.entries()) {
+    objects.write(piece.object, index * OBJECT, OBJECT, 'hex');
+    numbers.push(piece.keyId, piece.offset, piece.length);
+  }
+  return encodeCanonical([hexToBytes(content.digest), content.size, content.attributes, objects, numbers]);
+}
+
+/** The inverse, for bytes that this store wrote. Throws where they were damaged since. */
+export function decodeContent(bytes: Uint8Array): Content {
+  const content = decodeContentOrNull(bytes);
+  if (content === null) throw new Error('a content in the store is damaged; run: satchel store verify');
+  return content;
+}
+
+/** CBOR `null` stands for "no content" where a column's NULL says something else. */
+export function encodeContentOrNull(content: Content | null): Uint8Array {
+  return content === null ? encodeCanonical(null) : encodeContent(content);
+}
+
+export function decodeContentOrNull(bytes: Uint8Array): Content | null {
+  const value: unknown = decode(bytes);
+  if (value === null) return null;
+  if (!isStored(value)) throw new Error('a content in the store is damaged; run: satchel store verify');
+  const [digest, size, attributes, objects, numbers] = value;
+  const hex = bytesToHex(objects);
+  const pieces = [];
+  for (let index = 0; index * NUMBERS < numbers.length; index++) {
+    pieces.push({
+      object: hex.slice(index * OBJECT * 2, (index + 1) * OBJECT * 2) as ObjectId,
+      keyId: numbers[index * NUMBERS] ?? 0,
+      offset: numbers[index * NUMBERS + 1] ?? 0,
+      length: numbers[index * NUMBERS + 2] ?? 0,
+    });
+  }
+  return { digest: bytesToHex(digest) as ContentDigest, size, attributes, pieces };
+}
+
+type Stored = readonly [Uint8Array, number, Attributes, Uint8Array, readonly number[]];
+
+function isStored(value: unknown): value is Stored {
+  if (!Array.isArray(value) || value.length !== 5) return false;
+  const [digest, size, attributes, objects, numbers] = value as unknown[];
+  return (
+    digest instanceof Uint8Array &&
+    digest.length === 32 &&
+    Number.isSafeInteger(size) &&
+    typeof attributes === 'object' &&
+    attributes !== null &&
+    objects instanceof Uint8Array &&
+    Array.isArray(numbers) &&
+    numbers.every((number) => Number.isSafeInteger(number)) &&
+    objects.length * NUMBERS === numbers.length * OBJECT
+  );
+}

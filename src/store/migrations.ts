@@ -1,0 +1,54 @@
+import type { Kysely } from 'kysely';
+import type { StoreDialect } from './dialect.ts';
+import { CompiledQuery } from './kysely.ts';
+import type { StoreSchema } from './schema.ts';
+import { StoreUnusable } from './store-unusable.ts';
+
+/** Forward only. A migration that was released is never edited; the next one follows it. */
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  statements(dialect: StoreDialect): readonly string[];
+}
+
+/**
+ * Brings the schema up to the newest of `migrations`, each in a transaction of its own. Throws {@link StoreUnusable}
+ * where the database has one that is not in the list: a newer Satchel wrote it. Cost when nothing is to do: one query.
+ */
+export async function migrate(
+  db: Kysely<StoreSchema>,
+  dialect: StoreDialect,
+  migrations: readonly Migration[],
+  where: string,
+): Promise<void> {
+  const { text, integer } = dialect.types;
+  await db.executeQuery(
+    CompiledQuery.raw(`create table if not exists migrations (number ${integer} not null primary key, name ${text} not null)`),
+  );
+  const newest = migrations.at(-1)?.number ?? 0;
+  if ((await versionOf(db)) === newest) return;
+  for (const migration of migrations) {
+    await db.transaction().execute(async (tx) => {
+      const version = await versionOf(tx); // again: another process may have been faster
+      if (version > newest) throw newer(where, version, newest);
+      if (migration.number <= version) return;
+      for (const statement of migration.statements(dialect)) await tx.executeQuery(CompiledQuery.raw(statement));
+      await tx.insertInto('migrations').values({ number: migration.number, name: migration.name }).execute();
+    });
+  }
+}
+
+async function versionOf(db: Kysely<StoreSchema>): Promise<number> {
+  const row = await db
+    .selectFrom('migrations')
+    .select((eb) => eb.fn.max('number').as('version'))
+    .executeTakeFirst();
+  return row?.version ?? 0;
+}
+
+function newer(where: string, version: number, newest: number): StoreUnusable {
+  return new StoreUnusable(
+    'newer',
+    `${where} was written by a newer Satchel (schema ${version}; this one knows ${newest}): update Satchel on this machine`,
+  );
+}

@@ -1,0 +1,53 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Kysely } from 'kysely';
+import type { SpaceId } from '../core/ids.ts';
+import type { Store, StoreTransaction } from '../core/ports/store.ts';
+import type { StoreDialect } from './dialect.ts';
+import type { StoreSchema } from './schema.ts';
+import { createDocumentTable } from './tables/documents.ts';
+import { createDraftTable } from './tables/drafts.ts';
+import { createItemTable } from './tables/items.ts';
+import { createLogTable } from './tables/log.ts';
+import { createTableScope } from './tables/scope.ts';
+import { createViewTable } from './tables/views.ts';
+
+/**
+ * The store over any database that Kysely speaks to. `db` must give out one connection at a time, so that transactions
+ * run one after the other. Opening a transaction inside another one throws, where it would otherwise wait for ever.
+ */
+export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect): Store {
+  const spaceNumbers = new Map<SpaceId, number>();
+  const current = new AsyncLocalStorage<{ open: boolean }>();
+
+  async function transact<T>(accessMode: 'read only' | 'read write', work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+    if (current.getStore()?.open === true) throw new Error('a transaction was opened inside another one of the same store');
+    const state = { open: true };
+    try {
+      return await db
+        .transaction()
+        .setAccessMode(accessMode)
+        .execute((trx) => {
+          const scope = createTableScope(trx, dialect, spaceNumbers);
+          const tables = {
+            logs: createLogTable(scope),
+            items: createItemTable(scope),
+            drafts: createDraftTable(scope),
+            views: createViewTable(scope),
+            documents: createDocumentTable(scope),
+          };
+          return current.run(state, () => work(tables));
+        });
+    } catch (error) {
+      spaceNumbers.clear(); // some may have been given by what was rolled back
+      throw error;
+    } finally {
+      state.open = false;
+    }
+  }
+
+  return {
+    read: (work) => transact('read only', work),
+    write: (work) => transact('read write', work),
+    close: () => db.destroy(),
+  };
+}

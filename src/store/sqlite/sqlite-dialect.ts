@@ -1,0 +1,10 @@
+import type { StoreDialect } from '../dialect.ts';
+
+export const sqliteDialect: StoreDialect = {
+  name: 'sqlite',
+  types: { binary: 'blob', integer: 'integer', text: 'text' },
+  numbering: 'integer primary key',
+  clustered: 'without rowid',
+  maxParameters: 32_766,
+  rowsPerInsert: 100,
+};

@@ -1,0 +1,104 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Database, Statement } from 'better-sqlite3';
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
+
+/** Statements kept prepared, and the longest text of one. */
+const KEPT_STATEMENTS = 256;
+const KEPT_LENGTH = 16 * 1024;
+
+/**
+ * Kysely's driver for better-sqlite3: one connection, given to one transaction at a time in the order of asking.
+ * Unlike Kysely's own it keeps statements prepared, takes the write lock when a writing transaction begins (so that a
+ * second process makes it wait, never fail half-way), and lets a reading one write nothing.
+ */
+export function createSqliteDriver(database: Database): Driver {
+  const connection = createConnection(database);
+  let turn: Promise<void> = Promise.resolve();
+  let endTurn = (): void => {};
+
+  return {
+    init: async () => {},
+    async acquireConnection() {
+      const before = turn;
+      let end = (): void => {};
+      turn = new Promise((resolve) => (end = resolve));
+      await before;
+      endTurn = end;
+      return connection;
+    },
+    releaseConnection: async () => endTurn(),
+    async beginTransaction(_, settings: TransactionSettings) {
+      const readOnly = settings.accessMode === 'read only';
+      await whenFree(() => connection.run(readOnly ? 'begin' : 'begin immediate'));
+      if (readOnly) connection.run('pragma query_only = 1');
+    },
+    async commitTransaction() {
+      connection.run('commit');
+      connection.run('pragma query_only = 0');
+    },
+    async rollbackTransaction() {
+      if (database.inTransaction) connection.run('rollback'); // SQLite itself rolls back on a full disk
+      connection.run('pragma query_only = 0');
+    },
+    destroy: async () => {
+      database.close();
+    },
+  };
+}
+
+/** Times that a transaction asks for the lock that another process holds. Each time SQLite waits for the busy timeout. */
+const ATTEMPTS = 250;
+
+/** Waits in small steps, so that our own process goes on meanwhile. */
+async function whenFree(begin: () => void): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      begin();
+      return;
+    } catch (error) {
+      if (!isBusy(error) || attempt === ATTEMPTS) throw error;
+      await nextTurn();
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY');
+}
+
+interface SqliteConnection extends DatabaseConnection {
+  run(sql: string): void;
+}
+
+function createConnection(database: Database): SqliteConnection {
+  const kept = new Map<string, Statement>();
+
+  function prepare(sql: string): Statement {
+    const found = kept.get(sql);
+    if (found !== undefined) return found;
+    const statement = database.prepare(sql);
+    if (sql.length <= KEPT_LENGTH) {
+      const oldest = kept.size >= KEPT_STATEMENTS ? kept.keys().next().value : undefined;
+      if (oldest !== undefined) kept.delete(oldest);
+      kept.set(sql, statement);
+    }
+    return statement;
+  }
+
+  return {
+    run(sql) {
+      const statement = prepare(sql);
+      if (statement.reader) statement.all();
+      else statement.run();
+    },
+    async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+      const statement = prepare(sql);
+      if (statement.reader) return { rows: statement.all(...parameters) as R[] };
+      const { changes } = statement.run(...parameters);
+      return { rows: [], numAffectedRows: BigInt(changes) };
+    },
+    async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+      for (const row of prepare(sql).iterate(...parameters)) yield { rows: [row as R] };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import Database from 'better-sqlite3';
+import type { Store } from '../../core/ports/store.ts';
+import { firstMigration } from '../first-migration.ts';
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from '../kysely.ts';
+import { migrate } from '../migrations.ts';
+import type { StoreSchema } from '../schema.ts';
+import { createSqlStore } from '../sql-store.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+import { createSqliteDriver } from './sqlite-driver.ts';
+import { claimFile, flushFile } from './private-file.ts';
+import { openSqliteFile } from './sqlite-file.ts';
+
+const MIGRATIONS = [firstMigration];
+
+export interface SqliteStore extends Store {
+  /**
+   * Writes a consistent copy to `path` while the store goes on, and flushes it to disk. The file must not exist yet; it
+   * is made with mode 0600. Cost: O(size); transactions run in between.
+   */
+  backup(path: string): Promise<void>;
+  /** What is wrong with the database file, one line each; none when it is sound. O(size), and blocks meanwhile. */
+  verify(): Promise<string[]>;
+}
+
+/** The store in one SQLite file, which is made where missing, or in memory for `':memory:'`. Throws `StoreUnusable`. */
+export async function createSqliteStore(options: { readonly path: string }): Promise<SqliteStore> {
+  const database = openSqliteFile(options.path);
+  try {
+    const db = new Kysely<StoreSchema>({
+      dialect: {
+        createAdapter: () => new SqliteAdapter(),
+        createDriver: () => createSqliteDriver(database),
+        createIntrospector: (introspected) => new SqliteIntrospector(introspected),
+        createQueryCompiler: () => new SqliteQueryCompiler(),
+      },
+    });
+    await migrate(db, sqliteDialect, MIGRATIONS, options.path);
+    return { ...createSqlStore(db, sqliteDialect), backup: (path) => backUp(database, path), verify: async () => verify(database) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+async function backUp(database: Database.Database, path: string): Promise<void> {
+  await claimFile(path);
+  await database.backup(path);
+  await flushFile(path);
+}
+
+function verify(database: Database.Database): string[] {
+  const damage = database.pragma('integrity_check(100)') as { integrity_check: string }[];
+  const strays = database.pragma('foreign_key_check') as { table: string; rowid: number | null }[];
+  return [
+    ...damage.map((row) => row.integrity_check).filter((line) => line !== 'ok'),
+    ...strays.map((row) => `${row.table}: row ${row.rowid ?? '?'} names a space that is not there`),
+  ];
+}

@@ -1,0 +1,10 @@
+/** The store cannot be opened as it is. Nothing was changed. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable';
+  /** `newer`: by a newer version; `foreign`: not Satchel's; `damaged`: not readable as a database; `busy`: in use. */
+  readonly reason: 'newer' | 'foreign' | 'damaged' | 'busy';
+  constructor(reason: StoreUnusable['reason'], message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,42 @@
+import { bytesToHex, hexToBytes, type CommitId } from '../../core/ids.ts';
+import type { DraftTable } from '../../core/ports/store.ts';
+import { insertBatches, lastOfEach, listBatches } from './batches.ts';
+import type { TableScope } from './scope.ts';
+
+export function createDraftTable(scope: TableScope): DraftTable {
+  const { db, dialect } = scope;
+  return {
+    async list(space) {
+      const number = await scope.numberOf(space);
+      if (number === null) return [];
+      const rows = await db.selectFrom('drafts').select(['id', 'bytes']).where('space', '=', number).orderBy('sequence').execute();
+      return rows.map((row) => ({ id: bytesToHex(row.id) as CommitId, bytes: row.bytes }));
+    },
+
+    async put(space, drafts) {
+      const number = await scope.numberFor(space);
+      const newest = await db
+        .selectFrom('drafts')
+        .select((eb) => eb.fn.max('sequence').as('sequence'))
+        .where('space', '=', number)
+        .executeTakeFirst();
+      let sequence = newest?.sequence ?? 0;
+      const rows = lastOfEach(drafts, (draft) => draft.id);
+      for (const batch of insertBatches(dialect, 4, rows)) {
+        await db
+          .insertInto('drafts')
+          .values(batch.map((draft) => ({ space: number, id: hexToBytes(draft.id), sequence: ++sequence, bytes: draft.bytes })))
+          .onConflict((conflict) => conflict.columns(['space', 'id']).doUpdateSet((eb) => ({ bytes: eb.ref('excluded.bytes') })))
+          .execute();
+      }
+    },
+
+    async remove(space, ids) {
+      const number = await scope.numberOf(space);
+      if (number === null) return;
+      for (const batch of listBatches(dialect, ids)) {
+        await db.deleteFrom('drafts').where('space', '=', number).where('id', 'in', batch.map(hexToBytes)).execute();
+      }
+    },
+  };
+}

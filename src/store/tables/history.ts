@@ -1,0 +1,115 @@
+import { bytesToHex, hexToBytes, type Revision, type SpaceId } from '../../core/ids.ts';
+import type { Item } from '../../core/item.ts';
+import type { HistoryEntry } from '../../core/ports/store.ts';
+import { decodeContent, encodeContent } from '../content-codec.ts';
+import type { HistoryRow } from '../schema.ts';
+import { insertBatches } from './batches.ts';
+import type { TableScope } from './scope.ts';
+
+/** Stored by index: append only. */
+const TYPES = ['put', 'append', 'delete', 'keep', 'collapsed'] as const satisfies readonly HistoryEntry['type'][];
+const COLUMNS = ['position', 'ordinal', 'kind', 'name', 'revision', 'base', 'type', 'content'] as const;
+const PREFIX = /^[0-9a-f]{8,64}$/;
+/** Enough to show that a prefix is not unique. */
+const MATCHES = 100;
+
+export interface History {
+  /** Idempotent: an entry is its position and index. */
+  add(space: SpaceId, entries: readonly HistoryEntry[]): Promise<void>;
+  ofItem(space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  /** Newest record first, entries of a record in their order; a record is given whole, past the limit if need be. */
+  byPosition(space: SpaceId, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  /** Oldest first, 100 at most; none for what is no prefix of at least 8 hex characters. */
+  find(space: SpaceId, prefix: string): Promise<HistoryEntry[]>;
+}
+
+export function createHistory(scope: TableScope): History {
+  const { db, dialect } = scope;
+  return {
+    async add(space, entries) {
+      const number = await scope.numberFor(space);
+      const keys = new Set(entries.map((entry) => `${entry.position} ${entry.index}`));
+      if (keys.size !== entries.length) throw new RangeError('two history entries of one record have the same index');
+      for (const batch of insertBatches(dialect, 9, entries)) {
+        await db
+          .insertInto('history')
+          .values(batch.map((entry) => entryToRow(number, entry)))
+          .onConflict((conflict) =>
+            conflict.columns(['space', 'position', 'ordinal']).doUpdateSet((eb) => ({
+              kind: eb.ref('excluded.kind'),
+              name: eb.ref('excluded.name'),
+              revision: eb.ref('excluded.revision'),
+              base: eb.ref('excluded.base'),
+              type: eb.ref('excluded.type'),
+              content: eb.ref('excluded.content'),
+            })),
+          )
+          .execute();
+      }
+    },
+
+    async ofItem(space, item, query) {
+      const number = await scope.numberOf(space);
+      if (number === null) return [];
+      let rows = db.selectFrom('history').select(COLUMNS).where('space', '=', number);
+      rows = rows.where('kind', '=', item.kind).where('name', '=', item.name);
+      if (query.before !== undefined) rows = rows.where('position', '<', query.before);
+      return (await rows.orderBy('position', 'desc').orderBy('ordinal', 'desc').limit(query.limit).execute()).map(rowToEntry);
+    },
+
+    async byPosition(space, query) {
+      const number = await scope.numberOf(space);
+      if (number === null || query.limit < 1) return [];
+      let newest = db.selectFrom('history').select('position').where('space', '=', number);
+      if (query.before !== undefined) newest = newest.where('position', '<', query.before);
+      const oldest = (await newest.orderBy('position', 'desc').limit(query.limit).execute()).at(-1);
+      if (oldest === undefined) return [];
+      let rows = db.selectFrom('history').select(COLUMNS).where('space', '=', number).where('position', '>=', oldest.position);
+      if (query.before !== undefined) rows = rows.where('position', '<', query.before);
+      return (await rows.orderBy('position', 'desc').orderBy('ordinal').execute()).map(rowToEntry);
+    },
+
+    async find(space, prefix) {
+      const number = await scope.numberOf(space);
+      if (number === null || !PREFIX.test(prefix)) return [];
+      const rows = await db
+        .selectFrom('history')
+        .select(COLUMNS)
+        .where('space', '=', number)
+        .where('revision', '>=', hexToBytes(prefix.padEnd(64, '0')))
+        .where('revision', '<=', hexToBytes(prefix.padEnd(64, 'f')))
+        .orderBy('revision') // the index's order: any other would make the planner walk the whole history
+        .limit(MATCHES)
+        .execute();
+      return rows.map(rowToEntry).toSorted((a, b) => a.position - b.position || a.index - b.index);
+    },
+  };
+}
+
+function entryToRow(space: number, entry: HistoryEntry): HistoryRow {
+  return {
+    space,
+    position: entry.position,
+    ordinal: entry.index,
+    kind: entry.item.kind,
+    name: entry.item.name,
+    revision: hexToBytes(entry.revision),
+    base: entry.base === null ? null : hexToBytes(entry.base),
+    type: TYPES.indexOf(entry.type),
+    content: entry.content === null ? null : encodeContent(entry.content),
+  };
+}
+
+function rowToEntry(row: Omit<HistoryRow, 'space'>): HistoryEntry {
+  const type = TYPES[row.type];
+  if (type === undefined) throw new Error(`history entry of unknown type ${row.type}`);
+  return {
+    item: { kind: row.kind, name: row.name },
+    revision: bytesToHex(row.revision) as Revision,
+    base: row.base === null ? null : (bytesToHex(row.base) as Revision),
+    type,
+    position: row.position,
+    index: row.ordinal,
+    content: row.content === null ? null : decodeContent(row.content),
+  };
+}

@@ -1,0 +1,118 @@
+import { bytesToHex, hexToBytes, type Revision } from '../../core/ids.ts';
+import { itemKey } from '../../core/item.ts';
+import type { ItemState, ItemTable } from '../../core/ports/store.ts';
+import { decodeContent, encodeContent } from '../content-codec.ts';
+import { endOfPrefix } from '../name-range.ts';
+import type { ItemRow } from '../schema.ts';
+import { insertBatches, lastOfEach } from './batches.ts';
+import { namesByKind } from './by-kind.ts';
+import { createHistory } from './history.ts';
+import type { TableScope } from './scope.ts';
+import { createSiblings } from './siblings.ts';
+
+const STATE_COLUMNS = ['kind', 'name', 'revision', 'position', 'content'] as const;
+
+export function createItemTable(scope: TableScope): ItemTable {
+  const { db, dialect } = scope;
+  const history = createHistory(scope);
+  const siblings = createSiblings(scope);
+  return {
+    async get(space, items) {
+      const states = new Map<string, ItemState>();
+      const number = await scope.numberOf(space);
+      if (number === null) return states;
+      for (const { kind, names } of namesByKind(dialect, items)) {
+        const rows = await db
+          .selectFrom('items')
+          .select(STATE_COLUMNS)
+          .where('space', '=', number)
+          .where('kind', '=', kind)
+          .where('name', 'in', names)
+          .execute();
+        for (const row of rows) states.set(itemKey(row), rowToState(row));
+      }
+      return states;
+    },
+
+    async list(space, query) {
+      const number = await scope.numberOf(space);
+      if (number === null) return [];
+      const { kind, prefix, after } = query;
+      const end = prefix === undefined ? null : endOfPrefix(prefix);
+      let rows = db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number);
+      if (kind !== undefined) rows = rows.where('kind', '=', kind);
+      if (prefix !== undefined) rows = rows.where('name', '>=', prefix);
+      if (end !== null) rows = rows.where('name', '<', end);
+      if (after !== undefined) rows = rows.where((eb) => eb(eb.refTuple('kind', 'name'), '>', eb.tuple(after.kind, after.name)));
+      if (query.deleted !== true) rows = rows.where('content', 'is not', null);
+      return (await rows.orderBy('kind').orderBy('name').limit(query.limit).execute()).map(rowToState);
+    },
+
+    async put(space, states) {
+      const number = await scope.numberFor(space);
+      const rows = lastOfEach(states, (state) => itemKey(state.item));
+      for (const batch of insertBatches(dialect, 7, rows)) {
+        await db
+          .insertInto('items')
+          .values(batch.map((state) => stateToRow(number, state)))
+          .onConflict((conflict) =>
+            conflict.columns(['space', 'kind', 'name']).doUpdateSet((eb) => ({
+              revision: eb.ref('excluded.revision'),
+              position: eb.ref('excluded.position'),
+              size: eb.ref('excluded.size'),
+              content: eb.ref('excluded.content'),
+            })),
+          )
+          .execute();
+      }
+    },
+
+    addHistory: history.add,
+    history: history.ofItem,
+    historyByPosition: history.byPosition,
+    findRevision: history.find,
+    addSiblings: siblings.add,
+    removeSiblings: siblings.remove,
+    siblings: siblings.list,
+
+    /** O(items of the space). */
+    async count(space) {
+      const number = await scope.numberOf(space);
+      if (number === null) return { items: 0, bytes: 0, siblings: 0 };
+      const row = await db
+        .selectFrom('items')
+        .select((eb) => [eb.fn.countAll<number>().as('items'), eb.fn.sum<number | null>('size').as('bytes')])
+        .where('space', '=', number)
+        .where('content', 'is not', null)
+        .executeTakeFirstOrThrow();
+      return { items: row.items, bytes: row.bytes ?? 0, siblings: await siblings.count(number) };
+    },
+
+    async clear(space) {
+      const number = await scope.numberOf(space);
+      if (number === null) return;
+      for (const table of ['items', 'history', 'siblings'] as const) await db.deleteFrom(table).where('space', '=', number).execute();
+    },
+  };
+}
+
+function stateToRow(space: number, { item, revision, position, content }: ItemState): ItemRow {
+  return {
+    space,
+    kind: item.kind,
+    name: item.name,
+    revision: hexToBytes(revision),
+    position,
+    size: content?.size ?? 0,
+    content: content === null ? null : encodeContent(content),
+  };
+}
+
+function rowToState(row: Omit<ItemRow, 'space' | 'size'>): ItemState {
+  return {
+    item: { kind: row.kind, name: row.name },
+    revision: bytesToHex(row.revision) as Revision,
+    position: row.position,
+    content: row.content === null ? null : decodeContent(row.content),
+  };
+}

@@ -1,0 +1,164 @@
+import { bytesToHex, hexToBytes, type CommitId, type RecordHash, type SpaceId } from '../../core/ids.ts';
+import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
+import type { LogTable, StoredRecord } from '../../core/ports/store.ts';
+import type { RecordRow } from '../schema.ts';
+import { insertBatches, listBatches } from './batches.ts';
+import { createFallenRecords } from './fallen.ts';
+import { spacesOf, type TableScope } from './scope.ts';
+
+const COMMIT = 1;
+const CONTROL = 2;
+export const RECORD_COLUMNS = ['position', 'hash', 'id', 'term', 'type', 'bytes'] as const;
+
+export function createLogTable(scope: TableScope): LogTable {
+  const { db, dialect } = scope;
+  const fallen = createFallenRecords(scope);
+
+  async function headOf(number: number | null): Promise<Head | null> {
+    if (number === null) return null;
+    const row = await db
+      .selectFrom('log_records')
+      .select(['term', 'position', 'hash'])
+      .where('space', '=', number)
+      .orderBy('position', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row === undefined ? null : { term: row.term, position: row.position, hash: bytesToHex(row.hash) as RecordHash };
+  }
+
+  return {
+    head: async (space) => headOf(await scope.numberOf(space)),
+
+    async spaces() {
+      const all = await spacesOf(db);
+      const used: SpaceId[] = [];
+      for (const { number, id } of all) if ((await headOf(number)) !== null) used.push(id);
+      return used;
+    },
+
+    async append(space, expected, records) {
+      const number = await scope.numberFor(space);
+      const head = (await headOf(number)) ?? EMPTY_HEAD;
+      if (head.position !== expected.position || head.hash !== expected.hash) return false;
+      records.forEach((record, index) => {
+        if (record.position !== head.position + 1 + index) throw new RangeError(`record ${record.position} does not follow the head`);
+      });
+      for (const batch of insertBatches(dialect, 7, records)) {
+        await db
+          .insertInto('log_records')
+          .values(batch.map((record) => recordToRow(number, record)))
+          .execute();
+      }
+      return true;
+    },
+
+    async read(space, from, limit) {
+      const number = await scope.numberOf(space);
+      if (number === null || limit.records < 1) return [];
+      const until = await lastWithin(scope, number, from, limit);
+      if (until === null) return [];
+      const rows = await db
+        .selectFrom('log_records')
+        .select(RECORD_COLUMNS)
+        .where('space', '=', number)
+        .where('position', '>=', from)
+        .where('position', '<=', until)
+        .orderBy('position')
+        .execute();
+      return rows.map(rowToRecord);
+    },
+
+    async controls(space, from) {
+      const number = await scope.numberOf(space);
+      if (number === null) return [];
+      const rows = await db
+        .selectFrom('log_records')
+        .select(RECORD_COLUMNS)
+        .where('space', '=', number)
+        .where('position', '>=', from)
+        .where('type', '=', (eb) => eb.lit(CONTROL)) // literal, so that the partial index serves
+        .orderBy('position')
+        .execute();
+      return rows.map(rowToRecord);
+    },
+
+    async positionsOf(space, ids) {
+      const found = new Map<CommitId, number[]>();
+      const number = await scope.numberOf(space);
+      if (number === null) return found;
+      for (const batch of listBatches(dialect, ids)) {
+        const rows = await db
+          .selectFrom('log_records')
+          .select(['id', 'position'])
+          .where('space', '=', number)
+          .where('id', 'in', batch.map(hexToBytes))
+          .orderBy('position')
+          .execute();
+        for (const row of rows) {
+          const id = bytesToHex(row.id) as CommitId;
+          found.set(id, [...(found.get(id) ?? []), row.position]);
+        }
+      }
+      return found;
+    },
+
+    fallBack: fallen.fallBack,
+    fallen: fallen.list,
+    dropFallen: fallen.drop,
+
+    async remove(space) {
+      const number = await scope.numberOf(space);
+      if (number === null) return;
+      await db.deleteFrom('log_records').where('space', '=', number).execute();
+      await db.deleteFrom('fallen_records').where('space', '=', number).execute();
+    },
+  };
+}
+
+/** The last position to give, found by lengths alone, so that no more than `limit` is ever loaded. */
+async function lastWithin(
+  scope: TableScope,
+  space: number,
+  from: number,
+  limit: { readonly records: number; readonly bytes: number },
+): Promise<number | null> {
+  const rows = await scope.db
+    .selectFrom('log_records')
+    .select((eb) => ['position', eb.fn<number>('length', ['bytes']).as('size')])
+    .where('space', '=', space)
+    .where('position', '>=', from)
+    .orderBy('position')
+    .limit(limit.records)
+    .execute();
+  let bytes = 0;
+  let last: number | null = null;
+  for (const row of rows) {
+    bytes += row.size;
+    if (last !== null && bytes > limit.bytes) break;
+    last = row.position;
+  }
+  return last;
+}
+
+function recordToRow(space: number, record: StoredRecord): RecordRow {
+  return {
+    space,
+    position: record.position,
+    hash: hexToBytes(record.hash),
+    id: hexToBytes(record.id),
+    term: record.term,
+    type: record.type === 'commit' ? COMMIT : CONTROL,
+    bytes: record.bytes,
+  };
+}
+
+export function rowToRecord(row: Omit<RecordRow, 'space'>): StoredRecord {
+  return {
+    position: row.position,
+    hash: bytesToHex(row.hash) as RecordHash,
+    id: bytesToHex(row.id) as CommitId,
+    term: row.term,
+    type: row.type === COMMIT ? 'commit' : 'control',
+    bytes: row.bytes,
+  };
+}

@@ -1,0 +1,45 @@
+import type { Transaction } from 'kysely';
+import { bytesToHex, hexToBytes, type SpaceId } from '../../core/ids.ts';
+import type { StoreDialect } from '../dialect.ts';
+import type { StoreSchema } from '../schema.ts';
+
+/** What the tables of one transaction share. */
+export interface TableScope {
+  readonly db: Transaction<StoreSchema>;
+  readonly dialect: StoreDialect;
+  /** The number of a space, or `null` where nothing of it is here. */
+  numberOf(space: SpaceId): Promise<number | null>;
+  /** The number of a space, given now if it has none. */
+  numberFor(space: SpaceId): Promise<number>;
+}
+
+/** `known` is kept from transaction to transaction; whoever rolls one back must empty it. */
+export function createTableScope(db: Transaction<StoreSchema>, dialect: StoreDialect, known: Map<SpaceId, number>): TableScope {
+  async function numberOf(space: SpaceId): Promise<number | null> {
+    const cached = known.get(space);
+    if (cached !== undefined) return cached;
+    const row = await db.selectFrom('spaces').select('number').where('id', '=', hexToBytes(space)).executeTakeFirst();
+    if (row === undefined) return null;
+    known.set(space, row.number);
+    return row.number;
+  }
+
+  async function numberFor(space: SpaceId): Promise<number> {
+    const number = await numberOf(space);
+    if (number !== null) return number;
+    const row = await db
+      .insertInto('spaces')
+      .values({ id: hexToBytes(space) })
+      .returning('number')
+      .executeTakeFirstOrThrow();
+    known.set(space, row.number);
+    return row.number;
+  }
+
+  return { db, dialect, numberOf, numberFor };
+}
+
+export async function spacesOf(db: Transaction<StoreSchema>): Promise<{ number: number; id: SpaceId }[]> {
+  const rows = await db.selectFrom('spaces').selectAll().execute();
+  return rows.map((row) => ({ number: row.number, id: bytesToHex(row.id) as SpaceId }));
+}

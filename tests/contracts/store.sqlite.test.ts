@@ -1,0 +1,123 @@
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { StoreUnusable } from '../../src/store/store-unusable.ts';
+import { describeStoreContract, type StoreSubject } from './store.ts';
+
+async function openInFolder(): Promise<StoreSubject> {
+  const folder = await mkdtemp(join(tmpdir(), 'satchel-store-'));
+  const path = join(folder, 'store.db');
+  let open = await createSqliteStore({ path });
+  return {
+    store: open,
+    async reopen() {
+      await open.close();
+      return (open = await createSqliteStore({ path }));
+    },
+    async dispose() {
+      await open.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function openInMemory(): Promise<StoreSubject> {
+  const store = await createSqliteStore({ path: ':memory:' });
+  return { store, dispose: () => store.close() };
+}
+
+describeStoreContract('sqlite', openInFolder);
+describeStoreContract('sqlite in memory', openInMemory);
+
+describe('sqlite store file', () => {
+  let folder: string;
+  let path: string;
+  const open: SqliteStore[] = [];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'satchel-store-'));
+    path = join(folder, 'new', 'store.db');
+  });
+  afterEach(async () => {
+    for (const store of open.splice(0)) await store.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function openStore(at = path): Promise<SqliteStore> {
+    const store = await createSqliteStore({ path: at });
+    open.push(store);
+    return store;
+  }
+
+  it('is for its owner alone, side files too', async () => {
+    const store = await openStore();
+    await store.write((tx) => tx.documents.put('c', 'a', 1));
+    const files = await readdir(join(folder, 'new'));
+    expect(files.toSorted()).toEqual(['store.db', 'store.db-shm', 'store.db-wal']);
+    for (const file of files) expect((await stat(join(folder, 'new', file))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(folder, 'new'))).mode & 0o777).toBe(0o700);
+  });
+
+  it('of a newer version is refused and left alone', async () => {
+    await (await openStore()).close();
+    const database = new Database(path);
+    database.exec(`insert into migrations values (99, 'from the future')`);
+    database.close();
+    const refused = await createSqliteStore({ path }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StoreUnusable);
+    expect(refused).toMatchObject({ reason: 'newer', message: expect.stringContaining('schema 99; this one knows') as string });
+  });
+
+  it('of another program is refused and left alone', async () => {
+    path = join(folder, 'other.db');
+    const database = new Database(path);
+    database.exec('create table theirs (a)');
+    database.close();
+    await expect(createSqliteStore({ path })).rejects.toMatchObject({ name: 'StoreUnusable', reason: 'foreign' });
+    const after = new Database(path);
+    expect(after.prepare('select name from sqlite_master').pluck().all()).toEqual(['theirs']);
+    after.close();
+  });
+
+  it('that is no database is refused with the way out', async () => {
+    path = join(folder, 'text.db');
+    await writeFile(path, 'this is a text file, and a long one at that. '.repeat(200));
+    await expect(createSqliteStore({ path })).rejects.toMatchObject({ name: 'StoreUnusable', reason: 'damaged' });
+  });
+
+  it('is backed up while it is written to', async () => {
+    const store = await openStore();
+    await store.write((tx) => tx.documents.put('c', 'before', 1));
+    const copying = store.backup(join(folder, 'copy.db'));
+    for (let n = 0; n < 20; n++) await store.write((tx) => tx.documents.put('c', `during ${n}`, n));
+    await copying;
+    expect((await stat(join(folder, 'copy.db'))).mode & 0o777).toBe(0o600);
+    await expect(store.backup(join(folder, 'copy.db'))).rejects.toMatchObject({ code: 'EEXIST' });
+    const copy = await openStore(join(folder, 'copy.db'));
+    expect(await copy.read((tx) => tx.documents.get('c', 'before'))).toBe(1);
+    expect(await copy.verify()).toEqual([]);
+  });
+
+  it('is found sound, or damaged', async () => {
+    const store = await openStore();
+    expect(await store.verify()).toEqual([]);
+    const database = new Database(path);
+    database.pragma('foreign_keys = OFF');
+    database.exec(`insert into drafts values (77, x'00', 1, x'00')`);
+    database.close();
+    expect(await store.verify()).toEqual([expect.stringContaining('drafts') as string]);
+  });
+
+  it('is shared with a second process that waits its turn', async () => {
+    const [one, two] = [await openStore(), await openStore()];
+    await Promise.all(
+      [one, two].map(async (store, which) => {
+        for (let n = 0; n < 20; n++) await store.write((tx) => tx.documents.put('c', `${which} ${n}`, n));
+      }),
+    );
+    expect(await one.read((tx) => tx.documents.list('c'))).toHaveLength(40);
+  });
+});
