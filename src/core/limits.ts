@@ -22,7 +22,7 @@ export const LIMITS = {
   objectCiphertext: 5 * 1024 * 1024,
   objectExpanded: 8 * 1024 * 1024,
   /** Objects that one record may name. */
-  objectsPerRecord: 4_096,
+  objectsPerRecord: 16_384,
   /** Pieces of one body. */
   piecesPerBody: 65_536,
   /** Collapsed bodies listed as history of one put. */

@@ -44,8 +44,11 @@ export interface LogTable {
   read(space: SpaceId, from: number, limit: { readonly records: number; readonly bytes: number }): Promise<StoredRecord[]>;
   /** All control records from position `from` on, ascending. */
   controls(space: SpaceId, from: number): Promise<StoredRecord[]>;
-  /** Which of these commits are in the log, with their positions. */
-  positionsOf(space: SpaceId, ids: readonly CommitId[]): Promise<Map<CommitId, number>>;
+  /**
+   * Which of these commits are in the log, with all their positions, ascending: an id may stand there twice, since
+   * whoever may append can repeat one (the rule makes all but the first valid one void).
+   */
+  positionsOf(space: SpaceId, ids: readonly CommitId[]): Promise<Map<CommitId, number[]>>;
   /**
    * Takes the records after `position` out of the log, for a move of the home remote that continues there, and keeps
    * them, listed by {@link LogTable.fallen}.

@@ -1,0 +1,219 @@
+import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
+import type { Bytes } from '../crypto/hash.ts';
+import type { SealedObject } from '../crypto/object-cipher.ts';
+import { bytesToHex, hexToBytes, isHex32, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
+import type { Head } from '../log/record.ts';
+import type { AppendOutcome, ReadAnswer } from '../ports/remote.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { HUB_LIMITS } from './limits.ts';
+
+/**
+ * The binary bodies between a node and a hub (docs/http-api.md): one canonical CBOR value each. Encoders take what
+ * the ports speak of; decoders take foreign bytes, check every shape and length, and never throw. All cost O(size).
+ *
+ * head    = [term, position, hash] / null        page    = [head, [record…]]
+ * append  = [head, [record…], [object…]]         object  = [id, bytes]
+ * outcome = [1, head] / [2, head, [record…]] / [3, [id…]]
+ */
+export interface AppendRequest {
+  readonly expected: Head;
+  readonly records: readonly Bytes[];
+  readonly objects: readonly SealedObject[];
+}
+
+export function encodePage(page: ReadAnswer): Bytes {
+  return encodeCanonical([headToCanonical(page.head), page.records]);
+}
+
+export function decodePage(bytes: Bytes): Result<ReadAnswer, string> {
+  return decode(bytes, HUB_LIMITS.answerBytes, (value) => {
+    const [head, records] = tuple(value, 2);
+    return { head: headOrNull(head), records: byteStrings(records, HUB_LIMITS.recordsPerPage) };
+  });
+}
+
+export function encodeHead(head: Head | null): Bytes {
+  return encodeCanonical(headToCanonical(head));
+}
+
+export function decodeHead(bytes: Bytes): Result<Head | null, string> {
+  return decode(bytes, HUB_LIMITS.envelopeBytes, headOrNull);
+}
+
+export function encodeAppend(request: AppendRequest): Bytes {
+  return encodeCanonical([headToCanonical(request.expected), request.records, request.objects.map(objectToCanonical)]);
+}
+
+export function decodeAppend(bytes: Bytes): Result<AppendRequest, string> {
+  return decode(bytes, HUB_LIMITS.appendBytes, (value) => {
+    const [expected, records, objects] = tuple(value, 3);
+    const head = headOrNull(expected);
+    if (head === null) throw new ShapeError('the expected head is missing');
+    return { expected: head, records: byteStrings(records, HUB_LIMITS.recordsPerPage), objects: objectList(objects) };
+  });
+}
+
+export function encodeOutcome(outcome: AppendOutcome): Bytes {
+  if (outcome.type === 'appended') return encodeCanonical([1, headToCanonical(outcome.head)]);
+  if (outcome.type === 'moved') return encodeCanonical([2, headToCanonical(outcome.head), outcome.missing]);
+  return encodeCanonical([3, outcome.ids.map((id) => hexToBytes(id))]);
+}
+
+export function decodeOutcome(bytes: Bytes): Result<AppendOutcome, string> {
+  return decode(bytes, HUB_LIMITS.answerBytes, (value): AppendOutcome => {
+    const fields = list(value, 3);
+    if (fields[0] === 1) {
+      const head = headOrNull(tuple(value, 2)[1]);
+      if (head === null) throw new ShapeError('the new head is missing');
+      return { type: 'appended', head };
+    }
+    if (fields[0] === 2) {
+      const [, head, missing] = tuple(value, 3);
+      return { type: 'moved', head: headOrNull(head), missing: byteStrings(missing, HUB_LIMITS.recordsPerPage) };
+    }
+    if (fields[0] === 3) return { type: 'missing-objects', ids: idList(tuple(value, 2)[1], Number.POSITIVE_INFINITY) };
+    throw new ShapeError('unknown outcome');
+  });
+}
+
+export function encodeIds(ids: readonly ObjectId[]): Bytes {
+  return encodeCanonical(ids.map((id) => hexToBytes(id)));
+}
+
+export function decodeIds(bytes: Bytes, limit: number): Result<ObjectId[], string> {
+  return decode(bytes, HUB_LIMITS.envelopeBytes, (value) => idList(value, limit));
+}
+
+/** One bit an id, in the order asked, the first in the lowest bit of the first byte. */
+export function encodePresence(ids: readonly ObjectId[], present: ReadonlySet<ObjectId>): Bytes {
+  const bits = new Uint8Array(Math.ceil(ids.length / 8));
+  for (const [at, id] of ids.entries()) if (present.has(id)) bits[at >> 3] = (bits[at >> 3] ?? 0) | (1 << (at & 7));
+  return encodeCanonical(bits);
+}
+
+export function decodePresence(bytes: Bytes, ids: readonly ObjectId[]): Result<Set<ObjectId>, string> {
+  return decode(bytes, HUB_LIMITS.envelopeBytes, (value) => {
+    if (!(value instanceof Uint8Array) || value.length !== Math.ceil(ids.length / 8))
+      throw new ShapeError('one bit for each id was expected');
+    return new Set(ids.filter((_, at) => ((value[at >> 3] ?? 0) >> (at & 7)) & 1));
+  });
+}
+
+export function encodeObjects(objects: readonly SealedObject[]): Bytes {
+  return encodeCanonical(objects.map(objectToCanonical));
+}
+
+export function decodeObjects(bytes: Bytes): Result<SealedObject[], string> {
+  return decode(bytes, HUB_LIMITS.objectBatchBytes, objectList);
+}
+
+/** Some of the objects asked for, and those that are not there; the rest is to be asked for again. */
+export interface ObjectAnswer {
+  readonly objects: readonly SealedObject[];
+  readonly absent: readonly ObjectId[];
+}
+
+export function encodeObjectAnswer(answer: ObjectAnswer): Bytes {
+  return encodeCanonical([answer.objects.map(objectToCanonical), answer.absent.map((id) => hexToBytes(id))]);
+}
+
+export function decodeObjectAnswer(bytes: Bytes): Result<ObjectAnswer, string> {
+  return decode(bytes, HUB_LIMITS.answerBytes, (value) => {
+    const [objects, absent] = tuple(value, 2);
+    return { objects: objectList(objects), absent: idList(absent, HUB_LIMITS.idsPerGet) };
+  });
+}
+
+/** One line of the live stream, JSON and a line feed; an empty line is a heartbeat. */
+export function encodeLiveLine(space: SpaceId, head: Head | null): string {
+  return `${JSON.stringify({ space, head })}\n`;
+}
+
+export function decodeLiveLine(line: string): Result<{ readonly space: SpaceId; readonly head: Head | null }, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return fail('a line of the live stream is not JSON');
+  }
+  if (typeof value !== 'object' || value === null || !('space' in value) || !('head' in value) || !isHex32(value.space)) {
+    return fail('a line of the live stream has another shape');
+  }
+  const space = value.space as SpaceId;
+  const { head } = value;
+  if (head === null) return ok({ space, head });
+  if (typeof head !== 'object' || head === undefined || !('term' in head) || !('position' in head) || !('hash' in head)) {
+    return fail('a head of the live stream has another shape');
+  }
+  const { term, position, hash } = head;
+  if (!isCount(term) || !isCount(position, -1) || !isHex32(hash)) return fail('a head of the live stream has another shape');
+  return ok({ space, head: { term, position, hash: hash as RecordHash } });
+}
+
+/** Why foreign bytes have the wrong shape; caught in {@link decode}. */
+class ShapeError extends Error {}
+
+function decode<T>(bytes: Bytes, limit: number, shape: (value: Canonical | undefined) => T): Result<T, string> {
+  const decoded = decodeCanonical(bytes, limit);
+  if (!decoded.ok) return decoded;
+  try {
+    return ok(shape(decoded.value));
+  } catch (error) {
+    if (error instanceof ShapeError) return fail(error.message);
+    throw error;
+  }
+}
+
+function headToCanonical(head: Head | null): Canonical {
+  return head === null ? null : [head.term, head.position, hexToBytes(head.hash)];
+}
+
+function headOrNull(value: Canonical | undefined): Head | null {
+  if (value === null) return null;
+  const [term, position, hash] = tuple(value, 3);
+  if (!isCount(term) || !isCount(position, -1)) throw new ShapeError('a head has a term and a position');
+  return { term, position, hash: id32(hash) as RecordHash };
+}
+
+function objectToCanonical(object: SealedObject): Canonical {
+  return [hexToBytes(object.id), object.bytes];
+}
+
+function objectList(value: Canonical | undefined): SealedObject[] {
+  return list(value, HUB_LIMITS.objectsPerBatch).map((entry) => {
+    const [id, bytes] = tuple(entry, 2);
+    if (!(bytes instanceof Uint8Array)) throw new ShapeError('an object is bytes');
+    return { id: id32(id) as ObjectId, bytes };
+  });
+}
+
+function idList(value: Canonical | undefined, limit: number): ObjectId[] {
+  return list(value, limit).map((id) => id32(id) as ObjectId);
+}
+
+function byteStrings(value: Canonical | undefined, limit: number): Uint8Array[] {
+  return list(value, limit).map((entry) => {
+    if (!(entry instanceof Uint8Array)) throw new ShapeError('a record is bytes');
+    return entry;
+  });
+}
+
+function id32(value: Canonical | undefined): string {
+  if (!(value instanceof Uint8Array) || value.length !== 32) throw new ShapeError('an id has 32 bytes');
+  return bytesToHex(value);
+}
+
+function list(value: Canonical | undefined, limit: number): readonly Canonical[] {
+  if (!Array.isArray(value)) throw new ShapeError('a list was expected');
+  if (value.length > limit) throw new ShapeError(`a list of ${value.length}; at most ${limit} are taken`);
+  return value as readonly Canonical[];
+}
+
+function tuple(value: Canonical | undefined, length: number): readonly Canonical[] {
+  if (!Array.isArray(value) || value.length !== length) throw new ShapeError(`a list of ${length} was expected`);
+  return value as readonly Canonical[];
+}
+
+function isCount(value: unknown, least = 0): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
+}

@@ -1,0 +1,228 @@
+import { chunkLengths } from '../chunking.ts';
+import { attributesBytes, type Attributes, type Content, type Piece } from '../content.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { openObject, sealBundle, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
+import { contentDigest, type SpaceKeys } from '../crypto/space-keys.ts';
+import type { CommitId, ContentDigest, MachineId, ObjectId, SpaceId } from '../ids.ts';
+import { LIMITS } from '../limits.ts';
+import type { Compression } from '../ports/compression.ts';
+import type { ObjectStore } from '../ports/objects.ts';
+import type { Random } from '../ports/random.ts';
+import { RemoteError } from '../ports/remote.ts';
+import { PlainCache } from './plain-cache.ts';
+import { BodyUnavailable } from './workspace.ts';
+
+export interface BodiesDeps {
+  readonly objects: ObjectStore;
+  readonly compression: Compression;
+  readonly random: Random;
+  readonly space: SpaceId;
+  readonly signer: MachineId;
+  /** The keys as known now: they grow with each epoch. */
+  keys(): SpaceKeys;
+  /** Whether small bodies may share one compression context: not between authors (TRUST.md § Chunks). */
+  sharesContext(): boolean;
+  /** Asks the home remote for objects; throws RemoteError. */
+  fetch(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
+  /** Why an object may be missing everywhere: dropped by a prune or an erase record. */
+  dropped(id: ObjectId): 'pruned' | 'erased' | null;
+  /** Where an erase record moved a bundle's other bodies. */
+  replacement(id: ObjectId): ObjectId;
+}
+
+const FETCH_BYTES = 8 * 1024 * 1024;
+const FETCH_IDS = 1_000;
+const PARALLEL_FETCHES = 4;
+const BUNDLE_BYTES = 1024 * 1024;
+
+/** The bodies of one space: plaintext ⇄ encrypted objects, in the local store and, on demand, from the remote. */
+export class Bodies {
+  readonly #deps: BodiesDeps;
+  readonly #cache = new PlainCache(16 * 1024 * 1024);
+
+  constructor(deps: BodiesDeps) {
+    this.#deps = deps;
+  }
+
+  /** The keyed digest of a whole body. */
+  digest(bodySha256: Uint8Array, attributes: Attributes): ContentDigest {
+    return contentDigest(this.#deps.keys().digestKey, bodySha256, attributesBytes(attributes));
+  }
+
+  digestOf(body: Uint8Array, attributes: Attributes): ContentDigest {
+    return this.digest(sha256(body), attributes);
+  }
+
+  /**
+   * Seals bodies under the epoch `keyId` and stores them: small ones bundled, large ones in chunks. Durable when it
+   * resolves. Returns each body's pieces. Cost: O(bytes).
+   */
+  async store(bodies: readonly Uint8Array[], commit: CommitId, keyId: number): Promise<Piece[][]> {
+    const sealed = new Map<ObjectId, SealedObject>();
+    const pieces = bodies.map((): Piece[] => []);
+    const small: number[] = [];
+    await Promise.all(
+      bodies.map(async (body, index) => {
+        if (body.length === 0) return;
+        if (body.length < LIMITS.bundledBody) small.push(index);
+        else pieces[index] = await this.#storeChunks(body, keyId, sealed);
+      }),
+    );
+    small.sort((a, b) => a - b);
+    await this.#storeBundles(bodies, small, commit, keyId, pieces, sealed);
+    if (sealed.size > 0) await this.#deps.objects.put(this.#deps.space, [...sealed.values()]);
+    return pieces;
+  }
+
+  async #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
+    const { space, compression } = this.#deps;
+    const keys = this.#deps.keys();
+    let offset = 0;
+    const slices = chunkLengths(body, keys.gear).map((length) => body.subarray(offset, (offset += length)));
+    return Promise.all(
+      slices.map(async (slice) => {
+        const object = await sealChunk(slice, space, keyId, keys, compression);
+        sealed.set(object.id, object);
+        return { object: object.id, keyId, offset: 0, length: slice.length };
+      }),
+    );
+  }
+
+  async #storeBundles(
+    bodies: readonly Uint8Array[],
+    small: readonly number[],
+    commit: CommitId,
+    keyId: number,
+    pieces: Piece[][],
+    sealed: Map<ObjectId, SealedObject>,
+  ): Promise<void> {
+    const { space, signer, compression, random } = this.#deps;
+    const limit = this.#deps.sharesContext() ? BUNDLE_BYTES : 0;
+    let batch: number[] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      if (batch.length === 0) return;
+      const members = batch;
+      [batch, bytes] = [[], 0];
+      const plain = Buffer.concat(members.map((index) => bodies[index] as Uint8Array));
+      const object = await sealBundle(plain, { space, keyId, signer, commit }, this.#deps.keys(), compression, random);
+      sealed.set(object.id, object);
+      this.#cache.put(object.id, plain);
+      let offset = 0;
+      for (const index of members) {
+        const length = (bodies[index] as Uint8Array).length;
+        pieces[index] = [{ object: object.id, keyId, offset, length }];
+        offset += length;
+      }
+    };
+    for (const index of small) {
+      const { length } = bodies[index] as Uint8Array;
+      if (batch.length > 0 && bytes + length > limit) await flush();
+      batch.push(index);
+      bytes += length;
+    }
+    await flush();
+  }
+
+  /**
+   * The body from `offset` on. A whole body is checked against its digest. Throws {@link BodyUnavailable}.
+   * Cost: O(bytes read), plus a round trip where objects are not here.
+   */
+  async read(content: Content, offset = 0): Promise<Uint8Array> {
+    await this.prefetch([content], offset);
+    const parts: Uint8Array[] = [];
+    let position = 0;
+    for (const piece of content.pieces) {
+      const skip = Math.max(0, offset - position);
+      position += piece.length;
+      if (skip >= piece.length) continue;
+      parts.push((await this.#piece(piece)).subarray(skip));
+    }
+    const body = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+    if (offset === 0 && this.digestOf(body, content.attributes) !== content.digest) {
+      throw new BodyUnavailable('damaged', 'the body does not match its digest: its author or a key holder wrote it wrong');
+    }
+    return body;
+  }
+
+  /** Brings the objects of these contents here, in few round trips. Throws {@link BodyUnavailable} when offline. */
+  async prefetch(contents: readonly Content[], offset = 0): Promise<void> {
+    const wanted = new Map<ObjectId, number>();
+    for (const content of contents) {
+      let position = 0;
+      for (const piece of content.pieces) {
+        position += piece.length;
+        const id = this.#deps.replacement(piece.object);
+        if (position > offset && !this.#cache.has(id)) wanted.set(id, (wanted.get(id) ?? 0) + piece.length);
+      }
+    }
+    if (wanted.size === 0) return;
+    const here = await this.#deps.objects.has(this.#deps.space, [...wanted.keys()]);
+    const missing = [...wanted].filter(([id]) => !here.has(id) && this.#deps.dropped(id) === null);
+    const batches = batchesOf(missing);
+    for (let i = 0; i < batches.length; i += PARALLEL_FETCHES) {
+      await Promise.all(batches.slice(i, i + PARALLEL_FETCHES).map((ids) => this.#bring(ids)));
+    }
+  }
+
+  async #bring(ids: readonly ObjectId[]): Promise<void> {
+    const { space, objects } = this.#deps;
+    const found = await this.#deps.fetch(ids).catch((error: unknown) => {
+      if (error instanceof RemoteError) throw new BodyUnavailable('offline', `the remote cannot be asked now: ${error.message}`);
+      throw error;
+    });
+    // Only what opens is kept: a remote cannot plant anything else here.
+    const good: SealedObject[] = [];
+    for (const id of ids) {
+      const bytes = found.get(id);
+      if (bytes === undefined) continue;
+      const plain = await openObject({ id, bytes }, space, this.#deps.keys(), this.#deps.compression);
+      if (!plain.ok) continue;
+      good.push({ id, bytes });
+      this.#cache.put(id, plain.value);
+    }
+    if (good.length > 0) await objects.put(space, good);
+  }
+
+  async #piece(piece: Piece): Promise<Uint8Array> {
+    const id = this.#deps.replacement(piece.object);
+    let plain = this.#cache.get(id);
+    if (plain === undefined) {
+      plain = await this.#open(id, piece.keyId);
+      this.#cache.put(id, plain);
+    }
+    if (piece.offset + piece.length > plain.length) throw new BodyUnavailable('damaged', `object ${id} is shorter than the log says`);
+    return plain.subarray(piece.offset, piece.offset + piece.length);
+  }
+
+  async #open(id: ObjectId, keyId: number): Promise<Uint8Array> {
+    const { objects, space, compression } = this.#deps;
+    const bytes = (await objects.get(space, [id])).get(id);
+    if (bytes === undefined) {
+      const dropped = this.#deps.dropped(id);
+      if (dropped !== null) throw new BodyUnavailable(dropped, `this body was ${dropped}`);
+      throw new BodyUnavailable('withheld', `the remote does not hand out object ${id}, which the log names`);
+    }
+    if (this.#deps.keys().epoch(keyId) === undefined) throw new BodyUnavailable('no-key', `the key of epoch ${keyId} is not here`);
+    const plain = await openObject({ id, bytes }, space, this.#deps.keys(), compression);
+    if (!plain.ok)
+      throw new BodyUnavailable('damaged', plain.error.type === 'damaged' ? plain.error.reason : `no key for epoch ${plain.error.keyId}`);
+    return plain.value;
+  }
+}
+
+function batchesOf(missing: readonly (readonly [ObjectId, number])[]): ObjectId[][] {
+  const batches: ObjectId[][] = [];
+  let batch: ObjectId[] = [];
+  let bytes = 0;
+  for (const [id, length] of missing) {
+    if (batch.length > 0 && (bytes + length > FETCH_BYTES || batch.length >= FETCH_IDS)) {
+      batches.push(batch);
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(id);
+    bytes += length;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}

@@ -1,0 +1,313 @@
+import { openCommitBody } from '../crypto/object-cipher.ts';
+import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
+import type { CommitId, ObjectId, RecordHash, SpaceId } from '../ids.ts';
+import { itemKey, type Item } from '../item.ts';
+import { decodeCommit } from '../log/commit-codec.ts';
+import type { Commit } from '../log/commit.ts';
+import { decodeControl, KNOWN_FEATURES, type ControlPayload } from '../log/control.ts';
+import { applyControl, currentEpoch, linkVoidControl, mayAppend, startMembership, type Membership } from '../log/membership.ts';
+import { decodeRecord, hasValidSignature, type LogRecord } from '../log/record.ts';
+import { itemsJudged, judgeCommit } from '../log/rule.ts';
+import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
+import type { ReplicaDeps } from './deps.ts';
+import { openSecrets } from './secrets.ts';
+
+/** How far the state follows the log. */
+export interface Cursor {
+  readonly position: number;
+  readonly hash: RecordHash;
+}
+
+/** What stops a replay before the log's end. */
+export type ReplayStop =
+  | { readonly type: 'waiting-for-key'; readonly position: number; readonly keyId: number }
+  | { readonly type: 'unknown-feature'; readonly position: number; readonly feature: string };
+
+export interface ReplayReport {
+  /** Items that changed, siblings included. */
+  readonly touched: readonly Item[];
+  /** Own or carried commits that are in the log now. */
+  readonly landed: readonly CommitId[];
+  readonly voids: readonly { readonly position: number; readonly reason: string }[];
+  readonly membershipChanged: boolean;
+  readonly stop: ReplayStop | null;
+}
+
+type Step =
+  | { readonly type: 'commit'; readonly record: LogRecord; readonly commit: Commit; readonly carriedIds: readonly CommitId[] }
+  | { readonly type: 'control'; readonly record: LogRecord; readonly payload: ControlPayload }
+  | { readonly type: 'void'; readonly record: LogRecord; readonly reason: string };
+
+const BATCH = { records: 256, bytes: 8 * 1024 * 1024 };
+
+/**
+ * Log → state, membership and keys. The state is a pure function of the log: replayed from the start it comes out
+ * the same on every machine. Callers run one replay of a space at a time.
+ */
+export class Replay {
+  readonly #deps: ReplicaDeps;
+  readonly #space: SpaceId;
+  #cursor: Cursor | null = null;
+  #membership: Membership | null = null;
+  #keys: SpaceKeys | null = null;
+  readonly #dropped = new Map<ObjectId, 'pruned' | 'erased'>();
+  readonly #replaced = new Map<ObjectId, ObjectId>();
+
+  constructor(deps: ReplicaDeps, space: SpaceId) {
+    this.#deps = deps;
+    this.#space = space;
+  }
+
+  get cursor(): Cursor | null {
+    return this.#cursor;
+  }
+
+  get membership(): Membership | null {
+    return this.#membership;
+  }
+
+  get keys(): SpaceKeys | null {
+    return this.#keys;
+  }
+
+  dropped(id: ObjectId): 'pruned' | 'erased' | null {
+    return this.#dropped.get(id) ?? null;
+  }
+
+  replacement(id: ObjectId): ObjectId {
+    return this.#replaced.get(id) ?? id;
+  }
+
+  /** Restores membership and keys as of the saved cursor. O(control records). */
+  async open(): Promise<void> {
+    const { cursor, controls } = await this.#deps.store.read(async (tx) => ({
+      cursor: (await tx.documents.get<Cursor>('cursors', this.#space)) ?? null,
+      controls: await tx.logs.controls(this.#space, 0),
+    }));
+    this.#cursor = cursor;
+    for (const stored of controls) {
+      if (cursor === null || stored.position > cursor.position) break;
+      const step = this.#readControl(expectRecord(stored));
+      this.#applyControl(step);
+    }
+    if (this.#membership !== null) await this.#loadKeys();
+  }
+
+  /** Forgets all derived state, so that the next {@link Replay.run} starts at the genesis. */
+  async reset(): Promise<void> {
+    await this.#deps.store.write(async (tx) => {
+      await tx.items.clear(this.#space);
+      await tx.documents.remove('cursors', this.#space);
+      for (const { id } of await tx.documents.list(`voids/${this.#space}`)) await tx.documents.remove(`voids/${this.#space}`, id);
+      for (const { id } of await tx.documents.list(`carried/${this.#space}`)) await tx.documents.remove(`carried/${this.#space}`, id);
+    });
+    this.#cursor = null;
+    this.#membership = null;
+    this.#keys = null;
+    this.#dropped.clear();
+    this.#replaced.clear();
+  }
+
+  /**
+   * Follows the log to its head, or to what stops it. Each batch is one transaction: after a crash it goes on where
+   * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here.
+   */
+  async run(known: ReadonlyMap<RecordHash, Commit> = new Map()): Promise<ReplayReport> {
+    const report = { touched: new Map<string, Item>(), landed: [] as CommitId[], voids: [] as { position: number; reason: string }[] };
+    const membershipBefore = this.#membership;
+    let stop: ReplayStop | null = null;
+    for (;;) {
+      stop = this.#unknownFeature();
+      if (stop !== null) break;
+      const from = (this.#cursor?.position ?? -1) + 1;
+      const stored = await this.#deps.store.read((tx) => tx.logs.read(this.#space, from, BATCH));
+      if (stored.length === 0) break;
+      try {
+        const { steps, stopped } = await this.#prepare(stored.map(expectRecord), known);
+        if (steps.length > 0) await this.#commitBatch(steps, report);
+        stop = stopped;
+      } catch (error) {
+        await this.#rewind();
+        throw error;
+      }
+      if (stop !== null) break;
+    }
+    return {
+      touched: [...report.touched.values()],
+      landed: report.landed,
+      voids: report.voids,
+      membershipChanged: membershipBefore !== this.#membership,
+      stop,
+    };
+  }
+
+  /** Everything that needs no state: signatures, roles, epochs, decryption. Advances membership and keys. */
+  async #prepare(
+    records: readonly LogRecord[],
+    known: ReadonlyMap<RecordHash, Commit>,
+  ): Promise<{ steps: Step[]; stopped: ReplayStop | null }> {
+    const steps: Step[] = [];
+    for (const record of records) {
+      if (record.header.type === 'control') {
+        const step = this.#applyControl(this.#readControl(record));
+        steps.push(step);
+        if (step.type === 'control') await this.#loadKeys();
+        const stopped = this.#unknownFeature();
+        if (stopped !== null) return { steps, stopped };
+        continue;
+      }
+      const step = await this.#readCommit(record, known.get(record.hash));
+      if (step === null)
+        return { steps, stopped: { type: 'waiting-for-key', position: record.header.position, keyId: record.header.keyId } };
+      steps.push(step);
+    }
+    return { steps, stopped: null };
+  }
+
+  /** A batch failed (a full disk, say): membership goes back to where the saved cursor is. */
+  async #rewind(): Promise<void> {
+    this.#membership = null;
+    this.#keys = null;
+    this.#dropped.clear();
+    this.#replaced.clear();
+    await this.open();
+  }
+
+  #unknownFeature(): ReplayStop | null {
+    const feature = this.#membership?.features.find((f) => !KNOWN_FEATURES.includes(f));
+    return feature === undefined ? null : { type: 'unknown-feature', position: this.#membership?.lastControlPosition ?? 0, feature };
+  }
+
+  #readControl(record: LogRecord): Step {
+    const payload = decodeControl(record.body);
+    if (!hasValidSignature(record)) return { type: 'void', record, reason: 'its signature is wrong' };
+    if (!payload.ok) return { type: 'void', record, reason: payload.error };
+    return { type: 'control', record, payload: payload.value };
+  }
+
+  #applyControl(step: Step): Step {
+    if (this.#membership === null) {
+      const started = step.type === 'control' ? startMembership(step.record, step.payload) : null;
+      if (started === null || !started.ok) throw new Error(`space ${this.#space} has no valid genesis`);
+      this.#membership = started.value;
+      return step;
+    }
+    if (step.type === 'control') {
+      const applied = applyControl(this.#membership, step.record, step.payload);
+      if (applied.ok) {
+        this.#membership = applied.value;
+        this.#noteDropped(step.payload);
+        return step;
+      }
+      this.#membership = linkVoidControl(this.#membership, step.record);
+      return { type: 'void', record: step.record, reason: applied.error };
+    }
+    this.#membership = linkVoidControl(this.#membership, step.record);
+    return step;
+  }
+
+  #noteDropped(payload: ControlPayload): void {
+    if (payload.op === 'prune') for (const id of payload.objects) this.#dropped.set(id, 'pruned');
+    if (payload.op !== 'erase') return;
+    for (const id of payload.objects) this.#dropped.set(id, 'erased');
+    for (const { from, to } of payload.replaced) this.#replaced.set(from, to);
+  }
+
+  /** `null`: the key is missing, so this record and all after it wait. */
+  async #readCommit(record: LogRecord, known: Commit | undefined): Promise<Step | null> {
+    const membership = this.#membership as Membership;
+    const { header } = record;
+    const isVoid = (reason: string): Step => ({ type: 'void', record, reason });
+    if (!mayAppend(membership, header.signer)) return isVoid('its signer may not write here');
+    if (header.keyId !== currentEpoch(membership).number)
+      return isVoid(`it is under the key of epoch ${header.keyId}, not ${currentEpoch(membership).number}`);
+    if (!hasValidSignature(record)) return isVoid('its signature is wrong');
+    if (known !== undefined) return { type: 'commit', record, commit: known, carriedIds: carriedIds(known) };
+    if (this.#keys?.epoch(header.keyId) === undefined) return null;
+    const binding = { space: this.#space, keyId: header.keyId, signer: header.signer, commit: header.id };
+    const body = await openCommitBody(record.body, binding, this.#keys, this.#deps.compression);
+    if (!body.ok) return body.error.type === 'no-key' ? null : isVoid(body.error.reason);
+    const commit = decodeCommit(body.value, header.id, header);
+    return commit.ok ? { type: 'commit', record, commit: commit.value, carriedIds: carriedIds(commit.value) } : isVoid(commit.error);
+  }
+
+  async #commitBatch(
+    steps: readonly Step[],
+    report: { touched: Map<string, Item>; landed: CommitId[]; voids: { position: number; reason: string }[] },
+  ): Promise<void> {
+    const last = (steps.at(-1) as Step).record;
+    const cursor: Cursor = { position: last.header.position, hash: last.hash };
+    await this.#deps.store.write(async (tx) => {
+      for (const step of steps) {
+        const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, report) : step.type === 'void' ? step.reason : null;
+        if (reason === null) continue;
+        report.voids.push({ position: step.record.header.position, reason });
+        await tx.documents.put(`voids/${this.#space}`, String(step.record.header.position), { reason, signer: step.record.header.signer });
+        this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: reason.split(':')[0] ?? '' });
+      }
+      await tx.documents.put('cursors', this.#space, cursor);
+      await tx.drafts.remove(this.#space, report.landed);
+    });
+    this.#cursor = cursor;
+  }
+
+  /** Why the commit is void; `null` once it took effect. */
+  async #applyCommit(
+    tx: StoreTransaction,
+    step: Extract<Step, { type: 'commit' }>,
+    report: { touched: Map<string, Item>; landed: CommitId[] },
+  ): Promise<string | null> {
+    const { commit, record, carriedIds: carried } = step;
+    const { position } = record.header;
+    const used = await this.#usedBefore(tx, [commit.id, ...carried], position);
+    const siblings = commit.changes.some((c) => c.type === 'resolve') ? await tx.items.siblings(this.#space) : [];
+    const items = await tx.items.get(this.#space, itemsJudged(commit));
+    const judged = judgeCommit(commit, position, carried, { items, siblings, isUsed: (id) => used.has(id) });
+    if (!judged.ok) return judged.error;
+    const effects = judged.value;
+    await tx.items.put(this.#space, effects.items);
+    await tx.items.addHistory(this.#space, effects.history);
+    if (effects.siblingsAdded.length > 0) await tx.items.addSiblings(this.#space, effects.siblingsAdded);
+    for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
+    for (const id of carried) await tx.documents.put(`carried/${this.#space}`, id, { position });
+    for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
+    if (record.header.signer === this.#deps.machine.key.machine) report.landed.push(commit.id);
+    report.landed.push(...carried);
+    return null;
+  }
+
+  /** Ids that a valid commit before `position` used: a void record uses none, or anyone could void a commit in flight. */
+  async #usedBefore(tx: StoreTransaction, ids: readonly CommitId[], position: number): Promise<Set<CommitId>> {
+    const used = new Set<CommitId>();
+    for (const [id, positions] of await tx.logs.positionsOf(this.#space, ids)) {
+      for (const earlier of positions) {
+        if (earlier >= position) continue;
+        if ((await tx.documents.get(`voids/${this.#space}`, String(earlier))) === undefined) used.add(id);
+      }
+    }
+    for (const id of ids) {
+      const carried = await tx.documents.get<{ position: number }>(`carried/${this.#space}`, id);
+      if (carried !== undefined && carried.position < position) used.add(id);
+    }
+    return used;
+  }
+
+  async #loadKeys(): Promise<void> {
+    const { machine, wrapping } = this.#deps;
+    const secrets = await openSecrets(this.#membership as Membership, machine.key.machine, machine.identity, wrapping);
+    this.#keys = secrets === null ? null : createSpaceKeys(secrets);
+  }
+}
+
+function carriedIds(commit: Commit): CommitId[] {
+  return commit.carried.flatMap((bytes) => {
+    const record = decodeRecord(bytes);
+    return record.ok ? [record.value.header.id] : [];
+  });
+}
+
+function expectRecord(stored: StoredRecord): LogRecord {
+  const record = decodeRecord(stored.bytes);
+  if (!record.ok) throw new Error(`record ${stored.position} in the store is damaged (${record.error}); run: satchel store verify`);
+  return record.value;
+}

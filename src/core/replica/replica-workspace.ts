@@ -1,0 +1,277 @@
+import type { Content, Piece } from '../content.ts';
+import { sha256 } from '../crypto/hash.ts';
+import type { ContentDigest } from '../ids.ts';
+import { itemKey, type Item } from '../item.ts';
+import { LIMITS } from '../limits.ts';
+import type { CommitNote } from '../log/commit.ts';
+import type { View } from '../ports/store.ts';
+import type { Replica } from './replica.ts';
+import type { ItemWish } from './wishes.ts';
+import type { Applied, CaptureReport, Found, Outstanding, Workspace } from './workspace.ts';
+
+export interface WorkspaceOptions {
+  readonly writer: string;
+  /** Which items this writer shows at all. */
+  readonly covers: (item: Item) => boolean;
+}
+
+/** Wishes of one commit; each may become two changes. */
+const FOUND_PER_COMMIT = LIMITS.changesPerCommit / 2;
+/** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
+const SMALL_PIECE = LIMITS.chunkMin;
+/** One commit's header names every chunk of every body in it. */
+const BODY_LIMIT = (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin;
+
+/** A writer's window on a replica. Remembers which items to look at, so that `outstanding` costs what changed. */
+export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptions): Workspace & { close(): void } {
+  const { writer, covers } = options;
+  const { store } = replica.deps;
+  const { space } = replica;
+  let dirty: Map<string, Item> | 'all' = 'all';
+
+  const markDirty = (items: readonly Item[]): void => {
+    if (dirty === 'all') return;
+    for (const item of items) if (covers(item)) dirty.set(itemKey(item), item);
+  };
+  const stopListening = replica.onChange(markDirty);
+
+  const viewsOf = (items: readonly Item[]): Promise<Map<string, View>> => store.read((tx) => tx.views.get(space, writer, items));
+
+  async function capture(found: readonly Found[], note: Omit<CommitNote, 'time'>): Promise<CaptureReport> {
+    const report = { commits: 0, changes: 0, bytes: 0, conflicts: [] as Item[], refused: [] as { item: Item; reason: string }[] };
+    const accepted = found.filter((entry) => {
+      const size = entry.type === 'body' ? entry.body.length : entry.type === 'tail' ? entry.baseSize + entry.tail.length : 0;
+      if (size <= BODY_LIMIT) return true;
+      report.refused.push({ item: entry.item, reason: `${size} bytes, more than the ${BODY_LIMIT} that one item may hold` });
+      return false;
+    });
+    for (const batch of batchesOf(accepted)) {
+      const made = await replica.exclusive(() => captureBatch(batch, note));
+      report.commits += made.changes > 0 ? 1 : 0;
+      report.changes += made.changes;
+      report.bytes += made.bytes;
+      report.conflicts.push(...made.conflicts);
+    }
+    return report;
+  }
+
+  async function captureBatch(
+    found: readonly Found[],
+    note: Omit<CommitNote, 'time'>,
+  ): Promise<{ changes: number; bytes: number; conflicts: readonly Item[] }> {
+    const views = await viewsOf(found.map((f) => f.item));
+    const sorted = sortFound(replica, found, views);
+    const commit = replica.newCommitId();
+    const pieces = await replica.bodies.store(
+      sorted.bodies.map((b) => b.bytes),
+      commit,
+      replica.keyId,
+    );
+    const wishes: ItemWish[] = [...sorted.absent];
+    for (const [index, wanted] of sorted.bodies.entries()) {
+      const content = await contentOf(wanted, pieces[index] ?? [], commit);
+      wishes.push({ item: wanted.item, base: wanted.shown, ours: content, history: [] });
+      sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
+    }
+    const drafted = await replica.draft(wishes, note, commit, (tx) => tx.views.put(space, writer, sorted.views));
+    // What the merge made of it may differ from what is in place.
+    markDirty(wishes.map((w) => w.item));
+    return { ...drafted, bytes: sorted.bodies.reduce((sum, b) => sum + b.bytes.length, 0) };
+  }
+
+  /** The content that a found body is, its end consolidated where it lies in too many small pieces. */
+  async function contentOf(wanted: WantedBody, pieces: readonly Piece[], commit: ReturnType<Replica['newCommitId']>): Promise<Content> {
+    const all = wanted.base === null ? pieces : [...wanted.base.pieces, ...pieces];
+    const content = { digest: wanted.digest, size: wanted.size, attributes: wanted.attributes, pieces: all };
+    const small = all.length - (all.findLastIndex((piece) => piece.length >= SMALL_PIECE) + 1);
+    if (wanted.base === null || small <= LIMITS.tailPieces) return content;
+    const kept = all.slice(0, all.length - small);
+    const end = await replica.bodies.read(
+      content,
+      kept.reduce((sum, piece) => sum + piece.length, 0),
+    );
+    const [consolidated] = await replica.bodies.store([end], commit, replica.keyId);
+    return { ...content, pieces: [...kept, ...(consolidated ?? [])] };
+  }
+
+  async function outstanding(): Promise<Outstanding[]> {
+    const candidates = dirty === 'all' ? await allItems() : [...dirty.values()];
+    if (dirty === 'all') dirty = new Map();
+    const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);
+    const found: Outstanding[] = [];
+    for (const item of candidates) {
+      const key = itemKey(item);
+      const view = views.get(key);
+      const content = states.get(key)?.content ?? null;
+      const shown = view?.shown ?? null;
+      if ((view?.notHere ?? null) !== null || content?.digest === shown?.digest) dirty.delete(key);
+      else {
+        dirty.set(key, item);
+        found.push({ item, content, shown, local: view?.local ?? null });
+      }
+    }
+    return found.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
+  }
+
+  async function allItems(): Promise<Item[]> {
+    const items = new Map<string, Item>();
+    for (const state of await replica.list()) if (covers(state.item)) items.set(itemKey(state.item), state.item);
+    const views = await store.read((tx) => tx.views.list(space, writer));
+    for (const view of views) items.set(itemKey(view.item), view.item);
+    return [...items.values()];
+  }
+
+  /** Writes views derived from those there now. */
+  async function updateViews(items: readonly Item[], update: (item: Item, view: View | undefined) => View): Promise<void> {
+    await replica.exclusive(async () => {
+      await store.write(async (tx) => {
+        const views = await tx.views.get(space, writer, items);
+        await tx.views.put(
+          space,
+          writer,
+          items.map((item) => update(item, views.get(itemKey(item)))),
+        );
+      });
+    });
+  }
+
+  const byKey = <T extends { readonly item: Item }>(entries: readonly T[]): Map<string, T> =>
+    new Map(entries.map((e) => [itemKey(e.item), e]));
+
+  return {
+    writer,
+    capture,
+    outstanding,
+    views: async () => new Map((await store.read((tx) => tx.views.list(space, writer))).map((view) => [itemKey(view.item), view])),
+    async intend(items) {
+      const contents = byKey(items);
+      await updateViews(
+        items.map((i) => i.item),
+        (item, view) => ({ ...(view ?? unseen(item)), intended: { content: contents.get(itemKey(item))?.content ?? null } }),
+      );
+    },
+    async applied(results) {
+      const contents = byKey<Applied>(results);
+      await updateViews(
+        results.map((r) => r.item),
+        (item) => {
+          const result = contents.get(itemKey(item));
+          return { item, shown: result?.content ?? null, intended: null, notHere: null, local: result?.local ?? null };
+        },
+      );
+    },
+    async notHere(items) {
+      const reasons = byKey(items);
+      await updateViews(
+        items.map((i) => i.item),
+        (item, view) => ({ ...(view ?? unseen(item)), notHere: reasons.get(itemKey(item))?.reason ?? null }),
+      );
+    },
+    read: (content, offset) => replica.bodies.read(content, offset),
+    prefetch: (contents) => replica.bodies.prefetch(contents),
+    close: stopListening,
+  };
+}
+
+interface WantedBody {
+  readonly item: Item;
+  /** What is new: the whole body, or the tail behind `base`. */
+  readonly bytes: Uint8Array;
+  readonly base: Content | null;
+  readonly shown: Content | null;
+  readonly digest: ContentDigest;
+  readonly size: number;
+  readonly attributes: Content['attributes'];
+  readonly local: string | null;
+}
+
+/** Parts what was found into views to update, bodies to store, and deletions wished for. */
+function sortFound(
+  replica: Replica,
+  found: readonly Found[],
+  views: ReadonlyMap<string, View>,
+): { views: View[]; bodies: WantedBody[]; absent: ItemWish[] } {
+  const sorted = { views: [] as View[], bodies: [] as WantedBody[], absent: [] as ItemWish[] };
+  for (const entry of found) {
+    const view = views.get(itemKey(entry.item)) ?? unseen(entry.item);
+    switch (entry.type) {
+      case 'same':
+        sorted.views.push({ ...view, intended: null, local: entry.local });
+        break;
+      case 'absent':
+        sortAbsent(replica, entry.item, view, sorted);
+        break;
+      case 'body':
+      case 'tail':
+        sortBody(replica, entry, view, sorted);
+    }
+  }
+  return sorted;
+}
+
+function sortBody(
+  replica: Replica,
+  entry: Extract<Found, { type: 'body' | 'tail' }>,
+  view: View,
+  sorted: { views: View[]; bodies: WantedBody[] },
+): void {
+  const hash = entry.type === 'body' ? sha256(entry.body) : entry.sha256;
+  const digest = replica.bodies.digest(hash, entry.attributes);
+  const intended = view.intended?.content;
+  if (intended?.digest === digest || view.shown?.digest === digest) {
+    const shown = intended?.digest === digest ? intended : view.shown;
+    sorted.views.push({ item: entry.item, shown, intended: null, notHere: null, local: entry.local });
+    return;
+  }
+  const { item, attributes, local } = entry;
+  if (entry.type === 'body') {
+    sorted.bodies.push({ item, attributes, local, digest, bytes: entry.body, base: null, shown: view.shown, size: entry.body.length });
+    return;
+  }
+  if (view.shown === null || view.shown.size !== entry.baseSize)
+    throw new Error('a tail was found behind another body than the view shows');
+  sorted.bodies.push({
+    item,
+    attributes,
+    local,
+    digest,
+    bytes: entry.tail,
+    base: view.shown,
+    shown: view.shown,
+    size: entry.baseSize + entry.tail.length,
+  });
+}
+
+function sortAbsent(replica: Replica, item: Item, view: View, sorted: { views: View[]; absent: ItemWish[] }): void {
+  if (view.notHere !== null) return;
+  const wasApplied = view.intended !== null && view.intended.content === null;
+  if (view.shown === null && !wasApplied) return;
+  if (!wasApplied && replica.deps.kinds.get(item.kind)?.deletable !== true) {
+    sorted.views.push({ ...view, intended: null, notHere: 'removed here; the space keeps it' });
+    return;
+  }
+  sorted.views.push({ item, shown: null, intended: null, notHere: null, local: null });
+  if (!wasApplied) sorted.absent.push({ item, base: view.shown, ours: null, history: [] });
+}
+
+function unseen(item: Item): View {
+  return { item, shown: null, intended: null, notHere: null, local: null };
+}
+
+/** By the format's limits, in the order found. */
+function batchesOf(found: readonly Found[]): Found[][] {
+  const batches: Found[][] = [];
+  let batch: Found[] = [];
+  let bytes = 0;
+  for (const entry of found) {
+    const size = entry.type === 'body' ? entry.body.length : entry.type === 'tail' ? entry.tail.length : 0;
+    if (batch.length > 0 && (batch.length >= FOUND_PER_COMMIT || bytes + size > LIMITS.commitBodyTarget)) {
+      batches.push(batch);
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(entry);
+    bytes += size;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}

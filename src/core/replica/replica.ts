@@ -1,0 +1,320 @@
+import type { Content } from '../content.ts';
+import { bytesToHex, type CommitId, type MachineId, type ObjectId, type Revision, type SpaceId } from '../ids.ts';
+import { itemKey, type Item } from '../item.ts';
+import { LIMITS } from '../limits.ts';
+import type { Commit, CommitNote } from '../log/commit.ts';
+import { currentEpoch, type Membership } from '../log/membership.ts';
+import type { Head } from '../log/record.ts';
+import type { Effects } from '../log/rule.ts';
+import { RemoteError, type Remote } from '../ports/remote.ts';
+import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
+import type { SpaceKeys } from '../crypto/space-keys.ts';
+import { Bodies } from './bodies.ts';
+import type { ReplicaDeps } from './deps.ts';
+import { Mutex } from './mutex.ts';
+import { encodeDraft, Overlay } from './overlay.ts';
+import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
+import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
+import { reseal } from './reseal.ts';
+import { grantWishes, type ItemWish, type Present } from './wishes.ts';
+
+/** Why a replica cannot draft: it holds no key of the current epoch. */
+export class KeyMissing extends Error {
+  override readonly name = 'KeyMissing';
+}
+
+/** Items of one commit that wishes may fill; each may become two changes. */
+const WISHES_PER_COMMIT = LIMITS.changesPerCommit / 2;
+
+/**
+ * One space on this node: the state that its log makes, and the drafts on top. Everything that writes goes through
+ * one queue, so that a capture, a replay and a rebase never interleave; the network is never awaited inside it,
+ * except for a body that a merge needs.
+ */
+export class Replica {
+  readonly space: SpaceId;
+  readonly bodies: Bodies;
+  readonly deps: ReplicaDeps;
+  readonly #queue = new Mutex();
+  readonly #replay: Replay;
+  readonly #overlay: Overlay;
+  readonly #listeners = new Set<(items: readonly Item[]) => void>();
+  #remote: Remote | null = null;
+  #stop: ReplayStop | null = null;
+
+  private constructor(deps: ReplicaDeps, space: SpaceId) {
+    this.deps = deps;
+    this.space = space;
+    this.#replay = new Replay(deps, space);
+    this.#overlay = new Overlay(space);
+    this.bodies = new Bodies({
+      objects: deps.objects,
+      compression: deps.compression,
+      random: deps.random,
+      space,
+      signer: deps.machine.key.machine,
+      keys: () => this.keys,
+      sharesContext: () => this.#isOnePersons(),
+      fetch: async (ids) => this.#fetch(ids),
+      dropped: (id) => this.#replay.dropped(id),
+      replacement: (id) => this.#replay.replacement(id),
+    });
+  }
+
+  /** Opens a space whose log (a genesis at least) is in the store, and catches up with it. */
+  static async open(deps: ReplicaDeps, space: SpaceId): Promise<Replica> {
+    const replica = new Replica(deps, space);
+    await replica.#replay.open();
+    await replica.catchUp();
+    return replica;
+  }
+
+  /** Where missing bodies are fetched from. */
+  setRemote(remote: Remote | null): void {
+    this.#remote = remote;
+  }
+
+  get membership(): Membership {
+    if (this.#replay.membership === null) throw new Error(`space ${this.space} has no log here`);
+    return this.#replay.membership;
+  }
+
+  get keys(): SpaceKeys {
+    if (this.#replay.keys === null) throw new KeyMissing(`this machine holds no key of space ${this.space}`);
+    return this.#replay.keys;
+  }
+
+  /** Whether drafts can be made: the current epoch's key is here and the log was followed to its head. */
+  get canWrite(): boolean {
+    return this.#stop === null && this.#replay.keys?.epoch(currentEpoch(this.membership).number) !== undefined;
+  }
+
+  get stop(): ReplayStop | null {
+    return this.#stop;
+  }
+
+  get drafts(): readonly Commit[] {
+    return this.#overlay.drafts;
+  }
+
+  get position(): number {
+    return this.#replay.cursor?.position ?? -1;
+  }
+
+  /** Calls back with the items that changed, drafts included. Returns what ends it. */
+  onChange(listener: (items: readonly Item[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async head(): Promise<Head | null> {
+    return this.deps.store.read((tx) => tx.logs.head(this.space));
+  }
+
+  /** Runs work that must not interleave with captures, replays and rebases. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return this.#queue.run(work);
+  }
+
+  /** Replays new records of the local log, then rebases drafts over them. */
+  async catchUp(known: Parameters<Replay['run']>[0] = new Map()): Promise<ReplayReport> {
+    return this.exclusive(() => this.#catchUp(known));
+  }
+
+  /** What items are, drafts included. */
+  async visible(items: readonly Item[]): Promise<Map<string, ItemState>> {
+    return this.deps.store.read((tx) => this.#overlay.visible(tx, items));
+  }
+
+  /** Open conflicts, drafts included. */
+  async siblings(item?: Item): Promise<Sibling[]> {
+    return this.deps.store.read((tx) => this.#overlay.siblings(tx, item));
+  }
+
+  /** Items as they are, drafts included; deleted ones left out. Ordered by kind and name. O(items). */
+  async list(query: { readonly kind?: string; readonly prefix?: string } = {}): Promise<ItemState[]> {
+    const found = new Map<string, ItemState>();
+    let after: Item | undefined;
+    for (;;) {
+      const page = await this.deps.store.read((tx) =>
+        tx.items.list(this.space, { ...query, ...(after === undefined ? {} : { after }), limit: 1_000 }),
+      );
+      for (const state of page) found.set(itemKey(state.item), state);
+      if (page.length < 1_000) break;
+      after = page.at(-1)?.item;
+    }
+    for (const state of this.#overlay.drafted()) {
+      if (query.kind !== undefined && state.item.kind !== query.kind) continue;
+      if (query.prefix !== undefined && !state.item.name.startsWith(query.prefix)) continue;
+      if (state.content === null) found.delete(itemKey(state.item));
+      else found.set(itemKey(state.item), state);
+    }
+    return [...found.values()];
+  }
+
+  isDrafted(item: Item): boolean {
+    return this.#overlay.isDrafted(item);
+  }
+
+  newCommitId(): CommitId {
+    return bytesToHex(this.deps.random.bytes(16)) as CommitId;
+  }
+
+  get keyId(): number {
+    return currentEpoch(this.membership).number;
+  }
+
+  /**
+   * Turns wishes into one draft commit, in the same transaction as `also`. Must run inside {@link exclusive}.
+   * Returns the changes made; none where the wishes changed nothing.
+   */
+  async draft(
+    wishes: readonly ItemWish[],
+    note: Omit<CommitNote, 'time'>,
+    commit: CommitId,
+    also: (tx: StoreTransaction) => Promise<void> = async () => undefined,
+    settled: Pick<Collapsed, 'keeps' | 'resolves'> = { keeps: [], resolves: [] },
+  ): Promise<{ readonly changes: number; readonly conflicts: readonly Item[] }> {
+    if (!this.canWrite) throw new KeyMissing('this machine cannot write to the space now');
+    const deps = { kinds: this.deps.kinds, bodies: this.bodies, commit, keyId: this.keyId };
+    const { changes, conflicts } =
+      settled.keeps.length + settled.resolves.length === 0
+        ? await grantWishes(wishes, this.#present(), deps)
+        : await rebaseChanges({ wishes, ...settled }, this.#present(), deps);
+    const draft: Commit = { id: commit, time: this.deps.clock.now(), ...note, changes, carried: [] };
+    const effects = await this.deps.store.write(async (tx) => {
+      await also(tx);
+      if (changes.length === 0) return null;
+      return this.#addDraft(tx, draft);
+    });
+    if (effects !== null) {
+      this.#overlay.push(draft, effects);
+      this.#changed(changes.map((c) => c.item));
+    }
+    return { changes: changes.length, conflicts };
+  }
+
+  /** Re-encrypts drafts whose new bodies are under an older epoch. Must run inside {@link exclusive}. */
+  async resealDrafts(): Promise<void> {
+    const resealed: Commit[] = [];
+    for (const draft of this.#overlay.drafts) resealed.push(await reseal(draft, this.bodies, this.keyId));
+    if (resealed.every((draft, index) => draft === this.#overlay.drafts[index])) return;
+    await this.deps.store.write((tx) => tx.drafts.put(this.space, resealed.map(encodeDraft)));
+    const invalid = await this.deps.store.read((tx) => this.#overlay.replace(tx, resealed));
+    if (invalid.length > 0) throw new Error('a re-encrypted draft lost its place');
+  }
+
+  async #addDraft(tx: StoreTransaction, draft: Commit): Promise<Effects> {
+    const judged = await this.#overlay.judge(tx, draft);
+    if (!judged.ok) throw new Error(`a draft made here breaks the rule: ${judged.error}`);
+    await tx.drafts.put(this.space, [encodeDraft(draft)]);
+    return judged.value;
+  }
+
+  async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
+    const report = await this.#replay.run(known);
+    this.#stop = report.stop;
+    await this.#rebase();
+    if (report.touched.length > 0) this.#changed(report.touched);
+    return report;
+  }
+
+  /** Brings every draft behind the log again. Valid ones stay as they are; the others collapse and merge. */
+  async #rebase(): Promise<void> {
+    const pending = await this.deps.store.read((tx) => this.#overlay.load(tx));
+    if (pending.length === 0) return;
+    if (!this.canWrite) return; // they stay in the store, and are judged again when the key arrives
+    for (const component of componentsOf(pending)) {
+      if (await this.#readmit(component)) continue;
+      const collapsed = collapse(component, await this.#contentsOfBases(component));
+      // The old drafts go with the last new one: a crash before leaves both, which collapse to the same again.
+      const parts = partsOf(collapsed);
+      for (const part of parts) await this.#redraft(component, part, part === parts.at(-1));
+    }
+    // The order in the store must be the order in which they are valid.
+    await this.deps.store.write(async (tx) => {
+      const order = this.#overlay.drafts;
+      await tx.drafts.remove(
+        this.space,
+        order.map((d) => d.id),
+      );
+      await tx.drafts.put(this.space, order.map(encodeDraft));
+    });
+  }
+
+  /** True where all drafts of a component are valid as they are. */
+  async #readmit(component: readonly Commit[]): Promise<boolean> {
+    const before = [...this.#overlay.drafts];
+    for (const draft of component) {
+      const judged = await this.deps.store.read((tx) => this.#overlay.judge(tx, draft));
+      if (!judged.ok) {
+        await this.deps.store.read((tx) => this.#overlay.replace(tx, before));
+        return false;
+      }
+      this.#overlay.push(draft, judged.value);
+    }
+    return true;
+  }
+
+  async #redraft(component: readonly Commit[], part: Collapsed, isLast: boolean): Promise<void> {
+    const newest = component.at(-1) as Commit;
+    const { message, writer, session } = newest;
+    const dropOld = async (tx: StoreTransaction): Promise<void> => {
+      if (isLast)
+        await tx.drafts.remove(
+          this.space,
+          component.map((d) => d.id),
+        );
+    };
+    await this.draft(part.wishes, { message, writer, ...(session === undefined ? {} : { session }) }, this.newCommitId(), dropOld, part);
+  }
+
+  async #contentsOfBases(drafts: readonly Commit[]): Promise<(item: Item, revision: Revision) => Content | null> {
+    const bases = new Set(drafts.flatMap((d) => d.changes).flatMap((c) => (c.base === null ? [] : [c.base])));
+    const found = new Map<Revision, Content | null>(this.#overlay.drafted().map((state) => [state.revision, state.content]));
+    await this.deps.store.read(async (tx) => {
+      for (const revision of bases) {
+        if (found.has(revision)) continue;
+        const [entry] = await tx.items.findRevision(this.space, revision);
+        if (entry !== undefined) found.set(revision, entry.content);
+      }
+    });
+    return (_item, revision) => found.get(revision) ?? null;
+  }
+
+  #present(): Present {
+    return { visible: (items) => this.visible(items), siblings: (item) => this.siblings(item) };
+  }
+
+  #changed(items: readonly Item[]): void {
+    for (const listener of this.#listeners) listener(items);
+  }
+
+  /** One person's machines may share compression contexts; an open space or several accounts may not. */
+  #isOnePersons(): boolean {
+    const { members, mode } = this.membership;
+    return mode === 'sealed' && new Set([...members.values()].map((m) => m.account)).size === 1;
+  }
+
+  async #fetch(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
+    if (this.#remote === null) throw new RemoteError('unreachable', 'no remote is connected');
+    return this.#remote.getObjects(this.space, ids);
+  }
+
+  get machine(): MachineId {
+    return this.deps.machine.key.machine;
+  }
+}
+
+/** Collapsed drafts in parts that fit a commit each. */
+function partsOf(collapsed: Collapsed): Collapsed[] {
+  const parts: Collapsed[] = [];
+  for (let i = 0; i < collapsed.wishes.length; i += WISHES_PER_COMMIT) {
+    parts.push({ wishes: collapsed.wishes.slice(i, i + WISHES_PER_COMMIT), keeps: [], resolves: [] });
+  }
+  if (collapsed.keeps.length + collapsed.resolves.length > 0 || parts.length === 0) {
+    const last = parts.pop() ?? { wishes: [] };
+    parts.push({ wishes: last.wishes, keeps: collapsed.keeps, resolves: collapsed.resolves });
+  }
+  return parts;
+}

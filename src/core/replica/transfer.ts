@@ -1,0 +1,250 @@
+import { sealCommitBody, type SealedObject } from '../crypto/object-cipher.ts';
+import type { ObjectId, RecordHash, SpaceId } from '../ids.ts';
+import { encodeCommit, objectsNamed, piecesNamed } from '../log/commit-codec.ts';
+import type { Commit } from '../log/commit.ts';
+import { decodeRecord, EMPTY_HEAD, encodeRecord, headAfter, sealRecord, type Head, type LogRecord } from '../log/record.ts';
+import { RemoteError, type Remote } from '../ports/remote.ts';
+import type { StoredRecord } from '../ports/store.ts';
+import { ZERO_HASH } from '../ids.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { Replica } from './replica.ts';
+
+/** Why a remote's log is not followed. The local state is what it was. */
+export type Divergence =
+  /** The remote lacks records that were verified here. */
+  | { readonly type: 'rolled-back'; readonly remote: Head | null; readonly local: Head }
+  /** Another record stands where one was verified here. */
+  | { readonly type: 'forked'; readonly remote: Head; readonly local: Head }
+  /** A record that breaks the chain or cannot be read. */
+  | { readonly type: 'broken'; readonly position: number; readonly reason: string };
+
+export interface SyncReport {
+  readonly pulled: number;
+  readonly pushed: number;
+  readonly divergence: Divergence | null;
+}
+
+const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
+const SEGMENT = { drafts: 64, objectBytes: 16 * 1024 * 1024 };
+/** Objects up to this much in all travel with their records, in one round trip. */
+const ALONG_BYTES = 1024 * 1024;
+const PUT_BYTES = 4 * 1024 * 1024;
+const PARALLEL_PUTS = 4;
+
+/**
+ * Pulls, rebases and pushes until nothing is left to send. Throws {@link RemoteError}; what was acknowledged stays.
+ * Safe to repeat after anything.
+ */
+export async function syncWith(
+  replica: Replica,
+  remote: Remote,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<SyncReport> {
+  const pulled = await pull(replica, remote);
+  if (pulled.divergence !== null || replica.stop !== null) return { ...pulled, pushed: 0 };
+  const pushed = await push(replica, remote, onProgress);
+  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence };
+}
+
+/** Reads the records behind the local head, verifies their chain, and replays them. */
+export async function pull(replica: Replica, remote: Remote): Promise<{ readonly pulled: number; readonly divergence: Divergence | null }> {
+  let pulled = 0;
+  for (;;) {
+    const local = (await replica.head()) ?? EMPTY_HEAD;
+    const answer = await remote.read(replica.space, local.position + 1, PAGE);
+    if (answer.records.length === 0) {
+      const divergence = compareHeads(answer.head, local);
+      if (divergence === null) await replica.catchUp();
+      return { pulled, divergence };
+    }
+    const divergence = await acceptRecords(replica, answer.records);
+    if (divergence !== null) return { pulled, divergence };
+    pulled += answer.records.length;
+  }
+}
+
+function compareHeads(remote: Head | null, local: Head): Divergence | null {
+  if (remote === null) return local.position < 0 ? null : { type: 'rolled-back', remote, local };
+  if (remote.position < local.position) return { type: 'rolled-back', remote, local };
+  if (remote.position === local.position && remote.hash !== local.hash) return { type: 'forked', remote, local };
+  return null;
+}
+
+/** Verifies that foreign records continue the local log, stores and replays them. */
+async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[]): Promise<Divergence | null> {
+  const { store } = replica.deps;
+  const local = (await replica.head()) ?? EMPTY_HEAD;
+  const chain = verifyChain(encoded, local, replica.space);
+  if (!chain.ok) return chain.error;
+  const stored = await store.write((tx) => tx.logs.append(replica.space, local, chain.value));
+  if (!stored) throw new Error('another process wrote the log of this space');
+  await replica.catchUp();
+  return null;
+}
+
+/** Foreign records → the rows of a log behind `head`. O(records); signatures are checked when they are replayed. */
+export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: SpaceId): Result<StoredRecord[], Divergence> {
+  const rows: StoredRecord[] = [];
+  let previous = head;
+  for (const bytes of encoded) {
+    const record = decodeRecord(bytes);
+    const broken = (reason: string) => fail<Divergence>({ type: 'broken', position: previous.position + 1, reason });
+    if (!record.ok) return broken(record.error);
+    const { header, hash } = record.value;
+    if (header.position !== previous.position + 1) return broken(`position ${header.position} where ${previous.position + 1} was due`);
+    if (header.previous !== previous.hash) {
+      return rows.length === 0 && head.position >= 0
+        ? fail({ type: 'forked', remote: headAfter(record.value), local: head })
+        : broken('it does not continue the record before it');
+    }
+    const ofSpace = header.position === 0 ? header.space === ZERO_HASH && (hash as string) === space : header.space === space;
+    if (!ofSpace) return broken('it belongs to another space');
+    if (header.term !== previous.term && !(header.type === 'control' && header.term === previous.term + 1))
+      return broken('its term does not follow');
+    rows.push(toStored(record.value, bytes));
+    previous = headAfter(record.value);
+  }
+  return ok(rows);
+}
+
+export function toStored(record: LogRecord, bytes: Uint8Array = encodeRecord(record)): StoredRecord {
+  const { position, id, term, type } = record.header;
+  return { position, hash: record.hash, id, term, type, bytes };
+}
+
+/** Sends drafts, oldest first, several as one segment. On a lost race it rebases and goes on. */
+export async function push(
+  replica: Replica,
+  remote: Remote,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<{ readonly pulled: number; readonly pushed: number; readonly divergence: Divergence | null }> {
+  let [pulled, pushed] = [0, 0];
+  while (replica.drafts.length > 0 && replica.canWrite) {
+    const segment = await replica.exclusive(() => prepareSegment(replica));
+    onProgress(pushed, pushed + replica.drafts.length);
+    const along = await sendObjects(replica, remote, segment.objects);
+    let outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
+    if (outcome.type === 'missing-objects') {
+      await putAll(replica, remote, outcome.ids);
+      outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
+    }
+    if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
+    if (outcome.type === 'appended') {
+      await acceptOwn(replica, segment);
+      pushed += segment.records.length;
+      continue;
+    }
+    const divergence = outcome.missing.length > 0 ? await acceptRecords(replica, outcome.missing) : null;
+    if (divergence !== null) return { pulled, pushed, divergence };
+    pulled += outcome.missing.length;
+    const rest = await pull(replica, remote);
+    pulled += rest.pulled;
+    if (rest.divergence !== null) return { pulled, pushed, divergence: rest.divergence };
+  }
+  onProgress(pushed, pushed);
+  return { pulled, pushed, divergence: null };
+}
+
+interface PreparedSegment {
+  readonly head: Head;
+  readonly records: readonly LogRecord[];
+  readonly known: ReadonlyMap<RecordHash, Commit>;
+  readonly objects: readonly ObjectId[];
+}
+
+/** Signs the next drafts behind the local head. Runs inside the replica's queue. */
+async function prepareSegment(replica: Replica): Promise<PreparedSegment> {
+  await replica.resealDrafts();
+  const { keys, keyId, space, deps } = replica;
+  const head = (await replica.head()) ?? EMPTY_HEAD;
+  const records: LogRecord[] = [];
+  const known = new Map<RecordHash, Commit>();
+  const objects = new Set<ObjectId>();
+  let [previous, bytes] = [head, 0];
+  for (const draft of replica.drafts.slice(0, SEGMENT.drafts)) {
+    const named = objectsNamed(draft.changes);
+    const header = { objects: named.filter((id) => isOfEpoch(draft, id, keyId)), keyId };
+    const binding = { space, keyId, signer: replica.machine, commit: draft.id };
+    const body = await sealCommitBody(encodeCommit(draft, header), binding, keys, deps.compression, deps.random);
+    const record = sealRecord(
+      {
+        type: 'commit',
+        space,
+        id: draft.id,
+        position: previous.position + 1,
+        previous: previous.hash,
+        term: previous.term,
+        keyId,
+        objects: header.objects,
+        previousControl: null,
+      },
+      body,
+      deps.machine.key,
+    );
+    records.push(record);
+    known.set(record.hash, draft);
+    for (const id of header.objects) objects.add(id);
+    previous = headAfter(record);
+    bytes += draft.changes.flatMap(piecesNamed).reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes > SEGMENT.objectBytes) break;
+  }
+  return { head, records, known, objects: [...objects] };
+}
+
+function isOfEpoch(draft: Commit, id: ObjectId, keyId: number): boolean {
+  return draft.changes.flatMap(piecesNamed).some((piece) => piece.object === id && piece.keyId === keyId);
+}
+
+/** Few objects go along with their records; many are asked for and sent ahead, in parallel batches. */
+async function sendObjects(replica: Replica, remote: Remote, ids: readonly ObjectId[]): Promise<SealedObject[]> {
+  if (ids.length === 0) return [];
+  if (ids.length <= 64) {
+    const objects = await readObjects(replica, ids);
+    if (objects.reduce((sum, o) => sum + o.bytes.length, 0) <= ALONG_BYTES) return objects;
+  }
+  const there = await remote.hasObjects(replica.space, ids);
+  await putAll(
+    replica,
+    remote,
+    ids.filter((id) => !there.has(id)),
+  );
+  return [];
+}
+
+async function putAll(replica: Replica, remote: Remote, ids: readonly ObjectId[]): Promise<void> {
+  const sending = new Set<Promise<void>>();
+  const send = async (batch: SealedObject[]): Promise<void> => {
+    const sent = remote.putObjects(replica.space, batch).finally(() => sending.delete(sent));
+    sending.add(sent);
+    if (sending.size >= PARALLEL_PUTS) await Promise.race(sending);
+  };
+  let batch: SealedObject[] = [];
+  let bytes = 0;
+  for (const id of ids) {
+    const [object] = await readObjects(replica, [id]);
+    if (object === undefined) throw new Error(`object ${id} of a draft is missing from the store; run: satchel store verify`);
+    if (batch.length > 0 && bytes + object.bytes.length > PUT_BYTES) {
+      await send(batch);
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(object);
+    bytes += object.bytes.length;
+  }
+  if (batch.length > 0) await send(batch);
+  await Promise.all(sending);
+}
+
+async function readObjects(replica: Replica, ids: readonly ObjectId[]): Promise<SealedObject[]> {
+  const found = await replica.deps.objects.get(replica.space, ids);
+  return [...found].map(([id, bytes]) => ({ id, bytes }));
+}
+
+/** Our own records were accepted: they join the local log (unless this store is the remote's) and are replayed. */
+async function acceptOwn(replica: Replica, segment: PreparedSegment): Promise<void> {
+  const rows = segment.records.map((record) => toStored(record));
+  await replica.deps.store.write(async (tx) => {
+    const now = (await tx.logs.head(replica.space)) ?? EMPTY_HEAD;
+    if (now.hash === segment.head.hash) await tx.logs.append(replica.space, segment.head, rows);
+  });
+  await replica.catchUp(segment.known);
+}
