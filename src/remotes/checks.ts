@@ -27,6 +27,7 @@ export function checkObjectIds(ids: readonly ObjectId[], limit = Number.POSITIVE
 
 /** Hashes every object: about 1 ms a megabyte. */
 export function checkObjects(objects: readonly SealedObject[], batchBytes: number): void {
+  if (objects.length > REMOTE_LIMITS.objectsPerBatch) throw refused(`a batch of more than ${REMOTE_LIMITS.objectsPerBatch} objects`);
   let total = 0;
   for (const { id, bytes } of objects) {
     if (!isHex32(id)) throw refused('an object id is 64 hex characters');

@@ -7,6 +7,7 @@ export const REMOTE_LIMITS = {
   segmentObjectBytes: 4 * 1024 * 1024,
   /** One call of `putObjects`. */
   objectBatchBytes: 8 * 1024 * 1024,
+  objectsPerBatch: 65_536,
   /** Ids in one call of `getObjects`. */
   objectIdsPerGet: 1_000,
   /** The most that one `read` gives, whatever was asked for. */

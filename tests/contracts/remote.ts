@@ -55,6 +55,11 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       }
     };
 
+    const unchanged = async (space: SpaceId, head: Head, attempt: Promise<unknown>): Promise<void> => {
+      await refuses(attempt);
+      expect(await remote.head(space)).toEqual(head);
+    };
+
     beforeEach(async () => {
       place = await create();
       opened = [];
@@ -369,8 +374,6 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
     });
 
     describe('mailboxes', () => {
-      const mailbox = (): string => hex(randomBytes(32));
-
       it('keeps letters until they are removed', async () => {
         const box = mailbox();
         expect(await remote.mailboxes.slots(box)).toEqual([]);
@@ -511,11 +514,6 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
     });
 
     describe('hostile input', () => {
-      const unchanged = async (space: SpaceId, head: Head, attempt: Promise<unknown>): Promise<void> => {
-        await refuses(attempt);
-        expect(await remote.head(space)).toEqual(head);
-      };
-
       it('refuses a log that does not begin with the genesis of its space', async () => {
         const [writer, other] = [newSpace(), newSpace()];
         await refuses(remote.append(writer.space, EMPTY_HEAD, segment([other.genesis])));
@@ -603,6 +601,10 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
 }
 
 const WAIT = { timeout: 30_000, interval: 10 };
+
+function mailbox(): string {
+  return hex(randomBytes(32));
+}
 
 async function refuses(attempt: Promise<unknown>): Promise<void> {
   const error = await attempt.then(

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseRemoteAddress } from './drivers.ts';
+
+const parsed = (text: string): unknown => {
+  const result = parseRemoteAddress(text);
+  return result.ok ? result.value : result.error;
+};
+
+describe('parseRemoteAddress', () => {
+  it('knows hubs', () => {
+    expect(parsed(' https://Hub.example.org:4600/ ')).toEqual({
+      driver: 'hub',
+      text: 'https://hub.example.org:4600',
+      url: 'https://hub.example.org:4600',
+    });
+    expect(parsed('http://127.0.0.1:4600/satchel/')).toMatchObject({ driver: 'hub', url: 'http://127.0.0.1:4600/satchel' });
+  });
+
+  it('knows folders, by scheme or by path', () => {
+    const expected = { driver: 'folder', text: 'folder:/media/stick', path: '/media/stick' };
+    for (const text of ['folder:/media/stick', '/media/stick', '/media/stick/', 'file:///media/stick', '/media/other/../stick']) {
+      expect(parsed(text)).toEqual(expected);
+    }
+    expect(parsed('./here')).toMatchObject({ driver: 'folder' });
+    expect(parsed('file:///media/my%20stick')).toMatchObject({ path: '/media/my stick' });
+  });
+
+  it('names what is known where it knows nothing', () => {
+    for (const text of ['', 'stick', 's3://bucket/x', 'ssh://host', 'git@host:repo', 'hub:4600', 'folder', 'ftp:x']) {
+      expect(parsed(text)).toMatch(/known are: https:\/\/.*folder:/);
+    }
+  });
+
+  it('refuses credentials, and repeats none', () => {
+    for (const text of [
+      'https://me:hunter2@hub.example.org',
+      'https://hunter2@hub.example.org',
+      'https://hub.example.org/?token=hunter2',
+    ]) {
+      const error = parsed(text);
+      expect(error).toEqual(expect.any(String));
+      expect(error).not.toContain('hunter2');
+    }
+    expect(parsed('https://hub.example.org/j#hunter2')).toMatch(/satchel join/);
+    expect(parsed('https://hub.example.org/j#hunter2')).not.toContain('hunter2');
+  });
+
+  it('refuses what is no address of this machine', () => {
+    for (const text of ['folder:', 'folder://nas/share', 'file://nas/share', '/a\0b', 'https:', 'https://', 'http:/x', 'file:///a?b']) {
+      expect(parsed(text), text).toEqual(expect.any(String));
+    }
+  });
+
+  it('never throws, and its text parses to itself', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.webUrl(),
+          fc.string().map((path) => `folder:/${path}`),
+        ),
+        (text) => {
+          const first = parseRemoteAddress(text);
+          if (first.ok) expect(parseRemoteAddress(first.value.text)).toEqual(first);
+        },
+      ),
+    );
+  });
+});

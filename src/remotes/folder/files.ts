@@ -1,0 +1,124 @@
+import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { bytesToHex } from '../../core/ids.ts';
+import type { Random } from '../../core/ports/random.ts';
+
+/** Writing in a shared folder so that a crash, or another writer, at any point leaves whole files only. */
+export interface FolderFiles {
+  /**
+   * Makes `path` hold `bytes`, durably, unless it exists: then false. Of several at once one wins. The directory is
+   * made where it is missing, but not its parent.
+   */
+  publish(path: string, bytes: Uint8Array): Promise<boolean>;
+  /** Makes the entries of a directory durable, whoever wrote them. A directory that is not there is no error. */
+  sync(directory: string): Promise<void>;
+  /** Makes a directory whose parent is there, durably. Cheap when repeated. */
+  ensure(directory: string): Promise<void>;
+  /** Takes a file or directory out of sight at once, and then deletes it. No error where it is missing. */
+  discard(path: string): Promise<void>;
+  /** Deletes temporary files of crashed writers, older than a day by the folder's own clock. */
+  clean(): Promise<void>;
+}
+
+export const DIRECTORY_MODE = 0o700;
+export const FILE_MODE = 0o600;
+
+const STALE_AFTER = 24 * 60 * 60 * 1000;
+
+/** `temporary` lies on the same file system as everything that is published. */
+export function createFolderFiles(temporary: string, random: Random): FolderFiles {
+  const ensured = new Set<string>();
+  const temporaryPath = (): string => join(temporary, bytesToHex(random.bytes(16)));
+
+  async function ensure(directory: string): Promise<void> {
+    if (ensured.has(directory)) return;
+    await mkdir(directory, { mode: DIRECTORY_MODE }).catch(unless('EEXIST'));
+    // Also where it existed: whoever made it may have been killed before this.
+    await syncDirectory(dirname(directory));
+    ensured.add(directory);
+  }
+
+  return {
+    ensure,
+    sync: syncDirectory,
+    async publish(path, bytes) {
+      const directory = dirname(path);
+      const draft = temporaryPath();
+      try {
+        await writeDurably(draft, bytes);
+        await ensure(directory);
+        const published = await linkOnce(draft, path).catch(async (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+          ensured.delete(directory); // it was there, and someone removed it
+          await ensure(directory);
+          return linkOnce(draft, path);
+        });
+        if (published) await syncDirectory(directory);
+        return published;
+      } finally {
+        await unlink(draft).catch(unless('ENOENT'));
+      }
+    },
+    async discard(path) {
+      const gone = temporaryPath();
+      const moved = await rename(path, gone).then(() => true, unless('ENOENT'));
+      if (moved === true) await rm(gone, { recursive: true, force: true });
+    },
+    async clean() {
+      const names = await readdir(temporary);
+      if (names.length === 0) return;
+      // The folder's clock may be another machine's: ages are measured against a file made now.
+      const probe = temporaryPath();
+      await writeDurably(probe, new Uint8Array(0));
+      const { mtimeMs: now } = await stat(probe);
+      await unlink(probe).catch(unless('ENOENT'));
+      for (const name of names) {
+        const path = join(temporary, name);
+        const found = await stat(path).catch(unless('ENOENT'));
+        if (found !== undefined && now - found.mtimeMs > STALE_AFTER) await rm(path, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** Creates a new file with these bytes on the disk. */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', FILE_MODE);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** False where `path` exists. A network file system may repeat a link that had worked: then it is ours already. */
+async function linkOnce(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const [ours, there] = await Promise.all([stat(draft, { bigint: true }), stat(path, { bigint: true })]);
+  return ours.nlink > 1n && ours.ino === there.ino && ours.dev === there.dev;
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r').catch(unless('ENOENT'));
+  if (handle === undefined) return;
+  try {
+    // Some file systems have no such call for directories: there an entry is as durable as it gets.
+    await handle.sync().catch(unless('EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR', 'EPERM', 'EROFS'));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** For `.catch`: swallows these error codes only. */
+export function unless(...codes: readonly string[]): (error: NodeJS.ErrnoException) => undefined {
+  return (error) => {
+    if (error.code === undefined || !codes.includes(error.code)) throw error;
+    return undefined;
+  };
+}

@@ -1,0 +1,79 @@
+import { sha256Hex } from '../../core/crypto/hash.ts';
+import type { SealedObject } from '../../core/crypto/object-cipher.ts';
+import type { ObjectId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { encodeFrame, readFrameHead, readRanges, torn } from './frame.ts';
+import type { PackIndex } from './pack-index.ts';
+import { encodeTable, type PackEntry } from './pack-table.ts';
+import type { Sequence } from './sequence.ts';
+
+/** The objects of one space in packs, one a batch: immutable, each object written once unless writers race. */
+export interface FolderObjects {
+  /** Those of `ids` that are here, durably. */
+  has(ids: readonly ObjectId[]): Promise<Set<ObjectId>>;
+  put(objects: readonly SealedObject[]): Promise<void>;
+  get(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
+}
+
+export function createFolderObjects(packs: Sequence, index: PackIndex): FolderObjects {
+  const durable = new Set<number>();
+
+  async function locate(ids: readonly ObjectId[]): Promise<PackEntry[]> {
+    const wanted = [...new Set(ids)];
+    // Objects never move, so that what is known needs no look at the folder.
+    if (wanted.some((id) => index.find(id) === undefined)) await index.refresh();
+    return wanted.flatMap((id) => index.find(id) ?? []);
+  }
+
+  return {
+    async has(ids) {
+      if (ids.length === 0) return new Set();
+      await index.refresh();
+      const entries = await locate(ids);
+      // Their writers may have been killed between making a pack visible and making it durable.
+      await packs.sync(entries.map((entry) => entry.pack).filter((pack) => !durable.has(pack)));
+      for (const { pack } of entries) durable.add(pack);
+      return new Set(entries.map((entry) => entry.id));
+    },
+    async put(objects) {
+      if (objects.length === 0) return;
+      await index.refresh();
+      const missing = [...new Map(objects.map((object) => [object.id, object])).values()].filter(({ id }) => index.find(id) === undefined);
+      if (missing.length === 0) return;
+      const pack = encodePack(missing);
+      for (let number = (await packs.newest()) + 1; !(await packs.publish(number, pack)); number += 1);
+      await index.refresh();
+      await index.merge();
+    },
+    async get(ids) {
+      const found = new Map<ObjectId, Uint8Array>();
+      const byPack = new Map<number, PackEntry[]>();
+      for (const entry of await locate(ids)) byPack.set(entry.pack, [...(byPack.get(entry.pack) ?? []), entry]);
+      for (const [pack, entries] of byPack) await readPack(packs.path(pack), entries, found);
+      return found;
+    },
+  };
+}
+
+function encodePack(objects: readonly SealedObject[]): Buffer {
+  let offset = 0;
+  const entries = objects.map(({ id, bytes }) => {
+    const entry = { id, pack: 0, offset, length: bytes.length };
+    offset += bytes.length;
+    return entry;
+  });
+  return encodeFrame('PAK1', encodeTable(entries), Buffer.concat(objects.map((object) => object.bytes)));
+}
+
+async function readPack(path: string, entries: readonly PackEntry[], found: Map<ObjectId, Uint8Array>): Promise<void> {
+  if (entries.some(({ length }) => length > LIMITS.objectCiphertext)) throw torn(path, 'it is listed with an object of impossible size');
+  const frame = await readFrameHead(path, 'PAK1');
+  const ranges = entries.map(({ offset, length }) => ({ offset: (frame?.payloadOffset ?? 0) + offset, length }));
+  const parts = frame === null ? null : await readRanges(path, ranges);
+  if (parts === null) throw torn(path, 'it is missing, though later ones are there');
+  parts.forEach((bytes, at) => {
+    const { id } = entries[at] as PackEntry;
+    if (sha256Hex(bytes) !== id) throw torn(path, `object ${id} does not match its id`);
+    found.set(id, bytes);
+  });
+}
