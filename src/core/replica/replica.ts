@@ -69,6 +69,11 @@ export class Replica {
     return replica;
   }
 
+  /** A replica of which nothing is here yet: the first pull brings its log, which must begin with the genesis `space`. */
+  static create(deps: ReplicaDeps, space: SpaceId): Replica {
+    return new Replica(deps, space);
+  }
+
   /** Where missing bodies are fetched from. */
   setRemote(remote: Remote | null): void {
     this.#remote = remote;
