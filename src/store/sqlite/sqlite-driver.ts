@@ -14,13 +14,13 @@ const KEPT_LENGTH = 16 * 1024;
 export function createSqliteDriver(database: Database): Driver {
   const connection = createConnection(database);
   let turn: Promise<void> = Promise.resolve();
-  let endTurn = (): void => {};
+  let endTurn = nothing;
 
   return {
     init: async () => {},
     async acquireConnection() {
       const before = turn;
-      let end = (): void => {};
+      let end = nothing;
       turn = new Promise((resolve) => (end = resolve));
       await before;
       endTurn = end;
@@ -65,6 +65,8 @@ async function whenFree(begin: () => void): Promise<void> {
 function isBusy(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY');
 }
+
+function nothing(): void {}
 
 interface SqliteConnection extends DatabaseConnection {
   run(sql: string): void;

@@ -1,14 +1,14 @@
 import { hexToBytes, type RecordHash, type SpaceId } from '../../core/ids.ts';
 import type { StoredRecord } from '../../core/ports/store.ts';
 import { listBatches } from './batches.ts';
-import { RECORD_COLUMNS, rowToRecord } from './log.ts';
+import { RECORD_COLUMNS, rowToRecord } from './record-row.ts';
 import type { TableScope } from './scope.ts';
 
 /** Records that a move of the home remote left behind, in the order in which they fell. */
 export interface FallenRecords {
-  fallBack(space: SpaceId, position: number): Promise<void>;
-  list(space: SpaceId): Promise<StoredRecord[]>;
-  drop(space: SpaceId, hashes: readonly RecordHash[]): Promise<void>;
+  readonly fallBack: (space: SpaceId, position: number) => Promise<void>;
+  readonly list: (space: SpaceId) => Promise<StoredRecord[]>;
+  readonly drop: (space: SpaceId, hashes: readonly RecordHash[]) => Promise<void>;
 }
 
 export function createFallenRecords(scope: TableScope): FallenRecords {

@@ -15,12 +15,12 @@ const MATCHES = 100;
 
 export interface History {
   /** Idempotent: an entry is its position and index. */
-  add(space: SpaceId, entries: readonly HistoryEntry[]): Promise<void>;
-  ofItem(space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  readonly add: (space: SpaceId, entries: readonly HistoryEntry[]) => Promise<void>;
+  readonly ofItem: (space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
   /** Newest record first, entries of a record in their order; a record is given whole, past the limit if need be. */
-  byPosition(space: SpaceId, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  readonly byPosition: (space: SpaceId, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
   /** Oldest first, 100 at most; none for what is no prefix of at least 8 hex characters. */
-  find(space: SpaceId, prefix: string): Promise<HistoryEntry[]>;
+  readonly find: (space: SpaceId, prefix: string) => Promise<HistoryEntry[]>;
 }
 
 export function createHistory(scope: TableScope): History {

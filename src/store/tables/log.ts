@@ -1,14 +1,10 @@
 import { bytesToHex, hexToBytes, type CommitId, type RecordHash, type SpaceId } from '../../core/ids.ts';
 import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
-import type { LogTable, StoredRecord } from '../../core/ports/store.ts';
-import type { RecordRow } from '../schema.ts';
+import type { LogTable } from '../../core/ports/store.ts';
 import { insertBatches, listBatches } from './batches.ts';
 import { createFallenRecords } from './fallen.ts';
+import { CONTROL, RECORD_COLUMNS, recordToRow, rowToRecord } from './record-row.ts';
 import { spacesOf, type TableScope } from './scope.ts';
-
-const COMMIT = 1;
-const CONTROL = 2;
-export const RECORD_COLUMNS = ['position', 'hash', 'id', 'term', 'type', 'bytes'] as const;
 
 export function createLogTable(scope: TableScope): LogTable {
   const { db, dialect } = scope;
@@ -138,27 +134,4 @@ async function lastWithin(
     last = row.position;
   }
   return last;
-}
-
-function recordToRow(space: number, record: StoredRecord): RecordRow {
-  return {
-    space,
-    position: record.position,
-    hash: hexToBytes(record.hash),
-    id: hexToBytes(record.id),
-    term: record.term,
-    type: record.type === 'commit' ? COMMIT : CONTROL,
-    bytes: record.bytes,
-  };
-}
-
-export function rowToRecord(row: Omit<RecordRow, 'space'>): StoredRecord {
-  return {
-    position: row.position,
-    hash: bytesToHex(row.hash) as RecordHash,
-    id: bytesToHex(row.id) as CommitId,
-    term: row.term,
-    type: row.type === COMMIT ? 'commit' : 'control',
-    bytes: row.bytes,
-  };
 }

@@ -7,11 +7,11 @@ import { insertBatches, lastOfEach, listBatches } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
 export interface Siblings {
-  add(space: SpaceId, siblings: readonly Sibling[]): Promise<void>;
-  remove(space: SpaceId, item: Item, ids: readonly Revision[]): Promise<void>;
-  list(space: SpaceId, item?: Item): Promise<Sibling[]>;
+  readonly add: (space: SpaceId, siblings: readonly Sibling[]) => Promise<void>;
+  readonly remove: (space: SpaceId, item: Item, ids: readonly Revision[]) => Promise<void>;
+  readonly list: (space: SpaceId, item?: Item) => Promise<Sibling[]>;
   /** By the space's number. */
-  count(space: number): Promise<number>;
+  readonly count: (space: number) => Promise<number>;
 }
 
 export function createSiblings(scope: TableScope): Siblings {

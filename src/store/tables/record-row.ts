@@ -1,0 +1,30 @@
+import { bytesToHex, hexToBytes, type CommitId, type RecordHash } from '../../core/ids.ts';
+import type { StoredRecord } from '../../core/ports/store.ts';
+import type { RecordRow } from '../schema.ts';
+
+const COMMIT = 1;
+export const CONTROL = 2;
+export const RECORD_COLUMNS = ['position', 'hash', 'id', 'term', 'type', 'bytes'] as const;
+
+export function recordToRow(space: number, record: StoredRecord): RecordRow {
+  return {
+    space,
+    position: record.position,
+    hash: hexToBytes(record.hash),
+    id: hexToBytes(record.id),
+    term: record.term,
+    type: record.type === 'commit' ? COMMIT : CONTROL,
+    bytes: record.bytes,
+  };
+}
+
+export function rowToRecord(row: Omit<RecordRow, 'space'>): StoredRecord {
+  return {
+    position: row.position,
+    hash: bytesToHex(row.hash) as RecordHash,
+    id: bytesToHex(row.id) as CommitId,
+    term: row.term,
+    type: row.type === COMMIT ? 'commit' : 'control',
+    bytes: row.bytes,
+  };
+}
