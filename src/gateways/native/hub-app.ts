@@ -1,0 +1,65 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import type { SigningKey } from '../../core/crypto/signing.ts';
+import type { MachineId } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import type { Remote } from '../../core/ports/remote.ts';
+import type { StoredToken } from './api-tokens.ts';
+import type { HubAuthority } from './authority.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { Caller } from './guard.ts';
+import type { HubServerLimits } from './limits.ts';
+import type { Sessions } from './sessions.ts';
+
+export type HubLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+export interface HubServerDeps {
+  /** What this hub serves: the remote on its own store. Not closed with the server. */
+  readonly remote: Remote;
+  readonly authority: HubAuthority;
+  /** The hub's own key, which nodes pin. */
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: HubLog;
+  /** Tokens for the routes under /v1/node, asked at every request there. */
+  readonly tokens: () => Promise<readonly StoredToken[]>;
+  /** Touches the store; throws where it does not answer. */
+  readonly health: () => Promise<void>;
+  /** Shown at /v1/hub and in the OpenAPI document. */
+  readonly version: string;
+  readonly limits?: Partial<HubServerLimits>;
+  /** Adds routes. Those under /v1/node need a token, others under /v1 a session. */
+  readonly routes?: (app: HubApp) => void;
+}
+
+export interface HubEnv {
+  Bindings: HttpBindings & {
+    readonly caller: Caller;
+    readonly requestId: string;
+    /** Aborts when the listener closes. */
+    readonly closing: AbortSignal;
+  };
+  Variables: {
+    /** Who proved its key: on all routes under /v1 that need a session. */
+    machine: MachineId;
+  };
+}
+
+export type HubApp = OpenAPIHono<HubEnv>;
+export type HubContext = Context<HubEnv>;
+
+/** What the routes work with. */
+export interface RouteDeps {
+  readonly remote: Remote;
+  readonly authority: HubAuthority;
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  readonly log: HubLog;
+  readonly sessions: Sessions;
+  readonly budget: ByteBudget;
+  readonly limits: HubServerLimits;
+}

@@ -1,0 +1,43 @@
+import type { Rate } from './rate-limit.ts';
+
+/** What one hub takes from its callers. Times are milliseconds. */
+export interface HubServerLimits {
+  /** Requests of one address, whoever it is. */
+  readonly requests: Rate;
+  /** Challenges and sessions that one address may ask for. */
+  readonly proofs: Rate;
+  /** Look-ups in mailboxes by one address. */
+  readonly mailboxReads: Rate;
+  /** Letters and removals by one address. */
+  readonly mailboxWrites: Rate;
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly liveStreamsPerMachine: number;
+  /** Memory for large bodies in flight, all callers together. */
+  readonly bodyBytes: number;
+  /** Until a connection's handshake and headers are there. */
+  readonly headersTimeout: number;
+  /** Until a whole request is there: the largest body at 1 Mbit/s. */
+  readonly requestTimeout: number;
+  /** A connection on which nothing moves, either way. */
+  readonly idleTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** How long requests in flight may take to end, once the listener closes. */
+  readonly shutdownTimeout: number;
+}
+
+export const DEFAULT_LIMITS: HubServerLimits = {
+  requests: { burst: 2_000, perSecond: 200 },
+  proofs: { burst: 60, perSecond: 2 },
+  mailboxReads: { burst: 120, perSecond: 10 },
+  mailboxWrites: { burst: 40, perSecond: 1 },
+  connections: 2_048,
+  connectionsPerAddress: 512,
+  liveStreamsPerMachine: 16,
+  bodyBytes: 192 * 1024 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 120_000,
+  idleTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+  shutdownTimeout: 5_000,
+};

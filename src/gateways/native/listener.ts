@@ -1,0 +1,175 @@
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { bytesToHex } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import { ApiError, ERROR_STATUS, errorBody } from './api-error.ts';
+import { isLoopback, judgeRequest, type Caller, type ListenerPolicy } from './guard.ts';
+import type { HubApp, HubEnv, HubLog } from './hub-app.ts';
+import type { HubServerLimits } from './limits.ts';
+import { addressKey, createRateLimiter } from './rate-limit.ts';
+import type { TlsIdentity } from './tls-identity.ts';
+
+export interface ListenOptions {
+  /** IP address or host name to bind to. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Needed beyond loopback, unless one of the next two is declared. */
+  readonly tls?: TlsIdentity;
+  /** Addresses of reverse proxies that end TLS before this listener. */
+  readonly proxies?: readonly string[];
+  /** Runs in a container whose port is published on 127.0.0.1 only. */
+  readonly publishedOnLoopback?: boolean;
+  /** Host names that it is reached by, besides localhost (on loopback) and the addresses it is bound to. */
+  readonly names?: readonly string[];
+  /** Origins of web pages that may call it. */
+  readonly origins?: readonly string[];
+}
+
+export interface Listener {
+  /** E.g. `https://127.0.0.1:4600`. */
+  readonly address: string;
+  readonly port: number;
+  /** Takes no more, ends live streams, lets requests in flight finish for a while. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ListenerDeps {
+  readonly app: HubApp;
+  readonly limits: HubServerLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: HubLog;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+export async function listenWith(deps: ListenerDeps, options: ListenOptions): Promise<Listener> {
+  const { app, limits, clock, log } = deps;
+  const policy = policyOf(options);
+  const closing = new AbortController();
+  const perAddress = createRateLimiter(limits.requests, clock);
+
+  const admitted = new WeakMap<object, Omit<HubEnv['Bindings'], keyof HttpBindings>>();
+  const serve = getRequestListener((request, bindings) =>
+    app.fetch(request, { ...bindings, ...admitted.get(bindings.incoming) } as HubEnv['Bindings']),
+  );
+
+  function admit(request: IncomingMessage): Caller | ApiError {
+    const judged = judgeRequest(policy, request);
+    const address = judged.ok ? judged.value.address : (request.socket.remoteAddress ?? '');
+    const wait = perAddress.take(addressKey(address));
+    if (wait > 0) return new ApiError('too-many-requests', 'too many requests from this address', wait);
+    return judged.ok ? judged.value : judged.error;
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const requestId = requestIdOf(request, deps.random);
+    const caller = admit(request);
+    if (caller instanceof ApiError) {
+      log.warn({ request: requestId, code: caller.code, status: ERROR_STATUS[caller.code] }, 'request refused');
+      return refuse(response, requestId, caller);
+    }
+    admitted.set(request, { caller, requestId, closing: closing.signal });
+    void serve(request, response);
+  }
+
+  const timeouts = {
+    headersTimeout: limits.headersTimeout,
+    requestTimeout: limits.requestTimeout,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersTimeout),
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const server: Server =
+    options.tls === undefined
+      ? createHttpServer(timeouts, handle)
+      : createHttpsServer({ ...timeouts, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersTimeout }, handle);
+  server.maxConnections = limits.connections;
+  server.timeout = limits.idleTimeout;
+  limitConnections(server, limits.connectionsPerAddress, policy.proxies);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  server.on('error', (error) => log.error({ err: error }, 'the listener failed'));
+  const { port } = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  return {
+    address: `${policy.tls ? 'https' : 'http'}://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    port,
+    close: () => (closed ??= close(server, closing, limits.shutdownTimeout, clock)),
+  };
+}
+
+function policyOf(options: ListenOptions): ListenerPolicy {
+  const proxies = new Set(options.proxies);
+  const publishedOnLoopback = options.publishedOnLoopback === true;
+  if (!isLoopback(options.host) && options.tls === undefined && proxies.size === 0 && !publishedOnLoopback) {
+    throw new Error(
+      `refusing to listen on ${options.host} without TLS: give it a certificate, or declare the proxy or container in front of it`,
+    );
+  }
+  const names = new Set(options.names?.map((name) => name.toLowerCase()));
+  if (isLoopback(options.host) || publishedOnLoopback) for (const name of ['localhost', '127.0.0.1', '::1']) names.add(name);
+  names.add(options.host.toLowerCase());
+  // "Any address" is no name.
+  for (const name of ['0.0.0.0', '::']) names.delete(name);
+  return { names, origins: new Set(options.origins), proxies, tls: options.tls !== undefined, publishedOnLoopback };
+}
+
+function requestIdOf(request: IncomingMessage, random: Random): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : bytesToHex(random.bytes(8));
+}
+
+/** Answers before any route, and ends the connection: whoever was refused here has nothing more to say on it. */
+function refuse(response: ServerResponse, requestId: string, error: ApiError): void {
+  const body = JSON.stringify(errorBody(error.code, error.message));
+  response.writeHead(ERROR_STATUS[error.code], {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+    connection: 'close',
+    ...(error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }),
+  });
+  response.end(body);
+}
+
+function limitConnections(server: Server, limit: number, proxies: ReadonlySet<string>): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+    if (proxies.has(address)) return;
+    const key = addressKey(address);
+    const count = (open.get(key) ?? 0) + 1;
+    if (count > limit) {
+      socket.destroy();
+      return;
+    }
+    open.set(key, count);
+    socket.once('close', () => {
+      const left = (open.get(key) ?? 1) - 1;
+      if (left === 0) open.delete(key);
+      else open.set(key, left);
+    });
+  });
+}
+
+async function close(server: Server, closing: AbortController, patience: number, clock: Clock): Promise<void> {
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  closing.abort();
+  server.closeIdleConnections();
+  const done = new AbortController();
+  await Promise.race([ended, clock.sleep(patience, done.signal)]);
+  done.abort();
+  server.closeAllConnections();
+  await ended;
+}

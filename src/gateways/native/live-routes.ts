@@ -1,0 +1,59 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { HUB_LIMITS, LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
+import type { MachineId, SpaceId } from '../../core/ids.ts';
+import { ApiError } from './api-error.ts';
+import { checkJsonLength } from './body.ts';
+import type { HubApp, RouteDeps } from './hub-app.ts';
+import { createLiveStream } from './live-stream.ts';
+import { asMachine, errorAnswers, hex32 } from './schema.ts';
+
+// Typed loosely: its media type looks like JSON to the types of zod-openapi, which then would want a JSON answer.
+const lineContent: Record<string, { schema: z.ZodType }> = { 'application/x-ndjson': { schema: z.string() } };
+
+const liveRoute = createRoute({
+  method: 'post',
+  path: '/v1/live',
+  summary: 'Heads of many spaces, as they move',
+  description: `One line \`{"space", "head"}\` a move, at first one for every space; an empty line at least every ${LIVE_HEARTBEAT / 1000} s. Spaces that are unknown, or do not list this machine, have the head null, until they do.`,
+  security: asMachine,
+  request: {
+    body: {
+      required: true,
+      content: { 'application/json': { schema: z.strictObject({ spaces: z.array(hex32).max(HUB_LIMITS.spacesPerLive) }) } },
+    },
+  },
+  responses: { 200: { description: 'Until either side ends it', content: lineContent }, ...errorAnswers },
+});
+
+export function addLiveRoutes(app: HubApp, { remote, authority, clock, log, limits }: RouteDeps): void {
+  const open = new Map<MachineId, number>();
+
+  app.use('/v1/live', async (c, next) => {
+    checkJsonLength(c, HUB_LIMITS.jsonBytes);
+    await next();
+  });
+
+  app.openapi(liveRoute, (c) => {
+    const machine = c.get('machine');
+    const streams = open.get(machine) ?? 0;
+    if (streams >= limits.liveStreamsPerMachine)
+      throw new ApiError('too-many-requests', `this machine has ${streams} live streams open`, 5);
+    open.set(machine, streams + 1);
+    const ending = new AbortController();
+    const end = (): void => ending.abort();
+    c.env.closing.addEventListener('abort', end, { once: true });
+    c.env.outgoing.once('close', () => {
+      end();
+      c.env.closing.removeEventListener('abort', end);
+      const left = (open.get(machine) ?? 1) - 1;
+      if (left === 0) open.delete(machine);
+      else open.set(machine, left);
+    });
+    const stream = createLiveStream(
+      { remote, clock, log, roleOf: (space) => authority.roleOf(space, machine) },
+      c.req.valid('json').spaces as SpaceId[],
+      ending.signal,
+    );
+    return c.body(stream, 200, { 'content-type': 'application/x-ndjson', 'x-accel-buffering': 'no' });
+  });
+}

@@ -1,0 +1,64 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { compress } from 'hono/compress';
+import { ApiError } from './api-error.ts';
+import type { HubApp, HubServerDeps } from './hub-app.ts';
+import { errorAnswers, hex32 } from './schema.ts';
+
+const healthRoute = createRoute({
+  method: 'get',
+  path: '/healthz',
+  summary: 'Whether the hub and its store answer',
+  responses: {
+    200: { description: 'They do', content: { 'application/json': { schema: z.object({ status: z.literal('ok') }) } } },
+    ...errorAnswers,
+  },
+});
+
+const hubRoute = createRoute({
+  method: 'get',
+  path: '/v1/hub',
+  summary: 'Public facts',
+  responses: {
+    200: {
+      description: 'The hub’s key (to be compared with the pinned one, not trusted), protocol and program version',
+      content: { 'application/json': { schema: z.object({ key: hex32, protocol: z.literal(1), version: z.string() }) } },
+    },
+    ...errorAnswers,
+  },
+});
+
+export function addPublicRoutes(app: HubApp, { key, health, log, version }: HubServerDeps): void {
+  app.openapi(healthRoute, async (c) => {
+    try {
+      await health();
+    } catch (error) {
+      log.error({ request: c.env.requestId, err: error }, 'the store does not answer');
+      throw new ApiError('unavailable', 'the store does not answer', 5);
+    }
+    return c.json({ status: 'ok' as const }, 200);
+  });
+
+  app.openapi(hubRoute, (c) => c.json({ key: key.machine, protocol: 1 as const, version }, 200));
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A machine’s session, from /v1/auth/session',
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A token for /v1/node',
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'mailbox', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: '`Mailbox ID`, the 64 hex characters that both sides derive from the invitation',
+  });
+  app.use('/openapi.json', compress());
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Satchel', version, description: 'The native API of a Satchel node. docs/http-api.md tells what the shapes mean.' },
+  });
+}

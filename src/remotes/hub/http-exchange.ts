@@ -1,0 +1,181 @@
+import { request as requestHttp, type Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { Clock } from '../../core/ports/clock.ts';
+import { RemoteError } from '../../core/ports/remote.ts';
+
+export interface Question {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** The longest answer that is read. */
+  readonly limit: number;
+  /** May be sent twice without harm: then a kept connection that turns out dead costs nothing. */
+  readonly idempotent: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Uint8Array;
+}
+
+export interface ExchangeTimes {
+  /** Nothing moves on the connection, milliseconds. */
+  readonly idle: number;
+  /** From the first byte sent to the last byte read, milliseconds. */
+  readonly total: number;
+}
+
+export const EXCHANGE_TIMES: ExchangeTimes = { idle: 30_000, total: 300_000 };
+
+export interface Exchange {
+  /** One question, one answer, whole. Throws RemoteError `unreachable` or `protocol`, whatever the other side does. */
+  ask(question: Question): Promise<Answer>;
+  /** As `ask`, but hands out the answer unread; the caller destroys it, or `ended` does. `times.total` does not hold for what follows. */
+  open(question: Question, ended: AbortSignal): Promise<IncomingMessage>;
+}
+
+export interface ExchangeOptions {
+  readonly base: URL;
+  readonly agent: Agent;
+  /** Aborts everything under way. */
+  readonly closing: AbortSignal;
+  readonly clock: Clock;
+  readonly times: ExchangeTimes;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** HTTP/1.1 to one hub. Follows no redirects, takes no compression, and holds every answer to its limit. */
+export function createExchange({ base, agent, closing, clock, times }: ExchangeOptions): Exchange {
+  const send = base.protocol === 'https:' ? requestHttps : requestHttp;
+
+  function start(question: Question, signal: AbortSignal): ClientRequest {
+    const { body } = question;
+    const request = send({
+      agent,
+      signal,
+      protocol: base.protocol,
+      host: base.hostname.replace(/^\[|\]$/g, ''),
+      port: base.port,
+      method: question.method,
+      path: question.path,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headers: {
+        host: base.host,
+        'accept-encoding': 'identity',
+        ...question.headers,
+        ...(body === undefined ? (question.method === 'GET' ? {} : { 'content-length': '0' }) : { 'content-length': String(body.length) }),
+      },
+    });
+    request.setTimeout(times.idle, () => request.destroy(new Error(`nothing was heard for ${times.idle / 1000} s`)));
+    request.end(body);
+    return request;
+  }
+
+  async function withDeadline<T>(work: (stop: AbortController) => Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const stop = new AbortController();
+    void clock.sleep(times.total, done.signal).then(() => {
+      if (!done.signal.aborted) stop.abort(new Error(`no whole answer after ${times.total / 1000} s`));
+    });
+    const close = (): void => stop.abort(closing.reason);
+    if (closing.aborted) close();
+    closing.addEventListener('abort', close, { once: true });
+    try {
+      return await work(stop);
+    } catch (error) {
+      throw toRemoteError(stop.signal.aborted ? stop.signal.reason : error, base);
+    } finally {
+      closing.removeEventListener('abort', close);
+      done.abort();
+    }
+  }
+
+  /** A kept connection may have been closed at the other end a moment ago: that says nothing of the hub. */
+  async function twice<T>(question: Question, attempt: (request: ClientRequest) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const request = start(question, signal);
+    try {
+      return await attempt(request);
+    } catch (error) {
+      if (!question.idempotent || !request.reusedSocket || !isReset(error) || signal.aborted) throw error;
+      return attempt(start(question, signal));
+    }
+  }
+
+  return {
+    ask: (question) =>
+      withDeadline(({ signal }) => twice(question, async (request) => readAnswer(await responseTo(request), question.limit), signal)),
+    open: (question, ended) =>
+      withDeadline(async (stop) => {
+        const end = (): void => stop.abort(ended.aborted ? ended.reason : closing.reason);
+        if (ended.aborted) end();
+        for (const signal of [ended, closing]) signal.addEventListener('abort', end, { once: true });
+        const release = (): void => [ended, closing].forEach((signal) => signal.removeEventListener('abort', end));
+        try {
+          const response = await twice(question, responseTo, stop.signal);
+          response.once('close', release);
+          return response;
+        } catch (error) {
+          release();
+          throw error;
+        }
+      }),
+  };
+}
+
+function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve);
+    // Stays on: what breaks later breaks the response too, which is where it is heard.
+    request.on('error', reject);
+  });
+}
+
+/** Reads the whole answer into memory, or not a byte more than `limit`. */
+export async function readAnswer(response: IncomingMessage, limit: number): Promise<Answer> {
+  const encoding = response.headers['content-encoding'];
+  const declared = Number(response.headers['content-length'] ?? 0);
+  const chunks: Buffer[] = [];
+  let total = 0;
+  try {
+    if (encoding !== undefined && encoding !== 'identity') throw new RemoteError('protocol', 'the hub compressed an answer unasked');
+    if (declared > limit) throw tooLong(limit);
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      total += chunk.length;
+      if (total > limit) throw tooLong(limit);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    response.destroy();
+    throw error;
+  }
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
+  };
+}
+
+function tooLong(limit: number): RemoteError {
+  return new RemoteError('protocol', `the hub's answer is longer than ${limit} bytes`);
+}
+
+function isReset(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** What went wrong below HTTP, or in it. */
+export function toRemoteError(error: unknown, base: URL): RemoteError {
+  if (error instanceof RemoteError) return error;
+  const reason = error instanceof Error ? error.message : 'no reason given';
+  // The parser's own errors: whatever answers there does not speak HTTP.
+  const type = codeOf(error).startsWith('HPE_') ? 'protocol' : 'unreachable';
+  return new RemoteError(type, `${base.host}: ${reason}`, { cause: error });
+}
