@@ -1,0 +1,181 @@
+import type { Content } from '../../core/content.ts';
+import type { FileProblem } from '../../core/ports/files.ts';
+import { BodyUnavailable, type Applied, type Outstanding } from '../../core/replica/workspace.ts';
+import type { Result } from '../../core/result.ts';
+import { captureRound } from './capture-round.ts';
+import type { TreeContext } from './context.ts';
+import { localState, type LocalState } from './local-state.ts';
+import { claimsOnDisk, planApply } from './plan-apply.ts';
+import { putInPlace, type ReadyPut } from './put-in-place.ts';
+import { readyPut, type PutOutstanding } from './ready-puts.ts';
+import { releaseFolded } from './release-folded.ts';
+import { removeFromPlace } from './remove-from-place.ts';
+import type { ApplyReport, NamedReason } from './reports.ts';
+import { nextRetry, postpone } from './retries.ts';
+import { diskPath } from './tree-memory.ts';
+
+const ROUNDS = 4;
+/** Bodies of one batch are in memory at the same time. */
+const BATCH_BYTES = 64 * 1024 * 1024;
+const BATCH_ITEMS = 500;
+
+/** What one apply has done so far. */
+interface Tally {
+  written: number;
+  removed: number;
+  readonly notHere: NamedReason[];
+}
+
+/**
+ * Puts everything outstanding in place that can be. What changed here meanwhile is captured first, and looked at
+ * again; what cannot be written now waits, and holds up nothing else.
+ */
+export async function applyRound(context: TreeContext): Promise<ApplyReport> {
+  const tally: Tally = { written: 0, removed: 0, notHere: [] };
+  let waiting: readonly NamedReason[] = [];
+  for (let round = 0; round < ROUNDS && context.memory.state.type !== 'root-missing'; round += 1) {
+    const claims = claimsOnDisk(context);
+    if (claims !== null) await releaseFolded(context, claims);
+    const plan = await planApply(context, claims);
+    waiting = plan.waiting;
+    if (plan.notHere.length > 0) await declareNotHere(context, plan.notHere, tally);
+    if (plan.due.length === 0) break;
+
+    const outdated = await putAll(context, plan.due, tally);
+    const isFull = context.memory.state.type === 'disk-full';
+    if (outdated.length === 0 || isFull) break;
+    const paths = outdated.map(({ item }) => diskPath(context.memory, item.name));
+    await captureRound(context, { paths, takeInterrupted: true });
+    for (const { item } of outdated) {
+      if (round === ROUNDS - 1 || !isTaken(context, item.name)) postpone(context, item.name, whyNotCaptured(context, item.name));
+    }
+  }
+  const listed = new Set(waiting.map(({ name }) => name));
+  const failed = [...context.memory.retries].filter(([name]) => !listed.has(name)).map(([name, { reason }]) => ({ name, reason }));
+  return { ...tally, state: context.memory.state, waiting: [...waiting, ...failed], retryInMs: nextRetry(context) };
+}
+
+/** Removals first, so that a folder can take a file's place and the reverse. Returns what must be captured first. */
+async function putAll(context: TreeContext, due: readonly Outstanding[], tally: Tally): Promise<Outstanding[]> {
+  const outdated: Outstanding[] = [];
+  const removals: { outstanding: Outstanding; state: LocalState }[] = [];
+  const puts: PutOutstanding[] = [];
+  for (const outstanding of due) {
+    if (isPut(outstanding)) puts.push(outstanding);
+    else removals.push({ outstanding, state: await localState(context, outstanding) });
+  }
+  const removable = removals.filter(({ state }) => state.type === 'as-shown' || state.type === 'gone');
+  for (const { outstanding, state } of removals) {
+    if (state.type === 'differs') outdated.push(outstanding);
+    if (state.type === 'blocked') postpone(context, outstanding.item.name, state.reason);
+  }
+  tally.removed += await inTurn(context, removable, outdated, ({ outstanding, state }) => removeFromPlace(context, outstanding, state));
+
+  for (const batch of batchesOf(puts)) {
+    if (context.memory.state.type === 'disk-full') {
+      for (const { item } of batch) postpone(context, item.name, context.memory.state.message);
+      continue;
+    }
+    await prefetch(context, batch);
+    const ready: ReadyPut[] = [];
+    for (const outstanding of batch) {
+      const put = await readyPut(context, outstanding, await localState(context, outstanding));
+      if (put.ok) ready.push(put.value);
+      else if (put.error.type === 'capture-first') outdated.push(outstanding);
+      else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason);
+      else await declareNotHere(context, [{ outstanding, reason: put.error.reason }], tally);
+    }
+    tally.written += await inTurn(context, ready, outdated, (put) => putInPlace(context, put));
+  }
+  return outdated;
+}
+
+/** Intends, puts, makes durable, and moves the views of what worked. Returns how many did. */
+async function inTurn<T extends { readonly outstanding: Outstanding }>(
+  context: TreeContext,
+  jobs: readonly T[],
+  outdated: Outstanding[],
+  put: (job: T) => Promise<Result<Applied, FileProblem>>,
+): Promise<number> {
+  if (jobs.length === 0) return 0;
+  await context.workspace.intend(jobs.map(({ outstanding }) => outstanding));
+  const applied: Applied[] = [];
+  const queue = jobs.values();
+  let isFull = false;
+  const work = async (): Promise<void> => {
+    for (const job of queue) {
+      const { name } = job.outstanding.item;
+      const outcome: Result<Applied, FileProblem> = isFull ? FULL : await put(job);
+      if (outcome.ok) {
+        applied.push(outcome.value);
+        context.memory.retries.delete(name);
+      } else if (outcome.error.type === 'changed' || outcome.error.type === 'missing') outdated.push(job.outstanding);
+      else {
+        isFull ||= outcome.error.type === 'full';
+        postpone(context, name, outcome.error.message);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(context.limits.writers, jobs.length) }, work));
+  if (isFull) context.memory.state = { type: 'disk-full', message: 'the disk is full' };
+  else if (context.memory.state.type === 'disk-full' && applied.length > 0) context.memory.state = { type: 'ok' };
+  const flushed = await context.files.flush();
+  if (!flushed.ok) {
+    // In place, but not for certain after a power cut: the views move when the next capture finds it.
+    for (const { item } of applied) postpone(context, item.name, flushed.error.message);
+    return 0;
+  }
+  await context.workspace.applied(applied);
+  return applied.length;
+}
+
+const FULL: Result<Applied, FileProblem> = { ok: false, error: { type: 'full', message: 'the disk is full' } };
+
+async function prefetch(context: TreeContext, batch: readonly PutOutstanding[]): Promise<void> {
+  try {
+    await context.workspace.prefetch(batch.map(({ content }) => content));
+  } catch (error) {
+    // Those that are there are put in place all the same; each missing one gets its own reason when it is read.
+    if (!(error instanceof BodyUnavailable)) throw error;
+  }
+}
+
+async function declareNotHere(
+  context: TreeContext,
+  items: readonly { readonly outstanding: Outstanding; readonly reason: string }[],
+  tally: Tally,
+): Promise<void> {
+  await context.workspace.notHere(items.map(({ outstanding, reason }) => ({ item: outstanding.item, reason })));
+  for (const { outstanding, reason } of items) tally.notHere.push({ name: outstanding.item.name, reason });
+}
+
+function* batchesOf(puts: readonly PutOutstanding[]): Generator<PutOutstanding[]> {
+  let batch: PutOutstanding[] = [];
+  let bytes = 0;
+  for (const put of puts) {
+    if (batch.length > 0 && (batch.length >= BATCH_ITEMS || bytes + put.content.size > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(put);
+    bytes += put.content.size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function isPut(outstanding: Outstanding): outstanding is Outstanding & { readonly content: Content } {
+  return outstanding.content !== null;
+}
+
+function isTaken(context: TreeContext, name: string): boolean {
+  const { skipped, torn, state } = context.memory;
+  return !skipped.has(name) && !torn.has(name) && !(state.type === 'mass-deletion' && state.names.includes(name));
+}
+
+function whyNotCaptured(context: TreeContext, name: string): string {
+  const { skipped, torn } = context.memory;
+  if (torn.has(name)) return 'the last line of the file here is still being written';
+  const reason = skipped.get(name);
+  return reason === undefined ? 'the file here keeps changing' : `the file here ${reason}`;
+}

@@ -1,0 +1,131 @@
+import type { Clock } from '../../core/ports/clock.ts';
+import type { FileTree } from '../../core/ports/files.ts';
+import type { Workspace } from '../../core/replica/workspace.ts';
+import { applyRound } from './apply-round.ts';
+import { captureRound } from './capture-round.ts';
+import type { TreeContext, TreeLog } from './context.ts';
+import type { ApplyReport, ScanReport, SourceState } from './reports.ts';
+import { nextRetry } from './retries.ts';
+import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
+import { createTreeMemory } from './tree-memory.ts';
+import { loadViews } from './views-by-name.ts';
+import { createChangeQueue } from './watch-loop.ts';
+
+export interface FileTreeSourceDeps {
+  readonly files: FileTree;
+  readonly workspace: Workspace;
+  readonly rules: TreeRules;
+  readonly clock: Clock;
+  readonly log: TreeLog;
+  readonly limits?: Partial<TreeLimits>;
+}
+
+/** A folder tree as items of a space. Its rounds never overlap: each waits for the one before. */
+export interface FileTreeSource {
+  /** Captures what changed: in the whole tree, or at and under some paths. The first scan is always of the whole. */
+  scan(paths?: readonly string[]): Promise<ScanReport>;
+  /** Puts in place what others wrote. Captures the whole tree first, where that was never done. */
+  apply(): Promise<ApplyReport>;
+  /**
+   * Captures what changes until the signal aborts: at once everything, then changed paths, and everything again
+   * after a watcher's overflow and every few minutes. Retries what could not be applied. Reports each round.
+   */
+  watch(onRound: (round: WatchRound) => void, signal: AbortSignal): Promise<void>;
+  state(): SourceState;
+  /**
+   * Answers `mass-deletion` or `root-missing` for exactly the names in that state: they are deleted everywhere, or
+   * written here again by the next apply.
+   */
+  answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
+}
+
+export type WatchRound = { readonly type: 'scan'; readonly report: ScanReport } | { readonly type: 'apply'; readonly report: ApplyReport };
+
+export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
+  const memory = createTreeMemory();
+  const limits: TreeLimits = { ...TREE_LIMITS, ...deps.limits };
+  const context: TreeContext = { ...deps, limits, memory };
+  const inTurn = createTurns();
+
+  const capture = async (paths: readonly string[] | null): Promise<ScanReport> => {
+    const whole = paths === null || !memory.scannedOnce || memory.state.type === 'root-missing';
+    if (!whole) forgetRetries(context, paths);
+    const before = memory.state.type;
+    const report = await captureRound(context, { paths: whole ? null : paths });
+    if (report.state.type !== before) context.log.info({ state: report.state.type }, 'the state of the source changed');
+    return report;
+  };
+
+  const source: FileTreeSource = {
+    scan: (paths) => inTurn(() => capture(paths ?? null)),
+    apply: () =>
+      inTurn(async () => {
+        if (!memory.scannedOnce || memory.state.type === 'root-missing') await capture(null);
+        return applyRound(context);
+      }),
+    async watch(onRound, signal) {
+      const queue = createChangeQueue(deps.clock, limits);
+      const enters = (folder: string): boolean => deps.rules.enters?.(folder.normalize('NFC')) !== false;
+      let again: readonly string[] = [];
+      const round = async (paths: readonly string[] | null): Promise<void> => {
+        const report = await source.scan(paths ?? undefined);
+        again = report.changing;
+        onRound({ type: 'scan', report });
+      };
+      const watcher = deps.files.watch((change) => queue.push(change), { enters });
+      try {
+        await round(null);
+        watcher.refresh();
+        let scannedAt = deps.clock.now();
+        while (!signal.aborted) {
+          const anxious = watcher.problem() !== null || memory.state.type === 'root-missing';
+          const rescanMs = anxious ? limits.anxiousRescanMs : limits.rescanMs;
+          const retry = again.length > 0 ? limits.busyMs : nextRetry(context);
+          const next = await queue.next(Math.min(rescanMs, Math.max(limits.quietMs, retry ?? rescanMs)), signal);
+          if (signal.aborted) break;
+          const due = Math.abs(deps.clock.now() - scannedAt) >= rescanMs;
+          if (due || (next !== 'idle' && next.paths === null)) {
+            await round(null);
+            watcher.refresh();
+            scannedAt = deps.clock.now();
+          } else if (next !== 'idle') await round([...new Set([...(next.paths ?? []), ...again])]);
+          else if (again.length > 0) await round(again);
+          if (nextRetry(context) === 0) onRound({ type: 'apply', report: await source.apply() });
+        }
+      } finally {
+        watcher.close();
+      }
+    },
+    state: () => memory.state,
+    answerDeletions: (answer) =>
+      inTurn(async () => {
+        const { state } = memory;
+        if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return capture(null);
+        if (answer === 'delete') for (const name of state.names) memory.confirmed.add(name);
+        else await showAsAbsent(context, new Set(state.names));
+        return capture(null);
+      }),
+  };
+  return source;
+}
+
+/** The views forget these names, so that they are outstanding and the next apply brings them back. */
+async function showAsAbsent(context: TreeContext, names: ReadonlySet<string>): Promise<void> {
+  const views = await loadViews(context);
+  const items = [...views.all()].filter((view) => names.has(view.item.name)).map((view) => view.item);
+  await context.workspace.applied(items.map((item) => ({ item, content: null, local: null })));
+}
+
+function forgetRetries(context: TreeContext, paths: readonly string[]): void {
+  for (const path of paths) context.memory.retries.delete(path.normalize('NFC'));
+}
+
+/** Runs one at a time, in order; a failure is its caller's alone. */
+function createTurns(): <T>(act: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (act) => {
+    const turn = last.then(act, act);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { encodeCanonical } from '../../core/canonical.ts';
+import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
+import { hexToBytes } from '../../core/ids.ts';
+import type { Item } from '../../core/item.ts';
+import type { FileStat } from '../../core/ports/files.ts';
+import type { View } from '../../core/ports/store.ts';
+import { BodyUnavailable, type Found } from '../../core/replica/workspace.ts';
+import type { TreeContext } from './context.ts';
+import { staysInside } from './link-target.ts';
+import { attributesFrom, encodeNote, isRacy, looksLike, parseNote, type StatNote } from './stat-note.ts';
+import { extendPrefix, rememberPrefix } from './tree-memory.ts';
+
+export type Inspection =
+  | { readonly type: 'clean'; readonly torn: boolean }
+  | { readonly type: 'found'; readonly found: Found; readonly stat: FileStat; readonly torn: boolean }
+  | { readonly type: 'skipped'; readonly reason: string }
+  /** Changed while it was read. */
+  | { readonly type: 'changing' };
+
+export interface InspectOptions {
+  /** A grown file whose old end still stands counts as grown, unread; a full scan reads it whole. */
+  readonly trustPrefix: boolean;
+  /** Take a file that holds half of an interrupted apply as it is. */
+  readonly takeInterrupted: boolean;
+}
+
+const READS = 3;
+const NEWLINE = 10;
+
+/** Compares one file with its view. Reads it only where its stat differs from the note. */
+export async function inspectFile(
+  context: TreeContext,
+  item: Item,
+  path: string,
+  stat: FileStat,
+  view: View | undefined,
+  options: InspectOptions,
+): Promise<Inspection> {
+  const note = view?.shown === null || view?.shown === undefined ? null : parseNote(view.local);
+  if (note !== null && !note.unsettled && looksLike(note, stat)) {
+    const torn = note.length < note.stat.size;
+    if (!torn || !isOldTear(context, item, stat)) return { type: 'clean', torn };
+  }
+  if (stat.type === 'link') return inspectLink(context, item, path, stat, view, note);
+  if (stat.type !== 'file') return { type: 'skipped', reason: 'is neither a file nor a link' };
+  if (stat.size > context.limits.fileBytes) {
+    return { type: 'skipped', reason: `is larger than ${Math.floor(context.limits.fileBytes / 1_048_576)} MiB` };
+  }
+  for (let attempt = 0; attempt < READS; attempt += 1) {
+    const grown = options.trustPrefix && note !== null ? await inspectGrowth(context, item, path, view, note) : null;
+    if (grown !== null && grown.type !== 'changing') return grown;
+    const readAt = context.clock.now();
+    const read = await context.files.read(path);
+    if (read.ok) return inspectBody(context, item, read.value.bytes, read.value.stat, readAt, view, note, options);
+    if (read.error.type !== 'changed') return { type: 'skipped', reason: read.error.message };
+  }
+  return { type: 'changing' };
+}
+
+function inspectLink(
+  context: TreeContext,
+  item: Item,
+  path: string,
+  stat: FileStat,
+  view: View | undefined,
+  note: StatNote | null,
+): Inspection {
+  const readAt = context.clock.now();
+  const target = context.files.readLink(path);
+  if (!target.ok) return target.error.type === 'missing' ? { type: 'changing' } : { type: 'skipped', reason: target.error.message };
+  if (!staysInside(item.name, target.value)) return { type: 'skipped', reason: 'is a link that leads out of the folder: stays local' };
+  const body = Buffer.from(target.value);
+  return compare(context, item, body, sha256Hex(body), stat, body.length, isRacy(stat, readAt, context.limits.racyMs), view, note, null);
+}
+
+/** Reads only what was added, where the rest is known. `null`: it is not that simple. */
+async function inspectGrowth(
+  context: TreeContext,
+  item: Item,
+  path: string,
+  view: View | undefined,
+  note: StatNote,
+): Promise<Inspection | null> {
+  const prefix = context.memory.prefixes.get(item.name);
+  if (!context.rules.appends(item.kind) || prefix === undefined || prefix.length !== note.length) return null;
+  if (view?.shown?.size !== prefix.length || view.intended !== null) return null;
+  const from = prefix.length - prefix.end.length;
+  const read = await context.files.read(path, from);
+  if (!read.ok || read.value.stat.ino !== prefix.ino || read.value.stat.size < prefix.length) return null;
+  if (!equalBytes(read.value.bytes.subarray(0, prefix.end.length), prefix.end)) return null;
+  const tail = wholeLines(context, item, read.value.stat, read.value.bytes.subarray(prefix.end.length));
+  const sha256 = extendPrefix(context.memory, item.name, prefix, tail);
+  const length = prefix.length + tail.length;
+  return compare(context, item, tail, sha256, read.value.stat, length, true, view, note, prefix.length);
+}
+
+async function inspectBody(
+  context: TreeContext,
+  item: Item,
+  bytes: Uint8Array,
+  stat: FileStat,
+  readAt: number,
+  view: View | undefined,
+  note: StatNote | null,
+  options: InspectOptions,
+): Promise<Inspection> {
+  const racy = isRacy(stat, readAt, context.limits.racyMs);
+  if (!context.rules.appends(item.kind)) {
+    const body = wholeLines(context, item, stat, bytes);
+    if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
+    return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null);
+  }
+  if (!options.takeInterrupted && (await isInterrupted(context, bytes, view))) return { type: 'clean', torn: false };
+  const body = wholeLines(context, item, stat, bytes);
+  if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
+  const sha256 = rememberPrefix(context.memory, item.name, body, stat.ino);
+  const grew = note !== null && view?.shown?.size === note.length && body.length > note.length && startsAs(body, note);
+  return grew
+    ? compare(context, item, body.subarray(note.length), sha256, stat, body.length, racy, view, note, note.length)
+    : compare(context, item, body, sha256, stat, body.length, racy, view, note, null);
+}
+
+/** `piece` is the whole body, or what follows the first `grownFrom` bytes. */
+function compare(
+  context: TreeContext,
+  item: Item,
+  piece: Uint8Array,
+  sha256: string,
+  stat: FileStat,
+  length: number,
+  unsettled: boolean,
+  view: View | undefined,
+  note: StatNote | null,
+  grownFrom: number | null,
+): Inspection {
+  const shown = view?.shown ?? null;
+  const attributes = attributesFrom(shown?.attributes ?? {}, stat, context.files.keepsModes);
+  const local = encodeNote({ stat, sha256, length, unsettled });
+  const torn = stat.type === 'file' && length < stat.size;
+  const sameAttributes = shown !== null && equalBytes(encodeCanonical(shown.attributes), encodeCanonical(attributes));
+  if (sameAttributes && note !== null && note.sha256 === sha256 && note.length === length) {
+    return local === view?.local ? { type: 'clean', torn } : { type: 'found', found: { type: 'same', item, local }, stat, torn };
+  }
+  const found: Found =
+    grownFrom !== null && piece.length > 0
+      ? { type: 'tail', item, attributes, baseSize: grownFrom, tail: piece, sha256: hexToBytes(sha256), local }
+      : { type: 'body', item, attributes, body: piece, local };
+  // Nothing was added, and an attribute changed: that takes the whole body.
+  if (found.type === 'body' && found.body.length !== length) return { type: 'changing' };
+  return { type: 'found', found, stat, torn };
+}
+
+/** Up to the last newline, where the kind is made of lines and the last one may still be coming. */
+function wholeLines(context: TreeContext, item: Item, stat: FileStat, bytes: Uint8Array): Uint8Array {
+  if (!context.rules.wholeLines(item.kind) || isOldTear(context, item, stat)) return bytes;
+  return bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
+}
+
+function isTornWhole(body: Uint8Array, bytes: Uint8Array): boolean {
+  return body.length === 0 && bytes.length > 0;
+}
+
+function isOldTear(context: TreeContext, item: Item, stat: FileStat): boolean {
+  if (!context.rules.wholeLines(item.kind)) return true;
+  return Number(stat.mtimeNs / 1_000_000n) < context.clock.now() - context.limits.tornLineMs;
+}
+
+function startsAs(body: Uint8Array, note: StatNote): boolean {
+  return createHash('sha256').update(body.subarray(0, note.length)).digest('hex') === note.sha256;
+}
+
+/** The file holds the beginning of what a crash kept us from writing: the next apply goes on, nothing is new. */
+async function isInterrupted(context: TreeContext, bytes: Uint8Array, view: View | undefined): Promise<boolean> {
+  const intended = view?.intended?.content ?? null;
+  const shown = view?.shown ?? null;
+  if (intended === null || shown === null || bytes.length <= shown.size || bytes.length >= intended.size) return false;
+  try {
+    return equalBytes((await context.workspace.read(intended)).subarray(0, bytes.length), bytes);
+  } catch (error) {
+    if (error instanceof BodyUnavailable) return false;
+    throw error;
+  }
+}

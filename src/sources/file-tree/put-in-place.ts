@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
+import type { Content } from '../../core/content.ts';
+import type { FileProblem, FileStat } from '../../core/ports/files.ts';
+import type { Applied, Outstanding } from '../../core/replica/workspace.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { TreeContext } from './context.ts';
+import { encodeNote, isExecutable, isLink, isRacy } from './stat-note.ts';
+import { diskPath } from './tree-memory.ts';
+
+/** An item that may be put in place: what stands there now is what the view shows, or begins what is to come. */
+export interface ReadyPut {
+  readonly outstanding: Outstanding & { readonly content: Content };
+  readonly stat: FileStat | null;
+  /** The whole body, or what follows the file's present end. */
+  readonly piece: Uint8Array;
+  /** `extend`: `piece` goes to the end of the file as it is; `keep`: the file holds it already. */
+  readonly way: 'write' | 'extend' | 'keep';
+}
+
+/** Writes one item. On a problem the file is as it was, or someone else just changed it. */
+export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise<Result<Applied, FileProblem>> {
+  const { files, memory } = context;
+  const { item, content } = ready.outstanding;
+  const path = diskPath(memory, item.name);
+  const place = await files.makeFolder(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+  if (!place.ok) return place;
+  if (ready.way !== 'keep' && files.stat(path).ok && ready.stat === null) {
+    // An empty folder has no item of its own, and gives way.
+    const removed = await files.removeFolder(path);
+    if (!removed.ok) return fail(removed.error.type === 'in-the-way' ? { ...removed.error, type: 'in-the-way' } : removed.error);
+  }
+  const readAt = context.clock.now();
+  const put = await putBody(context, path, ready);
+  if (!put.ok) return put;
+  const sha256 = ready.way === 'extend' ? await hashWhole(context, path, ready, put.value) : ok(sha256Hex(ready.piece));
+  if (!sha256.ok) return sha256;
+  const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
+  return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length: content.size, unsettled }) });
+}
+
+function putBody(context: TreeContext, path: string, ready: ReadyPut): Promise<Result<FileStat, FileProblem>> {
+  const { files } = context;
+  const { attributes } = ready.outstanding.content;
+  const { stat, piece, way } = ready;
+  if (way === 'keep' && stat !== null) return Promise.resolve(ok(stat));
+  if (way === 'extend' && stat !== null) return files.extend(path, piece, stat);
+  if (isLink(attributes)) return files.writeLink(path, Buffer.from(piece).toString(), stat);
+  return files.write(path, piece, { expected: stat, mode: modeFor(stat, isExecutable(attributes)) });
+}
+
+/** The file's own permissions, with the executable bit for whoever may read it. A new file is private. */
+function modeFor(stat: FileStat | null, executable: boolean): number {
+  const mode = stat?.type === 'file' ? stat.mode : 0o600;
+  return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111;
+}
+
+/** The hash of an extended file: from the state kept of its beginning, or by reading it. */
+async function hashWhole(context: TreeContext, path: string, ready: ReadyPut, after: FileStat): Promise<Result<string, FileProblem>> {
+  const prefix = context.memory.prefixes.get(ready.outstanding.item.name);
+  if (prefix !== undefined && prefix.ino === after.ino && prefix.length === after.size - ready.piece.length) {
+    return ok(prefix.hash.copy().update(ready.piece).digest('hex'));
+  }
+  const read = await context.files.read(path);
+  if (!read.ok) return read;
+  const tail = read.value.bytes.subarray(read.value.bytes.length - ready.piece.length);
+  if (read.value.bytes.length !== after.size || !equalBytes(tail, ready.piece)) {
+    return fail({ type: 'changed', message: `${JSON.stringify(path)} is not what it was` });
+  }
+  return ok(createHash('sha256').update(read.value.bytes).digest('hex'));
+}

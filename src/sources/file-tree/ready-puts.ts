@@ -1,0 +1,84 @@
+import { encodeCanonical } from '../../core/canonical.ts';
+import type { Content, Piece } from '../../core/content.ts';
+import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
+import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { TreeContext } from './context.ts';
+import { staysInside } from './link-target.ts';
+import type { LocalState } from './local-state.ts';
+import type { ReadyPut } from './put-in-place.ts';
+import { isLink, parseNote } from './stat-note.ts';
+
+export type PutOutstanding = Outstanding & { readonly content: Content };
+
+export type Unready =
+  /** The file holds something that was not captured. */
+  | { readonly type: 'capture-first' }
+  | { readonly type: 'not-here'; readonly reason: string }
+  | { readonly type: 'wait'; readonly reason: string };
+
+/** Reads what an item needs and decides how it goes in place. Never ready where uncaptured bytes would be lost. */
+export async function readyPut(context: TreeContext, outstanding: PutOutstanding, state: LocalState): Promise<Result<ReadyPut, Unready>> {
+  if (state.type === 'blocked') return fail({ type: 'wait', reason: state.reason });
+  if (state.type === 'gone') return fail({ type: 'capture-first' });
+  if (state.type === 'differs' && !mayContinue(context, outstanding, state)) return fail({ type: 'capture-first' });
+  try {
+    const ready = await readPiece(context, outstanding, state);
+    if (ready === null) return fail({ type: 'capture-first' });
+    const target = isLink(outstanding.content.attributes) ? Buffer.from(ready.piece).toString() : null;
+    if (target !== null && !staysInside(outstanding.item.name, target)) {
+      return fail({ type: 'not-here', reason: 'is a link that leads out of the folder' });
+    }
+    return ok(ready);
+  } catch (error) {
+    if (error instanceof BodyUnavailable) return fail({ type: 'wait', reason: error.message });
+    throw error;
+  }
+}
+
+/** A growing file may hold the beginning of what is to come: an apply that was interrupted, or the same lines. */
+function mayContinue(context: TreeContext, outstanding: PutOutstanding, state: LocalState & { type: 'differs' }): boolean {
+  return context.rules.appends(outstanding.item.kind) && state.body !== null && !isLink(outstanding.content.attributes);
+}
+
+async function readPiece(
+  context: TreeContext,
+  outstanding: PutOutstanding,
+  state: LocalState & { type: 'as-shown' | 'differs' | 'folder' },
+): Promise<ReadyPut | null> {
+  const { content, shown } = outstanding;
+  const { workspace, rules } = context;
+  const stat = state.type === 'folder' ? null : state.stat;
+  if (state.type === 'differs') {
+    const body = await workspace.read(content);
+    if (state.body === null || !startsWith(body, state.body) || shown === null || !sameAttributes(shown, content)) return null;
+    return body.length === state.body.length
+      ? { outstanding, stat, piece: body, way: 'keep' }
+      : { outstanding, stat, piece: body.subarray(state.body.length), way: 'extend' };
+  }
+  const grows = rules.appends(outstanding.item.kind) && shown !== null && stat?.type === 'file' && stat.size === shown.size;
+  if (!grows || content.size <= shown.size || !sameAttributes(shown, content)) {
+    return { outstanding, stat, piece: await workspace.read(content), way: 'write' };
+  }
+  if (beginsWithPieces(content.pieces, shown.pieces)) {
+    return { outstanding, stat, piece: await workspace.read(content, shown.size), way: 'extend' };
+  }
+  const body = await workspace.read(content);
+  const extends_ = sha256Hex(body.subarray(0, shown.size)) === parseNote(outstanding.local)?.sha256;
+  return { outstanding, stat, piece: extends_ ? body.subarray(shown.size) : body, way: extends_ ? 'extend' : 'write' };
+}
+
+function sameAttributes(a: Content, b: Content): boolean {
+  return equalBytes(encodeCanonical(a.attributes), encodeCanonical(b.attributes));
+}
+
+function startsWith(body: Uint8Array, start: Uint8Array): boolean {
+  return equalBytes(body.subarray(0, start.length), start);
+}
+
+function beginsWithPieces(pieces: readonly Piece[], start: readonly Piece[]): boolean {
+  return start.every((piece, index) => {
+    const other = pieces[index];
+    return other !== undefined && other.object === piece.object && other.offset === piece.offset && other.length === piece.length;
+  });
+}

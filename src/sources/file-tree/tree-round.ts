@@ -1,0 +1,131 @@
+import { parseItem, type Item } from '../../core/item.ts';
+import { isTemporary, type FileStat, type ScanOptions, type TreeScan } from '../../core/ports/files.ts';
+import type { View } from '../../core/ports/store.ts';
+import type { TreeContext } from './context.ts';
+import { staysInside } from './link-target.ts';
+
+/** One file that a round looks at. */
+export interface Candidate {
+  readonly item: Item;
+  readonly path: string;
+  readonly stat: FileStat;
+}
+
+/** What stands at the looked-at paths. */
+export interface TreeRound {
+  readonly root: string | null;
+  readonly candidates: readonly Candidate[];
+  /** Names at which something stands, carried or not. */
+  readonly present: ReadonlySet<string>;
+  /** Folders (names) whose content could not be seen: nothing below counts as gone. */
+  readonly unseen: readonly string[];
+  readonly skipped: ReadonlyMap<string, string>;
+  readonly temporaries: readonly { readonly path: string; readonly stat: FileStat }[];
+  /** `null`: the whole tree; else the names that were looked at, with all below them. */
+  readonly scope: readonly string[] | null;
+}
+
+/** Scans the whole tree (`paths: null`) or what stands at and under some paths, and sorts out what may be carried. */
+export function scanRound(context: TreeContext, paths: readonly string[] | null, viewOf: (name: string) => View | undefined): TreeRound {
+  const { memory, files } = context;
+  if (paths === null) {
+    memory.spelling.clear();
+    memory.skipped.clear();
+    memory.followed.clear();
+    files.follow(memory.followed);
+  }
+  const scans = paths === null ? [files.scan(scanOptions(context))] : paths.map((path) => scanPath(context, path));
+  const entries = new Map(scans.flatMap((scan) => [...scan.entries]));
+  const unreadable = scans.flatMap((scan) => scan.unreadable);
+  for (const link of followedLinks(context, entries, viewOf)) {
+    memory.followed.add(link);
+    files.follow(memory.followed);
+    const below = files.scan({ ...scanOptions(context), under: link });
+    for (const [path, stat] of below.entries) entries.set(path, stat);
+    unreadable.push(...below.unreadable);
+  }
+
+  const present = new Set<string>();
+  const skipped = new Map<string, string>();
+  const unseen: string[] = [];
+  const candidates: Candidate[] = [];
+  const temporaries: { path: string; stat: FileStat }[] = [];
+  // The exact spelling first: it wins over another Unicode form of the same name.
+  const ordered = [...entries].toSorted(([a], [b]) => Number(a !== a.normalize('NFC')) - Number(b !== b.normalize('NFC')) || compare(a, b));
+  for (const [path, stat] of ordered) {
+    if (isTemporary(path)) {
+      temporaries.push({ path, stat });
+      continue;
+    }
+    const name = path.normalize('NFC');
+    if (path !== name && shadowed(context, path, name, stat)) {
+      if (stat.type !== 'folder') skipped.set(path, 'another file has the same name in another Unicode form');
+      continue;
+    }
+    if (path !== name) memory.spelling.set(name, path);
+    if (stat.type === 'folder') continue;
+    present.add(name);
+    const kind = context.rules.classify(name);
+    if (stat.type === 'other' || (stat.type === 'link' && (kind === null || !isCarriedLink(context, path, name)))) unseen.push(name);
+    if (kind === null) continue;
+    const item = parseItem(kind.kind, name);
+    if (item.ok) candidates.push({ item: item.value, path, stat });
+    else skipped.set(name, item.error);
+  }
+  for (const { path, problem } of unreadable) {
+    const name = path.normalize('NFC');
+    unseen.push(name);
+    present.add(name);
+    if (path === '' || context.rules.enters?.(name) !== false) skipped.set(name, problem.message);
+  }
+  const scope = paths === null ? null : paths.map((path) => path.normalize('NFC'));
+  return { root: scans[0]?.root ?? null, candidates, present, unseen, skipped, temporaries, scope };
+}
+
+function scanOptions(context: TreeContext): ScanOptions {
+  return { enters: (folder) => context.rules.enters?.(folder.normalize('NFC')) !== false };
+}
+
+/** On a disk that folds names, a look at a path answers for its other spellings: the folder's listing tells. */
+function scanPath(context: TreeContext, path: string): TreeScan {
+  const folds = context.memory.folding?.case === true || context.memory.folding?.unicode === true;
+  if (folds && path !== '') {
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    const listing = context.files.scan({ under: parent, enters: (folder) => folder === parent });
+    if (listing.root !== null && listing.unreadable.length === 0 && !listing.entries.has(path)) return { ...listing, entries: new Map() };
+  }
+  return context.files.scan({ ...scanOptions(context), under: path });
+}
+
+/**
+ * Links to folders elsewhere that the local user made: followed, so that a folder kept in a dotfiles repository is
+ * carried like any other. A link that the view holds arrived or travels as a link. None is followed inside another.
+ */
+function followedLinks(context: TreeContext, entries: ReadonlyMap<string, FileStat>, viewOf: (name: string) => View | undefined): string[] {
+  const links: string[] = [];
+  for (const [path, stat] of entries) {
+    if (stat.type !== 'link') continue;
+    const name = path.normalize('NFC');
+    const view = viewOf(name);
+    if ((view?.shown ?? null) !== null || (view?.intended ?? null) !== null) continue;
+    if ([...context.memory.followed].some((link) => path.startsWith(`${link}/`))) continue;
+    const target = context.files.readLink(path);
+    if (!target.ok || staysInside(name, target.value)) continue;
+    if (context.rules.enters?.(name) !== false && context.files.leadsElsewhere(path)) links.push(path);
+  }
+  return links;
+}
+
+function isCarriedLink(context: TreeContext, path: string, name: string): boolean {
+  const target = context.files.readLink(path);
+  return target.ok && staysInside(name, target.value);
+}
+
+function shadowed(context: TreeContext, path: string, name: string, stat: FileStat): boolean {
+  const exact = context.files.stat(name);
+  return exact.ok && exact.value.ino !== stat.ino && stat.type !== 'folder' && path !== name;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

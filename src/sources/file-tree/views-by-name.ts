@@ -1,0 +1,32 @@
+import type { View } from '../../core/ports/store.ts';
+import type { TreeContext } from './context.ts';
+
+/** The source's views by name. */
+export interface ViewsByName {
+  get(name: string): View | undefined;
+  all(): Iterable<View>;
+  /** How many are shown and could be deleted. */
+  deletable(): number;
+  /** Names shown, without those that an apply was about to remove. */
+  shown(): Iterable<string>;
+}
+
+/** An apply was about to remove it: its absence is our own doing. */
+export function isBeingRemoved(view: View): boolean {
+  return view.intended !== null && view.intended.content === null;
+}
+
+/** O(views). Views of names that are classified otherwise by now are left alone: their absence says nothing. */
+export async function loadViews(context: TreeContext): Promise<ViewsByName> {
+  const byName = new Map<string, View>();
+  for (const view of (await context.workspace.views()).values()) {
+    if (context.rules.classify(view.item.name)?.kind === view.item.kind) byName.set(view.item.name, view);
+  }
+  const isShown = (view: View): boolean => view.shown !== null && view.notHere === null;
+  return {
+    get: (name) => byName.get(name),
+    all: () => byName.values(),
+    deletable: () => [...byName.values()].filter((view) => isShown(view) && context.rules.deletable(view.item.kind)).length,
+    shown: () => [...byName.values()].filter((view) => isShown(view) && !isBeingRemoved(view)).map((view) => view.item.name),
+  };
+}

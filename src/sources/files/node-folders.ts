@@ -1,0 +1,75 @@
+import { closeSync, fsync, lstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import type { FileProblem } from '../../core/ports/files.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import { locate } from './node-place.ts';
+import { problemOf } from './node-problem.ts';
+import { splitTreePath } from './tree-path.ts';
+import type { Writing } from './node-write.ts';
+
+const fsyncAsync = promisify(fsync);
+
+/** See {@link FileTree.makeFolder}. */
+export function makeTreeFolder(on: Writing, path: string): Result<null, FileProblem> {
+  const split = splitTreePath(path);
+  if (!split.ok) return split;
+  try {
+    mkdirSync(on.place.root, { recursive: true, mode: 0o700 });
+    for (let depth = 1; depth <= split.value.length; depth += 1) {
+      const folder = split.value.slice(0, depth).join('/');
+      const real = locate(on.place, folder);
+      if (!real.ok) return real;
+      const stat = lstatSync(real.value, { throwIfNoEntry: false });
+      if (stat === undefined) {
+        mkdirSync(real.value, { mode: 0o700 });
+        on.dirty.add(dirname(real.value));
+      } else if (stat.isSymbolicLink()) return fail({ type: 'outside', message: `${JSON.stringify(folder)} is a link` });
+      else if (!stat.isDirectory()) return fail({ type: 'in-the-way', message: `${JSON.stringify(folder)} is not a folder` });
+    }
+    return ok(null);
+  } catch (error) {
+    return fail(problemOf(error, path));
+  }
+}
+
+/** See {@link FileTree.removeFolder}. */
+export function removeTreeFolder(on: Writing, path: string): Result<null, FileProblem> {
+  const real = locate(on.place, path);
+  if (!real.ok) return real;
+  if (path === '' || on.place.followed.has(path)) return fail({ type: 'in-the-way', message: 'the root and followed links stay' });
+  try {
+    rmdirSync(real.value);
+    on.dirty.add(dirname(real.value));
+    on.dirty.delete(real.value);
+    return ok(null);
+  } catch (error) {
+    return fail(problemOf(error, path));
+  }
+}
+
+/** See {@link FileTree.flush}. One fsync a folder. */
+export async function flushFolders(on: Writing): Promise<Result<null, FileProblem>> {
+  const folders = [...on.dirty];
+  on.dirty.clear();
+  // Windows has no way to sync a folder; its renames are journalled.
+  if (process.platform === 'win32') return ok(null);
+  const outcomes = await Promise.all(folders.map((folder) => flushFolder(folder)));
+  return outcomes.find((outcome) => !outcome.ok) ?? ok(null);
+}
+
+async function flushFolder(folder: string): Promise<Result<null, FileProblem>> {
+  try {
+    const fd = openSync(folder, 'r');
+    try {
+      await fsyncAsync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    return ok(null);
+  } catch (error) {
+    const problem = problemOf(error, folder);
+    // Removed since: its own removal is durable with the folder above it.
+    return problem.type === 'missing' ? ok(null) : fail(problem);
+  }
+}

@@ -1,0 +1,166 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { sameStat, TEMPORARY_PREFIX, type FileProblem, type FileStat, type WriteOptions } from '../../core/ports/files.ts';
+import { bytesToHex } from '../../core/ids.ts';
+import type { Random } from '../../core/ports/random.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import { locate, toFileStat, type Place } from './node-place.ts';
+import { problemOf } from './node-problem.ts';
+
+const fsyncAsync = promisify(fsync);
+const writeAsync = promisify(write);
+const SYNC_BELOW = 256 * 1024;
+const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+
+/** What the mutations of one tree share; `dirty` are folders whose names are not durable yet. */
+export interface Writing {
+  readonly place: Place;
+  readonly random: Random;
+  readonly dirty: Set<string>;
+}
+
+/** See {@link FileTree.write}. */
+export function writeTreeFile(on: Writing, path: string, body: Uint8Array, options: WriteOptions): Promise<Result<FileStat, FileProblem>> {
+  return replace(on, path, options.expected, async (temporary) => {
+    const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, 0o600);
+    try {
+      await writeAll(fd, body);
+      const mode = options.mode ?? (options.expected?.type === 'file' ? options.expected.mode : 0o600);
+      if (mode !== 0o600) fchmodSync(fd, mode);
+      await fsyncAsync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** See {@link FileTree.writeLink}. */
+export function writeTreeLink(on: Writing, path: string, target: string, expected: FileStat | null): Promise<Result<FileStat, FileProblem>> {
+  return replace(on, path, expected, (temporary) => Promise.resolve(symlinkSync(target, temporary)));
+}
+
+/** See {@link FileTree.extend}. */
+export async function extendTreeFile(
+  on: Writing,
+  path: string,
+  tail: Uint8Array,
+  expected: FileStat,
+): Promise<Result<FileStat, FileProblem>> {
+  const real = locate(on.place, path);
+  if (!real.ok) return real;
+  let fd: number;
+  try {
+    // O_APPEND: should a session append at this moment, both pieces stand, and neither lies over the other.
+    fd = openSync(real.value, constants.O_WRONLY | constants.O_APPEND | NO_FOLLOW);
+  } catch (error) {
+    return fail(problemOf(error, path));
+  }
+  let written = 0;
+  try {
+    if (!sameStat(toFileStat(fstatSync(fd, { bigint: true })), expected)) return fail(changed(path));
+    await writeAll(fd, tail, (count) => (written = count));
+    await fsyncAsync(fd);
+    const after = toFileStat(fstatSync(fd, { bigint: true }));
+    return after.size === expected.size + tail.length ? ok(after) : fail(changed(path));
+  } catch (error) {
+    const problem = problemOf(error, path);
+    // A full disk: take back the piece that fitted, unless someone wrote after it.
+    if (written > 0 && fstatSync(fd).size === expected.size + written) ftruncateSync(fd, expected.size);
+    return fail(problem);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** See {@link FileTree.remove}. */
+export function removeTreeFile(on: Writing, path: string, expected: FileStat): Result<null, FileProblem> {
+  const real = locate(on.place, path);
+  if (!real.ok) return real;
+  try {
+    if (!stands(real.value, expected)) return fail(changed(path));
+    unlinkSync(real.value);
+    on.dirty.add(dirname(real.value));
+    return ok(null);
+  } catch (error) {
+    return fail(problemOf(error, path));
+  }
+}
+
+/** Makes a temporary sibling, and moves it into place if what stands there is still `expected`. */
+async function replace(
+  on: Writing,
+  path: string,
+  expected: FileStat | null,
+  make: (temporary: string) => Promise<void>,
+): Promise<Result<FileStat, FileProblem>> {
+  const real = locate(on.place, path);
+  if (!real.ok) return real;
+  const temporary = join(dirname(real.value), TEMPORARY_PREFIX + bytesToHex(on.random.bytes(8)));
+  try {
+    if (!stands(real.value, expected)) return fail(changed(path));
+    await make(temporary);
+    const made = lstatSync(temporary, { bigint: true });
+    if (!stands(real.value, expected)) {
+      unlinkSync(temporary);
+      return fail(changed(path));
+    }
+    renameSync(temporary, real.value);
+    on.dirty.add(dirname(real.value));
+    const after = lstatSync(real.value, { bigint: true });
+    if (after.ino !== made.ino || after.mtimeNs !== made.mtimeNs || after.size !== made.size) return fail(changed(path));
+    return ok(toFileStat(after));
+  } catch (error) {
+    const problem = problemOf(error, path);
+    removeIfThere(temporary);
+    return fail(problem);
+  }
+}
+
+function stands(real: string, expected: FileStat | null): boolean {
+  try {
+    const stat = toFileStat(lstatSync(real, { bigint: true }));
+    return expected !== null && sameStat(stat, expected);
+  } catch (error) {
+    if (problemOf(error, real).type !== 'missing') throw error;
+    return expected === null;
+  }
+}
+
+function removeIfThere(real: string): void {
+  try {
+    unlinkSync(real);
+  } catch (error) {
+    // What cannot be removed now is removed at the next start; the first problem is the one to report.
+    problemOf(error, real);
+  }
+}
+
+async function writeAll(fd: number, body: Uint8Array, onWritten?: (count: number) => void): Promise<void> {
+  let done = 0;
+  while (done < body.length) {
+    done +=
+      body.length < SYNC_BELOW
+        ? writeSync(fd, body, done, body.length - done)
+        : (await writeAsync(fd, body, done, body.length - done)).bytesWritten;
+    onWritten?.(done);
+  }
+}
+
+function changed(path: string): FileProblem {
+  return { type: 'changed', message: `${JSON.stringify(path)} is not what it was` };
+}
