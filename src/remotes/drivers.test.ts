@@ -14,7 +14,7 @@ describe('parseRemoteAddress', () => {
       text: 'https://hub.example.org:4600',
       url: 'https://hub.example.org:4600',
     });
-    expect(parsed('http://127.0.0.1:4600/satchel/')).toMatchObject({ driver: 'hub', url: 'http://127.0.0.1:4600/satchel' });
+    expect(parsed('http://127.0.0.1:4600')).toMatchObject({ driver: 'hub', url: 'http://127.0.0.1:4600' });
   });
 
   it('knows folders, by scheme or by path', () => {
@@ -47,7 +47,17 @@ describe('parseRemoteAddress', () => {
   });
 
   it('refuses what is no address of this machine', () => {
-    for (const text of ['folder:', 'folder://nas/share', 'file://nas/share', '/a\0b', 'https:', 'https://', 'http:/x', 'file:///a?b']) {
+    for (const text of [
+      'folder:',
+      'folder://nas/share',
+      'file://nas/share',
+      '/a\0b',
+      'https:',
+      'https://',
+      'http:/x',
+      'https://hub.example.org/satchel',
+      'file:///a?b',
+    ]) {
       expect(parsed(text), text).toEqual(expect.any(String));
     }
   });

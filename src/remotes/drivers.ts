@@ -47,8 +47,8 @@ function parseHub(text: string): Result<RemoteAddress, string> {
   }
   if (url.hash !== '') return fail('the URL holds a fragment: is it an invitation? Run: satchel join');
   if (url.search !== '') return fail('the URL holds a query: leave it out');
-  const plain = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
-  return ok({ driver: 'hub', text: plain, url: plain });
+  if (url.pathname !== '/') return fail('the address of a hub has no path: https://host:4600');
+  return ok({ driver: 'hub', text: url.origin, url: url.origin });
 }
 
 function parseFolder(text: string, scheme: string, bare = false): Result<RemoteAddress, string> {

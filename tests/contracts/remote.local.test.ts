@@ -1,10 +1,11 @@
 import { createLocalRemote } from '../../src/remotes/local.ts';
-import { createLogStoreDouble, createObjectStoreDouble } from './memory-store.ts';
+import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { createObjectStoreDouble } from './memory-store.ts';
 import { describeRemoteContract } from './remote.ts';
 import { createTestClock } from './test-clock.ts';
 
 describeRemoteContract('local', async () => {
-  const store = createLogStoreDouble();
+  const store = await createSqliteStore({ path: ':memory:' });
   const objects = createObjectStoreDouble();
   const clock = createTestClock();
   const remote = createLocalRemote({ store, objects, clock, address: 'local:' });

@@ -7,9 +7,12 @@ import { bytesToHex, ZERO_HASH, type CommitId, type ObjectId, type RecordHash, t
 import { EMPTY_HEAD, headAfter, sealRecord, type Head, type LogRecord, type RecordHeader } from '../../src/core/log/record.ts';
 import type { Segment } from '../../src/core/ports/remote.ts';
 
-export interface SpaceWriter {
-  readonly space: SpaceId;
+export interface SpaceWriter extends RecordWriter {
   readonly genesis: LogRecord;
+}
+
+export interface RecordWriter {
+  readonly space: SpaceId;
   /** A record that continues `head`; every field may be set wrong on purpose. */
   record(head: Head, fields?: Partial<RecordHeader>, body?: Uint8Array): LogRecord;
   /** So many commits behind `head`. */
@@ -27,12 +30,15 @@ export function createSpaceWriter({ key = createSigningKey(randomBytes(32)), gen
   const body = genesisBody?.(key) ?? encodeCanonical(['genesis', randomBytes(16)]);
   const first = { ...fieldsAfter(EMPTY_HEAD), type: 'control', space: ZERO_HASH as SpaceId } as const;
   const genesis = sealRecord(first, body, key);
-  const space = genesis.hash as string as SpaceId;
-  const record: SpaceWriter['record'] = (head, fields = {}, bytes = randomBytes(64)) =>
+  return { genesis, ...createWriterOf(genesis.hash as string as SpaceId, key) };
+}
+
+/** Makes genuine signed records of a space that is there. */
+export function createWriterOf(space: SpaceId, key: SigningKey): RecordWriter {
+  const record: RecordWriter['record'] = (head, fields = {}, bytes = randomBytes(64)) =>
     sealRecord({ ...fieldsAfter(head), space, ...fields }, bytes, key);
   return {
     space,
-    genesis,
     record,
     chain(head, count, bodyBytes = 64) {
       const records: LogRecord[] = [];
