@@ -26,7 +26,7 @@ export const FORMAT_RULES: readonly KindRule[] = [
 
 /** The first rule that holds decides. Changing a row moves names to another kind: a change of format, to be migrated. */
 export const DEFAULT_RULES: readonly KindRule[] = [
-  { kind: 'folder', pattern: 'skills/**' },
+  { kind: 'folder', pattern: 'skills/*/**/*' },
   { kind: 'transcript', pattern: 'projects/**/*.jsonl' },
   { kind: 'jsonl', extensions: words('jsonl ndjson') },
   ...FORMAT_RULES,

@@ -56,12 +56,12 @@ function mergeSets(base: Maybe, theirs: JsonNode, ours: JsonNode): MergedValue {
   const kept = theirs.items.filter((item) => !inBase.has(meaningOf(item)) || inOurs.has(meaningOf(item)));
   const added = ours.items.filter((item) => !inBase.has(meaningOf(item)) && !inTheirs.has(meaningOf(item)));
   if (kept.length === theirs.items.length && added.length === 0) return { type: 'node', node: theirs };
-  const toItem = (source: JsonItem, isNew: boolean): MergedItem => ({ source, added: isNew, value: { type: 'node', node: source.value } });
-  return {
-    type: 'changed',
-    template: theirs,
-    items: [...kept.map((item) => toItem(item, false)), ...added.map((item) => toItem(item, true))],
-  };
+  const items = [...kept.map((item) => elementOf(item, false)), ...added.map((item) => elementOf(item, true))];
+  return { type: 'changed', template: theirs, items };
+}
+
+function elementOf(source: JsonItem, added: boolean): MergedItem {
+  return { source, added, value: { type: 'node', node: source.value } };
 }
 
 /** An array that repeats a value is a sequence, not a set. */

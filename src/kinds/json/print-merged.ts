@@ -44,7 +44,7 @@ function printChanged(template: JsonNode, items: readonly MergedItem[], document
   const parts = items.map(({ source, added, value }, i) => {
     const lead = i === 0 ? leads.first : added ? leads.added : source.lead;
     const trail = added || source === last || i === items.length - 1 ? '' : source.trail;
-    return lead + labelOf(source, added, first, layout) + printValue(value, document, layout, indentAfter(lead, indent)) + trail;
+    return lead + labelOf(source, added, last, layout) + printValue(value, document, layout, indentAfter(lead, indent)) + trail;
   });
   return open + parts.join(',') + (last?.trail ?? lineBreak(layout, indent, 0)) + close;
 }

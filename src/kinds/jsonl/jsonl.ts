@@ -1,13 +1,15 @@
 import type { Kind } from '../../core/merge/kind.ts';
+import { countLines, MERGEABLE_LINES } from '../count-lines.ts';
+import { MERGEABLE_BYTES } from '../read-text.ts';
 import { mergeThreeWay, type BodyOutcome } from '../three-way.ts';
-import { joinJsonl, MERGEABLE_JSONL_BYTES, splitJsonl } from './split-jsonl.ts';
+import { joinJsonl, splitJsonl } from './split-jsonl.ts';
 import { startsWith } from './starts-with.ts';
 import { unionLines } from './union-lines.ts';
 
 /**
  * Logs of lines, to which several machines add on their own: the union of lines, by their exact bytes. The order is
  * theirs, then what only ours has. A last line without its end, which a writer has not finished, stays last and as it
- * is; two different ones are a conflict. Cost: O(n) for n bytes in all; beyond 64 MiB a side is not merged.
+ * is; two different ones are a conflict. Cost: O(n) for n bytes in all; a side beyond 64 MiB or a million lines is not merged.
  */
 export const jsonlKind: Kind = {
   id: 'jsonl',
@@ -24,10 +26,14 @@ function mergeLogs(base: Uint8Array | null, theirs: Uint8Array, ours: Uint8Array
     if (startsWith(ours, theirs)) return { type: 'merged', body: ours };
     if (startsWith(theirs, ours)) return { type: 'merged', body: theirs };
   }
-  if ([base, theirs, ours].some((body) => body !== null && body.length > MERGEABLE_JSONL_BYTES)) {
+  if (tooLarge(theirs) || tooLarge(ours) || (base !== null && tooLarge(base))) {
     return { type: 'conflict', reason: 'a side is too large to merge' };
   }
   const merged = unionLines(splitJsonl(base ?? new Uint8Array(0)), splitJsonl(theirs), splitJsonl(ours));
   if (merged === null) return { type: 'conflict', reason: 'both sides end in an unfinished line' };
   return { type: 'merged', body: joinJsonl(merged) };
+}
+
+function tooLarge(body: Uint8Array): boolean {
+  return body.length > MERGEABLE_BYTES || countLines(body) > MERGEABLE_LINES;
 }

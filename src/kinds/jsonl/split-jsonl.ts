@@ -1,6 +1,3 @@
-/** Bodies beyond this many bytes are not taken apart: three of them must fit into memory. */
-export const MERGEABLE_JSONL_BYTES = 64 * 1024 * 1024;
-
 /** A log as lines, each a string of bytes (Latin-1, so that any bytes come back as they were), without their ends. */
 export interface JsonlLines {
   readonly lines: readonly string[];

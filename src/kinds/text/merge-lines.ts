@@ -7,15 +7,15 @@ export type LinesOutcome =
   | { readonly type: 'too-costly' };
 
 /**
- * Steps that diff3 may take: a line of base against a line of a side is one. Sixteen million take a fraction of a
- * second; both sides must have rewritten the same stretch of 2,800 lines, without a unique line left in it, to need more.
+ * Steps that diff3 may take in one merge, about half a second. Both sides must have rewritten the same stretch of
+ * 15,000 lines without a shared unique line in it, or of 600 lines that are all the same, to need more.
  */
-export const DIFF_STEPS = 16_000_000;
+export const DIFF_STEPS = 500_000_000;
 
 /**
  * Three-way merge of lines. Changes of both sides that overlap or touch, and are not the same, do not merge.
- * diff3 is quadratic, so it only sees what lies between unique lines that all three share (`findAnchors`), and there
- * only what both sides changed. Cost: O(n log n) for n lines in all, and at most {@link DIFF_STEPS} beyond that.
+ * diff3 is quadratic (cubic where lines repeat), so it only sees what lies between unique lines that all three share
+ * (`findAnchors`), and there only what both sides changed in more than one place each. Cost: O(n log n) for n lines in all, and at most {@link DIFF_STEPS} beyond that.
  */
 export function mergeLines(base: readonly string[], theirs: readonly string[], ours: readonly string[]): LinesOutcome {
   const ids = new Map<string, number>();
@@ -41,7 +41,7 @@ export function mergeLines(base: readonly string[], theirs: readonly string[], o
     });
     const settled = settle(stretch);
     if (settled === null) {
-      steps += (stretch.base.length + 1) * (stretch.theirs.length + stretch.ours.length);
+      steps += stepsOf(stretch.base, stretch.theirs) + stepsOf(stretch.base, stretch.ours);
       if (steps > DIFF_STEPS) return { type: 'too-costly' };
     }
     const middle = settled ?? diff3(stretch);
@@ -77,11 +77,33 @@ function trim({ base, theirs, ours }: Stretch): Stretch & { readonly before: rea
   };
 }
 
-/** What needs no diff: one side, or both in the same way, changed the stretch. */
+/** What needs no diff: one side, or both in the same way, changed the stretch, or each changed a part of its own. */
 function settle({ base, theirs, ours }: Stretch): readonly number[] | null {
   if (equal(theirs, ours) || equal(base, ours)) return theirs;
   if (equal(base, theirs)) return ours;
+  const [t, o] = [changedRange(base, theirs), changedRange(base, ours)];
+  if (t.end < o.start) return [...base.slice(0, t.start), ...t.lines, ...base.slice(t.end, o.start), ...o.lines, ...base.slice(o.end)];
+  if (o.end < t.start) return [...base.slice(0, o.start), ...o.lines, ...base.slice(o.end, t.start), ...t.lines, ...base.slice(t.end)];
   return null;
+}
+
+/** All that one side changed, as one replacement of base's lines from `start` to `end`. */
+function changedRange(base: readonly number[], side: readonly number[]): { start: number; end: number; lines: readonly number[] } {
+  const shorter = Math.min(base.length, side.length);
+  let head = 0;
+  while (head < shorter && base[head] === side[head]) head++;
+  let tail = 0;
+  while (tail < shorter - head && base.at(-1 - tail) === side.at(-1 - tail)) tail++;
+  return { start: head, end: base.length - tail, lines: side.slice(head, side.length - tail) };
+}
+
+/** What the library's longest common subsequence may take: each pair of equal lines against each line of the result. */
+function stepsOf(base: readonly number[], side: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const line of base) counts.set(line, (counts.get(line) ?? 0) + 1);
+  let pairs = 0;
+  for (const line of side) pairs += counts.get(line) ?? 0;
+  return base.length + side.length + pairs * Math.min(base.length, side.length);
 }
 
 function diff3({ base, theirs, ours }: Stretch): readonly number[] | null {

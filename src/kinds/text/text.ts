@@ -1,11 +1,9 @@
 import type { Kind } from '../../core/merge/kind.ts';
+import { countLines, MERGEABLE_LINES } from '../count-lines.ts';
 import { encodeText, readText } from '../read-text.ts';
 import { mergeThreeWay, type BodyOutcome } from '../three-way.ts';
 import { mergeLines } from './merge-lines.ts';
 import { joinLines, splitLines, withCarriageReturns, type Lines } from './split-lines.ts';
-
-/** More lines than this are not merged. */
-const MERGEABLE_LINES = 1_000_000;
 
 /**
  * UTF-8 text, merged by lines. The line ends of a file and the end of its last line are settled apart from its lines,
@@ -64,12 +62,6 @@ function holdsInOrder(whole: readonly string[], part: readonly string[]): boolea
   let found = 0;
   for (const line of whole) if (found < part.length && line === part[found]) found++;
   return found === part.length;
-}
-
-function countLines(body: Uint8Array): number {
-  let lines = 1;
-  for (let at = body.indexOf(10); at >= 0; at = body.indexOf(10, at + 1)) lines++;
-  return lines;
 }
 
 function conflict(reason: string): BodyOutcome {
