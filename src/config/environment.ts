@@ -12,6 +12,8 @@ export interface Environment {
   readonly userHome: string;
   /** CLAUDE_CONFIG_DIR, absolute, or ~/.claude: what is captured there. */
   readonly claudeHome: string;
+  /** CLAUDE_CONFIG_DIR itself: Claude Code keeps .claude.json inside it where it is set, else in HOME. */
+  readonly claudeConfigDir: string | null;
   /** XDG_CONFIG_HOME, absolute, or ~/.config: where user units go. */
   readonly configHome: string;
   /** False where NO_COLOR is set or the terminal is dumb. */
@@ -62,10 +64,12 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     const value = env[name];
     if (value !== undefined && value !== '') settings[key] = value;
   }
+  const claudeHome = folder('CLAUDE_CONFIG_DIR', path.join(userHome, '.claude'));
   const environment: Environment = {
     home: folder('SATCHEL_HOME', path.join(userHome, '.satchel')),
     userHome,
-    claudeHome: folder('CLAUDE_CONFIG_DIR', path.join(userHome, '.claude')),
+    claudeHome,
+    claudeConfigDir: (env['CLAUDE_CONFIG_DIR'] ?? '') === '' ? null : claudeHome,
     configHome: folder('XDG_CONFIG_HOME', path.join(userHome, '.config')),
     color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     settings,

@@ -1,0 +1,174 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { nearestName } from '../config/nearest-name.ts';
+import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
+import { CommandFailure, type CommandSpec, type LeafSpec, type OptionSpec } from './frame-command.ts';
+
+/** A command as it is listed: its module is loaded only when it is the one that runs. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly group: string;
+  readonly summary: string;
+  load(): Promise<CommandSpec>;
+}
+
+/** What the command line asks for. */
+export interface Invocation {
+  readonly leaf: LeafSpec;
+  readonly args: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Parses a command line. `{help}` where it asked for help, with the text. Throws CommandFailure with exit 2 where it is
+ * wrong, with the nearest right name. Loads the module of the one command that is named.
+ */
+export async function parseCommandLine(
+  line: readonly string[],
+  entries: readonly CommandEntry[],
+  columns: number,
+): Promise<Invocation | { readonly help: string }> {
+  const words = line.filter((word) => !word.startsWith('-'));
+  const argv = words[0] === 'help' ? [...words.slice(1), '--help'] : [...line];
+  const wanted = words[0] === 'help' ? words[1] : words[0];
+  checkName(wanted, entries);
+  let invocation: Invocation | null = null;
+  let printed = '';
+  const program = new Command('satchel')
+    .description('Carries what a coding agent knows to every machine, end-to-end encrypted, with its whole history.')
+    .usage('COMMAND [options]')
+    .option('--json', 'one JSON document on stdout, nothing else')
+    .option('-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
+    .configureOutput({
+      writeOut: (text) => (printed += text),
+      writeErr: () => undefined,
+      getOutHelpWidth: () => columns,
+      getErrHelpWidth: () => columns,
+    })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `\nExit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}\n\nExample:\n  $ satchel up`,
+    );
+
+  for (const entry of entries) {
+    const command = program
+      .command(entry.name)
+      .summary(entry.summary)
+      .description(entry.summary)
+      .helpGroup(entry.group)
+      .copyInheritedSettings(program);
+    if (entry.name !== wanted) continue;
+    command.helpCommand(false);
+    const spec = await entry.load();
+    if ('verbs' in spec) {
+      checkVerb(entry.name, spec.verbs, argv[argv.indexOf(entry.name) + 1], spec.bare);
+      for (const [verb, leaf] of Object.entries(spec.verbs)) {
+        const child = command.command(verb, { isDefault: verb === spec.bare });
+        configure(child, leaf, (found) => (invocation = found));
+      }
+      command.description(spec.bare === undefined ? spec.summary : `${spec.summary} Without a verb: ${spec.bare}.`);
+      command.addHelpText('after', examplesText(Object.values(spec.verbs).flatMap((leaf) => leaf.examples.slice(0, 1))));
+    } else configure(command, spec, (found) => (invocation = found));
+  }
+
+  try {
+    if (wanted === undefined && !argv.some((word) => word === '-h' || word === '--help')) {
+      // An unknown flag is worth its own message.
+      program.allowExcessArguments().action(() => undefined);
+      await program.parseAsync(argv, { from: 'user' });
+      throw new CommandFailure(EXIT.usage, 'usage', 'a command is missing', { next: 'Run: satchel --help' });
+    }
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!isCommanderError(error)) throw error;
+    if (error.exitCode === 0 || error.code === 'commander.help') return { help: printed };
+    throw usageFailure(error.message, wanted);
+  }
+  if (invocation === null) throw new Error(`satchel ${wanted ?? ''} has no action`);
+  return invocation;
+}
+
+function configure(command: Command, leaf: LeafSpec, found: (invocation: Invocation) => void): void {
+  command.summary(leaf.summary).description(leaf.summary);
+  for (const [name, spec] of Object.entries(leaf.arguments ?? {})) {
+    const word = spec.variadic === true ? `${name}...` : name;
+    command.addArgument(new Argument(spec.required === true ? `<${word}>` : `[${word}]`, spec.summary));
+  }
+  for (const [key, spec] of Object.entries(leaf.options ?? {})) command.addOption(optionOf(key, spec));
+  command.option('--json', 'one JSON document on stdout, nothing else');
+  command.addHelpText('after', `${leaf.notes === undefined ? '' : `\n${leaf.notes}\n`}${examplesText(leaf.examples)}`);
+  command.action(() => {
+    const args = Object.fromEntries(Object.keys(leaf.arguments ?? {}).map((name, index) => [name, command.processedArgs[index] as string]));
+    const given = command.opts<Record<string, unknown>>();
+    const options = Object.fromEntries(Object.entries(leaf.options ?? {}).map(([key, spec]) => [key, given[key] ?? absent(spec)]));
+    found({ leaf, args, options });
+  });
+}
+
+function absent(spec: OptionSpec): unknown {
+  if (spec.type === 'flag') return false;
+  return spec.type === 'list' ? [] : undefined;
+}
+
+function optionOf(key: string, spec: OptionSpec): Option {
+  const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  switch (spec.type) {
+    case 'flag':
+      return new Option(flag, spec.summary);
+    case 'choice':
+      return new Option(`${flag} <${spec.choices.join('|')}>`, spec.summary).choices(spec.choices);
+    case 'list':
+      return new Option(`${flag} <${spec.value}>`, spec.summary).argParser((text: string, before: readonly string[] | undefined) => [
+        ...(before ?? []),
+        filled(text),
+      ]);
+    case 'text':
+      return new Option(`${flag} <${spec.value}>`, spec.summary).argParser(filled);
+    case 'number':
+      return new Option(`${flag} <${spec.value}>`, spec.summary).argParser((text) => {
+        const value = /^-?\d{1,15}$/.test(text) ? Number(text) : NaN;
+        if (value >= spec.min && value <= spec.max) return value;
+        throw new InvalidArgumentError(`Expected a whole number from ${spec.min} to ${spec.max}.`);
+      });
+  }
+}
+
+function filled(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected some text.');
+  return text;
+}
+
+function checkName(name: string | undefined, entries: readonly CommandEntry[]): void {
+  const known = entries.map((entry) => entry.name);
+  if (name === undefined || known.includes(name)) return;
+  const near = nearestName(name, [...known, 'help']);
+  const next = near === null ? 'Run: satchel --help' : `Did you mean: satchel ${near}?`;
+  throw new CommandFailure(EXIT.usage, 'usage', `unknown command '${name}'`, { next });
+}
+
+/** With a default verb commander would take a mistyped verb for an argument of that. */
+function checkVerb(name: string, verbs: Readonly<Record<string, unknown>>, word: string | undefined, bare: string | undefined): void {
+  const known = Object.keys(verbs);
+  if (word === undefined ? bare !== undefined : word.startsWith('-') || known.includes(word)) return;
+  const near = word === undefined ? null : nearestName(word, known);
+  const next = near === null ? `Known are: ${known.join(', ')}. Run: satchel ${name} --help` : `Did you mean: satchel ${name} ${near}?`;
+  const message = word === undefined ? `satchel ${name} needs a verb` : `unknown verb '${word}' of satchel ${name}`;
+  throw new CommandFailure(EXIT.usage, 'usage', message, { next });
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`;
+}
+
+/** Commander's text, `error: unknown option '--x'\n(Did you mean --y?)`, in two. */
+function usageFailure(text: string, command: string | undefined): CommandFailure {
+  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
+  const next = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `Run: satchel ${command === undefined ? '' : `${command} `}--help`;
+  return new CommandFailure(EXIT.usage, 'usage', message, { next });
+}
+
+function isCommanderError(error: unknown): error is Error & { code: string; exitCode: number } {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.') && 'exitCode' in error;
+}

@@ -1,0 +1,68 @@
+import { readEnvironment } from '../config/environment.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { configFailure, createContext, type CliIo } from './frame-context.ts';
+import { failureOf, failureToJson, failureToText } from './frame-failure.ts';
+import type { CommandEntry } from './frame-parser.ts';
+import { createStyle } from './output-style.ts';
+
+export interface CliDeps {
+  readonly entries: readonly CommandEntry[];
+  readonly io: CliIo;
+  readonly clock: Clock;
+  readonly version: string;
+  /** The variables to read instead of the process's own. */
+  readonly variables?: NodeJS.ProcessEnv;
+  /** Calls `stop` at the first signal that asks to end; gives back how to stop listening. */
+  onStopSignal(stop: () => void): () => void;
+}
+
+/**
+ * Runs one command line, `argv` without node and script. stdout gets the command's answer (with --json: one document,
+ * of failures too), stderr what went wrong. Never throws.
+ */
+export async function runCli(argv: readonly string[], deps: CliDeps): Promise<ExitCode> {
+  const { io, clock } = deps;
+  const json = beforeDashes(argv).includes('--json');
+  let color = false;
+  const progressOf: { stop: () => void } = { stop() {} };
+  try {
+    if (beforeDashes(argv).find((word) => word !== '--json') === '--version' || argv.includes('-V')) {
+      io.stdout.write(json ? `${JSON.stringify({ version: deps.version })}\n` : `satchel ${deps.version}\n`);
+      return EXIT.ok;
+    }
+    const { parseCommandLine } = await import('./frame-parser.ts');
+    const invocation = await parseCommandLine(argv, deps.entries, io.stdout.columns ?? 100);
+    if ('help' in invocation) {
+      io.stdout.write(json ? `${JSON.stringify({ help: invocation.help })}\n` : invocation.help);
+      return EXIT.ok;
+    }
+    const environment = deps.variables === undefined ? readEnvironment() : readEnvironment(deps.variables);
+    if (!environment.ok) throw configFailure(environment.error);
+    color = environment.value.color && io.stderr.isTTY === true;
+    const stopping = new AbortController();
+    const stopListening = invocation.leaf.longRunning === true ? deps.onStopSignal(() => stopping.abort()) : () => undefined;
+    const context = createContext(invocation, { io, environment: environment.value, clock, json, signal: stopping.signal });
+    progressOf.stop = () => context.progress.stop();
+    try {
+      const result = await invocation.leaf.run(context);
+      progressOf.stop();
+      if (json) io.stdout.write(`${JSON.stringify(result.json)}\n`);
+      else if (result.human !== '') io.stdout.write(`${result.human}\n`);
+      return result.exit ?? EXIT.ok;
+    } finally {
+      stopListening();
+    }
+  } catch (error) {
+    progressOf.stop();
+    const failure = failureOf(error);
+    if (json) io.stdout.write(`${JSON.stringify(failureToJson(failure))}\n`);
+    else io.stderr.write(failureToText(failure, createStyle(color)));
+    return failure.exit;
+  }
+}
+
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end === -1 ? argv : argv.slice(0, end);
+}
