@@ -77,7 +77,7 @@ export function createSequence(files: FolderFiles, directory: string, extension:
 }
 
 /** The greatest number that exists, above `from`, which does: doubling steps, then halves. */
-async function searchFrom(from: number, exists: (number: number) => Promise<boolean>): Promise<number> {
+export async function searchFrom(from: number, exists: (number: number) => Promise<boolean>): Promise<number> {
   let low = from;
   let step = 1;
   while (await exists(low + step)) {
