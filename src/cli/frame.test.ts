@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RemoteError } from '../core/ports/remote.ts';
 import { EXIT } from './exit-codes.ts';
 import { runCli } from './frame.ts';
-import { CommandFailure, defineCommand, type CommandResult, type CommandSpec } from './frame-command.ts';
+import { CommandFailure, defineCommand, type CommandResult, type CommandSpec, type LeafSpec } from './frame-command.ts';
 import type { CommandEntry } from './frame-parser.ts';
 
 let home: string;
@@ -31,7 +31,7 @@ const copy = defineCommand({
   },
 });
 
-function leaf(run: () => Promise<CommandResult>): CommandSpec {
+function leaf(run: () => Promise<CommandResult>): LeafSpec {
   return defineCommand({ summary: 's', examples: ['satchel x'], run });
 }
 
