@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { FileTree } from '../../core/ports/files.ts';
+import { Mutex } from '../../core/replica/mutex.ts';
 import type { Workspace } from '../../core/replica/workspace.ts';
 import { applyRound } from './apply-round.ts';
 import { captureRound } from './capture-round.ts';
@@ -45,7 +46,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
   const memory = createTreeMemory();
   const limits: TreeLimits = { ...TREE_LIMITS, ...deps.limits };
   const context: TreeContext = { ...deps, limits, memory };
-  const inTurn = createTurns();
+  const turns = new Mutex();
 
   const capture = async (paths: readonly string[] | null): Promise<ScanReport> => {
     const whole = paths === null || !memory.scannedOnce || memory.state.type === 'root-missing';
@@ -57,9 +58,9 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
   };
 
   const source: FileTreeSource = {
-    scan: (paths) => inTurn(() => capture(paths ?? null)),
+    scan: (paths) => turns.run(() => capture(paths ?? null)),
     apply: () =>
-      inTurn(async () => {
+      turns.run(async () => {
         if (!memory.scannedOnce || memory.state.type === 'root-missing') await capture(null);
         return applyRound(context);
       }),
@@ -98,7 +99,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
     },
     state: () => memory.state,
     answerDeletions: (answer) =>
-      inTurn(async () => {
+      turns.run(async () => {
         const { state } = memory;
         if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return capture(null);
         if (answer === 'delete') for (const name of state.names) memory.confirmed.add(name);
@@ -118,14 +119,4 @@ async function showAsAbsent(context: TreeContext, names: ReadonlySet<string>): P
 
 function forgetRetries(context: TreeContext, paths: readonly string[]): void {
   for (const path of paths) context.memory.retries.delete(path.normalize('NFC'));
-}
-
-/** Runs one at a time, in order; a failure is its caller's alone. */
-function createTurns(): <T>(act: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (act) => {
-    const turn = last.then(act, act);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
 }
