@@ -51,9 +51,7 @@ it(`loses and forks nothing while ${WRITERS} processes race and are killed ${KIL
 
   const notes = await mkdtemp(join(tmpdir(), 'satchel-race-notes-'));
   const failures: string[] = [];
-  let runs = 0;
-  const run = async (): Promise<void> => {
-    const path = join(notes, `${(runs += 1)}`);
+  const run = async (path: string): Promise<void> => {
     const program = join(compiled, 'tests/contracts/folder-writer.js');
     const child: ChildProcess = spawn(process.execPath, [program, folder, space, path], { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (data: Buffer) => failures.push(data.toString()));
@@ -63,10 +61,10 @@ it(`loses and forks nothing while ${WRITERS} processes race and are killed ${KIL
     child.kill('SIGKILL');
     await ended;
   };
-  const lane = async (): Promise<void> => {
-    while (runs < KILLS) await run();
+  const lane = async (writer: number): Promise<void> => {
+    for (let turn = 0; turn < KILLS / WRITERS; turn += 1) await run(join(notes, `${writer}-${turn}`));
   };
-  await Promise.all(Array.from({ length: WRITERS }, lane));
+  await Promise.all(Array.from({ length: WRITERS }, (_, writer) => lane(writer)));
   expect(failures).toEqual([]);
 
   const found = new Map<number, string>();

@@ -25,6 +25,11 @@ async function refusal(path: string, fileSystem?: ProbeFileSystem): Promise<Remo
   return error as RemoteError;
 }
 
+async function overwriting(existing: string, path: string): Promise<void> {
+  await link(existing, `${path}~`);
+  await rename(`${path}~`, path);
+}
+
 function failing(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
@@ -51,10 +56,6 @@ describe('probeFolder', () => {
   });
 
   it('refuses links that overwrite', async () => {
-    const overwriting = async (existing: string, path: string): Promise<void> => {
-      await link(existing, `${path}~`);
-      await rename(`${path}~`, path);
-    };
     expect(await refusal(folder, { link: overwriting })).toMatchObject({ type: 'unfit', message: expect.stringContaining('overwrote') });
   });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFolderFiles } from './files.ts';
 import { createSequence, searchFrom, type Sequence } from './sequence.ts';
@@ -62,7 +62,8 @@ describe('createSequence', () => {
       const answer = await sequence()
         .newest()
         .catch((error: unknown) => String(error));
-      if (answer !== 12) expect(answer).toContain(`${sequence().path(gap)} is damaged (it is missing`);
+      const named = `${sequence().path(gap)} is damaged (it is missing`;
+      expect(answer === 12 || String(answer).includes(named)).toBe(true);
       seen.add(typeof answer);
       await place(gap);
     }
