@@ -4,7 +4,7 @@ import type { Rate } from './rate-limit.ts';
 export interface HubServerLimits {
   /** Requests of one address, whoever it is. */
   readonly requests: Rate;
-  /** Challenges and sessions that one address may ask for. */
+  /** Challenges and sessions that one address may ask for: an office that comes back after a restart of its hub. */
   readonly proofs: Rate;
   /** Look-ups in mailboxes by one address. */
   readonly mailboxReads: Rate;
@@ -28,7 +28,7 @@ export interface HubServerLimits {
 
 export const DEFAULT_LIMITS: HubServerLimits = {
   requests: { burst: 2_000, perSecond: 200 },
-  proofs: { burst: 60, perSecond: 2 },
+  proofs: { burst: 200, perSecond: 10 },
   mailboxReads: { burst: 120, perSecond: 10 },
   mailboxWrites: { burst: 40, perSecond: 1 },
   connections: 2_048,

@@ -1,4 +1,5 @@
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -52,6 +53,7 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
   const { app, limits, clock, log } = deps;
   const policy = policyOf(options);
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for each live stream
   const perAddress = createRateLimiter(limits.requests, clock);
 
   const admitted = new WeakMap<object, Omit<HubEnv['Bindings'], keyof HttpBindings>>();

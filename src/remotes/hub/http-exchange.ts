@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { request as requestHttp, type Agent, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -49,6 +50,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 
 /** HTTP/1.1 to one hub. Follows no redirects, takes no compression, and holds every answer to its limit. */
 export function createExchange({ base, agent, closing, clock, times }: ExchangeOptions): Exchange {
+  setMaxListeners(0, closing); // one for each question under way
   const send = base.protocol === 'https:' ? requestHttps : requestHttp;
 
   function start(question: Question, signal: AbortSignal): ClientRequest {
