@@ -48,18 +48,18 @@ export interface CommandContext<A extends ArgumentSpecs = ArgumentSpecs, O exten
   readonly json: boolean;
   readonly environment: Environment;
   /** Reads config.json; ends the command with exit 2 and all problems where it is wrong. */
-  config(flags?: ConfigFlags): Promise<Config>;
+  readonly config: (flags?: ConfigFlags) => Promise<Config>;
   /** For stdout. */
   readonly style: Style;
   readonly clock: Clock;
   /** Silent unless stderr is a terminal. */
   readonly progress: Progress;
   /** A line for people while the command runs, on stdout; nothing with --json. */
-  print(line: string): void;
+  readonly print: (line: string) => void;
   /** Asks on the terminal; null where there is none (or with --json), or at the end of input. */
-  ask(question: string): Promise<string | null>;
+  readonly ask: (question: string) => Promise<string | null>;
   /** All of stdin as UTF-8, for secrets and links given as `-`. Refuses more than `limit` bytes with exit 2. */
-  readStdin(limit: number): Promise<string>;
+  readonly readStdin: (limit: number) => Promise<string>;
   /** Aborts at SIGINT, SIGTERM or SIGHUP, in commands with `longRunning`; a second signal ends the process. */
   readonly signal: AbortSignal;
 }

@@ -1,4 +1,3 @@
-import { loadConfig } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { problemToText, type ConfigProblem } from '../config/problem.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -45,6 +44,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
     progress,
     signal,
     async config(flags) {
+      const { loadConfig } = await import('../config/config.ts');
       const config = await loadConfig(environment, flags);
       if (!config.ok) throw configFailure(config.error);
       return config.value;

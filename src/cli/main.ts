@@ -2,8 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../core/ports/clock.ts';
-import { runCli } from './frame.ts';
-import { COMMANDS } from './main-commands.ts';
 
 const systemClock: Clock = {
   now: () => Date.now(),
@@ -36,10 +34,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  entries: COMMANDS,
-  io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
-  clock: systemClock,
-  version: version(),
-  onStopSignal,
-});
+const words = process.argv.slice(2);
+if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
+  // Asked often, by installers and scripts: nothing is loaded for it.
+  process.stdout.write(`satchel ${version()}\n`);
+} else {
+  const [{ runCli }, { COMMANDS }] = await Promise.all([import('./frame.ts'), import('./main-commands.ts')]);
+  process.exitCode = await runCli(words, {
+    entries: COMMANDS,
+    io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
+    clock: systemClock,
+    version: version(),
+    onStopSignal,
+  });
+}
