@@ -63,8 +63,7 @@ export function createSpaceDouble(): SpaceDouble {
 
   const workspace = (writer: string, deletable: (kind: string) => boolean = () => true): WorkspaceDouble => {
     const table = new Map<string, View>();
-    const viewOf = (item: Item): View =>
-      table.get(itemKey(item)) ?? { item, shown: null, intended: null, notHere: null, local: null };
+    const viewOf = (item: Item): View => table.get(itemKey(item)) ?? { item, shown: null, intended: null, notHere: null, local: null };
     const set = (view: View): void => void table.set(itemKey(view.item), view);
     const double: WorkspaceDouble = {
       writer,

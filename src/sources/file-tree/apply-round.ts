@@ -1,7 +1,7 @@
 import type { Content } from '../../core/content.ts';
 import type { FileProblem } from '../../core/ports/files.ts';
 import { BodyUnavailable, type Applied, type Outstanding } from '../../core/replica/workspace.ts';
-import type { Result } from '../../core/result.ts';
+import { fail, type Result } from '../../core/result.ts';
 import { captureRound } from './capture-round.ts';
 import type { TreeContext } from './context.ts';
 import { localState, type LocalState } from './local-state.ts';
@@ -23,6 +23,8 @@ const BATCH_ITEMS = 500;
 interface Tally {
   written: number;
   removed: number;
+  /** The disk turned out to be full: what is left waits. */
+  full: boolean;
   readonly notHere: NamedReason[];
 }
 
@@ -31,7 +33,7 @@ interface Tally {
  * again; what cannot be written now waits, and holds up nothing else.
  */
 export async function applyRound(context: TreeContext): Promise<ApplyReport> {
-  const tally: Tally = { written: 0, removed: 0, notHere: [] };
+  const tally: Tally = { written: 0, removed: 0, full: false, notHere: [] };
   let waiting: readonly NamedReason[] = [];
   for (let round = 0; round < ROUNDS && context.memory.state.type !== 'root-missing'; round += 1) {
     const claims = claimsOnDisk(context);
@@ -42,17 +44,23 @@ export async function applyRound(context: TreeContext): Promise<ApplyReport> {
     if (plan.due.length === 0) break;
 
     const outdated = await putAll(context, plan.due, tally);
-    const isFull = context.memory.state.type === 'disk-full';
-    if (outdated.length === 0 || isFull) break;
+    if (outdated.length === 0 || tally.full) break;
     const paths = outdated.map(({ item }) => diskPath(context.memory, item.name));
     await captureRound(context, { paths, takeInterrupted: true });
     for (const { item } of outdated) {
       if (round === ROUNDS - 1 || !isTaken(context, item.name)) postpone(context, item.name, whyNotCaptured(context, item.name));
     }
   }
+  noteFullDisk(context, tally);
   const listed = new Set(waiting.map(({ name }) => name));
   const failed = [...context.memory.retries].filter(([name]) => !listed.has(name)).map(([name, { reason }]) => ({ name, reason }));
-  return { ...tally, state: context.memory.state, waiting: [...waiting, ...failed], retryInMs: nextRetry(context) };
+  const { written, removed, notHere } = tally;
+  return { written, removed, notHere, state: context.memory.state, waiting: [...waiting, ...failed], retryInMs: nextRetry(context) };
+}
+
+function noteFullDisk({ memory }: TreeContext, { full, written }: Tally): void {
+  if (full) memory.state = { type: 'disk-full', message: FULL.error.message };
+  else if (memory.state.type === 'disk-full' && (written > 0 || memory.retries.size === 0)) memory.state = { type: 'ok' };
 }
 
 /** Removals first, so that a folder can take a file's place and the reverse. Returns what must be captured first. */
@@ -69,11 +77,13 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
     if (state.type === 'differs') outdated.push(outstanding);
     if (state.type === 'blocked') postpone(context, outstanding.item.name, state.reason);
   }
-  tally.removed += await inTurn(context, removable, outdated, ({ outstanding, state }) => removeFromPlace(context, outstanding, state));
+  tally.removed += await inTurn(context, removable, outdated, tally, ({ outstanding, state }) =>
+    removeFromPlace(context, outstanding, state),
+  );
 
   for (const batch of batchesOf(puts)) {
-    if (context.memory.state.type === 'disk-full') {
-      for (const { item } of batch) postpone(context, item.name, context.memory.state.message);
+    if (tally.full) {
+      for (const { item } of batch) postpone(context, item.name, FULL.error.message);
       continue;
     }
     await prefetch(context, batch);
@@ -85,7 +95,7 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
       else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason);
       else await declareNotHere(context, [{ outstanding, reason: put.error.reason }], tally);
     }
-    tally.written += await inTurn(context, ready, outdated, (put) => putInPlace(context, put));
+    tally.written += await inTurn(context, ready, outdated, tally, (put) => putInPlace(context, put));
   }
   return outdated;
 }
@@ -95,30 +105,28 @@ async function inTurn<T extends { readonly outstanding: Outstanding }>(
   context: TreeContext,
   jobs: readonly T[],
   outdated: Outstanding[],
+  tally: Tally,
   put: (job: T) => Promise<Result<Applied, FileProblem>>,
 ): Promise<number> {
   if (jobs.length === 0) return 0;
   await context.workspace.intend(jobs.map(({ outstanding }) => outstanding));
   const applied: Applied[] = [];
   const queue = jobs.values();
-  let isFull = false;
   const work = async (): Promise<void> => {
     for (const job of queue) {
       const { name } = job.outstanding.item;
-      const outcome: Result<Applied, FileProblem> = isFull ? FULL : await put(job);
+      const outcome: Result<Applied, FileProblem> = tally.full ? FULL : await put(job);
       if (outcome.ok) {
         applied.push(outcome.value);
         context.memory.retries.delete(name);
       } else if (outcome.error.type === 'changed' || outcome.error.type === 'missing') outdated.push(job.outstanding);
       else {
-        isFull ||= outcome.error.type === 'full';
+        tally.full ||= outcome.error.type === 'full';
         postpone(context, name, outcome.error.message);
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(context.limits.writers, jobs.length) }, work));
-  if (isFull) context.memory.state = { type: 'disk-full', message: 'the disk is full' };
-  else if (context.memory.state.type === 'disk-full' && applied.length > 0) context.memory.state = { type: 'ok' };
   const flushed = await context.files.flush();
   if (!flushed.ok) {
     // In place, but not for certain after a power cut: the views move when the next capture finds it.
@@ -129,7 +137,7 @@ async function inTurn<T extends { readonly outstanding: Outstanding }>(
   return applied.length;
 }
 
-const FULL: Result<Applied, FileProblem> = { ok: false, error: { type: 'full', message: 'the disk is full' } };
+const FULL = fail<FileProblem>({ type: 'full', message: 'the disk is full' });
 
 async function prefetch(context: TreeContext, batch: readonly PutOutstanding[]): Promise<void> {
   try {

@@ -5,7 +5,9 @@ import type { CaptureReport, Found } from '../../core/replica/workspace.ts';
 import { judgeAbsences } from './absence.ts';
 import type { TreeContext } from './context.ts';
 import { inspectFile } from './inspect-file.ts';
+import { removeEmptyFolders } from './remove-from-place.ts';
 import type { ScanReport } from './reports.ts';
+import { diskPath } from './tree-memory.ts';
 import { scanRound, type Candidate, type TreeRound } from './tree-round.ts';
 import { isBeingRemoved, loadViews, type ViewsByName } from './views-by-name.ts';
 
@@ -53,7 +55,12 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
       if (inspection.type === 'found') await batches.add(inspection.found, inspection.stat);
     }
   }
-  for (const item of absences(context, round, views)) await batches.add({ type: 'absent', item }, null);
+  for (const item of absences(context, round, views)) {
+    await batches.add({ type: 'absent', item }, null);
+    const view = views.get(item.name);
+    // The end of an apply that was interrupted.
+    if (view !== undefined && isBeingRemoved(view)) await removeEmptyFolders(context, diskPath(memory, item.name));
+  }
   const captured = await batches.finish();
   if (options.paths === null) memory.scannedOnce = true;
   if (options.paths === null || memory.root === null) memory.root = round.root;
@@ -68,7 +75,9 @@ function rootProblem(context: TreeContext, round: TreeRound, views: ViewsByName)
   if (round.root === null) return { type: 'root-missing', message: 'the folder is not there', names: shown };
   if (round.scope !== null) {
     if (context.memory.state.type === 'root-missing') return context.memory.state;
-    return context.memory.root === null || round.root === context.memory.root ? null : { type: 'root-missing', message: 'another folder is in its place', names: shown };
+    return context.memory.root === null || round.root === context.memory.root
+      ? null
+      : { type: 'root-missing', message: 'another folder is in its place', names: shown };
   }
   if (shown.some((name) => round.present.has(name) || isUnseen(round, name))) return null;
   // Watched all the time, and the same folder: its last few files were removed by someone who meant it.

@@ -5,6 +5,7 @@ import type { FileProblem, FileStat } from '../../core/ports/files.ts';
 import type { Applied, Outstanding } from '../../core/replica/workspace.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { TreeContext } from './context.ts';
+import { removeHollowFolder } from './remove-from-place.ts';
 import { encodeNote, isExecutable, isLink, isRacy } from './stat-note.ts';
 import { diskPath } from './tree-memory.ts';
 
@@ -25,10 +26,10 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
   const path = diskPath(memory, item.name);
   const place = await files.makeFolder(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
   if (!place.ok) return place;
-  if (ready.way !== 'keep' && files.stat(path).ok && ready.stat === null) {
-    // An empty folder has no item of its own, and gives way.
-    const removed = await files.removeFolder(path);
-    if (!removed.ok) return fail(removed.error.type === 'in-the-way' ? { ...removed.error, type: 'in-the-way' } : removed.error);
+  if (ready.way !== 'keep' && ready.stat === null && isFolder(files.stat(path))) {
+    // Empty folders are no items, and give way.
+    const removed = await removeHollowFolder(context, path);
+    if (!removed.ok) return removed;
   }
   const readAt = context.clock.now();
   const put = await putBody(context, path, ready);
@@ -37,6 +38,10 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
   if (!sha256.ok) return sha256;
   const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
   return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length: content.size, unsettled }) });
+}
+
+function isFolder(stat: Result<FileStat, FileProblem>): boolean {
+  return stat.ok && stat.value.type === 'folder';
 }
 
 function putBody(context: TreeContext, path: string, ready: ReadyPut): Promise<Result<FileStat, FileProblem>> {

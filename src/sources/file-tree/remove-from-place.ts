@@ -1,6 +1,6 @@
 import type { FileProblem } from '../../core/ports/files.ts';
 import type { Applied, Outstanding } from '../../core/replica/workspace.ts';
-import { ok, type Result } from '../../core/result.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
 import type { TreeContext } from './context.ts';
 import type { LocalState } from './local-state.ts';
 import { diskPath } from './tree-memory.ts';
@@ -22,9 +22,22 @@ export async function removeFromPlace(
   return ok({ item, content: null, local: null });
 }
 
-async function removeEmptyFolders(context: TreeContext, path: string): Promise<void> {
+/** Removes the folders above a removed file, as long as they are empty. */
+export async function removeEmptyFolders(context: TreeContext, path: string): Promise<void> {
   for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
     const removed = await context.files.removeFolder(path.slice(0, cut));
     if (!removed.ok) return;
   }
+}
+
+/** Removes a folder in which there is nothing but folders. Leaves all where there is more. */
+export async function removeHollowFolder(context: TreeContext, path: string): Promise<Result<null, FileProblem>> {
+  const { entries, unreadable } = context.files.scan({ under: path });
+  const hollow = unreadable.length === 0 && [...entries.values()].every((stat) => stat.type === 'folder');
+  if (!hollow) return fail({ type: 'in-the-way', message: 'a folder with other files is in its place' });
+  for (const folder of [...entries.keys()].toSorted((a, b) => b.length - a.length)) {
+    const removed = await context.files.removeFolder(folder);
+    if (!removed.ok) return removed;
+  }
+  return ok(null);
 }

@@ -3,6 +3,7 @@ import { isTemporary, type FileStat, type ScanOptions, type TreeScan } from '../
 import type { View } from '../../core/ports/store.ts';
 import type { TreeContext } from './context.ts';
 import { staysInside } from './link-target.ts';
+import { diskPath } from './tree-memory.ts';
 
 /** One file that a round looks at. */
 export interface Candidate {
@@ -34,7 +35,7 @@ export function scanRound(context: TreeContext, paths: readonly string[] | null,
     memory.followed.clear();
     files.follow(memory.followed);
   }
-  const scans = paths === null ? [files.scan(scanOptions(context))] : paths.map((path) => scanPath(context, path));
+  const scans = paths === null ? [files.scan(scanOptions(context))] : spellingsOf(context, paths).map((path) => scanPath(context, path));
   const entries = new Map(scans.flatMap((scan) => [...scan.entries]));
   const unreadable = scans.flatMap((scan) => scan.unreadable);
   for (const link of followedLinks(context, entries, viewOf)) {
@@ -59,6 +60,7 @@ export function scanRound(context: TreeContext, paths: readonly string[] | null,
     }
     const name = path.normalize('NFC');
     if (path !== name && shadowed(context, path, name, stat)) {
+      present.add(name);
       if (stat.type !== 'folder') skipped.set(path, 'another file has the same name in another Unicode form');
       continue;
     }
@@ -84,6 +86,12 @@ export function scanRound(context: TreeContext, paths: readonly string[] | null,
 
 function scanOptions(context: TreeContext): ScanOptions {
   return { enters: (folder) => context.rules.enters?.(folder.normalize('NFC')) !== false };
+}
+
+/** The paths in each Unicode form that they may have on the disk. */
+function spellingsOf(context: TreeContext, paths: readonly string[]): string[] {
+  const names = paths.map((path) => path.normalize('NFC'));
+  return [...new Set([...paths, ...names, ...names.map((name) => diskPath(context.memory, name))])];
 }
 
 /** On a disk that folds names, a look at a path answers for its other spellings: the folder's listing tells. */

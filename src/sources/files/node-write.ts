@@ -50,7 +50,12 @@ export function writeTreeFile(on: Writing, path: string, body: Uint8Array, optio
 }
 
 /** See {@link FileTree.writeLink}. */
-export function writeTreeLink(on: Writing, path: string, target: string, expected: FileStat | null): Promise<Result<FileStat, FileProblem>> {
+export function writeTreeLink(
+  on: Writing,
+  path: string,
+  target: string,
+  expected: FileStat | null,
+): Promise<Result<FileStat, FileProblem>> {
   return replace(on, path, expected, (temporary) => Promise.resolve(symlinkSync(target, temporary)));
 }
 
