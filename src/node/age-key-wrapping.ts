@@ -1,0 +1,43 @@
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import type { KeyWrapping } from '../core/ports/key-wrapping.ts';
+
+/** age v1 with X25519 recipients (age-encryption.org/v1): `AGE-SECRET-KEY-1…` and `age1…`. About 1 ms an envelope. */
+export function createAgeKeyWrapping(): KeyWrapping {
+  return {
+    async generate() {
+      const identity = await generateX25519Identity();
+      return { identity, recipient: await identityToRecipient(identity) };
+    },
+
+    isRecipient(recipient) {
+      try {
+        encrypterFor(recipient);
+        return true;
+      } catch {
+        return false; // the library says what is wrong with it by throwing
+      }
+    },
+
+    wrap: (plain, recipient) => encrypterFor(recipient).encrypt(plain),
+
+    async unwrap(envelope, identity) {
+      const decrypter = new Decrypter();
+      decrypter.addIdentity(identity); // our own: one that is malformed is a bug, and throws
+      try {
+        return await decrypter.decrypt(envelope);
+      } catch {
+        return null; // not for us or damaged: the caller need not tell apart
+      }
+    },
+  };
+}
+
+/** X25519 only: other kinds that the library knows are no recipients of this format. */
+const X25519_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/;
+
+function encrypterFor(recipient: string): Encrypter {
+  if (!X25519_RECIPIENT.test(recipient)) throw new RangeError('not an age X25519 recipient');
+  const encrypter = new Encrypter();
+  encrypter.addRecipient(recipient);
+  return encrypter;
+}

@@ -1,0 +1,36 @@
+import zstd from '@toondepauw/node-zstd';
+import type { Compression } from '../core/ports/compression.ts';
+import { declareContentSize, parseZstdFrame } from './zstd-frame.ts';
+
+/** Below this a thread costs more than it saves. */
+const SYNC_BYTES = 8 * 1024;
+
+/**
+ * zstd (RFC 8878) on the thread pool. Frames declare their content size, and only such are expanded: the decoder
+ * allocates what a frame declares, and stops there.
+ */
+export function createZstd({ level = 3 }: { readonly level?: number } = {}): Compression {
+  const encoder = new zstd.Encoder(level);
+  const decoder = new zstd.Decoder();
+  return {
+    async compress(plain) {
+      const input = asBuffer(plain);
+      return declareContentSize(input.length < SYNC_BYTES ? encoder.encodeSync(input) : await encoder.encode(input), plain.length);
+    },
+    async expand(compressed, length) {
+      const { frameLength, contentSize } = parseZstdFrame(compressed);
+      if (contentSize === null) throw new Error('zstd frame does not declare its content size');
+      if (contentSize !== length) throw new Error(`zstd frame declares ${contentSize} bytes, not ${length}`);
+      if (frameLength !== compressed.length) throw new Error('bytes follow the zstd frame');
+      if (length === 0) return new Uint8Array(0);
+      const input = asBuffer(compressed);
+      const plain = length < SYNC_BYTES ? decoder.decodeSync(input) : await decoder.decode(input);
+      if (plain.length !== length) throw new Error(`zstd frame expands to ${plain.length} bytes, not ${length}`);
+      return plain;
+    },
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
