@@ -23,16 +23,24 @@ export function ask(hub: { readonly listener: { readonly port: number } }, path:
   const { method = question.body === undefined ? 'GET' : 'POST', headers = {}, body } = question;
   return new Promise((resolve, reject) => {
     const length: Record<string, string> = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-    const sent = request({ host: '127.0.0.1', port: hub.listener.port, path, method, headers: { ...length, ...headers }, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const whole = Buffer.concat(chunks);
-        const isJson = response.headers['content-type']?.startsWith('application/json') === true;
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: whole, json: isJson ? JSON.parse(whole.toString()) : {} });
-      });
-    });
+    const sent = request(
+      { host: '127.0.0.1', port: hub.listener.port, path, method, headers: { ...length, ...headers }, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const whole = Buffer.concat(chunks);
+          const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: whole,
+            json: isJson ? JSON.parse(whole.toString()) : {},
+          });
+        });
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });

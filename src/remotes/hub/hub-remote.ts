@@ -31,7 +31,7 @@ import {
 import { createHubMailboxes } from './hub-mailboxes.ts';
 import { createHubSession, withSession } from './hub-session.ts';
 import { LIVE_SILENCE, readLive } from './hub-watch.ts';
-import { createHubAgent } from './pinned-agent.ts';
+import { createHubAgent, ONE_EACH, POOL } from './pinned-agent.ts';
 
 export interface HubRemoteOptions {
   /** `https://host[:port]`; `http:` on loopback only, unless `plainHttp` is declared. Holds no credentials. */
@@ -58,13 +58,13 @@ export interface HubRemoteOptions {
 export function createHubRemote(options: HubRemoteOptions): Remote {
   const { clock, random, signing } = options;
   const base = baseOf(options.url, options.plainHttp === true);
-  const agent = createHubAgent(base.protocol === 'https:', options.tlsPin);
+  const agent = createHubAgent(base.protocol === 'https:', options.tlsPin, POOL);
   const closing = new AbortController();
   const times = { ...EXCHANGE_TIMES, ...options.times };
   const exchange = createExchange({ base, agent, closing: closing.signal, clock, times });
   // Live streams are silent for longer, and have connections of their own.
   const liveTimes = { ...times, idle: options.liveSilence ?? LIVE_SILENCE };
-  const liveAgent = createHubAgent(base.protocol === 'https:', options.tlsPin);
+  const liveAgent = createHubAgent(base.protocol === 'https:', options.tlsPin, ONE_EACH);
   const liveExchange = createExchange({ base, agent: liveAgent, closing: closing.signal, clock, times: liveTimes });
   const session = createHubSession({ exchange, origin: base.origin, hub: options.key, signing, random });
 

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http';
+import { Agent as HttpAgent, type AgentOptions, type ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect, type ConnectionOptions } from 'node:tls';
@@ -6,21 +6,24 @@ import { tlsPinOf } from '../../core/hub-protocol/tls-pin.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 
 const CONNECT_TIMEOUT = 10_000;
-/** Sockets kept for short requests; a live stream takes one more of its own. */
-const POOL = { keepAlive: true, maxSockets: 8, maxFreeSockets: 4, scheduling: 'lifo', noDelay: true } as const;
+/** Connections for requests that come one after the other. */
+export const POOL = { keepAlive: true, maxSockets: 8, maxFreeSockets: 4, scheduling: 'lifo', noDelay: true } as const;
 
-/** Keep-alive connections to one hub. With a pin, whatever certificate holds that key is taken, and no other is. */
-export function createHubAgent(secure: boolean, tlsPin: string | undefined): HttpAgent {
-  if (!secure) return new HttpAgent(POOL);
-  return tlsPin === undefined ? new HttpsAgent({ ...POOL, minVersion: 'TLSv1.2' }) : new PinnedAgent(tlsPin);
+/** A live stream holds its connection for as long as it lasts. */
+export const ONE_EACH = { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY, noDelay: true } as const;
+
+/** Connections to one hub. With a pin, whatever certificate holds that key is taken, and no other is. */
+export function createHubAgent(secure: boolean, tlsPin: string | undefined, options: AgentOptions): HttpAgent {
+  if (!secure) return new HttpAgent(options);
+  return tlsPin === undefined ? new HttpsAgent({ ...options, minVersion: 'TLSv1.2' }) : new PinnedAgent(tlsPin, options);
 }
 
 /** Hands out a socket only after its certificate was checked, so that no byte of a request reaches a wrong hub. */
 class PinnedAgent extends HttpsAgent {
   readonly #pin: string;
 
-  constructor(pin: string) {
-    super(POOL);
+  constructor(pin: string, options: AgentOptions) {
+    super(options);
     this.#pin = pin;
   }
 
