@@ -37,6 +37,10 @@ async function created(): Promise<{ writer: ReturnType<typeof createSpaceWriter>
   return { writer, head: headAfter(writer.genesis) };
 }
 
+function box(): string {
+  return bytesToHex(randomBytes(32));
+}
+
 describe('watching', () => {
   it('hears of heads that another process moved', async () => {
     const { writer, head } = await created();
@@ -86,8 +90,6 @@ describe('watching', () => {
 });
 
 describe('mailboxes', () => {
-  const box = (): string => bytesToHex(randomBytes(32));
-
   it('are bounded together, by number and by size, until letters expire', async () => {
     const expires = clock.now() + DAY;
     const letter = randomBytes(REMOTE_LIMITS.letterBytes);

@@ -105,10 +105,10 @@ async function linkOnce(draft: string, path: string): Promise<boolean> {
 }
 
 async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r').catch(unless('ENOENT'));
+  // Windows opens no directories, and some shares sync none: there an entry is as durable as it gets.
+  const handle = await open(directory, 'r').catch(unless('ENOENT', 'EISDIR', 'EPERM'));
   if (handle === undefined) return;
   try {
-    // Some file systems have no such call for directories: there an entry is as durable as it gets.
     await handle.sync().catch(unless('EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR', 'EPERM', 'EROFS'));
   } finally {
     await handle.close();

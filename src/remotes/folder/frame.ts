@@ -3,7 +3,7 @@ import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 
 /**
- * Every file of a folder remote is one frame (docs/formats.md § Folder), so that a torn or half-copied one is known
+ * Every file of a folder remote is one frame (docs/formats-folder.md), so that a torn or half-copied one is known
  * by itself:
  *
  * "satchel " ‖ kind (4) ‖ head length (4) ‖ payload length (8) ‖ SHA-256(payload) ‖ head ‖ SHA-256(all before) ‖ payload

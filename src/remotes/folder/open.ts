@@ -40,7 +40,7 @@ export async function createFolder(path: string, random: Random): Promise<string
 }
 
 /**
- * A plain folder (a USB stick, a NAS) as a remote: many processes and machines write at once without a server. Layout: docs/formats.md § Folder.
+ * A plain folder (a USB stick, a NAS) as a remote: many processes and machines write at once without a server. Layout: docs/formats-folder.md.
  * Rejects as `unreachable` where the folder or its marker is not there, now and in every later call.
  */
 export async function openFolderRemote(path: string, { clock, random, pollEvery = 1_000 }: FolderDeps): Promise<Remote> {
