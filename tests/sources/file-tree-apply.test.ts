@@ -12,6 +12,7 @@ describe('apply to a file tree', () => {
   };
   beforeEach(() => start());
   const ino = (path: string): bigint | undefined => home.disk.stat(path)?.ino;
+  const put = (body: string): void => space.put('s.jsonl', body, {}, 'lines');
   const nothingLeft = async (): Promise<void> => {
     expect(await home.source.scan()).toMatchObject({ changes: 0 });
     expect(await home.workspace.outstanding()).toEqual([]);
@@ -193,8 +194,6 @@ describe('apply to a file tree', () => {
   });
 
   describe('of growing files', () => {
-    const put = (body: string): void => space.put('s.jsonl', body, {}, 'lines');
-
     it('extends in place: a running session keeps its file', async () => {
       home.write('s.jsonl', '1\n');
       await home.source.scan();

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, asyncProperty, integer } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTreeHome, type TreeHome } from './tree-home.ts';
 import { createSpaceDouble, type SpaceDouble } from './workspace-double.ts';
@@ -81,8 +81,8 @@ describe('a process that dies at any step', () => {
   });
 
   it('survives dying again and again', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 6 }), async (deaths) => {
+    await assert(
+      asyncProperty(array(integer({ min: 1, max: 40 }), { maxLength: 6 }), async (deaths) => {
         const { space, home, captured } = await prepare();
         for (const at of deaths) {
           dieAt(home, at);

@@ -38,7 +38,7 @@ export function createTreeHome(
   writer = 'home',
 ): TreeHome {
   const clock = createTestClock();
-  const disk = createMemoryDisk({ now: clock.now, ...options });
+  const disk = createMemoryDisk({ now: () => clock.now(), ...options });
   const workspace = space.workspace(writer, (kind) => testRules.deletable(kind));
   const home: TreeHome = {
     disk,

@@ -46,11 +46,11 @@ export function createSpaceDouble(): SpaceDouble {
     if (unavailable.has(content.digest)) throw new BodyUnavailable('offline', 'the hub is away');
     return Buffer.concat(content.pieces.map((piece) => objects.get(piece.object) as Uint8Array));
   };
+  const begins = (long: Content | null, short: Content | null): boolean =>
+    long !== null && short !== null && Buffer.from(bodyOf(long)).subarray(0, short.size).equals(bodyOf(short));
   const settle = (item: Item, base: Content | null, ours: Content | null): boolean => {
     const theirs = heads.get(itemKey(item))?.content ?? null;
     if (theirs?.digest === ours?.digest) return false;
-    const begins = (long: Content | null, short: Content | null): boolean =>
-      long !== null && short !== null && Buffer.from(bodyOf(long)).subarray(0, short.size).equals(bodyOf(short));
     if (theirs?.digest === base?.digest || begins(ours, theirs) || theirs === null) {
       if (ours === null) heads.delete(itemKey(item));
       else heads.set(itemKey(item), { item, content: ours });

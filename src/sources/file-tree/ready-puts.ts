@@ -64,8 +64,8 @@ async function readPiece(
     return { outstanding, stat, piece: await workspace.read(content, shown.size), way: 'extend' };
   }
   const body = await workspace.read(content);
-  const extends_ = sha256Hex(body.subarray(0, shown.size)) === parseNote(outstanding.local)?.sha256;
-  return { outstanding, stat, piece: extends_ ? body.subarray(shown.size) : body, way: extends_ ? 'extend' : 'write' };
+  const continues = sha256Hex(body.subarray(0, shown.size)) === parseNote(outstanding.local)?.sha256;
+  return { outstanding, stat, piece: continues ? body.subarray(shown.size) : body, way: continues ? 'extend' : 'write' };
 }
 
 function sameAttributes(a: Content, b: Content): boolean {

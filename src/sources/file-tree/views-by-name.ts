@@ -11,6 +11,10 @@ export interface ViewsByName {
   shown(): Iterable<string>;
 }
 
+function isShown(view: View): boolean {
+  return view.shown !== null && view.notHere === null;
+}
+
 /** An apply was about to remove it: its absence is our own doing. */
 export function isBeingRemoved(view: View): boolean {
   return view.intended !== null && view.intended.content === null;
@@ -22,7 +26,6 @@ export async function loadViews(context: TreeContext): Promise<ViewsByName> {
   for (const view of (await context.workspace.views()).values()) {
     if (context.rules.classify(view.item.name)?.kind === view.item.kind) byName.set(view.item.name, view);
   }
-  const isShown = (view: View): boolean => view.shown !== null && view.notHere === null;
   return {
     get: (name) => byName.get(name),
     all: () => byName.values(),

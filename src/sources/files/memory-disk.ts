@@ -71,7 +71,6 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
   const changed = (path: string | null): void => {
     for (const call of listeners) call(path);
   };
-  const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
   const makeParents = (path: string): string => {
     const parent = parentOf(path);
     if (parent === '') return path;
@@ -92,9 +91,6 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
     const prefix = `${key(path)}/`;
     return [...nodes].filter(([at]) => at.startsWith(prefix)).map(([, node]) => node);
   };
-  // Times finer than a millisecond: two writes in one are still two, as on a real disk most of the time.
-  const nanoseconds = (ms: number): bigint => BigInt(Math.trunc(ms)) * 1_000_000n;
-
   const disk: MemoryDisk = {
     hasRoot: () => present,
     rootId: () => `root:${roots}`,
@@ -178,4 +174,13 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
     },
   };
   return disk;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** As coarse as the clock: two writes in one millisecond may look the same, as they may on a real disk. */
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.trunc(ms)) * 1_000_000n;
 }
