@@ -13,7 +13,7 @@ const STORES = {
 
 /** The only list of drivers for objects. */
 const OBJECTS = {
-  folder: (location: string, random: Random): ObjectStore => createFolderObjects({ folder: location, random }),
+  folder: (location: string, random: Random): ObjectStore => createFolderObjects({ path: location, random }),
   memory: (): ObjectStore => createMemoryObjects(),
 } as const;
 

@@ -1,12 +1,14 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SealedObject } from '../../src/core/crypto/object-cipher.ts';
 import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import { createFolderObjects, type FolderObjects } from '../../src/store/chunks/folder-objects.ts';
 import { ENTRY_HEADER, PACK_HEADER } from '../../src/store/chunks/pack-format.ts';
+import { compileSource, type CompiledSource } from './killed-process.ts';
 import { describeObjectsContract, expectExactly, expectWhole, idsOf, listOf, objectOf, randomObjects, SPACE } from './objects.ts';
 
 const random = { bytes: (length: number) => randomBytes(length) };
@@ -14,7 +16,7 @@ const random = { bytes: (length: number) => randomBytes(length) };
 function contractOf(packBytes: number | undefined) {
   return async () => {
     const folder = await mkdtemp(join(tmpdir(), 'satchel-objects-'));
-    const openFolder = () => createFolderObjects({ folder, random, ...(packBytes === undefined ? {} : { packBytes }) });
+    const openFolder = () => createFolderObjects({ path: folder, random, ...(packBytes === undefined ? {} : { packBytes }) });
     let open = openFolder();
     return {
       objects: open as ObjectStore,
@@ -38,7 +40,7 @@ describe('a folder of packs', () => {
   let store: FolderObjects;
 
   const openStore = (packBytes?: number) =>
-    (store = createFolderObjects({ folder, random, ...(packBytes === undefined ? {} : { packBytes }) }));
+    (store = createFolderObjects({ path: folder, random, ...(packBytes === undefined ? {} : { packBytes }) }));
   const reopen = async (packBytes?: number) => {
     await store.close();
     return openStore(packBytes);
@@ -68,7 +70,7 @@ describe('a folder of packs', () => {
 
   it('serves one process at a time', async () => {
     await store.put(SPACE, randomObjects(1, 10));
-    expect(() => createFolderObjects({ folder, random })).toThrow('in use by another process');
+    expect(() => createFolderObjects({ path: folder, random })).toThrow('in use by another process');
   });
 
   it('ignores a tail torn at any byte, and writes over it', async () => {
@@ -278,3 +280,71 @@ describe('a folder of packs', () => {
     expect(readFileSync(pack(1)).equals(bytes)).toBe(true);
   });
 });
+
+/** Puts objects made of their number, deletes every tenth, compacts now and then, and says what was acknowledged. */
+const PROGRAM = `
+import { createHash, randomBytes } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { createFolderObjects } from './out/store/chunks/folder-objects.js';
+const [path, space, start] = process.argv.slice(2);
+const store = createFolderObjects({ path, random: { bytes: randomBytes }, packBytes: 300_000 });
+const objectOf = (n) => {
+  const bytes = Buffer.alloc(1_000 + (n % 7) * 3_000, createHash('sha256').update(String(n)).digest());
+  return { id: createHash('sha256').update(bytes).digest('hex'), bytes };
+};
+writeSync(1, 'begun\\n');
+for (let round = Number(start); ; round += 40) {
+  await Promise.all(Array.from({ length: 40 }, async (_, which) => {
+    const n = round + which;
+    await store.put(space, [objectOf(n)]);
+    writeSync(1, 'put ' + n + '\\n');
+    if (n % 10 !== 0) return;
+    writeSync(1, 'deleting ' + n + '\\n');
+    await store.delete(space, [objectOf(n).id]);
+    writeSync(1, 'deleted ' + n + '\\n');
+  }));
+  if (round % 200 === 0) await store.compact(space, { thorough: true });
+}
+`;
+
+describe('a folder of packs whose process is killed', () => {
+  let source: CompiledSource;
+  let folder: string;
+
+  beforeAll(async () => {
+    source = compileSource(['store/chunks/folder-objects.ts']);
+    folder = await mkdtemp(join(tmpdir(), 'satchel-objects-'));
+  });
+  afterAll(async () => {
+    source.dispose();
+    await rm(folder, { recursive: true });
+  });
+
+  it('has all that it acknowledged, and nothing that is damaged', async () => {
+    const [present, deleted, unsure] = [new Set<number>(), new Set<number>(), new Set<number>()];
+    for (let round = 0; round < 12; round++) {
+      const lines = await source.runAndKill(PROGRAM, [folder, SPACE, String(round * 1_000_000)], 30 + round * 17);
+      for (const [what, number] of lines.map((line) => line.split(' '))) {
+        const n = Number(number);
+        if (what === 'put') present.add(n);
+        if (what === 'deleting') unsure.add(n);
+        if (what === 'deleted') deleted.add(n);
+      }
+      for (const n of unsure) present.delete(n);
+      const store = createFolderObjects({ path: folder, random, packBytes: 300_000 });
+      const [kept, gone] = [[...present].map(numbered), [...deleted].map(numbered)];
+      await expectWhole(store, SPACE, kept);
+      expect(await store.has(SPACE, idsOf(gone))).toEqual(new Set());
+      const all = [...(await listOf(store, SPACE)).keys()];
+      expect((await store.get(SPACE, all)).size).toBe(all.length);
+      await store.close();
+    }
+    expect(present.size).toBeGreaterThan(100);
+  });
+});
+
+/** What the program makes of a number. */
+function numbered(n: number): SealedObject {
+  const seed = createHash('sha256').update(String(n)).digest();
+  return objectOf(Buffer.alloc(1_000 + (n % 7) * 3_000, seed));
+}

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { StoreUnusable } from '../../src/store/store-unusable.ts';
+import { compileSource } from './killed-process.ts';
 import { describeStoreContract, type StoreSubject } from './store.ts';
 
 async function openInFolder(): Promise<StoreSubject> {
@@ -119,5 +120,45 @@ describe('sqlite store file', () => {
       }),
     );
     expect(await one.read((tx) => tx.documents.list('c'))).toHaveLength(40);
+  });
+});
+
+const PROGRAM = `
+import { writeSync } from 'node:fs';
+import { createSqliteStore } from './out/store/sqlite/sqlite-store.js';
+const [path, round] = process.argv.slice(2);
+const store = await createSqliteStore({ path });
+writeSync(1, 'begun\\n');
+for (let n = 0; ; n++) {
+  await store.write(async (tx) => {
+    await tx.documents.put('left', round + ' ' + n, n);
+    await tx.documents.put('right', round + ' ' + n, n);
+  });
+  writeSync(1, round + ' ' + n + '\\n');
+}
+`;
+
+describe('a sqlite store whose process is killed', () => {
+  it('has every transaction that it acknowledged, whole, and needs no repair', async () => {
+    const source = compileSource(['store/sqlite/sqlite-store.ts']);
+    const folder = await mkdtemp(join(tmpdir(), 'satchel-store-'));
+    try {
+      const acknowledged: string[] = [];
+      for (let round = 0; round < 8; round++) {
+        const lines = await source.runAndKill(PROGRAM, [join(folder, 'store.db'), String(round)], 20 + round * 13);
+        acknowledged.push(...lines.filter((line) => line !== 'begun'));
+        const store = await createSqliteStore({ path: join(folder, 'store.db') });
+        const [left, right] = await store.read(async (tx) => [await tx.documents.list('left'), await tx.documents.list('right')] as const);
+        expect(left).toEqual(right);
+        const ids = new Set(left.map((each) => each.id));
+        expect(acknowledged.filter((id) => !ids.has(id))).toEqual([]);
+        expect(await store.verify()).toEqual([]);
+        await store.close();
+      }
+      expect(acknowledged.length).toBeGreaterThan(20);
+    } finally {
+      source.dispose();
+      await rm(folder, { recursive: true });
+    }
   });
 });

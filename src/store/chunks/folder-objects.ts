@@ -21,17 +21,17 @@ const PAGE = 1_000;
 const SLICE_BYTES = 8 * 1024 * 1024;
 
 /**
- * Objects in pack files under `folder` (docs of the format: pack-format.ts). One process at a time: a second one is
+ * Objects in pack files in folders under `path` (docs of the format: pack-format.ts). One process at a time: a second one is
  * refused as `StoreUnusable`. Opening costs one small file; a space costs a `stat` a pack when it is first used.
  */
 export function createFolderObjects(options: {
-  readonly folder: string;
+  readonly path: string;
   readonly random: Random;
   readonly packBytes?: number;
 }): FolderObjects {
-  const { folder, random, packBytes = PACK_BYTES } = options;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const index = openPackIndex(join(folder, 'index.db'));
+  const { path, random, packBytes = PACK_BYTES } = options;
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const index = openPackIndex(join(path, 'index.db'));
   const spaces = new Map<SpaceId, Promise<SpacePacks>>();
   let closed = false;
 
@@ -40,7 +40,7 @@ export function createFolderObjects(options: {
     if (!isHex32(space)) return Promise.reject(new RangeError('not a space id'));
     let packs = spaces.get(space);
     if (packs === undefined) {
-      packs = openSpacePacks({ folder: join(folder, space), space, index, random, packBytes });
+      packs = openSpacePacks({ folder: join(path, space), space, index, random, packBytes });
       spaces.set(space, packs);
       packs.catch(() => spaces.delete(space)); // the next call tries again
     }
