@@ -56,7 +56,8 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
         if (published) await syncDirectory(directory);
         return published;
       } finally {
-        await unlink(draft).catch(unless('ENOENT'));
+        // What is published stays so, and what failed has its own error: a draft that stays behind is cleared by age.
+        await unlink(draft).catch(() => undefined);
       }
     },
     async discard(path) {

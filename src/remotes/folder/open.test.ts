@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createSpaceWriter, sealedObject, segment, type SpaceWriter } from '../../../tests/contracts/space-writer.ts';
 import { createTestClock } from '../../../tests/contracts/test-clock.ts';
 import { EMPTY_HEAD, headAfter, type Head, type LogRecord } from '../../core/log/record.ts';
@@ -110,6 +110,23 @@ describe('a folder that is not there', () => {
     const { writer } = await filled(remote, 1);
     const watching = remote.watch([writer.space], () => void remote.close(), new AbortController().signal);
     expect((await errorOf(watching)).type).toBe('unreachable');
+  });
+});
+
+describe('a watch', () => {
+  it('hears of other writers on this machine long before it polls', async () => {
+    const watcher = await openFolderRemote(folder, { clock: createTestClock(), random, pollEvery: 3_600_000 });
+    const other = await open();
+    const { writer, head } = await filled(other, 1);
+    const stop = new AbortController();
+    const seen: (Head | null)[] = [];
+    const watching = watcher.watch([writer.space], (_, at) => seen.push(at), stop.signal);
+    await vi.waitFor(() => expect(seen).toEqual([head]), 30_000);
+    const record = writer.record(head);
+    await other.append(writer.space, head, segment([record]));
+    await vi.waitFor(() => expect(seen.at(-1)).toEqual(headAfter(record)), 30_000);
+    stop.abort();
+    await watching;
   });
 });
 

@@ -35,8 +35,12 @@ interface SpaceFolder {
 
 /** Makes a folder a remote, if it is fit for that and not one already. Answers its id. */
 export async function createFolder(path: string, random: Random): Promise<string> {
-  await probeFolder(path);
-  return (await readMarker(path)) ?? (await writeMarker(path, random));
+  try {
+    await probeFolder(path);
+    return (await readMarker(path)) ?? (await writeMarker(path, random));
+  } catch (error) {
+    throw folderError(path, error);
+  }
 }
 
 /**
