@@ -1,0 +1,11 @@
+import type { Peer } from './peer.ts';
+import { borgPeer } from './peers/borg.ts';
+import { gitPeer } from './peers/git.ts';
+import { rclonePeer } from './peers/rclone.ts';
+import { resticPeer } from './peers/restic.ts';
+import { rsyncPeer } from './peers/rsync.ts';
+import { syncthingPeer } from './peers/syncthing.ts';
+import { unisonPeer } from './peers/unison.ts';
+
+/** The only list of them. */
+export const PEERS: readonly Peer[] = [rsyncPeer, resticPeer, borgPeer, gitPeer, rclonePeer, unisonPeer, syncthingPeer];
