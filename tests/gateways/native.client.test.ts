@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeCanonical } from '../../src/core/canonical.ts';
 import { createSigningKey } from '../../src/core/crypto/signing.ts';
@@ -295,6 +295,11 @@ describe('a node before a hub that lies', () => {
   });
 });
 
+const make =
+  (url: string, plainHttp = false) =>
+  (): Remote =>
+    createHubRemote({ url, key: hubKey.machine, signing: key(), clock: createTestClock(), random, plainHttp });
+
 describe('a node before a wrong hub', () => {
   it('sends nothing to one with another key', async () => {
     const hub = await startHub();
@@ -348,10 +353,6 @@ describe('a node before a wrong hub', () => {
   });
 
   it('speaks plain http on loopback only, and takes no odd addresses', () => {
-    const make =
-      (url: string, plainHttp = false) =>
-      () =>
-        createHubRemote({ url, key: hubKey.machine, signing: key(), clock: createTestClock(), random, plainHttp });
     for (const url of [
       'http://hub.example:4600',
       'http://10.0.0.1',

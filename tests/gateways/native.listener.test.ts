@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createSigningKey } from '../../src/core/crypto/signing.ts';
 import { HUB_LIMITS } from '../../src/core/hub-protocol/limits.ts';
@@ -230,7 +230,7 @@ describe('limits of a listener', () => {
       `POST /v1/spaces/${'a'.repeat(64)}/records HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/cbor\r\nContent-Length: ${length}\r\n\r\n`;
     const first = await open(hub.listener.port);
     first.write(head(900_000));
-    await vi.waitFor(async () => expect(await exchangeBytes(hub.listener.port, `${head(200_000)}`)).toMatch(/^HTTP\/1.1 503/));
+    await vi.waitFor(async () => expect(await exchangeBytes(hub.listener.port, head(200_000))).toMatch(/^HTTP\/1.1 503/));
     first.destroy();
     await vi.waitFor(async () => {
       const answer = await ask(hub, `/v1/spaces/${'a'.repeat(64)}/records`, {
@@ -243,26 +243,23 @@ describe('limits of a listener', () => {
   });
 
   it('closes: lets requests end, ends live streams, answers no more', async () => {
-    let enter: () => void = () => undefined;
-    const entered = new Promise<void>((resolve) => (enter = resolve));
-    let release: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => (release = resolve));
+    const [entered, gate] = [latch(), latch()];
     const hub = await startHub({
       deps: {
         health: async () => {
-          enter();
-          await gate;
+          entered.open();
+          await gate.opened;
         },
       },
     });
     const remote = hub.connect();
     const live = remote.watch([createSpaceWriter().space], () => undefined, new AbortController().signal);
-    const liveEnded = expect(live).rejects.toMatchObject({ type: 'unreachable' });
+    const liveEnded = live.catch((error: unknown) => error);
     const slow = ask(hub, '/healthz');
-    await entered;
+    await entered.opened;
     const closed = hub.listener.close();
-    await liveEnded;
-    release();
+    expect(await liveEnded).toMatchObject({ type: 'unreachable' });
+    gate.open();
     expect((await slow).status).toBe(200);
     await closed;
     await hub.listener.close();
@@ -295,7 +292,6 @@ describe('a listener beyond loopback', () => {
       const answer = await ask(hub, '/v1/hub', { headers: { host: 'hub.example', ...headers } });
       return `${answer.status} ${answer.json.error?.code ?? 'fine'}`;
     };
-    const from = (address: string) => ({ 'x-forwarded-for': address, 'x-forwarded-proto': 'https' });
     expect(await through(from('203.0.113.1'))).toBe('200 fine');
     expect(await through({ ...from('203.0.113.1'), origin: 'https://app.example', 'sec-fetch-site': 'cross-site' })).toBe('200 fine');
     expect(await through(from('203.0.113.1'))).toBe('429 too-many-requests');
@@ -307,6 +303,16 @@ describe('a listener beyond loopback', () => {
     await hub.close();
   });
 });
+
+function from(address: string): Record<string, string> {
+  return { 'x-forwarded-for': address, 'x-forwarded-proto': 'https' };
+}
+
+function latch(): { readonly opened: Promise<void>; open(): void } {
+  let open: (() => void) | undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open?.() };
+}
 
 function open(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {

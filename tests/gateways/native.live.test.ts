@@ -135,7 +135,7 @@ describe('heartbeats', () => {
     const beats: (() => void)[] = [];
     const base = (await import('../contracts/test-clock.ts')).createTestClock();
     const clock: Clock = {
-      now: base.now,
+      now: () => base.now(),
       sleep: (ms, signal) => (ms === LIVE_HEARTBEAT ? new Promise((resolve) => beats.push(resolve)) : base.sleep(ms, signal)),
     };
     const hub = await startHub({ deps: { clock } });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
 import type { Head } from '../log/record.ts';
@@ -117,7 +117,7 @@ describe('the wire of the hub', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.constantFrom(...decoders), (garbage, decode) => {
         const result = decode(garbage);
-        if (!result.ok) expect(result.error).not.toBe('');
+        expect(result.ok || result.error.length > 0).toBe(true);
       }),
       { numRuns: 2_000 },
     );

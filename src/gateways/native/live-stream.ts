@@ -25,17 +25,22 @@ export function createLiveStream(
 ): ReadableStream<Uint8Array> {
   const pending = new Map<SpaceId, Head | null>();
   const shown = new Set<SpaceId>();
-  let wake: () => void = () => undefined;
+  let wake: (() => void) | undefined;
   let over = false;
 
   function end(): void {
     over = true;
-    wake();
+    wake?.();
   }
 
   function fail(error: unknown): void {
     log.warn({ err: error }, 'a live stream ended');
     end();
+  }
+
+  function onHead(space: SpaceId, head: Head | null): void {
+    pending.set(space, head);
+    wake?.();
   }
 
   async function lines(): Promise<string> {
@@ -69,10 +74,6 @@ export function createLiveStream(
       start() {
         if (signal.aborted) return stop();
         signal.addEventListener('abort', stop, { once: true });
-        const onHead = (space: SpaceId, head: Head | null): void => {
-          pending.set(space, head);
-          wake();
-        };
         // However the watch ends, the stream ends: the reader reconnects.
         remote.watch(spaces, onHead, watching.signal).then(end, fail);
       },

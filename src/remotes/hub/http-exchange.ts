@@ -79,9 +79,11 @@ export function createExchange({ base, agent, closing, clock, times }: ExchangeO
   async function withDeadline<T>(work: (stop: AbortController) => Promise<T>): Promise<T> {
     const done = new AbortController();
     const stop = new AbortController();
-    void clock.sleep(times.total, done.signal).then(() => {
+    const late = async (): Promise<void> => {
+      await clock.sleep(times.total, done.signal);
       if (!done.signal.aborted) stop.abort(new Error(`no whole answer after ${times.total / 1000} s`));
-    });
+    };
+    void late();
     const close = (): void => stop.abort(closing.reason);
     if (closing.aborted) close();
     closing.addEventListener('abort', close, { once: true });
