@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createObjectStoreDouble } from '../../tests/contracts/memory-store.ts';
+
 import { createSpaceWriter, sealedObject, segment } from '../../tests/contracts/space-writer.ts';
 import { createTestClock, type TestClock } from '../../tests/contracts/test-clock.ts';
 import { sha256Hex } from '../core/crypto/hash.ts';
@@ -8,6 +8,7 @@ import { bytesToHex, type SpaceId } from '../core/ids.ts';
 import { EMPTY_HEAD, headAfter, type Head } from '../core/log/record.ts';
 import { DamagedObject, type ObjectStore } from '../core/ports/objects.ts';
 import { RemoteError } from '../core/ports/remote.ts';
+import { createMemoryObjects } from '../store/chunks/memory-objects.ts';
 import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { REMOTE_LIMITS } from './limits.ts';
 import { createLocalRemote, type LocalRemote } from './local.ts';
@@ -21,7 +22,7 @@ let remote: LocalRemote;
 
 beforeEach(async () => {
   store = await createSqliteStore({ path: ':memory:' });
-  objects = createObjectStoreDouble();
+  objects = createMemoryObjects();
   clock = createTestClock();
   remote = createLocalRemote({ store, objects, clock, address: 'local:' });
 });

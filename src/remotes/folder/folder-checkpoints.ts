@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RemoteError } from '../../core/ports/remote.ts';
 import { checkCheckpoint } from '../checks.ts';
 import { unless, type FolderFiles } from './files.ts';
 import { encodeFrame, readFrame } from './frame.ts';
@@ -16,6 +17,8 @@ interface Name {
   readonly turn: number;
 }
 
+/** A share may list for a while what is gone. */
+const LOOKS = 10;
 const NAME = /^(\d{16})-(\d{6})\.ckpt$/;
 
 export function createFolderCheckpoints(files: FolderFiles, directory: string): FolderCheckpoints {
@@ -32,12 +35,13 @@ export function createFolderCheckpoints(files: FolderFiles, directory: string): 
   return {
     async read() {
       // One that vanishes meanwhile was replaced by a greater one: it is there at the next look.
-      for (;;) {
+      for (let look = 0; look < LOOKS; look += 1) {
         const [newest] = await list();
         if (newest === undefined) return null;
         const frame = await readFrame(join(directory, newest.name), 'CKP1');
         if (frame !== null) return frame.payload;
       }
+      throw new RemoteError('unreachable', `${directory} lists files that are not there: try again`);
     },
     async write(position, bytes) {
       checkCheckpoint(position, bytes);
