@@ -242,6 +242,55 @@ describe('limits of a listener', () => {
     await hub.close();
   });
 
+  it('gives the memory of callers that leave back', async () => {
+    const hub = await startHub({ deps: { limits: { bodyBytes: 1_000_000 } } });
+    const token = await sessionOf(hub);
+    const [asked, gate] = [latch(), latch()];
+    const { roleOf } = hub.authority;
+    hub.authority.roleOf = async () => {
+      asked.open();
+      await gate.opened;
+      return 'owner';
+    };
+    const path = `/v1/spaces/${'a'.repeat(64)}/records`;
+    const socket = await open(hub.listener.port);
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/cbor\r\nContent-Length: 900000\r\n\r\n`,
+    );
+    await asked.opened;
+    const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.destroy();
+    await gone;
+    hub.authority.roleOf = roleOf;
+    await ask(hub, '/v1/hub'); // a round trip later, the hub knows
+    gate.open();
+    const answer = await ask(hub, path, { headers: { ...bearer(token), 'content-type': 'application/cbor' }, body: Buffer.alloc(900_000) });
+    expect(answer.status).toBe(400);
+    await hub.close();
+  });
+
+  it('ends connections of callers that do not read their answers', async () => {
+    const hub = await startHub({ deps: { limits: { idleTimeout: 300 } } });
+    const signing = createSigningKey(randomBytes(32));
+    const remote = hub.connect({ signing });
+    const writer = createSpaceWriter({ key: signing });
+    await remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
+    await remote.writeCheckpoint(writer.space, 0, randomBytes(30 * 1024 * 1024));
+    const token = await sessionOf(hub, signing);
+    const socket = await open(hub.listener.port);
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    let read = 0;
+    socket.on('data', (chunk: Buffer) => (read += chunk.length));
+    socket.pause();
+    socket.write(`GET /v1/spaces/${writer.space}/checkpoint HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    socket.resume();
+    await closed;
+    expect(read).toBeLessThan(30 * 1024 * 1024);
+    await remote.close();
+    await hub.close();
+  });
+
   it('closes: lets requests end, ends live streams, answers no more', async () => {
     const [entered, gate] = [latch(), latch()];
     const hub = await startHub({

@@ -78,17 +78,19 @@ describe('live push', () => {
     const stop = new AbortController();
     setMaxListeners(0, stop.signal);
     const heads: number[] = [];
-    const { space } = createSpaceWriter();
-    const watches = Array.from({ length: 16 }, (_, at) => remote.watch([space], () => heads.push(at), stop.signal));
-    await vi.waitFor(() => expect(heads).toHaveLength(16));
-    await expect(remote.watch([space], () => undefined, stop.signal)).rejects.toMatchObject({ type: 'unreachable', retryAfter: 5_000 });
+    const writer = createSpaceWriter();
+    const { space } = writer;
+    const first = remote.watch([space], () => heads.push(0), stop.signal);
+    const firstEnded = first.catch((error: unknown) => error);
+    await vi.waitFor(() => expect(heads).toHaveLength(1));
+    const watches = Array.from({ length: 16 }, (_, at) => remote.watch([space], () => heads.push(at + 1), stop.signal));
+    await vi.waitFor(() => expect(heads).toHaveLength(17));
+    expect(await firstEnded).toMatchObject({ type: 'unreachable' });
+    const { genesis } = writer;
+    await remote.append(space, EMPTY_HEAD, segment([genesis]));
+    await vi.waitFor(() => expect(heads).toHaveLength(33));
     stop.abort();
     await Promise.all(watches);
-    const again = new AbortController();
-    await vi.waitFor(async () => {
-      const watching = remote.watch([space], () => again.abort(), again.signal);
-      await watching;
-    });
   });
 
   it('hands on what its caller throws', async () => {

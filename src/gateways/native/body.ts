@@ -2,6 +2,7 @@ import type { Result } from '../../core/result.ts';
 import { ApiError } from './api-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { HubContext } from './hub-app.ts';
+import { whenOver } from './when-over.ts';
 
 /**
  * A whole body of at most `limit` bytes and of this media type. Its memory is counted until the answer is out.
@@ -12,8 +13,12 @@ export async function readBody(c: HubContext, type: string, limit: number, budge
   if (given !== type) throw new ApiError('unsupported-media-type', `this body must be ${type}`);
   const length = declaredLength(c);
   if (length > limit) throw new ApiError('too-large', `a body of ${length} bytes; at most ${limit} are taken here`);
-  c.env.outgoing.once('close', budget.take(length));
-  return new Uint8Array(await c.req.arrayBuffer());
+  whenOver(c, budget.take(length));
+  try {
+    return new Uint8Array(await c.req.arrayBuffer());
+  } catch {
+    throw new ApiError('bad-request', 'the body broke off'); // the caller has gone, and reads this no more
+  }
 }
 
 /** For JSON bodies, which the route's schema reads: refuses what is too long before any of it is read. */

@@ -6,6 +6,7 @@ import { ApiError } from './api-error.ts';
 import { readBody } from './body.ts';
 import type { HubApp, RouteDeps } from './hub-app.ts';
 import { asMachine, bytesContent, countIn, errorAnswers, spaceParams } from './schema.ts';
+import { whenOver } from './when-over.ts';
 
 const readRoute = createRoute({
   method: 'get',
@@ -33,7 +34,7 @@ export function addCheckpointRoutes(app: HubApp, { remote, authority, budget }: 
   app.openapi(readRoute, async (c) => {
     const space = c.req.valid('param').space as SpaceId;
     await roleIn(c, authority, space);
-    c.env.outgoing.once('close', budget.take(HUB_LIMITS.checkpointBytes));
+    whenOver(c, budget.take(HUB_LIMITS.checkpointBytes));
     const bytes = await remote.readCheckpoint(space);
     if (bytes === null) throw new ApiError('not-found', 'this space has no checkpoint yet');
     return c.body(bytes as Uint8Array<ArrayBuffer>, 200, { 'content-type': 'application/octet-stream' });

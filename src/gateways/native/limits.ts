@@ -12,12 +12,13 @@ export interface HubServerLimits {
   readonly mailboxWrites: Rate;
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** One more ends the oldest: it may be left over from a link that died. */
   readonly liveStreamsPerMachine: number;
   /** Memory for large bodies in flight, all callers together. */
   readonly bodyBytes: number;
   /** Until a connection's handshake and headers are there. */
   readonly headersTimeout: number;
-  /** Until a whole request is there: the largest body at 1 Mbit/s. */
+  /** Until a whole request is there: the largest body at 2 Mbit/s. */
   readonly requestTimeout: number;
   /** A connection on which nothing moves, either way. */
   readonly idleTimeout: number;
@@ -36,7 +37,7 @@ export const DEFAULT_LIMITS: HubServerLimits = {
   liveStreamsPerMachine: 16,
   bodyBytes: 192 * 1024 * 1024,
   headersTimeout: 10_000,
-  requestTimeout: 120_000,
+  requestTimeout: 300_000,
   idleTimeout: 60_000,
   keepAliveTimeout: 65_000,
   shutdownTimeout: 5_000,

@@ -86,6 +86,8 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     keepAliveTimeout: limits.keepAliveTimeout,
     connectionsCheckingInterval: Math.min(1_000, limits.headersTimeout),
     maxHeaderSize: MAX_HEADER_BYTES,
+    keepAlive: true, // of TCP: notices machines that left without a word
+    keepAliveInitialDelay: 30_000,
   };
   const server: Server =
     options.tls === undefined

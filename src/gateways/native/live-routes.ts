@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { HUB_LIMITS, LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
 import type { MachineId, SpaceId } from '../../core/ids.ts';
-import { ApiError } from './api-error.ts';
 import { checkJsonLength } from './body.ts';
 import type { HubApp, RouteDeps } from './hub-app.ts';
 import { createLiveStream } from './live-stream.ts';
 import { asMachine, errorAnswers, hex32 } from './schema.ts';
+import { whenOver } from './when-over.ts';
 
 // Typed loosely: its media type looks like JSON to the types of zod-openapi, which then would want a JSON answer.
 const lineContent: Record<string, { schema: z.ZodType }> = { 'application/x-ndjson': { schema: z.string() } };
@@ -26,7 +26,7 @@ const liveRoute = createRoute({
 });
 
 export function addLiveRoutes(app: HubApp, { remote, authority, clock, log, limits }: RouteDeps): void {
-  const open = new Map<MachineId, number>();
+  const open = new Map<MachineId, Set<AbortController>>();
 
   app.use('/v1/live', async (c, next) => {
     checkJsonLength(c, HUB_LIMITS.jsonBytes);
@@ -35,20 +35,19 @@ export function addLiveRoutes(app: HubApp, { remote, authority, clock, log, limi
 
   app.openapi(liveRoute, (c) => {
     const machine = c.get('machine');
-    const streams = open.get(machine) ?? 0;
-    if (streams >= limits.liveStreamsPerMachine)
-      throw new ApiError('too-many-requests', `this machine has ${streams} live streams open`, 5);
-    open.set(machine, streams + 1);
+    const streams = open.get(machine) ?? new Set<AbortController>();
+    const [oldest] = streams;
+    if (streams.size >= limits.liveStreamsPerMachine) oldest?.abort();
     const ending = new AbortController();
     const end = (): void => ending.abort();
+    open.set(machine, streams.add(ending));
     c.env.closing.addEventListener('abort', end, { once: true });
-    c.env.outgoing.once('close', () => {
-      end();
+    ending.signal.addEventListener('abort', () => {
       c.env.closing.removeEventListener('abort', end);
-      const left = (open.get(machine) ?? 1) - 1;
-      if (left === 0) open.delete(machine);
-      else open.set(machine, left);
+      streams.delete(ending);
+      if (streams.size === 0 && open.get(machine) === streams) open.delete(machine);
     });
+    whenOver(c, end);
     const stream = createLiveStream(
       { remote, clock, log, roleOf: (space) => authority.roleOf(space, machine) },
       c.req.valid('json').spaces as SpaceId[],

@@ -8,6 +8,7 @@ import { ApiError } from './api-error.ts';
 import { cbor, decoded, readBody } from './body.ts';
 import type { HubApp, HubContext, RouteDeps } from './hub-app.ts';
 import { asMachine, cborContent, countIn, errorAnswers, spaceParams } from './schema.ts';
+import { whenOver } from './when-over.ts';
 
 const headRoute = createRoute({
   method: 'get',
@@ -64,7 +65,7 @@ export function addLogRoutes(app: HubApp, { remote, authority, budget }: RouteDe
     await roleIn(c, authority, space);
     const { from, records = HUB_LIMITS.recordsPerPage, bytes = HUB_LIMITS.objectAnswerBytes } = c.req.valid('query');
     const limit = { records: Math.min(records, HUB_LIMITS.recordsPerPage), bytes: Math.min(bytes, HUB_LIMITS.objectAnswerBytes) };
-    c.env.outgoing.once('close', budget.take(limit.bytes));
+    whenOver(c, budget.take(limit.bytes));
     return cbor(c, encodePage(await remote.read(space, from, limit)));
   });
 

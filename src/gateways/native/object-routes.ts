@@ -8,6 +8,7 @@ import { mayWrite, roleIn } from './access.ts';
 import { cbor, decoded, readBody } from './body.ts';
 import type { HubApp, RouteDeps } from './hub-app.ts';
 import { asMachine, cborContent, errorAnswers, spaceParams } from './schema.ts';
+import { whenOver } from './when-over.ts';
 
 const hasRoute = createRoute({
   method: 'post',
@@ -64,7 +65,7 @@ export function addObjectRoutes(app: HubApp, { remote, authority, budget }: Rout
     await roleIn(c, authority, space);
     const body = await readBody(c, 'application/cbor', HUB_LIMITS.envelopeBytes, budget);
     const ids = decoded(decodeIds(body, HUB_LIMITS.idsPerGet));
-    c.env.outgoing.once('close', budget.take(HUB_LIMITS.objectAnswerBytes));
+    whenOver(c, budget.take(HUB_LIMITS.objectAnswerBytes));
     return cbor(c, encodeObjectAnswer(await fill(remote, space, ids)));
   });
 }

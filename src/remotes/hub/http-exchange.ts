@@ -28,7 +28,7 @@ export interface ExchangeTimes {
   readonly total: number;
 }
 
-export const EXCHANGE_TIMES: ExchangeTimes = { idle: 30_000, total: 300_000 };
+export const EXCHANGE_TIMES: ExchangeTimes = { idle: 30_000, total: 600_000 };
 
 export interface Exchange {
   /** One question, one answer, whole. Throws RemoteError `unreachable` or `protocol`, whatever the other side does. */
