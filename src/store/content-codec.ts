@@ -24,7 +24,7 @@ export function encodeContent(content: Content): Uint8Array {
 /** The inverse, for bytes that this store wrote. Throws where they were damaged since. */
 export function decodeContent(bytes: Uint8Array): Content {
   const content = decodeContentOrNull(bytes);
-  if (content === null) throw new Error('a content in the store is damaged; run: satchel store verify');
+  if (content === null) throw damaged();
   return content;
 }
 
@@ -34,9 +34,9 @@ export function encodeContentOrNull(content: Content | null): Uint8Array {
 }
 
 export function decodeContentOrNull(bytes: Uint8Array): Content | null {
-  const value: unknown = decode(bytes);
+  const value = decodeOwn(bytes);
   if (value === null) return null;
-  if (!isStored(value)) throw new Error('a content in the store is damaged; run: satchel store verify');
+  if (!isStored(value)) throw damaged();
   const [digest, size, attributes, objects, numbers] = value;
   const hex = bytesToHex(objects);
   const pieces = [];
@@ -49,6 +49,18 @@ export function decodeContentOrNull(bytes: Uint8Array): Content | null {
     });
   }
   return { digest: bytesToHex(digest) as ContentDigest, size, attributes, pieces };
+}
+
+function decodeOwn(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    throw damaged(error);
+  }
+}
+
+function damaged(cause?: unknown): Error {
+  return new Error('a content in the store is damaged; run: satchel store verify', { cause });
 }
 
 type Stored = readonly [Uint8Array, number, Attributes, Uint8Array, readonly number[]];

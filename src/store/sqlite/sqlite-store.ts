@@ -1,14 +1,12 @@
 import Database from 'better-sqlite3';
 import type { Store } from '../../core/ports/store.ts';
 import { firstMigration } from '../first-migration.ts';
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from '../kysely.ts';
 import { migrate } from '../migrations.ts';
-import type { StoreSchema } from '../schema.ts';
 import { createSqlStore } from '../sql-store.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
-import { createSqliteDriver } from './sqlite-driver.ts';
 import { claimFile, flushFile } from './private-file.ts';
 import { openSqliteFile } from './sqlite-file.ts';
+import { createSqliteKysely } from './sqlite-kysely.ts';
 
 const MIGRATIONS = [firstMigration];
 
@@ -26,14 +24,7 @@ export interface SqliteStore extends Store {
 export async function createSqliteStore(options: { readonly path: string }): Promise<SqliteStore> {
   const database = openSqliteFile(options.path);
   try {
-    const db = new Kysely<StoreSchema>({
-      dialect: {
-        createAdapter: () => new SqliteAdapter(),
-        createDriver: () => createSqliteDriver(database),
-        createIntrospector: (introspected) => new SqliteIntrospector(introspected),
-        createQueryCompiler: () => new SqliteQueryCompiler(),
-      },
-    });
+    const db = createSqliteKysely(database);
     await migrate(db, sqliteDialect, MIGRATIONS, options.path);
     return { ...createSqlStore(db, sqliteDialect), backup: (path) => backUp(database, path), verify: async () => verify(database) };
   } catch (error) {

@@ -1,0 +1,17 @@
+import type { Database } from 'better-sqlite3';
+import type { Kysely as KyselyOf } from 'kysely';
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from '../kysely.ts';
+import type { StoreSchema } from '../schema.ts';
+import { createSqliteDriver } from './sqlite-driver.ts';
+
+/** Kysely over an open database, which it closes when it is destroyed. */
+export function createSqliteKysely(database: Database): KyselyOf<StoreSchema> {
+  return new Kysely<StoreSchema>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => createSqliteDriver(database),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+}
