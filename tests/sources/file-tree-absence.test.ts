@@ -85,8 +85,20 @@ describe('what is gone from a file tree', () => {
     removeFirst(30);
     await home.source.scan();
     expect(await home.source.answerDeletions('restore')).toMatchObject({ changes: 0, state: { type: 'ok' } });
-    expect(await home.source.apply()).toMatchObject({ written: 30 });
     expect([home.text('f0'), space.heads.size]).toEqual(['0', 40]);
+    expect(await home.source.apply()).toMatchObject({ written: 0, waiting: [] });
+    expect(await home.source.scan()).toMatchObject({ changes: 0 });
+  });
+
+  it('restores what was shown, and then what others made of it', async () => {
+    await fill(40);
+    removeFirst(30);
+    await home.source.scan();
+    space.put('f3', 'newer');
+    await home.source.answerDeletions('restore');
+    expect(home.text('f3')).toBe('3');
+    expect(await home.source.apply()).toMatchObject({ written: 1 });
+    expect(home.text('f3')).toBe('newer');
     expect(await home.source.scan()).toMatchObject({ changes: 0 });
   });
 
@@ -94,8 +106,8 @@ describe('what is gone from a file tree', () => {
     await fill(30);
     home.disk.replaceRoot();
     await home.source.scan();
-    await home.source.answerDeletions('restore');
-    expect(await home.source.apply()).toMatchObject({ written: 30, state: { type: 'ok' } });
+    expect(await home.source.answerDeletions('restore')).toMatchObject({ changes: 0, state: { type: 'ok' } });
+    expect([home.text('f0'), home.text('f29')]).toEqual(['0', '29']);
     home.disk.dropRoot();
     await home.source.scan();
     expect(await home.source.answerDeletions('delete')).toMatchObject({ changes: 30 });

@@ -1,9 +1,8 @@
 import type { Content } from '../../core/content.ts';
-import type { FileProblem } from '../../core/ports/files.ts';
-import { BodyUnavailable, type Applied, type Outstanding } from '../../core/replica/workspace.ts';
-import { fail, type Result } from '../../core/result.ts';
+import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
 import { captureRound } from './capture-round.ts';
 import type { TreeContext } from './context.ts';
+import { emptyTally, FULL, inTurn, type Tally } from './in-turn.ts';
 import { localState, type LocalState } from './local-state.ts';
 import { claimsOnDisk, planApply } from './plan-apply.ts';
 import { putInPlace, type ReadyPut } from './put-in-place.ts';
@@ -19,21 +18,12 @@ const ROUNDS = 4;
 const BATCH_BYTES = 64 * 1024 * 1024;
 const BATCH_ITEMS = 500;
 
-/** What one apply has done so far. */
-interface Tally {
-  written: number;
-  removed: number;
-  /** The disk turned out to be full: what is left waits. */
-  full: boolean;
-  readonly notHere: NamedReason[];
-}
-
 /**
  * Puts everything outstanding in place that can be. What changed here meanwhile is captured first, and looked at
  * again; what cannot be written now waits, and holds up nothing else.
  */
 export async function applyRound(context: TreeContext): Promise<ApplyReport> {
-  const tally: Tally = { written: 0, removed: 0, full: false, notHere: [] };
+  const tally = emptyTally();
   let waiting: readonly NamedReason[] = [];
   for (let round = 0; round < ROUNDS && context.memory.state.type !== 'root-missing'; round += 1) {
     const claims = claimsOnDisk(context);
@@ -99,45 +89,6 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
   }
   return outdated;
 }
-
-/** Intends, puts, makes durable, and moves the views of what worked. Returns how many did. */
-async function inTurn<T extends { readonly outstanding: Outstanding }>(
-  context: TreeContext,
-  jobs: readonly T[],
-  outdated: Outstanding[],
-  tally: Tally,
-  put: (job: T) => Promise<Result<Applied, FileProblem>>,
-): Promise<number> {
-  if (jobs.length === 0) return 0;
-  await context.workspace.intend(jobs.map(({ outstanding }) => outstanding));
-  const applied: Applied[] = [];
-  const queue = jobs.values();
-  const work = async (): Promise<void> => {
-    for (const job of queue) {
-      const { name } = job.outstanding.item;
-      const outcome: Result<Applied, FileProblem> = tally.full ? FULL : await put(job);
-      if (outcome.ok) {
-        applied.push(outcome.value);
-        context.memory.retries.delete(name);
-      } else if (outcome.error.type === 'changed' || outcome.error.type === 'missing') outdated.push(job.outstanding);
-      else {
-        tally.full ||= outcome.error.type === 'full';
-        postpone(context, name, outcome.error.message);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(context.limits.writers, jobs.length) }, work));
-  const flushed = await context.files.flush();
-  if (!flushed.ok) {
-    // In place, but not for certain after a power cut: the views move when the next capture finds it.
-    for (const { item } of applied) postpone(context, item.name, flushed.error.message);
-    return 0;
-  }
-  await context.workspace.applied(applied);
-  return applied.length;
-}
-
-const FULL = fail<FileProblem>({ type: 'full', message: 'the disk is full' });
 
 async function prefetch(context: TreeContext, batch: readonly PutOutstanding[]): Promise<void> {
   try {

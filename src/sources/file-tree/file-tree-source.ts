@@ -6,10 +6,10 @@ import { applyRound } from './apply-round.ts';
 import { captureRound } from './capture-round.ts';
 import type { TreeContext, TreeLog } from './context.ts';
 import type { ApplyReport, ScanReport, SourceState } from './reports.ts';
+import { restoreShown } from './restore-shown.ts';
 import { nextRetry } from './retries.ts';
 import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
 import { createTreeMemory } from './tree-memory.ts';
-import { loadViews } from './views-by-name.ts';
 import { createChangeQueue } from './watch-loop.ts';
 
 export interface FileTreeSourceDeps {
@@ -35,7 +35,7 @@ export interface FileTreeSource {
   state(): SourceState;
   /**
    * Answers `mass-deletion` or `root-missing` for exactly the names in that state: they are deleted everywhere, or
-   * written here again by the next apply.
+   * written here again at once.
    */
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
 }
@@ -103,18 +103,11 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
         const { state } = memory;
         if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return capture(null);
         if (answer === 'delete') for (const name of state.names) memory.confirmed.add(name);
-        else await showAsAbsent(context, new Set(state.names));
+        else await restoreShown(context, state.names);
         return capture(null);
       }),
   };
   return source;
-}
-
-/** The views forget these names, so that they are outstanding and the next apply brings them back. */
-async function showAsAbsent(context: TreeContext, names: ReadonlySet<string>): Promise<void> {
-  const views = await loadViews(context);
-  const items = [...views.all()].filter((view) => names.has(view.item.name)).map((view) => view.item);
-  await context.workspace.applied(items.map((item) => ({ item, content: null, local: null })));
 }
 
 function forgetRetries(context: TreeContext, paths: readonly string[]): void {

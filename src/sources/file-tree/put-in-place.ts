@@ -15,6 +15,8 @@ export interface ReadyPut {
   readonly stat: FileStat | null;
   /** The whole body, or what follows the file's present end. */
   readonly piece: Uint8Array;
+  /** A folder stands there, and goes if there is nothing in it. */
+  readonly folderGivesWay: boolean;
   /** `extend`: `piece` goes to the end of the file as it is; `keep`: the file holds it already. */
   readonly way: 'write' | 'extend' | 'keep';
 }
@@ -24,24 +26,22 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
   const { files, memory } = context;
   const { item, content } = ready.outstanding;
   const path = diskPath(memory, item.name);
-  const place = await files.makeFolder(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
-  if (!place.ok) return place;
-  if (ready.way !== 'keep' && ready.stat === null && isFolder(files.stat(path))) {
+  if (ready.folderGivesWay) {
     // Empty folders are no items, and give way.
     const removed = await removeHollowFolder(context, path);
     if (!removed.ok) return removed;
   }
   const readAt = context.clock.now();
-  const put = await putBody(context, path, ready);
+  let put = await putBody(context, path, ready);
+  if (!put.ok && put.error.type === 'missing' && ready.stat === null) {
+    const place = await files.makeFolder(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+    put = place.ok ? await putBody(context, path, ready) : place;
+  }
   if (!put.ok) return put;
   const sha256 = ready.way === 'extend' ? await hashWhole(context, path, ready, put.value) : ok(sha256Hex(ready.piece));
   if (!sha256.ok) return sha256;
   const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
   return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length: content.size, unsettled }) });
-}
-
-function isFolder(stat: Result<FileStat, FileProblem>): boolean {
-  return stat.ok && stat.value.type === 'folder';
 }
 
 function putBody(context: TreeContext, path: string, ready: ReadyPut): Promise<Result<FileStat, FileProblem>> {

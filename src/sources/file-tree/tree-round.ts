@@ -51,14 +51,11 @@ export function scanRound(context: TreeContext, paths: readonly string[] | null,
   const unseen: string[] = [];
   const candidates: Candidate[] = [];
   const temporaries: { path: string; stat: FileStat }[] = [];
-  // The exact spelling first: it wins over another Unicode form of the same name.
-  const ordered = [...entries].toSorted(([a], [b]) => Number(a !== a.normalize('NFC')) - Number(b !== b.normalize('NFC')) || compare(a, b));
-  for (const [path, stat] of ordered) {
+  for (const [path, name, stat] of exactFirst(entries)) {
     if (isTemporary(path)) {
       temporaries.push({ path, stat });
       continue;
     }
-    const name = path.normalize('NFC');
     if (path !== name && shadowed(context, path, name, stat)) {
       present.add(name);
       if (stat.type !== 'folder') skipped.set(path, 'another file has the same name in another Unicode form');
@@ -134,6 +131,17 @@ function shadowed(context: TreeContext, path: string, name: string, stat: FileSt
   return exact.ok && exact.value.ino !== stat.ino && stat.type !== 'folder' && path !== name;
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** Paths with their names; those in the names' spelling come first, and win over another Unicode form of the same. */
+function* exactFirst(entries: ReadonlyMap<string, FileStat>): Generator<readonly [path: string, name: string, stat: FileStat]> {
+  const others: [string, string, FileStat][] = [];
+  for (const [path, stat] of entries) {
+    const name = isAscii(path) ? path : path.normalize('NFC');
+    if (name === path) yield [path, name, stat];
+    else others.push([path, name, stat]);
+  }
+  yield* others;
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\u0000-\u007f]/.test(text);
 }

@@ -117,7 +117,6 @@ async function replace(
   if (!real.ok) return real;
   const temporary = join(dirname(real.value), TEMPORARY_PREFIX + bytesToHex(on.random.bytes(8)));
   try {
-    if (!stands(real.value, expected)) return fail(changed(path));
     await make(temporary);
     const made = lstatSync(temporary, { bigint: true });
     if (!stands(real.value, expected)) {

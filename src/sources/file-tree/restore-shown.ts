@@ -1,0 +1,36 @@
+import { BodyUnavailable } from '../../core/replica/workspace.ts';
+import type { TreeContext } from './context.ts';
+import { emptyTally, inTurn } from './in-turn.ts';
+import { putInPlace, type ReadyPut } from './put-in-place.ts';
+import { postpone } from './retries.ts';
+import { loadViews } from './views-by-name.ts';
+
+/** Files read at a time: their bodies are in memory. */
+const BATCH = 100;
+
+/**
+ * Writes again, where nothing stands, what the views show under these names. Newer versions follow with the next
+ * apply. What cannot be written goes on counting as missing. Returns how many files were written.
+ */
+export async function restoreShown(context: TreeContext, names: readonly string[]): Promise<number> {
+  const views = await loadViews(context);
+  const tally = emptyTally();
+  for (let from = 0; from < names.length; from += BATCH) {
+    const ready: ReadyPut[] = [];
+    for (const name of names.slice(from, from + BATCH)) {
+      const view = views.get(name);
+      if (view === undefined || view.shown === null) continue;
+      try {
+        const piece = await context.workspace.read(view.shown);
+        const outstanding = { item: view.item, content: view.shown, shown: null, local: null };
+        ready.push({ outstanding, stat: null, folderGivesWay: false, piece, way: 'write' });
+      } catch (error) {
+        if (!(error instanceof BodyUnavailable)) throw error;
+        postpone(context, name, error.message);
+      }
+    }
+    // A file that is back by itself is `changed` for the write: the scan that follows finds it.
+    tally.written += await inTurn(context, ready, [], tally, (put) => putInPlace(context, put));
+  }
+  return tally.written;
+}
