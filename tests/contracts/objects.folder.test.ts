@@ -251,6 +251,39 @@ describe('a folder of packs', () => {
     for (const { id } of survivors.slice(0, 2)) expect(there.has(id)).toBe(false);
   });
 
+  it('does not bring deleted objects back when it reads a pack again', async () => {
+    await reopen(1_000);
+    const objects = randomObjects(2, 600);
+    await store.put(SPACE, objects);
+    await store.delete(SPACE, idsOf(objects.slice(0, 1)));
+    expect(await packs()).toHaveLength(2); // the deletion lies in the second one
+    await store.close();
+    truncateSync(pack(1), statSync(pack(1)).size - 1);
+    openStore(1_000);
+    await expectExactly(store, SPACE, []);
+  });
+
+  it('carries deletions on for as long as what they delete may lie in an earlier pack', async () => {
+    await reopen(5_000);
+    const objects = randomObjects(10, 600);
+    const [first] = objects;
+    if (first === undefined) throw new Error('objects');
+    await store.put(SPACE, objects);
+    expect(await packs()).toHaveLength(2);
+    await store.delete(SPACE, [first.id, ...idsOf(objects.slice(8))]); // the first pack stays mostly alive, the second dies
+    await store.compact(SPACE);
+    expect(await packs()).toEqual(['00000001.pack', '00000003.pack']);
+    await store.close();
+    dropIndex();
+    openStore(5_000);
+    await expectExactly(store, SPACE, objects.slice(1, 8));
+    await store.compact(SPACE, { thorough: true });
+    await store.close();
+    dropIndex();
+    openStore(5_000);
+    await expectExactly(store, SPACE, objects.slice(1, 8));
+  });
+
   it('keeps a pack with a damaged object when it compacts', async () => {
     const objects = randomObjects(10, 1_000);
     const [first] = objects;

@@ -216,6 +216,12 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(paged).toEqual(['zz', ...sorted]);
       });
 
+      it('are listed by prefix, without what sorts right behind it', async () => {
+        await store.write((tx) => tx.items.put(SPACE, ['a', 'ab', 'b', 'a/', 'a0'].map((each) => state(item(each), 1)))); // prettier-ignore
+        expect(await names(SPACE, { prefix: 'a' })).toEqual(['a', 'a/', 'a0', 'ab']);
+        expect(await names(SPACE, { prefix: 'a/' })).toEqual(['a/']);
+      });
+
       it('are listed by prefix, whatever it is', async () => {
         const points = fc.constantFrom('a', 'b', '%', '_', '\\', 'é', '\uD7FF', '\uE000', '\uFFFF', '\u{10FFFF}');
         const anyName = fc.array(points, { maxLength: 4 }).map((each) => each.join(''));
