@@ -28,7 +28,7 @@ export interface HubServerLimits {
 }
 
 export const DEFAULT_LIMITS: HubServerLimits = {
-  requests: { burst: 2_000, perSecond: 200 },
+  requests: { burst: 5_000, perSecond: 500 },
   proofs: { burst: 200, perSecond: 10 },
   mailboxReads: { burst: 120, perSecond: 10 },
   mailboxWrites: { burst: 40, perSecond: 1 },
