@@ -80,6 +80,34 @@ describe('a process that dies at any step', () => {
     }
   });
 
+  it('never takes what it did not come to restore for deleted', async () => {
+    const gone = async (): Promise<{ space: SpaceDouble; home: TreeHome }> => {
+      const space = createSpaceDouble();
+      const home = createTreeHome(space);
+      for (let index = 0; index < 24; index += 1) home.write(`f${index}`, `${index}`);
+      home.write('stays', '1');
+      await home.source.scan();
+      for (let index = 0; index < 24; index += 1) home.disk.remove(`f${index}`);
+      expect((await home.source.scan()).state.type).toBe('mass-deletion');
+      return { space, home };
+    };
+    const calm = await gone();
+    const steps = dieAt(calm.home, Infinity);
+    await calm.home.source.answerDeletions('restore');
+    expect(steps()).toBeGreaterThan(24);
+    for (let at = 2; at <= steps(); at += 1) {
+      const { space, home } = await gone();
+      dieAt(home, at);
+      await expect(home.source.answerDeletions('restore')).rejects.toThrow(Crash);
+      home.options = {};
+      home.workspace.crash = null;
+      home.restart();
+      await home.source.scan();
+      expect(space.heads.size).toBe(25);
+      expect(Array.from({ length: 24 }, (_, index) => home.text(`f${index}`))).not.toContain(null);
+    }
+  });
+
   it('survives dying again and again', async () => {
     await assert(
       asyncProperty(array(integer({ min: 1, max: 40 }), { maxLength: 6 }), async (deaths) => {

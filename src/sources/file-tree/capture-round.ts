@@ -7,9 +7,10 @@ import type { TreeContext } from './context.ts';
 import { inspectFile } from './inspect-file.ts';
 import { removeEmptyFolders } from './remove-from-place.ts';
 import type { ScanReport } from './reports.ts';
+import { restoreShown } from './restore-shown.ts';
 import { diskPath } from './tree-memory.ts';
 import { scanRound, type Candidate, type TreeRound } from './tree-round.ts';
-import { isBeingRemoved, loadViews, type ViewsByName } from './views-by-name.ts';
+import { isBeingRemoved, isBeingRestored, loadViews, type ViewsByName } from './views-by-name.ts';
 
 /** One `capture` takes at most so much at a time: bodies are in memory until it is durable. */
 const BATCH_BYTES = 32 * 1024 * 1024;
@@ -62,6 +63,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
     if (view !== undefined && isBeingRemoved(view)) await removeEmptyFolders(context, diskPath(memory, item.name));
   }
   const captured = await batches.finish();
+  await restoreShown(context, interruptedRestores(round, views));
   if (options.paths === null) memory.scannedOnce = true;
   if (options.paths === null || memory.root === null) memory.root = round.root;
   return report(context, captured, changing);
@@ -96,7 +98,7 @@ function absences(context: TreeContext, round: TreeRound, views: ViewsByName): I
     if (view.shown === null || view.notHere !== null) continue;
     if (!inScope(round, name)) {
       if (held.has(name)) stillHeld.push(name);
-    } else if (!round.present.has(name) && !isUnseen(round, name)) gone.push(view);
+    } else if (!round.present.has(name) && !isUnseen(round, name) && !isBeingRestored(view)) gone.push(view);
   }
   const now = clock.now();
   const recent = memory.deletions.filter(({ time }) => Math.abs(now - time) < limits.deletionsWindowMs);
@@ -118,6 +120,12 @@ function absences(context: TreeContext, round: TreeRound, views: ViewsByName): I
   const hold = new Set(judged.hold);
   const answered = stillHeld.filter((name) => !hold.has(name)).flatMap((name) => views.get(name)?.item ?? []);
   return [...gone.map((view) => view.item).filter((item) => !hold.has(item.name)), ...answered];
+}
+
+/** Files that a restore did not come to write before the process died. */
+function interruptedRestores(round: TreeRound, views: ViewsByName): string[] {
+  const names = [...views.all()].filter(isBeingRestored).map((view) => view.item.name);
+  return names.filter((name) => inScope(round, name) && !round.present.has(name) && !isUnseen(round, name));
 }
 
 interface Batches {

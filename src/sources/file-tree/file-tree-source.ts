@@ -103,7 +103,10 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
         const { state } = memory;
         if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return capture(null);
         if (answer === 'delete') for (const name of state.names) memory.confirmed.add(name);
-        else await restoreShown(context, state.names);
+        else {
+          await restoreShown(context, state.names);
+          memory.state = { type: 'ok' };
+        }
         return capture(null);
       }),
   };

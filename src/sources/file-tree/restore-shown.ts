@@ -13,8 +13,12 @@ const BATCH = 100;
  * apply. What cannot be written goes on counting as missing. Returns how many files were written.
  */
 export async function restoreShown(context: TreeContext, names: readonly string[]): Promise<number> {
+  if (names.length === 0) return 0;
   const views = await loadViews(context);
   const tally = emptyTally();
+  // All of them first: after a crash, none of those still missing may pass for deleted by the user.
+  const all = names.flatMap((name) => views.get(name) ?? []);
+  await context.workspace.intend(all.map((view) => ({ item: view.item, content: view.shown, shown: view.shown, local: view.local })));
   for (let from = 0; from < names.length; from += BATCH) {
     const ready: ReadyPut[] = [];
     for (const name of names.slice(from, from + BATCH)) {

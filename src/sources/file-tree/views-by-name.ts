@@ -20,6 +20,11 @@ export function isBeingRemoved(view: View): boolean {
   return view.intended !== null && view.intended.content === null;
 }
 
+/** A restore was about to write it again, as it was shown. */
+export function isBeingRestored(view: View): boolean {
+  return view.shown !== null && view.intended?.content?.digest === view.shown.digest;
+}
+
 /** O(views). Views of names that are classified otherwise by now are left alone: their absence says nothing. */
 export async function loadViews(context: TreeContext): Promise<ViewsByName> {
   const byName = new Map<string, View>();
