@@ -42,8 +42,11 @@ export interface Offer {
   readonly head: Head;
   /** Milliseconds since 1970 by the inviter's clock; only the inviter acts on it. */
   readonly expires: number;
-  /** What to call the inviter and the space when asking the person at the joining machine. */
+  /** What to call the inviter when asking the person at the joining machine. */
   readonly inviterName: string;
+  /** What proves the remote: who joins by words has only its address. */
+  readonly hubKey: string | null;
+  readonly tlsPin: string | null;
 }
 
 export interface JoinRequest {
@@ -65,7 +68,7 @@ export const REQUEST_SLOTS = ['request-1', 'request-2', 'request-3'] as const;
 export function sealOffer(offer: Offer, keys: InvitationKeys, random: Random): Bytes {
   return sealLetter(
     'offer',
-    encodeCanonical([1, hexToBytes(offer.space), hexToBytes(offer.inviter), headFields(offer.head), offer.expires, offer.inviterName]),
+    encodeCanonical([1, hexToBytes(offer.space), hexToBytes(offer.inviter), headFields(offer.head), offer.expires, offer.inviterName, hexOrNull(offer.hubKey), hexOrNull(offer.tlsPin)]),
     [],
     keys,
     random,
@@ -75,7 +78,7 @@ export function sealOffer(offer: Offer, keys: InvitationKeys, random: Random): B
 export function openOffer(letter: Bytes, keys: InvitationKeys): Result<Offer, string> {
   const fields = openLetter('offer', letter, [], keys);
   if (!fields.ok) return fields;
-  const [version, space, inviter, head, expires, inviterName] = fields.value;
+  const [version, space, inviter, head, expires, inviterName, hubKey, tlsPin] = fields.value;
   const parsedHead = parseHead(head);
   if (
     version !== 1 ||
@@ -87,7 +90,7 @@ export function openOffer(letter: Bytes, keys: InvitationKeys): Result<Offer, st
   ) {
     return fail('the offer is malformed');
   }
-  return ok({ space: bytesToHex(space) as SpaceId, inviter: bytesToHex(inviter) as MachineId, head: parsedHead, expires, inviterName });
+  return ok({ space: bytesToHex(space) as SpaceId, inviter: bytesToHex(inviter) as MachineId, head: parsedHead, expires, inviterName, hubKey: keyOrNull(hubKey), tlsPin: keyOrNull(tlsPin) });
 }
 
 /** The joiner signs the exchange with the key that it asks to be listed under. */
@@ -168,6 +171,14 @@ function openLetter(slot: string, letter: Bytes, before: readonly Bytes[], keys:
 function transcriptMac(slot: string, sealed: Bytes, before: readonly Bytes[], keys: InvitationKeys): Bytes {
   const parts = [...before, sealed].flatMap((letter) => [lengthPrefix(letter.length), letter]);
   return hmac(keys.mac, `satchel/v1/letter-mac/${slot}\0`, ...parts);
+}
+
+function hexOrNull(hex: string | null): Canonical {
+  return hex === null ? null : hexToBytes(hex);
+}
+
+function keyOrNull(value: Canonical | undefined): string | null {
+  return isKey(value) ? bytesToHex(value) : null;
 }
 
 function headFields(head: Head): Canonical {

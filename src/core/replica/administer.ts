@@ -1,13 +1,11 @@
-import { encodeCanonical } from '../canonical.ts';
 import { bytesToHex, type CommitId, type MachineId, type SpaceId } from '../ids.ts';
 import { encodeControl, type ControlPayload, type MemberEntry, type Role } from '../log/control.ts';
 import { currentEpoch, isOwner } from '../log/membership.ts';
 import { EMPTY_HEAD, sealRecord, type LogRecord } from '../log/record.ts';
 import { createSpaceKeys, epochCommitment, type SpaceSecrets } from '../crypto/space-keys.ts';
-import { sealCommitBody } from '../crypto/object-cipher.ts';
 import type { Remote } from '../ports/remote.ts';
-import { NAME_BINDING, sealName } from './create-space.ts';
 import type { Replica } from './replica.ts';
+import { sealText } from './sealed-text.ts';
 import { encodeSecrets, openSecrets } from './secrets.ts';
 import { pull, toStored } from './transfer.ts';
 
@@ -116,21 +114,6 @@ export function revoke(replica: Replica, remote: Remote, machines: readonly Mach
   });
 }
 
-/** Text in a control record that only members can read. */
-export async function sealText(replica: Replica, text: string): Promise<Uint8Array> {
-  const { space, keyId, keys, deps, machine } = replica;
-  const sealed = await sealCommitBody(
-    encodeCanonical(['text', text]),
-    { space, keyId, signer: machine, commit: NAME_BINDING },
-    keys,
-    deps.compression,
-    deps.random,
-  );
-  const id = Buffer.alloc(4);
-  id.writeUInt32BE(keyId);
-  return Buffer.concat([id, sealed]);
-}
-
 async function entryOf(replica: Replica, member: NewMember): Promise<MemberEntry> {
   const { space, keyId, keys, deps } = replica;
   return {
@@ -138,7 +121,7 @@ async function entryOf(replica: Replica, member: NewMember): Promise<MemberEntry
     recipient: member.recipient,
     role: member.role,
     account: member.account,
-    sealedName: await sealName(member.name, space, keyId, keys, deps),
+    sealedName: await sealText(member.name, space, keyId, keys, deps),
   };
 }
 

@@ -1,7 +1,6 @@
-import { encodeCanonical } from '../canonical.ts';
 import { createSigningKey } from '../crypto/signing.ts';
 import { epochCommitment, createSpaceKeys } from '../crypto/space-keys.ts';
-import { sealCommitBody } from '../crypto/object-cipher.ts';
+import { sealText } from './sealed-text.ts';
 import { bytesToHex, ZERO_HASH, type CommitId, type RecordHash, type SpaceId } from '../ids.ts';
 import { encodeControl, FORMAT } from '../log/control.ts';
 import { sealRecord, type LogRecord } from '../log/record.ts';
@@ -42,7 +41,7 @@ export async function createSpace(
       recipient: machine.recipient,
       role: 'owner',
       account: null,
-      sealedName: await sealName(machine.name, ZERO_HASH as SpaceId, 1, createSpaceKeys(secrets), deps),
+      sealedName: await sealText(machine.name, ZERO_HASH as SpaceId, 1, createSpaceKeys(secrets), deps),
     },
     recovery: { signer: createSigningKey(seed).machine, recipient: recoveryIdentity.recipient },
     epoch: {
@@ -71,21 +70,3 @@ export async function createSpace(
   );
   return { space: genesis.hash as string as SpaceId, genesis, recovery: { seed, identity: recoveryIdentity.identity } };
 }
-
-/** A machine's name in a member entry: clear to members only. A genesis does not know its space's id yet. */
-export async function sealName(
-  name: string,
-  space: SpaceId,
-  keyId: number,
-  keys: ReturnType<typeof createSpaceKeys>,
-  deps: Pick<ReplicaDeps, 'random' | 'machine' | 'compression'>,
-): Promise<Uint8Array> {
-  const binding = { space, keyId, signer: deps.machine.key.machine, commit: NAME_BINDING };
-  const sealed = await sealCommitBody(encodeCanonical(['name', name.slice(0, 128)]), binding, keys, deps.compression, deps.random);
-  const id = Buffer.alloc(4);
-  id.writeUInt32BE(keyId);
-  return Buffer.concat([id, sealed]);
-}
-
-/** Stands where a commit's id stands in the binding of a sealed name. */
-export const NAME_BINDING = '0'.repeat(32) as CommitId;

@@ -1,6 +1,6 @@
 import { itemKey, type Item } from '../item.ts';
 import type { CommitId, SpaceId } from '../ids.ts';
-import { decodeCommit, encodeCommit } from '../log/commit-codec.ts';
+import { decodeCommit, encodeCommit, resultingRevision } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { itemsJudged, judgeCommit, type Effects } from '../log/rule.ts';
 import type { ItemState, Sibling, StoredDraft, StoreTransaction } from '../ports/store.ts';
@@ -68,7 +68,7 @@ export class Overlay {
 
   /** Adds a judged draft at the end. */
   push(draft: Commit, effects: Effects): void {
-    this.#drafts.push(draft);
+    this.#drafts.push(withWholeAppends(draft, effects));
     for (const state of effects.items) this.#items.set(itemKey(state.item), state);
     for (const sibling of effects.siblingsAdded) this.#siblingsAdded.set(siblingKey(sibling), sibling);
     for (const sibling of effects.siblingsRemoved) {
@@ -111,6 +111,16 @@ function decodeDraft(draft: StoredDraft): Commit {
   const commit = decodeCommit(draft.bytes, draft.id as CommitId, { objects: [], keyId: 0 });
   if (!commit.ok) throw new Error(`a draft in the store is damaged (${commit.error}); run: satchel store verify`);
   return commit.value;
+}
+
+/** A draft read from the store knows only the tails of its appends; judging it found what they go on from. */
+function withWholeAppends(draft: Commit, effects: Effects): Commit {
+  if (!draft.changes.some((change) => change.type === 'append')) return draft;
+  const made = new Map(effects.history.map((entry) => [entry.revision, entry.content]));
+  const changes = draft.changes.map((change) =>
+    change.type === 'append' ? { ...change, content: made.get(resultingRevision(change)) ?? change.content } : change,
+  );
+  return { ...draft, changes };
 }
 
 function siblingKey(sibling: Sibling): string {

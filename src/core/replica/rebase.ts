@@ -2,7 +2,7 @@ import type { Change } from '../change.ts';
 import type { Content } from '../content.ts';
 import type { CommitId, Revision } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
-import { resultingRevision } from '../log/commit-codec.ts';
+import { resultingRevision, withBase } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
 import type { Bodies } from './bodies.ts';
@@ -58,11 +58,16 @@ export function collapse(drafts: readonly Commit[], contentAt: (item: Item, revi
       const wish = known ?? { item: change.item, base, ours: base, history: [] as Content[] };
       if (known !== undefined && known.ours !== null && change.type !== 'append') wish.history.push(known.ours);
       if (change.type === 'put') wish.history.push(...change.history);
-      wish.ours = change.type === 'delete' ? null : change.content;
+      wish.ours = change.type === 'delete' ? null : change.type === 'append' ? wholeAppend(change, wish.ours) : change.content;
       wishes.set(key, wish);
     }
   }
   return { wishes: [...wishes.values()], keeps, resolves };
+}
+
+/** A draft read from the store knows only the tail: the rest is what the item held before it. */
+function wholeAppend(change: Extract<Change, { type: 'append' }>, before: Content | null): Content {
+  return before === null ? change.content : withBase(change, before);
 }
 
 /**

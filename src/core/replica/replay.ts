@@ -50,6 +50,8 @@ export class Replay {
   #cursor: Cursor | null = null;
   #membership: Membership | null = null;
   #keys: SpaceKeys | null = null;
+  /** Keys that a control record at `position`, still ahead, hands to this machine. */
+  #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
   readonly #dropped = new Map<ObjectId, 'pruned' | 'erased'>();
   readonly #replaced = new Map<ObjectId, ObjectId>();
 
@@ -104,6 +106,7 @@ export class Replay {
     this.#cursor = null;
     this.#membership = null;
     this.#keys = null;
+    this.#laterKeys = null;
     this.#dropped.clear();
     this.#replaced.clear();
   }
@@ -156,7 +159,7 @@ export class Replay {
         if (stopped !== null) return { steps, stopped };
         continue;
       }
-      const step = await this.#readCommit(record, known.get(record.hash));
+      const step = (await this.#readCommit(record, known.get(record.hash))) ?? (await this.#readWithLaterKey(record));
       if (step === null)
         return { steps, stopped: { type: 'waiting-for-key', position: record.header.position, keyId: record.header.keyId } };
       steps.push(step);
@@ -168,6 +171,7 @@ export class Replay {
   async #rewind(): Promise<void> {
     this.#membership = null;
     this.#keys = null;
+    this.#laterKeys = null;
     this.#dropped.clear();
     this.#replaced.clear();
     await this.open();
@@ -292,9 +296,36 @@ export class Replay {
     return used;
   }
 
+  /**
+   * A machine that was listed late, or listed again after a revocation, is handed the keys of all that it missed by a
+   * control record further on: they are taken from there. `null` where no record of the local log hands them out.
+   * Cost: O(control records).
+   */
+  async #readWithLaterKey(record: LogRecord): Promise<Step | null> {
+    const { machine, wrapping, store } = this.#deps;
+    const controls = await store.read((tx) => tx.logs.controls(this.#space, record.header.position + 1));
+    let later = this.#membership as Membership;
+    for (const stored of controls) {
+      const step = this.#readControl(expectRecord(stored));
+      const applied = step.type === 'control' ? applyControl(later, step.record, step.payload) : null;
+      later = applied?.ok === true ? applied.value : linkVoidControl(later, step.record);
+    }
+    const secrets = await openSecrets(later, machine.key.machine, machine.identity, wrapping);
+    if (secrets?.epochKeys.has(record.header.keyId) !== true) return null;
+    this.#laterKeys = { position: later.lastControlPosition, keys: createSpaceKeys(secrets) };
+    await this.#loadKeys();
+    return this.#readCommit(record, undefined);
+  }
+
   async #loadKeys(): Promise<void> {
     const { machine, wrapping } = this.#deps;
-    const secrets = await openSecrets(this.#membership as Membership, machine.key.machine, machine.identity, wrapping);
+    const membership = this.#membership as Membership;
+    if (this.#laterKeys !== null && membership.lastControlPosition < this.#laterKeys.position) {
+      this.#keys = this.#laterKeys.keys;
+      return;
+    }
+    this.#laterKeys = null;
+    const secrets = await openSecrets(membership, machine.key.machine, machine.identity, wrapping);
     this.#keys = secrets === null ? null : createSpaceKeys(secrets);
   }
 }

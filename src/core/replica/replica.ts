@@ -306,6 +306,16 @@ export class Replica {
     return this.#remote.getObjects(this.space, ids);
   }
 
+  /** Objects from the home remote, as they are. Throws RemoteError. */
+  fetchObjects(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
+    return this.#fetch(ids);
+  }
+
+  /** Whether a prune or an erase record dropped an object. */
+  droppedObject(id: ObjectId): 'pruned' | 'erased' | null {
+    return this.#replay.dropped(id);
+  }
+
   get machine(): MachineId {
     return this.deps.machine.key.machine;
   }

@@ -1,0 +1,135 @@
+import { request } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { nodeHome, readPrivate } from '../node/home.ts';
+import { readRunning } from '../node/running.ts';
+import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { CommandFailure, type CommandContext } from './frame-command.ts';
+
+/** Operations that only make sense in the process that runs the node. */
+interface AskOptions {
+  /** Refuse where no node runs, instead of opening the store for a moment. */
+  readonly needsRunning?: boolean;
+}
+
+const KIND_EXIT: Readonly<Record<string, ExitCode>> = { failed: EXIT.failed, usage: EXIT.usage, open: EXIT.open, unreachable: EXIT.unreachable, refused: EXIT.refused };
+
+/**
+ * Asks this machine's node: the running one over loopback, else one that is opened in this process for the question.
+ * Throws CommandFailure with the failure's own words.
+ */
+export async function askNode<N extends OperationName>(
+  context: CommandContext,
+  name: N,
+  input: OperationInput<N>,
+  options: AskOptions = {},
+): Promise<OperationOutput<N>> {
+  const home = nodeHome(context.environment.home);
+  const running = await readRunning(home);
+  const token = await readPrivate(home.token);
+  if (running?.address != null && token !== null) {
+    const answer = await askRunning(context, running.address, token.trim(), name, input);
+    if (answer !== NOT_THERE) return answer as OperationOutput<N>;
+  }
+  if (options.needsRunning === true) {
+    throw new CommandFailure(EXIT.failed, 'not-running', 'the node is not running', { next: 'Run: satchel up (or: satchel service install)' });
+  }
+  const { askInProcess } = await import('./ask-in-process.ts');
+  return (await askInProcess(context, name, input)) as OperationOutput<N>;
+}
+
+/** The running node's note is stale: it ended without taking it away. */
+const NOT_THERE = Symbol('not there');
+
+function askRunning(context: CommandContext, address: string, token: string, name: string, input: unknown): Promise<unknown> {
+  const url = new URL(`/v1/node/${name}`, localAddress(address));
+  const secure = url.protocol === 'https:';
+  const body = JSON.stringify(input);
+  return new Promise((resolve, reject) => {
+    const sent = (secure ? secureRequest : request)(
+      url,
+      {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        // The token is this machine's own 0600 file, and the connection does not leave the machine.
+        ...(secure ? { rejectUnauthorized: false } : {}),
+        signal: context.signal,
+      },
+      (response) => {
+        if (response.statusCode === 401 || response.statusCode === 404) {
+          response.resume();
+          return resolve(NOT_THERE); // another program has the port by now
+        }
+        readLines(response, context).then(resolve, reject);
+      },
+    );
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') resolve(NOT_THERE);
+      else reject(error);
+    });
+    sent.end(body);
+  });
+}
+
+/** A node that listens on all addresses is asked on loopback. */
+function localAddress(address: string): string {
+  const url = new URL(address);
+  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
+  if (url.hostname === '[::]') url.hostname = '[::1]';
+  return url.href;
+}
+
+async function readLines(response: AsyncIterable<Buffer>, context: CommandContext): Promise<unknown> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const part of response) {
+    rest += decoder.decode(part, { stream: true });
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const value = JSON.parse(line) as AnswerLine;
+      if (value.progress !== undefined) showProgress(context, value.progress);
+      else if (value.say !== undefined) context.print(value.say);
+      else if (value.failure !== undefined) throw toFailure(value.failure);
+      else if (value.error !== undefined) throw new CommandFailure(EXIT.failed, value.error.code, value.error.message);
+      else {
+        context.progress.stop();
+        return value.result;
+      }
+    }
+  }
+  if (rest.trim() !== '') {
+    const value = JSON.parse(rest) as AnswerLine;
+    if (value.error !== undefined) throw new CommandFailure(value.error.code === 'bad-request' ? EXIT.usage : EXIT.failed, value.error.code, value.error.message);
+  }
+  throw new CommandFailure(EXIT.failed, 'broken-off', 'the node broke off its answer', { next: 'Run: satchel doctor' });
+}
+
+interface AnswerLine {
+  readonly progress?: { readonly done: number; readonly total: number; readonly what: string };
+  readonly say?: string;
+  readonly failure?: FailureFields;
+  readonly result?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export interface FailureFields {
+  readonly kind: string;
+  readonly type: string;
+  readonly message: string;
+  readonly next?: string | null | undefined;
+}
+
+export function toFailure(failure: FailureFields): CommandFailure {
+  return new CommandFailure(KIND_EXIT[failure.kind] ?? EXIT.failed, failure.type, failure.message, failure.next == null ? {} : { next: failure.next });
+}
+
+let shown = '';
+
+/** Progress as the node tells it. */
+export function showProgress(context: CommandContext, { done, total, what }: { done: number; total: number; what: string }): void {
+  const label = `${what}/${total}`;
+  if (label !== shown) context.progress.start(what, total, what === 'bytes' ? 'bytes' : 'items');
+  shown = label;
+  context.progress.update(done);
+}

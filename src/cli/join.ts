@@ -1,0 +1,72 @@
+import type { OperationOutput } from '../node/operations/table.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+
+export const joinCommand = defineCommand({
+  summary: 'Join another machine’s spaces, or a hub, by link or by words',
+  arguments: { link: { summary: 'the link of `satchel invite`; `-` reads it from standard input; an address alone asks for the 12 words' } },
+  options: {
+    name: { type: 'text', value: 'NAME', summary: 'what this machine is called there (default: its host name)' },
+    yes: { type: 'flag', summary: 'do not ask before this machine’s files join' },
+    noUp: { type: 'flag', summary: 'do not go on running the node afterwards' },
+  },
+  examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
+  notes: 'Without an argument it asks for the link. JSON: {joined, space, inviter, role, remote, items, words}.',
+  longRunning: true,
+  async run(context): Promise<CommandResult> {
+    const wish = await readWish(context, context.args.link);
+    const { options, environment } = context;
+    const { nodeHome } = await import('../node/home.ts');
+    const { readRunning } = await import('../node/running.ts');
+    const input = { ...wish, ...(options.name === undefined ? {} : { name: options.name }) };
+    const isServed = (await readRunning(nodeHome(environment.home))) !== null;
+    if (isServed || options.noUp || context.json) return describe(await askNode(context, 'join', input));
+    return joinAndStay(context, input);
+  },
+});
+
+interface Wish {
+  readonly link: string | null;
+  readonly address: string | null;
+  readonly words: string | null;
+}
+
+async function readWish(context: CommandContext, given: string | undefined): Promise<Wish> {
+  const text = (given === '-' ? linkIn(await context.readStdin(64 * 1024)) : (given ?? (await context.ask('Paste the link from the other machine: ')))) ?? '';
+  if (text.trim() === '') throw new CommandFailure(EXIT.usage, 'usage', 'no link was given', { next: 'On the other machine: satchel invite. Here: satchel join LINK' });
+  if (text.includes('#')) return { link: text.trim(), address: null, words: null };
+  const words = await context.ask('The 12 words: ');
+  if (words === null) throw new CommandFailure(EXIT.usage, 'usage', 'this is an address without an invitation, and there is no terminal to ask for the 12 words', { next: 'Give the whole link, in quotes: it has a # in it' });
+  return { link: null, address: text.trim(), words };
+}
+
+/** `satchel invite --json` may be piped as it is. */
+function linkIn(text: string): string {
+  if (!text.trimStart().startsWith('{')) return text;
+  try {
+    const value = JSON.parse(text) as { link?: unknown };
+    return typeof value.link === 'string' ? value.link : '';
+  } catch {
+    return '';
+  }
+}
+
+async function joinAndStay(context: CommandContext, input: unknown): Promise<CommandResult> {
+  const config = await context.config();
+  const { openNode, runInProcess } = await import('./ask-in-process.ts');
+  const { runUp } = await import('./up.ts');
+  const node = await openNode(config, { live: false });
+  try {
+    const joined = (await runInProcess(context, node, 'join', input)) as OperationOutput<'join'>;
+    context.print(describe(joined).human);
+    return await runUp(context, node, config, { ask: false });
+  } finally {
+    await node.close();
+  }
+}
+
+function describe(joined: OperationOutput<'join'>): CommandResult {
+  const place = joined.joined === 'hub' ? `Spaces of this machine are kept at ${joined.remote} now.` : `Joined ${joined.inviter} as ${joined.role}: ${joined.items} items from ${joined.remote}.`;
+  return { human: `${place}\nBoth machines show the same words for the same history: ${joined.words}`, json: joined };
+}

@@ -1,0 +1,30 @@
+import type { SpaceStatus } from '../node/operations/status.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { defineCommand, type CommandResult } from './frame-command.ts';
+import { bytesToText } from './output-bytes.ts';
+
+export const statusCommand = defineCommand({
+  summary: 'Whether everything is in sync, and if not why',
+  examples: ['satchel status', 'satchel status --json'],
+  notes: 'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts.\nJSON: {verdict, in_sync, machine, running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
+  async run(context): Promise<CommandResult> {
+    const status = await askNode(context, 'status', {});
+    const { style } = context;
+    const lines = [status.in_sync ? style.green(status.verdict) : style.yellow(status.verdict)];
+    for (const space of status.spaces) lines.push(...describe(space));
+    const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
+    if (conflicts > 0) lines.push(style.yellow(`${conflicts} open ${conflicts === 1 ? 'conflict' : 'conflicts'}. Run: satchel conflicts`));
+    if (status.spaces.some((space) => space.recovery_unshown)) lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
+    const exit = conflicts > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
+    return { human: lines.join('\n'), json: status, exit };
+  },
+});
+
+function describe(space: SpaceStatus): string[] {
+  const lines = [
+    `${space.name}: ${space.items} items, ${bytesToText(space.bytes)}, ${space.machines} ${space.machines === 1 ? 'machine' : 'machines'}, record ${space.position} (${space.words})`,
+  ];
+  for (const source of space.sources) lines.push(`  ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
+  return lines;
+}

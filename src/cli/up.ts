@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import type { OpenSpace, SatchelNode } from '../node/node.ts';
+import type { Config } from '../config/config.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { bytesToText } from './output-bytes.ts';
+
+export const upCommand = defineCommand({
+  summary: 'Run this machine’s node in the foreground',
+  options: {
+    host: { type: 'text', value: 'ADDRESS', summary: 'listen on this address (default 127.0.0.1; others get TLS)' },
+    port: { type: 'number', value: 'PORT', summary: 'listen on this port (default 4600; 0 takes a free one)', min: 0, max: 65_535 },
+    hub: { type: 'flag', summary: 'order logs for others only: no sources, no keys of sealed spaces' },
+    yes: { type: 'flag', summary: 'do not ask before the first capture' },
+  },
+  examples: ['satchel up', 'satchel up --host 0.0.0.0', 'satchel up --hub --port 4600'],
+  notes: 'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.',
+  longRunning: true,
+  async run(context): Promise<CommandResult> {
+    const { options } = context;
+    const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
+    const { openNode } = await import('./ask-in-process.ts');
+    const node = await openNode(config, { live: true });
+    try {
+      return await runUp(context, node, config, { ask: !options.yes });
+    } finally {
+      await node.close();
+    }
+  },
+});
+
+/** Starts an open node and stays until the signal. Shared by `up` and `join`. */
+export async function runUp(context: CommandContext, node: SatchelNode, config: Config, { ask }: { readonly ask: boolean }): Promise<CommandResult> {
+  const { print, style, signal } = context;
+  if (!config.hub && node.spaces.size === 0) {
+    if (ask && !(await mayCapture(context, config))) {
+      return { human: 'Nothing was captured, nothing was written.', json: { started: false }, exit: EXIT.ok };
+    }
+    await node.ensurePersonalSpace();
+  }
+  await start(node, config);
+  print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${node.deps.machine.name} at ${node.address}`);
+  if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
+  else {
+    const [personal] = [...node.spaces.values()];
+    if (personal !== undefined) await sayCaptured(context, personal);
+    print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
+  }
+  print('Ctrl-C stops it.');
+  if (!signal.aborted) await once(signal, 'abort');
+  return { human: 'Stopped.', json: { stopped: true } };
+}
+
+async function start(node: SatchelNode, config: Config): Promise<void> {
+  try {
+    await node.start();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new CommandFailure(EXIT.failed, 'port-in-use', `port ${config.port} on ${config.host} is taken by another program`, { next: 'Choose another: satchel up --port 4601', cause: error });
+  }
+}
+
+/** What would be captured, and one question; without a terminal the answer is yes, since capturing stays local. */
+async function mayCapture(context: CommandContext, config: Config): Promise<boolean> {
+  const { previewTrees } = await import('../node/preview-trees.ts');
+  const previews = await previewTrees(config);
+  context.print('Satchel would capture into its own store (nothing is sent anywhere, nothing is written here):');
+  for (const { id, root, files, bytes } of previews) context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${bytesToText(bytes).padStart(9)}  ${root}`);
+  const answer = await context.ask('Go ahead? [Y/n] ');
+  return answer === null || !/^\s*n/i.test(answer);
+}
+
+async function sayCaptured(context: CommandContext, { sources, replica }: OpenSpace): Promise<void> {
+  for (const { source } of sources) await source.scan();
+  const items = await replica.list();
+  const bytes = items.reduce((sum, state) => sum + (state.content?.size ?? 0), 0);
+  context.print(`Captured: ${items.length} items, ${bytesToText(bytes)}`);
+}

@@ -1,0 +1,72 @@
+import type { ObjectId } from '../ids.ts';
+import { decodeRecord, EMPTY_HEAD, headAfter, type LogRecord } from '../log/record.ts';
+import { RemoteError, type Remote } from '../ports/remote.ts';
+import type { Replica } from './replica.ts';
+
+const PAGE = { records: 256, bytes: 8 * 1024 * 1024 };
+const OBJECT_BATCH = 100;
+
+/**
+ * Brings a remote up to the local log, records and the objects that they name: for a move of the home remote, and
+ * for a remote that fell back to an earlier point of the same history. Goes on where it was interrupted. Throws
+ * RemoteError `refused` where the remote holds another history. Cost: O(records missing there).
+ */
+export async function copyLog(replica: Replica, target: Remote, onProgress: (done: number, total: number) => void = () => undefined): Promise<void> {
+  const { store } = replica.deps;
+  for (;;) {
+    const local = (await replica.head()) ?? EMPTY_HEAD;
+    const there = (await target.head(replica.space)) ?? EMPTY_HEAD;
+    onProgress(there.position + 1, local.position + 1);
+    if (there.position >= local.position) {
+      if (there.position === local.position && there.hash === local.hash) return;
+      throw new RemoteError('refused', 'the remote holds another history of this space');
+    }
+    if (there.position >= 0) {
+      const [same] = await store.read((tx) => tx.logs.read(replica.space, there.position, { records: 1, bytes: 1 }));
+      if (same?.hash !== there.hash) throw new RemoteError('refused', 'the remote holds another history of this space');
+    }
+    const page = await store.read((tx) => tx.logs.read(replica.space, there.position + 1, PAGE));
+    const records = page.map((stored) => {
+      const record = decodeRecord(stored.bytes);
+      if (!record.ok) throw new Error(`record ${stored.position} in the store is damaged (${record.error})`);
+      return record.value;
+    });
+    await copyObjects(replica, target, records);
+    const outcome = await target.append(replica.space, there, { records, objects: [] });
+    if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
+    if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash) throw new RemoteError('protocol', 'the remote appended something else');
+  }
+}
+
+/** Objects that a prune or an erase dropped stay dropped; those not here are asked of the present home first. */
+async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[]): Promise<void> {
+  const ids = [...new Set(records.flatMap((record) => record.header.objects))].filter((id) => replica.droppedObject(id) === null);
+  for (let i = 0; i < ids.length; i += OBJECT_BATCH) {
+    const batch = ids.slice(i, i + OBJECT_BATCH);
+    const there = await target.hasObjects(replica.space, batch);
+    const missing = batch.filter((id) => !there.has(id));
+    if (missing.length === 0) continue;
+    const found = await objectsFor(replica, missing);
+    let sending: { id: ObjectId; bytes: Uint8Array }[] = [];
+    let bytes = 0;
+    for (const [id, object] of found) {
+      if (bytes + object.length > 4 * 1024 * 1024 && sending.length > 0) {
+        await target.putObjects(replica.space, sending);
+        [sending, bytes] = [[], 0];
+      }
+      sending.push({ id, bytes: object });
+      bytes += object.length;
+    }
+    if (sending.length > 0) await target.putObjects(replica.space, sending);
+  }
+}
+
+async function objectsFor(replica: Replica, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
+  const here = await replica.deps.objects.get(replica.space, ids);
+  const missing = ids.filter((id) => !here.has(id));
+  if (missing.length === 0) return here;
+  for (const [id, bytes] of await replica.fetchObjects(missing)) here.set(id, bytes);
+  const lost = ids.filter((id) => !here.has(id));
+  if (lost.length > 0) throw new RemoteError('refused', `${lost.length} objects that the log names are neither here nor at its present home`);
+  return here;
+}

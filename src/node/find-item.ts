@@ -1,0 +1,44 @@
+import path from 'node:path';
+import type { HistoryEntry, ItemState } from '../core/ports/store.ts';
+import { itemKey } from '../core/item.ts';
+import type { OpenSpace, SatchelNode } from './node.ts';
+import { OperationFailure } from './operations/operation.ts';
+
+/**
+ * An item by what a person types: its name, `kind:name`, or the path of its file on this machine. Deleted items are
+ * found too, by their history.
+ */
+export async function findItem(node: SatchelNode, open: OpenSpace, text: string): Promise<ItemState> {
+  const name = nameOf(open, text);
+  const kinds = name.includes(':') ? [name.slice(0, name.indexOf(':'))] : [];
+  const bare = kinds.length > 0 ? name.slice(name.indexOf(':') + 1) : name;
+  const { space } = open.entry;
+  const live = (await open.replica.list({ prefix: bare })).filter((s) => s.item.name === bare);
+  const deleted = await node.store.read((tx) => tx.items.list(space, { prefix: bare, limit: 100, deleted: true }));
+  const all = new Map([...deleted.filter((s) => s.item.name === bare), ...live].map((s) => [itemKey(s.item), s]));
+  const found = [...all.values()].filter((s) => kinds.length === 0 || kinds.includes(s.item.kind));
+  const alive = found.filter((s) => s.content !== null);
+  const [state] = alive.length > 0 ? alive : found;
+  if (state === undefined) throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, 'Run: satchel log');
+  if (alive.length > 1) throw new OperationFailure('usage', 'ambiguous-item', `${alive.map((s) => `${s.item.kind}:${s.item.name}`).join(' and ')} both exist`, 'Name one with its kind');
+  return state;
+}
+
+function nameOf(open: OpenSpace, text: string): string {
+  if (!path.isAbsolute(text)) return text.normalize('NFC').replace(/^\.\//, '');
+  for (const { definition } of open.sources) {
+    const relative = path.relative(definition.root, text);
+    if (relative !== '' && !relative.startsWith('..')) return (definition.prefix + relative.split(path.sep).join('/')).normalize('NFC');
+  }
+  throw new OperationFailure('usage', 'not-carried', 'that path is in no folder that this space carries', 'Run: satchel status');
+}
+
+/** One revision by its id or the beginning of it (8 characters at least). */
+export async function findRevision(node: SatchelNode, open: OpenSpace, text: string): Promise<HistoryEntry> {
+  if (!/^[0-9a-f]{8,64}$/.test(text)) throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f, as satchel log shows it');
+  const found = await node.store.read((tx) => tx.items.findRevision(open.entry.space, text));
+  const ids = new Set(found.map((entry) => entry.revision));
+  if (ids.size === 0) throw new OperationFailure('usage', 'no-revision', `there is no revision ${text}`, 'Run: satchel log');
+  if (ids.size > 1) throw new OperationFailure('usage', 'ambiguous-revision', `more than one revision begins with ${text}`, 'Use more characters');
+  return found[0] as HistoryEntry;
+}

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Where a node keeps what is its own. Everything is under SATCHEL_HOME, 0700, files 0600. */
+export interface NodeHome {
+  readonly root: string;
+  readonly store: string;
+  readonly objects: string;
+  readonly keys: string;
+  readonly backups: string;
+  readonly log: string;
+  /** Held by the process that runs the node. */
+  readonly lock: string;
+  /** `{pid, address}` of the running node. */
+  readonly running: string;
+  /** The token that this machine's commands show to the running node. */
+  readonly token: string;
+}
+
+export function nodeHome(root: string): NodeHome {
+  return {
+    root,
+    store: path.join(root, 'store.db'),
+    objects: path.join(root, 'objects'),
+    keys: path.join(root, 'keys'),
+    backups: path.join(root, 'backups'),
+    log: path.join(root, 'node.log'),
+    lock: path.join(root, 'node.lock'),
+    running: path.join(root, 'running.json'),
+    token: path.join(root, 'api-token'),
+  };
+}
+
+/** Makes the folders that are missing; a folder of Satchel's that others can read is closed. */
+export async function prepareHome(home: NodeHome): Promise<void> {
+  for (const folder of [home.root, home.keys]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (((await stat(folder)).mode & 0o077) !== 0) await chmod(folder, 0o700);
+  }
+}
+
+/** Durable before it is visible; 0600. */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
+  const handle = await open(temporary, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  const folder = await open(path.dirname(file), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** `null` where there is no such file. */
+export async function readPrivate(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+export async function removePrivate(file: string): Promise<void> {
+  await rm(file, { force: true });
+}

@@ -1,0 +1,175 @@
+import { bytesToHex, hexToBytes, type SpaceId } from '../core/ids.ts';
+import {
+  ANSWER_SLOT,
+  invitationKeys,
+  OFFER_SLOT,
+  openRequest,
+  REQUEST_SLOTS,
+  sealAnswer,
+  sealOffer,
+  SECRET_BYTES,
+  type JoinAnswer,
+  type JoinRequest,
+} from '../core/joining/invitation.ts';
+import { formatJoinLink, type RemoteDescriptor } from '../core/joining/link.ts';
+import { secretToWords } from '../core/joining/words.ts';
+import type { Role } from '../core/log/control.ts';
+import { EMPTY_HEAD } from '../core/log/record.ts';
+import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import { addMember, NotAllowed } from '../core/replica/administer.ts';
+import { ACCOUNTS, type HubAccount } from './log-authority.ts';
+import type { SatchelNode } from './node.ts';
+import { ZERO_HASH } from '../core/ids.ts';
+
+/** An open invitation, on the inviter's node. The secret leaves with it: after use, expiry or three failures. */
+interface Invitation {
+  readonly secret: string;
+  readonly invites: 'space' | 'hub';
+  readonly space: SpaceId | null;
+  readonly role: Role;
+  readonly expires: number;
+  readonly offer: string;
+  /** Requests that did not fit. */
+  readonly failures: number;
+}
+
+export interface InvitationLink {
+  readonly link: string;
+  readonly words: string;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+  readonly remote: RemoteDescriptor;
+}
+
+const INVITATIONS = 'invitations';
+const LOOK_EVERY = 400;
+/** An answer stays readable for so long after the invitation's end. */
+const ANSWER_KEPT = 10 * 60_000;
+
+/** Makes invitations and answers those who come with one: the only place where a secret is checked. */
+export class InvitationKeeper {
+  readonly #node: SatchelNode;
+
+  constructor(node: SatchelNode) {
+    this.#node = node;
+  }
+
+  /** Invites a machine into a space, or (on a hub) to keep its spaces here. Posts the offer. */
+  async invite(wish: { readonly space: SpaceId | null; readonly role: Role; readonly lifetime: number }): Promise<InvitationLink> {
+    const node = this.#node;
+    const { random, clock, machine } = node.deps;
+    const open = wish.space === null ? null : node.spaces.get(wish.space);
+    if (open === undefined) throw new NotAllowed('no such space here');
+    const secret = random.bytes(SECRET_BYTES);
+    const keys = invitationKeys(secret);
+    const expires = clock.now() + wish.lifetime;
+    const descriptor = open === null ? node.descriptor() : (open.entry.remote ?? node.descriptor());
+    if (descriptor === null) throw new NotAllowed('this node does not listen: start it first (satchel up), so that the other machine can reach it');
+    const remote = open === null ? node.local : await this.#remoteOf(open.entry.space);
+    const head = open === null ? EMPTY_HEAD : ((await open.replica.head()) ?? EMPTY_HEAD);
+    const offer = sealOffer(
+      { space: (wish.space ?? ZERO_HASH) as SpaceId, inviter: machine.key.machine, head, expires, inviterName: machine.name, hubKey: descriptor.hubKey ?? null, tlsPin: descriptor.tlsPin ?? null },
+      keys,
+      random,
+    );
+    await remote.mailboxes.post(keys.mailbox, OFFER_SLOT, offer, expires + ANSWER_KEPT);
+    const invitation: Invitation = {
+      secret: bytesToHex(secret),
+      invites: open === null ? 'hub' : 'space',
+      space: wish.space,
+      role: wish.role,
+      expires,
+      offer: bytesToHex(offer),
+      failures: 0,
+    };
+    await node.store.write((tx) => tx.documents.put(INVITATIONS, keys.mailbox, invitation));
+    const link = formatJoinLink({
+      remote: descriptor,
+      secret,
+      invites: invitation.invites,
+      space: wish.space,
+      inviter: machine.key.machine,
+      head: open === null ? null : head,
+    });
+    return { link, words: secretToWords(secret), expires, remote: descriptor };
+  }
+
+  async open(): Promise<{ readonly id: string; readonly invites: 'space' | 'hub'; readonly expires: number }[]> {
+    const all = await this.#node.store.read((tx) => tx.documents.list<Invitation>(INVITATIONS));
+    return all.map(({ id, value }) => ({ id: id.slice(0, 8), invites: value.invites, expires: value.expires }));
+  }
+
+  /** Answers requests while invitations are open. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#node.deps;
+    while (!signal.aborted) {
+      try {
+        await this.lookOnce();
+      } catch (error) {
+        if (!(error instanceof RemoteError)) this.#node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'invitations failed');
+      }
+      await clock.sleep(LOOK_EVERY, signal);
+    }
+  }
+
+  async lookOnce(): Promise<void> {
+    const node = this.#node;
+    const open = await node.store.read((tx) => tx.documents.list<Invitation>(INVITATIONS));
+    for (const { id, value } of open) {
+      if (node.deps.clock.now() > value.expires) {
+        await this.#burn(id);
+        continue;
+      }
+      await this.#look(id, value);
+    }
+  }
+
+  async #look(mailbox: string, invitation: Invitation): Promise<void> {
+    const remote = invitation.space === null ? this.#node.local : await this.#remoteOf(invitation.space);
+    const keys = invitationKeys(hexToBytes(invitation.secret));
+    const offer = hexToBytes(invitation.offer);
+    const slot = REQUEST_SLOTS[invitation.failures];
+    if (slot === undefined) return this.#burn(mailbox);
+    const letter = await remote.mailboxes.read(mailbox, slot);
+    if (letter === null) return;
+    const request = openRequest(letter, offer, keys);
+    if (!request.ok) {
+      this.#node.log.warn({ reason: request.error }, 'a request to join did not fit its invitation');
+      await this.#node.store.write((tx) => tx.documents.put(INVITATIONS, mailbox, { ...invitation, failures: invitation.failures + 1 }));
+      return;
+    }
+    const answer = await this.#admit(invitation, request.value, remote);
+    await remote.mailboxes.post(mailbox, ANSWER_SLOT, sealAnswer(answer, offer, letter, keys, this.#node.deps.random), this.#node.deps.clock.now() + ANSWER_KEPT);
+    await this.#burn(mailbox);
+  }
+
+  async #admit(invitation: Invitation, request: JoinRequest, remote: Remote): Promise<JoinAnswer> {
+    const node = this.#node;
+    if (!node.deps.wrapping.isRecipient(request.recipient)) return { accepted: false, reason: 'the joining machine sent a key that is none' };
+    if (invitation.space === null) {
+      const account: HubAccount = { machine: request.machine, addedAt: node.deps.clock.now() };
+      await node.store.write((tx) => tx.documents.put(ACCOUNTS, request.machine, account));
+      return { accepted: true, role: 'owner', head: EMPTY_HEAD };
+    }
+    const open = node.spaces.get(invitation.space);
+    if (open === undefined) return { accepted: false, reason: 'the inviter left the space' };
+    try {
+      const { machine, recipient, name } = request;
+      await addMember(open.replica, remote, { machine, recipient, name, role: invitation.role, account: null });
+    } catch (error) {
+      if (error instanceof NotAllowed) return { accepted: false, reason: error.message };
+      throw error;
+    }
+    return { accepted: true, role: invitation.role, head: (await open.replica.head()) ?? EMPTY_HEAD };
+  }
+
+  async #burn(mailbox: string): Promise<void> {
+    await this.#node.store.write((tx) => tx.documents.remove(INVITATIONS, mailbox));
+  }
+
+  async #remoteOf(space: SpaceId): Promise<Remote> {
+    const open = this.#node.spaces.get(space);
+    if (open === undefined) throw new NotAllowed('no such space here');
+    return open.runner.connected();
+  }
+}

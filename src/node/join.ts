@@ -1,0 +1,144 @@
+import { ANSWER_SLOT, invitationKeys, OFFER_SLOT, openAnswer, openOffer, REQUEST_SLOTS, sealRequest, type JoinAnswer, type Offer } from '../core/joining/invitation.ts';
+import { parseJoinLink, type JoinLink, type RemoteDescriptor } from '../core/joining/link.ts';
+import { wordsToSecret } from '../core/joining/words.ts';
+import { isOwner } from '../core/log/membership.ts';
+import type { SpaceId } from '../core/ids.ts';
+import type { Remote } from '../core/ports/remote.ts';
+import { discoverHub } from '../remotes/hub/discover-hub.ts';
+import { connect } from './connect.ts';
+import type { OpenSpace, SatchelNode } from './node.ts';
+import { PERSONAL } from './node.ts';
+import { OperationFailure } from './operations/operation.ts';
+
+export interface JoinWish {
+  /** A join link; or null to join by words. */
+  readonly link: string | null;
+  /** Where the mailbox is, for words. */
+  readonly address: string | null;
+  readonly words: string | null;
+}
+
+export type Joined = { readonly type: 'space'; readonly space: OpenSpace; readonly inviter: string; readonly role: string } | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string };
+
+const LOOK_EVERY = 300;
+
+/** Joins by link or words (TRUST.md § Joining). Says through `onWait` that the inviter is not there yet. */
+export async function join(node: SatchelNode, wish: JoinWish, onWait: (message: string) => void, signal: AbortSignal): Promise<Joined> {
+  const invitation = await resolveInvitation(wish);
+  const remote = await connect(invitation.remote, { clock: node.deps.clock, random: node.deps.random, key: node.deps.machine.key });
+  try {
+    const { offer, answer } = await exchange(node, invitation, remote, onWait, signal);
+    if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
+    if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName };
+    const space = await follow(node, offer, invitation, answer.head);
+    return { type: 'space', space, inviter: offer.inviterName, role: answer.role };
+  } finally {
+    await remote.close();
+  }
+}
+
+type Invitation = Pick<JoinLink, 'remote' | 'secret' | 'space' | 'inviter' | 'head'> & { readonly invites: 'space' | 'hub' };
+
+async function resolveInvitation(wish: JoinWish): Promise<Invitation> {
+  if (wish.link !== null) {
+    const link = parseJoinLink(wish.link);
+    if (!link.ok) throw new OperationFailure('usage', 'bad-link', link.error, 'Make a new one on the other machine: satchel invite');
+    return link.value;
+  }
+  const secret = wordsToSecret(wish.words ?? '');
+  if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from the other machine, where satchel invite showed them');
+  const address = wish.address ?? '';
+  const found = address.startsWith('http') ? await discoverHub(address) : { address };
+  const remote = await offerRemote(found, secret.value);
+  return { invites: remote.offer.space === NO_SPACE ? 'hub' : 'space', secret: secret.value, remote: remote.descriptor, space: null, inviter: null, head: null };
+}
+
+const NO_SPACE = '0'.repeat(64) as SpaceId;
+
+/** By words the hub's key is not known beforehand: the offer, which only the inviter can make, must name the one found. */
+async function offerRemote(found: RemoteDescriptor, secret: Uint8Array): Promise<{ descriptor: RemoteDescriptor; offer: Offer }> {
+  const { createSystemClock, createSystemRandom } = await import('./system.ts');
+  const { createSigningKey } = await import('../core/crypto/signing.ts');
+  const random = createSystemRandom();
+  const keys = invitationKeys(secret);
+  const remote = await connect(found, { clock: createSystemClock(), random, key: createSigningKey(random.bytes(32)) });
+  try {
+    const letter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
+    if (letter === null) throw noInvitation();
+    const offer = openOffer(letter, keys);
+    if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error);
+    if ((offer.value.hubKey ?? undefined) !== found.hubKey || (offer.value.tlsPin !== null && offer.value.tlsPin !== found.tlsPin)) {
+      throw new OperationFailure('refused', 'wrong-hub', 'the hub at this address is not the one that the inviter means: someone may be in between');
+    }
+    // A certificate that an authority vouches for is renewed: only the hub's own is pinned.
+    const { tlsPin: _found, ...unpinned } = found;
+    return { descriptor: offer.value.tlsPin === null ? unpinned : found, offer: offer.value };
+  } finally {
+    await remote.close();
+  }
+}
+
+async function exchange(node: SatchelNode, invitation: Invitation, remote: Remote, onWait: (message: string) => void, signal: AbortSignal): Promise<{ offer: Offer; answer: JoinAnswer }> {
+  const { random, clock, machine } = node.deps;
+  const keys = invitationKeys(invitation.secret);
+  const offerLetter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
+  if (offerLetter === null) throw noInvitation();
+  const offer = openOffer(offerLetter, keys);
+  if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error);
+  if (invitation.space !== null && (offer.value.space !== invitation.space || offer.value.inviter !== invitation.inviter)) {
+    throw new OperationFailure('refused', 'bad-offer', 'the offer at the hub is for another space than the link');
+  }
+  const request = sealRequest({ recipient: machine.recipient, name: machine.name }, machine.key, offerLetter, keys, random);
+  await postRequest(remote, keys.mailbox, request, offer.value.expires + 10 * 60_000);
+  let waited = 0;
+  while (!signal.aborted) {
+    const letter = await remote.mailboxes.read(keys.mailbox, ANSWER_SLOT);
+    if (letter !== null) {
+      const answer = openAnswer(letter, offerLetter, request, keys);
+      if (!answer.ok) throw new OperationFailure('refused', 'used-link', 'this invitation was used already, by another machine', 'Make a new one: satchel invite');
+      return { offer: offer.value, answer: answer.value };
+    }
+    if (waited === 10) onWait(`Waiting for ${offer.value.inviterName}: its node must be running to let this machine in.`);
+    if (clock.now() > offer.value.expires + 60_000) throw new OperationFailure('refused', 'expired', 'the invitation has expired', 'Make a new one: satchel invite');
+    waited += 1;
+    await clock.sleep(LOOK_EVERY, signal);
+  }
+  throw new OperationFailure('failed', 'interrupted', 'joining was interrupted; the invitation may be used up');
+}
+
+async function postRequest(remote: Remote, mailbox: string, request: Uint8Array, expires: number): Promise<void> {
+  for (const slot of REQUEST_SLOTS) if (await remote.mailboxes.post(mailbox, slot, request, expires)) return;
+  throw new OperationFailure('refused', 'used-link', 'this invitation was used already', 'Make a new one: satchel invite');
+}
+
+/** Registers the space, brings its log, and checks that it is the one promised. */
+async function follow(node: SatchelNode, offer: Offer, invitation: Invitation, head: { readonly position: number; readonly hash: string }): Promise<OpenSpace> {
+  await stepAside(node, offer.space);
+  const entry = { space: offer.space, name: PERSONAL, remote: invitation.remote, addedAt: node.deps.clock.now(), recoveryShown: true };
+  const open = await node.addSpace(entry);
+  const report = await open.runner.syncNow();
+  const refuse = async (why: string): Promise<never> => {
+    await node.dropSpace(offer.space);
+    throw new OperationFailure('refused', 'untrusted-log', why);
+  };
+  if (report.divergence !== null) return refuse(`the log that the remote shows cannot be trusted: ${report.divergence.type}`);
+  if (!isOwner(open.replica.membership, offer.inviter)) return refuse('the inviter is no owner in the log that the remote shows');
+  for (const promised of [offer.head, head]) {
+    const [record] = await node.store.read((tx) => tx.logs.read(offer.space, promised.position, { records: 1, bytes: 1 }));
+    if (record?.hash !== promised.hash) return refuse('the log that the remote shows is not the one that the inviter has');
+  }
+  return open;
+}
+
+/** A personal space that this machine made before it joined keeps its history under another name; its files join. */
+async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
+  for (const open of [...node.spaces.values()]) {
+    if (open.entry.name !== PERSONAL || open.entry.space === joining) continue;
+    await node.updateSpace({ ...open.entry, name: `before-joining-${open.entry.space.slice(0, 6)}` });
+  }
+}
+
+function noInvitation(): OperationFailure {
+  return new OperationFailure('refused', 'no-invitation', 'there is no such invitation there: it was used, has expired, or was made elsewhere', 'Make a new one: satchel invite');
+}
+

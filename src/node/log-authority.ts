@@ -1,0 +1,63 @@
+import type { HubAuthority } from '../gateways/native/authority.ts';
+import type { MachineId, SpaceId } from '../core/ids.ts';
+import { decodeControl, type Role } from '../core/log/control.ts';
+import { applyControl, linkVoidControl, startMembership, type Membership } from '../core/log/membership.ts';
+import { decodeRecord, hasValidSignature } from '../core/log/record.ts';
+import type { Store } from '../core/ports/store.ts';
+
+/** An account that may keep spaces at this hub: made by accepting a hub invitation. */
+export interface HubAccount {
+  readonly machine: MachineId;
+  readonly addedAt: number;
+}
+
+export const ACCOUNTS = 'accounts';
+
+/**
+ * Who may do what, read from the control records of the logs themselves: a hub needs no keys for it. Memberships are
+ * kept and only new control records are folded in. Cost: one look-up of the newest control records a request.
+ */
+export function createLogAuthority(store: Store, self: MachineId): HubAuthority {
+  const known = new Map<SpaceId, Membership>();
+
+  async function membershipOf(space: SpaceId): Promise<Membership | null> {
+    const before = known.get(space) ?? null;
+    const from = before === null ? 0 : before.lastControlPosition + 1;
+    const { head, records } = await store.read(async (tx) => ({ head: await tx.logs.head(space), records: await tx.logs.controls(space, from) }));
+    // A log that was taken out or fell back is read anew.
+    if (before !== null && (head === null || head.position < before.lastControlPosition)) {
+      known.delete(space);
+      return head === null ? null : membershipOf(space);
+    }
+    const membership = records.reduce<Membership | null>((current, stored) => fold(current, stored.bytes), before);
+    if (membership !== null) known.set(space, membership);
+    return membership;
+  }
+
+  return {
+    async roleOf(space, machine) {
+      const membership = await membershipOf(space);
+      if (membership === null) return null;
+      if (membership.recovery.signer === machine) return 'owner';
+      return (membership.members.get(machine)?.role ?? null) satisfies Role | null;
+    },
+    async mayCreate(machine) {
+      if (machine === self) return true;
+      return (await store.read((tx) => tx.documents.get<HubAccount>(ACCOUNTS, machine))) !== undefined;
+    },
+    hasRoom: () => Promise.resolve(true),
+  };
+}
+
+function fold(membership: Membership | null, bytes: Uint8Array): Membership | null {
+  const record = decodeRecord(bytes);
+  if (!record.ok) return membership;
+  const payload = decodeControl(record.value.body);
+  const valid = payload.ok && hasValidSignature(record.value);
+  if (membership === null) {
+    const started = valid ? startMembership(record.value, payload.value) : null;
+    return started?.ok === true ? started.value : null;
+  }
+  const applied = valid ? applyControl(membership, record.value, payload.value) : null;
+  return applied?.ok === true ? applied.value : linkVoidControl(membership, record.value);
+}

@@ -1,0 +1,54 @@
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { createSigningKey } from '../core/crypto/signing.ts';
+import { bytesToHex, hexToBytes, isHex32 } from '../core/ids.ts';
+import type { KeyWrapping } from '../core/ports/key-wrapping.ts';
+import type { Random } from '../core/ports/random.ts';
+import type { MachineIdentity } from '../core/replica/deps.ts';
+import { readPrivate, writePrivate, type NodeHome } from './home.ts';
+
+interface StoredIdentity {
+  readonly seed: string;
+  readonly identity: string;
+  readonly recipient: string;
+  readonly name: string;
+}
+
+export class DamagedKeyFile extends Error {
+  override readonly name = 'DamagedKeyFile';
+}
+
+/** This machine's keys: made at the first start, kept in a 0600 file. */
+export async function loadMachineIdentity(home: NodeHome, deps: { readonly random: Random; readonly wrapping: KeyWrapping }): Promise<MachineIdentity> {
+  const file = path.join(home.keys, 'machine.json');
+  const text = await readPrivate(file);
+  const stored = text === null ? await create(file, deps) : parse(text, file);
+  return { key: createSigningKey(hexToBytes(stored.seed)), identity: stored.identity, recipient: stored.recipient, name: stored.name };
+}
+
+export async function renameMachine(home: NodeHome, name: string): Promise<void> {
+  const file = path.join(home.keys, 'machine.json');
+  const text = await readPrivate(file);
+  if (text === null) throw new DamagedKeyFile(`${file} is missing`);
+  await writePrivate(file, JSON.stringify({ ...parse(text, file), name }, null, 2));
+}
+
+async function create(file: string, { random, wrapping }: { readonly random: Random; readonly wrapping: KeyWrapping }): Promise<StoredIdentity> {
+  const stored = { seed: bytesToHex(random.bytes(32)), ...(await wrapping.generate()), name: hostname().slice(0, 64) };
+  await writePrivate(file, JSON.stringify(stored, null, 2));
+  return stored;
+}
+
+function parse(text: string, file: string): StoredIdentity {
+  const damaged = (): DamagedKeyFile =>
+    new DamagedKeyFile(`${file} is damaged: restore it from a backup, or join again as a new machine (move the file away first)`);
+  let value: Partial<StoredIdentity>;
+  try {
+    value = JSON.parse(text) as Partial<StoredIdentity>;
+  } catch {
+    throw damaged();
+  }
+  const { seed, identity, recipient, name } = value;
+  if (!isHex32(seed) || typeof identity !== 'string' || typeof recipient !== 'string' || typeof name !== 'string') throw damaged();
+  return { seed, identity, recipient, name };
+}

@@ -1,0 +1,50 @@
+import type { SpaceId } from '../core/ids.ts';
+import type { RemoteDescriptor } from '../core/joining/link.ts';
+import { homeOf, moveHome } from '../core/replica/move-home.ts';
+import { connect } from './connect.ts';
+import type { SatchelNode } from './node.ts';
+import { OperationFailure } from './operations/operation.ts';
+
+/** Moves a space's home remote and goes on from there. Safe to repeat after an interruption. */
+export async function moveToRemote(node: SatchelNode, space: SpaceId, target: RemoteDescriptor, onProgress?: (done: number, total: number) => void): Promise<void> {
+  const open = node.spaces.get(space);
+  if (open === undefined) throw new OperationFailure('usage', 'no-space', 'there is no such space here');
+  const { clock, random, machine } = node.deps;
+  const to = await connect(target, { clock, random, key: machine.key });
+  try {
+    await moveHome(open.replica, await open.runner.connected(), to, encodeDescriptor(target), onProgress);
+  } finally {
+    await to.close();
+  }
+  await node.updateSpace({ ...open.entry, remote: target });
+}
+
+/** What the move record says, for members. */
+export function encodeDescriptor(descriptor: RemoteDescriptor): string {
+  return JSON.stringify({ address: descriptor.address, hubKey: descriptor.hubKey ?? null, tlsPin: descriptor.tlsPin ?? null });
+}
+
+export function parseDescriptor(text: string): RemoteDescriptor | null {
+  try {
+    const { address, hubKey, tlsPin } = JSON.parse(text) as { address?: unknown; hubKey?: unknown; tlsPin?: unknown };
+    if (typeof address !== 'string') return null;
+    return { address, ...(typeof hubKey === 'string' ? { hubKey } : {}), ...(typeof tlsPin === 'string' ? { tlsPin } : {}) };
+  } catch {
+    return null;
+  }
+}
+
+/** Where the log moved elsewhere, the entry follows. True where it did. */
+export async function followMove(node: SatchelNode, space: SpaceId): Promise<boolean> {
+  const open = node.spaces.get(space);
+  if (open === undefined || !open.replica.canWrite) return false;
+  const said = await homeOf(open.replica);
+  const home = said === null ? null : parseDescriptor(said);
+  if (home === null || encodeDescriptor(home) === (open.entry.remote === null ? '' : encodeDescriptor(open.entry.remote))) return false;
+  // A move to this very node: its log is ordered here.
+  const isHere = home.hubKey === node.deps.machine.key.machine;
+  if (isHere && open.entry.remote === null) return false;
+  node.log.info({ space }, 'the home remote moved');
+  await node.updateSpace({ ...open.entry, remote: isHere ? null : home });
+  return true;
+}

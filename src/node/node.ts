@@ -1,0 +1,307 @@
+import { networkInterfaces } from 'node:os';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pino } from 'pino';
+import type { Config } from '../config/config.ts';
+import { tlsPinOfIdentity, createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
+import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
+import { isLoopback } from '../gateways/native/guard.ts';
+import type { HubApp, HubLog } from '../gateways/native/hub-app.ts';
+import { createHubServer } from '../gateways/native/hub-server.ts';
+import type { Listener } from '../gateways/native/listener.ts';
+import type { SpaceId } from '../core/ids.ts';
+import type { RemoteDescriptor } from '../core/joining/link.ts';
+import { EMPTY_HEAD } from '../core/log/record.ts';
+import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import type { ObjectStore } from '../core/ports/objects.ts';
+import { createSpace } from '../core/replica/create-space.ts';
+import type { ReplicaDeps } from '../core/replica/deps.ts';
+import { Replica } from '../core/replica/replica.ts';
+import { createKindRegistry } from '../kinds/registry.ts';
+import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
+import { createFolderObjects } from '../store/chunks/folder-objects.ts';
+import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { createZstd } from '../store/zstd.ts';
+import { createAgeKeyWrapping } from './age-key-wrapping.ts';
+import { connect } from './connect.ts';
+import { nodeHome, prepareHome, readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
+import { InvitationKeeper } from './invitation-keeper.ts';
+import { createLogAuthority } from './log-authority.ts';
+import { loadMachineIdentity } from './machine-identity.ts';
+import { followMove } from './move-space.ts';
+import { lockNode } from './node-lock.ts';
+import { keepRecoveryKey } from './recovery-file.ts';
+import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
+import { SpaceRunner } from './space-runner.ts';
+import { createSystemClock, createSystemRandom } from './system.ts';
+import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
+
+export const PERSONAL = 'personal';
+
+export interface NodeOptions {
+  /** Listens, watches files and remotes. Without it the node only serves the command that opened it. */
+  readonly live: boolean;
+  readonly version: string;
+  /** Routes for this machine's commands. */
+  readonly routes?: (node: SatchelNode) => (app: HubApp) => void;
+}
+
+/** A space that is open here. */
+export interface OpenSpace {
+  readonly entry: SpaceEntry;
+  readonly replica: Replica;
+  readonly runner: SpaceRunner;
+  readonly sources: readonly TreeSource[];
+}
+
+/** One store and what runs on it. Exactly one process a store: {@link SatchelNode.open} throws NodeIsRunning. */
+export class SatchelNode {
+  readonly config: Config;
+  readonly home: NodeHome;
+  readonly store: SqliteStore;
+  readonly objects: ObjectStore;
+  readonly deps: ReplicaDeps;
+  readonly local: LocalRemote;
+  readonly log: HubLog;
+  readonly spaces = new Map<SpaceId, OpenSpace>();
+  readonly invitations: InvitationKeeper;
+  readonly options: NodeOptions;
+  readonly #lock: { release(): void };
+  readonly #stopping = new AbortController();
+  #listener: Listener | null = null;
+  #tls: TlsIdentity | null = null;
+  #loops: Promise<void>[] = [];
+
+  private constructor(config: Config, home: NodeHome, store: SqliteStore, objects: ObjectStore, deps: ReplicaDeps, log: HubLog, lock: { release(): void }, options: NodeOptions) {
+    this.config = config;
+    this.home = home;
+    this.store = store;
+    this.objects = objects;
+    this.deps = deps;
+    this.log = log;
+    this.options = options;
+    this.#lock = lock;
+    this.local = createLocalRemote({ store, objects, clock: deps.clock, address: 'this node' });
+    this.invitations = new InvitationKeeper(this);
+  }
+
+  /** Opens the store (made if new), and the spaces in it. */
+  static async open(config: Config, options: NodeOptions): Promise<SatchelNode> {
+    const home = nodeHome(config.environment.home);
+    await prepareHome(home);
+    const lock = await lockNode(home);
+    try {
+      const random = createSystemRandom();
+      const wrapping = createAgeKeyWrapping();
+      const log = pino({ level: config.logLevel, base: null }, pino.destination({ dest: home.log, mode: 0o600, sync: false, minLength: 0 }));
+      const machine = await loadMachineIdentity(home, { random, wrapping });
+      const store = await createSqliteStore({ path: home.store });
+      const objects = createFolderObjects({ path: home.objects, random });
+      const deps: ReplicaDeps = {
+        store,
+        objects,
+        kinds: createKindRegistry(),
+        compression: createZstd(),
+        random,
+        clock: createSystemClock(),
+        wrapping,
+        machine,
+        log: (event, details) => log.info(details, event),
+      };
+      const node = new SatchelNode(config, home, store, objects, deps, log, lock, options);
+      for (const entry of await listSpaces(store)) await node.#openSpace(entry);
+      return node;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Makes the personal space where there is none. Its recovery key is kept until it was shown. */
+  async ensurePersonalSpace(): Promise<OpenSpace> {
+    for (const open of this.spaces.values()) if (open.entry.name === PERSONAL) return open;
+    const { space, genesis, recovery } = await createSpace(this.deps, 'sealed');
+    await keepRecoveryKey(this.home, space, recovery);
+    await this.local.append(space, EMPTY_HEAD, { records: [genesis], objects: [] });
+    return this.addSpace({ space, name: PERSONAL, remote: null, addedAt: this.deps.clock.now(), recoveryShown: false });
+  }
+
+  /** Registers a space whose log begins in the store, or comes with the first pull, and opens it. */
+  async addSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    await putSpace(this.store, entry);
+    const open = await this.#openSpace(entry);
+    if (this.#listener !== null || this.options.live) this.#startSpace(open);
+    return open;
+  }
+
+  /** Writes a changed entry; a changed remote is connected anew. */
+  async updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    const before = this.spaces.get(entry.space);
+    if (before !== undefined) await this.#closeSpace(before);
+    return this.addSpace(entry);
+  }
+
+  async dropSpace(space: SpaceId): Promise<void> {
+    const open = this.spaces.get(space);
+    if (open !== undefined) await this.#closeSpace(open);
+    await removeSpace(this.store, space);
+  }
+
+  /** Listens, watches, syncs, until {@link close}. */
+  async start(): Promise<void> {
+    await this.#listen();
+    await writePrivate(this.home.running, JSON.stringify({ pid: process.pid, address: this.address }));
+    for (const open of this.spaces.values()) this.#startSpace(open);
+    this.#loops.push(this.invitations.run(this.#stopping.signal));
+  }
+
+  /** Where this node listens; `null` while it does not. */
+  get address(): string | null {
+    return this.#listener?.address ?? null;
+  }
+
+  /** How other machines reach this node, for links. */
+  descriptor(): RemoteDescriptor | null {
+    if (this.#listener === null) return null;
+    const url = new URL(this.#listener.address);
+    if (!isLoopback(this.config.host)) url.hostname = reachableHost(this.config);
+    return {
+      address: url.origin,
+      hubKey: this.deps.machine.key.machine,
+      ...(this.#tls === null ? {} : { tlsPin: tlsPinOfIdentity(this.#tls) }),
+    };
+  }
+
+  /** The remote that a space's log is ordered at. Throws RemoteError. */
+  async openRemote(entry: SpaceEntry): Promise<Remote> {
+    if (entry.remote === null) return this.local;
+    const { clock, random, machine } = this.deps;
+    return connect(entry.remote, { clock, random, key: machine.key });
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#listener?.close();
+    for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
+    await Promise.allSettled(this.#loops);
+    await this.objects.close();
+    await this.store.close();
+    if (this.#listener !== null) await removePrivate(this.home.running);
+    this.#lock.release();
+  }
+
+  async #openSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    const started = (await this.store.read((tx) => tx.logs.head(entry.space))) !== null;
+    const replica = started ? await Replica.open(this.deps, entry.space) : Replica.create(this.deps, entry.space);
+    const sources: TreeSource[] = [];
+    const apply = async (): Promise<void> => {
+      for (const { source } of sources) await source.apply();
+    };
+    const { clock, random } = this.deps;
+    const runner = new SpaceRunner({ replica, clock, random, log: this.log, apply, openRemote: () => this.openRemote(entry), afterSync: async () => void setImmediate(() => void this.#followMove(entry.space)) });
+    if (!this.config.hub) {
+      const definitions = treeDefinitions(this.config);
+      for (const definition of definitions) {
+        const space = this.config.sources.find((source) => source.id === definition.id)?.space ?? PERSONAL;
+        if (space === entry.name) sources.push(createTreeSource(definition, definitions, replica, { clock, random, log: this.log }));
+      }
+    }
+    const open = { entry, replica, runner, sources };
+    this.spaces.set(entry.space, open);
+    return open;
+  }
+
+  async #closeSpace(open: OpenSpace): Promise<void> {
+    this.spaces.delete(open.entry.space);
+    await open.runner.stop();
+  }
+
+  #startSpace(open: OpenSpace): void {
+    open.runner.start();
+    for (const { source, definition } of open.sources) {
+      const loop = source.watch(
+        (round) => {
+          if (round.type === 'scan' && round.report.state.type !== 'ok') this.log.warn({ source: definition.id, state: round.report.state.type }, 'the source holds back');
+        },
+        this.#stopping.signal,
+      );
+      this.#loops.push(loop.catch((error: unknown) => this.log.error({ source: definition.id, error: error instanceof Error ? error.stack : String(error) }, 'the source stopped')));
+    }
+  }
+
+  /** Runs after the sync that brought the move, since it replaces the runner that synced. */
+  async #followMove(space: SpaceId): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    try {
+      await followMove(this, space);
+    } catch (error) {
+      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'the move of the home remote could not be followed');
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { config, deps } = this;
+    const { random, clock, machine } = deps;
+    const { token, stored } = createApiToken(['node:read', 'node:write'], random);
+    const tokens: StoredToken[] = [stored];
+    if (!isLoopback(config.host)) this.#tls = await loadTlsIdentity(this.home, config, clock);
+    const routes = this.options.routes?.(this);
+    const server = createHubServer({
+      remote: this.#served(),
+      authority: createLogAuthority(this.store, machine.key.machine),
+      key: machine.key,
+      clock,
+      random,
+      log: this.log,
+      tokens: () => Promise.resolve(tokens),
+      health: async () => {
+        await this.store.read((tx) => tx.documents.get('health', 'probe'));
+      },
+      version: this.options.version,
+      ...(routes === undefined ? {} : { routes }),
+    });
+    this.#listener = await server.listen({
+      host: config.host,
+      port: config.port,
+      names: [...config.names, ...(isLoopback(config.host) ? [] : [reachableHost(config)])],
+      ...(this.#tls === null ? {} : { tls: this.#tls }),
+    });
+    await writePrivate(this.home.token, token);
+  }
+
+  /** What other machines see: the logs that are ordered here. Copies of other homes' logs take no appends. */
+  #served(): Remote {
+    const { local } = this;
+    return {
+      ...local,
+      append: async (space, expected, segment) => {
+        if ((this.spaces.get(space)?.entry.remote ?? null) !== null) throw new RemoteError('refused', 'this node keeps only a copy of that log: append at its home remote');
+        return local.append(space, expected, segment);
+      },
+    };
+  }
+}
+
+async function loadTlsIdentity(home: NodeHome, config: Config, clock: ReplicaDeps['clock']): Promise<TlsIdentity> {
+  const file = path.join(home.keys, 'tls.json');
+  const text = await readPrivate(file);
+  if (text !== null) return JSON.parse(text) as TlsIdentity;
+  const identity = await createTlsIdentity([...config.names, reachableHost(config), 'localhost'], clock);
+  await writePrivate(file, JSON.stringify(identity));
+  return identity;
+}
+
+/** The first name given, else the address that it listens on, else the first one of this machine's network. */
+function reachableHost(config: Config): string {
+  const [name] = config.names;
+  if (name !== undefined) return name;
+  if (config.host !== '0.0.0.0' && config.host !== '::') return config.host;
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find((a) => !a.internal && a.family === 'IPv4')?.address ?? '127.0.0.1';
+}
+
+/** The program's version, from its package.json. */
+export async function readVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { Content } from '../../core/content.ts';
+import { itemKey, type Item } from '../../core/item.ts';
+import type { Sibling } from '../../core/ports/store.ts';
+import { findItem, findRevision } from '../find-item.ts';
+import { findSpace } from '../find-space.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+import { readBody } from './history.ts';
+
+export interface RestoreResult {
+  readonly item: string;
+  readonly revision: string;
+  /** False where the item already holds it. */
+  readonly changed: boolean;
+}
+
+/** Makes an old revision the current one again: a new change, so that nothing is lost by it. */
+export const restoreOperation = defineOperation({
+  input: z.strictObject({ space: z.string().optional(), revision: z.string() }),
+  async run(node, input): Promise<RestoreResult> {
+    const open = findSpace(node, input.space);
+    const entry = await findRevision(node, open, input.revision);
+    if (entry.content !== null) await readBody(open, entry.content); // said now, not when it is applied
+    const changed = await write(node, open, entry.item, entry.content, `Restore ${entry.revision.slice(0, 8)}`, 'restore');
+    return { item: entry.item.name, revision: entry.revision, changed };
+  },
+});
+
+export interface ConflictsResult {
+  readonly conflicts: readonly {
+    readonly item: string;
+    readonly kind: string;
+    readonly sibling: string;
+    readonly size: number | null;
+    readonly position: number | null;
+  }[];
+}
+
+export const conflictsOperation = defineOperation({
+  input: z.strictObject({ space: z.string().optional() }),
+  async run(node, input): Promise<ConflictsResult> {
+    const open = findSpace(node, input.space);
+    const siblings = await open.replica.siblings();
+    return {
+      conflicts: siblings.map((s) => ({
+        item: s.item.name,
+        kind: s.item.kind,
+        sibling: s.sibling,
+        size: s.content?.size ?? null,
+        position: s.position === Number.MAX_SAFE_INTEGER ? null : s.position,
+      })),
+    };
+  },
+});
+
+export interface ResolveResult {
+  readonly item: string;
+  readonly settled: number;
+  readonly took: 'current' | 'sibling' | 'body';
+}
+
+/**
+ * Settles the open conflicts of one item: keeps what is in place, takes the sibling, or takes a body given. What is
+ * not taken stays in the history.
+ */
+export const resolveOperation = defineOperation({
+  input: z.strictObject({
+    space: z.string().optional(),
+    item: z.string().max(2048),
+    take: z.enum(['current', 'sibling', 'body']),
+    sibling: z.string().optional(),
+    /** Base64, with `take: body`. */
+    body: z.string().optional(),
+  }),
+  async run(node, input): Promise<ResolveResult> {
+    const open = findSpace(node, input.space);
+    const { item, content: current } = await findItem(node, open, input.item);
+    const siblings = await open.replica.siblings(item);
+    if (siblings.length === 0) throw new OperationFailure('usage', 'no-conflict', `${item.name} has no open conflict`, 'Run: satchel conflicts');
+    await open.replica.exclusive(async () => {
+      const commit = open.replica.newCommitId();
+      const ours = await wanted(open, input, siblings, current, commit);
+      const resolve = { type: 'resolve' as const, item, base: null, needs: [], siblings: siblings.map((s) => s.sibling) };
+      const wishes = ours === null ? [] : [{ item, base: current, ours, history: [] }];
+      await open.replica.draft(wishes, { message: `Resolve ${item.name}`, writer: 'resolve' }, commit, undefined, { keeps: [], resolves: [resolve] });
+    });
+    await settle(node, open);
+    return { item: item.name, settled: siblings.length, took: input.take };
+  },
+});
+
+/** What the item is to hold; `null` to leave it. */
+async function wanted(
+  open: OpenSpace,
+  input: { readonly take: 'current' | 'sibling' | 'body'; readonly sibling?: string | undefined; readonly body?: string | undefined },
+  siblings: readonly Sibling[],
+  current: Content | null,
+  commit: ReturnType<OpenSpace['replica']['newCommitId']>,
+): Promise<Content | null> {
+  if (input.take === 'current') return null;
+  if (input.take === 'sibling') {
+    const chosen = input.sibling === undefined ? siblings : siblings.filter((s) => s.sibling.startsWith(input.sibling as string));
+    if (chosen.length > 1) throw new OperationFailure('usage', 'which-sibling', `there are ${siblings.length} siblings: name one`, 'Run: satchel conflicts');
+    if (chosen[0] === undefined) throw new OperationFailure('usage', 'no-sibling', 'there is no such sibling', 'Run: satchel conflicts');
+    return chosen[0].content;
+  }
+  const body = Buffer.from(input.body ?? '', 'base64');
+  const attributes = current?.attributes ?? {};
+  const [pieces] = await open.replica.bodies.store([body], commit, open.replica.keyId);
+  return { digest: open.replica.bodies.digestOf(body, attributes), size: body.length, attributes, pieces: pieces ?? [] };
+}
+
+/** One item set to a content, as a draft. False where it holds it already. */
+async function write(node: SatchelNode, open: OpenSpace, item: Item, content: Content | null, message: string, writer: string): Promise<boolean> {
+  const made = await open.replica.exclusive(async () => {
+    const current = (await open.replica.visible([item])).get(itemKey(item))?.content ?? null;
+    return open.replica.draft([{ item, base: current, ours: content, history: [] }], { message, writer }, open.replica.newCommitId());
+  });
+  await settle(node, open);
+  return made.changes > 0;
+}
+
+/** Where no live loop does it: puts the change in place here. It is sent when the node runs. */
+async function settle(node: SatchelNode, open: OpenSpace): Promise<void> {
+  if (node.options.live) return;
+  for (const { source } of open.sources) await source.apply();
+}

@@ -1,0 +1,216 @@
+import { z } from 'zod';
+import type { Content } from '../../core/content.ts';
+import type { CommitId } from '../../core/ids.ts';
+import type { HistoryEntry } from '../../core/ports/store.ts';
+import { decodeRecord, type LogRecord } from '../../core/log/record.ts';
+import { openCommitBody } from '../../core/crypto/object-cipher.ts';
+import { decodeCommit } from '../../core/log/commit-codec.ts';
+import type { CommitNote } from '../../core/log/commit.ts';
+import { BodyUnavailable } from '../../core/replica/workspace.ts';
+import { findItem, findRevision } from '../find-item.ts';
+import { findSpace } from '../find-space.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+import { machineNames } from './status.ts';
+
+export interface LogChange {
+  readonly item: string;
+  readonly kind: string;
+  readonly type: HistoryEntry['type'];
+  readonly revision: string;
+  readonly size: number | null;
+}
+
+export interface LogCommit {
+  /** `null` for a draft, which is not in the log yet. */
+  readonly position: number | null;
+  readonly commit: CommitId;
+  readonly machine: string;
+  readonly time: string;
+  readonly message: string;
+  readonly writer: string;
+  readonly session: string | null;
+  readonly changes: readonly LogChange[];
+}
+
+export interface LogResult {
+  readonly commits: readonly LogCommit[];
+  /** Pass as `before` for the next page; `null` at the beginning of the log. */
+  readonly next: number | null;
+}
+
+export const logOperation = defineOperation({
+  input: z.strictObject({
+    space: z.string().optional(),
+    item: z.string().max(2048).optional(),
+    before: z.number().int().nonnegative().optional(),
+    limit: z.number().int().min(1).max(1000).default(50),
+  }),
+  async run(node, input): Promise<LogResult> {
+    const open = findSpace(node, input.space);
+    const { space } = open.entry;
+    const item = input.item === undefined ? null : (await findItem(node, open, input.item)).item;
+    const page = { limit: input.limit, ...(input.before === undefined ? {} : { before: input.before }) };
+    const entries = await node.store.read((tx) => (item === null ? tx.items.historyByPosition(space, page) : tx.items.history(space, item, page)));
+    const names = await machineNames(node, open);
+    const commits: LogCommit[] = input.before === undefined ? draftsOf(open, item, names.get(node.deps.machine.key.machine) ?? '') : [];
+    for (const position of [...new Set(entries.map((e) => e.position))]) {
+      const made = await describeRecord(node, open, position, names);
+      const changes = entries.filter((e) => e.position === position).sort((a, b) => a.index - b.index);
+      commits.push({ position, ...made, changes: changes.map(toChange) });
+    }
+    const last = entries.at(-1);
+    return { commits, next: last === undefined || entries.length < input.limit ? null : last.position };
+  },
+});
+
+function draftsOf(open: OpenSpace, item: { kind: string; name: string } | null, machine: string): LogCommit[] {
+  return open.replica.drafts.toReversed().flatMap((draft) => {
+    const changes = draft.changes.filter((c) => c.type !== 'resolve' && (item === null || (c.item.kind === item.kind && c.item.name === item.name)));
+    if (changes.length === 0) return [];
+    return [
+      {
+        position: null,
+        commit: draft.id,
+        machine,
+        ...noteFields(draft),
+        changes: changes.map((c) => ({
+          item: c.item.name,
+          kind: c.item.kind,
+          type: c.type as LogChange['type'],
+          revision: '',
+          size: 'content' in c ? (c.content?.size ?? null) : null,
+        })),
+      },
+    ];
+  });
+}
+
+function toChange(entry: HistoryEntry): LogChange {
+  return { item: entry.item.name, kind: entry.item.kind, type: entry.type, revision: entry.revision, size: entry.content?.size ?? null };
+}
+
+function noteFields(note: CommitNote) {
+  return { time: new Date(note.time).toISOString(), message: note.message, writer: note.writer, session: note.session ?? null };
+}
+
+async function describeRecord(node: SatchelNode, open: OpenSpace, position: number, names: ReadonlyMap<string, string>) {
+  const [stored] = await node.store.read((tx) => tx.logs.read(open.entry.space, position, { records: 1, bytes: 1 }));
+  const record = stored === undefined ? null : decodeRecord(stored.bytes);
+  if (record === null || !record.ok) return { commit: '' as CommitId, machine: '?', time: new Date(0).toISOString(), message: '', writer: '', session: null };
+  const note = await readNote(node, open, record.value);
+  const machine = names.get(record.value.header.signer) ?? record.value.header.signer.slice(0, 8);
+  return { commit: record.value.header.id, machine, ...noteFields(note ?? { time: 0, message: '', writer: '' }) };
+}
+
+async function readNote(node: SatchelNode, open: OpenSpace, record: LogRecord): Promise<CommitNote | null> {
+  const { header } = record;
+  const binding = { space: open.entry.space, keyId: header.keyId, signer: header.signer, commit: header.id };
+  const body = await openCommitBody(record.body, binding, open.replica.keys, node.deps.compression);
+  const commit = body.ok ? decodeCommit(body.value, header.id, header) : null;
+  return commit?.ok === true ? commit.value : null;
+}
+
+export interface ShowResult {
+  readonly item: string;
+  readonly kind: string;
+  /** `null` for what only a draft holds. */
+  readonly revision: string | null;
+  readonly deleted: boolean;
+  readonly size: number;
+  readonly mode: number | null;
+  /** UTF-8 text, or base64 where it is none. */
+  readonly body: string;
+  readonly encoding: 'utf8' | 'base64';
+}
+
+export const showOperation = defineOperation({
+  input: z.strictObject({ space: z.string().optional(), item: z.string().max(2048).optional(), revision: z.string().optional() }),
+  async run(node, input): Promise<ShowResult> {
+    const open = findSpace(node, input.space);
+    const version = await versionAt(node, open, input.item, input.revision);
+    const body = version.content === null ? new Uint8Array(0) : await readBody(open, version.content);
+    const text = decodeUtf8(body);
+    return {
+      item: version.item.name,
+      kind: version.item.kind,
+      revision: version.revision,
+      deleted: version.content === null,
+      size: body.length,
+      mode: typeof version.content?.attributes['mode'] === 'number' ? version.content.attributes['mode'] : null,
+      body: text ?? Buffer.from(body).toString('base64'),
+      encoding: text === null ? 'base64' : 'utf8',
+    };
+  },
+});
+
+export interface DiffResult {
+  readonly item: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  /** Both bodies; `null` where one is no text or does not exist. The command line compares them. */
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly binary: boolean;
+}
+
+/** The bodies of two revisions: by default of the newest and the one before it. */
+export const diffOperation = defineOperation({
+  input: z.strictObject({ space: z.string().optional(), item: z.string().max(2048), from: z.string().optional(), to: z.string().optional() }),
+  async run(node, input): Promise<DiffResult> {
+    const open = findSpace(node, input.space);
+    const to = await versionAt(node, open, input.item, input.to);
+    const from = input.from === undefined ? await versionBefore(node, open, to) : await versionAt(node, open, input.item, input.from);
+    const [before, after] = [from?.content ?? null, to.content];
+    const texts = [before === null ? null : decodeUtf8(await readBody(open, before)), after === null ? null : decodeUtf8(await readBody(open, after))];
+    const binary = (before !== null && texts[0] === null) || (after !== null && texts[1] === null);
+    return { item: to.item.name, from: from?.revision ?? null, to: to.revision, before: texts[0] ?? null, after: texts[1] ?? null, binary };
+  },
+});
+
+interface VersionAt {
+  readonly item: HistoryEntry['item'];
+  readonly revision: string | null;
+  readonly base: string | null;
+  readonly content: Content | null;
+}
+
+async function versionAt(node: SatchelNode, open: OpenSpace, item: string | undefined, revision: string | undefined): Promise<VersionAt> {
+  if (revision !== undefined) {
+    const entry = await findRevision(node, open, revision);
+    if (item !== undefined) {
+      const wanted = await findItem(node, open, item);
+      if (wanted.item.name !== entry.item.name) throw new OperationFailure('usage', 'other-item', `revision ${revision} is of ${entry.item.name}, not of ${item}`);
+    }
+    return entry;
+  }
+  if (item === undefined) throw new OperationFailure('usage', 'no-item', 'name an item or a revision', 'Run: satchel log');
+  const state = await findItem(node, open, item);
+  return { item: state.item, revision: open.replica.isDrafted(state.item) ? null : state.revision, base: null, content: state.content };
+}
+
+async function versionBefore(node: SatchelNode, open: OpenSpace, version: VersionAt): Promise<HistoryEntry | null> {
+  const history = await node.store.read((tx) => tx.items.history(open.entry.space, version.item, { limit: 1000 }));
+  const heads = history.filter((e) => e.type !== 'keep' && e.type !== 'collapsed');
+  if (version.revision === null) return heads[0] ?? null;
+  const own = history.find((e) => e.revision === version.revision);
+  return heads.find((e) => e.revision === own?.base) ?? null;
+}
+
+export async function readBody(open: OpenSpace, content: Content): Promise<Uint8Array> {
+  try {
+    return await open.replica.bodies.read(content);
+  } catch (error) {
+    if (!(error instanceof BodyUnavailable)) throw error;
+    const kind = error.reason === 'offline' ? 'unreachable' : 'failed';
+    throw new OperationFailure(kind, error.reason, `this body cannot be had now: ${error.message}`);
+  }
+}
+
+function decodeUtf8(body: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { NotAllowed } from '../../core/replica/administer.ts';
+import { isOwner } from '../../core/log/membership.ts';
+import { findSpace } from '../find-space.ts';
+import { isLoopback } from '../../gateways/native/guard.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface InviteResult {
+  /** Single use, until `expires_at`. */
+  readonly link: string;
+  /** The same invitation for typing, with the address. */
+  readonly words: string;
+  readonly address: string;
+  readonly expires_at: string;
+  readonly invites: 'space' | 'hub';
+  /** The remote is reachable on this machine only. */
+  readonly only_here: boolean;
+}
+
+const MINUTE = 60_000;
+
+export const inviteOperation = defineOperation({
+  input: z.strictObject({
+    space: z.string().optional(),
+    role: z.enum(['reader', 'writer', 'owner']).default('owner'),
+    minutes: z.number().min(0.05).max(7 * 24 * 60).default(10),
+    hub: z.boolean().default(false),
+  }),
+  async run(node, input): Promise<InviteResult> {
+    const toHub = input.hub || (node.config.hub && input.space === undefined && node.spaces.size === 0);
+    const open = toHub ? null : findSpace(node, input.space);
+    if (open !== null && !isOwner(open.replica.membership, node.deps.machine.key.machine)) {
+      throw new OperationFailure('refused', 'not-owner', 'only an owner of the space may invite', 'Ask one of its owners: satchel machines');
+    }
+    try {
+      const made = await node.invitations.invite({ space: open?.entry.space ?? null, role: input.role, lifetime: input.minutes * MINUTE });
+      const { address } = made.remote;
+      return {
+        link: made.link,
+        words: made.words,
+        address,
+        expires_at: new Date(made.expires).toISOString(),
+        invites: toHub ? 'hub' : 'space',
+        only_here: address.startsWith('http') && isLoopback(new URL(address).hostname),
+      };
+    } catch (error) {
+      if (error instanceof NotAllowed) throw new OperationFailure('refused', 'not-allowed', error.message);
+      throw error;
+    }
+  },
+});

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { headWords } from '../../core/joining/words.ts';
+import { join } from '../join.ts';
+import { renameMachine } from '../machine-identity.ts';
+import { moveToRemote } from '../move-space.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface JoinResult {
+  readonly joined: 'space' | 'hub';
+  readonly space: string;
+  readonly inviter: string;
+  readonly role: string;
+  readonly remote: string;
+  readonly items: number;
+  readonly words: string;
+}
+
+export const joinOperation = defineOperation({
+  input: z.strictObject({
+    link: z.string().max(8192).nullable().default(null),
+    address: z.string().max(2048).nullable().default(null),
+    words: z.string().max(512).nullable().default(null),
+    name: z.string().trim().min(1).max(64).optional(),
+  }),
+  async run(node, input, { say, signal }): Promise<JoinResult> {
+    if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
+    if (input.name !== undefined && input.name !== node.deps.machine.name) {
+      await renameMachine(node.home, input.name);
+      (node.deps as { machine: typeof node.deps.machine }).machine = { ...node.deps.machine, name: input.name };
+    }
+    const joined = await join(node, input, say, signal);
+    const open = joined.type === 'space' ? joined.space : await node.ensurePersonalSpace();
+    if (joined.type === 'hub') await moveToRemote(node, open.entry.space, joined.remote);
+    const now = node.spaces.get(open.entry.space) ?? open;
+    const head = await now.replica.head();
+    const counts = await node.store.read((tx) => tx.items.count(open.entry.space));
+    return {
+      joined: joined.type,
+      space: open.entry.space,
+      inviter: joined.type === 'space' ? joined.inviter : joined.hub,
+      role: joined.type === 'space' ? joined.role : 'owner',
+      remote: now.entry.remote?.address ?? '',
+      items: counts.items,
+      words: head === null ? '' : headWords(head.hash),
+    };
+  },
+});

@@ -1,0 +1,31 @@
+import { NotAllowed } from '../../core/replica/administer.ts';
+import { KeyMissing } from '../../core/replica/replica.ts';
+import { RemoteError } from '../../core/ports/remote.ts';
+import type { SatchelNode } from '../node.ts';
+import { OperationFailure, type OperationContext } from './operation.ts';
+import { loadOperation, type OperationName } from './table.ts';
+
+/** Parses the input and runs an operation. Expected refusals are OperationFailure; anything else is a bug. */
+export async function runOperation(node: SatchelNode, name: OperationName, input: unknown, context: OperationContext): Promise<unknown> {
+  const operation = await loadOperation(name);
+  const parsed = operation.input.safeParse(input);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
+    throw new OperationFailure('usage', 'bad-input', issues.join('; '));
+  }
+  try {
+    return await operation.run(node, parsed.data, context);
+  } catch (error) {
+    throw toFailure(error);
+  }
+}
+
+function toFailure(error: unknown): unknown {
+  if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
+  if (error instanceof KeyMissing) return new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
+  if (error instanceof RemoteError) {
+    const kind = error.type === 'unreachable' ? 'unreachable' : error.type === 'unauthorized' || error.type === 'refused' ? 'refused' : 'failed';
+    return new OperationFailure(kind, error.type, error.message);
+  }
+  return error;
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { headWords } from '../../core/joining/words.ts';
+import { openText } from '../../core/replica/sealed-text.ts';
+import { readRecoveryKey } from '../recovery-file.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { defineOperation } from './operation.ts';
+
+export interface SpaceStatus {
+  readonly space: string;
+  readonly name: string;
+  /** Where its log is ordered; `null`: here. */
+  readonly remote: string | null;
+  readonly position: number;
+  /** To compare with another machine's: the same words mean the same history. */
+  readonly words: string;
+  readonly items: number;
+  readonly bytes: number;
+  readonly drafts: number;
+  readonly conflicts: number;
+  readonly machines: number;
+  /** ISO 8601. */
+  readonly last_sync: string | null;
+  readonly problem: string | null;
+  readonly problem_type: string | null;
+  readonly retry_at: string | null;
+  readonly recovery_unshown: boolean;
+  readonly sources: readonly { readonly id: string; readonly path: string; readonly state: string; readonly detail: string | null }[];
+}
+
+export interface Status {
+  /** The first line: in sync, or why not and what to run. */
+  readonly verdict: string;
+  readonly in_sync: boolean;
+  readonly machine: { readonly id: string; readonly name: string };
+  readonly running: boolean;
+  readonly address: string | null;
+  readonly hub: boolean;
+  readonly spaces: readonly SpaceStatus[];
+}
+
+export const statusOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node): Promise<Status> {
+    const spaces = await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)));
+    const { verdict, inSync } = judge(node, spaces);
+    const { key, name } = node.deps.machine;
+    return { verdict, in_sync: inSync, machine: { id: key.machine, name }, running: node.options.live, address: node.address, hub: node.config.hub, spaces };
+  },
+});
+
+async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: OpenSpace): Promise<SpaceStatus> {
+  const head = await replica.head();
+  const counts = await node.store.read((tx) => tx.items.count(entry.space));
+  const { state } = runner;
+  const joined = head !== null;
+  return {
+    space: entry.space,
+    name: entry.name,
+    remote: entry.remote?.address ?? null,
+    position: head?.position ?? -1,
+    words: head === null ? '' : headWords(head.hash),
+    items: counts.items,
+    bytes: counts.bytes,
+    drafts: replica.drafts.length,
+    conflicts: (await replica.siblings()).length,
+    machines: joined ? replica.membership.members.size : 0,
+    last_sync: iso(state.lastSync),
+    problem: state.problem,
+    problem_type: state.problemType,
+    retry_at: iso(state.retryAt),
+    recovery_unshown: (await readRecoveryKey(node.home, entry.space)) !== null,
+    sources: sources.map(({ definition, source }) => {
+      const current = source.state();
+      return { id: definition.id, path: definition.root, state: current.type, detail: 'message' in current ? String(current.message) : null };
+    }),
+  };
+}
+
+function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: string; inSync: boolean } {
+  if (!node.options.live) return { verdict: 'Not syncing: the node is not running. Run: satchel up', inSync: false };
+  if (spaces.length === 0) return node.config.hub ? { verdict: 'Hub is running', inSync: true } : { verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false };
+  const troubled = spaces.find((space) => space.problem !== null);
+  if (troubled !== undefined) return { verdict: `Not syncing: ${troubled.problem}. Run: ${remedy(troubled)}`, inSync: false };
+  const held = spaces.flatMap((space) => space.sources).find((source) => source.state !== 'ok');
+  if (held !== undefined) return { verdict: `Not syncing: ${held.detail ?? held.state} (${held.path}). Run: satchel doctor`, inSync: false };
+  const waiting = spaces.reduce((sum, space) => sum + space.drafts, 0);
+  if (waiting > 0) return { verdict: `Sending ${waiting} ${waiting === 1 ? 'commit' : 'commits'}`, inSync: false };
+  const personal = spaces[0] as SpaceStatus;
+  const place = personal.remote === null ? 'here' : new URL(personal.remote).host || personal.remote;
+  const ago = personal.last_sync === null ? '' : `, ${agoText(node.deps.clock.now() - Date.parse(personal.last_sync))} ago`;
+  const verdict = personal.remote === null ? `Everything is kept here (${personal.machines} ${personal.machines === 1 ? 'machine' : 'machines'})${ago}` : `In sync with ${place}${ago}`;
+  return { verdict, inSync: true };
+}
+
+function remedy(space: SpaceStatus): string {
+  switch (space.problem_type) {
+    case 'unreachable':
+      return 'satchel sync';
+    case 'rolled-back':
+    case 'forked':
+      return 'satchel spaces move --help';
+    default:
+      return 'satchel doctor';
+  }
+}
+
+export function agoText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+/** Machines' names as members may read them, by id; unreadable ones are shown by the beginning of their key. */
+export async function machineNames(node: SatchelNode, open: OpenSpace): Promise<Map<string, string>> {
+  const { membership, space } = open.replica;
+  const names = new Map<string, string>();
+  for (const member of [...membership.removed.values(), ...membership.members.values()]) {
+    const name = open.replica.canWrite ? await openText(member.sealedName, space, open.replica.keys, node.deps.compression) : null;
+    names.set(member.machine, name ?? member.machine.slice(0, 8));
+  }
+  return names;
+}

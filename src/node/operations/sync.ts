@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { describeDivergence } from '../space-runner.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface SyncResult {
+  readonly spaces: readonly { readonly name: string; readonly pulled: number; readonly pushed: number; readonly conflicts: number }[];
+}
+
+/** Captures, syncs and applies once, now. */
+export const syncOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node, _input, { progress }): Promise<SyncResult> {
+    const spaces = [];
+    for (const { entry, replica, runner, sources } of node.spaces.values()) {
+      for (const { source } of sources) await source.scan();
+      const report = await runner.syncNow((done, total) => progress(done, total, 'commits'));
+      if (report.divergence !== null) throw new OperationFailure('refused', report.divergence.type, describeDivergence(report.divergence), 'Run: satchel spaces move --help');
+      spaces.push({ name: entry.name, pulled: report.pulled, pushed: report.pushed, conflicts: (await replica.siblings()).length });
+    }
+    return { spaces };
+  },
+});

@@ -1,0 +1,21 @@
+import type { Config } from '../config/config.ts';
+import { createSystemRandom } from './system.ts';
+import { carries, mayEnter, treeDefinitions } from './tree-sources.ts';
+import { createNodeFiles } from '../sources/files/node-files.ts';
+
+export interface TreePreview {
+  readonly id: string;
+  readonly root: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What each source would capture, by names and sizes alone. O(files). */
+export async function previewTrees(config: Config): Promise<TreePreview[]> {
+  return treeDefinitions(config).map((definition) => {
+    const files = createNodeFiles({ root: definition.root, random: createSystemRandom() });
+    const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
+    const carried = [...scan.entries].filter(([path, stat]) => stat.type === 'file' && carries(definition, path.normalize('NFC')));
+    return { id: definition.id, root: definition.root, files: carried.length, bytes: carried.reduce((sum, [, stat]) => sum + stat.size, 0) };
+  });
+}

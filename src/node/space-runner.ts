@@ -1,0 +1,186 @@
+import type { Clock } from '../core/ports/clock.ts';
+import type { Random } from '../core/ports/random.ts';
+import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import { syncWith, type Divergence, type SyncReport } from '../core/replica/transfer.ts';
+import type { HubLog } from '../gateways/native/hub-app.ts';
+
+/** Where a space stands, for `status`. */
+export interface SyncState {
+  /** Milliseconds since 1970 of the last time when local and remote log were seen equal. */
+  readonly lastSync: number | null;
+  /** Why not, in words; `null` while it works. */
+  readonly problem: string | null;
+  readonly problemType: RemoteError['type'] | Divergence['type'] | 'waiting-for-key' | 'unknown-feature' | 'failed' | null;
+  /** When the next try is due; `null` when one runs or none is planned. */
+  readonly retryAt: number | null;
+}
+
+export interface SpaceRunnerDeps {
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: HubLog;
+  /** Opens the home remote; asked again after it failed. */
+  readonly openRemote: () => Promise<Remote>;
+  /** Puts what changed in place, on every source of the space. */
+  readonly apply: () => Promise<void>;
+  /** After each sync: where the log says that the home remote is somewhere else now, the runner is replaced. */
+  readonly afterSync?: () => Promise<void>;
+}
+
+const FIRST_RETRY = 1_000;
+const LAST_RETRY = 5 * 60_000;
+
+/**
+ * Keeps one space in sync: pushes when drafts appear, pulls when the remote says that its head moved, applies what
+ * came. After a failure it tries again with growing pauses, and at once when something new happens locally and the
+ * last try is over a second ago.
+ */
+export class SpaceRunner {
+  readonly #deps: SpaceRunnerDeps;
+  readonly #stopping = new AbortController();
+  #remote: Remote | null = null;
+  #state: SyncState = { lastSync: null, problem: null, problemType: null, retryAt: null };
+  #wanted = false;
+  #running: Promise<void> | null = null;
+  #loops: Promise<void>[] = [];
+  #failures = 0;
+  #wake: (() => void) | null = null;
+
+  constructor(deps: SpaceRunnerDeps) {
+    this.#deps = deps;
+  }
+
+  get state(): SyncState {
+    return this.#state;
+  }
+
+  get remote(): Remote | null {
+    return this.#remote;
+  }
+
+  /** Starts the live loops. Without it `syncNow` still works: commands that run without a node use that. */
+  start(): void {
+    const stopListening = this.#deps.replica.onChange(() => this.kick());
+    this.#stopping.signal.addEventListener('abort', stopListening);
+    this.#loops.push(this.#watchLoop());
+    this.kick();
+  }
+
+  /** Something changed: sync soon. Cheap; many calls are one sync. */
+  kick(): void {
+    this.#wanted = true;
+    this.#wake?.();
+    if (this.#running !== null || this.#stopping.signal.aborted) return;
+    this.#running = this.#work().finally(() => {
+      this.#running = null;
+      if (this.#wanted && this.#state.retryAt === null) this.kick();
+    });
+  }
+
+  /** One sync now, whatever went before. Throws what it throws. */
+  async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    const remote = await this.connected();
+    const report = await syncWith(this.#deps.replica, remote, onProgress);
+    await this.#deps.apply();
+    this.#note(report);
+    await this.#deps.afterSync?.();
+    return report;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake?.();
+    await this.#remote?.close();
+    await Promise.allSettled([...this.#loops, this.#running ?? Promise.resolve()]);
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (this.#wanted && !signal.aborted) {
+      this.#wanted = false;
+      try {
+        await this.syncNow();
+        this.#failures = 0;
+      } catch (error) {
+        await this.#failed(error);
+      }
+    }
+  }
+
+  #note(report: SyncReport): void {
+    const { clock, replica } = this.#deps;
+    const { stop } = replica;
+    if (report.divergence !== null) this.#state = { ...this.#state, problem: describeDivergence(report.divergence), problemType: report.divergence.type, retryAt: null };
+    else if (stop?.type === 'waiting-for-key') this.#state = { ...this.#state, problem: `record ${stop.position} needs a key that this machine does not have`, problemType: stop.type, retryAt: null };
+    else if (stop?.type === 'unknown-feature') this.#state = { ...this.#state, problem: `the space needs the feature "${stop.feature}": update Satchel`, problemType: stop.type, retryAt: null };
+    else this.#state = { lastSync: clock.now(), problem: null, problemType: null, retryAt: null };
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const { clock, random, log } = this.#deps;
+    this.#failures += 1;
+    const jitter = 0.75 + Buffer.from(random.bytes(1)).readUInt8(0) / 512;
+    const hinted = error instanceof RemoteError ? error.retryAfter : undefined;
+    const pause = hinted ?? Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10)) * jitter;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#state = {
+      ...this.#state,
+      problem: message,
+      problemType: error instanceof RemoteError ? error.type : 'failed',
+      retryAt: clock.now() + pause,
+    };
+    if (error instanceof RemoteError) log.warn({ type: error.type, pause: Math.round(pause) }, 'sync failed');
+    else log.error({ error: error instanceof Error ? error.stack : message }, 'sync failed');
+    const waiting = new AbortController();
+    const earliest = clock.now() + FIRST_RETRY;
+    // A local change may cut the pause short, but never below a second.
+    this.#wake = () => {
+      if (clock.now() >= earliest || this.#stopping.signal.aborted) waiting.abort();
+    };
+    await clock.sleep(pause, AbortSignal.any([waiting.signal, this.#stopping.signal]));
+    this.#wake = null;
+    this.#state = { ...this.#state, retryAt: null };
+    this.#wanted = true;
+  }
+
+  async #watchLoop(): Promise<void> {
+    const { clock, replica } = this.#deps;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const started = clock.now();
+      try {
+        const remote = await this.connected();
+        await remote.watch([replica.space], () => this.kick(), signal);
+      } catch (error) {
+        if (!(error instanceof RemoteError)) this.#deps.log.error({ error: error instanceof Error ? error.message : String(error) }, 'watching failed');
+      }
+      if (signal.aborted) break;
+      this.kick();
+      const calm = clock.now() - started > 60_000 ? FIRST_RETRY : Math.min(30_000, FIRST_RETRY * 2 ** Math.min(5, this.#failures));
+      await clock.sleep(calm, signal);
+    }
+  }
+
+  /** The home remote, opened if it was not yet. Throws RemoteError. */
+  async connected(): Promise<Remote> {
+    if (this.#remote === null) {
+      this.#remote = await this.#deps.openRemote();
+      this.#deps.replica.setRemote(this.#remote);
+    }
+    return this.#remote;
+  }
+}
+
+export function describeDivergence(divergence: Divergence): string {
+  switch (divergence.type) {
+    case 'rolled-back':
+      return `the remote lost records that this machine has seen (it is at ${divergence.remote?.position ?? 'nothing'}, this machine at ${divergence.local.position}): was it restored from a backup?`;
+    case 'forked':
+      return `the remote shows another history than this machine has seen, from record ${divergence.remote.position} on`;
+    case 'broken':
+      return `the remote's record ${divergence.position} is broken: ${divergence.reason}`;
+  }
+}

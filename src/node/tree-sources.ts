@@ -1,0 +1,104 @@
+import path from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Item } from '../core/item.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Random } from '../core/ports/random.ts';
+import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import type { Workspace } from '../core/replica/workspace.ts';
+import { classify } from '../kinds/classify/classify.ts';
+import { DEFAULT_RULES } from '../kinds/classify/default-rules.ts';
+import { matchPattern } from '../kinds/classify/match-pattern.ts';
+import { createKindRegistry } from '../kinds/registry.ts';
+import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
+import type { TreeRules } from '../sources/file-tree/rules.ts';
+import { createNodeFiles } from '../sources/files/node-files.ts';
+import type { HubLog } from '../gateways/native/hub-app.ts';
+import { createPrefixedWorkspace } from './prefixed-workspace.ts';
+
+/** A folder that is captured and applied. */
+export interface TreeDefinition {
+  readonly id: string;
+  readonly root: string;
+  /** Before every item's name, `id/` except for the Claude home, whose names stand as they are there. */
+  readonly prefix: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/**
+ * Of the Claude home only what is inert travels (TRUST.md § What arrives may execute): nothing of it runs by being
+ * there. The rest of the inventory comes with consent.
+ */
+const INERT = ['CLAUDE.md', 'rules/**', 'plans/**', 'themes/**', 'agent-memory/**', 'keybindings.json'];
+
+export function treeDefinitions(config: Config): TreeDefinition[] {
+  const claude: TreeDefinition = { id: 'claude', root: config.environment.claudeHome, prefix: '', include: INERT, exclude: [] };
+  const others = config.sources.map((source) => ({
+    id: source.id,
+    root: path.resolve(source.path),
+    prefix: `${source.id}/`,
+    include: source.include ?? ['**'],
+    exclude: source.exclude ?? [],
+  }));
+  return [claude, ...others];
+}
+
+export interface TreeSource {
+  readonly definition: TreeDefinition;
+  readonly source: FileTreeSource;
+  readonly workspace: Workspace;
+}
+
+export function createTreeSource(
+  definition: TreeDefinition,
+  others: readonly TreeDefinition[],
+  replica: Replica,
+  deps: { readonly clock: Clock; readonly random: Random; readonly log: HubLog },
+): TreeSource {
+  const prefixes = others.map((other) => other.prefix).filter((prefix) => prefix !== '' && prefix !== definition.prefix);
+  const covers = (item: Item): boolean =>
+    item.name.startsWith(definition.prefix) && !prefixes.some((prefix) => item.name.startsWith(prefix)) && carries(definition, item.name.slice(definition.prefix.length));
+  const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers });
+  const workspace = definition.prefix === '' ? inner : createPrefixedWorkspace(inner, definition.prefix);
+  const files = createNodeFiles({ root: definition.root, random: deps.random });
+  return { definition, workspace, source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }) };
+}
+
+function rulesOf(definition: TreeDefinition): TreeRules {
+  // A folder as a unit is recognised by its place in the Claude home.
+  const kindRules = definition.prefix === "" ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => rule.kind !== "folder");
+  const kinds = createKindRegistry();
+  const kindOf = (id: string) => kinds.get(id);
+  return {
+    classify: (name) => (carries(definition, name) ? { kind: classify(name, kindRules) } : null),
+    enters: (folder) => mayEnter(definition, folder),
+    appends: (kind) => kindOf(kind)?.appends ?? false,
+    deletable: (kind) => kindOf(kind)?.deletable ?? true,
+    wholeLines: (kind) => kind === 'jsonl' || kind === 'transcript',
+  };
+}
+
+/** Whether a definition carries a name (NFC, relative to its root). */
+export function carries(definition: TreeDefinition, name: string): boolean {
+  return definition.include.some((pattern) => matchPattern(pattern, name)) && !definition.exclude.some((pattern) => matchPattern(pattern, name));
+}
+
+/** False for a folder in which nothing is carried. */
+export function mayEnter(definition: TreeDefinition, folder: string): boolean {
+  const isExcluded = definition.exclude.some((pattern) => pattern.endsWith('**') && matchPattern(pattern, `${folder}/x`));
+  return !isExcluded && definition.include.some((pattern) => mayHold(pattern, folder));
+}
+
+/** Whether something under `folder` may match: compared segment by segment up to the pattern's first `**`. */
+function mayHold(pattern: string, folder: string): boolean {
+  const wanted = pattern.split('/');
+  const segments = folder.split('/');
+  for (const [index, segment] of segments.entries()) {
+    const part = wanted[index];
+    if (part === undefined) return false;
+    if (part === '**') return true;
+    if (!matchPattern(part, segment)) return false;
+  }
+  return wanted.length > segments.length;
+}
