@@ -6,6 +6,8 @@ export interface Measurement {
   readonly cpuSeconds: number | null;
   /** What would cross the network (or what the shared repository grew by); null where the peer does not say. */
   readonly wireBytes: number | null;
+  /** Seconds of the parts, where a peer has several: backup and restore. Their sum is `seconds`. */
+  readonly parts?: Readonly<Record<string, number>>;
 }
 
 export type Step = 'firstSync' | 'noChange' | 'edit';

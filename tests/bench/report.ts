@@ -7,16 +7,22 @@ type Field = (typeof FIELDS)[number];
 
 /** Medians of one peer; null where a figure does not exist. */
 export type Medians = Record<Step, Record<Field, number | null>>;
+/** step → part → median seconds. */
+export type Parts = Record<Step, Record<string, number>>;
 
 export interface Report {
   readonly peers: Readonly<Record<string, Medians>>;
   /** peer → reference → step → field: this peer's median over the reference's. */
   readonly ratios: Readonly<Record<string, Readonly<Record<string, Medians>>>>;
+  /** Of peers that have several. */
+  readonly parts: Readonly<Record<string, Parts>>;
   readonly notInstalled: readonly string[];
 }
 
 export function reportOf(measurements: Measurements, references: readonly string[], notInstalled: readonly string[]): Report {
-  const peers = Object.fromEntries([...measurements].map(([name, steps]) => [name, each((step, field) => median(steps[step], field))]));
+  const peers = Object.fromEntries(
+    [...measurements].map(([name, steps]) => [name, each((step, field) => median(steps[step].map((one) => one[field])))]),
+  );
   const ratios = Object.fromEntries(
     Object.entries(peers).map(([name, own]) => [
       name,
@@ -27,23 +33,39 @@ export function reportOf(measurements: Measurements, references: readonly string
       ),
     ]),
   );
-  return { peers, ratios, notInstalled };
+  const parts = Object.fromEntries(
+    [...measurements]
+      .filter(([, steps]) => steps.firstSync[0]?.parts !== undefined)
+      .map(([name, { firstSync, noChange, edit }]) => [
+        name,
+        { firstSync: partsOf(firstSync), noChange: partsOf(noChange), edit: partsOf(edit) },
+      ]),
+  );
+  return { peers, ratios, parts, notInstalled };
 }
 
 /** Medians, then ratios to the reference peers, as tables. */
-export function reportToText({ peers, ratios, notInstalled }: Report): string {
+export function reportToText({ peers, ratios, parts: partsByPeer, notInstalled }: Report): string {
   const head = ['', 'first s', 'cpu s', 'KB', 'no change s', 'cpu s', 'KB', 'edit s', 'cpu s', 'KB'];
   const rows = Object.entries(peers).map(([name, medians]) => [
     name,
     ...cells(medians, (value, field) => (field === 'wireBytes' ? (value / 1000).toFixed(value < 10_000 ? 1 : 0) : value.toFixed(3))),
   ]);
   const parts = [table([head, ...rows])];
+  const lines = Object.entries(partsByPeer).map(([name, steps]) => {
+    const of = (step: Step): string =>
+      Object.entries(steps[step])
+        .map(([part, seconds]) => `${part} ${seconds.toFixed(3)}`)
+        .join(' + ');
+    return [name, ...STEPS.map(of)];
+  });
+  if (lines.length > 0) parts.push(`Seconds by part:\n${table([['', 'first', 'no change', 'edit'], ...lines])}`);
   const references = Object.keys(peers).filter((name) => Object.values(ratios).some((of) => of[name] !== undefined));
   for (const reference of references) {
-    const lines = Object.entries(ratios).flatMap(([name, of]) =>
+    const own = Object.entries(ratios).flatMap(([name, of]) =>
       of[reference] === undefined ? [] : [[name, ...cells(of[reference], (value) => `${value.toFixed(2)}x`)]],
     );
-    parts.push(`In terms of ${reference}:\n${table([head, ...lines])}`);
+    parts.push(`In terms of ${reference}:\n${table([head, ...own])}`);
   }
   if (notInstalled.length > 0) parts.push(`Not installed, so not measured: ${notInstalled.join(', ')}`);
   return parts.join('\n\n');
@@ -58,8 +80,13 @@ function each(value: (step: Step, field: Field) => number | null): Medians {
   return { firstSync: of('firstSync'), noChange: of('noChange'), edit: of('edit') };
 }
 
-function median(values: readonly Measurement[], field: Field): number | null {
-  const known = values.map((value) => value[field]).filter((value) => value !== null);
+function partsOf(measurements: readonly Measurement[]): Record<string, number> {
+  const names = Object.keys(measurements[0]?.parts ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(measurements.map((one) => one.parts?.[name] ?? null)) ?? 0]));
+}
+
+function median(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
   if (known.length === 0) return null;
   const sorted = known.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

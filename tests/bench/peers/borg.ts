@@ -13,6 +13,6 @@ export const borgPeer: Peer = {
     await run(['borg', 'init', '--encryption=repokey-blake2'], { env });
     const create = ['bash', '-c', 'cd "$1" && borg create --compression zstd,3 "::$(date +%s%N)" .', 'create', source];
     const extract = ['bash', '-c', 'cd "$1" && borg extract "::$(borg list --last 1 --short)"', 'extract', target];
-    return createRepositorySession(repository, [create, extract], { env });
+    return createRepositorySession(repository, { create, extract }, { env });
   },
 };

@@ -27,12 +27,12 @@ export const gitPeer: Peer = {
     await run(['git', 'clone', '-q', '--separate-git-dir', path.join(work, 'target.git'), `file://${repository}`, target], { env });
     return createRepositorySession(
       repository,
-      [
-        [...here, 'add', '-A'],
-        ['bash', '-c', '"$@" diff --cached --quiet || "$@" commit -q -m edit', 'commit', ...here],
-        [...here, 'push', '-q', `file://${repository}`, 'main'],
-        ['git', '-C', target, 'pull', '-q', '--ff-only', 'origin', 'main'],
-      ],
+      {
+        add: [...here, 'add', '-A'],
+        commit: ['bash', '-c', '"$@" diff --cached --quiet || "$@" commit -q -m edit', 'commit', ...here],
+        push: [...here, 'push', '-q', `file://${repository}`, 'main'],
+        pull: ['git', '-C', target, 'pull', '-q', '--ff-only', 'origin', 'main'],
+      },
       { env },
     );
   },

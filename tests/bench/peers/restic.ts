@@ -24,6 +24,6 @@ export const resticPeer: Peer = {
           target,
           source,
         ];
-    return createRepositorySession(repository, [['restic', 'backup', '--quiet', source], restore], { env });
+    return createRepositorySession(repository, { backup: ['restic', 'backup', '--quiet', source], restore }, { env });
   },
 };

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -139,11 +139,13 @@ async function cpuOf(devices: readonly Device[]): Promise<number | null> {
   const pids = devices.map(({ process: child }) => child.pid!);
   for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => null);
-    if (text === null || children === null) return null;
+    const threads = await readdir(`/proc/${pid}/task`).catch(() => null);
+    if (text === null || threads === null) return null;
+    // Each thread lists the children that it started.
+    const lists = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')));
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     ticks += Number(fields[11]) + Number(fields[12]);
-    pids.push(...children.split(' ').filter(Boolean).map(Number));
+    pids.push(...lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number)));
   }
   // Linux shows a hundred ticks a second to programs, whatever it uses inside.
   return ticks / 100;
