@@ -170,6 +170,34 @@ describe('apply to a file tree', () => {
     await nothingLeft();
   });
 
+  it('watching, it retries what failed, and stops when there is nothing left to retry', async () => {
+    home = createTreeHome(space, {}, { retryMs: 1, rescanMs: 1_000_000 });
+    space.put('a', 'a');
+    home.options = { refuses: (operation) => (operation === 'write' ? 'no-access' : null) };
+    await home.source.apply();
+    const stop = new AbortController();
+    let applied: (() => void) | null = null;
+    const done = new Promise<void>((resolve) => (applied = resolve));
+    const watching = home.source.watch((round) => {
+      home.options = {};
+      home.clock.advance(10);
+      if (round.type === 'apply' && round.report.written === 1) applied?.();
+    }, stop.signal);
+    await done;
+    expect(home.text('a')).toBe('a');
+    stop.abort();
+    await watching;
+    expect(await home.source.apply()).toMatchObject({ retryInMs: null });
+  });
+
+  it('does not go on retrying what nobody wants any more', async () => {
+    space.put('a', 'a');
+    home.options = { refuses: (operation) => (operation === 'write' ? 'no-access' : null) };
+    expect((await home.source.apply()).retryInMs).toBe(1_000);
+    space.remove('a');
+    expect(await home.source.apply()).toMatchObject({ retryInMs: null, waiting: [] });
+  });
+
   it('names a full disk, leaves nothing half-written, and goes on when there is room', async () => {
     for (const name of ['a', 'b', 'c']) space.put(name, name);
     home.options = { refuses: (operation, path) => (operation === 'write' && path !== 'a' ? 'full' : null) };

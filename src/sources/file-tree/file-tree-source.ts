@@ -57,6 +57,8 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
     return report;
   };
 
+  const mayRetryIn = (): number | null => (memory.state.type === 'root-missing' ? null : nextRetry(context));
+
   const source: FileTreeSource = {
     scan: (paths) => turns.run(() => capture(paths ?? null)),
     apply: () =>
@@ -81,8 +83,8 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
         while (!signal.aborted) {
           const anxious = watcher.problem() !== null || memory.state.type === 'root-missing';
           const rescanMs = anxious ? limits.anxiousRescanMs : limits.rescanMs;
-          const retry = again.length > 0 ? limits.busyMs : nextRetry(context);
-          const next = await queue.next(Math.min(rescanMs, Math.max(limits.quietMs, retry ?? rescanMs)), signal);
+          const retryMs = again.length > 0 ? limits.busyMs : Math.max(limits.retryMs, mayRetryIn() ?? rescanMs);
+          const next = await queue.next(Math.min(rescanMs, retryMs), signal);
           if (signal.aborted) break;
           const due = Math.abs(deps.clock.now() - scannedAt) >= rescanMs;
           if (due || (next !== 'idle' && next.paths === null)) {
@@ -91,7 +93,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
             scannedAt = deps.clock.now();
           } else if (next !== 'idle') await round([...new Set([...(next.paths ?? []), ...again])]);
           else if (again.length > 0) await round(again);
-          if (nextRetry(context) === 0) onRound({ type: 'apply', report: await source.apply() });
+          if (mayRetryIn() === 0) onRound({ type: 'apply', report: await source.apply() });
         }
       } finally {
         watcher.close();

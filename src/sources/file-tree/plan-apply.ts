@@ -32,6 +32,9 @@ export async function planApply(context: TreeContext, claims: Claims | null): Pr
     else if (isDue(context, name)) due.push(outstanding);
     else waiting.push({ name, reason: memory.retries.get(name)?.reason ?? '' });
   }
+  // What nothing is left to be done for is not tried again.
+  const open = new Set([...due, ...all.filter(({ item }) => !isDue(context, item.name))].map(({ item }) => item.name));
+  for (const name of memory.retries.keys()) if (!open.has(name) || held.has(name)) memory.retries.delete(name);
   return { due, notHere, waiting };
 }
 
