@@ -202,6 +202,16 @@ describe('a node before a hub that lies', () => {
     await expect(connectTo(hub.port).head(space)).rejects.toMatchObject({ type: 'protocol' });
   });
 
+  it('takes no other protocol, and no flood of interim answers', async () => {
+    const upgrading = await lyingHub(({ socket }) => socket.write('HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nhello'));
+    await expect(connectTo(upgrading.port).head(space)).rejects.toMatchObject({ name: 'RemoteError' });
+    const flooding = await lyingHub(({ socket }) => {
+      const timer = setInterval(() => socket.write('HTTP/1.1 103 X\r\nx: y\r\n\r\n'), 5);
+      socket.on('close', () => clearInterval(timer));
+    });
+    await expect(connectTo(flooding.port).head(space)).rejects.toMatchObject({ type: 'unreachable' });
+  });
+
   it('keeps no objects that it did not ask for, and does not ask for ever', async () => {
     const stuffed = encodeCanonical([[[randomBytes(32), randomBytes(10)]], []]);
     const hub = await lyingHub(({ socket }) => socket.write(http(200, stuffed)));
