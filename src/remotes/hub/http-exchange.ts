@@ -134,6 +134,12 @@ function responseTo(request: ClientRequest): Promise<IncomingMessage> {
     request.once('response', resolve);
     // Stays on: what breaks later breaks the response too, which is where it is heard.
     request.on('error', reject);
+    request.once('upgrade', (_, socket) => {
+      socket.destroy();
+      reject(new RemoteError('protocol', 'the hub changed to another protocol unasked'));
+    });
+    // Whatever else may happen: without a connection there is no answer.
+    request.once('close', () => reject(new Error('the connection closed without an answer')));
   });
 }
 
