@@ -1,5 +1,5 @@
 import { NodeIsRunning } from '../node/node-lock.ts';
-import { readVersion, SatchelNode, type NodeOptions } from '../node/node.ts';
+import { readVersion, SatchelNode } from '../node/node.ts';
 import { OperationFailure } from '../node/operations/operation.ts';
 import { runOperation } from '../node/operations/run.ts';
 import type { OperationName } from '../node/operations/table.ts';
@@ -10,18 +10,19 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
 /** Opens this machine's node in this process. Throws CommandFailure where another process runs it. */
-export async function openNode(config: Config, options: Pick<NodeOptions, 'live'>): Promise<SatchelNode> {
+export async function openNode(config: Config): Promise<SatchelNode> {
   try {
-    return await SatchelNode.open(config, { ...options, version: await readVersion(), routes: operationRoutes });
+    return await SatchelNode.open(config, { version: await readVersion(), routes: operationRoutes });
   } catch (error) {
-    if (error instanceof NodeIsRunning) throw new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });
+    if (error instanceof NodeIsRunning)
+      throw new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });
     throw error;
   }
 }
 
 /** Runs one operation on a node that is opened for it and closed after it. */
 export async function askInProcess(context: CommandContext, name: OperationName, input: unknown): Promise<unknown> {
-  const node = await openNode(await context.config(), { live: false });
+  const node = await openNode(await context.config());
   try {
     return await runInProcess(context, node, name, input);
   } finally {

@@ -12,7 +12,13 @@ interface AskOptions {
   readonly needsRunning?: boolean;
 }
 
-const KIND_EXIT: Readonly<Record<string, ExitCode>> = { failed: EXIT.failed, usage: EXIT.usage, open: EXIT.open, unreachable: EXIT.unreachable, refused: EXIT.refused };
+const KIND_EXIT: Readonly<Record<string, ExitCode>> = {
+  failed: EXIT.failed,
+  usage: EXIT.usage,
+  open: EXIT.open,
+  unreachable: EXIT.unreachable,
+  refused: EXIT.refused,
+};
 
 /**
  * Asks this machine's node: the running one over loopback, else one that is opened in this process for the question.
@@ -32,7 +38,9 @@ export async function askNode<N extends OperationName>(
     if (answer !== NOT_THERE) return answer as OperationOutput<N>;
   }
   if (options.needsRunning === true) {
-    throw new CommandFailure(EXIT.failed, 'not-running', 'the node is not running', { next: 'Run: satchel up (or: satchel service install)' });
+    throw new CommandFailure(EXIT.failed, 'not-running', 'the node is not running', {
+      next: 'Run: satchel up (or: satchel service install)',
+    });
   }
   const { askInProcess } = await import('./ask-in-process.ts');
   return (await askInProcess(context, name, input)) as OperationOutput<N>;
@@ -100,7 +108,8 @@ async function readLines(response: AsyncIterable<Buffer>, context: CommandContex
   }
   if (rest.trim() !== '') {
     const value = JSON.parse(rest) as AnswerLine;
-    if (value.error !== undefined) throw new CommandFailure(value.error.code === 'bad-request' ? EXIT.usage : EXIT.failed, value.error.code, value.error.message);
+    if (value.error !== undefined)
+      throw new CommandFailure(value.error.code === 'bad-request' ? EXIT.usage : EXIT.failed, value.error.code, value.error.message);
   }
   throw new CommandFailure(EXIT.failed, 'broken-off', 'the node broke off its answer', { next: 'Run: satchel doctor' });
 }
@@ -121,7 +130,12 @@ export interface FailureFields {
 }
 
 export function toFailure(failure: FailureFields): CommandFailure {
-  return new CommandFailure(KIND_EXIT[failure.kind] ?? EXIT.failed, failure.type, failure.message, failure.next == null ? {} : { next: failure.next });
+  return new CommandFailure(
+    KIND_EXIT[failure.kind] ?? EXIT.failed,
+    failure.type,
+    failure.message,
+    failure.next == null ? {} : { next: failure.next },
+  );
 }
 
 let shown = '';

@@ -5,7 +5,11 @@ export const inviteCommand = defineCommand({
   summary: 'Let another machine in: prints a link that works once',
   options: {
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
-    role: { type: 'choice', choices: ['reader', 'writer', 'owner'], summary: 'what the machine may do there (default: owner, as one of your own)' },
+    role: {
+      type: 'choice',
+      choices: ['reader', 'writer', 'owner'],
+      summary: 'what the machine may do there (default: owner, as one of your own)',
+    },
     expires: { type: 'number', value: 'MINUTES', summary: 'how long the link works (default 10)', min: 0.05, max: 10_080 },
     hub: { type: 'flag', summary: 'invite to keep spaces at this hub, rather than into a space' },
   },
@@ -16,7 +20,12 @@ export const inviteCommand = defineCommand({
     const made = await askNode(
       context,
       'invite',
-      { ...(space === undefined ? {} : { space }), ...(role === undefined ? {} : { role: role as 'reader' | 'writer' | 'owner' }), ...(expires === undefined ? {} : { minutes: expires }), hub },
+      {
+        ...(space === undefined ? {} : { space }),
+        ...(role === undefined ? {} : { role: role as 'reader' | 'writer' | 'owner' }),
+        ...(expires === undefined ? {} : { minutes: expires }),
+        hub,
+      },
       { needsRunning: true },
     );
     const { style } = context;

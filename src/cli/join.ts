@@ -5,7 +5,9 @@ import { CommandFailure, defineCommand, type CommandContext, type CommandResult 
 
 export const joinCommand = defineCommand({
   summary: 'Join another machine’s spaces, or a hub, by link or by words',
-  arguments: { link: { summary: 'the link of `satchel invite`; `-` reads it from standard input; an address alone asks for the 12 words' } },
+  arguments: {
+    link: { summary: 'the link of `satchel invite`; `-` reads it from standard input; an address alone asks for the 12 words' },
+  },
   options: {
     name: { type: 'text', value: 'NAME', summary: 'what this machine is called there (default: its host name)' },
     yes: { type: 'flag', summary: 'do not ask before this machine’s files join' },
@@ -33,11 +35,23 @@ interface Wish {
 }
 
 async function readWish(context: CommandContext, given: string | undefined): Promise<Wish> {
-  const text = (given === '-' ? linkIn(await context.readStdin(64 * 1024)) : (given ?? (await context.ask('Paste the link from the other machine: ')))) ?? '';
-  if (text.trim() === '') throw new CommandFailure(EXIT.usage, 'usage', 'no link was given', { next: 'On the other machine: satchel invite. Here: satchel join LINK' });
+  const text =
+    (given === '-'
+      ? linkIn(await context.readStdin(64 * 1024))
+      : (given ?? (await context.ask('Paste the link from the other machine: ')))) ?? '';
+  if (text.trim() === '')
+    throw new CommandFailure(EXIT.usage, 'usage', 'no link was given', {
+      next: 'On the other machine: satchel invite. Here: satchel join LINK',
+    });
   if (text.includes('#')) return { link: text.trim(), address: null, words: null };
   const words = await context.ask('The 12 words: ');
-  if (words === null) throw new CommandFailure(EXIT.usage, 'usage', 'this is an address without an invitation, and there is no terminal to ask for the 12 words', { next: 'Give the whole link, in quotes: it has a # in it' });
+  if (words === null)
+    throw new CommandFailure(
+      EXIT.usage,
+      'usage',
+      'this is an address without an invitation, and there is no terminal to ask for the 12 words',
+      { next: 'Give the whole link, in quotes: it has a # in it' },
+    );
   return { link: null, address: text.trim(), words };
 }
 
@@ -56,7 +70,7 @@ async function joinAndStay(context: CommandContext, input: unknown): Promise<Com
   const config = await context.config();
   const { openNode, runInProcess } = await import('./ask-in-process.ts');
   const { runUp } = await import('./up.ts');
-  const node = await openNode(config, { live: false });
+  const node = await openNode(config);
   try {
     const joined = (await runInProcess(context, node, 'join', input)) as OperationOutput<'join'>;
     context.print(describe(joined).human);
@@ -67,6 +81,9 @@ async function joinAndStay(context: CommandContext, input: unknown): Promise<Com
 }
 
 function describe(joined: OperationOutput<'join'>): CommandResult {
-  const place = joined.joined === 'hub' ? `Spaces of this machine are kept at ${joined.remote} now.` : `Joined ${joined.inviter} as ${joined.role}: ${joined.items} items from ${joined.remote}.`;
+  const place =
+    joined.joined === 'hub'
+      ? `Spaces of this machine are kept at ${joined.remote} now.`
+      : `Joined ${joined.inviter} as ${joined.role}: ${joined.items} items from ${joined.remote}.`;
   return { human: `${place}\nBoth machines show the same words for the same history: ${joined.words}`, json: joined };
 }

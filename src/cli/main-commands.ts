@@ -6,10 +6,25 @@ const SYSTEM = 'This machine as a system:';
 /** Every command, in the order in which help lists them. Modules are loaded when they run. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', group: DAILY, summary: 'Run this machine’s node in the foreground', load: async () => (await import('./up.ts')).upCommand },
-  { name: 'join', group: DAILY, summary: 'Join another machine’s spaces, or a hub', load: async () => (await import('./join.ts')).joinCommand },
+  {
+    name: 'join',
+    group: DAILY,
+    summary: 'Join another machine’s spaces, or a hub',
+    load: async () => (await import('./join.ts')).joinCommand,
+  },
   { name: 'invite', group: DAILY, summary: 'Let another machine in', load: async () => (await import('./invite.ts')).inviteCommand },
-  { name: 'status', group: DAILY, summary: 'Whether everything is in sync, and if not why', load: async () => (await import('./status.ts')).statusCommand },
-  { name: 'sync', group: DAILY, summary: 'Capture, send, fetch and apply once, now', load: async () => (await import('./sync.ts')).syncCommand },
+  {
+    name: 'status',
+    group: DAILY,
+    summary: 'Whether everything is in sync, and if not why',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  {
+    name: 'sync',
+    group: DAILY,
+    summary: 'Capture, send, fetch and apply once, now',
+    load: async () => (await import('./sync.ts')).syncCommand,
+  },
   {
     name: 'service',
     group: SYSTEM,

@@ -7,7 +7,8 @@ import { bytesToText } from './output-bytes.ts';
 export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
   examples: ['satchel status', 'satchel status --json'],
-  notes: 'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts.\nJSON: {verdict, in_sync, machine, running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
+  notes:
+    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts.\nJSON: {verdict, in_sync, machine, running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
   async run(context): Promise<CommandResult> {
     const status = await askNode(context, 'status', {});
     const { style } = context;
@@ -15,7 +16,8 @@ export const statusCommand = defineCommand({
     for (const space of status.spaces) lines.push(...describe(space));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
     if (conflicts > 0) lines.push(style.yellow(`${conflicts} open ${conflicts === 1 ? 'conflict' : 'conflicts'}. Run: satchel conflicts`));
-    if (status.spaces.some((space) => space.recovery_unshown)) lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
+    if (status.spaces.some((space) => space.recovery_unshown))
+      lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
     const exit = conflicts > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
     return { human: lines.join('\n'), json: status, exit };
   },

@@ -8,8 +8,14 @@ export const syncCommand = defineCommand({
   notes: 'Works without a running node too. JSON: {spaces: [{name, pulled, pushed, conflicts}]}.',
   async run(context): Promise<CommandResult> {
     const result = await askNode(context, 'sync', {});
-    const lines = result.spaces.map((s) => `${s.name}: ${s.pushed} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${s.conflicts} open conflicts`}`);
+    const lines = result.spaces.map(
+      (s) => `${s.name}: ${s.pushed} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${s.conflicts} open conflicts`}`,
+    );
     const open = result.spaces.some((s) => s.conflicts > 0);
-    return { human: lines.length === 0 ? 'No space here yet. Run: satchel up, or satchel join' : lines.join('\n'), json: result, exit: open ? EXIT.open : EXIT.ok };
+    return {
+      human: lines.length === 0 ? 'No space here yet. Run: satchel up, or satchel join' : lines.join('\n'),
+      json: result,
+      exit: open ? EXIT.open : EXIT.ok,
+    };
   },
 });

@@ -14,13 +14,14 @@ export const upCommand = defineCommand({
     yes: { type: 'flag', summary: 'do not ask before the first capture' },
   },
   examples: ['satchel up', 'satchel up --host 0.0.0.0', 'satchel up --hub --port 4600'],
-  notes: 'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.',
+  notes:
+    'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const { options } = context;
     const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
     const { openNode } = await import('./ask-in-process.ts');
-    const node = await openNode(config, { live: true });
+    const node = await openNode(config);
     try {
       return await runUp(context, node, config, { ask: !options.yes });
     } finally {
@@ -30,7 +31,12 @@ export const upCommand = defineCommand({
 });
 
 /** Starts an open node and stays until the signal. Shared by `up` and `join`. */
-export async function runUp(context: CommandContext, node: SatchelNode, config: Config, { ask }: { readonly ask: boolean }): Promise<CommandResult> {
+export async function runUp(
+  context: CommandContext,
+  node: SatchelNode,
+  config: Config,
+  { ask }: { readonly ask: boolean },
+): Promise<CommandResult> {
   const { print, style, signal } = context;
   if (!config.hub && node.spaces.size === 0) {
     if (ask && !(await mayCapture(context, config))) {
@@ -56,7 +62,10 @@ async function start(node: SatchelNode, config: Config): Promise<void> {
     await node.start();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new CommandFailure(EXIT.failed, 'port-in-use', `port ${config.port} on ${config.host} is taken by another program`, { next: 'Choose another: satchel up --port 4601', cause: error });
+    throw new CommandFailure(EXIT.failed, 'port-in-use', `port ${config.port} on ${config.host} is taken by another program`, {
+      next: 'Choose another: satchel up --port 4601',
+      cause: error,
+    });
   }
 }
 
@@ -65,7 +74,8 @@ async function mayCapture(context: CommandContext, config: Config): Promise<bool
   const { previewTrees } = await import('../node/preview-trees.ts');
   const previews = await previewTrees(config);
   context.print('Satchel would capture into its own store (nothing is sent anywhere, nothing is written here):');
-  for (const { id, root, files, bytes } of previews) context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${bytesToText(bytes).padStart(9)}  ${root}`);
+  for (const { id, root, files, bytes } of previews)
+    context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${bytesToText(bytes).padStart(9)}  ${root}`);
   const answer = await context.ask('Go ahead? [Y/n] ');
   return answer === null || !/^\s*n/i.test(answer);
 }

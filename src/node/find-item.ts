@@ -19,8 +19,15 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
   const found = [...all.values()].filter((s) => kinds.length === 0 || kinds.includes(s.item.kind));
   const alive = found.filter((s) => s.content !== null);
   const [state] = alive.length > 0 ? alive : found;
-  if (state === undefined) throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, 'Run: satchel log');
-  if (alive.length > 1) throw new OperationFailure('usage', 'ambiguous-item', `${alive.map((s) => `${s.item.kind}:${s.item.name}`).join(' and ')} both exist`, 'Name one with its kind');
+  if (state === undefined)
+    throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, 'Run: satchel log');
+  if (alive.length > 1)
+    throw new OperationFailure(
+      'usage',
+      'ambiguous-item',
+      `${alive.map((s) => `${s.item.kind}:${s.item.name}`).join(' and ')} both exist`,
+      'Name one with its kind',
+    );
   return state;
 }
 
@@ -35,10 +42,12 @@ function nameOf(open: OpenSpace, text: string): string {
 
 /** One revision by its id or the beginning of it (8 characters at least). */
 export async function findRevision(node: SatchelNode, open: OpenSpace, text: string): Promise<HistoryEntry> {
-  if (!/^[0-9a-f]{8,64}$/.test(text)) throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f, as satchel log shows it');
+  if (!/^[0-9a-f]{8,64}$/.test(text))
+    throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f, as satchel log shows it');
   const found = await node.store.read((tx) => tx.items.findRevision(open.entry.space, text));
   const ids = new Set(found.map((entry) => entry.revision));
   if (ids.size === 0) throw new OperationFailure('usage', 'no-revision', `there is no revision ${text}`, 'Run: satchel log');
-  if (ids.size > 1) throw new OperationFailure('usage', 'ambiguous-revision', `more than one revision begins with ${text}`, 'Use more characters');
+  if (ids.size > 1)
+    throw new OperationFailure('usage', 'ambiguous-revision', `more than one revision begins with ${text}`, 'Use more characters');
   return found[0] as HistoryEntry;
 }

@@ -9,6 +9,12 @@ export function findSpace(node: SatchelNode, wanted: string | undefined): OpenSp
   const found = all.filter(({ entry }) => entry.name === name || (name.length >= 6 && entry.space.startsWith(name)));
   if (found.length === 1) return found[0] as OpenSpace;
   const known = all.map(({ entry }) => entry.name).join(', ');
-  if (found.length > 1) throw new OperationFailure('usage', 'ambiguous-space', `more than one space is called ${name}`, `Use more of its id: satchel spaces`);
-  throw new OperationFailure('usage', 'no-space', `there is no space ${name} here${known === '' ? '' : ` (there is: ${known})`}`, all.length === 0 ? 'Run: satchel up, or satchel join' : 'Run: satchel spaces');
+  if (found.length > 1)
+    throw new OperationFailure('usage', 'ambiguous-space', `more than one space is called ${name}`, `Use more of its id: satchel spaces`);
+  throw new OperationFailure(
+    'usage',
+    'no-space',
+    `there is no space ${name} here${known === '' ? '' : ` (there is: ${known})`}`,
+    all.length === 0 ? 'Run: satchel up, or satchel join' : 'Run: satchel spaces',
+  );
 }

@@ -64,11 +64,20 @@ export class InvitationKeeper {
     const keys = invitationKeys(secret);
     const expires = clock.now() + wish.lifetime;
     const descriptor = open === null ? node.descriptor() : (open.entry.remote ?? node.descriptor());
-    if (descriptor === null) throw new NotAllowed('this node does not listen: start it first (satchel up), so that the other machine can reach it');
+    if (descriptor === null)
+      throw new NotAllowed('this node does not listen: start it first (satchel up), so that the other machine can reach it');
     const remote = open === null ? node.local : await this.#remoteOf(open.entry.space);
     const head = open === null ? EMPTY_HEAD : ((await open.replica.head()) ?? EMPTY_HEAD);
     const offer = sealOffer(
-      { space: (wish.space ?? ZERO_HASH) as SpaceId, inviter: machine.key.machine, head, expires, inviterName: machine.name, hubKey: descriptor.hubKey ?? null, tlsPin: descriptor.tlsPin ?? null },
+      {
+        space: (wish.space ?? ZERO_HASH) as SpaceId,
+        inviter: machine.key.machine,
+        head,
+        expires,
+        inviterName: machine.name,
+        hubKey: descriptor.hubKey ?? null,
+        tlsPin: descriptor.tlsPin ?? null,
+      },
       keys,
       random,
     );
@@ -106,7 +115,8 @@ export class InvitationKeeper {
       try {
         await this.lookOnce();
       } catch (error) {
-        if (!(error instanceof RemoteError)) this.#node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'invitations failed');
+        if (!(error instanceof RemoteError))
+          this.#node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'invitations failed');
       }
       await clock.sleep(LOOK_EVERY, signal);
     }
@@ -139,13 +149,19 @@ export class InvitationKeeper {
       return;
     }
     const answer = await this.#admit(invitation, request.value, remote);
-    await remote.mailboxes.post(mailbox, ANSWER_SLOT, sealAnswer(answer, offer, letter, keys, this.#node.deps.random), this.#node.deps.clock.now() + ANSWER_KEPT);
+    await remote.mailboxes.post(
+      mailbox,
+      ANSWER_SLOT,
+      sealAnswer(answer, offer, letter, keys, this.#node.deps.random),
+      this.#node.deps.clock.now() + ANSWER_KEPT,
+    );
     await this.#burn(mailbox);
   }
 
   async #admit(invitation: Invitation, request: JoinRequest, remote: Remote): Promise<JoinAnswer> {
     const node = this.#node;
-    if (!node.deps.wrapping.isRecipient(request.recipient)) return { accepted: false, reason: 'the joining machine sent a key that is none' };
+    if (!node.deps.wrapping.isRecipient(request.recipient))
+      return { accepted: false, reason: 'the joining machine sent a key that is none' };
     if (invitation.space === null) {
       const account: HubAccount = { machine: request.machine, addedAt: node.deps.clock.now() };
       await node.store.write((tx) => tx.documents.put(ACCOUNTS, request.machine, account));

@@ -1,4 +1,14 @@
-import { ANSWER_SLOT, invitationKeys, OFFER_SLOT, openAnswer, openOffer, REQUEST_SLOTS, sealRequest, type JoinAnswer, type Offer } from '../core/joining/invitation.ts';
+import {
+  ANSWER_SLOT,
+  invitationKeys,
+  OFFER_SLOT,
+  openAnswer,
+  openOffer,
+  REQUEST_SLOTS,
+  sealRequest,
+  type JoinAnswer,
+  type Offer,
+} from '../core/joining/invitation.ts';
 import { parseJoinLink, type JoinLink, type RemoteDescriptor } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
 import { isOwner } from '../core/log/membership.ts';
@@ -18,7 +28,9 @@ export interface JoinWish {
   readonly words: string | null;
 }
 
-export type Joined = { readonly type: 'space'; readonly space: OpenSpace; readonly inviter: string; readonly role: string } | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string };
+export type Joined =
+  | { readonly type: 'space'; readonly space: OpenSpace; readonly inviter: string; readonly role: string }
+  | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string };
 
 const LOOK_EVERY = 300;
 
@@ -46,11 +58,24 @@ async function resolveInvitation(wish: JoinWish): Promise<Invitation> {
     return link.value;
   }
   const secret = wordsToSecret(wish.words ?? '');
-  if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from the other machine, where satchel invite showed them');
+  if (!secret.ok)
+    throw new OperationFailure(
+      'usage',
+      'bad-words',
+      secret.error,
+      'Read them again from the other machine, where satchel invite showed them',
+    );
   const address = wish.address ?? '';
   const found = address.startsWith('http') ? await discoverHub(address) : { address };
   const remote = await offerRemote(found, secret.value);
-  return { invites: remote.offer.space === NO_SPACE ? 'hub' : 'space', secret: secret.value, remote: remote.descriptor, space: null, inviter: null, head: null };
+  return {
+    invites: remote.offer.space === NO_SPACE ? 'hub' : 'space',
+    secret: secret.value,
+    remote: remote.descriptor,
+    space: null,
+    inviter: null,
+    head: null,
+  };
 }
 
 const NO_SPACE = '0'.repeat(64) as SpaceId;
@@ -68,7 +93,11 @@ async function offerRemote(found: RemoteDescriptor, secret: Uint8Array): Promise
     const offer = openOffer(letter, keys);
     if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error);
     if ((offer.value.hubKey ?? undefined) !== found.hubKey || (offer.value.tlsPin !== null && offer.value.tlsPin !== found.tlsPin)) {
-      throw new OperationFailure('refused', 'wrong-hub', 'the hub at this address is not the one that the inviter means: someone may be in between');
+      throw new OperationFailure(
+        'refused',
+        'wrong-hub',
+        'the hub at this address is not the one that the inviter means: someone may be in between',
+      );
     }
     // A certificate that an authority vouches for is renewed: only the hub's own is pinned.
     const { tlsPin: _found, ...unpinned } = found;
@@ -78,7 +107,13 @@ async function offerRemote(found: RemoteDescriptor, secret: Uint8Array): Promise
   }
 }
 
-async function exchange(node: SatchelNode, invitation: Invitation, remote: Remote, onWait: (message: string) => void, signal: AbortSignal): Promise<{ offer: Offer; answer: JoinAnswer }> {
+async function exchange(
+  node: SatchelNode,
+  invitation: Invitation,
+  remote: Remote,
+  onWait: (message: string) => void,
+  signal: AbortSignal,
+): Promise<{ offer: Offer; answer: JoinAnswer }> {
   const { random, clock, machine } = node.deps;
   const keys = invitationKeys(invitation.secret);
   const offerLetter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
@@ -95,11 +130,18 @@ async function exchange(node: SatchelNode, invitation: Invitation, remote: Remot
     const letter = await remote.mailboxes.read(keys.mailbox, ANSWER_SLOT);
     if (letter !== null) {
       const answer = openAnswer(letter, offerLetter, request, keys);
-      if (!answer.ok) throw new OperationFailure('refused', 'used-link', 'this invitation was used already, by another machine', 'Make a new one: satchel invite');
+      if (!answer.ok)
+        throw new OperationFailure(
+          'refused',
+          'used-link',
+          'this invitation was used already, by another machine',
+          'Make a new one: satchel invite',
+        );
       return { offer: offer.value, answer: answer.value };
     }
     if (waited === 10) onWait(`Waiting for ${offer.value.inviterName}: its node must be running to let this machine in.`);
-    if (clock.now() > offer.value.expires + 60_000) throw new OperationFailure('refused', 'expired', 'the invitation has expired', 'Make a new one: satchel invite');
+    if (clock.now() > offer.value.expires + 60_000)
+      throw new OperationFailure('refused', 'expired', 'the invitation has expired', 'Make a new one: satchel invite');
     waited += 1;
     await clock.sleep(LOOK_EVERY, signal);
   }
@@ -112,7 +154,12 @@ async function postRequest(remote: Remote, mailbox: string, request: Uint8Array,
 }
 
 /** Registers the space, brings its log, and checks that it is the one promised. */
-async function follow(node: SatchelNode, offer: Offer, invitation: Invitation, head: { readonly position: number; readonly hash: string }): Promise<OpenSpace> {
+async function follow(
+  node: SatchelNode,
+  offer: Offer,
+  invitation: Invitation,
+  head: { readonly position: number; readonly hash: string },
+): Promise<OpenSpace> {
   await stepAside(node, offer.space);
   const entry = { space: offer.space, name: PERSONAL, remote: invitation.remote, addedAt: node.deps.clock.now(), recoveryShown: true };
   const open = await node.addSpace(entry);
@@ -139,6 +186,10 @@ async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
 }
 
 function noInvitation(): OperationFailure {
-  return new OperationFailure('refused', 'no-invitation', 'there is no such invitation there: it was used, has expired, or was made elsewhere', 'Make a new one: satchel invite');
+  return new OperationFailure(
+    'refused',
+    'no-invitation',
+    'there is no such invitation there: it was used, has expired, or was made elsewhere',
+    'Make a new one: satchel invite',
+  );
 }
-

@@ -23,7 +23,10 @@ export function createLogAuthority(store: Store, self: MachineId): HubAuthority 
   async function membershipOf(space: SpaceId): Promise<Membership | null> {
     const before = known.get(space) ?? null;
     const from = before === null ? 0 : before.lastControlPosition + 1;
-    const { head, records } = await store.read(async (tx) => ({ head: await tx.logs.head(space), records: await tx.logs.controls(space, from) }));
+    const { head, records } = await store.read(async (tx) => ({
+      head: await tx.logs.head(space),
+      records: await tx.logs.controls(space, from),
+    }));
     // A log that was taken out or fell back is read anew.
     if (before !== null && (head === null || head.position < before.lastControlPosition)) {
       known.delete(space);

@@ -19,7 +19,10 @@ export class DamagedKeyFile extends Error {
 }
 
 /** This machine's keys: made at the first start, kept in a 0600 file. */
-export async function loadMachineIdentity(home: NodeHome, deps: { readonly random: Random; readonly wrapping: KeyWrapping }): Promise<MachineIdentity> {
+export async function loadMachineIdentity(
+  home: NodeHome,
+  deps: { readonly random: Random; readonly wrapping: KeyWrapping },
+): Promise<MachineIdentity> {
   const file = path.join(home.keys, 'machine.json');
   const text = await readPrivate(file);
   const stored = text === null ? await create(file, deps) : parse(text, file);
@@ -33,7 +36,10 @@ export async function renameMachine(home: NodeHome, name: string): Promise<void>
   await writePrivate(file, JSON.stringify({ ...parse(text, file), name }, null, 2));
 }
 
-async function create(file: string, { random, wrapping }: { readonly random: Random; readonly wrapping: KeyWrapping }): Promise<StoredIdentity> {
+async function create(
+  file: string,
+  { random, wrapping }: { readonly random: Random; readonly wrapping: KeyWrapping },
+): Promise<StoredIdentity> {
   const stored = { seed: bytesToHex(random.bytes(32)), ...(await wrapping.generate()), name: hostname().slice(0, 64) };
   await writePrivate(file, JSON.stringify(stored, null, 2));
   return stored;

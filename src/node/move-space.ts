@@ -6,7 +6,12 @@ import type { SatchelNode } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
 
 /** Moves a space's home remote and goes on from there. Safe to repeat after an interruption. */
-export async function moveToRemote(node: SatchelNode, space: SpaceId, target: RemoteDescriptor, onProgress?: (done: number, total: number) => void): Promise<void> {
+export async function moveToRemote(
+  node: SatchelNode,
+  space: SpaceId,
+  target: RemoteDescriptor,
+  onProgress?: (done: number, total: number) => void,
+): Promise<void> {
   const open = node.spaces.get(space);
   if (open === undefined) throw new OperationFailure('usage', 'no-space', 'there is no such space here');
   const { clock, random, machine } = node.deps;

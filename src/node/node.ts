@@ -39,8 +39,6 @@ import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sourc
 export const PERSONAL = 'personal';
 
 export interface NodeOptions {
-  /** Listens, watches files and remotes. Without it the node only serves the command that opened it. */
-  readonly live: boolean;
   readonly version: string;
   /** Routes for this machine's commands. */
   readonly routes?: (node: SatchelNode) => (app: HubApp) => void;
@@ -72,7 +70,16 @@ export class SatchelNode {
   #tls: TlsIdentity | null = null;
   #loops: Promise<void>[] = [];
 
-  private constructor(config: Config, home: NodeHome, store: SqliteStore, objects: ObjectStore, deps: ReplicaDeps, log: HubLog, lock: { release(): void }, options: NodeOptions) {
+  private constructor(
+    config: Config,
+    home: NodeHome,
+    store: SqliteStore,
+    objects: ObjectStore,
+    deps: ReplicaDeps,
+    log: HubLog,
+    lock: { release(): void },
+    options: NodeOptions,
+  ) {
     this.config = config;
     this.home = home;
     this.store = store;
@@ -93,7 +100,10 @@ export class SatchelNode {
     try {
       const random = createSystemRandom();
       const wrapping = createAgeKeyWrapping();
-      const log = pino({ level: config.logLevel, base: null }, pino.destination({ dest: home.log, mode: 0o600, sync: false, minLength: 0 }));
+      const log = pino(
+        { level: config.logLevel, base: null },
+        pino.destination({ dest: home.log, mode: 0o600, sync: false, minLength: 0 }),
+      );
       const machine = await loadMachineIdentity(home, { random, wrapping });
       const store = await createSqliteStore({ path: home.store });
       const objects = createFolderObjects({ path: home.objects, random });
@@ -130,7 +140,7 @@ export class SatchelNode {
   async addSpace(entry: SpaceEntry): Promise<OpenSpace> {
     await putSpace(this.store, entry);
     const open = await this.#openSpace(entry);
-    if (this.#listener !== null || this.options.live) this.#startSpace(open);
+    if (this.isLive) this.#startSpace(open);
     return open;
   }
 
@@ -153,6 +163,11 @@ export class SatchelNode {
     await writePrivate(this.home.running, JSON.stringify({ pid: process.pid, address: this.address }));
     for (const open of this.spaces.values()) this.#startSpace(open);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
+  }
+
+  /** Whether it listens, watches and syncs by itself; else it only serves the command that opened it. */
+  get isLive(): boolean {
+    return this.#listener !== null;
   }
 
   /** Where this node listens; `null` while it does not. */
@@ -198,7 +213,15 @@ export class SatchelNode {
       for (const { source } of sources) await source.apply();
     };
     const { clock, random } = this.deps;
-    const runner = new SpaceRunner({ replica, clock, random, log: this.log, apply, openRemote: () => this.openRemote(entry), afterSync: async () => void setImmediate(() => void this.#followMove(entry.space)) });
+    const runner = new SpaceRunner({
+      replica,
+      clock,
+      random,
+      log: this.log,
+      apply,
+      openRemote: () => this.openRemote(entry),
+      afterSync: async () => void setImmediate(() => void this.#followMove(entry.space)),
+    });
     if (!this.config.hub) {
       const definitions = treeDefinitions(this.config);
       for (const definition of definitions) {
@@ -219,13 +242,15 @@ export class SatchelNode {
   #startSpace(open: OpenSpace): void {
     open.runner.start();
     for (const { source, definition } of open.sources) {
-      const loop = source.watch(
-        (round) => {
-          if (round.type === 'scan' && round.report.state.type !== 'ok') this.log.warn({ source: definition.id, state: round.report.state.type }, 'the source holds back');
-        },
-        this.#stopping.signal,
+      const loop = source.watch((round) => {
+        if (round.type === 'scan' && round.report.state.type !== 'ok')
+          this.log.warn({ source: definition.id, state: round.report.state.type }, 'the source holds back');
+      }, this.#stopping.signal);
+      this.#loops.push(
+        loop.catch((error: unknown) =>
+          this.log.error({ source: definition.id, error: error instanceof Error ? error.stack : String(error) }, 'the source stopped'),
+        ),
       );
-      this.#loops.push(loop.catch((error: unknown) => this.log.error({ source: definition.id, error: error instanceof Error ? error.stack : String(error) }, 'the source stopped')));
     }
   }
 
@@ -275,7 +300,8 @@ export class SatchelNode {
     return {
       ...local,
       append: async (space, expected, segment) => {
-        if ((this.spaces.get(space)?.entry.remote ?? null) !== null) throw new RemoteError('refused', 'this node keeps only a copy of that log: append at its home remote');
+        if ((this.spaces.get(space)?.entry.remote ?? null) !== null)
+          throw new RemoteError('refused', 'this node keeps only a copy of that log: append at its home remote');
         return local.append(space, expected, segment);
       },
     };

@@ -5,7 +5,8 @@ import type { Workspace } from '../core/replica/workspace.ts';
 export function createPrefixedWorkspace(inner: Workspace, prefix: string): Workspace {
   const into = (item: Item): Item => ({ kind: item.kind, name: prefix + item.name });
   const from = (item: Item): Item => ({ kind: item.kind, name: item.name.slice(prefix.length) });
-  const mapped = <T extends { readonly item: Item }>(entries: readonly T[], by: (item: Item) => Item): T[] => entries.map((e) => ({ ...e, item: by(e.item) }));
+  const mapped = <T extends { readonly item: Item }>(entries: readonly T[], by: (item: Item) => Item): T[] =>
+    entries.map((e) => ({ ...e, item: by(e.item) }));
   return {
     writer: inner.writer,
     async views() {

@@ -16,6 +16,11 @@ export async function previewTrees(config: Config): Promise<TreePreview[]> {
     const files = createNodeFiles({ root: definition.root, random: createSystemRandom() });
     const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
     const carried = [...scan.entries].filter(([path, stat]) => stat.type === 'file' && carries(definition, path.normalize('NFC')));
-    return { id: definition.id, root: definition.root, files: carried.length, bytes: carried.reduce((sum, [, stat]) => sum + stat.size, 0) };
+    return {
+      id: definition.id,
+      root: definition.root,
+      files: carried.length,
+      bytes: carried.reduce((sum, [, stat]) => sum + stat.size, 0),
+    };
   });
 }

@@ -112,9 +112,22 @@ export class SpaceRunner {
   #note(report: SyncReport): void {
     const { clock, replica } = this.#deps;
     const { stop } = replica;
-    if (report.divergence !== null) this.#state = { ...this.#state, problem: describeDivergence(report.divergence), problemType: report.divergence.type, retryAt: null };
-    else if (stop?.type === 'waiting-for-key') this.#state = { ...this.#state, problem: `record ${stop.position} needs a key that this machine does not have`, problemType: stop.type, retryAt: null };
-    else if (stop?.type === 'unknown-feature') this.#state = { ...this.#state, problem: `the space needs the feature "${stop.feature}": update Satchel`, problemType: stop.type, retryAt: null };
+    if (report.divergence !== null)
+      this.#state = { ...this.#state, problem: describeDivergence(report.divergence), problemType: report.divergence.type, retryAt: null };
+    else if (stop?.type === 'waiting-for-key')
+      this.#state = {
+        ...this.#state,
+        problem: `record ${stop.position} needs a key that this machine does not have`,
+        problemType: stop.type,
+        retryAt: null,
+      };
+    else if (stop?.type === 'unknown-feature')
+      this.#state = {
+        ...this.#state,
+        problem: `the space needs the feature "${stop.feature}": update Satchel`,
+        problemType: stop.type,
+        retryAt: null,
+      };
     else this.#state = { lastSync: clock.now(), problem: null, problemType: null, retryAt: null };
   }
 
@@ -155,7 +168,8 @@ export class SpaceRunner {
         const remote = await this.connected();
         await remote.watch([replica.space], () => this.kick(), signal);
       } catch (error) {
-        if (!(error instanceof RemoteError)) this.#deps.log.error({ error: error instanceof Error ? error.message : String(error) }, 'watching failed');
+        if (!(error instanceof RemoteError))
+          this.#deps.log.error({ error: error instanceof Error ? error.message : String(error) }, 'watching failed');
       }
       if (signal.aborted) break;
       this.kick();

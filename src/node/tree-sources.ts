@@ -58,16 +58,22 @@ export function createTreeSource(
 ): TreeSource {
   const prefixes = others.map((other) => other.prefix).filter((prefix) => prefix !== '' && prefix !== definition.prefix);
   const covers = (item: Item): boolean =>
-    item.name.startsWith(definition.prefix) && !prefixes.some((prefix) => item.name.startsWith(prefix)) && carries(definition, item.name.slice(definition.prefix.length));
+    item.name.startsWith(definition.prefix) &&
+    !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
+    carries(definition, item.name.slice(definition.prefix.length));
   const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers });
   const workspace = definition.prefix === '' ? inner : createPrefixedWorkspace(inner, definition.prefix);
   const files = createNodeFiles({ root: definition.root, random: deps.random });
-  return { definition, workspace, source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }) };
+  return {
+    definition,
+    workspace,
+    source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
+  };
 }
 
 function rulesOf(definition: TreeDefinition): TreeRules {
   // A folder as a unit is recognised by its place in the Claude home.
-  const kindRules = definition.prefix === "" ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => rule.kind !== "folder");
+  const kindRules = definition.prefix === '' ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => rule.kind !== 'folder');
   const kinds = createKindRegistry();
   const kindOf = (id: string) => kinds.get(id);
   return {
@@ -81,7 +87,9 @@ function rulesOf(definition: TreeDefinition): TreeRules {
 
 /** Whether a definition carries a name (NFC, relative to its root). */
 export function carries(definition: TreeDefinition, name: string): boolean {
-  return definition.include.some((pattern) => matchPattern(pattern, name)) && !definition.exclude.some((pattern) => matchPattern(pattern, name));
+  return (
+    definition.include.some((pattern) => matchPattern(pattern, name)) && !definition.exclude.some((pattern) => matchPattern(pattern, name))
+  );
 }
 
 /** False for a folder in which nothing is carried. */

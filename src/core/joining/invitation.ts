@@ -68,7 +68,16 @@ export const REQUEST_SLOTS = ['request-1', 'request-2', 'request-3'] as const;
 export function sealOffer(offer: Offer, keys: InvitationKeys, random: Random): Bytes {
   return sealLetter(
     'offer',
-    encodeCanonical([1, hexToBytes(offer.space), hexToBytes(offer.inviter), headFields(offer.head), offer.expires, offer.inviterName, hexOrNull(offer.hubKey), hexOrNull(offer.tlsPin)]),
+    encodeCanonical([
+      1,
+      hexToBytes(offer.space),
+      hexToBytes(offer.inviter),
+      headFields(offer.head),
+      offer.expires,
+      offer.inviterName,
+      hexOrNull(offer.hubKey),
+      hexOrNull(offer.tlsPin),
+    ]),
     [],
     keys,
     random,
@@ -90,7 +99,15 @@ export function openOffer(letter: Bytes, keys: InvitationKeys): Result<Offer, st
   ) {
     return fail('the offer is malformed');
   }
-  return ok({ space: bytesToHex(space) as SpaceId, inviter: bytesToHex(inviter) as MachineId, head: parsedHead, expires, inviterName, hubKey: keyOrNull(hubKey), tlsPin: keyOrNull(tlsPin) });
+  return ok({
+    space: bytesToHex(space) as SpaceId,
+    inviter: bytesToHex(inviter) as MachineId,
+    head: parsedHead,
+    expires,
+    inviterName,
+    hubKey: keyOrNull(hubKey),
+    tlsPin: keyOrNull(tlsPin),
+  });
 }
 
 /** The joiner signs the exchange with the key that it asks to be listed under. */

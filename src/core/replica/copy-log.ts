@@ -11,7 +11,11 @@ const OBJECT_BATCH = 100;
  * for a remote that fell back to an earlier point of the same history. Goes on where it was interrupted. Throws
  * RemoteError `refused` where the remote holds another history. Cost: O(records missing there).
  */
-export async function copyLog(replica: Replica, target: Remote, onProgress: (done: number, total: number) => void = () => undefined): Promise<void> {
+export async function copyLog(
+  replica: Replica,
+  target: Remote,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<void> {
   const { store } = replica.deps;
   for (;;) {
     const local = (await replica.head()) ?? EMPTY_HEAD;
@@ -34,7 +38,8 @@ export async function copyLog(replica: Replica, target: Remote, onProgress: (don
     await copyObjects(replica, target, records);
     const outcome = await target.append(replica.space, there, { records, objects: [] });
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
-    if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash) throw new RemoteError('protocol', 'the remote appended something else');
+    if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash)
+      throw new RemoteError('protocol', 'the remote appended something else');
   }
 }
 
@@ -67,6 +72,7 @@ async function objectsFor(replica: Replica, ids: readonly ObjectId[]): Promise<M
   if (missing.length === 0) return here;
   for (const [id, bytes] of await replica.fetchObjects(missing)) here.set(id, bytes);
   const lost = ids.filter((id) => !here.has(id));
-  if (lost.length > 0) throw new RemoteError('refused', `${lost.length} objects that the log names are neither here nor at its present home`);
+  if (lost.length > 0)
+    throw new RemoteError('refused', `${lost.length} objects that the log names are neither here nor at its present home`);
   return here;
 }

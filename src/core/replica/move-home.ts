@@ -22,7 +22,13 @@ export async function moveHome(
       const head = await replica.head();
       if (head === null) throw new NotAllowed('the space has no log here');
       const { space, keyId, keys, deps } = replica;
-      return { op: 'move', term: head.term + 1, position: head.position, head: head.hash, sealedRemote: await sealText(descriptor, space, keyId, keys, deps) };
+      return {
+        op: 'move',
+        term: head.term + 1,
+        position: head.position,
+        head: head.hash,
+        sealedRemote: await sealText(descriptor, space, keyId, keys, deps),
+      };
     });
   }
   await copyLog(replica, target, onProgress);

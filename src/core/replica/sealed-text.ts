@@ -19,7 +19,10 @@ export async function sealText(
 ): Promise<Uint8Array> {
   const id = Buffer.alloc(4);
   id.writeUInt32BE(keyId);
-  return Buffer.concat([id, await sealCommitBody(encodeCanonical(['text', text]), bindingOf(space, keyId), keys, deps.compression, deps.random)]);
+  return Buffer.concat([
+    id,
+    await sealCommitBody(encodeCanonical(['text', text]), bindingOf(space, keyId), keys, deps.compression, deps.random),
+  ]);
 }
 
 /** `null` for what does not open. A genesis does not know its space's id yet: its texts are bound to none. */
@@ -29,7 +32,8 @@ export async function openText(sealed: Uint8Array, space: SpaceId, keys: SpaceKe
   for (const bound of [space, ZERO_HASH as SpaceId]) {
     const opened = await openCommitBody(sealed.subarray(4), bindingOf(bound, keyId), keys, compression);
     const value = opened.ok ? decodeCanonical(opened.value, 64 * 1024) : null;
-    if (value?.ok === true && Array.isArray(value.value) && value.value[0] === 'text' && typeof value.value[1] === 'string') return value.value[1];
+    if (value?.ok === true && Array.isArray(value.value) && value.value[0] === 'text' && typeof value.value[1] === 'string')
+      return value.value[1];
   }
   return null;
 }

@@ -77,13 +77,17 @@ export const resolveOperation = defineOperation({
     const open = findSpace(node, input.space);
     const { item, content: current } = await findItem(node, open, input.item);
     const siblings = await open.replica.siblings(item);
-    if (siblings.length === 0) throw new OperationFailure('usage', 'no-conflict', `${item.name} has no open conflict`, 'Run: satchel conflicts');
+    if (siblings.length === 0)
+      throw new OperationFailure('usage', 'no-conflict', `${item.name} has no open conflict`, 'Run: satchel conflicts');
     await open.replica.exclusive(async () => {
       const commit = open.replica.newCommitId();
       const ours = await wanted(open, input, siblings, current, commit);
       const resolve = { type: 'resolve' as const, item, base: null, needs: [], siblings: siblings.map((s) => s.sibling) };
       const wishes = ours === null ? [] : [{ item, base: current, ours, history: [] }];
-      await open.replica.draft(wishes, { message: `Resolve ${item.name}`, writer: 'resolve' }, commit, undefined, { keeps: [], resolves: [resolve] });
+      await open.replica.draft(wishes, { message: `Resolve ${item.name}`, writer: 'resolve' }, commit, undefined, {
+        keeps: [],
+        resolves: [resolve],
+      });
     });
     await settle(node, open);
     return { item: item.name, settled: siblings.length, took: input.take };
@@ -101,7 +105,8 @@ async function wanted(
   if (input.take === 'current') return null;
   if (input.take === 'sibling') {
     const chosen = input.sibling === undefined ? siblings : siblings.filter((s) => s.sibling.startsWith(input.sibling as string));
-    if (chosen.length > 1) throw new OperationFailure('usage', 'which-sibling', `there are ${siblings.length} siblings: name one`, 'Run: satchel conflicts');
+    if (chosen.length > 1)
+      throw new OperationFailure('usage', 'which-sibling', `there are ${siblings.length} siblings: name one`, 'Run: satchel conflicts');
     if (chosen[0] === undefined) throw new OperationFailure('usage', 'no-sibling', 'there is no such sibling', 'Run: satchel conflicts');
     return chosen[0].content;
   }
@@ -112,7 +117,14 @@ async function wanted(
 }
 
 /** One item set to a content, as a draft. False where it holds it already. */
-async function write(node: SatchelNode, open: OpenSpace, item: Item, content: Content | null, message: string, writer: string): Promise<boolean> {
+async function write(
+  node: SatchelNode,
+  open: OpenSpace,
+  item: Item,
+  content: Content | null,
+  message: string,
+  writer: string,
+): Promise<boolean> {
   const made = await open.replica.exclusive(async () => {
     const current = (await open.replica.visible([item])).get(itemKey(item))?.content ?? null;
     return open.replica.draft([{ item, base: current, ours: content, history: [] }], { message, writer }, open.replica.newCommitId());
@@ -123,6 +135,6 @@ async function write(node: SatchelNode, open: OpenSpace, item: Item, content: Co
 
 /** Where no live loop does it: puts the change in place here. It is sent when the node runs. */
 async function settle(node: SatchelNode, open: OpenSpace): Promise<void> {
-  if (node.options.live) return;
+  if (node.isLive) return;
   for (const { source } of open.sources) await source.apply();
 }

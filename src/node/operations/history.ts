@@ -51,7 +51,9 @@ export const logOperation = defineOperation({
     const { space } = open.entry;
     const item = input.item === undefined ? null : (await findItem(node, open, input.item)).item;
     const page = { limit: input.limit, ...(input.before === undefined ? {} : { before: input.before }) };
-    const entries = await node.store.read((tx) => (item === null ? tx.items.historyByPosition(space, page) : tx.items.history(space, item, page)));
+    const entries = await node.store.read((tx) =>
+      item === null ? tx.items.historyByPosition(space, page) : tx.items.history(space, item, page),
+    );
     const names = await machineNames(node, open);
     const commits: LogCommit[] = input.before === undefined ? draftsOf(open, item, names.get(node.deps.machine.key.machine) ?? '') : [];
     for (const position of [...new Set(entries.map((e) => e.position))]) {
@@ -66,7 +68,9 @@ export const logOperation = defineOperation({
 
 function draftsOf(open: OpenSpace, item: { kind: string; name: string } | null, machine: string): LogCommit[] {
   return open.replica.drafts.toReversed().flatMap((draft) => {
-    const changes = draft.changes.filter((c) => c.type !== 'resolve' && (item === null || (c.item.kind === item.kind && c.item.name === item.name)));
+    const changes = draft.changes.filter(
+      (c) => c.type !== 'resolve' && (item === null || (c.item.kind === item.kind && c.item.name === item.name)),
+    );
     if (changes.length === 0) return [];
     return [
       {
@@ -97,7 +101,8 @@ function noteFields(note: CommitNote) {
 async function describeRecord(node: SatchelNode, open: OpenSpace, position: number, names: ReadonlyMap<string, string>) {
   const [stored] = await node.store.read((tx) => tx.logs.read(open.entry.space, position, { records: 1, bytes: 1 }));
   const record = stored === undefined ? null : decodeRecord(stored.bytes);
-  if (record === null || !record.ok) return { commit: '' as CommitId, machine: '?', time: new Date(0).toISOString(), message: '', writer: '', session: null };
+  if (record === null || !record.ok)
+    return { commit: '' as CommitId, machine: '?', time: new Date(0).toISOString(), message: '', writer: '', session: null };
   const note = await readNote(node, open, record.value);
   const machine = names.get(record.value.header.signer) ?? record.value.header.signer.slice(0, 8);
   return { commit: record.value.header.id, machine, ...noteFields(note ?? { time: 0, message: '', writer: '' }) };
@@ -156,13 +161,21 @@ export interface DiffResult {
 
 /** The bodies of two revisions: by default of the newest and the one before it. */
 export const diffOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional(), item: z.string().max(2048), from: z.string().optional(), to: z.string().optional() }),
+  input: z.strictObject({
+    space: z.string().optional(),
+    item: z.string().max(2048),
+    from: z.string().optional(),
+    to: z.string().optional(),
+  }),
   async run(node, input): Promise<DiffResult> {
     const open = findSpace(node, input.space);
     const to = await versionAt(node, open, input.item, input.to);
     const from = input.from === undefined ? await versionBefore(node, open, to) : await versionAt(node, open, input.item, input.from);
     const [before, after] = [from?.content ?? null, to.content];
-    const texts = [before === null ? null : decodeUtf8(await readBody(open, before)), after === null ? null : decodeUtf8(await readBody(open, after))];
+    const texts = [
+      before === null ? null : decodeUtf8(await readBody(open, before)),
+      after === null ? null : decodeUtf8(await readBody(open, after)),
+    ];
     const binary = (before !== null && texts[0] === null) || (after !== null && texts[1] === null);
     return { item: to.item.name, from: from?.revision ?? null, to: to.revision, before: texts[0] ?? null, after: texts[1] ?? null, binary };
   },
@@ -180,7 +193,8 @@ async function versionAt(node: SatchelNode, open: OpenSpace, item: string | unde
     const entry = await findRevision(node, open, revision);
     if (item !== undefined) {
       const wanted = await findItem(node, open, item);
-      if (wanted.item.name !== entry.item.name) throw new OperationFailure('usage', 'other-item', `revision ${revision} is of ${entry.item.name}, not of ${item}`);
+      if (wanted.item.name !== entry.item.name)
+        throw new OperationFailure('usage', 'other-item', `revision ${revision} is of ${entry.item.name}, not of ${item}`);
     }
     return entry;
   }

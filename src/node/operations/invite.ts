@@ -23,14 +23,23 @@ export const inviteOperation = defineOperation({
   input: z.strictObject({
     space: z.string().optional(),
     role: z.enum(['reader', 'writer', 'owner']).default('owner'),
-    minutes: z.number().min(0.05).max(7 * 24 * 60).default(10),
+    minutes: z
+      .number()
+      .min(0.05)
+      .max(7 * 24 * 60)
+      .default(10),
     hub: z.boolean().default(false),
   }),
   async run(node, input): Promise<InviteResult> {
     const toHub = input.hub || (node.config.hub && input.space === undefined && node.spaces.size === 0);
     const open = toHub ? null : findSpace(node, input.space);
     if (open !== null && !isOwner(open.replica.membership, node.deps.machine.key.machine)) {
-      throw new OperationFailure('refused', 'not-owner', 'only an owner of the space may invite', 'Ask one of its owners: satchel machines');
+      throw new OperationFailure(
+        'refused',
+        'not-owner',
+        'only an owner of the space may invite',
+        'Ask one of its owners: satchel machines',
+      );
     }
     try {
       const made = await node.invitations.invite({ space: open?.entry.space ?? null, role: input.role, lifetime: input.minutes * MINUTE });

@@ -26,7 +26,8 @@ export function operationRoutes(node: SatchelNode): (app: HubApp) => void {
     app.post('/v1/node/:operation', async (c) => {
       const name = c.req.param('operation');
       if (!isOperation(name)) throw new ApiError('not-found', 'no such operation');
-      if (!(c.req.header('content-type') ?? '').startsWith('application/json')) throw new ApiError('bad-request', 'the input is JSON: content-type application/json');
+      if (!(c.req.header('content-type') ?? '').startsWith('application/json'))
+        throw new ApiError('bad-request', 'the input is JSON: content-type application/json');
       const text = await c.req.text();
       if (text.length > INPUT_BYTES) throw new ApiError('too-large', `the input is longer than ${INPUT_BYTES}`);
       let input: unknown;

@@ -24,7 +24,8 @@ function toFailure(error: unknown): unknown {
   if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
   if (error instanceof KeyMissing) return new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
   if (error instanceof RemoteError) {
-    const kind = error.type === 'unreachable' ? 'unreachable' : error.type === 'unauthorized' || error.type === 'refused' ? 'refused' : 'failed';
+    const kind =
+      error.type === 'unreachable' ? 'unreachable' : error.type === 'unauthorized' || error.type === 'refused' ? 'refused' : 'failed';
     return new OperationFailure(kind, error.type, error.message);
   }
   return error;

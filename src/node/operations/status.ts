@@ -44,7 +44,15 @@ export const statusOperation = defineOperation({
     const spaces = await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)));
     const { verdict, inSync } = judge(node, spaces);
     const { key, name } = node.deps.machine;
-    return { verdict, in_sync: inSync, machine: { id: key.machine, name }, running: node.options.live, address: node.address, hub: node.config.hub, spaces };
+    return {
+      verdict,
+      in_sync: inSync,
+      machine: { id: key.machine, name },
+      running: node.isLive,
+      address: node.address,
+      hub: node.config.hub,
+      spaces,
+    };
   },
 });
 
@@ -71,24 +79,36 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
     recovery_unshown: (await readRecoveryKey(node.home, entry.space)) !== null,
     sources: sources.map(({ definition, source }) => {
       const current = source.state();
-      return { id: definition.id, path: definition.root, state: current.type, detail: 'message' in current ? String(current.message) : null };
+      return {
+        id: definition.id,
+        path: definition.root,
+        state: current.type,
+        detail: 'message' in current ? String(current.message) : null,
+      };
     }),
   };
 }
 
 function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: string; inSync: boolean } {
-  if (!node.options.live) return { verdict: 'Not syncing: the node is not running. Run: satchel up', inSync: false };
-  if (spaces.length === 0) return node.config.hub ? { verdict: 'Hub is running', inSync: true } : { verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false };
+  if (!node.isLive) return { verdict: 'Not syncing: the node is not running. Run: satchel up', inSync: false };
+  if (spaces.length === 0)
+    return node.config.hub
+      ? { verdict: 'Hub is running', inSync: true }
+      : { verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false };
   const troubled = spaces.find((space) => space.problem !== null);
   if (troubled !== undefined) return { verdict: `Not syncing: ${troubled.problem}. Run: ${remedy(troubled)}`, inSync: false };
   const held = spaces.flatMap((space) => space.sources).find((source) => source.state !== 'ok');
-  if (held !== undefined) return { verdict: `Not syncing: ${held.detail ?? held.state} (${held.path}). Run: satchel doctor`, inSync: false };
+  if (held !== undefined)
+    return { verdict: `Not syncing: ${held.detail ?? held.state} (${held.path}). Run: satchel doctor`, inSync: false };
   const waiting = spaces.reduce((sum, space) => sum + space.drafts, 0);
   if (waiting > 0) return { verdict: `Sending ${waiting} ${waiting === 1 ? 'commit' : 'commits'}`, inSync: false };
   const personal = spaces[0] as SpaceStatus;
   const place = personal.remote === null ? 'here' : new URL(personal.remote).host || personal.remote;
   const ago = personal.last_sync === null ? '' : `, ${agoText(node.deps.clock.now() - Date.parse(personal.last_sync))} ago`;
-  const verdict = personal.remote === null ? `Everything is kept here (${personal.machines} ${personal.machines === 1 ? 'machine' : 'machines'})${ago}` : `In sync with ${place}${ago}`;
+  const verdict =
+    personal.remote === null
+      ? `Everything is kept here (${personal.machines} ${personal.machines === 1 ? 'machine' : 'machines'})${ago}`
+      : `In sync with ${place}${ago}`;
   return { verdict, inSync: true };
 }
 

@@ -14,7 +14,13 @@ export const syncOperation = defineOperation({
     for (const { entry, replica, runner, sources } of node.spaces.values()) {
       for (const { source } of sources) await source.scan();
       const report = await runner.syncNow((done, total) => progress(done, total, 'commits'));
-      if (report.divergence !== null) throw new OperationFailure('refused', report.divergence.type, describeDivergence(report.divergence), 'Run: satchel spaces move --help');
+      if (report.divergence !== null)
+        throw new OperationFailure(
+          'refused',
+          report.divergence.type,
+          describeDivergence(report.divergence),
+          'Run: satchel spaces move --help',
+        );
       spaces.push({ name: entry.name, pulled: report.pulled, pushed: report.pushed, conflicts: (await replica.siblings()).length });
     }
     return { spaces };
