@@ -58,6 +58,16 @@ describe('apply to a file tree', () => {
     await nothingLeft();
   });
 
+  it('captures an edit that hides behind the same size and times before it writes over it', async () => {
+    home.write('a', 'one');
+    await home.source.scan();
+    space.put('a', 'theirs');
+    home.write('a', 'two');
+    await home.source.apply();
+    expect([...space.bodies.values()].map(String)).toContain('two');
+    await nothingLeft();
+  });
+
   it('captures an edit that comes in the middle of the write', async () => {
     home.write('a', '1');
     await home.source.scan();

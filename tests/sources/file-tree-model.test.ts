@@ -23,6 +23,8 @@ function run(seed: number): { readonly finish: () => Promise<void> } {
   let unique = 0;
   let calm = false;
 
+  const users = new Map<TreeHome, () => void>();
+
   const edit = (home: TreeHome): void => {
     home.clock.advance(1 + random.below(3_000));
     const name = NAMES[random.below(NAMES.length)] as string;
@@ -37,17 +39,32 @@ function run(seed: number): { readonly finish: () => Promise<void> } {
     else home.disk.rename(name, `r${random.below(3)}`);
   };
 
+  /** The source's hand on the disk is watched at the very moment; the user may do anything. */
   const guard = (home: TreeHome): void => {
-    home.options = {
-      onMutation({ type, path }, phase) {
-        const edited = !calm && random.chance(0.03);
-        if (edited) edit(home);
-        if (!calm && random.chance(0.02)) throw new Crash();
-        // After an edit at this very moment the disk refuses.
-        if (!edited && phase === 'before' && (type === 'rename' || type === 'remove')) expectCaptured(space, home, path);
-      },
-      onRead: () => !calm && random.chance(0.03) && edit(home),
+    let editing = false;
+    const user = (): void => {
+      editing = true;
+      edit(home);
+      editing = false;
     };
+    const { disk } = home;
+    const plain = { ...disk };
+    disk.rename = (from, to) => {
+      if (!editing) expectCaptured(space, home, to);
+      plain.rename(from, to);
+    };
+    disk.remove = (path) => {
+      if (!editing) expectCaptured(space, home, path);
+      plain.remove(path);
+    };
+    home.options = {
+      onMutation() {
+        if (!calm && random.chance(0.03)) user();
+        if (!calm && random.chance(0.02)) throw new Crash();
+      },
+      onRead: () => !calm && random.chance(0.03) && user(),
+    };
+    users.set(home, user);
   };
   for (const home of homes) {
     // Without it a disk whose last file goes counts as unmounted.
@@ -58,7 +75,7 @@ function run(seed: number): { readonly finish: () => Promise<void> } {
   const act = async (home: TreeHome): Promise<void> => {
     try {
       const dice = random.below(10);
-      if (dice < 5) edit(home);
+      if (dice < 5) users.get(home)?.();
       else if (dice < 7) await home.source.scan();
       else if (dice < 8) await home.source.scan([NAMES[random.below(NAMES.length)] as string]);
       else await home.source.apply();
