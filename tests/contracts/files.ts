@@ -187,6 +187,26 @@ export function filesContract(name: string, open: () => FilesUnderTest): void {
       noTemporaries();
     });
 
+    it('watches a root that came back, once it was told to look', async () => {
+      hand.write('f', '1');
+      const seen = new Set<string>();
+      const watch = files.watch((change) => {
+        if (change.type === 'paths') for (const path of change.paths) seen.add(path);
+      });
+      try {
+        hand.dropRoot();
+        value(await files.makeFolder(''));
+        watch.refresh();
+        hand.write('g', '1');
+        await until(() => seen.has('g'));
+        hand.write('sub/h', '1');
+        await until(() => seen.has('sub') || seen.has('sub/h'));
+        expect(watch.problem()).toBeNull();
+      } finally {
+        watch.close();
+      }
+    });
+
     it('reports what changes, files in new folders too', async () => {
       hand.write('known/f', '1');
       const seen = new Set<string>();

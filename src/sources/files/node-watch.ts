@@ -1,6 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { isTemporary, type ScanOptions, type TreeChange, type TreeWatch } from '../../core/ports/files.ts';
 import { locate, type Place } from './node-place.ts';
+import { problemOf } from './node-problem.ts';
 import { scanTree } from './node-scan.ts';
 
 /**
@@ -11,7 +12,7 @@ import { scanTree } from './node-scan.ts';
  * The kernel drops events past 16,384 unread ones without Node telling; so many in a burst are reported as `all`.
  */
 export function watchTree(place: Place, onChange: (change: TreeChange) => void, options: ScanOptions = {}): TreeWatch {
-  const watchers = new Map<string, { readonly watcher: FSWatcher; readonly ino: bigint | null }>();
+  const watchers = new Map<string, FSWatcher>();
   const burst = createBurst();
   let failure: string | null = null;
   let closed = false;
@@ -21,11 +22,8 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     onChange(burst.overflows() ? { type: 'all' } : { type: 'paths', paths: [path] });
   };
 
-  const add = (folder: string, ino: bigint | null): void => {
-    const present = watchers.get(folder);
-    if (present !== undefined && present.ino === ino) return;
-    present?.watcher.close();
-    watchers.delete(folder);
+  /** Always a new watcher, and the old one goes after it: it may look at a folder that was removed or moved away. */
+  const add = (folder: string): void => {
     const real = locate(place, folder);
     if (!real.ok) return;
     try {
@@ -35,15 +33,17 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
         drop(folder);
         onChange({ type: 'all' });
       });
-      watchers.set(folder, { watcher, ino });
+      watchers.get(folder)?.close();
+      watchers.set(folder, watcher);
     } catch (error) {
+      if (problemOf(error, folder).type === 'missing') return drop(folder);
       // Most likely too few inotify watches: the caller is told, and scans more often.
       failure = error instanceof Error ? error.message : String(error);
     }
   };
 
   const drop = (folder: string): void => {
-    for (const [path, { watcher }] of watchers) {
+    for (const [path, watcher] of watchers) {
       if (path !== folder && !path.startsWith(`${folder}/`)) continue;
       watcher.close();
       watchers.delete(path);
@@ -69,7 +69,7 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     for (const [path, stat] of scan.entries) {
       if (stat.type !== 'folder' || options.enters?.(path) === false) continue;
       found.add(path);
-      add(path, stat.ino);
+      add(path);
     }
     return found;
   };
@@ -77,10 +77,8 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
   const refresh = (): void => {
     if (closed) return;
     failure = null;
-    const root = scanTree(place, { enters: () => false }).root;
     const found = cover('');
-    // The root's watcher is renewed each time: it may watch a folder that was moved away.
-    if (root !== null) add('', null);
+    add('');
     for (const path of watchers.keys()) if (path !== '' && !found.has(path)) drop(path);
   };
 
@@ -90,7 +88,7 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     problem: () => failure,
     close() {
       closed = true;
-      for (const { watcher } of watchers.values()) watcher.close();
+      for (const watcher of watchers.values()) watcher.close();
       watchers.clear();
     },
   };
