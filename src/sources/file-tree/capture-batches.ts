@@ -1,0 +1,61 @@
+import type { FileStat } from '../../core/ports/files.ts';
+import type { CaptureReport, Found } from '../../core/replica/workspace.ts';
+import type { TreeContext } from './context.ts';
+
+/** One `capture` takes at most so much at a time: bodies are in memory until it is durable. */
+const BATCH_BYTES = 32 * 1024 * 1024;
+const BATCH_ITEMS = 1_000;
+
+export interface CaptureBatches {
+  add(found: Found, stat: FileStat | null): Promise<void>;
+  finish(): Promise<CaptureReport>;
+}
+
+/** Hands on what was found in portions, and adds up what became of it. */
+export function createBatches(context: TreeContext): CaptureBatches {
+  let batch: Found[] = [];
+  let bytes = 0;
+  let sum = emptyCapture();
+  const stats = new Map<string, FileStat>();
+  const send = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
+    for (const { item, reason } of made.refused) {
+      const stat = stats.get(item.name);
+      if (stat !== undefined) context.memory.refused.set(item.name, { stat, reason });
+      context.memory.skipped.set(item.name, reason);
+    }
+    sum = {
+      commits: sum.commits + made.commits,
+      changes: sum.changes + made.changes,
+      bytes: sum.bytes + made.bytes,
+      conflicts: [...sum.conflicts, ...made.conflicts],
+      refused: [...sum.refused, ...made.refused],
+    };
+    batch = [];
+    bytes = 0;
+  };
+  return {
+    async add(found, stat) {
+      batch.push(found);
+      if (stat !== null) stats.set(found.item.name, stat);
+      bytes += found.type === 'body' ? found.body.length : found.type === 'tail' ? found.tail.length : 0;
+      if (batch.length >= BATCH_ITEMS || bytes >= BATCH_BYTES) await send();
+    },
+    async finish() {
+      await send();
+      return sum;
+    },
+  };
+}
+
+function describe(batch: readonly Found[]): string {
+  const changed = batch.filter((found) => found.type !== 'same');
+  const [first] = changed;
+  if (first === undefined) return 'Nothing changed';
+  return changed.length === 1 ? first.item.name.slice(0, 200) : `${changed.length} files`;
+}
+
+export function emptyCapture(): CaptureReport {
+  return { commits: 0, changes: 0, bytes: 0, conflicts: [], refused: [] };
+}
