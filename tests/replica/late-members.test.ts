@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
 import { revoke } from '../../src/core/replica/administer.ts';
+import { KeyMissing } from '../../src/core/replica/replica.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, type SmallSpace } from './small-space.ts';
 
@@ -41,6 +42,7 @@ describe('a machine that is handed the keys by a record further on', () => {
     await syncWith(space.owner.replica, space.hub);
     await syncWith(other.replica, space.hub);
     expect(other.replica.stop?.type).toBe('waiting-for-key');
+    await expect(other.write(FILE, 'written without a key\n')).rejects.toThrow(KeyMissing);
 
     await space.invite(other);
     await syncWith(other.replica, space.hub);

@@ -1,60 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Content } from '../../src/core/content.ts';
-import type { Item } from '../../src/core/item.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
-import type { Replica } from '../../src/core/replica/replica.ts';
-import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
-import { syncWith } from '../../src/core/replica/transfer.ts';
-import type { Workspace } from '../../src/core/replica/workspace.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 import { createTestMachine, followSpace, foundSpace } from '../doubles/machine.ts';
-
-const note = { message: '', writer: 'test' };
-const text = (name: string): Item => ({ kind: 'text', name });
-
-/** A home: files in a map, captured and applied through a workspace. */
-class Home {
-  readonly files = new Map<string, string>();
-  readonly replica: Replica;
-  readonly workspace: Workspace;
-  constructor(replica: Replica) {
-    this.replica = replica;
-    this.workspace = createReplicaWorkspace(replica, { writer: 'home', covers: () => true });
-  }
-
-  async write(name: string, body: string): Promise<void> {
-    this.files.set(name, body);
-    await this.capture();
-  }
-
-  async capture(): Promise<void> {
-    const shown = await this.workspace.views();
-    const found = [...this.files].map(([name, body]) => ({
-      type: 'body' as const,
-      item: text(name),
-      attributes: {},
-      body: Buffer.from(body),
-      local: null,
-    }));
-    const gone = [...shown.values()]
-      .filter((v) => v.shown !== null && !this.files.has(v.item.name))
-      .map((v) => ({ type: 'absent' as const, item: v.item }));
-    await this.workspace.capture([...found, ...gone], note);
-  }
-
-  async apply(): Promise<void> {
-    const outstanding = await this.workspace.outstanding();
-    await this.workspace.intend(outstanding);
-    for (const { item, content } of outstanding) {
-      if (content === null) this.files.delete(item.name);
-      else this.files.set(item.name, Buffer.from(await this.workspace.read(content)).toString());
-    }
-    await this.workspace.applied(outstanding.map(({ item, content }) => ({ item, content, local: null })));
-  }
-}
+import { Home, textItem } from './home.ts';
 
 describe('two machines and a hub', () => {
   let a: Home;
@@ -85,9 +37,7 @@ describe('two machines and a hub', () => {
     a = new Home(replicaA);
     b = new Home(await followSpace(depsB, replicaA.space, remote));
     sync = async (home) => {
-      const report = await syncWith(home.replica, remote);
-      expect(report.divergence).toBeNull();
-      await home.apply();
+      expect((await home.sync(remote)).divergence).toBeNull();
     };
   });
 
@@ -133,7 +83,7 @@ describe('two machines and a hub', () => {
     expect(a.files.get('CLAUDE.md')).toBe('from a\n');
     expect(b.files.get('CLAUDE.md')).toBe('from a\n');
     for (const home of [a, b]) {
-      const [sibling] = await home.replica.siblings(text('CLAUDE.md'));
+      const [sibling] = await home.replica.siblings(textItem('CLAUDE.md'));
       expect(sibling?.content).toBeTruthy();
       const body = await home.replica.bodies.read(sibling?.content as Content);
       expect(Buffer.from(body).toString()).toBe('from b\n');

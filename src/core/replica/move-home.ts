@@ -1,8 +1,11 @@
+import type { ControlPayload } from '../log/control.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
 import { copyLog } from './copy-log.ts';
+import { lastShared } from './follow-move.ts';
 import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
+import { pull } from './transfer.ts';
 
 /**
  * Moves the space's home remote: copies the log to `target`, then appends an owner-signed move record at the present
@@ -18,24 +21,42 @@ export async function moveHome(
 ): Promise<void> {
   if ((await homeOf(replica)) !== descriptor) {
     await copyLog(replica, target, onProgress);
-    await appendControl(replica, from, async () => {
-      const head = await replica.head();
-      if (head === null) throw new NotAllowed('the space has no log here');
-      const { space, keyId, keys, deps } = replica;
-      return {
-        op: 'move',
-        term: head.term + 1,
-        position: head.position,
-        head: head.hash,
-        sealedRemote: await sealText(descriptor, space, keyId, keys, deps),
-      };
-    });
+    await appendControl(replica, from, () => moveRecord(replica, descriptor));
   }
   await copyLog(replica, target, onProgress);
+}
+
+/**
+ * Makes `target` the home without asking the present one, which is lost or was restored from a backup. Where the
+ * target holds an earlier point of our history, the missing records are brought there. Where others went on there
+ * since, their records stay and what we had instead lands again behind them. An owner-signed move record of the next
+ * term closes it: every member follows that, and lands again what fell out. Throws NotAllowed, RemoteError.
+ */
+export async function reviveHome(replica: Replica, target: Remote, descriptor: string): Promise<void> {
+  const pulled = await pull(replica, target);
+  const { divergence } = pulled;
+  if (divergence !== null) {
+    if (divergence.type === 'broken') throw new NotAllowed(`the log at the remote is broken: ${divergence.reason}`);
+    const shared = await lastShared(replica, target);
+    const there = await target.head(replica.space);
+    if (there !== null && shared.position < 0) throw new NotAllowed('the remote holds a log of this space that shares nothing with ours');
+    if (there === null || there.position === shared.position) await copyLog(replica, target);
+    else await replica.fallBack(shared.position);
+  }
+  await appendControl(replica, target, () => moveRecord(replica, descriptor));
+  await replica.landAgain();
 }
 
 /** Where the log says that its home is since its last move; `null` before the first. */
 export async function homeOf(replica: Replica): Promise<string | null> {
   const { sealedRemote } = replica.membership;
   return sealedRemote === null ? null : openText(sealedRemote, replica.space, replica.keys, replica.deps.compression);
+}
+
+async function moveRecord(replica: Replica, descriptor: string): Promise<ControlPayload> {
+  const head = await replica.head();
+  if (head === null) throw new NotAllowed('the space has no log here');
+  const { space, keyId, keys, deps } = replica;
+  const sealedRemote = await sealText(descriptor, space, keyId, keys, deps);
+  return { op: 'move', term: head.term + 1, position: head.position, head: head.hash, sealedRemote };
 }

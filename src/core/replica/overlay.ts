@@ -107,7 +107,7 @@ export function encodeDraft(draft: Commit): StoredDraft {
   return { id: draft.id, bytes: encodeCommit(draft, { objects: [], keyId: 0 }) };
 }
 
-function decodeDraft(draft: StoredDraft): Commit {
+export function decodeDraft(draft: StoredDraft): Commit {
   const commit = decodeCommit(draft.bytes, draft.id as CommitId, { objects: [], keyId: 0 });
   if (!commit.ok) throw new Error(`a draft in the store is damaged (${commit.error}); run: satchel store verify`);
   return commit.value;

@@ -26,8 +26,10 @@ export type ReplayStop =
 export interface ReplayReport {
   /** Items that changed, siblings included. */
   readonly touched: readonly Item[];
-  /** Own or carried commits that are in the log now. */
+  /** Own or carried commits that are in the log now: their drafts are removed. */
   readonly landed: readonly CommitId[];
+  /** Every valid commit replayed, carried ones included. */
+  readonly replayed: ReadonlySet<CommitId>;
   readonly voids: readonly { readonly position: number; readonly reason: string }[];
   readonly membershipChanged: boolean;
   readonly stop: ReplayStop | null;
@@ -95,18 +97,20 @@ export class Replay {
     if (this.#membership !== null) await this.#loadKeys();
   }
 
-  /** Forgets all derived state, so that the next {@link Replay.run} starts at the genesis. */
-  async reset(): Promise<void> {
-    await this.#deps.store.write(async (tx) => {
-      await tx.items.clear(this.#space);
-      await tx.documents.remove('cursors', this.#space);
-      for (const { id } of await tx.documents.list(`voids/${this.#space}`)) await tx.documents.remove(`voids/${this.#space}`, id);
-      for (const { id } of await tx.documents.list(`carried/${this.#space}`)) await tx.documents.remove(`carried/${this.#space}`, id);
-    });
+  /** Removes all derived state in a transaction; call {@link Replay.forget} when it is through. */
+  async clear(tx: StoreTransaction): Promise<void> {
+    await tx.items.clear(this.#space);
+    await tx.documents.remove('cursors', this.#space);
+    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`]) {
+      for (const { id } of await tx.documents.list(collection)) await tx.documents.remove(collection, id);
+    }
+  }
+
+  /** The next {@link Replay.run} starts at the genesis. */
+  forget(): void {
     this.#cursor = null;
     this.#membership = null;
     this.#keys = null;
-    this.#laterKeys = null;
     this.#dropped.clear();
     this.#replaced.clear();
   }
@@ -116,7 +120,12 @@ export class Replay {
    * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here.
    */
   async run(known: ReadonlyMap<RecordHash, Commit> = new Map()): Promise<ReplayReport> {
-    const report = { touched: new Map<string, Item>(), landed: [] as CommitId[], voids: [] as { position: number; reason: string }[] };
+    const report = {
+      touched: new Map<string, Item>(),
+      landed: [] as CommitId[],
+      replayed: new Set<CommitId>(),
+      voids: [] as { position: number; reason: string }[],
+    };
     const membershipBefore = this.#membership;
     let stop: ReplayStop | null = null;
     for (;;) {
@@ -138,6 +147,7 @@ export class Replay {
     return {
       touched: [...report.touched.values()],
       landed: report.landed,
+      replayed: report.replayed,
       voids: report.voids,
       membershipChanged: membershipBefore !== this.#membership,
       stop,
@@ -237,7 +247,7 @@ export class Replay {
 
   async #commitBatch(
     steps: readonly Step[],
-    report: { touched: Map<string, Item>; landed: CommitId[]; voids: { position: number; reason: string }[] },
+    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitId>; voids: { position: number; reason: string }[] },
   ): Promise<void> {
     const last = (steps.at(-1) as Step).record;
     const cursor: Cursor = { position: last.header.position, hash: last.hash };
@@ -259,7 +269,7 @@ export class Replay {
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,
-    report: { touched: Map<string, Item>; landed: CommitId[] },
+    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitId> },
   ): Promise<string | null> {
     const { commit, record, carriedIds: carried } = step;
     const { position } = record.header;
@@ -277,6 +287,7 @@ export class Replay {
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
     if (record.header.signer === this.#deps.machine.key.machine) report.landed.push(commit.id);
     report.landed.push(...carried);
+    for (const id of [commit.id, ...carried]) report.replayed.add(id);
     return null;
   }
 
@@ -330,7 +341,8 @@ export class Replay {
   }
 }
 
-function carriedIds(commit: Commit): CommitId[] {
+/** The commits that a commit carries for their absent authors. */
+export function carriedIds(commit: Commit): CommitId[] {
   return commit.carried.flatMap((bytes) => {
     const record = decodeRecord(bytes);
     return record.ok ? [record.value.header.id] : [];

@@ -5,7 +5,7 @@ import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { View } from '../ports/store.ts';
-import type { Replica } from './replica.ts';
+import { KeyMissing, type Replica } from './replica.ts';
 import type { ItemWish } from './wishes.ts';
 import type { Applied, CaptureReport, Found, Outstanding, Workspace } from './workspace.ts';
 
@@ -59,6 +59,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     found: readonly Found[],
     note: Omit<CommitNote, 'time'>,
   ): Promise<{ changes: number; bytes: number; conflicts: readonly Item[] }> {
+    if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const views = await viewsOf(found.map((f) => f.item));
     const sorted = sortFound(replica, found, views);
     const commit = replica.newCommitId();
@@ -151,6 +152,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       );
     },
     async applied(results) {
+      markDirty(results.map((r) => r.item)); // what was not here before may be outstanding now
       const contents = byKey<Applied>(results);
       await updateViews(
         results.map((r) => r.item),

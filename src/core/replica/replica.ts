@@ -4,7 +4,8 @@ import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { Commit, CommitNote } from '../log/commit.ts';
 import { currentEpoch, type Membership } from '../log/membership.ts';
-import type { Head } from '../log/record.ts';
+import { decodeControl } from '../log/control.ts';
+import { decodeRecord, type Head } from '../log/record.ts';
 import type { Effects } from '../log/rule.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
@@ -12,9 +13,10 @@ import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
-import { encodeDraft, Overlay } from './overlay.ts';
+import { decodeDraft, encodeDraft, Overlay } from './overlay.ts';
 import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
-import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
+import { listRelands, putRelands, readRelands, relandToWishes, removeReland, resealRelands } from './reland.ts';
+import { carriedIds, Replay, type ReplayReport, type ReplayStop } from './replay.ts';
 import { reseal } from './reseal.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
 
@@ -179,6 +181,7 @@ export class Replica {
     commit: CommitId,
     also: (tx: StoreTransaction) => Promise<void> = async () => undefined,
     settled: Pick<Collapsed, 'keeps' | 'resolves'> = { keeps: [], resolves: [] },
+    carried: readonly Uint8Array[] = [],
   ): Promise<{ readonly changes: number; readonly conflicts: readonly Item[] }> {
     if (!this.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const deps = { kinds: this.deps.kinds, bodies: this.bodies, commit, keyId: this.keyId };
@@ -186,10 +189,10 @@ export class Replica {
       settled.keeps.length + settled.resolves.length === 0
         ? await grantWishes(wishes, this.#present(), deps)
         : await rebaseChanges({ wishes, ...settled }, this.#present(), deps);
-    const draft: Commit = { id: commit, time: this.deps.clock.now(), ...note, changes, carried: [] };
+    const draft: Commit = { id: commit, time: this.deps.clock.now(), ...note, changes, carried };
     const effects = await this.deps.store.write(async (tx) => {
       await also(tx);
-      if (changes.length === 0) return null;
+      if (changes.length === 0 && carried.length === 0) return null;
       return this.#addDraft(tx, draft);
     });
     if (effects !== null) {
@@ -219,9 +222,94 @@ export class Replica {
   async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
     const report = await this.#replay.run(known);
     this.#stop = report.stop;
+    await this.#dropOvertaken(report);
     await this.#rebase();
     if (report.touched.length > 0) this.#changed(report.touched);
     return report;
+  }
+
+  /** Another machine was faster to land what a draft carries, or its author was. */
+  async #dropOvertaken(report: ReplayReport): Promise<void> {
+    if (report.replayed.size === 0) return;
+    await this.deps.store.write(async (tx) => {
+      for (const stored of await tx.drafts.list(this.space)) {
+        const isOvertaken = carriedIds(decodeDraft(stored)).some((id) => report.replayed.has(id));
+        if (isOvertaken) await tx.drafts.remove(this.space, [stored.id]);
+      }
+    });
+  }
+
+  /**
+   * The log falls back to `position`, for a move of the home remote that continues there. What lay beyond it, and the
+   * drafts, are kept as relands in the same transaction; {@link Replica.landAgain} makes drafts of them once the new
+   * records were read.
+   */
+  async fallBack(position: number): Promise<void> {
+    await this.exclusive(async () => {
+      const found = await readRelands(this.deps, this.space, this.keys, position, this.#overlay.drafts);
+      const relands = await resealRelands(found, this.bodies, await this.#epochAt(position));
+      await this.deps.store.write(async (tx) => {
+        await putRelands(tx, this.space, relands);
+        await tx.drafts.remove(
+          this.space,
+          this.#overlay.drafts.map((d) => d.id),
+        );
+        await tx.logs.fallBack(this.space, position);
+        await this.#replay.clear(tx);
+      });
+      this.#replay.forget();
+      this.deps.log('log fell back', { space: this.space, position, relands: relands.length });
+      await this.#catchUp(new Map());
+    });
+  }
+
+  /** The number of the epoch that was the current one behind `position`. */
+  async #epochAt(position: number): Promise<number> {
+    const controls = await this.deps.store.read((tx) => tx.logs.controls(this.space, 0));
+    const begun = controls
+      .filter((stored) => stored.position <= position)
+      .flatMap((stored) => {
+        const record = decodeRecord(stored.bytes);
+        const payload = record.ok ? decodeControl(record.value.body) : null;
+        return payload?.ok === true && payload.value.op === 'epoch' ? [payload.value.epoch.number] : [];
+      });
+    return Math.min(this.keyId, Math.max(1, ...begun));
+  }
+
+  /** Makes drafts of what fell back and is not in the log again. Cost: one look-up where there is nothing to do. */
+  async landAgain(): Promise<void> {
+    await this.exclusive(async () => {
+      const waiting = await this.deps.store.read((tx) => listRelands(tx, this.space));
+      if (waiting.length === 0 || !this.canWrite) return;
+      const landed = await this.#landedIds(waiting.map(({ reland }) => reland.id));
+      for (const { key, reland } of waiting) {
+        const isNeeded =
+          !landed.has(reland.id) && !this.#overlay.drafts.some((d) => d.id === reland.id || carriedIds(d).includes(reland.id));
+        const done = (tx: StoreTransaction): Promise<void> => removeReland(tx, this.space, key);
+        if (!isNeeded) {
+          await this.deps.store.write(done);
+          continue;
+        }
+        const { message, writer, session } = reland.commit;
+        const note = { message, writer, ...(session === undefined ? {} : { session }) };
+        const collapsed = relandToWishes(reland);
+        // Our own keep their id; another's travels inside a commit of ours.
+        const id = reland.record === null ? reland.id : this.newCommitId();
+        await this.draft(collapsed.wishes, note, id, done, collapsed, reland.record === null ? reland.commit.carried : [reland.record]);
+      }
+    });
+  }
+
+  async #landedIds(ids: readonly CommitId[]): Promise<Set<CommitId>> {
+    return this.deps.store.read(async (tx) => {
+      const landed = new Set<CommitId>();
+      for (const [id, positions] of await tx.logs.positionsOf(this.space, ids)) {
+        for (const position of positions)
+          if ((await tx.documents.get(`voids/${this.space}`, String(position))) === undefined) landed.add(id);
+      }
+      for (const id of ids) if ((await tx.documents.get(`carried/${this.space}`, id)) !== undefined) landed.add(id);
+      return landed;
+    });
   }
 
   /** Brings every draft behind the log again. Valid ones stay as they are; the others collapse and merge. */
@@ -271,7 +359,14 @@ export class Replica {
           component.map((d) => d.id),
         );
     };
-    await this.draft(part.wishes, { message, writer, ...(session === undefined ? {} : { session }) }, this.newCommitId(), dropOld, part);
+    await this.draft(
+      part.wishes,
+      { message, writer, ...(session === undefined ? {} : { session }) },
+      this.newCommitId(),
+      dropOld,
+      part,
+      isLast ? component.flatMap((d) => d.carried) : [],
+    );
   }
 
   async #contentsOfBases(drafts: readonly Commit[]): Promise<(item: Item, revision: Revision) => Content | null> {

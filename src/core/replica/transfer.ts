@@ -7,6 +7,7 @@ import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { StoredRecord } from '../ports/store.ts';
 import { ZERO_HASH } from '../ids.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { followMove } from './follow-move.ts';
 import type { Replica } from './replica.ts';
 
 /** Why a remote's log is not followed. The local state is what it was. */
@@ -30,6 +31,7 @@ const SEGMENT = { drafts: 64, objectBytes: 16 * 1024 * 1024 };
 const ALONG_BYTES = 1024 * 1024;
 const PUT_BYTES = 4 * 1024 * 1024;
 const PARALLEL_PUTS = 4;
+const MOVES_AT_ONCE = 8;
 
 /**
  * Pulls, rebases and pushes until nothing is left to send. Throws {@link RemoteError}; what was acknowledged stays.
@@ -40,8 +42,14 @@ export async function syncWith(
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<SyncReport> {
-  const pulled = await pull(replica, remote);
+  let pulled = await pull(replica, remote);
+  // A move of the home remote explains a divergence; each round follows one at most.
+  for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
+    if (!(await followMove(replica, remote, pulled.divergence))) break;
+    pulled = await pull(replica, remote);
+  }
   if (pulled.divergence !== null || replica.stop !== null) return { ...pulled, pushed: 0 };
+  await replica.landAgain();
   const pushed = await push(replica, remote, onProgress);
   return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence };
 }
@@ -215,6 +223,7 @@ async function putAll(replica: Replica, remote: Remote, ids: readonly ObjectId[]
   const sending = new Set<Promise<void>>();
   const send = async (batch: SealedObject[]): Promise<void> => {
     const sent = remote.putObjects(replica.space, batch).finally(() => sending.delete(sent));
+    sent.catch(() => undefined); // the first failure is thrown by the race; the others say the same
     sending.add(sent);
     if (sending.size >= PARALLEL_PUTS) await Promise.race(sending);
   };

@@ -1,0 +1,235 @@
+import type { Change } from '../change.ts';
+import type { Content } from '../content.ts';
+import { openCommitBody } from '../crypto/object-cipher.ts';
+import type { SpaceKeys } from '../crypto/space-keys.ts';
+import type { CommitId, Revision, SpaceId } from '../ids.ts';
+import { decodeCommit, encodeCommit, piecesNamed, resultingRevision } from '../log/commit-codec.ts';
+import type { Commit } from '../log/commit.ts';
+import { decodeRecord } from '../log/record.ts';
+import type { StoreTransaction } from '../ports/store.ts';
+import type { Bodies } from './bodies.ts';
+import type { ReplicaDeps } from './deps.ts';
+import type { Collapsed } from './rebase.ts';
+import type { ItemWish } from './wishes.ts';
+
+/**
+ * A commit that a move of the home remote left behind (or a draft that stood on such a one), as wishes that can be
+ * made again: with the bodies that it was made from, since the revisions that held them are gone. Kept durably until
+ * it landed.
+ */
+export interface Reland {
+  /** Of the lost commit. */
+  readonly id: CommitId;
+  readonly commit: Commit;
+  /** What each put, append or delete was made from, in the order of `commit.changes`; `null` for the others. */
+  readonly bases: readonly (Content | null)[];
+  /** The lost record, where another machine signed it: it travels along as evidence. `null` for our own. */
+  readonly record: Uint8Array | null;
+}
+
+interface StoredReland {
+  readonly id: CommitId;
+  readonly commit: string;
+  readonly bases: string;
+  readonly record: string | null;
+}
+
+const NO_OBJECTS = { objects: [], keyId: 0 };
+
+/**
+ * Reads the commits behind `position` and the given drafts as relands, in order. Void records had no effect and have
+ * none now. A commit with a body that is not here cannot be landed by this machine: it is left out, and stays listed
+ * among the fallen records.
+ */
+export async function readRelands(
+  deps: ReplicaDeps,
+  space: SpaceId,
+  keys: SpaceKeys,
+  position: number,
+  drafts: readonly Commit[],
+): Promise<Reland[]> {
+  const contents = new Map<Revision, Content | null>();
+  const relands: Reland[] = [];
+  const lost = await lostCommits(deps, space, keys, position);
+  for (const { commit, record } of [...lost, ...drafts.map((draft) => ({ commit: draft, record: null }))]) {
+    const full = await withContents(deps, space, commit, contents);
+    const bases: (Content | null)[] = [];
+    for (const change of full.changes) bases.push(await baseOf(deps, space, change, contents));
+    relands.push({ id: commit.id, commit: full, bases, record });
+  }
+  const named = relands.flatMap((r) => r.commit.changes.flatMap(piecesNamed)).map((piece) => piece.object);
+  const here = await deps.objects.has(space, [...new Set(named)]);
+  return relands.filter((r) => r.record === null || r.commit.changes.flatMap(piecesNamed).every((piece) => here.has(piece.object)));
+}
+
+async function lostCommits(
+  deps: ReplicaDeps,
+  space: SpaceId,
+  keys: SpaceKeys,
+  position: number,
+): Promise<{ commit: Commit; record: Uint8Array | null }[]> {
+  const commits: { commit: Commit; record: Uint8Array | null }[] = [];
+  const stored = await deps.store.read(async (tx) => {
+    const head = await tx.logs.head(space);
+    return tx.logs.read(space, position + 1, { records: Math.max(1, (head?.position ?? 0) - position), bytes: Number.MAX_SAFE_INTEGER });
+  });
+  for (const row of stored) {
+    const record = decodeRecord(row.bytes);
+    if (!record.ok || record.value.header.type !== 'commit') continue;
+    if ((await deps.store.read((tx) => tx.documents.get(`voids/${space}`, String(row.position)))) !== undefined) continue;
+    const { header, body } = record.value;
+    const opened = await openCommitBody(
+      body,
+      { space, keyId: header.keyId, signer: header.signer, commit: header.id },
+      keys,
+      deps.compression,
+    );
+    const commit = opened.ok ? decodeCommit(opened.value, header.id, header) : null;
+    if (commit === null || !commit.ok) continue;
+    const isOwn = header.signer === deps.machine.key.machine;
+    commits.push({ commit: commit.value, record: isOwn ? null : row.bytes });
+  }
+  return commits;
+}
+
+/**
+ * Relands with all bodies under epoch keys up to `keyId`: the log falls back to a point before later epochs, whose keys
+ * nobody could prove any more. Cost: O(bytes of bodies under later keys).
+ */
+export async function resealRelands(relands: readonly Reland[], bodies: Bodies, keyId: number): Promise<Reland[]> {
+  const fresh = async (content: Content, commit: CommitId): Promise<Content> => {
+    if (content.pieces.every((piece) => piece.keyId <= keyId)) return content;
+    const [pieces] = await bodies.store([await bodies.read(content)], commit, keyId);
+    return { ...content, pieces: pieces ?? [] };
+  };
+  return Promise.all(
+    relands.map(async (reland) => ({
+      ...reland,
+      commit: {
+        ...reland.commit,
+        changes: await Promise.all(
+          reland.commit.changes.map(async (change): Promise<Change> => {
+            if (change.type !== 'put' && change.type !== 'keep') return change;
+            const history = await Promise.all(change.history.map((c) => fresh(c, reland.id)));
+            if (change.type === 'put') return { ...change, history, content: await fresh(change.content, reland.id) };
+            return { ...change, history, content: change.content === null ? null : await fresh(change.content, reland.id) };
+          }),
+        ),
+      },
+      bases: await Promise.all(reland.bases.map((base) => (base === null ? null : fresh(base, reland.id)))),
+    })),
+  );
+}
+
+/** Appends as puts of the whole content; notes what every revision made here holds. */
+async function withContents(deps: ReplicaDeps, space: SpaceId, commit: Commit, contents: Map<Revision, Content | null>): Promise<Commit> {
+  const changes: Change[] = [];
+  for (const change of commit.changes) {
+    if (change.type !== 'append') {
+      if (change.type === 'put') contents.set(resultingRevision(change), change.content);
+      if (change.type === 'delete') contents.set(resultingRevision(change), null);
+      changes.push(change);
+      continue;
+    }
+    const revision = resultingRevision(change);
+    const isWhole = change.content.pieces.reduce((sum, piece) => sum + piece.length, 0) === change.content.size;
+    const content = isWhole ? change.content : await contentAt(deps, space, revision, contents);
+    contents.set(revision, content);
+    if (content !== null) changes.push({ type: 'put', item: change.item, base: change.base, needs: change.needs, content, history: [] });
+  }
+  return { ...commit, changes };
+}
+
+async function baseOf(
+  deps: ReplicaDeps,
+  space: SpaceId,
+  change: Change,
+  contents: ReadonlyMap<Revision, Content | null>,
+): Promise<Content | null> {
+  if (change.base === null || change.type === 'keep' || change.type === 'resolve') return null;
+  return contentAt(deps, space, change.base, contents);
+}
+
+async function contentAt(
+  deps: ReplicaDeps,
+  space: SpaceId,
+  revision: Revision,
+  contents: ReadonlyMap<Revision, Content | null>,
+): Promise<Content | null> {
+  const known = contents.get(revision);
+  if (known !== undefined) return known;
+  const [entry] = await deps.store.read((tx) => tx.items.findRevision(space, revision));
+  return entry?.content ?? null;
+}
+
+/** Relands as the wishes of one commit each. */
+export function relandToWishes(reland: Reland): Collapsed {
+  const wishes = new Map<string, ItemWish>();
+  const keeps: Extract<Change, { type: 'keep' }>[] = [];
+  const resolves: Extract<Change, { type: 'resolve' }>[] = [];
+  reland.commit.changes.forEach((change, index) => {
+    if (change.type === 'keep') keeps.push(change);
+    else if (change.type === 'resolve') resolves.push(change);
+    else if (change.type !== 'append') {
+      const key = `${change.item.kind}\0${change.item.name}`;
+      const before = wishes.get(key);
+      const passed = before?.ours == null ? [] : [before.ours];
+      wishes.set(key, {
+        item: change.item,
+        base: before === undefined ? (reland.bases[index] ?? null) : before.base,
+        ours: change.type === 'put' ? change.content : null,
+        history: [...(before?.history ?? []), ...passed, ...(change.type === 'put' ? change.history : [])],
+      });
+    }
+  });
+  return { wishes: [...wishes.values()], keeps, resolves };
+}
+
+const collection = (space: SpaceId): string => `relands/${space}`;
+
+/** Ids of documents keep the order of the relands. */
+export async function putRelands(tx: StoreTransaction, space: SpaceId, relands: readonly Reland[]): Promise<void> {
+  const taken = (await tx.documents.list(collection(space))).length;
+  for (const [index, reland] of relands.entries()) {
+    const stored: StoredReland = {
+      id: reland.id,
+      commit: toBase64(encodeCommit(reland.commit, NO_OBJECTS)),
+      bases: toBase64(encodeCommit({ ...reland.commit, changes: basesAsChanges(reland), carried: [] }, NO_OBJECTS)),
+      record: reland.record === null ? null : toBase64(reland.record),
+    };
+    await tx.documents.put(collection(space), String(taken + index).padStart(9, '0'), stored);
+  }
+}
+
+export async function listRelands(tx: StoreTransaction, space: SpaceId): Promise<{ readonly key: string; readonly reland: Reland }[]> {
+  return (await tx.documents.list<StoredReland>(collection(space))).map(({ id, value }) => ({ key: id, reland: parseReland(value) }));
+}
+
+export function removeReland(tx: StoreTransaction, space: SpaceId, key: string): Promise<void> {
+  return tx.documents.remove(collection(space), key);
+}
+
+function basesAsChanges(reland: Reland): Change[] {
+  return reland.commit.changes.map((change, index) => {
+    const content = reland.bases[index] ?? null;
+    return content === null
+      ? { type: 'delete', item: change.item, base: null, needs: [] }
+      : { type: 'put', item: change.item, base: null, needs: [], content, history: [] };
+  });
+}
+
+function parseReland(stored: StoredReland): Reland {
+  const commit = decodeCommit(Buffer.from(stored.commit, 'base64'), stored.id, NO_OBJECTS);
+  const bases = decodeCommit(Buffer.from(stored.bases, 'base64'), stored.id, NO_OBJECTS);
+  if (!commit.ok || !bases.ok) throw new Error('a commit to land again is damaged in the store; run: satchel store verify');
+  return {
+    id: stored.id,
+    commit: commit.value,
+    bases: bases.value.changes.map((change) => (change.type === 'put' ? change.content : null)),
+    record: stored.record === null ? null : Buffer.from(stored.record, 'base64'),
+  };
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
