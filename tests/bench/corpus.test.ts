@@ -26,7 +26,7 @@ async function contentsOf(root: string): Promise<Map<string, string>> {
 
 function digest(contents: Map<string, string>): string {
   return createHash('sha256')
-    .update(JSON.stringify([...contents].toSorted()))
+    .update(JSON.stringify([...contents].toSorted(([a], [b]) => (a < b ? -1 : 1))))
     .digest('hex');
 }
 
