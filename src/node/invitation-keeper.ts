@@ -18,7 +18,8 @@ import { EMPTY_HEAD } from '../core/log/record.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { addMember, NotAllowed } from '../core/replica/administer.ts';
 import { ACCOUNTS, type HubAccount } from './log-authority.ts';
-import type { SatchelNode } from './node.ts';
+import { writeCheckpoint } from '../core/replica/late-join.ts';
+import type { OpenSpace, SatchelNode } from './node.ts';
 import { ZERO_HASH } from '../core/ids.ts';
 
 /** An open invitation, on the inviter's node. The secret leaves with it: after use, expiry or three failures. */
@@ -43,6 +44,8 @@ export interface InvitationLink {
 
 const INVITATIONS = 'invitations';
 const LOOK_EVERY = 400;
+/** Shorter logs are replayed as quickly as a checkpoint is read. */
+const CHECKPOINT_FROM = 100;
 /** An answer stays readable for so long after the invitation's end. */
 const ANSWER_KEPT = 10 * 60_000;
 
@@ -176,7 +179,19 @@ export class InvitationKeeper {
       if (error instanceof NotAllowed) return { accepted: false, reason: error.message };
       throw error;
     }
-    return { accepted: true, role: invitation.role, head: (await open.replica.head()) ?? EMPTY_HEAD };
+    const head = (await open.replica.head()) ?? EMPTY_HEAD;
+    if (head.position >= CHECKPOINT_FROM) await this.#tryCheckpoint(open, remote);
+    return { accepted: true, role: invitation.role, head };
+  }
+
+  /** So that the joining machine starts at once; without it, it replays the log. */
+  async #tryCheckpoint(open: OpenSpace, remote: Remote): Promise<void> {
+    try {
+      await writeCheckpoint(open.replica, remote);
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+      this.#node.log.warn({ type: error.type }, 'no checkpoint could be written');
+    }
   }
 
   async #burn(mailbox: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import { backfill } from '../core/replica/late-join.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { syncWith, type Divergence, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
@@ -46,6 +47,7 @@ export class SpaceRunner {
   #running: Promise<void> | null = null;
   #loops: Promise<void>[] = [];
   #failures = 0;
+  #backfilling = false;
   #wake: (() => void) | null = null;
 
   constructor(deps: SpaceRunnerDeps) {
@@ -86,7 +88,32 @@ export class SpaceRunner {
     await this.#deps.apply();
     this.#note(report);
     await this.#deps.afterSync?.();
+    if (report.divergence === null) this.#backfill();
     return report;
+  }
+
+  /** History from before a checkpoint comes in the background, a page at a time. */
+  #backfill(): void {
+    if (this.#backfilling || this.#loops.length === 0) return;
+    this.#backfilling = true;
+    const work = async (): Promise<void> => {
+      while (!this.#stopping.signal.aborted) {
+        const result = await backfill(this.#deps.replica, await this.connected());
+        if (result === 'mismatch')
+          this.#deps.log.error({}, 'the checkpoint that this machine began with was wrong; its state was derived from the log');
+        if (result !== 'more') return;
+        await this.#deps.clock.sleep(20, this.#stopping.signal);
+      }
+    };
+    this.#loops.push(
+      work()
+        .catch((error: unknown) =>
+          this.#deps.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'history could not be fetched now'),
+        )
+        .finally(() => {
+          this.#backfilling = false;
+        }),
+    );
   }
 
   async stop(): Promise<void> {

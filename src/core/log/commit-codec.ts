@@ -178,6 +178,17 @@ function pieceOf(object: ObjectId, keyId: number, offset: Canonical | undefined,
   return piece;
 }
 
+/** A content by itself, with explicit pieces: in checkpoints. */
+export function encodeContent(content: Content): Canonical {
+  const pieces = content.pieces.map((p): Canonical => [hexToBytes(p.object), p.keyId, p.offset, p.length]);
+  return [hexToBytes(content.digest), content.size, content.attributes, pieces];
+}
+
+/** The inverse. Throws on anything else. */
+export function decodeContent(value: Canonical): Content {
+  return new ChangeParser({ objects: [], keyId: 0 }).content(value);
+}
+
 /** An append's whole content, once the base's pieces are known. */
 export function withBase(change: Extract<Change, { type: 'append' }>, base: Content): Content {
   return { ...change.content, pieces: [...base.pieces, ...change.tail] };

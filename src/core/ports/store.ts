@@ -40,6 +40,11 @@ export interface LogTable {
   spaces(): Promise<SpaceId[]>;
   /** Appends behind `expected`, or does nothing and answers false when the head is another. O(records). */
   append(space: SpaceId, expected: Head, records: readonly StoredRecord[]): Promise<boolean>;
+  /**
+   * Puts records into gaps: below the head, or anywhere in an empty log, which then begins with gaps (a machine that
+   * started from a checkpoint). Those that are there already are left; another record in a place that is taken throws.
+   */
+  fill(space: SpaceId, records: readonly StoredRecord[]): Promise<void>;
   /** Ascending from `from`; stops after `records`, or before `bytes` would be passed, but gives one at least. */
   read(space: SpaceId, from: number, limit: { readonly records: number; readonly bytes: number }): Promise<StoredRecord[]>;
   /** All control records from position `from` on, ascending. */

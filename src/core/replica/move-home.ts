@@ -3,6 +3,7 @@ import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
 import { copyLog } from './copy-log.ts';
 import { lastShared } from './follow-move.ts';
+import { backfill } from './late-join.ts';
 import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
 import { pull } from './transfer.ts';
@@ -20,6 +21,7 @@ export async function moveHome(
   onProgress?: (done: number, total: number) => void,
 ): Promise<void> {
   if ((await homeOf(replica)) !== descriptor) {
+    await completeHistory(replica, from);
     await copyLog(replica, target, onProgress);
     await appendControl(replica, from, () => moveRecord(replica, descriptor));
   }
@@ -45,6 +47,15 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
   await replica.landAgain();
+}
+
+/** A log that began with a checkpoint has gaps: nothing can be copied from it before they are filled. */
+async function completeHistory(replica: Replica, from: Remote): Promise<void> {
+  for (;;) {
+    const result = await backfill(replica, from);
+    if (result === 'nothing' || result === 'done') return;
+    if (result === 'mismatch') throw new NotAllowed('the checkpoint that this machine began with was wrong; look at: satchel doctor');
+  }
 }
 
 /** Where the log says that its home is since its last move; `null` before the first. */

@@ -95,7 +95,10 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     return { ...content, pieces: [...kept, ...(consolidated ?? [])] };
   }
 
-  async function outstanding(): Promise<Outstanding[]> {
+  /** Inside the queue: while a log is replayed anew, items that are there seem to be missing. */
+  const outstanding = (): Promise<Outstanding[]> => replica.exclusive(findOutstanding);
+
+  async function findOutstanding(): Promise<Outstanding[]> {
     const candidates = dirty === 'all' ? await allItems() : [...dirty.values()];
     if (dirty === 'all') dirty = new Map();
     const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);

@@ -100,7 +100,8 @@ function noteFields(note: CommitNote) {
 
 async function describeRecord(node: SatchelNode, open: OpenSpace, position: number, names: ReadonlyMap<string, string>) {
   const [stored] = await node.store.read((tx) => tx.logs.read(open.entry.space, position, { records: 1, bytes: 1 }));
-  const record = stored === undefined ? null : decodeRecord(stored.bytes);
+  // A gap before a checkpoint: the history is still being fetched.
+  const record = stored?.position !== position ? null : decodeRecord(stored.bytes);
   if (record === null || !record.ok)
     return { commit: '' as CommitId, machine: '?', time: new Date(0).toISOString(), message: '', writer: '', session: null };
   const note = await readNote(node, open, record.value);

@@ -48,6 +48,22 @@ export function createLogTable(scope: TableScope): LogTable {
       return true;
     },
 
+    async fill(space, records) {
+      const number = await scope.numberFor(space);
+      const head = await headOf(number);
+      for (const record of records) {
+        if (head !== null && record.position > head.position) throw new RangeError(`record ${record.position} is no gap: it lies behind the head`);
+        const there = await db
+          .selectFrom('log_records')
+          .select('hash')
+          .where('space', '=', number)
+          .where('position', '=', record.position)
+          .executeTakeFirst();
+        if (there === undefined) await db.insertInto('log_records').values(recordToRow(number, record)).execute();
+        else if (bytesToHex(there.hash) !== record.hash) throw new RangeError(`another record stands at ${record.position}`);
+      }
+    },
+
     async read(space, from, limit) {
       const number = await scope.numberOf(space);
       if (number === null || limit.records < 1) return [];

@@ -1,0 +1,284 @@
+import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
+import { openObject, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
+import { sha256Hex } from '../crypto/hash.ts';
+import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
+import { verifySignature } from '../crypto/signing.ts';
+import {
+  bytesToHex,
+  hexToBytes,
+  type CommitId,
+  type MachineId,
+  type ObjectId,
+  type RecordHash,
+  type Revision,
+  type SpaceId,
+} from '../ids.ts';
+import type { Item } from '../item.ts';
+import { LIMITS } from '../limits.ts';
+import { decodeContent, encodeContent } from '../log/commit-codec.ts';
+import { decodeControl } from '../log/control.ts';
+import { applyControl, isOwner, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
+import { decodeRecord, hasValidSignature } from '../log/record.ts';
+import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { ReplicaDeps } from './deps.ts';
+import { openSecrets } from './secrets.ts';
+
+/**
+ * A checkpoint (docs/formats.md § Checkpoints): the state of a space at a position, so that a machine which joins
+ * late need not replay the log first. A signed head names encrypted pages, which are objects like any other; the
+ * control records up to the position lie beside it in the clear, as they do in the log, and prove who may sign it.
+ */
+export interface CheckpointHead {
+  readonly space: SpaceId;
+  readonly position: number;
+  readonly hash: RecordHash;
+  readonly term: number;
+  readonly keyId: number;
+  /** SHA-256 over the pages' plaintext in order: machines at one position have the same. */
+  readonly digest: string;
+  readonly pages: readonly ObjectId[];
+  readonly signer: MachineId;
+  /** The newest control record up to the position: it binds all that lie beside the head. */
+  readonly lastControl: RecordHash;
+}
+
+export interface State {
+  readonly items: readonly ItemState[];
+  readonly siblings: readonly Sibling[];
+  /** Ids that valid commits up to the position used, carried ones included. */
+  readonly used: readonly CommitId[];
+}
+
+const SIGNATURE_TAG = 'satchel/v1/checkpoint';
+const VERSION = 1;
+const ITEMS_PER_PAGE = 2_000;
+const IDS_PER_PAGE = 32_768;
+export const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+
+/** The pages of a state, in their one order. Cost: O(state). */
+export function statePages(state: State): Uint8Array[] {
+  const pages: Uint8Array[] = [];
+  for (const part of slices(state.items, ITEMS_PER_PAGE)) pages.push(encodeCanonical(['items', part.map(itemFields)]));
+  for (const part of slices(state.siblings, ITEMS_PER_PAGE)) pages.push(encodeCanonical(['siblings', part.map(siblingFields)]));
+  const used = [...state.used].sort();
+  for (const part of slices(used, IDS_PER_PAGE)) pages.push(encodeCanonical(['used', hexToBytes(part.join(''))]));
+  return pages;
+}
+
+export function stateDigest(pages: readonly Uint8Array[]): string {
+  return sha256Hex('satchel/v1/state\0', ...pages.map((page) => hexToBytes(sha256Hex(page))));
+}
+
+/** What the log made of the space, read in one transaction. O(items). */
+export async function readState(tx: StoreTransaction, space: SpaceId, used: readonly CommitId[]): Promise<State> {
+  const items: ItemState[] = [];
+  for (;;) {
+    const last = items.at(-1)?.item;
+    const page = await tx.items.list(space, { limit: 1_000, deleted: true, ...(last === undefined ? {} : { after: last }) });
+    items.push(...page);
+    if (page.length < 1_000) break;
+  }
+  const siblings = [...(await tx.items.siblings(space))].sort((a, b) => (a.sibling < b.sibling ? -1 : 1));
+  return { items, siblings, used };
+}
+
+/** Seals pages and head. `controls` are the encoded control records up to the position. */
+export async function sealCheckpoint(
+  at: {
+    readonly space: SpaceId;
+    readonly position: number;
+    readonly hash: RecordHash;
+    readonly term: number;
+    readonly keyId: number;
+    readonly lastControl: RecordHash;
+  },
+  state: State,
+  controls: readonly Uint8Array[],
+  keys: SpaceKeys,
+  deps: Pick<ReplicaDeps, 'machine' | 'compression'>,
+): Promise<{ readonly bytes: Uint8Array; readonly objects: readonly SealedObject[] }> {
+  const pages = statePages(state);
+  const objects = await Promise.all(pages.map((page) => sealChunk(page, at.space, at.keyId, keys, deps.compression)));
+  const head = encodeCanonical([
+    VERSION,
+    hexToBytes(at.space),
+    at.position,
+    hexToBytes(at.hash),
+    at.term,
+    at.keyId,
+    hexToBytes(stateDigest(pages)),
+    objects.map((object) => hexToBytes(object.id)),
+    hexToBytes(deps.machine.key.machine),
+    hexToBytes(at.lastControl),
+  ]);
+  return { bytes: encodeCanonical([VERSION, head, deps.machine.key.sign(SIGNATURE_TAG, head), controls]), objects };
+}
+
+export interface OpenedCheckpoint {
+  readonly head: CheckpointHead;
+  readonly membership: Membership;
+  readonly controls: readonly Uint8Array[];
+}
+
+/**
+ * Foreign bytes → a checkpoint that may be believed: its control records lead from the genesis `space` to an owner,
+ * who signed it. Never throws on foreign bytes. Cost: a signature a control record.
+ */
+export function openCheckpoint(bytes: Uint8Array, space: SpaceId): Result<OpenedCheckpoint, string> {
+  const decoded = decodeCanonical(bytes, CHECKPOINT_BYTES);
+  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length !== 4) return fail('the checkpoint is malformed');
+  const [version, headBytes, signature, controls] = decoded.value as Canonical[];
+  if (version !== VERSION || !(headBytes instanceof Uint8Array) || !(signature instanceof Uint8Array) || !Array.isArray(controls)) {
+    return fail('the checkpoint is malformed');
+  }
+  const records = (controls as Canonical[]).filter((record) => record instanceof Uint8Array);
+  const head = parseHead(headBytes);
+  if (head === null || records.length !== controls.length) return fail('the checkpoint is malformed');
+  if (head.space !== space) return fail('the checkpoint is of another space');
+  const membership = foldControls(records, space, head.position);
+  if (!membership.ok) return membership;
+  if (membership.value.lastControl !== head.lastControl) return fail('the control records are not those that the checkpoint was made with');
+  if (!isOwner(membership.value, head.signer)) return fail('the checkpoint is signed by no owner');
+  if (!verifySignature(head.signer, SIGNATURE_TAG, headBytes, signature)) return fail('the signature of the checkpoint is wrong');
+  return ok({ head, membership: membership.value, controls: records });
+}
+
+/** Control records prove themselves: each names the one before it. */
+function foldControls(records: readonly Uint8Array[], space: SpaceId, position: number): Result<Membership, string> {
+  let membership: Membership | null = null;
+  for (const bytes of records) {
+    const record = decodeRecord(bytes);
+    if (!record.ok || record.value.header.type !== 'control') return fail('a control record of the checkpoint is malformed');
+    const { header, hash } = record.value;
+    const payload = decodeControl(record.value.body);
+    const isSigned = hasValidSignature(record.value);
+    if (membership === null) {
+      if ((hash as string) !== space || !payload.ok || !isSigned)
+        return fail('the checkpoint does not begin with the genesis of the space');
+      const started = startMembership(record.value, payload.value);
+      if (!started.ok) return started;
+      membership = started.value;
+      continue;
+    }
+    if (
+      header.previousControl !== membership.lastControl ||
+      header.position > position ||
+      header.position <= membership.lastControlPosition
+    ) {
+      return fail('the control records of the checkpoint are not in one chain');
+    }
+    const applied: Result<Membership, string> | null =
+      payload.ok && isSigned ? applyControl(membership, record.value, payload.value) : null;
+    membership = applied?.ok === true ? applied.value : linkVoidControl(membership, record.value);
+  }
+  return membership === null ? fail('the checkpoint holds no control records') : ok(membership);
+}
+
+/** Opens the pages with this machine's own keys, and checks them against the head. Errors say why it is not used. */
+export async function openPages(
+  opened: OpenedCheckpoint,
+  objects: ReadonlyMap<ObjectId, Uint8Array>,
+  deps: ReplicaDeps,
+): Promise<Result<State, string>> {
+  const { head, membership } = opened;
+  const secrets = await openSecrets(membership, deps.machine.key.machine, deps.machine.identity, deps.wrapping);
+  if (secrets === null) return fail('this machine was not a member yet when the checkpoint was made');
+  const keys = createSpaceKeys(secrets);
+  const pages: Uint8Array[] = [];
+  for (const id of head.pages) {
+    const bytes = objects.get(id);
+    if (bytes === undefined) return fail('a page of the checkpoint is missing');
+    const page = await openObject({ id, bytes }, head.space, keys, deps.compression);
+    if (!page.ok) return fail('a page of the checkpoint does not open');
+    pages.push(page.value);
+  }
+  if (stateDigest(pages) !== head.digest) return fail('the pages do not match the digest of the checkpoint');
+  try {
+    return parsePages(pages);
+  } catch (error) {
+    return fail(`a page of the checkpoint is malformed: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+function parsePages(pages: readonly Uint8Array[]): Result<State, string> {
+  const state = { items: [] as ItemState[], siblings: [] as Sibling[], used: [] as CommitId[] };
+  for (const page of pages) {
+    const decoded = decodeCanonical(page, LIMITS.objectExpanded);
+    if (!decoded.ok || !Array.isArray(decoded.value)) return fail('a page of the checkpoint is malformed');
+    const [type, value] = decoded.value as Canonical[];
+    if (type === 'items' && Array.isArray(value)) state.items.push(...(value as Canonical[]).map((v) => parseItemState(v)));
+    else if (type === 'siblings' && Array.isArray(value)) state.siblings.push(...(value as Canonical[]).map((v) => parseSibling(v)));
+    else if (type === 'used' && value instanceof Uint8Array) {
+      for (let i = 0; i < value.length; i += 16) state.used.push(bytesToHex(value.subarray(i, i + 16)) as CommitId);
+    } else return fail('a page of the checkpoint is of an unknown type');
+  }
+  return ok(state);
+}
+
+function itemFields(state: ItemState): Canonical {
+  const content = state.content === null ? null : encodeContent(state.content);
+  return [state.item.kind, state.item.name, hexToBytes(state.revision), state.position, content];
+}
+
+// What is wrong in a page throws here, and is an error of openPages.
+function parseItemState(value: Canonical): ItemState {
+  const [kind, name, revision, position, content] = value as Canonical[];
+  return {
+    item: itemOf(kind, name),
+    revision: bytesToHex(revision as Uint8Array) as Revision,
+    position: position as number,
+    content: content === null || content === undefined ? null : decodeContent(content),
+  };
+}
+
+function siblingFields(sibling: Sibling): Canonical {
+  const content = sibling.content === null ? null : encodeContent(sibling.content);
+  const base = sibling.base === null ? null : hexToBytes(sibling.base);
+  return [sibling.item.kind, sibling.item.name, hexToBytes(sibling.sibling), base, sibling.position, content];
+}
+
+function parseSibling(value: Canonical): Sibling {
+  const [kind, name, sibling, base, position, content] = value as Canonical[];
+  return {
+    item: itemOf(kind, name),
+    sibling: bytesToHex(sibling as Uint8Array) as Revision,
+    base: base instanceof Uint8Array ? (bytesToHex(base) as Revision) : null,
+    position: position as number,
+    content: content === null || content === undefined ? null : decodeContent(content),
+  };
+}
+
+function itemOf(kind: Canonical | undefined, name: Canonical | undefined): Item {
+  return { kind: kind as string, name: name as string };
+}
+
+function parseHead(bytes: Uint8Array): CheckpointHead | null {
+  const decoded = decodeCanonical(bytes, CHECKPOINT_BYTES);
+  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length !== 10) return null;
+  const [version, space, position, hash, term, keyId, digest, pages, signer, lastControl] = decoded.value as Canonical[];
+  const isHash = (value: Canonical | undefined): value is Uint8Array => value instanceof Uint8Array && value.length === 32;
+  if (
+    version !== VERSION ||
+    ![space, hash, digest, signer, lastControl].every(isHash) ||
+    !Array.isArray(pages) ||
+    !(pages as Canonical[]).every(isHash)
+  )
+    return null;
+  if (![position, term, keyId].every((n) => Number.isSafeInteger(n) && (n as number) >= 0)) return null;
+  return {
+    space: bytesToHex(space as Uint8Array) as SpaceId,
+    position: position as number,
+    hash: bytesToHex(hash as Uint8Array) as RecordHash,
+    term: term as number,
+    keyId: keyId as number,
+    digest: bytesToHex(digest as Uint8Array),
+    pages: (pages as Uint8Array[]).map((id) => bytesToHex(id) as ObjectId),
+    signer: bytesToHex(signer as Uint8Array) as MachineId,
+    lastControl: bytesToHex(lastControl as Uint8Array) as RecordHash,
+  };
+}
+
+function* slices<T>(values: readonly T[], size: number): Generator<readonly T[]> {
+  for (let i = 0; i < values.length; i += size) yield values.slice(i, i + size);
+}

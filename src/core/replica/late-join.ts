@@ -1,0 +1,169 @@
+import { EMPTY_HEAD, decodeRecord, headAfter, type Head, type LogRecord } from '../log/record.ts';
+import type { CommitId, ObjectId } from '../ids.ts';
+import type { Remote } from '../ports/remote.ts';
+import type { StoredRecord } from '../ports/store.ts';
+import { openCheckpoint, openPages, readState, sealCheckpoint, stateDigest, statePages } from './checkpoint.ts';
+import type { Replica } from './replica.ts';
+import { toStored, verifyChain } from './transfer.ts';
+
+/** What a replica that began with a checkpoint still has to fetch: the records before it, for its history. */
+interface Backfill {
+  /** The next record to fetch. */
+  readonly next: number;
+  readonly previous: Head;
+  /** The checkpoint: where the records must lead. */
+  readonly until: Head;
+  /** What the checkpoint says of the state there. */
+  readonly digest: string;
+}
+
+const BACKFILLS = 'backfills';
+const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
+const OBJECT_BATCH = 200;
+
+/** Writes a checkpoint of the local log's head to the remote. Owners only. Cost: O(log). */
+export async function writeCheckpoint(replica: Replica, remote: Remote): Promise<boolean> {
+  const { space, deps } = replica;
+  if (!replica.canWrite || (await isBackfilling(replica))) return false;
+  const at = await replica.exclusive(async () => {
+    const head = await replica.head();
+    if (head === null || head.position !== replica.position) return null;
+    const used = await usedIds(replica, head.position);
+    const { state, controls } = await deps.store.read(async (tx) => ({
+      state: await readState(tx, space, used),
+      controls: await tx.logs.controls(space, 0),
+    }));
+    return { head, state, controls: controls.map((c) => c.bytes) };
+  });
+  if (at === null) return false;
+  const { head, state, controls } = at;
+  const { bytes, objects } = await sealCheckpoint(
+    { space, ...head, keyId: replica.keyId, lastControl: replica.membership.lastControl },
+    state,
+    controls,
+    replica.keys,
+    deps,
+  );
+  for (const object of objects) await remote.putObjects(space, [object]);
+  await remote.writeCheckpoint(space, head.position, bytes);
+  return true;
+}
+
+/**
+ * Begins a replica of which nothing is here with the remote's checkpoint, where there is a good one. False where
+ * there is none, or it cannot be believed or opened (named in the log): the replica then replays from the genesis.
+ * The records before it come with {@link backfill}.
+ */
+export async function beginWithCheckpoint(replica: Replica, remote: Remote): Promise<boolean> {
+  const { space, deps } = replica;
+  const bytes = (await replica.head()) === null ? await remote.readCheckpoint(space) : null;
+  if (bytes === null) return false;
+  const refuse = (reason: string): false => {
+    deps.log('checkpoint is not used', { space, reason });
+    return false;
+  };
+  const opened = openCheckpoint(bytes, space);
+  if (!opened.ok) return refuse(opened.error);
+  const { head, controls } = opened.value;
+  const { records } = await remote.read(space, head.position, { records: 1, bytes: 1 });
+  const record = records[0] === undefined ? null : decodeRecord(records[0]);
+  if (record?.ok !== true || record.value.hash !== head.hash) return refuse('the log does not hold the record that it names');
+  const objects = new Map<ObjectId, Uint8Array>();
+  for (let i = 0; i < head.pages.length; i += OBJECT_BATCH) {
+    for (const [id, page] of await remote.getObjects(space, head.pages.slice(i, i + OBJECT_BATCH))) objects.set(id, page);
+  }
+  const state = await openPages(opened.value, objects, deps);
+  if (!state.ok) return refuse(state.error);
+  const rows = [...controls.map(rowOf), toStored(record.value)].filter(
+    (row, index, all) => all.findIndex((r) => r.position === row.position) === index,
+  );
+  const until = headAfter(record.value);
+  await replica.exclusive(async () => {
+    await deps.store.write(async (tx) => {
+      await tx.logs.fill(space, rows);
+      await tx.items.put(space, state.value.items);
+      await tx.items.addSiblings(space, state.value.siblings);
+      // Until history is here, each item's current revision at least can be looked up.
+      await tx.items.addHistory(
+        space,
+        state.value.items.map((s, index) => ({
+          ...s,
+          base: null,
+          type: s.content === null ? ('delete' as const) : ('put' as const),
+          index,
+        })),
+      );
+      for (const id of state.value.used) await tx.documents.put(`carried/${space}`, id, { position: head.position });
+      await tx.documents.put('cursors', space, { position: until.position, hash: until.hash });
+      const waiting: Backfill = { next: 0, previous: EMPTY_HEAD, until, digest: head.digest };
+      await tx.documents.put(BACKFILLS, space, waiting);
+    });
+    await replica.reopen();
+  });
+  return true;
+}
+
+export async function isBackfilling(replica: Replica): Promise<boolean> {
+  return (await replica.deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, replica.space))) !== undefined;
+}
+
+export type BackfillResult = 'nothing' | 'more' | 'done' | 'mismatch';
+
+/**
+ * Fetches one page of the records before the checkpoint, and after the last one replays the whole log, which proves
+ * the checkpoint or shows that its signer lied (`mismatch`: the replayed state is the one that counts). Goes on where
+ * it was interrupted. Throws RemoteError.
+ */
+export async function backfill(replica: Replica, remote: Remote): Promise<BackfillResult> {
+  const { space, deps } = replica;
+  const waiting = await deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space));
+  if (waiting === undefined) return 'nothing';
+  if (waiting.next <= waiting.until.position) {
+    const { records } = await remote.read(space, waiting.next, PAGE);
+    const wanted = records.slice(0, waiting.until.position - waiting.next + 1);
+    const chain = verifyChain(wanted, waiting.previous, space);
+    if (!chain.ok || wanted.length === 0) return 'more'; // the remote is shown as diverged by the next pull
+    const last = chain.value.at(-1) as StoredRecord;
+    if (last.position === waiting.until.position && last.hash !== waiting.until.hash) return 'mismatch';
+    const previous: Head = { term: last.term, position: last.position, hash: last.hash };
+    await deps.store.write(async (tx) => {
+      await tx.logs.fill(space, chain.value);
+      await tx.documents.put(BACKFILLS, space, { ...waiting, next: last.position + 1, previous });
+    });
+    if (last.position < waiting.until.position) return 'more';
+  }
+  const digest = await replica.rebuild(waiting.until.position, async () => {
+    const used = await usedIds(replica, waiting.until.position);
+    return deps.store.read(async (tx) => stateDigest(statePages(await readState(tx, space, used))));
+  });
+  await deps.store.write((tx) => tx.documents.remove(BACKFILLS, space));
+  if (digest === waiting.digest) return 'done';
+  deps.log('the checkpoint was wrong', { space, position: waiting.until.position });
+  return 'mismatch';
+}
+
+/** Ids that valid commits up to `position` used. O(log). */
+async function usedIds(replica: Replica, position: number): Promise<CommitId[]> {
+  const { space, deps } = replica;
+  const used = new Set<CommitId>();
+  for (let from = 0; from <= position;) {
+    const page = await deps.store.read((tx) => tx.logs.read(space, from, PAGE));
+    if (page.length === 0) break;
+    for (const row of page) if (row.type === 'commit' && row.position <= position) used.add(row.id);
+    from = (page.at(-1) as StoredRecord).position + 1;
+  }
+  await deps.store.read(async (tx) => {
+    for (const [id, positions] of await tx.logs.positionsOf(space, [...used])) {
+      const voids = await Promise.all(positions.map((p) => tx.documents.get(`voids/${space}`, String(p))));
+      if (voids.every((entry) => entry !== undefined)) used.delete(id);
+    }
+    for (const { id } of await tx.documents.list(`carried/${space}`)) used.add(id as CommitId);
+  });
+  return [...used];
+}
+
+function rowOf(bytes: Uint8Array): StoredRecord {
+  const record = decodeRecord(bytes);
+  if (!record.ok) throw new Error(`a record that was read before is malformed: ${record.error}`);
+  return toStored(record.value as LogRecord, bytes);
+}

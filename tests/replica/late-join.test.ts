@@ -1,0 +1,115 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { SpaceId } from '../../src/core/ids.ts';
+import type { Remote } from '../../src/core/ports/remote.ts';
+import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
+import { addMember } from '../../src/core/replica/administer.ts';
+import { openCheckpoint } from '../../src/core/replica/checkpoint.ts';
+import { backfill, beginWithCheckpoint, isBackfilling, writeCheckpoint } from '../../src/core/replica/late-join.ts';
+import { Replica } from '../../src/core/replica/replica.ts';
+import { createLocalRemote } from '../../src/remotes/local.ts';
+import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { createObjectStoreDouble } from '../contracts/memory-store.ts';
+import { createTestClock } from '../contracts/test-clock.ts';
+import { createTestMachine, foundSpace } from '../doubles/machine.ts';
+import { Home, textItem } from './home.ts';
+
+describe('joining late, from a checkpoint', () => {
+  let remote: Remote;
+  let space: SpaceId;
+  let a: Home;
+  let late: ReplicaDeps;
+
+  beforeEach(async () => {
+    const clock = createTestClock();
+    remote = createLocalRemote({
+      store: await createSqliteStore({ path: ':memory:' }),
+      objects: createObjectStoreDouble(),
+      clock,
+      address: 'test:hub',
+    });
+    const machine = async (name: string) =>
+      createTestMachine({
+        name,
+        seed: 'late',
+        store: await createSqliteStore({ path: ':memory:' }),
+        objects: createObjectStoreDouble(),
+        clock,
+      });
+    a = new Home(await foundSpace(await machine('a'), remote));
+    space = a.replica.space;
+    for (let i = 0; i < 12; i++) await a.write(`file-${i % 4}.md`, `version ${i}\n`);
+    a.files.delete('file-3.md');
+    await a.capture();
+    await a.sync(remote);
+    late = await machine('late');
+    const { key, recipient } = late.machine;
+    await addMember(a.replica, remote, { machine: key.machine, recipient, role: 'writer', account: null, name: 'late' });
+    await writeCheckpoint(a.replica, remote);
+    await a.write('after.md', 'after the checkpoint\n');
+    await a.sync(remote);
+  });
+
+  async function begin(): Promise<Home> {
+    const replica = Replica.create(late, space);
+    replica.setRemote(remote);
+    expect(await beginWithCheckpoint(replica, remote)).toBe(true);
+    return new Home(replica);
+  }
+
+  it('has the state at once, edits it, and fetches history behind', async () => {
+    const home = await begin();
+    expect(home.replica.position).toBeGreaterThan(10);
+    await home.sync(remote);
+    expect(home.files).toEqual(a.files);
+    await home.write('file-0.md', 'edited by the late one\n');
+    await home.write('file-3.md', 'made again\n');
+    await home.sync(remote);
+    await a.sync(remote);
+    expect(a.files.get('file-0.md')).toBe('edited by the late one\n');
+    expect(await isBackfilling(home.replica)).toBe(true);
+    let result = await backfill(home.replica, remote);
+    while (result === 'more') result = await backfill(home.replica, remote);
+    expect(result).toBe('done');
+    const history = (replica: Replica) => replica.deps.store.read((tx) => tx.items.history(space, textItem('file-0.md'), { limit: 100 }));
+    expect(await history(home.replica)).toEqual(await history(a.replica));
+    expect(await home.replica.list()).toEqual(await a.replica.list());
+    await home.apply();
+    expect(home.files).toEqual(a.files);
+    await home.capture();
+    expect(home.replica.drafts).toEqual([]);
+  });
+
+  it('goes on after a restart in the middle', async () => {
+    const home = await begin();
+    await home.sync(remote);
+    const reopened = await Replica.open(late, space);
+    reopened.setRemote(remote);
+    expect(await reopened.list()).toEqual(await a.replica.list());
+    expect(await backfill(reopened, remote)).toBe('done');
+    expect(await backfill(reopened, remote)).toBe('nothing');
+  });
+
+  it('does not believe a checkpoint that no owner signed, that was altered, or that is of another space', async () => {
+    const bytes = (await remote.readCheckpoint(space)) as Uint8Array;
+    expect(openCheckpoint(bytes, space).ok).toBe(true);
+    expect(openCheckpoint(bytes, 'ab'.repeat(32) as SpaceId)).toMatchObject({ ok: false });
+    for (let i = 0; i < bytes.length; i += 7) {
+      const altered = Buffer.from(bytes);
+      altered.writeUInt8(altered.readUInt8(i) ^ 1, i);
+      expect(openCheckpoint(altered, space).ok).toBe(false);
+    }
+  });
+
+  it('finds out a checkpoint whose state is not what the log makes', async () => {
+    const replica = Replica.create(late, space);
+    replica.setRemote(remote);
+    expect(await beginWithCheckpoint(replica, remote)).toBe(true);
+    await late.store.write(async (tx) => {
+      const waiting = await tx.documents.get<object>('backfills', space);
+      await tx.documents.put('backfills', space, { ...waiting, digest: 'ab'.repeat(32) });
+    });
+    expect(await backfill(replica, remote)).toBe('mismatch');
+    await new Home(replica).sync(remote);
+    expect(await replica.list()).toEqual(await a.replica.list());
+  });
+});
