@@ -26,6 +26,42 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./sync.ts')).syncCommand,
   },
   {
+    name: 'log',
+    group: DAILY,
+    summary: 'What changed, when and on which machine',
+    load: async () => (await import('./log.ts')).logCommand,
+  },
+  {
+    name: 'show',
+    group: DAILY,
+    summary: 'Print an item, now or at a revision',
+    load: async () => (await import('./show.ts')).showCommand,
+  },
+  {
+    name: 'diff',
+    group: DAILY,
+    summary: 'What changed in an item',
+    load: async () => (await import('./diff.ts')).diffCommand,
+  },
+  {
+    name: 'restore',
+    group: DAILY,
+    summary: 'Bring an earlier version of an item back',
+    load: async () => (await import('./restore.ts')).restoreCommand,
+  },
+  {
+    name: 'conflicts',
+    group: DAILY,
+    summary: 'Where both versions were kept',
+    load: async () => (await import('./conflicts.ts')).conflictsCommand,
+  },
+  {
+    name: 'resolve',
+    group: DAILY,
+    summary: 'Settle an open conflict',
+    load: async () => (await import('./resolve.ts')).resolveCommand,
+  },
+  {
     name: 'service',
     group: SYSTEM,
     summary: 'Start the node with the machine: install, remove, status',

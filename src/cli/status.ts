@@ -2,7 +2,7 @@ import type { SpaceStatus } from '../node/operations/status.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
-import { bytesToText } from './output-bytes.ts';
+import { formatBytes } from './output-style.ts';
 
 export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
@@ -25,7 +25,7 @@ export const statusCommand = defineCommand({
 
 function describe(space: SpaceStatus): string[] {
   const lines = [
-    `${space.name}: ${space.items} items, ${bytesToText(space.bytes)}, ${space.machines} ${space.machines === 1 ? 'machine' : 'machines'}, record ${space.position} (${space.words})`,
+    `${space.name}: ${space.items} items, ${formatBytes(space.bytes)}, ${space.machines} ${space.machines === 1 ? 'machine' : 'machines'}, record ${space.position} (${space.words})`,
   ];
   for (const source of space.sources) lines.push(`  ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
   return lines;

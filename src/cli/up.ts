@@ -3,7 +3,7 @@ import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
-import { bytesToText } from './output-bytes.ts';
+import { formatBytes } from './output-style.ts';
 
 export const upCommand = defineCommand({
   summary: 'Run this machine’s node in the foreground',
@@ -75,7 +75,7 @@ async function mayCapture(context: CommandContext, config: Config): Promise<bool
   const previews = await previewTrees(config);
   context.print('Satchel would capture into its own store (nothing is sent anywhere, nothing is written here):');
   for (const { id, root, files, bytes } of previews)
-    context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${bytesToText(bytes).padStart(9)}  ${root}`);
+    context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${formatBytes(bytes).padStart(9)}  ${root}`);
   const answer = await context.ask('Go ahead? [Y/n] ');
   return answer === null || !/^\s*n/i.test(answer);
 }
@@ -84,5 +84,5 @@ async function sayCaptured(context: CommandContext, { sources, replica }: OpenSp
   for (const { source } of sources) await source.scan();
   const items = await replica.list();
   const bytes = items.reduce((sum, state) => sum + (state.content?.size ?? 0), 0);
-  context.print(`Captured: ${items.length} items, ${bytesToText(bytes)}`);
+  context.print(`Captured: ${items.length} items, ${formatBytes(bytes)}`);
 }
