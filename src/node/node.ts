@@ -16,6 +16,7 @@ import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import { createSpace } from '../core/replica/create-space.ts';
 import type { ReplicaDeps } from '../core/replica/deps.ts';
+import { whileUnused } from '../core/replica/prune-obey.ts';
 import { Replica } from '../core/replica/replica.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
@@ -88,7 +89,16 @@ export class SatchelNode {
     this.log = log;
     this.options = options;
     this.#lock = lock;
-    this.local = createLocalRemote({ store, objects, clock: deps.clock, address: 'this node' });
+    this.local = createLocalRemote({
+      store,
+      objects,
+      clock: deps.clock,
+      address: 'this node',
+      whileUnused: async (space, work) => {
+        const replica = this.spaces.get(space)?.replica;
+        await (replica === undefined ? work(() => false) : whileUnused(replica, work));
+      },
+    });
     this.invitations = new InvitationKeeper(this);
   }
 

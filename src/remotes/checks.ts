@@ -96,9 +96,11 @@ export function whatBreaksChain(space: SpaceId, previous: Head, { header, hash }
   return (hash as string) === space ? null : 'this genesis is of another space';
 }
 
-/** Every object that the records name, once. */
-export function objectsNamed(records: readonly CheckedRecord[]): ObjectId[] {
-  return [...new Set(records.flatMap(({ record }) => record.header.objects))];
+/** Every object that the records name, once; those that are gone by a later record left out. */
+export function objectsNamed(records: readonly CheckedRecord[], gone: readonly ObjectId[] = []): ObjectId[] {
+  const named = new Set(records.flatMap(({ record }) => record.header.objects));
+  for (const id of gone) named.delete(id);
+  return [...named];
 }
 
 export function checkCheckpoint(position: number, bytes: Uint8Array): void {

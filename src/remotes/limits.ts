@@ -10,6 +10,8 @@ export const REMOTE_LIMITS = {
   objectsPerBatch: 65_536,
   /** Ids in one call of `getObjects`. */
   objectIdsPerGet: 1_000,
+  /** Ids in one call of `deleteObjects`. */
+  objectIdsPerDelete: 10_000,
   /** The most that one `read` gives, whatever was asked for. */
   readRecords: 1_000,
   readBytes: 8 * 1024 * 1024,

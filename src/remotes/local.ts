@@ -1,4 +1,4 @@
-import type { SpaceId } from '../core/ids.ts';
+import type { ObjectId, SpaceId } from '../core/ids.ts';
 import { headAfter, type Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { DamagedObject, type ObjectStore } from '../core/ports/objects.ts';
@@ -6,9 +6,13 @@ import { RemoteError, type AppendOutcome, type ReadLimit, type Remote, type Segm
 import type { Store, StoredRecord } from '../core/ports/store.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed, type CheckedRecord } from './checks.ts';
 import { REMOTE_LIMITS } from './limits.ts';
+import { Mutex } from '../core/replica/mutex.ts';
+import { deletableObjects, type ReadableLog } from './deletable-objects.ts';
 import { createLocalCheckpoints } from './local-checkpoints.ts';
 import { createLocalMailboxes } from './local-mailboxes.ts';
 import { createWatchers } from './watchers.ts';
+
+const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
 
 export interface LocalRemoteDeps {
   readonly store: Store;
@@ -16,7 +20,14 @@ export interface LocalRemoteDeps {
   readonly clock: Clock;
   /** How this remote is called to people, e.g. `local:` or the hub's own URL. */
   readonly address: string;
+  /**
+   * Runs work while what this node itself needs of a space's objects cannot change; `isUsed` says whether it needs one
+   * that a prune or an erase record names. Without it nothing is used.
+   */
+  readonly whileUnused?: (space: SpaceId, work: (isUsed: IsUsed) => Promise<void>) => Promise<void>;
 }
+
+export type IsUsed = (id: ObjectId, reason: 'prune' | 'erase') => boolean;
 
 /** A remote in this process. Neither store nor objects are closed with it: they are its owner's. */
 export interface LocalRemote extends Remote {
@@ -28,9 +39,17 @@ export interface LocalRemote extends Remote {
  * A remote on a node's own store: what a hub keeps behind its HTTP, and what orders the spaces that a node keeps at
  * home. Several processes may use one store; they tell each other by `headMoved`.
  */
-export function createLocalRemote({ store, objects, clock, address }: LocalRemoteDeps): LocalRemote {
+export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
+  const { store, objects, clock, address, whileUnused = (_space, work) => work(() => false) } = deps;
   const watchers = createWatchers();
   const checkpoints = createLocalCheckpoints(store, objects);
+  /** An object must not go between an append that finds it here and the record that names it. */
+  const gates = new Map<SpaceId, Mutex>();
+  const gateOf = (space: SpaceId): Mutex => {
+    const gate = gates.get(space) ?? new Mutex();
+    gates.set(space, gate);
+    return gate;
+  };
 
   async function headOf(space: SpaceId): Promise<Head | null> {
     checkSpace(space);
@@ -56,11 +75,13 @@ export function createLocalRemote({ store, objects, clock, address }: LocalRemot
     const checked = checkSegment(space, expected, segment);
     if (!isExpected(await headOf(space), expected)) return moved(space, expected);
     await objects.put(space, segment.objects);
-    const named = objectsNamed(checked);
-    const present = await objects.has(space, named);
-    if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) };
-    const appended = await store.write((tx) => tx.logs.append(space, expected, checked.map(toStored)));
-    if (!appended) return moved(space, expected);
+    const named = objectsNamed(checked, segment.gone);
+    const outcome = await gateOf(space).run(async (): Promise<AppendOutcome | null> => {
+      const present = await objects.has(space, named);
+      if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) };
+      return (await store.write((tx) => tx.logs.append(space, expected, checked.map(toStored)))) ? null : moved(space, expected);
+    });
+    if (outcome !== null) return outcome;
     const head = headAfter((checked.at(-1) as CheckedRecord).record);
     watchers.notify(space, head);
     return { type: 'appended', head };
@@ -95,6 +116,21 @@ export function createLocalRemote({ store, objects, clock, address }: LocalRemot
       }
     },
     readCheckpoint: (space) => checkpoints.read(space),
+    async deleteObjects(space, ids) {
+      checkSpace(space);
+      checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
+      await gateOf(space).run(async () => {
+        const here = await objects.has(space, ids);
+        if (here.size === 0) return;
+        const deletable = await deletableObjects(storedLog(store, space), space, here);
+        await whileUnused(space, async (isUsed) => {
+          await objects.delete(
+            space,
+            [...deletable].flatMap(([id, reason]) => (isUsed(id, reason) ? [] : [id])),
+          );
+        });
+      });
+    },
     writeCheckpoint: (space, position, bytes) => checkpoints.write(space, position, bytes),
     mailboxes: createLocalMailboxes(store, clock),
     async watch(spaces, onHead, signal) {
@@ -111,6 +147,13 @@ export function createLocalRemote({ store, objects, clock, address }: LocalRemot
 }
 
 function isExpected(head: Head | null, expected: Head): boolean {
+function storedLog(store: Store, space: SpaceId): ReadableLog {
+  return {
+    controls: () => store.read((tx) => tx.logs.controls(space, 0)).then((rows) => rows.map((row) => row.bytes)),
+    read: (from) => store.read((tx) => tx.logs.read(space, from, PAGE)).then((rows) => rows.map((row) => row.bytes)),
+  };
+}
+
   return head === null ? expected.position === -1 : head.position === expected.position && head.hash === expected.hash;
 }
 

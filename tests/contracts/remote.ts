@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SigningKey } from '../../src/core/crypto/signing.ts';
+import { createSigningKey, type SigningKey } from '../../src/core/crypto/signing.ts';
 import { ZERO_HASH, type ObjectId, type RecordHash, type SpaceId } from '../../src/core/ids.ts';
 import { decodeRecord, EMPTY_HEAD, encodeRecord, headAfter, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
-import { createSpaceWriter, sealedObject, segment, type SpaceWriter } from './space-writer.ts';
+import { controlWriter, createSpaceWriter, genesisOf, sealedObject, segment, type SpaceWriter } from './space-writer.ts';
 
 /** One place that keeps logs, empty at first. */
 export interface RemoteUnderTest {
@@ -44,6 +44,20 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       const writer = newSpace();
       await remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
       return { writer, head: headAfter(writer.genesis) };
+    };
+
+    /** A space whose genesis is real, with what its owner and a stranger sign. */
+    const ownedSpace = async () => {
+      const key = place.key ?? createSigningKey(randomBytes(32));
+      const writer = createSpaceWriter({ key, genesisBody: () => genesisOf(key.machine) });
+      await remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
+      const head = headAfter(writer.genesis);
+      return {
+        writer,
+        head,
+        owner: controlWriter(writer.space, writer.genesis.hash, key),
+        stranger: controlWriter(writer.space, writer.genesis.hash, createSigningKey(randomBytes(32))),
+      };
     };
 
     const readAll = async (space: SpaceId, from = 0): Promise<LogRecord[]> => {
@@ -332,6 +346,67 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
         expect(await remote.hasObjects(writer.space, [])).toEqual(new Set());
         expect(await remote.getObjects(writer.space, [])).toEqual(new Map());
       });
+      it('deletes what an owner prunes, and only that', async () => {
+        const [gone, kept, again, racing] = [sealedObject(100), sealedObject(200), sealedObject(300), sealedObject(400)];
+        const { writer, head, owner } = await ownedSpace();
+        const ids = [gone, kept, again, racing].map((object) => object.id);
+        const first = writer.record(head, { objects: ids });
+        await remote.append(writer.space, head, segment([first], [gone, kept, again, racing]));
+        await refuses(remote.deleteObjects(writer.space, [gone.id]));
+        const pruning = { op: 'prune', objects: [gone.id, again.id, racing.id] } as const;
+        const prune = owner.control(headAfter(first), pruning);
+        await remote.append(writer.space, headAfter(first), segment([prune]));
+        await refuses(remote.deleteObjects(writer.space, [gone.id, kept.id]));
+        const later = writer.record(headAfter(prune), { objects: [again.id] });
+        await remote.append(writer.space, headAfter(prune), segment([later]));
+        await remote.deleteObjects(writer.space, [gone.id, again.id]);
+        await remote.deleteObjects(writer.space, [gone.id, again.id]);
+        const other = await open();
+        for (const each of [remote, other]) {
+          expect(await each.hasObjects(writer.space, ids)).toEqual(new Set([kept.id, again.id, racing.id]));
+          expect([...(await each.getObjects(writer.space, ids)).keys()].toSorted()).toEqual([kept.id, again.id, racing.id].toSorted());
+        }
+        await remote.putObjects(writer.space, [gone]);
+        expect((await other.hasObjects(writer.space, [gone.id])).size).toBe(1);
+        expect((await other.getObjects(writer.space, [gone.id])).size).toBe(1);
+      });
+
+      it('deletes nothing that a record by no owner prunes', async () => {
+        const object = sealedObject(100);
+        const { writer, head, stranger } = await ownedSpace();
+        const first = writer.record(head, { objects: [object.id] });
+        const prune = stranger.control(headAfter(first), { op: 'prune', objects: [object.id] });
+        await remote.append(writer.space, head, segment([first, prune], [object]));
+        await refuses(remote.deleteObjects(writer.space, [object.id]));
+        expect((await remote.hasObjects(writer.space, [object.id])).size).toBe(1);
+      });
+
+      it('never loses an object to a deletion that races with an append of it', async () => {
+        const { writer, head, owner } = await ownedSpace();
+        const object = sealedObject(500);
+        const first = writer.record(head, { objects: [object.id] });
+        const prune = owner.control(headAfter(first), { op: 'prune', objects: [object.id] });
+        await remote.append(writer.space, head, segment([first, prune], [object]));
+        const other = await open();
+        const naming = writer.record(headAfter(prune), { objects: [object.id] });
+        const [, outcome] = await Promise.all([
+          other.deleteObjects(writer.space, [object.id]),
+          remote.append(writer.space, headAfter(prune), segment([naming])),
+        ]);
+        const there = (await other.hasObjects(writer.space, [object.id])).size;
+        expect(outcome.type === 'appended' ? there : 1).toBe(1);
+        if (outcome.type !== 'appended') expect(outcome.type).toBe('missing-objects');
+      });
+
+      it('takes a copy of a log without what is gone', async () => {
+        const { writer, head } = await createdSpace();
+        const gone = sealedObject(10);
+        const naming = writer.record(head, { objects: [gone.id] });
+        expect(await remote.append(writer.space, head, { records: [naming], objects: [], gone: [gone.id] })).toMatchObject({
+          type: 'appended',
+        });
+      });
+
     });
 
     describe('checkpoints', () => {

@@ -3,7 +3,8 @@ import { encodeCanonical } from '../../src/core/canonical.ts';
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import type { SealedObject } from '../../src/core/crypto/object-cipher.ts';
 import { createSigningKey, type SigningKey } from '../../src/core/crypto/signing.ts';
-import { bytesToHex, ZERO_HASH, type CommitId, type ObjectId, type RecordHash, type SpaceId } from '../../src/core/ids.ts';
+import { bytesToHex, ZERO_HASH, type CommitId, type MachineId, type ObjectId, type RecordHash, type SpaceId } from '../../src/core/ids.ts';
+import { encodeControl, FORMAT, type ControlPayload } from '../../src/core/log/control.ts';
 import { EMPTY_HEAD, headAfter, sealRecord, type Head, type LogRecord, type RecordHeader } from '../../src/core/log/record.ts';
 import type { Segment } from '../../src/core/ports/remote.ts';
 
@@ -28,7 +29,8 @@ export interface SpaceWriterOptions {
 /** Makes genuine signed records of a new space. */
 export function createSpaceWriter({ key = createSigningKey(randomBytes(32)), genesisBody }: SpaceWriterOptions = {}): SpaceWriter {
   const body = genesisBody?.(key) ?? encodeCanonical(['genesis', randomBytes(16)]);
-  const first = { ...fieldsAfter(EMPTY_HEAD), type: 'control', space: ZERO_HASH as SpaceId } as const;
+  const keyId = genesisBody === undefined ? 0 : 1;
+  const first = { ...fieldsAfter(EMPTY_HEAD), keyId, type: 'control', space: ZERO_HASH as SpaceId } as const;
   const genesis = sealRecord(first, body, key);
   return { genesis, ...createWriterOf(genesis.hash as string as SpaceId, key) };
 }
@@ -70,4 +72,27 @@ export function sealedObject(size: number): SealedObject {
 
 export function segment(records: readonly LogRecord[], objects: readonly SealedObject[] = []): Segment {
   return { records, objects };
+}
+
+/** The payload of a genesis that a machine signs as the owner: real in all that needs no key. */
+export function genesisOf(owner: MachineId): Uint8Array {
+  return encodeControl({
+    op: 'genesis',
+    nonce: randomBytes(32),
+    format: FORMAT,
+    mode: 'sealed',
+    features: [],
+    owner: { machine: owner, recipient: 'r', role: 'owner', account: null, sealedName: randomBytes(8) },
+    recovery: { signer: createSigningKey(randomBytes(32)).machine, recipient: 'r' },
+    epoch: { number: 1, commitment: randomBytes(32), envelopes: {} },
+  });
+}
+
+/** Makes signed control records behind a genesis. */
+export function controlWriter(space: SpaceId, genesis: RecordHash, key: SigningKey) {
+  const writer = createWriterOf(space, key);
+  return {
+    control: (head: Head, payload: ControlPayload): LogRecord =>
+      writer.record(head, { type: 'control', keyId: 1, previousControl: genesis }, encodeControl(payload)),
+  };
 }

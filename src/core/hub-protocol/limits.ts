@@ -18,6 +18,10 @@ export const HUB_LIMITS = {
   liveLineBytes: 1024,
   /** Ids in one `has`. */
   idsPerHas: 10_000,
+  /** Ids in one `delete`. */
+  idsPerDelete: 10_000,
+  /** Ids that one append names as gone. */
+  goneObjects: 100_000,
   /** Ids in one `get`. */
   idsPerGet: 1_000,
   /** Objects in one batch. */

@@ -13,12 +13,14 @@ import { HUB_LIMITS } from './limits.ts';
  *
  * head    = [term, position, hash] / null        page    = [head, [record…]]
  * append  = [head, [record…], [object…]]         object  = [id, bytes]
+ *         / [head, [record…], [object…], [gone id…]]
  * outcome = [1, head] / [2, head, [record…]] / [3, [id…]]
  */
 export interface AppendRequest {
   readonly expected: Head;
   readonly records: readonly Bytes[];
   readonly objects: readonly SealedObject[];
+  readonly gone?: readonly ObjectId[];
 }
 
 export function encodePage(page: ReadAnswer): Bytes {
@@ -41,15 +43,19 @@ export function decodeHead(bytes: Bytes): Result<Head | null, string> {
 }
 
 export function encodeAppend(request: AppendRequest): Bytes {
-  return encodeCanonical([headToCanonical(request.expected), request.records, request.objects.map(objectToCanonical)]);
+  const { expected, records, objects, gone = [] } = request;
+  const fields = [headToCanonical(expected), records, objects.map(objectToCanonical)];
+  return encodeCanonical(gone.length === 0 ? fields : [...fields, gone.map((id) => hexToBytes(id))]);
 }
 
 export function decodeAppend(bytes: Bytes): Result<AppendRequest, string> {
   return decode(bytes, HUB_LIMITS.appendBytes, (value) => {
-    const [expected, records, objects] = tuple(value, 3);
+    const fields = list(value, 4);
+    const [expected, records, objects] = fields.length === 4 ? fields : tuple(value, 3);
     const head = headOrNull(expected);
     if (head === null) throw new ShapeError('the expected head is missing');
-    return { expected: head, records: byteStrings(records, HUB_LIMITS.recordsPerPage), objects: objectList(objects) };
+    const gone = fields.length === 4 ? { gone: idList(fields[3], HUB_LIMITS.goneObjects) } : {};
+    return { expected: head, records: byteStrings(records, HUB_LIMITS.recordsPerPage), objects: objectList(objects), ...gone };
   });
 }
 

@@ -19,8 +19,11 @@ export interface ObjectStore {
   delete(space: SpaceId, ids: readonly ObjectId[]): Promise<void>;
   /** All ids with their stored sizes, in no order. */
   list(space: SpaceId): AsyncIterable<{ readonly id: ObjectId; readonly size: number }>;
-  /** Gives back the space of deleted objects. Safe to interrupt. Returns bytes freed. */
-  compact(space: SpaceId): Promise<number>;
+  /**
+   * Gives back the space of deleted objects. Safe to interrupt. Returns bytes freed. `thorough`: of all of them, so
+   * that their bytes leave the disk; otherwise where that is worth the writing.
+   */
+  compact(space: SpaceId, options?: { readonly thorough?: boolean }): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -44,6 +44,13 @@ export interface Remote {
   writeCheckpoint(space: SpaceId, position: number, bytes: Uint8Array): Promise<void>;
 
   readonly mailboxes: Mailboxes;
+  /**
+   * Deletes objects that a prune or an erase record of the log names, at most 10,000 a call; an object that a record
+   * behind that one names again stays, and no append that found it here loses it. What no such record names may be
+   * refused. Space is given back at once or later. Idempotent.
+   */
+  deleteObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<void>;
+
 
   /**
    * Calls `onHead` when the head of one of the spaces may have moved (at once for a first look, and too often rather
@@ -75,6 +82,11 @@ export type AppendOutcome =
   | { readonly type: 'appended'; readonly head: Head }
   /** Someone was faster. `missing` are records after `expected` (the first page of them), so that a retry is one round trip. */
   | { readonly type: 'moved'; readonly head: Head | null; readonly missing: readonly Uint8Array[] }
+  /**
+   * Objects that these records name and a later record of the same history prunes or erases: they are not asked for.
+   * For copies of a log to another remote.
+   */
+  readonly gone?: readonly ObjectId[];
   | { readonly type: 'missing-objects'; readonly ids: readonly ObjectId[] };
 
 /**

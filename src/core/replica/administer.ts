@@ -44,7 +44,8 @@ export async function appendControl(
         previous: head.hash,
         term,
         keyId: currentEpoch(membership).number,
-        objects: [],
+        // What an erase puts in place of a bundle is durable before it, like any object that a record names.
+        objects: payload.op === 'erase' ? payload.replaced.map((pair) => pair.to) : [],
         previousControl: membership.lastControl,
       },
       encodeControl(payload),

@@ -140,6 +140,8 @@ export class Bodies {
     }
     const body = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
     if (offset === 0 && this.digestOf(body, content.attributes) !== content.digest) {
+      if (content.pieces.some((piece) => this.isReplaced(piece.object)))
+        throw new BodyUnavailable('erased', 'this body was erased');
       throw new BodyUnavailable('damaged', 'the body does not match its digest: its author or a key holder wrote it wrong');
     }
     return body;
@@ -158,18 +160,47 @@ export class Bodies {
     }
     if (wanted.size === 0) return;
     const here = await this.#deps.objects.has(this.#deps.space, [...wanted.keys()]);
-    const missing = [...wanted].filter(([id]) => !here.has(id) && this.#deps.dropped(id) === null);
+    // A dropped object may have come back with a later record: the remote knows.
+    const missing = [...wanted].filter(([id]) => !here.has(id));
     const batches = batchesOf(missing);
     for (let i = 0; i < batches.length; i += PARALLEL_FETCHES) {
       await Promise.all(batches.slice(i, i + PARALLEL_FETCHES).map((ids) => this.#bring(ids)));
     }
   }
 
+  /** An object as stored, fetched where it is not here. Throws {@link BodyUnavailable}. */
+  async object(id: ObjectId): Promise<Uint8Array> {
+    const { objects, space } = this.#deps;
+    const here = (await objects.get(space, [id])).get(id);
+    if (here !== undefined) return here;
+    await this.#bring([id]);
+    const fetched = (await objects.get(space, [id])).get(id);
+    if (fetched === undefined) throw this.#missing(id);
+    return fetched;
+  }
+
+  #missing(id: ObjectId): BodyUnavailable {
+    const dropped = this.#deps.dropped(id);
+    if (dropped !== null) return new BodyUnavailable(dropped, `this body was ${dropped}`);
+    return new BodyUnavailable('withheld', `the remote does not hand out object ${id}, which the log names`);
+  }
+
+  /** Whether an erase record put another object in the place of this one. */
+  isReplaced(id: ObjectId): boolean {
+    return this.#deps.replacement(id) !== id;
+  }
+
+  /** Keeps nothing decrypted in memory of what was dropped. */
+  forgetPlain(): void {
+    this.#cache.clear();
+  }
+
   async #bring(ids: readonly ObjectId[]): Promise<void> {
     const { space, objects } = this.#deps;
     const found = await this.#deps.fetch(ids).catch((error: unknown) => {
-      if (error instanceof RemoteError) throw new BodyUnavailable('offline', `the remote cannot be asked now: ${error.message}`);
-      throw error;
+      if (!(error instanceof RemoteError)) throw error;
+      if (ids.every((id) => this.#deps.dropped(id) !== null)) return new Map<ObjectId, Uint8Array>();
+      throw new BodyUnavailable('offline', `the remote cannot be asked now: ${error.message}`);
     });
     // Only what opens is kept: a remote cannot plant anything else here.
     const good: SealedObject[] = [];
@@ -198,11 +229,7 @@ export class Bodies {
   async #open(id: ObjectId, keyId: number): Promise<Uint8Array> {
     const { objects, space, compression } = this.#deps;
     const bytes = (await objects.get(space, [id])).get(id);
-    if (bytes === undefined) {
-      const dropped = this.#deps.dropped(id);
-      if (dropped !== null) throw new BodyUnavailable(dropped, `this body was ${dropped}`);
-      throw new BodyUnavailable('withheld', `the remote does not hand out object ${id}, which the log names`);
-    }
+    if (bytes === undefined) throw this.#missing(id);
     if (this.#deps.keys().epoch(keyId) === undefined) throw new BodyUnavailable('no-key', `the key of epoch ${keyId} is not here`);
     const plain = await openObject({ id, bytes }, space, this.#deps.keys(), compression);
     if (!plain.ok)

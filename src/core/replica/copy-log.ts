@@ -35,23 +35,25 @@ export async function copyLog(
       if (!record.ok) throw new Error(`record ${stored.position} in the store is damaged (${record.error})`);
       return record.value;
     });
-    await copyObjects(replica, target, records);
-    const outcome = await target.append(replica.space, there, { records, objects: [] });
+    const gone = await copyObjects(replica, target, records);
+    const outcome = await target.append(replica.space, there, { records, objects: [], gone });
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
     if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash)
       throw new RemoteError('protocol', 'the remote appended something else');
   }
 }
 
-/** Objects that a prune or an erase dropped stay dropped; those not here are asked of the present home first. */
-async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[]): Promise<void> {
-  const ids = [...new Set(records.flatMap((record) => record.header.objects))].filter((id) => replica.droppedObject(id) === null);
+/** Those not here are asked of the present home first. Answers the ones that a prune or an erase record dropped. */
+async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[]): Promise<ObjectId[]> {
+  const ids = [...new Set(records.flatMap((record) => record.header.objects))];
+  const gone: ObjectId[] = [];
   for (let i = 0; i < ids.length; i += OBJECT_BATCH) {
     const batch = ids.slice(i, i + OBJECT_BATCH);
     const there = await target.hasObjects(replica.space, batch);
     const missing = batch.filter((id) => !there.has(id));
     if (missing.length === 0) continue;
     const found = await objectsFor(replica, missing);
+    gone.push(...missing.filter((id) => !found.has(id)));
     let sending: { id: ObjectId; bytes: Uint8Array }[] = [];
     let bytes = 0;
     for (const [id, object] of found) {
@@ -64,14 +66,20 @@ async function copyObjects(replica: Replica, target: Remote, records: readonly L
     }
     if (sending.length > 0) await target.putObjects(replica.space, sending);
   }
+  return gone;
 }
 
 async function objectsFor(replica: Replica, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
   const here = await replica.deps.objects.get(replica.space, ids);
   const missing = ids.filter((id) => !here.has(id));
   if (missing.length === 0) return here;
-  for (const [id, bytes] of await replica.fetchObjects(missing)) here.set(id, bytes);
-  const lost = ids.filter((id) => !here.has(id));
+  const needed = missing.some((id) => replica.droppedObject(id) === null);
+  const fetched = await replica.fetchObjects(missing).catch((error: unknown) => {
+    if (error instanceof RemoteError && !needed) return new Map<ObjectId, Uint8Array>();
+    throw error;
+  });
+  for (const [id, bytes] of fetched) here.set(id, bytes);
+  const lost = ids.filter((id) => !here.has(id) && replica.droppedObject(id) === null);
   if (lost.length > 0)
     throw new RemoteError('refused', `${lost.length} objects that the log names are neither here nor at its present home`);
   return here;

@@ -10,6 +10,7 @@ import { decodeRecord, hasValidSignature, type LogRecord } from '../log/record.t
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { noteSeen } from './prune-seen.ts';
 import { openSecrets } from './secrets.ts';
 
 /** How far the state follows the log. */
@@ -58,6 +59,7 @@ export class Replay {
   readonly #replaced = new Map<ObjectId, ObjectId>();
 
   constructor(deps: ReplicaDeps, space: SpaceId) {
+  #lastDrop = -1;
     this.#deps = deps;
     this.#space = space;
   }
@@ -84,6 +86,10 @@ export class Replay {
 
   /** Restores membership and keys as of the saved cursor. O(control records). */
   async open(): Promise<void> {
+  get lastDrop(): number {
+    return this.#lastDrop;
+  }
+
     const { cursor, controls } = await this.#deps.store.read(async (tx) => ({
       cursor: (await tx.documents.get<Cursor>('cursors', this.#space)) ?? null,
       controls: await tx.logs.controls(this.#space, 0),
@@ -115,6 +121,7 @@ export class Replay {
     this.#replaced.clear();
   }
 
+    this.#lastDrop = -1;
   /**
    * Follows the log to its head, or to what stops it. Each batch is one transaction: after a crash it goes on where
    * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here.
@@ -190,6 +197,7 @@ export class Replay {
   #unknownFeature(): ReplayStop | null {
     const feature = this.#membership?.features.find((f) => !KNOWN_FEATURES.includes(f));
     return feature === undefined ? null : { type: 'unknown-feature', position: this.#membership?.lastControlPosition ?? 0, feature };
+    this.#lastDrop = -1;
   }
 
   #readControl(record: LogRecord): Step {
@@ -210,7 +218,7 @@ export class Replay {
       const applied = applyControl(this.#membership, step.record, step.payload);
       if (applied.ok) {
         this.#membership = applied.value;
-        this.#noteDropped(step.payload);
+        this.#noteDropped(step.payload, step.record.header.position);
         return step;
       }
       this.#membership = linkVoidControl(this.#membership, step.record);
@@ -220,7 +228,8 @@ export class Replay {
     return step;
   }
 
-  #noteDropped(payload: ControlPayload): void {
+  #noteDropped(payload: ControlPayload, position: number): void {
+    if (payload.op === 'prune' || payload.op === 'erase') this.#lastDrop = position;
     if (payload.op === 'prune') for (const id of payload.objects) this.#dropped.set(id, 'pruned');
     if (payload.op !== 'erase') return;
     for (const id of payload.objects) this.#dropped.set(id, 'erased');
@@ -266,6 +275,7 @@ export class Replay {
   }
 
   /** Why the commit is void; `null` once it took effect. */
+      await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,

@@ -408,7 +408,17 @@ export class Replica {
 
   /** Whether a prune or an erase record dropped an object. */
   droppedObject(id: ObjectId): 'pruned' | 'erased' | null {
-    return this.#replay.dropped(id);
+    return this.#replay.dropped(id) ?? (this.#replay.replacement(id) === id ? null : 'erased');
+  }
+
+  /** The object that stands for `id` now: another one where an erase record cut from it. */
+  replacementOf(id: ObjectId): ObjectId {
+    return this.#replay.replacement(id);
+  }
+
+  /** Position of the newest prune or erase record, −1 for none. */
+  get lastDrop(): number {
+    return this.#replay.lastDrop;
   }
 
   get machine(): MachineId {

@@ -10,7 +10,9 @@ import type { Bodies } from './bodies.ts';
  * Cost: O(bytes of bodies re-encrypted).
  */
 export async function reseal(draft: Commit, bodies: Bodies, keyId: number): Promise<Commit> {
-  const isCurrent = (pieces: readonly Piece[]): boolean => pieces.every((piece) => piece.keyId === keyId);
+  // Objects of the current epoch are named by the record's header: one that was pruned meanwhile is sent again with it.
+  const isCurrent = (pieces: readonly Piece[]): boolean =>
+    pieces.every((piece) => piece.keyId === keyId && !bodies.isReplaced(piece.object));
   const fresh = async (content: Content): Promise<Content> => {
     if (isCurrent(content.pieces)) return content;
     const [pieces] = await bodies.store([await bodies.read(content)], draft.id, keyId);

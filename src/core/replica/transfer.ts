@@ -8,6 +8,7 @@ import type { StoredRecord } from '../ports/store.ts';
 import { ZERO_HASH } from '../ids.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { followMove } from './follow-move.ts';
+import { obeyDrops } from './prune-obey.ts';
 import type { Replica } from './replica.ts';
 
 /** Why a remote's log is not followed. The local state is what it was. */
@@ -50,6 +51,7 @@ export async function syncWith(
   }
   if (pulled.divergence !== null || replica.stop !== null) return { ...pulled, pushed: 0 };
   await replica.landAgain();
+  await obeyDrops(replica, remote);
   const pushed = await push(replica, remote, onProgress);
   return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence };
 }

@@ -80,6 +80,7 @@ export function addLogRoutes(app: HubApp, { remote, authority, budget }: RouteDe
     const outcome = await remote.append(space, request.expected, {
       records: request.records.map((bytes) => recordOf(bytes)),
       objects: request.objects,
+      ...(request.gone === undefined ? {} : { gone: request.gone }),
     });
     // A log that is there, but not the caller's, stays as unknown as one that is not.
     if (role === null && outcome.type === 'moved') await roleIn(c, authority, space);

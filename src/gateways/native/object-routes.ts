@@ -40,6 +40,16 @@ const getRoute = createRoute({
   responses: { 200: { description: '`[[[id, bytes]…], [absent id…]]`', content: cborContent }, ...errorAnswers },
 });
 
+const deleteRoute = createRoute({
+  method: 'post',
+  path: '/v1/spaces/{space}/objects/delete',
+  summary: 'Delete objects that the log prunes or erases',
+  description: `At most ${HUB_LIMITS.idsPerDelete} ids, each named by a prune or erase record of an owner; those that a later record names again stay. May be repeated.`,
+  security: asMachine,
+  request: { params: spaceParams, body: { required: true, description: '`[id…]`', content: cborContent } },
+  responses: { 204: { description: 'They are not served any more' }, ...errorAnswers },
+});
+
 /** Objects that are read from the store at once, while an answer fills. */
 const GROUP = 16;
 
@@ -57,6 +67,14 @@ export function addObjectRoutes(app: HubApp, { remote, authority, budget }: Rout
     await mayWrite(c, authority, space, Number(c.req.header('content-length') ?? 0));
     const body = await readBody(c, 'application/cbor', HUB_LIMITS.objectBatchBytes, budget);
     await remote.putObjects(space, decoded(decodeObjects(body)));
+    return c.body(null, 204);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    const space = c.req.valid('param').space as SpaceId;
+    await roleIn(c, authority, space); // what goes is what the log's owners said: any member may see it done
+    const body = await readBody(c, 'application/cbor', HUB_LIMITS.envelopeBytes, budget);
+    await remote.deleteObjects(space, decoded(decodeIds(body, HUB_LIMITS.idsPerDelete)));
     return c.body(null, 204);
   });
 

@@ -3,6 +3,7 @@ import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { ObjectId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { encodeFrame, readFrameHead, readRanges, torn } from './frame.ts';
+import type { PackDeletions } from './pack-deletions.ts';
 import type { PackIndex } from './pack-index.ts';
 import { encodeTable, type PackEntry } from './pack-table.ts';
 import type { Sequence } from './sequence.ts';
@@ -13,16 +14,38 @@ export interface FolderObjects {
   has(ids: readonly ObjectId[]): Promise<Set<ObjectId>>;
   put(objects: readonly SealedObject[]): Promise<void>;
   get(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
+  /** They are not there any more, until they are put again. */
+  delete(ids: readonly ObjectId[]): Promise<void>;
+  /** Puts those of `ids` back that were deleted. */
+  revive(ids: readonly ObjectId[]): Promise<void>;
 }
 
-export function createFolderObjects(packs: Sequence, index: PackIndex): FolderObjects {
+export function createFolderObjects(packs: Sequence, index: PackIndex, deletions: PackDeletions): FolderObjects {
   const durable = new Set<number>();
 
   async function locate(ids: readonly ObjectId[]): Promise<PackEntry[]> {
     const wanted = [...new Set(ids)];
     // Objects never move, so that what is known needs no look at the folder.
     if (wanted.some((id) => index.find(id) === undefined)) await index.refresh();
-    return wanted.flatMap((id) => index.find(id) ?? []);
+    await deletions.refresh();
+    return wanted.flatMap((id) => present(id) ?? []);
+  }
+
+  function present(id: ObjectId): PackEntry | undefined {
+    const entry = index.find(id);
+    return entry !== undefined && entry.pack > deletions.deletedUpTo(id) ? entry : undefined;
+  }
+
+  async function put(objects: readonly SealedObject[]): Promise<void> {
+    if (objects.length === 0) return;
+    await index.refresh();
+    await deletions.refresh();
+    const missing = [...new Map(objects.map((object) => [object.id, object])).values()].filter(({ id }) => present(id) === undefined);
+    if (missing.length === 0) return;
+    const pack = encodePack(missing);
+    for (let number = (await packs.newest()) + 1; !(await packs.publish(number, pack)); number += 1);
+    await index.refresh();
+    await index.merge();
   }
 
   return {
@@ -35,22 +58,30 @@ export function createFolderObjects(packs: Sequence, index: PackIndex): FolderOb
       for (const { pack } of entries) durable.add(pack);
       return new Set(entries.map((entry) => entry.id));
     },
-    async put(objects) {
-      if (objects.length === 0) return;
-      await index.refresh();
-      const missing = [...new Map(objects.map((object) => [object.id, object])).values()].filter(({ id }) => index.find(id) === undefined);
-      if (missing.length === 0) return;
-      const pack = encodePack(missing);
-      for (let number = (await packs.newest()) + 1; !(await packs.publish(number, pack)); number += 1);
-      await index.refresh();
-      await index.merge();
-    },
+    put,
     async get(ids) {
       const found = new Map<ObjectId, Uint8Array>();
       const byPack = new Map<number, PackEntry[]>();
       for (const entry of await locate(ids)) byPack.set(entry.pack, [...(byPack.get(entry.pack) ?? []), entry]);
       for (const [pack, entries] of byPack) await readPack(packs.path(pack), entries, found);
       return found;
+    },
+    async delete(ids) {
+      const entries = await locate(ids);
+      if (entries.length > 0)
+        await deletions.add(
+          entries.map((entry) => entry.id),
+          Math.max(...entries.map((entry) => entry.pack)),
+        );
+    },
+    async revive(ids) {
+      const found = new Map<ObjectId, Uint8Array>();
+      await deletions.refresh();
+      for (const id of ids) {
+        const entry = index.find(id);
+        if (entry !== undefined && present(id) === undefined) await readPack(packs.path(entry.pack), [entry], found);
+      }
+      await put([...found].map(([id, bytes]) => ({ id, bytes })));
     },
   };
 }

@@ -8,7 +8,7 @@ import { RemoteError } from '../../core/ports/remote.ts';
  *
  * "satchel " ‖ kind (4) ‖ head length (4) ‖ payload length (8) ‖ SHA-256(payload) ‖ head ‖ SHA-256(all before) ‖ payload
  */
-export type FrameKind = 'SEG1' | 'PAK1' | 'IDX1' | 'CKP1' | 'LTR1';
+export type FrameKind = 'SEG1' | 'PAK1' | 'IDX1' | 'DEL1' | 'CKP1' | 'LTR1';
 
 export interface FrameHead {
   readonly head: Buffer;
@@ -28,6 +28,7 @@ const PAYLOAD_LIMIT: Readonly<Record<FrameKind, number>> = {
   SEG1: 16 * MIB,
   PAK1: 16 * MIB,
   IDX1: 512 * MIB,
+  DEL1: MIB,
   CKP1: 64 * MIB,
   LTR1: 64 * 1024,
 };

@@ -1,11 +1,12 @@
 import { join, resolve } from 'node:path';
-import type { SpaceId } from '../../core/ids.ts';
-import type { Head } from '../../core/log/record.ts';
+import { isHex32, type SpaceId } from '../../core/ids.ts';
+import { decodeRecord, type Head } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { RemoteError, type AppendOutcome, type Mailboxes, type Remote, type Segment } from '../../core/ports/remote.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed } from '../checks.ts';
 import { REMOTE_LIMITS } from '../limits.ts';
+import { deletableObjects, type ReadableLog } from '../deletable-objects.ts';
 import { folderError } from './errors.ts';
 import { createFolderFiles, unless } from './files.ts';
 import { createFolderCheckpoints, type FolderCheckpoints } from './folder-checkpoints.ts';
@@ -15,6 +16,7 @@ import { createFolderObjects, type FolderObjects } from './folder-objects.ts';
 import { watchHeads } from './folder-watch.ts';
 import { MARKER, readMarker, writeMarker } from './marker.ts';
 import { createPackIndex } from './pack-index.ts';
+import { createPackDeletions } from './pack-deletions.ts';
 import { probeFolder } from './probe.ts';
 import { createSequence } from './sequence.ts';
 
@@ -90,7 +92,11 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
     const packs = createSequence(files, join(objectsHome, 'packs'), 'pack');
     const made: SpaceFolder = {
       log: createFolderLog(createSequence(files, join(home, 'log'), 'seg')),
-      objects: createFolderObjects(packs, createPackIndex(packs, files, join(objectsHome, 'index'))),
+      objects: createFolderObjects(
+        packs,
+        createPackIndex(packs, files, join(objectsHome, 'index')),
+        createPackDeletions(createSequence(files, join(objectsHome, 'deleted'), 'del')),
+      ),
       checkpoints: createFolderCheckpoints(files, join(home, 'checkpoints')),
       prepare: async () => {
         await files.ensure(home);
@@ -108,11 +114,15 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
     if (before?.hash === expected.hash || (before === null && expected.position === -1)) {
       await prepare();
       await objects.put(segment.objects);
-      const named = objectsNamed(records);
+      const named = objectsNamed(records, segment.gone);
       const present = await objects.has(named);
       if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((each) => !present.has(each)) };
       const head = await log.append(expected, records);
-      if (head !== null) return { type: 'appended', head };
+      if (head !== null) {
+        // Someone may have deleted one between our look and our record, not seeing it.
+        if ((await objects.has(named)).size < named.length) await objects.revive(named);
+        return { type: 'appended', head };
+      }
     }
     const limit = { records: REMOTE_LIMITS.missingRecords, bytes: REMOTE_LIMITS.missingBytes };
     const answer = await log.read(expected.position + 1, limit);
@@ -152,6 +162,19 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
         const { prepare, checkpoints } = folderOf(space);
         await prepare();
         await checkpoints.write(position, bytes);
+    deleteObjects: (space, ids) =>
+      guarded(async () => {
+        checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
+        const { log, objects, prepare } = folderOf(space);
+        const here = await objects.has(ids);
+        if (here.size === 0) return;
+        const deletable = [...(await deletableObjects(readableLog(log), space, here)).keys()];
+        await prepare();
+        await objects.delete(deletable);
+        // A record that came meanwhile may name one again.
+        const still = await deletableObjects(readableLog(log), space, deletable);
+        await objects.revive(deletable.filter((id) => !still.has(id)));
+      }),
       }),
     mailboxes: guardedMailboxes(createFolderMailboxes(files, join(folder, 'mailboxes'), clock), guarded),
     async watch(watched, onHead, signal) {
@@ -169,6 +192,27 @@ function guardedMailboxes(mailboxes: Mailboxes, guarded: <T>(work: () => Promise
     read: (mailbox, slot) => guarded(() => mailboxes.read(mailbox, slot)),
     slots: (mailbox) => guarded(() => mailboxes.slots(mailbox)),
     remove: (mailbox) => guarded(() => mailboxes.remove(mailbox)),
+/** The log, for a look at its control records: all of it is read. */
+function readableLog(log: FolderLog): ReadableLog {
+  const read = async (from: number): Promise<readonly Uint8Array[]> =>
+    (await log.read(from, { records: REMOTE_LIMITS.readRecords, bytes: REMOTE_LIMITS.readBytes })).records;
+  return {
+    read,
+    async controls() {
+      const controls: Uint8Array[] = [];
+      for (let from = 0; ;) {
+        const page = await read(from);
+        if (page.length === 0) return controls;
+        from += page.length;
+        for (const bytes of page) {
+          const record = decodeRecord(bytes);
+          if (record.ok && record.value.header.type === 'control') controls.push(bytes);
+        }
+      }
+    },
+  };
+}
+
   };
 }
 

@@ -40,19 +40,20 @@ export function tableEntries(table: PackTable): PackEntry[] {
   return Array.from({ length: table.length / ENTRY }, (_, index) => entryAt(table, index));
 }
 
-/** O(log entries). */
+/** The entry in the newest pack. O(log entries). */
 export function findInTable(table: PackTable, id: ObjectId): PackEntry | undefined {
   const wanted = Buffer.from(hexToBytes(id));
   let [low, high] = [0, table.length / ENTRY];
+  let found: PackEntry | undefined;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const at = middle * ENTRY;
     const order = wanted.compare(table, at, at + 32);
-    if (order === 0) return entryAt(table, middle);
+    if (order === 0) found = entryAt(table, middle);
     if (order < 0) high = middle;
     else low = middle + 1;
   }
-  return undefined;
+  return found;
 }
 
 function entryAt(table: PackTable, index: number): PackEntry {

@@ -11,7 +11,7 @@ import {
   encodeIds,
   encodeObjects,
 } from '../../core/hub-protocol/wire.ts';
-import type { MachineId, ObjectId, SpaceId } from '../../core/ids.ts';
+import { isHex32, type MachineId, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import { encodeRecord } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -97,7 +97,7 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
     },
 
     async append(space, expected, segment) {
-      const body = encodeAppend({ expected, records: segment.records.map(encodeRecord), objects: segment.objects });
+      const body = encodeAppend({ expected, records: segment.records.map(encodeRecord), objects: segment.objects, gone: segment.gone ?? [] });
       const answer = await ask(space, 'records', { send: { body, limit: HUB_LIMITS.appendBytes }, idempotent: false });
       // No log there: that is a head too. For one that is to be created it is a refusal.
       if (isNoSpace(answer) && expected.position !== -1) return { type: 'moved', head: null, missing: [] };
@@ -154,6 +154,15 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
 
     async writeCheckpoint(space, position, bytes) {
       const send = { body: bytes, limit: HUB_LIMITS.checkpointBytes, type: 'application/octet-stream' };
+    async deleteObjects(space, ids) {
+      checkSpace(space);
+      for (let at = 0; at < ids.length; at += HUB_LIMITS.idsPerDelete) {
+        const body = encodeIds(ids.slice(at, at + HUB_LIMITS.idsPerDelete));
+        const answer = await ask(space, 'objects/delete', { send: { body, limit: HUB_LIMITS.envelopeBytes } });
+        if (answer.status !== 204) throw toRefusalError(answer);
+      }
+    },
+
       const answer = await ask(space, `checkpoint?position=${position}`, { method: 'PUT', send });
       if (answer.status !== 204) throw toRefusalError(answer);
     },

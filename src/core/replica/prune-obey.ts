@@ -1,0 +1,140 @@
+import type { ObjectId } from '../ids.ts';
+import { decodeControl } from '../log/control.ts';
+import type { DropRecord } from '../log/drops.ts';
+import { decodeRecord } from '../log/record.ts';
+import { RemoteError, type Remote } from '../ports/remote.ts';
+import { liveContents, objectsOf, pinnedContents } from './live-objects.ts';
+import type { Replica } from './replica.ts';
+import { BodyUnavailable } from './workspace.ts';
+
+/** How far this node did what prune and erase records say. */
+interface Obeyed {
+  readonly position: number;
+  /** Pruned objects that its views or drafts still needed then. */
+  readonly held: readonly ObjectId[];
+}
+
+const BATCH = 10_000;
+
+/**
+ * Does what the prune and erase records of the log say that were not obeyed yet: saves what this node's views and
+ * drafts need, deletes the rest here, and asks the remote to delete. What the log holds as current stays, whatever a
+ * record names: it came back behind it. Safe to interrupt and to repeat. Throws RemoteError; nothing where there is
+ * nothing to do. Cost: O(items and views) a new prune or erase record.
+ */
+export async function obeyDrops(replica: Replica, remote: Remote): Promise<void> {
+  const { store, objects } = replica.deps;
+  const { space, lastDrop } = replica;
+  if (lastDrop < 0) return;
+  const obeyed = (await store.read((tx) => tx.documents.get<Obeyed>('obeyed', space))) ?? { position: -1, held: [] };
+  if (obeyed.position === lastDrop) return;
+  // A log that fell back behind a record that was obeyed names others from there on.
+  const drops = await dropsFrom(replica, obeyed.position > lastDrop ? 0 : obeyed.position + 1);
+  const { pruned, erased } = sort(drops, obeyed.held);
+
+  if (!(await saveNeeded(replica, pruned)))
+    throw new RemoteError('unreachable', 'what is needed here of pruned bodies cannot be fetched now');
+  const first = await replica.exclusive(() => judge(replica, pruned, erased));
+  const keptThere = new Set<ObjectId>();
+  for (let at = 0; at < first.gone.length; at += BATCH)
+    for (const id of await askToDelete(replica, remote, first.gone.slice(at, at + BATCH))) keptThere.add(id);
+
+  const held = await replica.exclusive(async () => {
+    const now = await judge(replica, pruned, erased);
+    // What the remote keeps came back behind the record; and a remote on this very store has it judged already.
+    await objects.delete(
+      space,
+      now.dropHere.filter((id) => !keptThere.has(id)),
+    );
+    replica.bodies.forgetPlain();
+    return now.held;
+  });
+  // Erased bodies leave the disk now, pruned ones when it is worth the writing.
+  await objects.compact(space, { thorough: erased.size > 0 });
+  await store.write((tx) => tx.documents.put<Obeyed>('obeyed', space, { position: lastDrop, held }));
+}
+
+/** Who may lose which objects, as of now: everyone what is not current, this node what it does not need besides. */
+async function judge(replica: Replica, pruned: ReadonlySet<ObjectId>, erased: ReadonlySet<ObjectId>) {
+  const { live, drafts, views } = await inUse(replica);
+  const isGone = (id: ObjectId): boolean => !live.has(id);
+  const isNeeded = (id: ObjectId): boolean => drafts.has(id) || (views.has(id) && !erased.has(id));
+  const gone = [...pruned, ...erased].filter(isGone);
+  return { gone, dropHere: gone.filter((id) => !isNeeded(id)), held: gone.filter(isNeeded) };
+}
+
+/** Answers what is still there. What a remote refuses to delete is its own affair: the log says that it should. */
+async function askToDelete(replica: Replica, remote: Remote, ids: readonly ObjectId[]): Promise<Set<ObjectId>> {
+  try {
+    await remote.deleteObjects(replica.space, ids);
+    return await remote.hasObjects(replica.space, ids);
+  } catch (error) {
+    if (!(error instanceof RemoteError) || error.type !== 'refused') throw error;
+    replica.deps.log('the remote does not delete', { space: replica.space, objects: ids.length, reason: error.message });
+    return new Set();
+  }
+}
+
+function sort(drops: readonly DropRecord[], held: readonly ObjectId[]): { pruned: Set<ObjectId>; erased: Set<ObjectId> } {
+  const pruned = new Set(held);
+  const erased = new Set<ObjectId>();
+  for (const { payload } of drops) {
+    if (payload.op === 'prune') for (const id of payload.objects) pruned.add(id);
+    else for (const id of [...payload.objects, ...payload.replaced.map((pair) => pair.from)]) erased.add(id);
+  }
+  for (const id of erased) pruned.delete(id);
+  return { pruned, erased };
+}
+
+/** The valid prune and erase records from a position on. */
+async function dropsFrom(replica: Replica, from: number): Promise<DropRecord[]> {
+  const { space } = replica;
+  return replica.deps.store.read(async (tx) => {
+    const drops: DropRecord[] = [];
+    for (const stored of await tx.logs.controls(space, from)) {
+      if (stored.position > replica.position) break;
+      const record = decodeRecord(stored.bytes);
+      const payload = record.ok ? decodeControl(record.value.body) : null;
+      if (payload?.ok !== true || (payload.value.op !== 'prune' && payload.value.op !== 'erase')) continue;
+      if ((await tx.documents.get(`voids/${space}`, String(stored.position))) !== undefined) continue;
+      drops.push({ position: stored.position, payload: payload.value });
+    }
+    return drops;
+  });
+}
+
+/** Objects by who needs them, as of one moment. */
+async function inUse(replica: Replica) {
+  return replica.deps.store.read(async (tx) => {
+    const pinned = await pinnedContents(tx, replica);
+    return {
+      live: objectsOf(await liveContents(tx, replica), replica),
+      drafts: objectsOf(pinned.drafts, replica),
+      views: objectsOf(pinned.views, replica),
+    };
+  });
+}
+
+/** Brings here what views and drafts need of pruned objects, while the remote may still have it. False while it cannot be asked. */
+async function saveNeeded(replica: Replica, pruned: ReadonlySet<ObjectId>): Promise<boolean> {
+  const { drafts, views } = await replica.deps.store.read((tx) => pinnedContents(tx, replica));
+  const needed = [...drafts, ...views].filter((content) => content.pieces.some((piece) => pruned.has(piece.object)));
+  try {
+    await replica.bodies.prefetch(needed);
+    return true;
+  } catch (error) {
+    if (error instanceof BodyUnavailable && error.reason === 'offline') return false;
+    throw error;
+  }
+}
+
+/** What a remote on this node's own store must leave: see `whileUnused` of the local remote. */
+export async function whileUnused(
+  replica: Replica,
+  work: (isUsed: (id: ObjectId, reason: 'prune' | 'erase') => boolean) => Promise<void>,
+): Promise<void> {
+  await replica.exclusive(async () => {
+    const { drafts, views } = await inUse(replica);
+    await work((id, reason) => drafts.has(id) || (reason === 'prune' && views.has(id)));
+  });
+}
