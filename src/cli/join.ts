@@ -11,19 +11,20 @@ export const joinCommand = defineCommand({
   options: {
     name: { type: 'text', value: 'NAME', summary: 'what this machine is called there (default: its host name)' },
     yes: { type: 'flag', summary: 'do not ask before this machine’s files join' },
-    noUp: { type: 'flag', summary: 'do not go on running the node afterwards' },
+    words: { type: 'text', value: 'WORDS', summary: 'the 12 words, with an address; `-` reads them from standard input' },
+    once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
   notes: 'Without an argument it asks for the link. JSON: {joined, space, inviter, role, remote, items, words}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
-    const wish = await readWish(context, context.args.link);
+    const wish = await readWish(context, context.args.link, context.options.words);
     const { options, environment } = context;
     const { nodeHome } = await import('../node/home.ts');
     const { readRunning } = await import('../node/running.ts');
     const input = { ...wish, ...(options.name === undefined ? {} : { name: options.name }) };
     const isServed = (await readRunning(nodeHome(environment.home))) !== null;
-    if (isServed || options.noUp || context.json) return describe(await askNode(context, 'join', input));
+    if (isServed || options.once || context.json) return describe(await askNode(context, 'join', input));
     return joinAndStay(context, input);
   },
 });
@@ -34,7 +35,7 @@ interface Wish {
   readonly words: string | null;
 }
 
-async function readWish(context: CommandContext, given: string | undefined): Promise<Wish> {
+async function readWish(context: CommandContext, given: string | undefined, givenWords: string | undefined): Promise<Wish> {
   const text =
     (given === '-'
       ? linkIn(await context.readStdin(64 * 1024))
@@ -43,8 +44,13 @@ async function readWish(context: CommandContext, given: string | undefined): Pro
     throw new CommandFailure(EXIT.usage, 'usage', 'no link was given', {
       next: 'On the other machine: satchel invite. Here: satchel join LINK',
     });
+  if (!text.includes('#') && !/^([a-z][a-z0-9+.-]*:|[/.])/i.test(text.trim())) {
+    throw new CommandFailure(EXIT.usage, 'bad-link', 'this is neither a join link nor the address of a node', {
+      next: 'On the other machine: satchel invite. Here: satchel join LINK, in quotes',
+    });
+  }
   if (text.includes('#')) return { link: text.trim(), address: null, words: null };
-  const words = await context.ask('The 12 words: ');
+  const words = givenWords === '-' ? await context.readStdin(4096) : (givenWords ?? (await context.ask('The 12 words: ')));
   if (words === null)
     throw new CommandFailure(
       EXIT.usage,

@@ -4,7 +4,7 @@ import { itemKey, type Item } from '../../core/item.ts';
 import type { Sibling } from '../../core/ports/store.ts';
 import { findItem, findRevision } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
-import type { OpenSpace, SatchelNode } from '../node.ts';
+import type { OpenSpace } from '../node.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { readBody } from './history.ts';
 
@@ -22,7 +22,7 @@ export const restoreOperation = defineOperation({
     const open = findSpace(node, input.space);
     const entry = await findRevision(node, open, input.revision);
     if (entry.content !== null) await readBody(open, entry.content); // said now, not when it is applied
-    const changed = await write(node, open, entry.item, entry.content, `Restore ${entry.revision.slice(0, 8)}`, 'restore');
+    const changed = await write(open, entry.item, entry.content, `Restore ${entry.revision.slice(0, 8)}`, 'restore');
     return { item: entry.item.name, revision: entry.revision, changed };
   },
 });
@@ -89,7 +89,7 @@ export const resolveOperation = defineOperation({
         resolves: [resolve],
       });
     });
-    await settle(node, open);
+    await settle(open);
     return { item: item.name, settled: siblings.length, took: input.take };
   },
 });
@@ -129,12 +129,11 @@ async function write(
     const current = (await open.replica.visible([item])).get(itemKey(item))?.content ?? null;
     return open.replica.draft([{ item, base: current, ours: content, history: [] }], { message, writer }, open.replica.newCommitId());
   });
-  await settle(node, open);
+  await settle(open);
   return made.changes > 0;
 }
 
-/** Where no live loop does it: puts the change in place here. It is sent when the node runs. */
-async function settle(node: SatchelNode, open: OpenSpace): Promise<void> {
-  if (node.isLive) return;
+/** Puts the change in place here at once, so that what the command says is so. It is sent when the node runs. */
+async function settle(open: OpenSpace): Promise<void> {
   for (const { source } of open.sources) await source.apply();
 }

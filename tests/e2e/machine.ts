@@ -1,0 +1,121 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A machine of its own: an empty HOME, and the built program, as a user has them. */
+export class Machine {
+  readonly name: string;
+  readonly home: string;
+  readonly program: string;
+  #node: ChildProcess | null = null;
+  #output = '';
+
+  constructor(root: string, name: string, program: string) {
+    this.name = name;
+    this.home = mkdtempSync(path.join(root, `${name}-`));
+    this.program = program;
+    mkdirSync(this.claude, { recursive: true });
+  }
+
+  get claude(): string {
+    return path.join(this.home, '.claude');
+  }
+
+  get store(): string {
+    return path.join(this.home, '.satchel');
+  }
+
+  /** What the running node printed. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get pid(): number | undefined {
+    return this.#node?.pid;
+  }
+
+  write(name: string, body: string): void {
+    const file = path.join(this.claude, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, body);
+  }
+
+  /** `null` where there is no such file. */
+  read(name: string): string | null {
+    try {
+      return readFileSync(path.join(this.claude, name), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  /** Runs a command to its end. */
+  async run(args: readonly string[], input = ''): Promise<Outcome> {
+    const child = this.#spawn(args);
+    const outcome = { stdout: '', stderr: '' };
+    child.stdout?.on('data', (part: Buffer) => (outcome.stdout += part.toString()));
+    child.stderr?.on('data', (part: Buffer) => (outcome.stderr += part.toString()));
+    child.stdin?.on('error', () => undefined); // a command that reads nothing may be gone by now
+    child.stdin?.end(input);
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, ...outcome };
+  }
+
+  /** Runs a command with --json and gives its document. Throws where it failed. */
+  async ask<T>(args: readonly string[], input = ''): Promise<T> {
+    const { code, stdout, stderr } = await this.run([...args, '--json'], input);
+    if (stdout.trim() === '') throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  /** Starts `up`, or another command that stays, and waits until the node answers. */
+  async start(args: readonly string[] = ['up', '--port', '0']): Promise<void> {
+    this.#output = '';
+    const node = this.#spawn(args);
+    this.#node = node;
+    node.stdin?.end();
+    for (const stream of [node.stdout, node.stderr]) stream?.on('data', (part: Buffer) => (this.#output += part.toString()));
+    await until(`${this.name} is up`, () => {
+      if (node.exitCode !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${node.exitCode}: ${this.#output}`);
+      return this.#output.includes('Ctrl-C');
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const node = this.#node;
+    this.#node = null;
+    if (node === null || node.exitCode !== null || node.signalCode !== null) return;
+    node.kill(signal);
+    await once(node, 'exit');
+  }
+
+  #spawn(args: readonly string[]): ChildProcess {
+    const env = { PATH: process.env['PATH'], HOME: this.home, SATCHEL_PORT: '0' };
+    return spawn(process.execPath, [this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  }
+}
+
+/** Waits for something that happens in its own time; fails loudly when it does not within `limit` milliseconds. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 20_000): Promise<void> {
+  for (let waited = 0; waited < limit; waited += 20) {
+    if (await holds()) return;
+    await sleep(20);
+  }
+  throw new Error(`waited in vain: ${what}`);
+}
+
+/** A folder for machines, removed by what it returns. */
+export function makeRoot(): { readonly root: string; remove(): void } {
+  const root = mkdtempSync(path.join(tmpdir(), 'satchel-e2e-'));
+  return { root, remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
+}
