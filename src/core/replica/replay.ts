@@ -55,6 +55,8 @@ export class Replay {
   #keys: SpaceKeys | null = null;
   /** Keys that a control record at `position`, still ahead, hands to this machine. */
   #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
+  /** Items that changed, and that no report has told of: a batch after them may have failed. */
+  readonly #untold = new Map<string, Item>();
   readonly #dropped = new Map<ObjectId, 'pruned' | 'erased'>();
   readonly #replaced = new Map<ObjectId, ObjectId>();
 
@@ -128,7 +130,7 @@ export class Replay {
    */
   async run(known: ReadonlyMap<RecordHash, Commit> = new Map()): Promise<ReplayReport> {
     const report = {
-      touched: new Map<string, Item>(),
+      touched: this.#untold,
       landed: [] as CommitId[],
       replayed: new Set<CommitId>(),
       voids: [] as { position: number; reason: string }[],
@@ -151,8 +153,10 @@ export class Replay {
       }
       if (stop !== null) break;
     }
+    const touched = [...this.#untold.values()];
+    this.#untold.clear();
     return {
-      touched: [...report.touched.values()],
+      touched,
       landed: report.landed,
       replayed: report.replayed,
       voids: report.voids,

@@ -96,7 +96,15 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   }
 
   /** Inside the queue: while a log is replayed anew, items that are there seem to be missing. */
-  const outstanding = (): Promise<Outstanding[]> => replica.exclusive(findOutstanding);
+  const outstanding = (): Promise<Outstanding[]> =>
+    replica.exclusive(async () => {
+      try {
+        return await findOutstanding();
+      } catch (error) {
+        dirty = 'all'; // which items were to be looked at may be forgotten by now
+        throw error;
+      }
+    });
 
   async function findOutstanding(): Promise<Outstanding[]> {
     const candidates = dirty === 'all' ? await allItems() : [...dirty.values()];

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import type { Item } from '../../src/core/item.ts';
+import type { Store } from '../../src/core/ports/store.ts';
+import { changeRole } from '../../src/core/replica/administer.ts';
+import { Replica } from '../../src/core/replica/replica.ts';
+import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { createSmallSpace, SmallMachine, type SmallSpace } from './small-space.ts';
+
+const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };
+const OTHER: Item = { kind: 'text', name: 'notes.md' };
+
+/** A machine whose store fails once: at the `count`th read or write from when it is asked to. */
+async function createFailingMachine(space: SmallSpace) {
+  const { deps, hub } = await space.machine('failing');
+  const left = { read: 0, write: 0 };
+  const strike = (what: 'read' | 'write'): void => {
+    if (left[what] > 0 && (left[what] -= 1) === 0) throw new Error('the disk is full');
+  };
+  const store: Store = {
+    async read(work) {
+      strike('read');
+      return deps.store.read(work);
+    },
+    async write(work) {
+      strike('write');
+      return deps.store.write(work);
+    },
+    close: () => deps.store.close(),
+  };
+  const failing = { ...deps, store };
+  const machine = new SmallMachine(Replica.create(failing, space.owner.replica.space), failing, hub);
+  await space.invite(machine);
+  await pull(machine.replica, hub);
+  return { machine, fail: (what: 'read' | 'write', count: number) => void (left[what] = count) };
+}
+
+async function names(machine: SmallMachine): Promise<string[]> {
+  return (await machine.workspace.outstanding()).map(({ item }) => item.name);
+}
+
+describe('what is outstanding is not forgotten', () => {
+  it.each([1, 2, 3, 4, 5])('where read %i of the look fails', async (count) => {
+    const space = await createSmallSpace('outstanding');
+    const { machine, fail } = await createFailingMachine(space);
+    await space.owner.write(FILE, 'one\n');
+    await syncWith(space.owner.replica, space.hub);
+    await pull(machine.replica, space.hub);
+    fail('read', count);
+    await names(machine).catch(() => []);
+    fail('read', 0);
+    expect(await names(machine)).toEqual(['CLAUDE.md']);
+  });
+
+  it.each(['read', 'write'] as const)('where a %s fails while records are replayed and drafts rebased', async (what) => {
+    for (let count = 1; count <= 14; count += 1) {
+      const space = await createSmallSpace(`replay ${what} ${count}`);
+      const { machine, fail } = await createFailingMachine(space);
+      await machine.write(OTHER, 'a draft\n');
+      expect(await names(machine)).toEqual([]);
+      await space.owner.write(FILE, 'one\n');
+      await space.owner.write(OTHER, 'of the owner\n');
+      await syncWith(space.owner.replica, space.hub);
+      fail(what, count);
+      await pull(machine.replica, space.hub).catch(() => null);
+      fail(what, 0);
+      await pull(machine.replica, space.hub);
+      expect(await names(machine)).toEqual(['CLAUDE.md', 'notes.md']);
+    }
+  });
+});
+
+it('keeps a reader’s drafts to itself, until it is made a writer', async () => {
+  const space = await createSmallSpace('reader');
+  const reader = await space.machine('reader');
+  await space.invite(reader);
+  await changeRole(space.owner.replica, space.hub, reader.replica.machine, 'reader');
+  await pull(reader.replica, space.hub);
+  await reader.write(FILE, 'by a reader\n');
+  const head = await space.hub.head(space.owner.replica.space);
+  expect(await syncWith(reader.replica, space.hub)).toMatchObject({ pushed: 0, divergence: null });
+  expect(await space.hub.head(space.owner.replica.space)).toEqual(head);
+  expect(reader.replica.drafts).toHaveLength(1);
+
+  await changeRole(space.owner.replica, space.hub, reader.replica.machine, 'writer');
+  expect(await syncWith(reader.replica, space.hub)).toMatchObject({ pushed: 1 });
+  await pull(space.owner.replica, space.hub);
+  expect(await space.owner.read(FILE)).toBe('by a reader\n');
+});
