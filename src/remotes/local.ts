@@ -115,7 +115,6 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
         throw error;
       }
     },
-    readCheckpoint: (space) => checkpoints.read(space),
     async deleteObjects(space, ids) {
       checkSpace(space);
       checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
@@ -131,6 +130,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
         });
       });
     },
+    readCheckpoint: (space) => checkpoints.read(space),
     writeCheckpoint: (space, position, bytes) => checkpoints.write(space, position, bytes),
     mailboxes: createLocalMailboxes(store, clock),
     async watch(spaces, onHead, signal) {
@@ -146,7 +146,6 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
   };
 }
 
-function isExpected(head: Head | null, expected: Head): boolean {
 function storedLog(store: Store, space: SpaceId): ReadableLog {
   return {
     controls: () => store.read((tx) => tx.logs.controls(space, 0)).then((rows) => rows.map((row) => row.bytes)),
@@ -154,6 +153,7 @@ function storedLog(store: Store, space: SpaceId): ReadableLog {
   };
 }
 
+function isExpected(head: Head | null, expected: Head): boolean {
   return head === null ? expected.position === -1 : head.position === expected.position && head.hash === expected.hash;
 }
 

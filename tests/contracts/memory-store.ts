@@ -21,9 +21,9 @@ export function createLogStoreDouble(): Store {
         logs.set(space, [...(logs.get(space) ?? []), ...records]);
         return true;
       },
-      async read(space: SpaceId, from: number, limit: { readonly records: number; readonly bytes: number }) {
       controls: async (space: SpaceId, from: number) =>
         (logs.get(space) ?? []).filter((record) => record.type === 'control' && record.position >= from),
+      async read(space: SpaceId, from: number, limit: { readonly records: number; readonly bytes: number }) {
         const page: StoredRecord[] = [];
         let bytes = 0;
         for (const record of (logs.get(space) ?? []).slice(from)) {

@@ -38,12 +38,6 @@ export interface Remote {
   /** Absent ones are absent from the map. Bytes are not checked. Callers ask for 1,000 ids at most. Idempotent. */
   getObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
 
-  /** The newest checkpoint, or `null`. Idempotent. */
-  readCheckpoint(space: SpaceId): Promise<Uint8Array | null>;
-  /** Replaces the checkpoint, unless one of a later position is there. Idempotent. */
-  writeCheckpoint(space: SpaceId, position: number, bytes: Uint8Array): Promise<void>;
-
-  readonly mailboxes: Mailboxes;
   /**
    * Deletes objects that a prune or an erase record of the log names, at most 10,000 a call; an object that a record
    * behind that one names again stays, and no append that found it here loses it. What no such record names may be
@@ -51,6 +45,12 @@ export interface Remote {
    */
   deleteObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<void>;
 
+  /** The newest checkpoint, or `null`. Idempotent. */
+  readCheckpoint(space: SpaceId): Promise<Uint8Array | null>;
+  /** Replaces the checkpoint, unless one of a later position is there. Idempotent. */
+  writeCheckpoint(space: SpaceId, position: number, bytes: Uint8Array): Promise<void>;
+
+  readonly mailboxes: Mailboxes;
 
   /**
    * Calls `onHead` when the head of one of the spaces may have moved (at once for a first look, and too often rather
@@ -76,17 +76,17 @@ export interface Segment {
   readonly records: readonly LogRecord[];
   /** Objects small enough to travel along, under 4 MiB together. */
   readonly objects: readonly SealedObject[];
+  /**
+   * Objects that these records name and a later record of the same history prunes or erases: they are not asked for.
+   * For copies of a log to another remote.
+   */
+  readonly gone?: readonly ObjectId[];
 }
 
 export type AppendOutcome =
   | { readonly type: 'appended'; readonly head: Head }
   /** Someone was faster. `missing` are records after `expected` (the first page of them), so that a retry is one round trip. */
   | { readonly type: 'moved'; readonly head: Head | null; readonly missing: readonly Uint8Array[] }
-  /**
-   * Objects that these records name and a later record of the same history prunes or erases: they are not asked for.
-   * For copies of a log to another remote.
-   */
-  readonly gone?: readonly ObjectId[];
   | { readonly type: 'missing-objects'; readonly ids: readonly ObjectId[] };
 
 /**

@@ -55,13 +55,11 @@ export class Replay {
   #keys: SpaceKeys | null = null;
   /** Keys that a control record at `position`, still ahead, hands to this machine. */
   #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
-  /** Items that changed, and that no report has told of: a batch after them may have failed. */
-  readonly #untold = new Map<string, Item>();
   readonly #dropped = new Map<ObjectId, 'pruned' | 'erased'>();
   readonly #replaced = new Map<ObjectId, ObjectId>();
+  #lastDrop = -1;
 
   constructor(deps: ReplicaDeps, space: SpaceId) {
-  #lastDrop = -1;
     this.#deps = deps;
     this.#space = space;
   }
@@ -86,12 +84,12 @@ export class Replay {
     return this.#replaced.get(id) ?? id;
   }
 
-  /** Restores membership and keys as of the saved cursor. O(control records). */
-  async open(): Promise<void> {
   get lastDrop(): number {
     return this.#lastDrop;
   }
 
+  /** Restores membership and keys as of the saved cursor. O(control records). */
+  async open(): Promise<void> {
     const { cursor, controls } = await this.#deps.store.read(async (tx) => ({
       cursor: (await tx.documents.get<Cursor>('cursors', this.#space)) ?? null,
       controls: await tx.logs.controls(this.#space, 0),
@@ -121,16 +119,16 @@ export class Replay {
     this.#keys = null;
     this.#dropped.clear();
     this.#replaced.clear();
+    this.#lastDrop = -1;
   }
 
-    this.#lastDrop = -1;
   /**
    * Follows the log to its head, or to what stops it. Each batch is one transaction: after a crash it goes on where
    * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here.
    */
   async run(known: ReadonlyMap<RecordHash, Commit> = new Map()): Promise<ReplayReport> {
     const report = {
-      touched: this.#untold,
+      touched: new Map<string, Item>(),
       landed: [] as CommitId[],
       replayed: new Set<CommitId>(),
       voids: [] as { position: number; reason: string }[],
@@ -153,10 +151,8 @@ export class Replay {
       }
       if (stop !== null) break;
     }
-    const touched = [...this.#untold.values()];
-    this.#untold.clear();
     return {
-      touched,
+      touched: [...report.touched.values()],
       landed: report.landed,
       replayed: report.replayed,
       voids: report.voids,
@@ -195,13 +191,13 @@ export class Replay {
     this.#laterKeys = null;
     this.#dropped.clear();
     this.#replaced.clear();
+    this.#lastDrop = -1;
     await this.open();
   }
 
   #unknownFeature(): ReplayStop | null {
     const feature = this.#membership?.features.find((f) => !KNOWN_FEATURES.includes(f));
     return feature === undefined ? null : { type: 'unknown-feature', position: this.#membership?.lastControlPosition ?? 0, feature };
-    this.#lastDrop = -1;
   }
 
   #readControl(record: LogRecord): Step {
@@ -273,13 +269,13 @@ export class Replay {
         this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: reason.split(':')[0] ?? '' });
       }
       await tx.documents.put('cursors', this.#space, cursor);
+      await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
       await tx.drafts.remove(this.#space, report.landed);
     });
     this.#cursor = cursor;
   }
 
   /** Why the commit is void; `null` once it took effect. */
-      await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,

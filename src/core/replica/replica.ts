@@ -3,7 +3,7 @@ import { bytesToHex, type CommitId, type MachineId, type ObjectId, type Revision
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { Commit, CommitNote } from '../log/commit.ts';
-import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
+import { currentEpoch, type Membership } from '../log/membership.ts';
 import { decodeControl } from '../log/control.ts';
 import { decodeRecord, type Head } from '../log/record.ts';
 import type { Effects } from '../log/rule.ts';
@@ -94,11 +94,6 @@ export class Replica {
   /** Whether drafts can be made: the current epoch's key is here and the log was followed to its head. */
   get canWrite(): boolean {
     return this.#stop === null && this.#replay.keys?.epoch(currentEpoch(this.membership).number) !== undefined;
-  }
-
-  /** Whether the log takes records of this machine: a reader's drafts stay its own, until it is made a writer. */
-  get canSend(): boolean {
-    return this.canWrite && mayAppend(this.membership, this.machine);
   }
 
   get stop(): ReplayStop | null {
@@ -227,12 +222,9 @@ export class Replica {
   async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
     const report = await this.#replay.run(known);
     this.#stop = report.stop;
-    try {
-      await this.#dropOvertaken(report);
-      await this.#rebase();
-    } finally {
-      if (report.touched.length > 0) this.#changed(report.touched);
-    }
+    await this.#dropOvertaken(report);
+    await this.#rebase();
+    if (report.touched.length > 0) this.#changed(report.touched);
     return report;
   }
 
@@ -354,8 +346,6 @@ export class Replica {
       }
       this.#overlay.push(draft, judged.value);
     }
-    // Where a rebase failed half-way they were out of sight meanwhile.
-    this.#changed(component.flatMap((draft) => draft.changes).map((change) => change.item));
     return true;
   }
 

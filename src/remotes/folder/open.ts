@@ -5,8 +5,8 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { RemoteError, type AppendOutcome, type Mailboxes, type Remote, type Segment } from '../../core/ports/remote.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed } from '../checks.ts';
-import { REMOTE_LIMITS } from '../limits.ts';
 import { deletableObjects, type ReadableLog } from '../deletable-objects.ts';
+import { REMOTE_LIMITS } from '../limits.ts';
 import { folderError } from './errors.ts';
 import { createFolderFiles, unless } from './files.ts';
 import { createFolderCheckpoints, type FolderCheckpoints } from './folder-checkpoints.ts';
@@ -15,8 +15,8 @@ import { createFolderMailboxes } from './folder-mailboxes.ts';
 import { createFolderObjects, type FolderObjects } from './folder-objects.ts';
 import { watchHeads } from './folder-watch.ts';
 import { MARKER, readMarker, writeMarker } from './marker.ts';
-import { createPackIndex } from './pack-index.ts';
 import { createPackDeletions } from './pack-deletions.ts';
+import { createPackIndex } from './pack-index.ts';
 import { probeFolder } from './probe.ts';
 import { createSequence } from './sequence.ts';
 
@@ -156,12 +156,6 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
         checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerGet);
         return folderOf(space).objects.get(ids);
       }),
-    readCheckpoint: (space) => guarded(async () => folderOf(space).checkpoints.read()),
-    writeCheckpoint: (space, position, bytes) =>
-      guarded(async () => {
-        const { prepare, checkpoints } = folderOf(space);
-        await prepare();
-        await checkpoints.write(position, bytes);
     deleteObjects: (space, ids) =>
       guarded(async () => {
         checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
@@ -175,6 +169,12 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
         const still = await deletableObjects(readableLog(log), space, deletable);
         await objects.revive(deletable.filter((id) => !still.has(id)));
       }),
+    readCheckpoint: (space) => guarded(async () => folderOf(space).checkpoints.read()),
+    writeCheckpoint: (space, position, bytes) =>
+      guarded(async () => {
+        const { prepare, checkpoints } = folderOf(space);
+        await prepare();
+        await checkpoints.write(position, bytes);
       }),
     mailboxes: guardedMailboxes(createFolderMailboxes(files, join(folder, 'mailboxes'), clock), guarded),
     async watch(watched, onHead, signal) {
@@ -186,12 +186,6 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
   };
 }
 
-function guardedMailboxes(mailboxes: Mailboxes, guarded: <T>(work: () => Promise<T>) => Promise<T>): Mailboxes {
-  return {
-    post: (mailbox, slot, letter, expires) => guarded(() => mailboxes.post(mailbox, slot, letter, expires)),
-    read: (mailbox, slot) => guarded(() => mailboxes.read(mailbox, slot)),
-    slots: (mailbox) => guarded(() => mailboxes.slots(mailbox)),
-    remove: (mailbox) => guarded(() => mailboxes.remove(mailbox)),
 /** The log, for a look at its control records: all of it is read. */
 function readableLog(log: FolderLog): ReadableLog {
   const read = async (from: number): Promise<readonly Uint8Array[]> =>
@@ -213,6 +207,12 @@ function readableLog(log: FolderLog): ReadableLog {
   };
 }
 
+function guardedMailboxes(mailboxes: Mailboxes, guarded: <T>(work: () => Promise<T>) => Promise<T>): Mailboxes {
+  return {
+    post: (mailbox, slot, letter, expires) => guarded(() => mailboxes.post(mailbox, slot, letter, expires)),
+    read: (mailbox, slot) => guarded(() => mailboxes.read(mailbox, slot)),
+    slots: (mailbox) => guarded(() => mailboxes.slots(mailbox)),
+    remove: (mailbox) => guarded(() => mailboxes.remove(mailbox)),
   };
 }
 

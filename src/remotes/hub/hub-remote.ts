@@ -146,14 +146,6 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
       return found;
     },
 
-    async readCheckpoint(space) {
-      const answer = await ask(space, 'checkpoint', { limit: HUB_LIMITS.checkpointBytes });
-      if (isNoSpace(answer) || isCode(answer, 404, 'not-found')) return null;
-      return bodyOf(answer);
-    },
-
-    async writeCheckpoint(space, position, bytes) {
-      const send = { body: bytes, limit: HUB_LIMITS.checkpointBytes, type: 'application/octet-stream' };
     async deleteObjects(space, ids) {
       checkSpace(space);
       for (let at = 0; at < ids.length; at += HUB_LIMITS.idsPerDelete) {
@@ -163,6 +155,14 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
       }
     },
 
+    async readCheckpoint(space) {
+      const answer = await ask(space, 'checkpoint', { limit: HUB_LIMITS.checkpointBytes });
+      if (isNoSpace(answer) || isCode(answer, 404, 'not-found')) return null;
+      return bodyOf(answer);
+    },
+
+    async writeCheckpoint(space, position, bytes) {
+      const send = { body: bytes, limit: HUB_LIMITS.checkpointBytes, type: 'application/octet-stream' };
       const answer = await ask(space, `checkpoint?position=${position}`, { method: 'PUT', send });
       if (answer.status !== 204) throw toRefusalError(answer);
     },
