@@ -1,3 +1,4 @@
+import { bech32 } from '@scure/base';
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import type { KeyWrapping } from '../core/ports/key-wrapping.ts';
 
@@ -6,6 +7,12 @@ export function createAgeKeyWrapping(): KeyWrapping {
   return {
     async generate() {
       const identity = await generateX25519Identity();
+      return { identity, recipient: await identityToRecipient(identity) };
+    },
+
+    async fromSeed(seed) {
+      if (seed.length !== 32) throw new RangeError(`an X25519 identity is made of 32 bytes, not ${seed.length}`);
+      const identity = bech32.encodeFromBytes('AGE-SECRET-KEY-', new Uint8Array(seed)).toUpperCase();
       return { identity, recipient: await identityToRecipient(identity) };
     },
 

@@ -1,26 +1,44 @@
 import path from 'node:path';
 import { bytesToHex, hexToBytes, isHex32, type SpaceId } from '../core/ids.ts';
-import type { RecoveryKey } from '../core/replica/create-space.ts';
 import { readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
 
-/** A space's recovery key waits in a 0600 file until it was shown once on a terminal; then it is only on paper. */
-function recoveryFile(home: NodeHome, space: SpaceId): string {
-  return path.join(home.keys, `recovery-${space.slice(0, 16)}.json`);
+/**
+ * A space's recovery secret waits in a 0600 file until it was shown once on a terminal; then it is only on paper. The
+ * `next` one waits beside it until the log names it.
+ */
+function recoveryFile(home: NodeHome, space: SpaceId, which: 'current' | 'next'): string {
+  return path.join(home.keys, `recovery-${space.slice(0, 16)}${which === 'next' ? '.next' : ''}.json`);
 }
 
-export async function keepRecoveryKey(home: NodeHome, space: SpaceId, key: RecoveryKey): Promise<void> {
-  await writePrivate(recoveryFile(home, space), JSON.stringify({ space, seed: bytesToHex(key.seed), identity: key.identity }));
+export async function keepRecoverySecret(
+  home: NodeHome,
+  space: SpaceId,
+  secret: Uint8Array,
+  which: 'current' | 'next' = 'current',
+): Promise<void> {
+  await writePrivate(recoveryFile(home, space, which), JSON.stringify({ space, secret: bytesToHex(secret) }));
 }
 
 /** `null` once it was shown, and on machines that never had it. */
-export async function readRecoveryKey(home: NodeHome, space: SpaceId): Promise<RecoveryKey | null> {
-  const text = await readPrivate(recoveryFile(home, space));
+export async function readRecoverySecret(
+  home: NodeHome,
+  space: SpaceId,
+  which: 'current' | 'next' = 'current',
+): Promise<Uint8Array | null> {
+  const file = recoveryFile(home, space, which);
+  const text = await readPrivate(file);
   if (text === null) return null;
-  const value = JSON.parse(text) as { seed?: unknown; identity?: unknown };
-  if (!isHex32(value.seed) || typeof value.identity !== 'string') throw new Error(`${recoveryFile(home, space)} is damaged`);
-  return { seed: hexToBytes(value.seed), identity: value.identity };
+  const damaged = new Error(`${file} is damaged; make a new recovery key: satchel keys recovery --replace`);
+  let value: { secret?: unknown };
+  try {
+    value = JSON.parse(text) as { secret?: unknown };
+  } catch {
+    throw damaged;
+  }
+  if (!isHex32(value.secret)) throw damaged;
+  return hexToBytes(value.secret);
 }
 
-export function forgetRecoveryKey(home: NodeHome, space: SpaceId): Promise<void> {
-  return removePrivate(recoveryFile(home, space));
+export function forgetRecoverySecret(home: NodeHome, space: SpaceId, which: 'current' | 'next' = 'current'): Promise<void> {
+  return removePrivate(recoveryFile(home, space, which));
 }

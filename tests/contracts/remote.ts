@@ -104,6 +104,12 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
         expect(await remote.head(writer.space)).toEqual(headAfter(writer.genesis));
       });
 
+      it('lists the spaces that are there', async () => {
+        expect(await remote.spaces()).toEqual([]);
+        const created = [await createdSpace(), await createdSpace()].map(({ writer }) => writer.space);
+        expect([...(await (await open()).spaces())].sort()).toEqual(created.sort());
+      });
+
       it('gives records back byte for byte, in order, to every connection', async () => {
         const { writer, head } = await createdSpace();
         const records = writer.chain(head, 5);

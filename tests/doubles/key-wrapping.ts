@@ -15,6 +15,10 @@ export function createKeyWrappingDouble(random: Random): KeyWrapping {
       const identity = `DOUBLE-SECRET-${bytesToHex(random.bytes(16))}`;
       return { identity, recipient: recipientOf(identity) };
     },
+    async fromSeed(seed) {
+      const identity = `DOUBLE-SECRET-${bytesToHex(seed)}`;
+      return { identity, recipient: recipientOf(identity) };
+    },
     isRecipient: (recipient) => recipient.startsWith('double1'),
     async wrap(plain, recipient) {
       const cipher = createCipheriv('aes-256-gcm', sha256(recipient), hmac(sha256(recipient), plain).subarray(0, 12));

@@ -46,7 +46,8 @@ export function formatJoinLink(link: JoinLink): string {
 /** Foreign text → link. The error says what is wrong without repeating the secret. */
 export function parseJoinLink(text: string): Result<JoinLink, string> {
   const trimmed = text.trim();
-  const cut = trimmed.indexOf('#');
+  // A folder's path may hold a # itself.
+  const cut = trimmed.lastIndexOf('#');
   if (cut < 0) return fail('this is no join link: the part after # is missing (was it cut off when it was copied?)');
   const [address, fragment] = [trimmed.slice(0, cut), trimmed.slice(cut + 1)];
   if (!fragment.startsWith(MARK)) return fail(`this is no join link: the part after # does not begin with ${MARK}`);

@@ -4,6 +4,8 @@
 export interface KeyWrapping {
   /** A new identity: `identity` is secret, `recipient` is its public half. */
   generate(): Promise<{ readonly identity: string; readonly recipient: string }>;
+  /** The identity that 32 secret bytes stand for: the same from the same bytes, everywhere. Throws for another length. */
+  fromSeed(seed: Uint8Array): Promise<{ readonly identity: string; readonly recipient: string }>;
   /** True where `recipient` is well formed. */
   isRecipient(recipient: string): boolean;
   wrap(plain: Uint8Array, recipient: string): Promise<Uint8Array>;

@@ -1,22 +1,17 @@
-import { createSigningKey } from '../crypto/signing.ts';
 import { epochCommitment, createSpaceKeys } from '../crypto/space-keys.ts';
 import { sealText } from './sealed-text.ts';
 import { bytesToHex, ZERO_HASH, type CommitId, type RecordHash, type SpaceId } from '../ids.ts';
 import { encodeControl, FORMAT } from '../log/control.ts';
 import { sealRecord, type LogRecord } from '../log/record.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { createRecoveryKey, genesisProof, RECOVERY_SECRET_BYTES } from './recovery-key.ts';
 import { encodeSecrets } from './secrets.ts';
-
-/** The recovery key as it is kept until it was shown once: a signing seed and a wrapping identity. */
-export interface RecoveryKey {
-  readonly seed: Uint8Array;
-  readonly identity: string;
-}
 
 export interface NewSpace {
   readonly space: SpaceId;
   readonly genesis: LogRecord;
-  readonly recovery: RecoveryKey;
+  /** 32 bytes: to be written down as 24 words. */
+  readonly recoverySecret: Uint8Array;
 }
 
 /** Makes the genesis of a new space, owned by this machine. Writes nothing anywhere. Cost: two envelopes. */
@@ -27,12 +22,13 @@ export async function createSpace(
   const { random, wrapping, machine } = deps;
   const secrets = { spaceKey: random.bytes(32), epochKeys: new Map([[1, random.bytes(32)]]) };
   const epochKey = secrets.epochKeys.get(1) as Uint8Array;
-  const recoveryIdentity = await wrapping.generate();
-  const seed = random.bytes(32);
+  const recoverySecret = random.bytes(RECOVERY_SECRET_BYTES);
+  const recovery = await createRecoveryKey(recoverySecret, wrapping);
+  const nonce = random.bytes(32);
   const plain = encodeSecrets(secrets);
   const payload = encodeControl({
     op: 'genesis',
-    nonce: random.bytes(32),
+    nonce,
     format: FORMAT,
     mode,
     features: [],
@@ -43,13 +39,13 @@ export async function createSpace(
       account: null,
       sealedName: await sealText(machine.name, ZERO_HASH as SpaceId, 1, createSpaceKeys(secrets), deps),
     },
-    recovery: { signer: createSigningKey(seed).machine, recipient: recoveryIdentity.recipient },
+    recovery: { signer: recovery.key.machine, recipient: recovery.recipient },
     epoch: {
       number: 1,
       commitment: epochCommitment(epochKey),
       envelopes: {
         [machine.key.machine]: await wrapping.wrap(plain, machine.recipient),
-        recovery: await wrapping.wrap(plain, recoveryIdentity.recipient),
+        recovery: await wrapping.wrap(encodeSecrets(secrets, genesisProof(recovery, nonce, machine.key.machine)), recovery.recipient),
       },
     },
   });
@@ -68,5 +64,5 @@ export async function createSpace(
     payload,
     machine.key,
   );
-  return { space: genesis.hash as string as SpaceId, genesis, recovery: { seed, identity: recoveryIdentity.identity } };
+  return { space: genesis.hash as string as SpaceId, genesis, recoverySecret };
 }

@@ -5,9 +5,13 @@ import { LIMITS } from '../limits.ts';
 import type { Membership } from '../log/membership.ts';
 import type { KeyWrapping } from '../ports/key-wrapping.ts';
 
-/** What an envelope holds: the space key and all epoch keys up to its epoch, so that one envelope opens all history. */
-export function encodeSecrets(secrets: SpaceSecrets): Uint8Array {
-  return encodeCanonical([1, secrets.spaceKey, [...secrets.epochKeys].map(([number, key]) => [number, key])]);
+/**
+ * What an envelope holds: the space key and all epoch keys up to its epoch, so that one envelope opens all history.
+ * The recovery key's first envelope also holds a proof that who made the space knew that key (recovery-key.ts).
+ */
+export function encodeSecrets(secrets: SpaceSecrets, proof?: Uint8Array): Uint8Array {
+  const keys = [...secrets.epochKeys].map(([number, key]) => [number, key] as const);
+  return encodeCanonical(proof === undefined ? [1, secrets.spaceKey, keys] : [1, secrets.spaceKey, keys, proof]);
 }
 
 function decodeSecrets(bytes: Uint8Array): SpaceSecrets | null {
@@ -21,6 +25,13 @@ function decodeSecrets(bytes: Uint8Array): SpaceSecrets | null {
     epochKeys.set(pair[0], pair[1]);
   }
   return { spaceKey, epochKeys };
+}
+
+/** The proof in an opened envelope; `null` where it holds none. */
+export function proofIn(plain: Uint8Array): Uint8Array | null {
+  const decoded = decodeCanonical(plain, LIMITS.controlPayload);
+  const proof = decoded.ok && Array.isArray(decoded.value) ? (decoded.value as unknown[])[3] : undefined;
+  return proof instanceof Uint8Array ? proof : null;
 }
 
 /**

@@ -14,6 +14,7 @@ import { addLogRoutes } from './log-routes.ts';
 import { addMailboxRoutes } from './mailbox-routes.ts';
 import { addObjectRoutes } from './object-routes.ts';
 import { addPublicRoutes } from './public-routes.ts';
+import { addSpaceRoutes } from './space-routes.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 
 export interface HubServer {
@@ -53,6 +54,7 @@ export function createHubServer(deps: HubServerDeps): HubServer {
   addPublicRoutes(app, deps);
   addAuthRoutes(app, routeDeps);
   addMailboxRoutes(app, routeDeps);
+  addSpaceRoutes(app, routeDeps);
   addLogRoutes(app, routeDeps);
   addObjectRoutes(app, routeDeps);
   addCheckpointRoutes(app, routeDeps);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { headWords } from '../../core/joining/words.ts';
 import { openText } from '../../core/replica/sealed-text.ts';
-import { readRecoveryKey } from '../recovery-file.ts';
+import { readRecoverySecret } from '../recovery-file.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { defineOperation } from './operation.ts';
 
@@ -76,7 +76,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
     problem: state.problem,
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
-    recovery_unshown: (await readRecoveryKey(node.home, entry.space)) !== null,
+    recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
     sources: sources.map(({ definition, source }) => {
       const current = source.state();
       return {
