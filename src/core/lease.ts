@@ -1,0 +1,74 @@
+import type { DocumentTable } from './ports/store.ts';
+import { fail, ok, type Result } from './result.ts';
+
+/**
+ * A named lock on one node: no merge relies on it, since another node knows nothing of it. The generation grows with
+ * every change of hands and never repeats, so that a holder who slept through its expiry is told apart from the next.
+ * Call inside one write transaction each; times are the node's clock, milliseconds.
+ */
+export interface Lease {
+  readonly name: string;
+  readonly holder: string;
+  readonly generation: number;
+  readonly expires: number;
+}
+
+/** `lost`: it expired, was released, or is someone else's by now. */
+export type LeaseRefusal = { readonly type: 'held'; readonly by: Lease } | { readonly type: 'lost' };
+
+interface StoredLease {
+  /** `null`: released. The document stays, so that the generation goes on. */
+  readonly holder: string | null;
+  readonly generation: number;
+  readonly expires: number;
+}
+
+const LEASES = 'leases';
+
+/** Takes a lease that nobody holds. Its present holder gets it anew, under a new generation: it may have restarted. */
+export async function acquireLease(
+  table: DocumentTable,
+  wish: { readonly name: string; readonly holder: string; readonly lifetime: number },
+  now: number,
+): Promise<Result<Lease, LeaseRefusal>> {
+  const stored = await table.get<StoredLease>(LEASES, wish.name);
+  const held = current(wish.name, stored, now);
+  if (held !== null && held.holder !== wish.holder) return fail({ type: 'held', by: held });
+  return ok(
+    await write(table, { name: wish.name, holder: wish.holder, generation: (stored?.generation ?? 0) + 1, expires: now + wish.lifetime }),
+  );
+}
+
+/** Moves the expiry of a lease that is still held in that generation. */
+export async function renewLease(table: DocumentTable, lease: Lease, lifetime: number, now: number): Promise<Result<Lease, LeaseRefusal>> {
+  const held = await readLease(table, lease.name, now);
+  if (held === null || held.generation !== lease.generation || held.holder !== lease.holder) return fail({ type: 'lost' });
+  return ok(await write(table, { ...held, expires: now + lifetime }));
+}
+
+/** Gives a lease up, or takes it from its holder (`generation` absent). False where nobody held it in that generation. */
+export async function releaseLease(table: DocumentTable, name: string, now: number, generation?: number): Promise<boolean> {
+  const held = await readLease(table, name, now);
+  if (held === null || (generation !== undefined && held.generation !== generation)) return false;
+  await table.put<StoredLease>(LEASES, name, { holder: null, generation: held.generation, expires: now });
+  return true;
+}
+
+/** `null` where nobody holds it now. */
+export async function readLease(table: DocumentTable, name: string, now: number): Promise<Lease | null> {
+  return current(name, await table.get<StoredLease>(LEASES, name), now);
+}
+
+export async function listLeases(table: DocumentTable, now: number): Promise<Lease[]> {
+  return (await table.list<StoredLease>(LEASES)).flatMap(({ id, value }) => current(id, value, now) ?? []);
+}
+
+function current(name: string, stored: StoredLease | undefined, now: number): Lease | null {
+  if (stored === undefined || stored.holder === null || stored.expires <= now) return null;
+  return { name, holder: stored.holder, generation: stored.generation, expires: stored.expires };
+}
+
+async function write(table: DocumentTable, lease: Lease): Promise<Lease> {
+  await table.put<StoredLease>(LEASES, lease.name, { holder: lease.holder, generation: lease.generation, expires: lease.expires });
+  return lease;
+}
