@@ -117,14 +117,7 @@ async function wanted(
 }
 
 /** One item set to a content, as a draft. False where it holds it already. */
-async function write(
-  node: SatchelNode,
-  open: OpenSpace,
-  item: Item,
-  content: Content | null,
-  message: string,
-  writer: string,
-): Promise<boolean> {
+async function write(open: OpenSpace, item: Item, content: Content | null, message: string, writer: string): Promise<boolean> {
   const made = await open.replica.exclusive(async () => {
     const current = (await open.replica.visible([item])).get(itemKey(item))?.content ?? null;
     return open.replica.draft([{ item, base: current, ours: content, history: [] }], { message, writer }, open.replica.newCommitId());
