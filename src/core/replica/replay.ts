@@ -55,6 +55,8 @@ export class Replay {
   #keys: SpaceKeys | null = null;
   /** Keys that a control record at `position`, still ahead, hands to this machine. */
   #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
+  /** Items that changed, and that no report has told of: a batch after them may have failed. */
+  readonly #untold = new Map<string, Item>();
   readonly #dropped = new Map<ObjectId, 'pruned' | 'erased'>();
   readonly #replaced = new Map<ObjectId, ObjectId>();
   #lastDrop = -1;
@@ -124,11 +126,12 @@ export class Replay {
 
   /**
    * Follows the log to its head, or to what stops it. Each batch is one transaction: after a crash it goes on where
-   * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here.
+   * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here;
+   * nothing behind `until` is replayed.
    */
-  async run(known: ReadonlyMap<RecordHash, Commit> = new Map()): Promise<ReplayReport> {
+  async run(known: ReadonlyMap<RecordHash, Commit> = new Map(), until = Number.MAX_SAFE_INTEGER): Promise<ReplayReport> {
     const report = {
-      touched: new Map<string, Item>(),
+      touched: this.#untold,
       landed: [] as CommitId[],
       replayed: new Set<CommitId>(),
       voids: [] as { position: number; reason: string }[],
@@ -139,7 +142,8 @@ export class Replay {
       stop = this.#unknownFeature();
       if (stop !== null) break;
       const from = (this.#cursor?.position ?? -1) + 1;
-      const stored = await this.#deps.store.read((tx) => tx.logs.read(this.#space, from, BATCH));
+      const page = await this.#deps.store.read((tx) => tx.logs.read(this.#space, from, BATCH));
+      const stored = page.filter((record) => record.position <= until);
       if (stored.length === 0) break;
       try {
         const { steps, stopped } = await this.#prepare(stored.map(expectRecord), known);
@@ -151,8 +155,10 @@ export class Replay {
       }
       if (stop !== null) break;
     }
+    const touched = [...this.#untold.values()];
+    this.#untold.clear();
     return {
-      touched: [...report.touched.values()],
+      touched,
       landed: report.landed,
       replayed: report.replayed,
       voids: report.voids,

@@ -3,7 +3,7 @@ import { bytesToHex, type CommitId, type MachineId, type ObjectId, type Revision
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { Commit, CommitNote } from '../log/commit.ts';
-import { currentEpoch, type Membership } from '../log/membership.ts';
+import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
 import { decodeControl } from '../log/control.ts';
 import { decodeRecord, type Head } from '../log/record.ts';
 import type { Effects } from '../log/rule.ts';
@@ -76,6 +76,28 @@ export class Replica {
     return new Replica(deps, space);
   }
 
+  /** Reads membership and state anew, after the store was written past this object. Call inside {@link exclusive}. */
+  async reopen(): Promise<void> {
+    this.#replay.forget();
+    await this.#replay.open();
+    await this.#catchUp(new Map());
+  }
+
+  /**
+   * Derives all state from the log again, and reports what `measure` finds when it is at `position`. Writers wait
+   * meanwhile. Cost: O(log).
+   */
+  async rebuild<T>(position: number, measure: () => Promise<T>): Promise<T> {
+    return this.exclusive(async () => {
+      await this.deps.store.write((tx) => this.#replay.clear(tx));
+      this.#replay.forget();
+      await this.#replay.run(new Map(), position);
+      const measured = await measure();
+      await this.#catchUp(new Map());
+      return measured;
+    });
+  }
+
   /** Where missing bodies are fetched from. */
   setRemote(remote: Remote | null): void {
     this.#remote = remote;
@@ -94,6 +116,11 @@ export class Replica {
   /** Whether drafts can be made: the current epoch's key is here and the log was followed to its head. */
   get canWrite(): boolean {
     return this.#stop === null && this.#replay.keys?.epoch(currentEpoch(this.membership).number) !== undefined;
+  }
+
+  /** Whether the log takes records of this machine: a reader's drafts stay its own, until it is made a writer. */
+  get canSend(): boolean {
+    return this.canWrite && mayAppend(this.membership, this.machine);
   }
 
   get stop(): ReplayStop | null {
@@ -222,9 +249,12 @@ export class Replica {
   async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
     const report = await this.#replay.run(known);
     this.#stop = report.stop;
-    await this.#dropOvertaken(report);
-    await this.#rebase();
-    if (report.touched.length > 0) this.#changed(report.touched);
+    try {
+      await this.#dropOvertaken(report);
+      await this.#rebase();
+    } finally {
+      if (report.touched.length > 0) this.#changed(report.touched);
+    }
     return report;
   }
 
@@ -346,6 +376,8 @@ export class Replica {
       }
       this.#overlay.push(draft, judged.value);
     }
+    // Where a rebase failed half-way they were out of sight meanwhile.
+    this.#changed(component.flatMap((draft) => draft.changes).map((change) => change.item));
     return true;
   }
 

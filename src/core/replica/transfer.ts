@@ -129,7 +129,7 @@ export async function push(
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ readonly pulled: number; readonly pushed: number; readonly divergence: Divergence | null }> {
   let [pulled, pushed] = [0, 0];
-  while (replica.drafts.length > 0 && replica.canWrite) {
+  while (replica.drafts.length > 0 && replica.canSend) {
     const segment = await replica.exclusive(() => prepareSegment(replica));
     onProgress(pushed, pushed + replica.drafts.length);
     const along = await sendObjects(replica, remote, segment.objects);
