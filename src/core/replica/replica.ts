@@ -438,6 +438,12 @@ export class Replica {
     return this.#fetch(ids);
   }
 
+  /** Those of `ids` that the home remote has. Throws RemoteError. */
+  async hasAtRemote(ids: readonly ObjectId[]): Promise<Set<ObjectId>> {
+    if (this.#remote === null) throw new RemoteError('unreachable', 'no remote is connected');
+    return this.#remote.hasObjects(this.space, ids);
+  }
+
   /** Whether a prune or an erase record dropped an object. */
   droppedObject(id: ObjectId): 'pruned' | 'erased' | null {
     return this.#replay.dropped(id) ?? (this.#replay.replacement(id) === id ? null : 'erased');

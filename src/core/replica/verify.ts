@@ -1,0 +1,79 @@
+import { objectsOfLog, verifyLog } from './verify-log.ts';
+import { verifyBodies, verifyObjects, type ObjectsToVerify, type VerifyDepth } from './verify-objects.ts';
+import { verifyState } from './verify-state.ts';
+import type { SpaceId } from '../ids.ts';
+import type { ObjectStore } from '../ports/objects.ts';
+import type { Store } from '../ports/store.ts';
+import { isBackfilling } from './late-join.ts';
+import type { Replica } from './replica.ts';
+
+export interface VerifyReport {
+  readonly records: number;
+  /** Objects looked for, and those whose bytes were read. */
+  readonly objects: number;
+  readonly read: number;
+  /** Damaged or missing objects that the home remote gave back. */
+  readonly healed: number;
+  /** Each a sentence. None: everything is sound. */
+  readonly problems: readonly string[];
+  /** What could not be looked at now, and why. */
+  readonly notes: readonly string[];
+}
+
+export interface VerifyDeps {
+  readonly depth: VerifyDepth;
+  /** An empty store for the replay. Closed afterwards. */
+  readonly scratch: () => Promise<Store>;
+  /** Whether the space's log is ordered on this very store, which then must hold all its objects. */
+  readonly isHome: boolean;
+  readonly onProgress: (done: number, total: number, what: string) => void;
+}
+
+/**
+ * Checks one space of this node: the chain of its log, the state against a replay from the genesis, and the objects
+ * that it needs, which heal from the home remote where it has them. The node goes on meanwhile. O(log) and, by depth,
+ * O(objects) or O(bytes).
+ */
+export async function verifySpace(replica: Replica, deps: VerifyDeps): Promise<VerifyReport> {
+  const { store } = replica.deps;
+  if (await isBackfilling(replica)) {
+    const found = await verifyObjects(replica, { depth: deps.depth, contents: 'current', extra: [] }, deps.onProgress);
+    return { ...found, records: 0, notes: [...found.notes, 'older records are still being fetched: they are proved when they are here'] };
+  }
+  const log = await verifyLog(store, replica.space, deps.onProgress);
+  if (log.problems.length > 0) return { records: log.records, objects: 0, read: 0, healed: 0, problems: log.problems, notes: [] };
+  const scratch = await deps.scratch();
+  const state = await verifyState(replica, scratch, deps.onProgress).finally(() => scratch.close());
+  const wanted: ObjectsToVerify = {
+    depth: deps.depth,
+    contents: deps.depth === 'full' ? 'all' : 'current',
+    extra: deps.isHome ? await objectsOfLog(store, replica.space) : [],
+  };
+  const objects = await verifyObjects(replica, wanted, deps.onProgress);
+  const bodies = deps.depth === 'full' ? await verifyBodies(replica, deps.onProgress) : [];
+  return { ...objects, records: log.records, problems: [...state, ...objects.problems, ...bodies] };
+}
+
+/** A log that this node only keeps for others: its chain, and the objects that its records name. Nothing can be opened. */
+export async function verifyKeptLog(
+  store: Store,
+  objects: ObjectStore,
+  space: SpaceId,
+  deps: Omit<VerifyDeps, 'scratch' | 'isHome'>,
+): Promise<VerifyReport> {
+  const log = await verifyLog(store, space, deps.onProgress);
+  const named = await objectsOfLog(store, space);
+  const here = await objects.has(space, named);
+  const problems = [...log.problems];
+  const missing = named.length - here.size;
+  if (missing > 0) problems.push(`${missing} objects that the log of space ${space.slice(0, 8)} names are missing`);
+  let read = 0;
+  if (deps.depth !== 'names') {
+    for (const id of here) {
+      deps.onProgress(read, here.size, 'objects read');
+      read += 1;
+      await objects.get(space, [id]).catch((error: unknown) => problems.push(error instanceof Error ? error.message : String(error)));
+    }
+  }
+  return { records: log.records, objects: named.length, read, healed: 0, problems, notes: [] };
+}
