@@ -81,6 +81,8 @@ export async function rebaseChanges(
 ): Promise<{ readonly changes: readonly Change[]; readonly conflicts: readonly Item[] }> {
   const granted = await grantWishes(collapsed.wishes, present, deps);
   const changes: Change[] = [...granted.changes];
+  const denied = new Set(granted.denied.map(itemKey));
+  const wished = new Map(collapsed.wishes.map((w) => [itemKey(w.item), w.ours?.digest ?? null]));
   const states = await present.visible([...collapsed.keeps, ...collapsed.resolves].map((c) => c.item));
   const revisionNow = (item: Item): Revision | null => {
     const made = changes.findLast(
@@ -95,8 +97,10 @@ export async function rebaseChanges(
     changes.push({ ...kept, base: revisionNow(kept.item) });
   }
   for (const resolve of collapsed.resolves) {
-    const open = new Set((await present.siblings(resolve.item)).map((s) => s.sibling));
-    const siblings = resolve.siblings.filter((id) => open.has(id));
+    // A sibling that was to be taken, and met another change, is the open conflict again.
+    const taken = denied.has(itemKey(resolve.item)) ? wished.get(itemKey(resolve.item)) : undefined;
+    const open = (await present.siblings(resolve.item)).filter((s) => taken === undefined || (s.content?.digest ?? null) !== taken);
+    const siblings = resolve.siblings.filter((id) => open.some((s) => s.sibling === id));
     if (siblings.length > 0) changes.push({ ...resolve, siblings, base: revisionNow(resolve.item) });
   }
   return { changes, conflicts: granted.conflicts };

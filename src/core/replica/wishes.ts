@@ -23,7 +23,10 @@ export interface Present {
 
 export interface Granted {
   readonly changes: readonly Change[];
+  /** Items that have a new open conflict. */
   readonly conflicts: readonly Item[];
+  /** Items whose wish could not be granted in place, whether the conflict is new or was open already. */
+  readonly denied: readonly Item[];
 }
 
 /**
@@ -47,12 +50,14 @@ export async function grantWishes(
 
   const changes: Change[] = [];
   const conflicts: Item[] = [];
+  const denied: Item[] = [];
   for (const { wish, current, settlement } of settled) {
     const made = await changesFor(wish, current, settlement, present, deps);
     if (made.some((c) => c.type === 'keep')) conflicts.push(wish.item);
+    if (settlement.type === 'conflict' || (settlement.type === 'forked' && made.every((c) => c.type === 'keep'))) denied.push(wish.item);
     changes.push(...made);
   }
-  return { changes, conflicts };
+  return { changes, conflicts, denied };
 }
 
 async function settle(
