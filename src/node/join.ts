@@ -19,6 +19,7 @@ import { discoverHub } from '../remotes/hub/discover-hub.ts';
 import { connect } from './connect.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
+import { placeHere } from './remote-registry.ts';
 import { OperationFailure } from './operations/operation.ts';
 
 export interface JoinWish {
@@ -38,7 +39,11 @@ const LOOK_EVERY = 300;
 /** Joins by link or words (TRUST.md § Joining). Says through `onWait` that the inviter is not there yet. */
 export async function join(node: SatchelNode, wish: JoinWish, onWait: (message: string) => void, signal: AbortSignal): Promise<Joined> {
   const invitation = await resolveInvitation(wish);
-  const remote = await connect(invitation.remote, { clock: node.deps.clock, random: node.deps.random, key: node.deps.machine.key });
+  const remote = await connect(await placeHere(node.store, invitation.remote), {
+    clock: node.deps.clock,
+    random: node.deps.random,
+    key: node.deps.machine.key,
+  });
   try {
     const { offer, answer } = await exchange(node, invitation, remote, onWait, signal);
     if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
@@ -182,7 +187,7 @@ async function follow(
 }
 
 /** A personal space that this machine made before it joined keeps its history under another name; its files join. */
-async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
+export async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
   for (const open of [...node.spaces.values()]) {
     if (open.entry.name !== PERSONAL || open.entry.space === joining) continue;
     await node.updateSpace({ ...open.entry, name: `before-joining-${open.entry.space.slice(0, 6)}` });

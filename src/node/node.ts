@@ -31,8 +31,9 @@ import { createLogAuthority } from './log-authority.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
 import { followMove } from './move-space.ts';
 import { lockNode } from './node-lock.ts';
-import { keepRecoveryKey } from './recovery-file.ts';
+import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
+import { placeHere } from './remote-registry.ts';
 import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
@@ -106,7 +107,7 @@ export class SatchelNode {
   static async open(config: Config, options: NodeOptions): Promise<SatchelNode> {
     const home = nodeHome(config.environment.home);
     await prepareHome(home);
-    const lock = await lockNode(home);
+    const lock = await lockNode(home, createSystemClock());
     try {
       const random = createSystemRandom();
       const wrapping = createAgeKeyWrapping();
@@ -140,8 +141,8 @@ export class SatchelNode {
   /** Makes the personal space where there is none. Its recovery key is kept until it was shown. */
   async ensurePersonalSpace(): Promise<OpenSpace> {
     for (const open of this.spaces.values()) if (open.entry.name === PERSONAL) return open;
-    const { space, genesis, recovery } = await createSpace(this.deps, 'sealed');
-    await keepRecoveryKey(this.home, space, recovery);
+    const { space, genesis, recoverySecret } = await createSpace(this.deps, 'sealed');
+    await keepRecoverySecret(this.home, space, recoverySecret);
     await this.local.append(space, EMPTY_HEAD, { records: [genesis], objects: [] });
     return this.addSpace({ space, name: PERSONAL, remote: null, addedAt: this.deps.clock.now(), recoveryShown: false });
   }
@@ -201,7 +202,7 @@ export class SatchelNode {
   async openRemote(entry: SpaceEntry): Promise<Remote> {
     if (entry.remote === null) return this.local;
     const { clock, random, machine } = this.deps;
-    return connect(entry.remote, { clock, random, key: machine.key });
+    return connect(await placeHere(this.store, entry.remote), { clock, random, key: machine.key });
   }
 
   async close(): Promise<void> {

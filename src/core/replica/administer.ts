@@ -5,7 +5,7 @@ import { EMPTY_HEAD, sealRecord, type LogRecord } from '../log/record.ts';
 import { createSpaceKeys, epochCommitment, type SpaceSecrets } from '../crypto/space-keys.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { Replica } from './replica.ts';
-import { sealText } from './sealed-text.ts';
+import { openText, sealText } from './sealed-text.ts';
 import { encodeSecrets, openSecrets } from './secrets.ts';
 import { pull, toStored } from './transfer.ts';
 
@@ -89,6 +89,17 @@ export function changeRole(replica: Replica, remote: Remote, machine: MachineId,
     if (known === undefined) throw new NotAllowed('no such member');
     if (known.role === role) return null;
     return { op: 'member', member: { ...known, role }, envelope: new Uint8Array(0) };
+  });
+}
+
+/** Changes what a member is called. */
+export function renameMember(replica: Replica, remote: Remote, machine: MachineId, name: string): Promise<LogRecord | null> {
+  return appendControl(replica, remote, async () => {
+    const known = replica.membership.members.get(machine);
+    if (known === undefined) throw new NotAllowed('no such member');
+    const { space, keyId, keys, deps } = replica;
+    if ((await openText(known.sealedName, space, keys, deps.compression)) === name) return null;
+    return { op: 'member', member: { ...known, sealedName: await sealText(name, space, keyId, keys, deps) }, envelope: new Uint8Array(0) };
   });
 }
 

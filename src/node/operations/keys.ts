@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { isHex32, type SpaceId } from '../../core/ids.ts';
+import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
+import { keyWords, wordsToSecret } from '../../core/joining/words.ts';
+import { currentEpoch, isOwner } from '../../core/log/membership.ts';
+import { replaceRecoveryKey } from '../../core/replica/recover.ts';
+import { createRecoveryKey, RECOVERY_SECRET_BYTES } from '../../core/replica/recovery-key.ts';
+import { parseRemoteAddress } from '../../remotes/drivers.ts';
+import { discoverHub } from '../../remotes/hub/discover-hub.ts';
+import { findSpace } from '../find-space.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { recoverSpaces } from '../recover-spaces.ts';
+import { forgetRecoverySecret, keepRecoverySecret, readRecoverySecret } from '../recovery-file.ts';
+import { putSpace } from '../space-registry.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface KeysResult {
+  readonly machine: { readonly name: string; readonly id: string; readonly words: string };
+  readonly spaces: readonly {
+    readonly space: string;
+    readonly name: string;
+    readonly epoch: number;
+    readonly holds_key: boolean;
+    /** `unshown`: its words wait here to be written down; `shown`: they were, or were made on another machine. */
+    readonly recovery: 'unshown' | 'shown';
+    readonly recovery_id: string;
+  }[];
+}
+
+/** Fingerprints and states; never a secret. */
+export const keysOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node): Promise<KeysResult> {
+    const { key, name } = node.deps.machine;
+    const spaces = [];
+    for (const { entry, replica } of node.spaces.values()) {
+      if ((await replica.head()) === null) continue;
+      spaces.push({
+        space: entry.space,
+        name: entry.name,
+        epoch: currentEpoch(replica.membership).number,
+        holds_key: replica.canWrite,
+        recovery: (await readRecoverySecret(node.home, entry.space)) === null ? ('shown' as const) : ('unshown' as const),
+        recovery_id: replica.membership.recovery.signer,
+      });
+    }
+    return { machine: { name, id: key.machine, words: keyWords(key.machine) }, spaces };
+  },
+});
+
+/**
+ * Gets a recovery key ready to be shown: the secret itself stays in its 0600 file, which the command reads. `replace`
+ * makes a new one, after which the old words open nothing.
+ */
+export const prepareRecoveryOperation = defineOperation({
+  input: z.strictObject({ space: z.string().optional(), replace: z.boolean().default(false) }),
+  async run(
+    node,
+    { space, replace },
+  ): Promise<{ readonly space: string; readonly name: string; readonly ready: boolean; readonly replaced: boolean }> {
+    const open = findSpace(node, space);
+    const { entry, replica } = open;
+    if (replace && !isOwner(replica.membership, node.deps.machine.key.machine))
+      throw new OperationFailure('refused', 'not-owner', 'only an owner of the space may replace its recovery key');
+    const finished = await finishReplacement(node, open);
+    if (replace && !finished) {
+      await keepRecoverySecret(node.home, entry.space, node.deps.random.bytes(RECOVERY_SECRET_BYTES), 'next');
+      await finishReplacement(node, open);
+    }
+    const waiting = await readRecoverySecret(node.home, entry.space);
+    return { space: entry.space, name: entry.name, ready: waiting !== null, replaced: replace || finished };
+  },
+});
+
+/** Goes on with a replacement that was begun, here or before an interruption: in the log first, then in its place. */
+async function finishReplacement(node: SatchelNode, { entry, replica, runner }: OpenSpace): Promise<boolean> {
+  const next = await readRecoverySecret(node.home, entry.space, 'next');
+  if (next === null) return false;
+  await replaceRecoveryKey(replica, await runner.connected(), next);
+  await keepRecoverySecret(node.home, entry.space, next);
+  await forgetRecoverySecret(node.home, entry.space, 'next');
+  return true;
+}
+
+/** The person proved to have the words: this machine forgets them. */
+export const recoveryShownOperation = defineOperation({
+  input: z.strictObject({ space: z.string() }),
+  async run(node, { space }): Promise<{ readonly space: string }> {
+    const { entry } = findSpace(node, space);
+    await putSpace(node.store, { ...entry, recoveryShown: true });
+    await forgetRecoverySecret(node.home, entry.space);
+    return { space: entry.space };
+  },
+});
+
+export interface RecoverResult {
+  readonly recovered: readonly {
+    readonly space: string;
+    readonly name: string;
+    readonly items: number;
+    readonly position: number;
+    readonly other_machines: readonly string[];
+  }[];
+  readonly remote: string;
+}
+
+export const recoverOperation = defineOperation({
+  input: z.strictObject({ at: z.string().min(1).max(8192), words: z.string().max(2048), space: z.string().optional() }),
+  async run(node, { at, words, space }, { say, progress }): Promise<RecoverResult> {
+    if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: recover on a machine of your own');
+    if (space !== undefined && !isHex32(space))
+      throw new OperationFailure(
+        'usage',
+        'bad-space',
+        'a space’s id is 64 characters of 0-9 a-f',
+        'Leave --space out, to recover all that the key opens',
+      );
+    const secret = wordsToSecret(words, 24);
+    if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from where you wrote them down');
+    const recovery = await createRecoveryKey(secret.value, node.deps.wrapping);
+    const remote = await describe(at);
+    const recovered = await recoverSpaces(node, { recovery, remote, space: (space ?? null) as SpaceId | null }, { say, progress });
+    return { recovered, remote: remote.address };
+  },
+});
+
+/** Nothing is known of the hub but its address: the log proves itself (core/replica/recover.ts), so whoever answers will do. */
+async function describe(at: string): Promise<RemoteDescriptor> {
+  if (at.includes('#')) {
+    const link = parseJoinLink(at);
+    if (!link.ok) throw new OperationFailure('usage', 'bad-link', link.error);
+    return link.value.remote;
+  }
+  const address = parseRemoteAddress(at);
+  if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error);
+  return address.value.driver === 'hub' ? discoverHub(address.value.url) : { address: address.value.text };
+}

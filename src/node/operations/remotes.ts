@@ -1,0 +1,130 @@
+import { mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
+import { parseRemoteAddress } from '../../remotes/drivers.ts';
+import { createFolder } from '../../remotes/folder/open.ts';
+import { join } from '../join.ts';
+import type { SatchelNode } from '../node.ts';
+import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../remote-registry.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface RemoteLine {
+  readonly address: string;
+  readonly driver: 'hub' | 'folder';
+  /** Where a folder lies here, where that differs from its address. */
+  readonly here: string | null;
+  /** Names of the spaces whose logs are ordered there. */
+  readonly home_of: readonly string[];
+}
+
+export const remotesOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node): Promise<{ readonly remotes: readonly RemoteLine[] }> {
+    const remotes = [];
+    for (const descriptor of await knownRemotes(node)) {
+      const here = (await placeHere(node.store, descriptor)).address;
+      remotes.push({
+        address: descriptor.address,
+        driver: descriptor.address.startsWith('http') ? ('hub' as const) : ('folder' as const),
+        here: here === descriptor.address ? null : here,
+        home_of: homesAt(node, descriptor.address),
+      });
+    }
+    return { remotes };
+  },
+});
+
+/** Added ones and the homes of spaces, each once. */
+export async function knownRemotes(node: SatchelNode): Promise<RemoteDescriptor[]> {
+  const all = new Map<string, RemoteDescriptor>();
+  for (const { descriptor } of await listRemotes(node.store)) all.set(descriptor.address, descriptor);
+  for (const { entry } of node.spaces.values()) if (entry.remote !== null) all.set(entry.remote.address, entry.remote);
+  return [...all.values()];
+}
+
+function homesAt(node: SatchelNode, address: string): string[] {
+  return [...node.spaces.values()].filter(({ entry }) => entry.remote?.address === address).map(({ entry }) => entry.name);
+}
+
+export const addRemoteOperation = defineOperation({
+  input: z.strictObject({ remote: z.string().min(1).max(8192), as: z.string().max(4096).optional() }),
+  async run(node, { remote, as }, { say, signal }): Promise<{ readonly address: string; readonly made: boolean }> {
+    if (remote.includes('#') && !/^[./]/.test(remote)) return addHub(node, remote, say, signal);
+    const address = parseRemoteAddress(remote);
+    if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error);
+    if (address.value.driver === 'hub') {
+      const known = (await knownRemotes(node)).some((descriptor) => descriptor.address === address.value.text);
+      if (known) return { address: address.value.text, made: false };
+      throw new OperationFailure(
+        'refused',
+        'hub-unknown',
+        'a hub is added by its invitation, which proves its key',
+        'On the hub: satchel invite --hub. Then here: satchel remotes add LINK',
+      );
+    }
+    const folder = address.value.path;
+    const made = await makeFolder(folder);
+    await createFolder(folder, node.deps.random);
+    if (as === undefined) {
+      await putRemote(node.store, { descriptor: { address: address.value.text }, addedAt: node.deps.clock.now() });
+      return { address: address.value.text, made };
+    }
+    const named = parseRemoteAddress(as);
+    if (!named.ok || named.value.driver !== 'folder')
+      throw new OperationFailure(
+        'usage',
+        'bad-address',
+        '--as takes the address of a folder, as satchel remotes shows it on the other machine',
+      );
+    await putRemote(node.store, { descriptor: { address: named.value.text }, addedAt: node.deps.clock.now() });
+    await putPlace(node.store, named.value.text, folder);
+    return { address: named.value.text, made };
+  },
+});
+
+/** Only the last part of the path is made: a stick that is not there must not become a folder on this disk. */
+async function makeFolder(folder: string): Promise<boolean> {
+  const parent = await stat(path.dirname(folder)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    throw error;
+  });
+  if (parent?.isDirectory() !== true)
+    throw new OperationFailure(
+      'unreachable',
+      'unreachable',
+      `${path.dirname(folder)} is not there: is the stick plugged in, the share mounted?`,
+    );
+  return (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
+}
+
+async function addHub(node: SatchelNode, link: string, say: (line: string) => void, signal: AbortSignal) {
+  const parsed = parseJoinLink(link);
+  if (!parsed.ok) throw new OperationFailure('usage', 'bad-link', parsed.error);
+  if (parsed.value.invites !== 'hub')
+    throw new OperationFailure('usage', 'space-link', 'this link invites into a space, not to a hub', 'Run: satchel join LINK');
+  const joined = await join(node, { link, address: null, words: null }, say, signal);
+  if (joined.type !== 'hub') throw new Error('a hub invitation brought a space');
+  await putRemote(node.store, { descriptor: joined.remote, addedAt: node.deps.clock.now() });
+  return { address: joined.remote.address, made: true };
+}
+
+export const removeRemoteOperation = defineOperation({
+  input: z.strictObject({ remote: z.string().min(1).max(4096) }),
+  async run(node, { remote }): Promise<{ readonly address: string }> {
+    const parsed = parseRemoteAddress(remote);
+    const wanted = parsed.ok ? parsed.value.text : remote;
+    const found = (await knownRemotes(node)).find(({ address }) => address === wanted);
+    if (found === undefined) throw new OperationFailure('usage', 'no-remote', 'there is no such remote', 'Run: satchel remotes');
+    const homes = homesAt(node, found.address);
+    if (homes.length > 0)
+      throw new OperationFailure(
+        'refused',
+        'is-home',
+        `the log of ${homes.join(', ')} is kept there`,
+        `Move it first: satchel spaces move ${homes[0]} here`,
+      );
+    await removeRemote(node.store, found.address);
+    return { address: found.address };
+  },
+});

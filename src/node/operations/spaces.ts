@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import type { RemoteDescriptor } from '../../core/joining/link.ts';
+import { headWords } from '../../core/joining/words.ts';
+import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
+import { parseRemoteAddress } from '../../remotes/drivers.ts';
+import { connect } from '../connect.ts';
+import { findSpace } from '../find-space.ts';
+import { encodeDescriptor } from '../move-space.ts';
+import type { SatchelNode } from '../node.ts';
+import { placeHere } from '../remote-registry.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+import { knownRemotes } from './remotes.ts';
+
+export interface SpaceLine {
+  readonly space: string;
+  readonly name: string;
+  readonly mode: 'sealed' | 'open' | null;
+  /** `null`: at this node. */
+  readonly remote: string | null;
+  readonly term: number;
+  readonly position: number;
+  readonly words: string;
+  readonly members: number;
+  readonly role: string | null;
+}
+
+export const spacesOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node): Promise<{ readonly spaces: readonly SpaceLine[] }> {
+    const spaces = [];
+    for (const { entry, replica } of node.spaces.values()) {
+      const head = await replica.head();
+      const membership = head === null ? null : replica.membership;
+      spaces.push({
+        space: entry.space,
+        name: entry.name,
+        mode: membership?.mode ?? null,
+        remote: entry.remote?.address ?? null,
+        term: head?.term ?? 0,
+        position: head?.position ?? -1,
+        words: head === null ? '' : headWords(head.hash),
+        members: membership?.members.size ?? 0,
+        role: membership?.members.get(node.deps.machine.key.machine)?.role ?? null,
+      });
+    }
+    return { spaces };
+  },
+});
+
+export interface MoveResult {
+  readonly space: string;
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly moved: boolean;
+}
+
+/** Checked and resumable: the log is copied, then a signed record at the old home sends every member to the new one. */
+export const moveSpaceOperation = defineOperation({
+  input: z.strictObject({ space: z.string(), remote: z.string().min(1).max(4096), lost: z.boolean().default(false) }),
+  async run(node, input, { progress }): Promise<MoveResult> {
+    const open = findSpace(node, input.space);
+    const { entry, replica } = open;
+    const isHere = input.remote === 'here';
+    const target = isHere ? node.descriptor() : await findRemote(node, input.remote);
+    if (target === null)
+      throw new OperationFailure(
+        'refused',
+        'not-listening',
+        'this node does not listen, so no other machine could follow it here',
+        'Run: satchel up',
+      );
+    const from = entry.remote?.address ?? null;
+    const result = { space: entry.space, name: entry.name, from, to: isHere ? null : target.address };
+    const alreadyThere = isHere
+      ? entry.remote === null
+      : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
+    if (alreadyThere && !input.lost) return { ...result, moved: false };
+    const { clock, random, machine } = node.deps;
+    const to = isHere ? node.local : await connect(await placeHere(node.store, target), { clock, random, key: machine.key });
+    try {
+      if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
+      else
+        await moveHome(replica, await open.runner.connected(), to, encodeDescriptor(target), (done, total) =>
+          progress(done, total, 'records'),
+        );
+    } finally {
+      if (!isHere) await to.close();
+    }
+    await node.updateSpace({ ...entry, remote: isHere ? null : target });
+    return { ...result, moved: true };
+  },
+});
+
+async function findRemote(node: SatchelNode, text: string): Promise<RemoteDescriptor> {
+  const address = parseRemoteAddress(text);
+  if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error, 'Run: satchel remotes');
+  const known = (await knownRemotes(node)).find((descriptor) => descriptor.address === address.value.text);
+  if (known !== undefined) return known;
+  throw new OperationFailure('usage', 'no-remote', `${address.value.text} is no remote of this machine yet`, 'Run: satchel remotes add');
+}

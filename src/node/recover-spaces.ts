@@ -1,0 +1,85 @@
+import type { SpaceId } from '../core/ids.ts';
+import type { RemoteDescriptor } from '../core/joining/link.ts';
+import { NotAllowed } from '../core/replica/administer.ts';
+import { recover } from '../core/replica/recover.ts';
+import type { RecoveryKey } from '../core/replica/recovery-key.ts';
+import { Replica } from '../core/replica/replica.ts';
+import { connect } from './connect.ts';
+import { stepAside } from './join.ts';
+import { PERSONAL, type SatchelNode } from './node.ts';
+import { OperationFailure, type OperationContext } from './operations/operation.ts';
+import { machineNames } from './operations/status.ts';
+import { placeHere } from './remote-registry.ts';
+
+export interface RecoverWish {
+  readonly recovery: RecoveryKey;
+  readonly remote: RemoteDescriptor;
+  /** `null`: all spaces at the remote that the key opens. */
+  readonly space: SpaceId | null;
+}
+
+/** Makes this machine an owner of the spaces that a recovery key opens, and follows them. Safe to repeat. */
+export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say, progress }: Pick<OperationContext, 'say' | 'progress'>) {
+  const { clock, random } = node.deps;
+  const remote = await connect(await placeHere(node.store, wish.remote), { clock, random, key: wish.recovery.key });
+  const done: SpaceId[] = [];
+  const refusals: string[] = [];
+  try {
+    const candidates = wish.space === null ? await remote.spaces() : [wish.space];
+    for (const [index, space] of candidates.entries()) {
+      progress(index, candidates.length, 'spaces');
+      const wasHere = (await node.store.read((tx) => tx.logs.head(space))) !== null;
+      const replica =
+        node.spaces.get(space)?.replica ?? (wasHere ? await Replica.open(node.deps, space) : Replica.create(node.deps, space));
+      try {
+        await recover(replica, remote, wish.recovery);
+        done.push(space);
+      } catch (error) {
+        if (!(error instanceof NotAllowed)) throw error;
+        refusals.push(error.message);
+        if (!wasHere) await forgetLog(node, space);
+      }
+    }
+  } finally {
+    await remote.close();
+  }
+  if (done.length === 0) {
+    const why = refusals.length === 0 ? 'no space there names this recovery key' : refusals[0];
+    throw new OperationFailure(
+      'refused',
+      'nothing-to-recover',
+      `nothing was recovered: ${why}`,
+      'Check the address and the words; a replaced recovery key opens nothing',
+    );
+  }
+  const recovered = [];
+  for (const [index, space] of done.entries()) {
+    if (index === 0) await stepAside(node, space);
+    const name = node.spaces.get(space)?.entry.name ?? (index === 0 ? PERSONAL : `recovered-${space.slice(0, 6)}`);
+    const open = await node.updateSpace({ space, name, remote: wish.remote, addedAt: clock.now(), recoveryShown: true });
+    say(`Bringing ${name} from ${wish.remote.address}`);
+    await open.runner.syncNow((have, total) => progress(have, total, 'commits'));
+    const now = node.spaces.get(space) ?? open;
+    const names = await machineNames(node, now);
+    const others = [...now.replica.membership.members.keys()].filter((machine) => machine !== node.deps.machine.key.machine);
+    const { items } = await node.store.read((tx) => tx.items.count(space));
+    recovered.push({
+      space,
+      name,
+      items,
+      position: now.replica.position,
+      other_machines: others.map((machine) => names.get(machine) ?? machine.slice(0, 8)),
+    });
+  }
+  return recovered;
+}
+
+/** A log that turned out not to be ours leaves nothing. */
+async function forgetLog(node: SatchelNode, space: SpaceId): Promise<void> {
+  await node.store.write(async (tx) => {
+    await tx.logs.remove(space);
+    await tx.items.clear(space);
+    await tx.documents.remove('cursors', space);
+    for (const { id } of await tx.documents.list(`voids/${space}`)) await tx.documents.remove(`voids/${space}`, id);
+  });
+}
