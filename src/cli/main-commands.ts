@@ -62,6 +62,42 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./resolve.ts')).resolveCommand,
   },
   {
+    name: 'machines',
+    group: SYSTEM,
+    summary: 'The machines of your spaces: list, revoke, role, rename',
+    load: async () => (await import('./machines.ts')).machinesCommand,
+  },
+  {
+    name: 'spaces',
+    group: SYSTEM,
+    summary: 'The spaces of this machine: list, move',
+    load: async () => (await import('./spaces.ts')).spacesCommand,
+  },
+  {
+    name: 'remotes',
+    group: SYSTEM,
+    summary: 'Where logs may be kept: list, add, remove',
+    load: async () => (await import('./remotes.ts')).remotesCommand,
+  },
+  {
+    name: 'keys',
+    group: SYSTEM,
+    summary: 'Keys and the recovery key: list, recovery, recover',
+    load: async () => (await import('./keys.ts')).keysCommand,
+  },
+  {
+    name: 'leases',
+    group: SYSTEM,
+    summary: 'Named locks on this node: list, release',
+    load: async () => (await import('./leases.ts')).leasesCommand,
+  },
+  {
+    name: 'audit',
+    group: SYSTEM,
+    summary: 'Who changed what in a space’s membership and keys',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
+  {
     name: 'service',
     group: SYSTEM,
     summary: 'Start the node with the machine: install, remove, status',

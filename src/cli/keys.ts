@@ -1,0 +1,144 @@
+import type { SpaceId } from '../core/ids.ts';
+import { secretToWords } from '../core/joining/words.ts';
+import { nodeHome } from '../node/home.ts';
+import { readRecoverySecret } from '../node/recovery-file.ts';
+import { createSystemRandom } from '../node/system.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
+import { printable } from './output-style.ts';
+import { renderTable } from './output-table.ts';
+import { remoteArgument } from './remotes.ts';
+
+const CLEAR = '\u001b[2J\u001b[3J\u001b[H';
+const ATTEMPTS = 3;
+
+const list = defineCommand({
+  summary: 'Show fingerprints and states of this machine’s keys, never a secret',
+  examples: ['satchel keys'],
+  notes: 'JSON: {machine: {name, id, words}, spaces: [{space, name, epoch, holds_key, recovery: "shown"|"unshown", recovery_id}]}.',
+  async run(context) {
+    const result = await askNode(context, 'keys', {});
+    const rows = result.spaces.map((s) => [
+      s.name,
+      s.epoch,
+      s.holds_key ? 'yes' : { text: 'no', style: context.style.yellow },
+      s.recovery === 'shown' ? 'not kept here' : { text: 'never written down; run: satchel keys recovery', style: context.style.yellow },
+    ]);
+    const columns = [{ title: 'SPACE' }, { title: 'EPOCH', align: 'right' as const }, { title: 'KEY HERE' }, { title: 'RECOVERY KEY' }];
+    const table = rows.length === 0 ? 'No spaces yet.' : renderTable(columns, rows, context.style.dim);
+    return {
+      human: `${printable(result.machine.name)}: ${result.machine.id.slice(0, 12)}\n${result.machine.words}\n\n${table}`,
+      json: result,
+    };
+  },
+});
+
+const recovery = defineCommand({
+  summary: 'Show the recovery key once, as 24 words to write down',
+  options: {
+    space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
+    replace: { type: 'flag', summary: 'make a new one; the old words stop working' },
+  },
+  examples: ['satchel keys recovery', 'satchel keys recovery --replace'],
+  notes: 'Only on a terminal. With these words everything can be brought back when all machines are lost: satchel keys recover.',
+  async run(context) {
+    // Asked first, so that nothing is changed where the words could not be shown.
+    const ready = await context.ask(
+      'The recovery key will be shown on this screen. Have pen and paper ready, and nobody behind you. Go on? [Y/n] ',
+    );
+    if (ready === null) throw new CommandFailure(EXIT.refused, 'no-terminal', 'the recovery key is shown on a terminal only');
+    if (/^\s*n/i.test(ready)) return { human: 'Nothing was shown.', json: { shown: false } };
+    const { space, replace } = context.options;
+    const prepared = await askNode(context, 'recovery-prepare', { replace, ...(space === undefined ? {} : { space }) });
+    // Read here, from its 0600 file: it never passes through the node's API.
+    const secret = await readRecoverySecret(nodeHome(context.environment.home), prepared.space as SpaceId);
+    if (secret === null)
+      throw new CommandFailure(
+        EXIT.refused,
+        'shown-already',
+        `the recovery key of ${prepared.name} is not kept on this machine: it was shown, or made elsewhere`,
+        {
+          next: 'To make a new one: satchel keys recovery --replace',
+        },
+      );
+    await showAndCheck(context, secretToWords(secret).split(' '));
+    await askNode(context, 'recovery-shown', { space: prepared.space });
+    return { human: 'Good. It is only on your paper now. With it: satchel keys recover ADDRESS', json: { shown: true } };
+  },
+});
+
+/** Shows the words, takes them off the screen, and asks for two of them. */
+async function showAndCheck(context: CommandContext, words: readonly string[]): Promise<void> {
+  const shown = [0, 6, 12, 18].map((from) =>
+    words
+      .slice(from, from + 6)
+      .map((word, index) => `${String(from + index + 1).padStart(2)} ${word.padEnd(9)}`)
+      .join(' '),
+  );
+  const random = createSystemRandom();
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const answer = await context.ask(
+      `\n${shown.join('\n')}\n\nWrite all 24 down, in this order. Then press Enter: the screen is cleared. `,
+    );
+    if (answer === null) break;
+    const first = (random.bytes(1)[0] ?? 0) % 12;
+    const second = 12 + ((random.bytes(1)[0] ?? 0) % 12);
+    let isRight = true;
+    for (const [index, prefix] of [
+      [first, CLEAR],
+      [second, ''],
+    ] as const) {
+      const typed = await context.ask(`${prefix}Word number ${index + 1}: `);
+      if (typed?.trim().toLowerCase() !== words[index]) isRight = false;
+    }
+    if (isRight) return;
+    context.print('That is not what was shown. Once more:');
+  }
+  throw new CommandFailure(EXIT.failed, 'not-confirmed', 'the words were not confirmed, so the key stays here', {
+    next: 'Run: satchel keys recovery',
+  });
+}
+
+const recover = defineCommand({
+  summary: 'Bring everything back with the 24 words, when all machines are lost',
+  arguments: {
+    at: { summary: 'where the log is kept: a hub’s address or link, or a folder’s path', required: true },
+    words: { summary: '`-` reads the words from standard input (default: asks for them)' },
+  },
+  options: { space: { type: 'text', value: 'ID', summary: 'only this space (default: all that the key opens there)' } },
+  examples: ['satchel keys recover https://pi.local:4600', 'satchel keys recover /media/stick/satchel'],
+  notes: 'Makes this machine an owner. JSON: {recovered: [{space, name, items, position, other_machines}], remote}.',
+  async run(context) {
+    const { at, words: given } = context.args;
+    if (given !== undefined && given !== '-')
+      throw new CommandFailure(
+        EXIT.usage,
+        'usage',
+        'the words are secret: they are typed, or read from standard input with `-`, not given as arguments',
+      );
+    const words = given === '-' ? await context.readStdin(4096) : await context.ask('The 24 words, in order: ');
+    if (words === null)
+      throw new CommandFailure(EXIT.usage, 'usage', 'there is no terminal to ask for the words', {
+        next: `Run: satchel keys recover ADDRESS - < FILE`,
+      });
+    const { space } = context.options;
+    const result = await askNode(context, 'recover', {
+      at: at.includes('#satchel1.') ? at : remoteArgument(at),
+      words,
+      ...(space === undefined ? {} : { space }),
+    });
+    const lines = result.recovered.map((r) => `${r.name}: ${r.items} items are back (record ${r.position}).`);
+    const lost = [...new Set(result.recovered.flatMap((r) => r.other_machines))];
+    if (lost.length > 0)
+      lines.push(`Still listed: ${lost.map(printable).join(', ')}. For each that is lost or stolen: satchel machines revoke NAME`);
+    lines.push('To put the files in place and go on: satchel up');
+    return { human: lines.join('\n'), json: result };
+  },
+});
+
+export const keysCommand: CommandSpec = {
+  summary: 'Keys of this machine, and the recovery key.',
+  verbs: { list, recovery, recover },
+  bare: 'list',
+};

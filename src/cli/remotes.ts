@@ -1,0 +1,72 @@
+import { parseRemoteAddress } from '../remotes/drivers.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandSpec } from './frame-command.ts';
+import { renderTable } from './output-table.ts';
+
+/** What was typed → address. Paths are taken from this command's folder, not from the node's. */
+export function remoteArgument(text: string): string {
+  const parsed = parseRemoteAddress(text);
+  if (!parsed.ok) throw new CommandFailure(EXIT.usage, 'bad-address', parsed.error);
+  return parsed.value.text;
+}
+
+const list = defineCommand({
+  summary: 'List the remotes that this machine knows',
+  examples: ['satchel remotes'],
+  notes: 'JSON: {remotes: [{address, driver, here, home_of}]}.',
+  async run(context) {
+    const result = await askNode(context, 'remotes', {});
+    const rows = result.remotes.map((r) => [
+      r.address + (r.here === null ? '' : ` (${r.here} here)`),
+      r.driver,
+      r.home_of.join(', ') || '-',
+    ]);
+    const columns = [{ title: 'ADDRESS' }, { title: 'DRIVER' }, { title: 'HOME OF' }];
+    return {
+      human: rows.length === 0 ? 'No remotes yet. Run: satchel remotes add' : renderTable(columns, rows, context.style.dim),
+      json: result,
+    };
+  },
+});
+
+const add = defineCommand({
+  summary: 'Make a folder a remote, or a hub known by its invitation',
+  arguments: {
+    remote: { summary: 'a folder’s path (a stick, a share), or the link of `satchel invite --hub`; `-` reads it', required: true },
+  },
+  options: { as: { type: 'text', value: 'ADDRESS', summary: 'what other machines call this folder, where they have it at another path' } },
+  examples: ['satchel remotes add /media/stick/satchel', 'satchel remotes add /Volumes/stick/satchel --as folder:/media/stick/satchel'],
+  notes:
+    'The folder is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nJSON: {address, made}.',
+  async run(context) {
+    const given = context.args.remote === '-' ? (await context.readStdin(64 * 1024)).trim() : context.args.remote;
+    const isLink = given.includes('#satchel1.');
+    const { as } = context.options;
+    const result = await askNode(context, 'remote-add', {
+      remote: isLink ? given : remoteArgument(given),
+      ...(as === undefined ? {} : { as }),
+    });
+    return {
+      human: `${result.address} is a remote${result.made ? '' : ', as it was'}.\nTo keep a space there: satchel spaces move personal ${result.address}`,
+      json: result,
+    };
+  },
+});
+
+const remove = defineCommand({
+  summary: 'Forget a remote that is no space’s home; what lies there stays',
+  arguments: { remote: { summary: 'its address', required: true } },
+  examples: ['satchel remotes remove /media/stick/satchel'],
+  notes: 'JSON: {address}.',
+  async run(context) {
+    const result = await askNode(context, 'remote-remove', { remote: remoteArgument(context.args.remote) });
+    return { human: `${result.address} is forgotten here. What lies there stays.`, json: result };
+  },
+});
+
+export const remotesCommand: CommandSpec = {
+  summary: 'Where logs may be kept: hubs and folders.',
+  verbs: { list, add, remove },
+  bare: 'list',
+};

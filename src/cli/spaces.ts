@@ -1,0 +1,57 @@
+import { askNode } from './ask-node.ts';
+import { defineCommand, type CommandSpec } from './frame-command.ts';
+import { renderTable } from './output-table.ts';
+import { remoteArgument } from './remotes.ts';
+
+const list = defineCommand({
+  summary: 'List the spaces of this machine',
+  examples: ['satchel spaces'],
+  notes: 'JSON: {spaces: [{space, name, mode, remote (null: here), term, position, words, members, role}]}.',
+  async run(context) {
+    const result = await askNode(context, 'spaces', {});
+    const rows = result.spaces.map((s) => [
+      s.name,
+      s.space.slice(0, 12),
+      s.mode ?? '?',
+      s.role ?? '-',
+      s.members,
+      s.position,
+      s.remote ?? 'here',
+    ]);
+    const columns = [
+      { title: 'NAME' },
+      { title: 'ID' },
+      { title: 'MODE' },
+      { title: 'ROLE' },
+      { title: 'MACHINES', align: 'right' as const },
+      { title: 'RECORD', align: 'right' as const },
+      { title: 'HOME' },
+    ];
+    return {
+      human: rows.length === 0 ? 'No spaces yet. Run: satchel up, or satchel join' : renderTable(columns, rows, context.style.dim),
+      json: result,
+    };
+  },
+});
+
+const move = defineCommand({
+  summary: 'Move a space’s log to another remote; members follow by themselves',
+  arguments: {
+    space: { summary: 'name or id', required: true },
+    remote: { summary: 'a remote’s address as satchel remotes shows it, a folder’s path, or `here`', required: true },
+  },
+  options: { lost: { type: 'flag', summary: 'do not ask the present home: it is lost, or was restored from a backup' } },
+  examples: ['satchel spaces move personal /media/stick/satchel', 'satchel spaces move personal here'],
+  notes: 'An interrupted move is finished by the same command.\nJSON: {space, name, from, to (null: here), moved}.',
+  async run(context) {
+    const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
+    const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });
+    const place = result.to ?? 'this node';
+    return {
+      human: result.moved ? `${result.name} is kept at ${place} now.` : `${result.name} was kept at ${place} already.`,
+      json: result,
+    };
+  },
+});
+
+export const spacesCommand: CommandSpec = { summary: 'The spaces that this machine takes part in.', verbs: { list, move }, bare: 'list' };
