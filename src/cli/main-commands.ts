@@ -98,6 +98,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./audit.ts')).auditCommand,
   },
   {
+    name: 'forget',
+    group: DAILY,
+    summary: 'Erase an item’s bodies on all machines, for ever',
+    load: async () => (await import('./forget.ts')).forgetCommand,
+  },
+  {
+    name: 'store',
+    group: SYSTEM,
+    summary: 'What is kept here: sizes, backup, restore, verify, prune',
+    load: async () => (await import('./store.ts')).storeCommand,
+  },
+  {
     name: 'service',
     group: SYSTEM,
     summary: 'Start the node with the machine: install, remove, status',

@@ -30,6 +30,12 @@ export const OPERATIONS = {
   leases: async () => (await import('./leases.ts')).leasesOperation,
   'lease-release': async () => (await import('./leases.ts')).releaseLeaseOperation,
   resolve: async () => (await import('./edit.ts')).resolveOperation,
+  storeSizes: async () => (await import('./store.ts')).storeSizesOperation,
+  prune: async () => (await import('./store.ts')).pruneOperation,
+  verify: async () => (await import('./store.ts')).verifyOperation,
+  backup: async () => (await import('./store.ts')).backupOperation,
+  forget: async () => (await import('./forget.ts')).forgetOperation,
+  erasures: async () => (await import('./forget.ts')).erasuresOperation,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+
+export const restoreVerb = defineCommand({
+  summary: 'Bring a backup back into an empty SATCHEL_HOME',
+  arguments: { file: { summary: 'the backup', required: true } },
+  options: {
+    key: {
+      type: 'text',
+      value: 'FILE',
+      summary: 'a file with the recovery words or an age identity; `-` reads standard input (default: asks)',
+    },
+    sameMachine: { type: 'flag', summary: 'the store that was backed up is gone for good: go on as the same machine' },
+  },
+  examples: ['satchel store restore satchel.age', 'satchel store restore satchel.age --key words.txt --same-machine'],
+  notes:
+    'All of it or nothing. Without --same-machine the store starts as a new machine, since two stores must never act as one: then `satchel keys recover` or a link from another machine lets it in. ' +
+    'Files in the home are compared anew: none counts as deleted.\nJSON: {made, machine, objects, same_machine}.',
+  async run(context): Promise<CommandResult> {
+    const { home } = context.environment;
+    const file = path.resolve(context.args.file);
+    const identity = await identityOf(context, await readKey(context, context.options.key));
+    const { stat } = await import('node:fs/promises');
+    const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+      throw new CommandFailure(EXIT.usage, 'no-file', `${file} cannot be read: ${error.message}`);
+    });
+    const { restoreBackup, RestoreRefused } = await import('../node/backup/restore-backup.ts');
+    const { BackupUnreadable } = await import('../node/backup/backup-format.ts');
+    const { createSystemRandom } = await import('../node/system.ts');
+    context.progress.start('restoring', found.size, 'bytes');
+    try {
+      const restored = await restoreBackup({
+        file,
+        home,
+        identity,
+        asSameMachine: context.options.sameMachine,
+        random: createSystemRandom(),
+        onProgress: (done) => context.progress.update(done),
+      });
+      const next = restored.asSameMachine
+        ? 'It goes on as the same machine. Run: satchel up'
+        : 'It will be a new machine. Let it in: satchel keys recover, or satchel join LINK';
+      const human = `Restored ${home} as of ${restored.made}: ${restored.objects} encrypted bodies.\n${next}`;
+      const { made, machine, objects, asSameMachine } = restored;
+      return { human, json: { made, machine, objects, same_machine: asSameMachine } };
+    } catch (error) {
+      if (error instanceof RestoreRefused)
+        throw new CommandFailure(
+          EXIT.refused,
+          error.type,
+          error.message,
+          error.type === 'not-empty' ? { next: 'Name another one: SATCHEL_HOME=… satchel store restore FILE' } : {},
+        );
+      if (error instanceof BackupUnreadable)
+        throw new CommandFailure(EXIT.failed, 'unreadable', error.message, { next: 'Use another backup' });
+      throw error;
+    } finally {
+      context.progress.stop();
+    }
+  },
+});
+
+async function readKey(context: CommandContext, given: string | undefined): Promise<string> {
+  if (given === '-') return context.readStdin(64 * 1024);
+  if (given !== undefined)
+    return readFile(given, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new CommandFailure(EXIT.usage, 'no-key', `${given} cannot be read: ${error.message}`);
+    });
+  const typed = await context.ask('The recovery key (24 words), or an age identity: ');
+  if (typed === null)
+    throw new CommandFailure(EXIT.usage, 'no-key', 'there is no terminal to ask for the recovery key', {
+      next: 'Give --key FILE, or --key - and the words on standard input',
+    });
+  return typed;
+}
+
+/** Recovery words, an age identity, or a machine's own key file. */
+async function identityOf(context: CommandContext, text: string): Promise<string> {
+  const age = /AGE-SECRET-KEY-1[0-9A-Z]{58}/i.exec(text);
+  if (age !== null) return age[0].toUpperCase();
+  const { wordsToSecret } = await import('../core/joining/words.ts');
+  const { createRecoveryKey } = await import('../core/replica/recovery-key.ts');
+  const { createAgeKeyWrapping } = await import('../node/age-key-wrapping.ts');
+  const secret = wordsToSecret(text, 24);
+  if (!secret.ok) throw new CommandFailure(EXIT.usage, 'bad-key', secret.error);
+  context.progress.stop();
+  return (await createRecoveryKey(secret.value, createAgeKeyWrapping())).identity;
+}

@@ -1,0 +1,132 @@
+import path from 'node:path';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { defineCommand, type CommandResult, type CommandSpec } from './frame-command.ts';
+import { formatBytes, printable } from './output-style.ts';
+import { restoreVerb } from './store-restore.ts';
+
+const sizes = defineCommand({
+  summary: 'What is kept here, by space',
+  examples: ['satchel store'],
+  notes: 'JSON: {path, database_bytes, spaces: [{space, name, records, items, objects, object_bytes, current_bytes}]}.',
+  async run(context): Promise<CommandResult> {
+    const found = await askNode(context, 'storeSizes', {});
+    const lines = [`${found.path}: records and names ${formatBytes(found.database_bytes)}`];
+    for (const space of found.spaces) {
+      const name = space.name === null ? `${space.space.slice(0, 8)} (kept for others)` : printable(space.name);
+      const bodies = `${space.objects} encrypted bodies ${formatBytes(space.object_bytes)}`;
+      const split =
+        space.current_bytes === null
+          ? ''
+          : ` (current ${formatBytes(space.current_bytes)}, history ${formatBytes(space.object_bytes - space.current_bytes)})`;
+      lines.push(`${name}: ${space.records} records, ${space.items} items, ${bodies}${split}`);
+    }
+    return { human: lines.join('\n'), json: found };
+  },
+});
+
+const prune = defineCommand({
+  summary: 'Drop superseded bodies everywhere; records and what is current stay',
+  options: {
+    olderThan: {
+      type: 'number',
+      value: 'DAYS',
+      summary: 'only bodies that were superseded so long ago, as this machine saw it',
+      min: 0,
+      max: 100_000,
+    },
+    keep: {
+      type: 'number',
+      value: 'N',
+      summary: 'newest versions of each item that stay whatever their age (default 1)',
+      min: 1,
+      max: 1_000_000,
+    },
+    dryRun: { type: 'flag', summary: 'say what would go, and change nothing' },
+    space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
+  },
+  examples: ['satchel store prune --older-than 90 --dry-run', 'satchel store prune --older-than 90 --keep 3'],
+  notes:
+    'Only an owner of the space may. Open conflicts, and what any machine still needs for merging, stay. Bodies that share their place with a current one stay until that goes.\nJSON: {bodies, bytes, objects, pruned}.',
+  async run(context): Promise<CommandResult> {
+    const { olderThan, keep, dryRun, space } = context.options;
+    if (olderThan === undefined) {
+      const { CommandFailure } = await import('./frame-command.ts');
+      throw new CommandFailure(EXIT.usage, 'usage', 'say how old: --older-than DAYS', {
+        next: 'See first: satchel store prune --older-than 90 --dry-run',
+      });
+    }
+    const found = await askNode(context, 'prune', {
+      older_than_days: olderThan,
+      plan: dryRun,
+      ...(keep === undefined ? {} : { keep }),
+      ...(space === undefined ? {} : { space }),
+    });
+    const what = `${found.bodies} superseded ${found.bodies === 1 ? 'body' : 'bodies'}, about ${formatBytes(found.bytes)}`;
+    const human = found.objects === 0 ? 'Nothing to drop' : found.pruned ? `Dropped ${what}` : `Would drop ${what}`;
+    return { human, json: found };
+  },
+});
+
+const verify = defineCommand({
+  summary: 'Check database, logs, state and bodies; exit 1 where something is damaged',
+  options: {
+    readData: { type: 'flag', summary: 'read and decrypt every current body' },
+    full: { type: 'flag', summary: 'and all history that is here, against what its authors signed' },
+  },
+  examples: ['satchel store verify', 'satchel store verify --read-data', 'satchel store verify --full --json'],
+  notes:
+    'What is missing or damaged here is fetched from the remote where it has it.\nJSON: {sound, database: […], spaces: [{space, name, records, objects, read, healed, problems: […], notes: […]}]}.',
+  async run(context): Promise<CommandResult> {
+    const depth = context.options.full ? 'full' : context.options.readData ? 'data' : 'names';
+    const found = await askNode(context, 'verify', { depth });
+    const { style } = context;
+    const lines = found.database.map((line) => style.red(`database: ${line}`));
+    for (const space of found.spaces) {
+      const name = space.name === null ? space.space.slice(0, 8) : printable(space.name);
+      const read = depth === 'names' ? '' : `, ${space.read} read`;
+      const healed = space.healed === 0 ? '' : `, ${space.healed} fetched anew from the remote`;
+      lines.push(`${name}: ${space.records} records, ${space.objects} encrypted bodies${read}${healed}`);
+      lines.push(...space.problems.map((line) => style.red(`  ${printable(line)}`)), ...space.notes.map((line) => `  ${printable(line)}`));
+    }
+    lines.push(found.sound ? 'Everything is sound.' : style.red(`Something is damaged. ${remedy(found)}`));
+    return { human: lines.join('\n'), json: found, exit: found.sound ? EXIT.ok : EXIT.failed };
+  },
+});
+
+function remedy({
+  database,
+  spaces,
+}: {
+  readonly database: readonly string[];
+  readonly spaces: readonly { readonly problems: readonly string[] }[];
+}): string {
+  if (database.length > 0 || spaces.some((space) => space.problems.some((line) => !line.includes('objects are'))))
+    return 'Keep this folder, and restore a backup beside it: satchel store restore FILE; or join again from another machine: satchel join';
+  return 'Bring a remote or machine that has the bodies within reach, then run: satchel store verify --read-data';
+}
+
+const backup = defineCommand({
+  summary: 'Write everything that is kept here into one encrypted file, while the node runs',
+  arguments: { file: { summary: 'where to; it must not exist yet', required: true } },
+  options: { to: { type: 'list', value: 'AGE1…', summary: 'a further age recipient that may open it' } },
+  examples: ['satchel store backup /media/stick/satchel.age'],
+  notes:
+    'Encrypted for your recovery key and for this machine’s own key (age). Holds this machine’s keys too: keep it as safe as the recovery key.\nJSON: {file, bytes, objects, recipients, damaged}.',
+  async run(context): Promise<CommandResult> {
+    const made = await askNode(context, 'backup', { file: path.resolve(context.args.file), to: [...context.options.to] });
+    const lines = [
+      `${made.file}: ${formatBytes(made.bytes)}, ${made.objects} encrypted bodies`,
+      'Your recovery key opens it: satchel store restore',
+    ];
+    if (made.damaged > 0)
+      lines.push(context.style.red(`${made.damaged} bodies are damaged here and are not in it. Run: satchel store verify --read-data`));
+    return { human: lines.join('\n'), json: made, exit: made.damaged > 0 ? EXIT.failed : EXIT.ok };
+  },
+});
+
+export const storeCommand: CommandSpec = {
+  summary: 'What is kept on this machine.',
+  verbs: { sizes, backup, restore: restoreVerb, verify, prune },
+  bare: 'sizes',
+};
