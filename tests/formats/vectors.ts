@@ -1,0 +1,107 @@
+import { revisionOf, siblingOf } from '../../src/core/change.ts';
+import { encodeCanonical } from '../../src/core/canonical.ts';
+import { chunkLengths } from '../../src/core/chunking.ts';
+import { attributesBytes } from '../../src/core/content.ts';
+import { padmeLength } from '../../src/core/crypto/container.ts';
+import { sha256, sha256Hex } from '../../src/core/crypto/hash.ts';
+import { openObject, sealBundle, sealChunk, sealCommitBody } from '../../src/core/crypto/object-cipher.ts';
+import { createSigningKey } from '../../src/core/crypto/signing.ts';
+import { contentDigest, createSpaceKeys, epochCommitment } from '../../src/core/crypto/space-keys.ts';
+import { bytesToHex, type CommitId, type ContentDigest, type ObjectId, type RecordHash, type Revision, type SpaceId } from '../../src/core/ids.ts';
+import { invitationKeys } from '../../src/core/joining/invitation.ts';
+import { formatJoinLink } from '../../src/core/joining/link.ts';
+import { headWords, secretToWords } from '../../src/core/joining/words.ts';
+import { encodeCommit } from '../../src/core/log/commit-codec.ts';
+import { encodeControl } from '../../src/core/log/control.ts';
+import { encodeRecord, sealRecord } from '../../src/core/log/record.ts';
+import { createCompressionDouble } from '../doubles/compression.ts';
+
+const bytes = (value: number, length = 32): Uint8Array => new Uint8Array(length).fill(value);
+const space = '5a'.repeat(32) as SpaceId;
+const commit = 'c0'.repeat(16) as CommitId;
+const item = { kind: 'text', name: 'rules/é.md' };
+
+/** Vectors of the format: fixed keys in, bytes out, all as text. Bodies are short, so that nothing is compressed. */
+export async function makeVectors(): Promise<{ readonly [name: string]: string }> {
+  const keys = createSpaceKeys({ spaceKey: bytes(1), epochKeys: new Map([[1, bytes(2)]]) });
+  const signing = createSigningKey(bytes(3));
+  const compression = createCompressionDouble(); // never asked: short plaintexts are stored as they are
+  const random = { bytes: (length: number) => bytes(4, length) };
+  const binding = { space, keyId: 1, signer: signing.machine, commit };
+  const plain = Buffer.from('Be kind.\n');
+  const chunk = await sealChunk(plain, space, 1, keys, compression);
+  const bundle = await sealBundle(plain, binding, keys, compression, random);
+  const opened = await openObject(chunk, space, keys, compression);
+  const digest = contentDigest(keys.digestKey, sha256(plain), attributesBytes({}));
+  const revision = revisionOf(item, null, digest);
+  const content = { digest, size: plain.length, attributes: {}, pieces: [{ object: chunk.id, keyId: 1, offset: 0, length: plain.length }] };
+  const plaintext = encodeCommit(
+    {
+      id: commit,
+      time: 1_750_000_000_000,
+      message: 'm',
+      writer: 'w',
+      changes: [
+        { type: 'put', item, base: null, needs: [], content, history: [] },
+        { type: 'delete', item, base: revision, needs: [{ item, revision: null }] },
+        { type: 'resolve', item, base: revision, needs: [], siblings: ['ee'.repeat(32) as Revision] },
+      ],
+      carried: [],
+    },
+    { objects: [chunk.id], keyId: 1 },
+  );
+  const record = sealRecord(
+    {
+      type: 'commit',
+      space,
+      id: commit,
+      position: 7,
+      previous: 'ab'.repeat(32) as RecordHash,
+      term: 0,
+      keyId: 1,
+      objects: [chunk.id],
+      previousControl: null,
+    },
+    plain,
+    signing,
+  );
+  const secret = bytes(9, 16);
+  const join = invitationKeys(secret);
+  return {
+    'canonical: {"b": [1, null, true], "a": h\'00ff\'}': bytesToHex(encodeCanonical({ b: [1, null, true], a: new Uint8Array([0, 255]) })),
+    'machine id of seed 03…': signing.machine,
+    'digest key of space key 01…': bytesToHex(keys.digestKey),
+    'gear[0] and gear[255]': `${keys.gear[0]} ${keys.gear[255]}`,
+    'K_mac of epoch key 02…': bytesToHex(keys.epoch(1)?.mac ?? new Uint8Array(0)),
+    'K_enc of epoch key 02…': bytesToHex(keys.epoch(1)?.enc ?? new Uint8Array(0)),
+    'commitment of epoch key 02…': bytesToHex(epochCommitment(bytes(2))),
+    'Padmé of 9, 1000, 100000': [9, 1000, 100_000].map(padmeLength).join(' '),
+    'content digest': digest,
+    revision,
+    'sibling id': siblingOf(item, null, 'dd'.repeat(32) as ContentDigest),
+    'chunk id': chunk.id,
+    'chunk object': bytesToHex(chunk.bytes),
+    'chunk plaintext': opened.ok ? Buffer.from(opened.value).toString('hex') : '',
+    'bundle id': bundle.id,
+    'bundle object': bytesToHex(bundle.bytes),
+    'commit body': bytesToHex(await sealCommitBody(plain, binding, keys, compression, random)),
+    'commit plaintext': bytesToHex(plaintext),
+    'record header': bytesToHex(record.headerBytes),
+    'record signature': bytesToHex(record.signature),
+    'record hash': record.hash,
+    record: bytesToHex(encodeRecord(record)),
+    'control: prune of dd…': bytesToHex(encodeControl({ op: 'prune', objects: ['dd'.repeat(32) as ObjectId] })),
+    'chunk lengths of 400,000 bytes': chunkLengths(pattern(400_000), keys.gear).join(' '),
+    'mailbox of secret 09…': join.mailbox,
+    'words of secret 09…': secretToWords(secret),
+    'head words of ab…': headWords('ab'.repeat(32) as RecordHash),
+    'join link': formatJoinLink({ remote: { address: 'http://pi.local:4600' }, secret, invites: 'hub', space: null, inviter: null, head: null }),
+  };
+}
+
+/** Bytes that look random and are the same everywhere: SHA-256 of a counter. */
+function pattern(length: number): Uint8Array {
+  const parts: Buffer[] = [];
+  for (let i = 0; i * 32 < length; i++) parts.push(Buffer.from(sha256Hex(String(i)), 'hex'));
+  return Buffer.concat(parts).subarray(0, length);
+}
