@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogStoreDouble } from '../../tests/contracts/memory-store.ts';
 import { acquireLease, listLeases, readLease, releaseLease, renewLease, type Lease } from './lease.ts';

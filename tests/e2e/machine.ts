@@ -115,7 +115,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 /** A folder for machines, removed by what it returns. */
-export function makeRoot(): { readonly root: string; remove(): void } {
+export function makeRoot(): { readonly root: string; readonly remove: () => void } {
   const root = mkdtempSync(path.join(tmpdir(), 'satchel-e2e-'));
   return { root, remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
 }

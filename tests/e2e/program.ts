@@ -13,7 +13,7 @@ declare module 'vitest' {
 const repository = path.resolve(import.meta.dirname, '../..');
 
 /** Builds the program once for all tests that run it as a process. */
-export default function setup(project: TestProject): () => void {
+export function setup(project: TestProject): () => void {
   const folder = mkdtempSync(path.join(repository, '.tmp-program-'));
   execFileSync(
     process.execPath,

@@ -116,7 +116,7 @@ export async function resealRelands(relands: readonly Reland[], bodies: Bodies, 
           }),
         ),
       },
-      bases: await Promise.all(reland.bases.map((base) => (base === null ? null : fresh(base, reland.id)))),
+      bases: await Promise.all(reland.bases.map(async (base) => (base === null ? null : fresh(base, reland.id)))),
     })),
   );
 }

@@ -83,7 +83,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
         id: definition.id,
         path: definition.root,
         state: current.type,
-        detail: 'message' in current ? String(current.message) : null,
+        detail: 'message' in current ? current.message : null,
       };
     }),
   };
