@@ -1,0 +1,163 @@
+import type { SpaceId } from '../../src/core/ids.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
+import type { ObjectStore } from '../../src/core/ports/objects.ts';
+import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
+import type { Store } from '../../src/core/ports/store.ts';
+import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
+import { KeyMissing, Replica } from '../../src/core/replica/replica.ts';
+import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
+import { BodyUnavailable, type Workspace } from '../../src/core/replica/workspace.ts';
+import { createFileTreeSource, type FileTreeSource } from '../../src/sources/file-tree/file-tree-source.ts';
+import { createMemoryDisk, type MemoryDisk } from '../../src/sources/files/memory-disk.ts';
+import { createMemoryFiles } from '../../src/sources/files/memory-files.ts';
+import { createTestMachine } from '../doubles/machine.ts';
+import { createFailingObjects, createFailingStore, createFaults, DiskFull, type Faults } from './faults.ts';
+import { RULES } from './names.ts';
+import { createLink, type Link, type Mail, type SimRandom, type Weather } from './network.ts';
+import { Witness, wordsIn } from './witness.ts';
+
+export interface SimMachineOptions {
+  readonly name: string;
+  readonly seed: string;
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly remote: Remote;
+  readonly random: SimRandom;
+  readonly mail: Mail;
+  readonly foldsCase: boolean;
+  readonly keepsModes: boolean;
+  /** The time of the world, which goes on with each look at it. */
+  worldTime(): number;
+  note(what: string): void;
+}
+
+/** One machine: a disk, a store and objects that outlive it, and a process that may die at any moment. */
+export class SimMachine {
+  readonly name: string;
+  readonly disk: MemoryDisk;
+  readonly foldsCase: boolean;
+  readonly keepsModes: boolean;
+  readonly weather: Weather = { up: true, loss: 0 };
+  readonly faults: Faults;
+  readonly link: Link;
+  readonly witness: Witness;
+  readonly clock: Clock;
+  /** The store as it lies on the disk, without faults. */
+  readonly store: Store;
+  deps!: ReplicaDeps;
+  replica!: Replica;
+  workspace!: Workspace;
+  source!: FileTreeSource;
+  /** Milliseconds that this machine's clock is off. */
+  skew = 0;
+  /** What happens to the home while it is read and written, if anything. */
+  onTouch: ((path: string) => void) | null = null;
+  readonly #options: SimMachineOptions;
+
+  private constructor(options: SimMachineOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.foldsCase = options.foldsCase;
+    this.keepsModes = options.keepsModes;
+    this.store = options.store;
+    const note = (what: string): void => options.note(`${options.name}: ${what}`);
+    this.faults = createFaults(note);
+    this.clock = {
+      now: () => options.worldTime() + this.skew,
+      sleep: async () => undefined,
+    };
+    this.disk = createMemoryDisk({ foldsCase: options.foldsCase, now: () => this.clock.now() });
+    this.disk.restoreRoot();
+    this.witness = new Witness(options.name, this.disk, note);
+    const { remote, random, mail } = options;
+    this.link = createLink({ remote, faults: this.faults, random, weather: this.weather, mail, note });
+  }
+
+  static async create(options: SimMachineOptions): Promise<SimMachine> {
+    const machine = new SimMachine(options);
+    machine.deps = await createTestMachine({
+      name: options.name,
+      seed: options.seed,
+      store: createFailingStore(options.store, machine.faults),
+      objects: createFailingObjects(options.objects, machine.faults),
+      clock: machine.clock,
+    });
+    return machine;
+  }
+
+  /** Whether the machine has ever read the space's log. */
+  get hasLog(): boolean {
+    return this.replica.position >= 0;
+  }
+
+  /** Whether it was ever given the space's keys. */
+  get hasKeys(): boolean {
+    const { members, removed } = this.replica.membership;
+    return members.has(this.replica.machine) || removed.has(this.replica.machine);
+  }
+
+  /** A new process on what the disk holds. */
+  async boot(space: SpaceId): Promise<void> {
+    this.faults.revive();
+    const head = await this.store.read((tx) => tx.logs.head(space));
+    this.replica = head === null ? Replica.create(this.deps, space) : await Replica.open(this.deps, space);
+    this.replica.setRemote(this.link);
+    const { disk, faults, foldsCase, keepsModes } = this;
+    const files = createMemoryFiles(
+      {
+        foldsCase,
+        keepsModes,
+        onMutation: ({ type, path }, phase) => {
+          faults.point(`${type} ${path}`, phase === 'before' ? 'before' : 'after');
+          this.onTouch?.(path);
+        },
+        onRead: (path) => this.onTouch?.(path),
+      },
+      disk,
+    );
+    const workspace = createReplicaWorkspace(this.replica, { writer: 'home', covers: () => true });
+    this.workspace = this.witness.watch(workspace, this.replica);
+    this.source = createFileTreeSource({
+      files,
+      workspace: this.workspace,
+      rules: RULES,
+      clock: this.clock,
+      log: { info: () => undefined, warn: () => undefined },
+    });
+    for (const view of (await this.store.read((tx) => tx.views.list(space, 'home'))).values()) {
+      this.witness.noteShown(view.item.name, view.shown);
+    }
+  }
+
+  /** The user means it: what these files showed is taken away. */
+  async noteShownAsRemoved(names: readonly string[]): Promise<void> {
+    for (const { item, shown } of (await this.workspace.views()).values()) {
+      if (shown === null || !names.includes(item.name)) continue;
+      for (const word of wordsIn(await this.replica.bodies.read(shown))) this.witness.removed.add(word);
+    }
+  }
+
+  /** Runs one action of this machine. What may go wrong by itself is noted; a death is followed by a new start. */
+  async run(action: string, work: () => Promise<unknown>): Promise<'ok' | 'failed' | 'died'> {
+    this.link.resetCalls();
+    try {
+      await work();
+    } catch (error) {
+      if (!this.faults.dead) {
+        if (!isExpected(error)) throw error;
+        this.#options.note(`${this.name}: ${action} fails: ${(error as Error).message}`);
+        return 'failed';
+      }
+    }
+    if (!this.faults.dead) return 'ok';
+    await this.boot(this.replica.space);
+    return 'died';
+  }
+}
+
+/** What callers of the core have to live with. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof RemoteError) return error.type === 'unreachable';
+  if (error instanceof BodyUnavailable) return error.reason === 'offline';
+  return error instanceof DiskFull || error instanceof KeyMissing || (error instanceof Error && error.name === 'NotAllowed');
+}

@@ -1,0 +1,59 @@
+/** A deliberate mistake in the product's code: `from`, which stands there exactly once, becomes `to`. */
+export interface CodeMutation {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Applied only inside `mutations.test.ts`, by a transform of the module when it is loaded. */
+export const MUTATIONS: readonly CodeMutation[] = [
+  {
+    name: 'the rule does not compare the base',
+    file: 'src/core/log/rule.ts',
+    from: "if ((current?.revision ?? null) !== change.base) return 'made from a revision that is not the current one';",
+    to: '',
+  },
+  {
+    name: 'a capture merges from the head of the store, not from what was shown',
+    file: 'src/core/replica/replica-workspace.ts',
+    from: 'base: wanted.shown, ours: content,',
+    to: 'base: (await replica.visible([wanted.item])).get(itemKey(wanted.item))?.content ?? null, ours: content,',
+  },
+  {
+    name: 'collapsing drafts forgets the bodies between',
+    file: 'src/core/replica/rebase.ts',
+    from: "if (known !== undefined && known.ours !== null && change.type !== 'append') wish.history.push(known.ours);",
+    to: '',
+  },
+  {
+    name: 'a merge forgets our own body',
+    file: 'src/core/replica/wishes.ts',
+    from: 'await storeVersion(settlement.version, deps), unreachable(wish, null))',
+    to: 'await storeVersion(settlement.version, deps), [])',
+  },
+  {
+    name: 'a conflict is settled for the log and nothing is kept',
+    file: 'src/core/replica/wishes.ts',
+    from: 'return [...changes, ...(await keep(wish, revision, present))];',
+    to: 'return changes;',
+  },
+  {
+    name: 'drafts that landed stay drafts',
+    file: 'src/core/replica/replay.ts',
+    from: 'await tx.drafts.remove(this.#space, report.landed);',
+    to: '',
+  },
+  {
+    name: 'collapsed bodies are not written down',
+    file: 'src/core/log/commit-codec.ts',
+    from: "content(change.content), change.history.map(content)];\n    case 'append'",
+    to: "content(change.content), []];\n    case 'append'",
+  },
+  {
+    name: 'views move before the draft is durable',
+    file: 'src/core/replica/replica-workspace.ts',
+    from: 'const drafted = await replica.draft(wishes, note, commit, (tx) => tx.views.put(space, writer, sorted.views));',
+    to: 'await store.write((tx) => tx.views.put(space, writer, sorted.views));\n    const drafted = await replica.draft(wishes, note, commit);',
+  },
+];

@@ -1,0 +1,143 @@
+import type { Content } from '../../src/core/content.ts';
+import type { SpaceId } from '../../src/core/ids.ts';
+import { decodeCommit } from '../../src/core/log/commit-codec.ts';
+import type { Store } from '../../src/core/ports/store.ts';
+import { addMember } from '../../src/core/replica/administer.ts';
+import { pull } from '../../src/core/replica/transfer.ts';
+import { isTemporary } from '../../src/core/ports/files.ts';
+import type { SimMachine } from './machine.ts';
+import { wordsIn, type Captured } from './witness.ts';
+import { Violation } from './violation.ts';
+import type { World } from './world.ts';
+
+/** All that a log makes, as one text: items, history, siblings. */
+export async function stateOf(store: Store, space: SpaceId): Promise<string> {
+  return store.read(async (tx) => {
+    const items = await tx.items.list(space, { limit: 100_000, deleted: true });
+    const history = await tx.items.historyByPosition(space, { limit: 100_000 });
+    const siblings = await tx.items.siblings(space);
+    return JSON.stringify({ cursor: await tx.documents.get('cursors', space), items, siblings, history }, null, 1);
+  });
+}
+
+/** Machines that read the same log are equal. */
+export async function expectEqualStates(world: World): Promise<void> {
+  const byPosition = new Map<number, { name: string; state: string }>();
+  for (const { name, replica, store } of world.machines) {
+    const state = await stateOf(store, world.space);
+    const first = byPosition.get(replica.position);
+    if (first === undefined) byPosition.set(replica.position, { name, state });
+    else if (first.state !== state)
+      throw new Violation(`${first.name} and ${name} read the same log and differ: ${firstDifference(first.state, state)}`);
+  }
+}
+
+function firstDifference(a: string, b: string): string {
+  const [left, right] = [a.split('\n'), b.split('\n')];
+  const at = left.findIndex((line, index) => line !== right[index]);
+  return `line ${at}: ${left.slice(Math.max(0, at - 4), at + 2).join(' ')} | ${right.slice(Math.max(0, at - 4), at + 2).join(' ')}`;
+}
+
+/** The home shows what the space holds, as far as its disk can. */
+export async function expectHomeShown({ disk, keepsModes, name, replica, workspace }: SimMachine): Promise<void> {
+  const views = await workspace.views();
+  const live = new Map((await replica.list()).map((state) => [state.item.name, state]));
+  for (const [key, { item, content }] of [...live.values()].map((state) => [`${state.item.kind}\0${state.item.name}`, state] as const)) {
+    if ((views.get(key)?.notHere ?? null) !== null) continue;
+    const entry = disk.get(item.name);
+    const body = await replica.bodies.read(content as Content);
+    if (entry?.type !== 'file' || !Buffer.from(entry.body).equals(body))
+      throw new Violation(`${name}: ${item.name} is not in place: ${JSON.stringify(views.get(key))} on ${JSON.stringify(disk.paths())}`);
+    const executable = ((disk.stat(item.name)?.mode ?? 0) & 0o100) !== 0;
+    if (keepsModes && executable !== (content?.attributes['mode'] !== undefined))
+      throw new Violation(`${name}: ${item.name} has the wrong mode`);
+  }
+  for (const path of disk.paths()) {
+    if (disk.get(path)?.type !== 'file') continue;
+    if (isTemporary(path)) throw new Violation(`${name}: ${path} was left behind`);
+    if (!live.has(path)) throw new Violation(`${name}: ${path} is on the disk and not in the space`);
+  }
+}
+
+/**
+ * A machine that joins last and replays everything must come to the same state, and there find every body that any
+ * machine ever captured: as head, history or sibling of some item, whole, or as the beginning of a longer one.
+ */
+export async function expectEverythingKept(world: World): Promise<void> {
+  const [owner] = world.machines as [SimMachine];
+  const auditor = await world.addMachine();
+  const { replica, deps, link } = auditor;
+  await addMember(owner.replica, owner.link, {
+    machine: replica.machine,
+    recipient: deps.machine.recipient,
+    role: 'reader',
+    account: null,
+    name: 'auditor',
+  });
+  await pull(replica, link);
+  for (const [index, machine] of world.machines.entries()) if (world.member[index] === true) await pull(machine.replica, machine.link);
+  if (replica.position !== owner.replica.position)
+    throw new Violation(`the auditor stops at ${replica.position}: ${JSON.stringify(replica.stop)}`);
+  await expectEqualStates(world);
+
+  const reachable = await contentsOf(auditor.store, world.space);
+  for (const content of reachable.values()) await replica.bodies.read(content);
+  for (const machine of world.machines) {
+    const drafted = await contentsOfDrafts(machine.store, world.space);
+    for (const captured of machine.witness.captured.values()) {
+      if (reachable.has(captured.digest) || drafted.has(captured.digest)) continue;
+      if (await isBeginning(captured, reachable, auditor)) continue;
+      throw new Violation(
+        `${captured.machine}: a captured body of ${captured.name} (${captured.size} bytes, ${captured.digest.slice(0, 8)}) is lost`,
+      );
+    }
+  }
+}
+
+/** A word that nobody took away stands in some item, or in an open conflict: no merge reverts what another wrote. */
+export async function expectWordsKept(world: World): Promise<void> {
+  const removed = new Set(world.machines.flatMap(({ witness }) => [...witness.removed]));
+  const { replica } = world.machines[0] as SimMachine;
+  const open = new Set<string>();
+  for (const { content } of [...(await replica.list()), ...(await replica.siblings())]) {
+    if (content !== null) for (const word of wordsIn(await replica.bodies.read(content))) open.add(word);
+  }
+  for (const [index, { name, witness }] of world.machines.entries()) {
+    if (world.member[index] !== true) continue;
+    const lost = [...witness.wrote].find((word) => !removed.has(word) && !open.has(word));
+    if (lost !== undefined) throw new Violation(`${name} wrote ${lost}, nobody took it away, and it stands nowhere`);
+  }
+}
+
+async function contentsOf(store: Store, space: SpaceId): Promise<Map<string, Content>> {
+  const contents = new Map<string, Content>();
+  await store.read(async (tx) => {
+    const history = await tx.items.historyByPosition(space, { limit: 100_000 });
+    for (const { content } of history) if (content !== null) contents.set(content.digest, content);
+  });
+  return contents;
+}
+
+/** What a machine that was taken off the space can never send stays in its drafts. */
+async function contentsOfDrafts(store: Store, space: SpaceId): Promise<Map<string, Content>> {
+  const contents = new Map<string, Content>();
+  for (const draft of await store.read((tx) => tx.drafts.list(space))) {
+    const commit = decodeCommit(draft.bytes, draft.id, { objects: [], keyId: 0 });
+    if (!commit.ok) throw new Violation(`a draft cannot be read: ${commit.error}`);
+    for (const change of commit.value.changes) {
+      const held = 'content' in change && change.content !== null ? [change.content] : [];
+      for (const content of [...held, ...('history' in change ? change.history : [])]) contents.set(content.digest, content);
+    }
+  }
+  return contents;
+}
+
+async function isBeginning(captured: Captured, reachable: ReadonlyMap<string, Content>, auditor: SimMachine): Promise<boolean> {
+  const { bodies } = auditor.replica;
+  for (const content of reachable.values()) {
+    if (content.size < captured.size) continue;
+    const body = await bodies.read(content);
+    if (bodies.digestOf(body.subarray(0, captured.size), captured.attributes) === captured.digest) return true;
+  }
+  return false;
+}

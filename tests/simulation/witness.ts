@@ -1,0 +1,137 @@
+import type { Attributes, Content } from '../../src/core/content.ts';
+import type { ContentDigest } from '../../src/core/ids.ts';
+import type { Replica } from '../../src/core/replica/replica.ts';
+import type { Workspace } from '../../src/core/replica/workspace.ts';
+import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
+import { isTemporary } from '../../src/core/ports/files.ts';
+import { Violation } from './violation.ts';
+
+/** A body that a capture took. From then on it must be reachable for ever. */
+export interface Captured {
+  readonly name: string;
+  readonly digest: ContentDigest;
+  readonly size: number;
+  readonly attributes: Attributes;
+  readonly machine: string;
+}
+
+/** Words that users write, all different (`same…` words are not counted). */
+export function wordsIn(body: Uint8Array): string[] {
+  return (
+    Buffer.from(body)
+      .toString('latin1')
+      .match(/\bw\d+\b/g) ?? []
+  );
+}
+
+const EXECUTABLE: Attributes = { mode: 0o755 };
+
+/** Remembers what a machine's captures took, and what its user wrote that none has taken yet. */
+export class Witness {
+  readonly captured = new Map<ContentDigest, Captured>();
+  /** Words that the user wrote, and words that it took away. */
+  readonly wrote = new Set<string>();
+  readonly removed = new Set<string>();
+  readonly #machine: string;
+  readonly #disk: MemoryDisk;
+  readonly #say: (what: string) => void;
+  /** By path: what the user last wrote there. */
+  readonly #written = new Map<string, Uint8Array>();
+  /** Written, and not on the disk any more, though not by the user. */
+  #gone: { readonly path: string; readonly body: Uint8Array }[] = [];
+
+  constructor(machine: string, disk: MemoryDisk, note: (what: string) => void) {
+    this.#say = note;
+    this.#machine = machine;
+    this.#disk = disk;
+  }
+
+  /** The same workspace; what its captures took is noted once they say that it is durable. */
+  watch(workspace: Workspace, replica: Replica): Workspace {
+    return {
+      ...workspace,
+      capture: async (found, note) => {
+        const report = await workspace.capture(found, note);
+        const refused = new Set(report.refused.map(({ item }) => item.name));
+        for (const entry of found) {
+          if ((entry.type !== 'body' && entry.type !== 'tail') || refused.has(entry.item.name)) continue;
+          const { attributes, item } = entry;
+          const size = entry.type === 'body' ? entry.body.length : entry.baseSize + entry.tail.length;
+          const digest =
+            entry.type === 'body' ? replica.bodies.digestOf(entry.body, attributes) : replica.bodies.digest(entry.sha256, attributes);
+          this.#note({ name: item.name, digest, size, attributes, machine: this.#machine });
+        }
+        for (const entry of found) if (entry.type === 'absent') this.#say(`captures the absence of ${entry.item.name}`);
+        return report;
+      },
+    };
+  }
+
+  /** What the store holds as shown was captured or applied, even where a crash swallowed the answer. */
+  noteShown(name: string, content: Content | null): void {
+    if (content === null) return;
+    this.#note({ name, digest: content.digest, size: content.size, attributes: content.attributes, machine: this.#machine });
+  }
+
+  #note(captured: Captured): void {
+    if (this.captured.has(captured.digest)) return;
+    this.#say(`captures ${captured.name} ${captured.digest.slice(0, 8)} (${captured.size} bytes)`);
+    this.captured.set(captured.digest, captured);
+  }
+
+  /** The user's hand on the disk: what it overwrites itself is its own loss. */
+  byUser(deed: () => void): void {
+    if (!this.#disk.hasRoot()) return;
+    for (const [path, body] of this.#written) {
+      if (this.#stands(path, body)) continue;
+      this.#gone.push({ path, body });
+      this.#written.delete(path);
+    }
+    const before = this.#files();
+    const had = wordsOf(before);
+    deed();
+    const has = wordsOf(this.#files());
+    for (const word of had) if (!has.has(word)) this.removed.add(word);
+    for (const word of has) if (!had.has(word)) this.wrote.add(word);
+    for (const [path, body] of this.#written) if (!this.#stands(path, body)) this.#written.delete(path);
+    for (const [path, body] of this.#files()) {
+      const old = before.get(path);
+      if (old === undefined || Buffer.compare(old, body) !== 0) this.#written.set(path, body);
+    }
+  }
+
+  /** Throws where something that a user wrote was overwritten before any capture took it. */
+  expectNothingOverwritten(replica: Replica): void {
+    if (!this.#disk.hasRoot()) return;
+    const isCaptured = (body: Uint8Array): boolean =>
+      [{}, EXECUTABLE].some((attributes) => this.captured.has(replica.bodies.digestOf(body, attributes)));
+    for (const [path, body] of this.#written) {
+      if (this.#stands(path, body)) continue;
+      this.#gone.push({ path, body });
+      this.#written.delete(path);
+    }
+    for (const { path, body } of this.#gone) {
+      if (!isCaptured(body)) throw new Violation(`${this.#machine}: what the user wrote to ${path} was overwritten before it was captured`);
+    }
+    this.#gone = [];
+  }
+
+  /** A body stands where it was written, or with more behind it. */
+  #stands(path: string, body: Uint8Array): boolean {
+    const entry = this.#disk.get(path);
+    return entry?.type === 'file' && Buffer.from(entry.body.subarray(0, body.length)).equals(body);
+  }
+
+  #files(): Map<string, Uint8Array> {
+    const files = new Map<string, Uint8Array>();
+    for (const path of this.#disk.paths()) {
+      const entry = this.#disk.get(path);
+      if (entry?.type === 'file' && !isTemporary(path)) files.set(path, entry.body);
+    }
+    return files;
+  }
+}
+
+function wordsOf(files: ReadonlyMap<string, Uint8Array>): Set<string> {
+  return new Set([...files.values()].flatMap(wordsIn));
+}
