@@ -29,7 +29,9 @@ export async function copyLog(
       const [same] = await store.read((tx) => tx.logs.read(replica.space, there.position, { records: 1, bytes: 1 }));
       if (same?.hash !== there.hash) throw new RemoteError('refused', 'the remote holds another history of this space');
     }
-    const page = await store.read((tx) => tx.logs.read(replica.space, there.position + 1, PAGE));
+    // The genesis goes ahead by itself: a hub takes no objects of a space that it does not know yet.
+    const limit = there.position < 0 ? { ...PAGE, records: 1 } : PAGE;
+    const page = await store.read((tx) => tx.logs.read(replica.space, there.position + 1, limit));
     const records = page.map((stored) => {
       const record = decodeRecord(stored.bytes);
       if (!record.ok) throw new Error(`record ${stored.position} in the store is damaged (${record.error})`);

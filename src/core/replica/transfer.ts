@@ -2,7 +2,18 @@ import { sealCommitBody, type SealedObject } from '../crypto/object-cipher.ts';
 import type { ObjectId, RecordHash, SpaceId } from '../ids.ts';
 import { encodeCommit, objectsNamed, piecesNamed } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
-import { decodeRecord, EMPTY_HEAD, encodeRecord, headAfter, sealRecord, type Head, type LogRecord } from '../log/record.ts';
+import { decodeControl } from '../log/control.ts';
+import { startMembership } from '../log/membership.ts';
+import {
+  decodeRecord,
+  EMPTY_HEAD,
+  encodeRecord,
+  hasValidSignature,
+  headAfter,
+  sealRecord,
+  type Head,
+  type LogRecord,
+} from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { StoredRecord } from '../ports/store.ts';
 import { ZERO_HASH } from '../ids.ts';
@@ -33,6 +44,8 @@ const ALONG_BYTES = 1024 * 1024;
 const PUT_BYTES = 4 * 1024 * 1024;
 const PARALLEL_PUTS = 4;
 const MOVES_AT_ONCE = 8;
+/** So often in a row a remote may say that its log moved on without showing a record of it. */
+const EMPTY_MOVES = 3;
 
 /**
  * Pulls, rebases and pushes until nothing is left to send. Throws {@link RemoteError}; what was acknowledged stays.
@@ -67,7 +80,7 @@ export async function pull(replica: Replica, remote: Remote): Promise<{ readonly
       if (divergence === null) await replica.catchUp();
       return { pulled, divergence };
     }
-    const divergence = await acceptRecords(replica, answer.records);
+    const divergence = await acceptRecords(replica, answer.records, local);
     if (divergence !== null) return { pulled, divergence };
     pulled += answer.records.length;
   }
@@ -80,14 +93,15 @@ function compareHeads(remote: Head | null, local: Head): Divergence | null {
   return null;
 }
 
-/** Verifies that foreign records continue the local log, stores and replays them. */
-async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[]): Promise<Divergence | null> {
+/**
+ * Verifies that foreign records continue the local log at the head they were asked for, stores and replays them.
+ * Where another exchange went on from there meanwhile, nothing is stored: the caller asks again from the new head.
+ */
+async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[], asked: Head): Promise<Divergence | null> {
   const { store } = replica.deps;
-  const local = (await replica.head()) ?? EMPTY_HEAD;
-  const chain = verifyChain(encoded, local, replica.space);
+  const chain = verifyChain(encoded, asked, replica.space);
   if (!chain.ok) return chain.error;
-  const stored = await store.write((tx) => tx.logs.append(replica.space, local, chain.value));
-  if (!stored) throw new Error('another process wrote the log of this space');
+  await store.write((tx) => tx.logs.append(replica.space, asked, chain.value));
   await replica.catchUp();
   return null;
 }
@@ -109,12 +123,23 @@ export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: S
     }
     const ofSpace = header.position === 0 ? header.space === ZERO_HASH && (hash as string) === space : header.space === space;
     if (!ofSpace) return broken('it belongs to another space');
+    const fault = header.position === 0 ? whatBreaksGenesis(record.value) : null;
+    if (fault !== null) return broken(fault);
     if (header.term !== previous.term && !(header.type === 'control' && header.term === previous.term + 1))
       return broken('its term does not follow');
     rows.push(toStored(record.value, bytes));
     previous = headAfter(record.value);
   }
   return ok(rows);
+}
+
+/** Why a record cannot begin a log; `null` where it can. What is no genesis for anybody never gets into the store. */
+function whatBreaksGenesis(record: LogRecord): string | null {
+  const payload = decodeControl(record.body);
+  if (!payload.ok) return payload.error;
+  if (!hasValidSignature(record)) return 'its signature is wrong';
+  const started = startMembership(record, payload.value);
+  return started.ok ? null : started.error;
 }
 
 export function toStored(record: LogRecord, bytes: Uint8Array = encodeRecord(record)): StoredRecord {
@@ -128,7 +153,7 @@ export async function push(
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ readonly pulled: number; readonly pushed: number; readonly divergence: Divergence | null }> {
-  let [pulled, pushed] = [0, 0];
+  let [pulled, pushed, emptyMoves] = [0, 0, 0];
   while (replica.drafts.length > 0 && replica.canSend) {
     const segment = await replica.exclusive(() => prepareSegment(replica));
     onProgress(pushed, pushed + replica.drafts.length);
@@ -144,12 +169,14 @@ export async function push(
       pushed += segment.records.length;
       continue;
     }
-    const divergence = outcome.missing.length > 0 ? await acceptRecords(replica, outcome.missing) : null;
+    const divergence = outcome.missing.length > 0 ? await acceptRecords(replica, outcome.missing, segment.head) : null;
     if (divergence !== null) return { pulled, pushed, divergence };
     pulled += outcome.missing.length;
     const rest = await pull(replica, remote);
     pulled += rest.pulled;
     if (rest.divergence !== null) return { pulled, pushed, divergence: rest.divergence };
+    emptyMoves = (await replica.head())?.hash === segment.head.hash ? emptyMoves + 1 : 0;
+    if (emptyMoves === EMPTY_MOVES) throw new RemoteError('protocol', 'the remote says that its log moved on, and shows no such record');
   }
   onProgress(pushed, pushed);
   return { pulled, pushed, divergence: null };
@@ -164,6 +191,7 @@ interface PreparedSegment {
 
 /** Signs the next drafts behind the local head. Runs inside the replica's queue. */
 async function prepareSegment(replica: Replica): Promise<PreparedSegment> {
+  await replica.renameUsedDrafts();
   await replica.resealDrafts();
   const { keys, keyId, space, deps } = replica;
   const head = (await replica.head()) ?? EMPTY_HEAD;
@@ -257,5 +285,8 @@ async function acceptOwn(replica: Replica, segment: PreparedSegment): Promise<vo
     const now = (await tx.logs.head(replica.space)) ?? EMPTY_HEAD;
     if (now.hash === segment.head.hash) await tx.logs.append(replica.space, segment.head, rows);
   });
-  await replica.catchUp(segment.known);
+  const { voids } = await replica.catchUp(segment.known);
+  const first = voids.find(({ position }) => rows.some((row) => row.position === position));
+  // It was judged behind this very head: sending it again and again would not help.
+  if (first !== undefined) throw new Error(`a record made here is void: ${first.reason}`);
 }

@@ -1,0 +1,101 @@
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { secretToWords } from '../../src/core/joining/words.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { readRecoverySecret } from '../../src/node/recovery-file.ts';
+import { ask, Place } from './place.ts';
+
+describe('all machines are lost, and the remote remains', () => {
+  let place: Place;
+  beforeEach(async () => {
+    place = await Place.create();
+  });
+  afterEach(() => place.dispose());
+
+  async function words(node: SatchelNode): Promise<string> {
+    const { space } = await ask(node, 'recovery-prepare', {});
+    const secret = await readRecoverySecret(node.home, space as Parameters<typeof readRecoverySecret>[1]);
+    if (secret === null) throw new Error('the recovery key is not there');
+    await ask(node, 'recovery-shown', { space });
+    return secretToWords(secret);
+  }
+
+  it('brings everything back from a hub, and revokes what was lost', async () => {
+    const hub = await place.start('hub', { hub: true });
+    const a = await place.start('a');
+    await place.write('a', 'written before the hub was known\n');
+    await ask(a, 'sync', {});
+    const invitation = await ask(hub, 'invite', {});
+    const { address } = await ask(a, 'remote-add', { remote: invitation.link });
+    await ask(a, 'space-move', { space: 'personal', remote: address });
+    await place.write('a', 'and after\n');
+    await ask(a, 'sync', {});
+    const paper = await words(a);
+    expect(await readRecoverySecret(a.home, [...a.spaces.keys()][0] as never)).toBeNull();
+    await place.lose('a');
+
+    const fresh = await place.start('fresh', { live: false });
+    await expect(ask(fresh, 'recover', { at: address, words: paper.replace(/^\w+/, 'zebra') })).rejects.toThrow();
+    const { recovered } = await ask(fresh, 'recover', { at: address, words: paper });
+    expect(recovered).toMatchObject([{ name: 'personal', items: 1 }]);
+    expect(await place.read('fresh')).toBe('and after\n');
+    const log = await ask(fresh, 'log', {});
+    expect(log.commits).toHaveLength(2);
+
+    const { machines } = await ask(fresh, 'machines', {});
+    const lost = machines.find((machine) => !machine.here);
+    await ask(fresh, 'machine-revoke', { machine: lost?.id ?? '' });
+    await place.write('fresh', 'goes on\n');
+    await ask(fresh, 'sync', {});
+    const { entries } = await ask(fresh, 'audit', {});
+    expect(entries.map((entry) => entry.op)).toEqual(['genesis', 'move', 'member', 'epoch']);
+    expect(entries[2]?.by).toBe('the recovery key');
+  });
+
+  it('brings everything back from a folder, with a replaced key, while the old words open nothing', async () => {
+    const stick = path.join(place.root, 'stick');
+    const a = await place.start('a');
+    await place.write('a', 'on a stick\n');
+    const old = await words(a);
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    await ask(a, 'recovery-prepare', { replace: true });
+    const paper = await words(a);
+    await ask(a, 'sync', {});
+    await place.lose('a');
+
+    const fresh = await place.start('fresh', { live: false });
+    await expect(ask(fresh, 'recover', { at: stick, words: old })).rejects.toThrow('nothing was recovered');
+    expect(fresh.spaces.size).toBe(0);
+    await ask(fresh, 'recover', { at: stick, words: paper });
+    expect(await place.read('fresh')).toBe('on a stick\n');
+  });
+});
+
+describe('a folder as home', () => {
+  let place: Place;
+  beforeEach(async () => {
+    place = await Place.create();
+  });
+  afterEach(() => place.dispose());
+
+  it('is joined through the folder alone, at another path than the inviter’s', async () => {
+    const [stick, mounted] = [path.join(place.root, 'stick'), path.join(place.root, 'mounted')];
+    const a = await place.start('a');
+    await place.write('a', 'over a stick\n');
+    const { address } = await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: address });
+    await ask(a, 'sync', {});
+    const { symlink } = await import('node:fs/promises');
+    await symlink(stick, mounted);
+    const { link } = await ask(a, 'invite', {});
+    expect(link.startsWith(`${address}#`)).toBe(true);
+    const b = await place.start('b', { live: false });
+    await ask(b, 'remote-add', { remote: mounted, as: address });
+    const joined = await ask(b, 'join', { link });
+    expect(joined).toMatchObject({ joined: 'space', role: 'owner', remote: address });
+    expect(await place.read('b')).toBe('over a stick\n');
+    expect(await ask(b, 'remotes', {})).toMatchObject({ remotes: [{ address, here: `folder:${mounted}`, home_of: ['personal'] }] });
+    await expect(ask(b, 'remote-remove', { remote: address })).rejects.toThrow('is kept there');
+  });
+});
