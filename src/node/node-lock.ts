@@ -20,7 +20,7 @@ export class NodeIsRunning extends Error {
 }
 
 /** A command that opened the store for a moment is waited for; a running node is not. */
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 const LOOK_EVERY = 50;
 
 /**
