@@ -71,10 +71,11 @@ export function startMembership(record: LogRecord, payload: ControlPayload): Res
 
 /**
  * The membership after a control record whose signature was checked; or why the record is void. A void control
- * record still counts as the newest of the control chain.
+ * record still counts as the newest of the control chain, if it continues it.
  */
 export function applyControl(before: Membership, record: LogRecord, payload: ControlPayload): Result<Membership, string> {
   const linked = { ...before, lastControl: record.hash, lastControlPosition: record.header.position };
+  if (!isLinked(before, record)) return fail('it does not name the control record before it');
   if (!isOwner(before, record.header.signer)) return fail('signer is no owner');
   switch (payload.op) {
     case 'genesis':
@@ -86,7 +87,9 @@ export function applyControl(before: Membership, record: LogRecord, payload: Con
     case 'recovery':
       return ok({ ...linked, recovery: payload.recovery, envelopes: withEnvelope(linked, 'recovery', payload.envelope) });
     case 'move':
-      if (payload.term !== before.term + 1) return fail(`term ${payload.term} does not follow ${before.term}`);
+      // A void control record may have begun a term that was no move.
+      if (payload.term !== record.header.term || payload.term <= before.term)
+        return fail(`term ${payload.term} does not follow ${before.term}`);
       if (payload.position !== record.header.position - 1 || payload.head !== record.header.previous)
         return fail('move does not name the head it continues');
       return ok({ ...linked, term: payload.term, sealedRemote: payload.sealedRemote });
@@ -99,9 +102,14 @@ export function applyControl(before: Membership, record: LogRecord, payload: Con
   }
 }
 
-/** The control chain goes on through void records too. */
+/** The control chain goes on through void records too, except through those that are no part of it. */
 export function linkVoidControl(before: Membership, record: LogRecord): Membership {
+  if (!isLinked(before, record)) return before;
   return { ...before, lastControl: record.hash, lastControlPosition: record.header.position };
+}
+
+function isLinked(before: Membership, record: LogRecord): boolean {
+  return record.header.previousControl === before.lastControl;
 }
 
 function applyMember(membership: Membership, member: MemberEntry, envelope: Uint8Array): Result<Membership, string> {

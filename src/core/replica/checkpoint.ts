@@ -13,7 +13,7 @@ import {
   type Revision,
   type SpaceId,
 } from '../ids.ts';
-import type { Item } from '../item.ts';
+import { parseItem, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import { decodeContent, encodeContent } from '../log/commit-codec.ts';
 import { decodeControl } from '../log/control.ts';
@@ -144,7 +144,7 @@ export function openCheckpoint(bytes: Uint8Array, space: SpaceId): Result<Opened
   return ok({ head, membership: membership.value, controls: records });
 }
 
-/** Control records prove themselves: each names the one before it. */
+/** Control records prove themselves: each names the one before it, and one that does not is void. */
 function foldControls(records: readonly Uint8Array[], space: SpaceId, position: number): Result<Membership, string> {
   let membership: Membership | null = null;
   for (const bytes of records) {
@@ -161,11 +161,7 @@ function foldControls(records: readonly Uint8Array[], space: SpaceId, position: 
       membership = started.value;
       continue;
     }
-    if (
-      header.previousControl !== membership.lastControl ||
-      header.position > position ||
-      header.position <= membership.lastControlPosition
-    ) {
+    if (header.position > position || header.position <= membership.lastControlPosition) {
       return fail('the control records of the checkpoint are not in one chain');
     }
     const applied: Result<Membership, string> | null =
@@ -226,8 +222,8 @@ function parseItemState(value: Canonical): ItemState {
   const [kind, name, revision, position, content] = value as Canonical[];
   return {
     item: itemOf(kind, name),
-    revision: bytesToHex(revision as Uint8Array) as Revision,
-    position: position as number,
+    revision: hashOf(revision) as Revision,
+    position: countOf(position),
     content: content === null || content === undefined ? null : decodeContent(content),
   };
 }
@@ -242,15 +238,27 @@ function parseSibling(value: Canonical): Sibling {
   const [kind, name, sibling, base, position, content] = value as Canonical[];
   return {
     item: itemOf(kind, name),
-    sibling: bytesToHex(sibling as Uint8Array) as Revision,
-    base: base instanceof Uint8Array ? (bytesToHex(base) as Revision) : null,
-    position: position as number,
+    sibling: hashOf(sibling) as Revision,
+    base: base === null ? null : (hashOf(base) as Revision),
+    position: countOf(position),
     content: content === null || content === undefined ? null : decodeContent(content),
   };
 }
 
 function itemOf(kind: Canonical | undefined, name: Canonical | undefined): Item {
-  return { kind: kind as string, name: name as string };
+  const item = parseItem(kind, name);
+  if (!item.ok) throw new Error(item.error);
+  return item.value;
+}
+
+function hashOf(value: Canonical | undefined): string {
+  if (!(value instanceof Uint8Array) || value.length !== 32) throw new Error('a hash is missing');
+  return bytesToHex(value);
+}
+
+function countOf(value: Canonical | undefined): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('a count is missing');
+  return value as number;
 }
 
 function parseHead(bytes: Uint8Array): CheckpointHead | null {

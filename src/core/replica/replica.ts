@@ -229,6 +229,25 @@ export class Replica {
     return { changes: changes.length, conflicts };
   }
 
+  /**
+   * Gives drafts a new id whose id a commit of somebody else used: who hands our records to others knows it. Must run
+   * inside {@link exclusive}. Cost: a look-up.
+   */
+  async renameUsedDrafts(): Promise<void> {
+    const used = await this.#landedIds(this.#overlay.drafts.map((draft) => draft.id));
+    if (used.size === 0) return;
+    const renamed = this.#overlay.drafts.map((draft) => (used.has(draft.id) ? { ...draft, id: this.newCommitId() } : draft));
+    await this.deps.store.write(async (tx) => {
+      await tx.drafts.remove(
+        this.space,
+        this.#overlay.drafts.map((draft) => draft.id),
+      );
+      await tx.drafts.put(this.space, renamed.map(encodeDraft));
+    });
+    const invalid = await this.deps.store.read((tx) => this.#overlay.replace(tx, renamed));
+    if (invalid.length > 0) throw new Error('a renamed draft lost its place');
+  }
+
   /** Re-encrypts drafts whose new bodies are under an older epoch. Must run inside {@link exclusive}. */
   async resealDrafts(): Promise<void> {
     const resealed: Commit[] = [];
