@@ -89,6 +89,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
 
   return {
     address,
+    spaces: () => store.read((tx) => tx.logs.spaces()),
     head: headOf,
     async read(space, from, limit) {
       checkSpace(space);

@@ -13,6 +13,12 @@ export interface Remote {
   /** As shown to people and kept in configuration: never holds credentials. */
   readonly address: string;
 
+  /**
+   * Spaces that the caller may read there, in no order: for a machine that comes with the recovery key alone, and for
+   * people who look what a remote holds. A remote that knows no callers lists all. O(spaces there). Idempotent.
+   */
+  spaces(): Promise<readonly SpaceId[]>;
+
   /** `null` where the remote has no log of that space. Idempotent. */
   head(space: SpaceId): Promise<Head | null>;
 

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isHex32, type SpaceId } from '../../core/ids.ts';
 import { decodeRecord, type Head } from '../../core/log/record.ts';
@@ -136,6 +137,11 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
   await files.clean().catch(unless('ENOENT', 'EROFS', 'EACCES', 'EPERM')); // of a reader too, who may not
   return {
     address: `folder:${folder}`,
+    spaces: () =>
+      guarded(async () => {
+        const names = await readdir(join(folder, 'spaces')).catch(unless('ENOENT'));
+        return (names ?? []).filter(isHex32) as SpaceId[];
+      }),
     head: headOf,
     read: (space, from, limit) => guarded(async () => folderOf(space).log.read(from, checkRead(from, limit))),
     append: (space, expected, segment) => guarded(() => append(space, expected, segment)),

@@ -84,6 +84,14 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
   return {
     address: base.origin,
 
+    async spaces() {
+      const answer = await withSession(session, { method: 'GET', path: '/v1/spaces', limit: HUB_LIMITS.jsonBytes, idempotent: true }, (asked) =>
+        exchange.ask(asked),
+      );
+      if (answer.status !== 200) throw toRefusalError(answer);
+      return spacesIn(answer.body);
+    },
+
     async head(space) {
       const answer = await ask(space, 'head', {});
       if (isNoSpace(answer)) return null;
@@ -207,6 +215,18 @@ interface SpaceQuestion {
   readonly send?: { readonly body: Uint8Array; readonly limit: number; readonly type?: string };
   readonly limit?: number;
   readonly idempotent?: boolean;
+}
+
+function spacesIn(body: Uint8Array): SpaceId[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body).toString('utf8'));
+  } catch {
+    value = null; // refused below
+  }
+  const spaces = (value as { spaces?: unknown } | null)?.spaces;
+  if (!Array.isArray(spaces) || !spaces.every(isHex32)) throw new RemoteError('protocol', 'the hub’s list of spaces is malformed');
+  return spaces as SpaceId[];
 }
 
 const OUTCOMES: Readonly<Record<number, string>> = { 200: 'appended', 409: 'moved', 424: 'missing-objects' };
