@@ -62,6 +62,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./resolve.ts')).resolveCommand,
   },
   {
+    name: 'leave',
+    group: DAILY,
+    summary: 'Stop taking part: your files stay, the service and unfinished writes go',
+    load: async () => (await import('./leave.ts')).leaveCommand,
+  },
+  {
+    name: 'doctor',
+    group: DAILY,
+    summary: 'Check everything and say what to do; changes nothing',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
     name: 'machines',
     group: SYSTEM,
     summary: 'The machines of your spaces: list, revoke, role, rename',

@@ -110,7 +110,8 @@ function foreignFailure({ type, file }: ForeignUnit, next: string): CommandFailu
   return new CommandFailure(EXIT.refused, type, `${file} was not written by Satchel, so it was left as it is`, { next });
 }
 
-function managerFor(environment: Environment): ServiceManager {
+/** The service as it would be for this environment. */
+export function managerFor(environment: Environment): ServiceManager {
   const variables: Record<string, string> = { SATCHEL_HOME: environment.home };
   if (environment.claudeConfigDir !== null) variables['CLAUDE_CONFIG_DIR'] = environment.claudeConfigDir;
   for (const [key, value] of Object.entries(environment.settings)) variables[ENVIRONMENT_SETTINGS[key as EnvironmentSetting]] = value;

@@ -35,7 +35,7 @@ describe('all machines are lost, and the remote remains', () => {
     await place.lose('a');
 
     const fresh = await place.start('fresh', { live: false });
-    await expect(ask(fresh, 'recover', { at: address, words: paper.replace(/^\w+/, 'zebra') })).rejects.toThrow();
+    await expect(ask(fresh, 'recover', { at: address, words: paper.replace(/^\w+/, 'zebra') })).rejects.toThrow('words');
     const { recovered } = await ask(fresh, 'recover', { at: address, words: paper });
     expect(recovered).toMatchObject([{ name: 'personal', items: 1 }]);
     expect(await place.read('fresh')).toBe('and after\n');

@@ -1,0 +1,74 @@
+import { failed, passed, warned, type Check } from '../node/doctor/check.ts';
+import { nodeHome, readPrivate } from '../node/home.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { printable } from './output-style.ts';
+
+export const doctorCommand = defineCommand({
+  summary: 'Check everything and say what to do; changes nothing',
+  options: { all: { type: 'flag', summary: 'show what is in order, too' } },
+  examples: ['satchel doctor', 'satchel doctor --json'],
+  notes:
+    'Exit 1 where a check failed; warnings are exit 0.\nJSON: {checks: [{id, result: "ok"|"warn"|"fail", severity: "low"|"medium"|"high", reason, evidence, next_step}]}.',
+  async run(context): Promise<CommandResult> {
+    const home = nodeHome(context.environment.home);
+    const { checkHome } = await import('../node/doctor/home-checks.ts');
+    const checks = [...(await checkHome(home, process.version)), await checkService(context)];
+    // Opening a node makes what is missing: one that was never started is left as it is.
+    if ((await readPrivate(`${home.keys}/machine.json`).catch(() => '')) !== null) checks.push(...(await askChecks(context)));
+    const bad = checks.filter((check) => check.result === 'fail').length;
+    const warnings = checks.filter((check) => check.result === 'warn').length;
+    const shown = checks.filter((check) => context.options.all || check.result !== 'ok' || check.id.endsWith('.not-carried'));
+    const verdict =
+      bad === 0 && warnings === 0
+        ? context.style.green(`All ${checks.length} checks passed.`)
+        : `${bad} of ${checks.length} checks failed, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.`;
+    return {
+      human: [verdict, ...shown.map((check) => describe(check, context))].join('\n'),
+      json: { checks },
+      exit: bad === 0 ? EXIT.ok : EXIT.failed,
+    };
+  },
+});
+
+async function askChecks(context: CommandContext): Promise<Check[]> {
+  try {
+    const { checks, live } = await askNode(context, 'doctor', {});
+    return [
+      live ? passed('node.running', 'the node is running') : warned('node.running', 'medium', 'the node is not running', 'Run: satchel up'),
+      ...checks,
+    ];
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const next = error instanceof CommandFailure ? (error.next ?? null) : null;
+    return [failed('node.opens', 'high', `the node cannot be asked: ${message}`, next)];
+  }
+}
+
+async function checkService({ environment }: CommandContext): Promise<Check> {
+  try {
+    const { managerFor } = await import('./service.ts');
+    const { file, unit, active } = await managerFor(environment).status();
+    if (unit === 'absent')
+      return passed('service', 'not installed: the node runs only while satchel up does', ['satchel service install starts it at login']);
+    if (unit === 'foreign')
+      return warned('service', 'low', `${file} was not written by Satchel`, 'Look at it; then: satchel service install --replace');
+    if (unit === 'outdated') return warned('service', 'medium', `${file} is of another version or place`, 'Run: satchel service install');
+    if (active === false) return failed('service', 'high', 'the service is installed and does not run', 'Run: satchel service install');
+    return passed('service', active === null ? 'installed; no service manager runs here to ask' : 'installed and running');
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    return passed('service', error.message);
+  }
+}
+
+function describe(check: Check, { style }: CommandContext): string {
+  const mark = { ok: style.green('ok  '), warn: style.yellow('warn'), fail: style.red('FAIL') }[check.result];
+  const lines = [
+    `${mark} ${check.id}: ${printable(check.reason)}`,
+    ...check.evidence.map((line) => `       ${style.dim(printable(line))}`),
+  ];
+  if (check.next_step !== null) lines.push(`     → ${check.next_step}`);
+  return lines.join('\n');
+}

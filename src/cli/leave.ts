@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { nodeHome } from '../node/home.ts';
+import type { LeavePlan } from '../node/operations/leave.ts';
+import { readRunning } from '../node/running.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { printable } from './output-style.ts';
+
+const STOP_WITHIN = 30_000;
+
+export const leaveCommand = defineCommand({
+  summary: 'Stop taking part: your files stay, the service and unfinished writes go',
+  options: {
+    purge: { type: 'flag', summary: 'also remove the store, the keys and the whole history on this machine' },
+    discard: { type: 'flag', summary: 'go on although something would be lost; it is named' },
+    yes: { type: 'flag', summary: 'do not ask' },
+  },
+  examples: ['satchel leave', 'satchel leave --purge'],
+  notes:
+    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME.\nJSON: {left: [{name, told, why_not}], temporary_files, service_removed, purged, foreign}.',
+  async run(context): Promise<CommandResult> {
+    const { purge, discard, yes } = context.options;
+    const home = nodeHome(context.environment.home);
+    const losses = lossesOf(await askNode(context, 'leave-plan', {}), purge);
+    if (losses.length > 0 && !discard)
+      throw new CommandFailure(EXIT.refused, 'would-lose', `leaving would lose:\n${losses.map((line) => `  ${line}`).join('\n')}`, {
+        next: `Mend that first, or give it up: satchel leave${purge ? ' --purge' : ''} --discard`,
+        details: losses,
+      });
+    if (!yes && !(await isSure(context, losses, home.root, purge))) return { human: 'Nothing was changed.', json: { left: [] } };
+
+    const serviceRemoved = await removeService(context);
+    await stopNode(context);
+    const left = await askNode(context, 'leave', { discard });
+    let foreign: string[] = [];
+    if (purge) {
+      const { purgeHome } = await import('../node/purge-home.ts');
+      foreign = await purgeHome(home);
+    }
+    const lines = left.left.map((each) =>
+      each.told ? `Left ${each.name}; the others see it.` : `Left ${each.name}. The others were not told: ${printable(each.why_not ?? '')}`,
+    );
+    if (serviceRemoved) lines.push('Removed the service.');
+    if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
+    lines.push(purge ? `Removed ${home.root}.` : `The history stays in ${home.root}. To remove it: satchel leave --purge`);
+    if (foreign.length > 0) lines.push(`Left there, since Satchel did not make it: ${foreign.map(printable).join(', ')}`);
+    lines.push('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME');
+    return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };
+  },
+});
+
+function lossesOf(plan: LeavePlan, purge: boolean): string[] {
+  const losses: string[] = [];
+  for (const space of plan.spaces) {
+    if (space.unsent > 0)
+      losses.push(`${space.name}: ${space.unsent} commits that no remote has: ${space.unsent_items.map(printable).join(', ')}`);
+    if (space.others_depend)
+      losses.push(`${space.name}: its log is ordered here, so that your other machines cannot sync any more. Run: satchel spaces move`);
+    if (!purge) continue;
+    if (space.only_here) losses.push(`${space.name}: its whole history, which is nowhere else`);
+    else if (space.recovery_unshown)
+      losses.push(`${space.name}: its recovery key, which was never written down. Run: satchel keys recovery`);
+  }
+  return losses;
+}
+
+async function isSure(context: CommandContext, losses: readonly string[], root: string, purge: boolean): Promise<boolean> {
+  for (const line of losses) context.print(context.style.yellow(`Lost: ${line}`));
+  const what = purge
+    ? `This removes ${root} with all keys and history of this machine. Your files stay. `
+    : 'This machine stops syncing. Your files stay. ';
+  const answer = await context.ask(`${what}Go on? [y/N] `);
+  if (answer === null)
+    throw new CommandFailure(EXIT.usage, 'usage', 'there is no terminal to ask on', {
+      next: `Run: satchel leave${purge ? ' --purge' : ''} --yes`,
+    });
+  return /^\s*y/i.test(answer);
+}
+
+/** First, or it would start the node again. */
+async function removeService({ environment }: CommandContext): Promise<boolean> {
+  if (process.platform !== 'darwin' && process.platform !== 'linux') return false;
+  const { managerFor } = await import('./service.ts');
+  const removed = await managerFor(environment).remove();
+  return removed.ok && removed.value.removed;
+}
+
+/** Ends the node, if it is one that answers: after a crash the noted process may be anyone's. */
+async function stopNode(context: CommandContext): Promise<void> {
+  const { environment, clock } = context;
+  const home = nodeHome(environment.home);
+  if (!(await askNode(context, 'status', {})).running) return;
+  const running = await readRunning(home);
+  if (running === null || !isAlive(running.pid)) return;
+  process.kill(running.pid, 'SIGTERM');
+  const until = clock.now() + STOP_WITHIN;
+  while ((await readRunning(home)) !== null && isAlive(running.pid)) {
+    if (clock.now() > until)
+      throw new CommandFailure(EXIT.failed, 'running', `the node does not end (process ${running.pid})`, {
+        next: 'End it, then run this again',
+      });
+    await delay(50);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false; // no such process, or not ours
+  }
+}

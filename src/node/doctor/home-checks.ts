@@ -1,0 +1,69 @@
+import { lstat, readdir, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { quickCheck } from '../../store/sqlite/quick-check.ts';
+import type { NodeHome } from '../home.ts';
+import { failed, passed, some, warned, type Check } from './check.ts';
+
+const LITTLE = 1024 ** 3;
+const VERY_LITTLE = 100 * 1024 ** 2;
+
+/** What can be seen without opening the node. Changes nothing; works where the node cannot start. */
+export async function checkHome(home: NodeHome, nodeVersion: string): Promise<Check[]> {
+  const checks = [checkNodeVersion(nodeVersion)];
+  if ((await sizeOf(home.root)) === null)
+    return [...checks, warned('home.present', 'low', `there is nothing at ${home.root} yet`, 'Run: satchel up, or satchel join')];
+  return [...checks, await checkModes(home), await checkDisk(home), await checkStore(home)];
+}
+
+function checkNodeVersion(version: string): Check {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  const isFit = major > 20 || (major === 20 && minor >= 19);
+  return isFit
+    ? passed('node.version', `Node ${version}`)
+    : failed('node.version', 'high', `Node ${version} is too old`, 'Install Node 20.19 or newer');
+}
+
+async function checkModes({ root, keys, store, token, log }: NodeHome): Promise<Check> {
+  if (process.getuid === undefined) return passed('home.modes', 'this system keeps no modes');
+  const secrets = await readdir(keys).catch(() => []);
+  const open: string[] = [];
+  for (const file of [root, keys, store, `${store}-wal`, token, log, ...secrets.map((name) => path.join(keys, name))]) {
+    const found = await lstat(file).catch(() => null);
+    if (found === null) continue;
+    if ((found.mode & 0o077) !== 0 || found.uid !== process.getuid())
+      open.push(`${file}: mode ${(found.mode & 0o777).toString(8)}, user ${found.uid}`);
+  }
+  if (open.length === 0) return passed('home.modes', 'keys and store are this user’s alone');
+  return failed('home.modes', 'high', 'others may read or change what is this user’s alone', `Run: chmod -R go= ${root}`, some(open));
+}
+
+async function checkDisk({ root }: NodeHome): Promise<Check> {
+  const { bavail, bsize } = await statfs(root);
+  const free = bavail * bsize;
+  const evidence = [`${Math.round(free / 1024 ** 2)} MiB are free where ${root} is`];
+  if (free < VERY_LITTLE) return failed('disk.space', 'high', 'the disk is full: nothing can be captured', 'Make room', evidence);
+  if (free < LITTLE) return warned('disk.space', 'medium', 'the disk is nearly full', 'Make room', evidence);
+  return passed('disk.space', 'there is room on the disk', evidence);
+}
+
+async function checkStore({ store }: NodeHome): Promise<Check> {
+  if ((await sizeOf(store)) === null) return warned('store.integrity', 'low', 'there is no store yet', 'Run: satchel up, or satchel join');
+  const damage = quickCheck(store);
+  if (damage.length === 0) return passed('store.integrity', 'the database is sound (quick check)');
+  return failed(
+    'store.integrity',
+    'high',
+    'the database is damaged',
+    'Run: satchel store verify; then restore a backup, or join again',
+    some(damage),
+  );
+}
+
+async function sizeOf(file: string): Promise<number | null> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,64 @@
+import { createNodeFiles } from '../../sources/files/node-files.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { carries, mayEnter, type TreeSource } from '../tree-sources.ts';
+import { failed, passed, some, warned, type Check } from './check.ts';
+
+/** How a source is, and what of its folder is not carried. Looks at names, never at content. O(files). */
+export async function checkSource(node: SatchelNode, open: OpenSpace, { definition, source, workspace }: TreeSource): Promise<Check[]> {
+  const id = `source:${definition.id}`;
+  const state = source.state();
+  const files = createNodeFiles({ root: definition.root, random: node.deps.random });
+  const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
+  const checks: Check[] = [];
+  if (scan.root === null)
+    checks.push(
+      warned(
+        id,
+        'medium',
+        `${definition.root} is not there, so nothing of it is captured or applied`,
+        'Make the folder, or correct config.json',
+      ),
+    );
+  else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, 'Run: satchel status', [definition.root]));
+  else checks.push(passed(id, `${definition.root} is carried`, [`${scan.entries.size} entries`]));
+
+  const unreadable = scan.unreadable.map(({ path, problem }) => `${path}: ${problem.message}`);
+  if (unreadable.length > 0)
+    checks.push(
+      warned(`${id}.unreadable`, 'medium', `${unreadable.length} files or folders cannot be read`, 'Change their modes', some(unreadable)),
+    );
+
+  const views = [...(await workspace.views()).values()];
+  const refused = views.filter((view) => view.notHere !== null).map((view) => `${view.item.name}: ${view.notHere}`);
+  if (refused.length > 0)
+    checks.push(warned(`${id}.not-here`, 'low', `${refused.length} items cannot be held in this folder`, null, some(refused)));
+
+  const shown = new Set(views.filter((view) => view.shown !== null).map((view) => view.item.name));
+  const waiting = [...scan.entries].filter(([path, stat]) => {
+    const name = path.normalize('NFC');
+    return (stat.type === 'file' || stat.type === 'link') && carries(definition, name) && !shown.has(name);
+  });
+  if (waiting.length > 0 && open.replica.canWrite)
+    checks.push(
+      warned(
+        `${id}.uncaptured`,
+        'medium',
+        `${waiting.length} files are not captured (yet)`,
+        node.isLive ? 'Run: satchel sync' : 'Run: satchel up',
+        some(waiting.map(([path]) => path)),
+      ),
+    );
+  checks.push(
+    notCarried(
+      id,
+      definition.root,
+      [...files.scan({ enters: () => false }).entries.keys()].filter((name) => !carries(definition, name) && !mayEnter(definition, name)),
+    ),
+  );
+  return checks;
+}
+
+function notCarried(id: string, root: string, names: readonly string[]): Check {
+  if (names.length === 0) return passed(`${id}.not-carried`, `everything in ${root} is carried`);
+  return passed(`${id}.not-carried`, `${names.length} entries of ${root} are not carried, by what this source includes`, some(names));
+}

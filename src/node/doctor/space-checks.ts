@@ -1,0 +1,129 @@
+import { RemoteError } from '../../core/ports/remote.ts';
+import { decodeCommit } from '../../core/log/commit-codec.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { readRecoverySecret } from '../recovery-file.ts';
+import { placeHere } from '../remote-registry.ts';
+import { failed, passed, some, warned, type Check } from './check.ts';
+import { remoteTime } from './remote-time.ts';
+import type { CommitId } from '../../core/ids.ts';
+
+const HOUR = 3_600_000;
+const CLOCK_OFF = 60_000;
+
+/** How one space is: its remote, its keys, what waits. Asks the remote; changes nothing. */
+export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Check[]> {
+  const { entry, replica } = open;
+  const head = await replica.head();
+  const checks = [...(await checkRemote(node, open))];
+  if (head === null) return [...checks, warned(`space.log:${entry.name}`, 'medium', 'its log has not arrived yet', 'Run: satchel sync')];
+  return [...checks, checkKeys(node, open), await checkRecovery(node, open), await checkDrafts(node, open), await checkConflicts(open)];
+}
+
+async function checkRemote(node: SatchelNode, { entry, replica, runner }: OpenSpace): Promise<Check[]> {
+  const id = `space.remote:${entry.name}`;
+  if (entry.remote === null) return [passed(id, 'its log is ordered at this node')];
+  const { address } = await placeHere(node.store, entry.remote);
+  try {
+    const remote = await node.openRemote(entry);
+    try {
+      const there = await remote.head(entry.space);
+      const here = (await replica.head())?.position ?? -1;
+      const reached =
+        there === null
+          ? failed(id, 'high', `${address} knows no such space, or no longer lists this machine`, 'Ask an owner: satchel machines')
+          : there.position < here
+            ? failed(
+                id,
+                'high',
+                `${address} is at record ${there.position}, and this machine has seen ${here}: was it restored from a backup?`,
+                `Run: satchel spaces move ${entry.name} ${entry.remote.address} --lost`,
+              )
+            : passed(id, `${address} answers`, [`it is at record ${there.position}, this machine at ${here}`]);
+      return [reached, ...(await checkClock(node, entry.name, address))];
+    } finally {
+      await remote.close();
+    }
+  } catch (error) {
+    if (!(error instanceof RemoteError)) throw error;
+    const next = {
+      unreachable: 'Satchel tries again by itself; drafts are kept',
+      unfit: 'Choose another place: satchel spaces move',
+      unauthorized: 'Ask an owner: satchel machines',
+      refused: null,
+      protocol: 'Compare versions on both sides',
+    }[error.type];
+    const check = error.type === 'unreachable' ? warned(id, 'medium', error.message, next) : failed(id, 'high', error.message, next);
+    const problem = runner.state.problem;
+    return [problem === null || problem === error.message ? check : { ...check, evidence: [problem] }];
+  }
+}
+
+async function checkClock(node: SatchelNode, name: string, address: string): Promise<Check[]> {
+  if (!address.startsWith('http')) return [];
+  const theirs = await remoteTime(address);
+  if (theirs === null) return [];
+  const off = node.deps.clock.now() - theirs;
+  const evidence = [`this machine’s clock is ${Math.round(Math.abs(off) / 1000)} s ${off < 0 ? 'behind' : 'ahead of'} ${address}`];
+  if (Math.abs(off) < CLOCK_OFF) return [passed(`clock:${name}`, 'the clocks agree', evidence)];
+  return [
+    warned(
+      `clock:${name}`,
+      'low',
+      'the clocks disagree: times that are shown, and how long invitations last, are off',
+      'Set the clock (NTP)',
+      evidence,
+    ),
+  ];
+}
+
+function checkKeys(node: SatchelNode, { entry, replica }: OpenSpace): Check {
+  const id = `space.keys:${entry.name}`;
+  const { stop, membership } = replica;
+  if (!membership.members.has(node.deps.machine.key.machine))
+    return failed(id, 'high', 'this machine was revoked, or never listed', 'To come back: join again by an owner’s satchel invite');
+  if (stop?.type === 'waiting-for-key')
+    return failed(
+      id,
+      'high',
+      `record ${stop.position} needs the key of epoch ${stop.keyId}, which this machine was not handed`,
+      'Ask an owner to revoke this machine and invite it again',
+    );
+  if (stop?.type === 'unknown-feature') return failed(id, 'high', `the space needs the feature ${stop.feature}`, 'Update Satchel');
+  if (!replica.canWrite)
+    return failed(id, 'high', 'this machine holds no key of the current epoch', 'Ask an owner to revoke this machine and invite it again');
+  return passed(id, `this machine holds the key of epoch ${replica.keyId}`);
+}
+
+async function checkRecovery(node: SatchelNode, { entry }: OpenSpace): Promise<Check> {
+  const id = `space.recovery:${entry.name}`;
+  const waiting = await readRecoverySecret(node.home, entry.space);
+  if (waiting === null) return passed(id, 'its recovery key is not kept on this machine');
+  return warned(
+    id,
+    'medium',
+    'the recovery key was never written down: without it, losing all machines loses everything',
+    'Run: satchel keys recovery',
+  );
+}
+
+async function checkDrafts(node: SatchelNode, { entry }: OpenSpace): Promise<Check> {
+  const id = `space.drafts:${entry.name}`;
+  const drafts = await node.store.read((tx) => tx.drafts.list(entry.space));
+  const now = node.deps.clock.now();
+  const ages = drafts.flatMap((draft) => {
+    const commit = decodeCommit(draft.bytes, draft.id as CommitId, { objects: [], keyId: 0 });
+    return commit.ok ? [now - commit.value.time] : [];
+  });
+  const old = ages.filter((age) => age > HOUR).length;
+  if (old === 0) return passed(id, drafts.length === 0 ? 'nothing waits to be sent' : `${drafts.length} drafts are on their way`);
+  return warned(id, 'medium', `${old} drafts wait for over an hour to be sent`, 'Run: satchel sync', [
+    `the oldest is ${Math.round(Math.max(...ages) / HOUR)} h old`,
+  ]);
+}
+
+async function checkConflicts({ entry, replica }: OpenSpace): Promise<Check> {
+  const id = `space.conflicts:${entry.name}`;
+  const names = [...new Set((await replica.siblings()).map((sibling) => sibling.item.name))];
+  if (names.length === 0) return passed(id, 'no conflict is open');
+  return warned(id, 'medium', `${names.length} items are in conflict; both versions are kept`, 'Run: satchel conflicts', some(names));
+}

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import type { Check } from '../doctor/check.ts';
+import { checkSource } from '../doctor/source-checks.ts';
+import { checkSpace } from '../doctor/space-checks.ts';
+import { defineOperation } from './operation.ts';
+
+/** What only the node can tell: spaces, remotes, sources. Read-only, except that remotes are asked. */
+export const doctorOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node, _input, { progress }): Promise<{ readonly checks: readonly Check[]; readonly live: boolean }> {
+    const checks: Check[] = [];
+    const all = [...node.spaces.values()];
+    for (const [index, open] of all.entries()) {
+      progress(index, all.length, 'spaces');
+      checks.push(...(await checkSpace(node, open)));
+      for (const source of open.sources) checks.push(...(await checkSource(node, open, source)));
+    }
+    return { checks, live: node.isLive };
+  },
+});

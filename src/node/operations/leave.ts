@@ -1,0 +1,132 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { isTemporary } from '../../core/ports/files.ts';
+import { RemoteError } from '../../core/ports/remote.ts';
+import { appendControl, NotAllowed } from '../../core/replica/administer.ts';
+import { isOwner } from '../../core/log/membership.ts';
+import { sealText } from '../../core/replica/sealed-text.ts';
+import { createNodeFiles } from '../../sources/files/node-files.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { readRecoverySecret } from '../recovery-file.ts';
+import { mayEnter, treeDefinitions } from '../tree-sources.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+/** What leaving would lose, by space. */
+export interface LeavePlan {
+  readonly spaces: readonly {
+    readonly space: string;
+    readonly name: string;
+    /** Commits that no remote has. */
+    readonly unsent: number;
+    readonly unsent_items: readonly string[];
+    /** Its log is ordered at this node, and no other machine is a member. */
+    readonly only_here: boolean;
+    /** The home is here while others are members: they cannot sync any more. */
+    readonly others_depend: boolean;
+    readonly recovery_unshown: boolean;
+  }[];
+}
+
+const ITEMS_NAMED = 20;
+
+/** Sends what can be sent, then says what would be lost. */
+export const leavePlanOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node): Promise<LeavePlan> {
+    const spaces = [];
+    for (const open of node.spaces.values()) spaces.push(await planFor(node, open));
+    return { spaces };
+  },
+});
+
+async function planFor(node: SatchelNode, open: OpenSpace): Promise<LeavePlan['spaces'][number]> {
+  const { entry, replica, runner, sources } = open;
+  try {
+    for (const { source } of sources) await source.scan();
+    await runner.syncNow();
+  } catch (error) {
+    if (!(error instanceof RemoteError)) throw error; // unreachable: what is unsent is counted below
+  }
+  const names = new Set(replica.drafts.flatMap((draft) => draft.changes.map((change) => change.item.name)));
+  const started = (await replica.head()) !== null;
+  const members = started ? replica.membership.members.size : 0;
+  return {
+    space: entry.space,
+    name: entry.name,
+    unsent: replica.drafts.length,
+    unsent_items: [...names].slice(0, ITEMS_NAMED),
+    only_here: entry.remote === null && members <= 1 && started,
+    others_depend: entry.remote === null && members > 1,
+    recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
+  };
+}
+
+export interface LeaveResult {
+  readonly left: readonly { readonly name: string; readonly told: boolean; readonly why_not: string | null }[];
+  /** Unfinished writes of ours that were removed from captured folders. */
+  readonly temporary_files: number;
+}
+
+/**
+ * Stops taking part. Captured files stay as they are, and so does the store: what was here can be looked at and joined
+ * again. An owner tells the others by making itself a reader called "NAME (left)"; the keys it has read with are worth
+ * nothing new only once another owner revokes it, which a machine cannot do to itself.
+ */
+export const leaveOperation = defineOperation({
+  input: z.strictObject({ discard: z.boolean().default(false) }),
+  async run(node, { discard }): Promise<LeaveResult> {
+    const unsent = [...node.spaces.values()].filter(({ replica }) => replica.drafts.length > 0).map(({ entry }) => entry.name);
+    if (unsent.length > 0 && !discard)
+      throw new OperationFailure(
+        'refused',
+        'unsent',
+        `changes in ${unsent.join(', ')} were sent nowhere yet`,
+        'Run: satchel sync; or give them up: satchel leave --discard',
+      );
+    const left = [];
+    for (const open of [...node.spaces.values()]) {
+      const whyNot = await tellOthers(node, open);
+      await node.dropSpace(open.entry.space);
+      left.push({ name: open.entry.name, told: whyNot === null, why_not: whyNot });
+    }
+    return { left, temporary_files: await removeTemporaryFiles(node) };
+  },
+});
+
+/** `null` once the others can see it. */
+async function tellOthers(node: SatchelNode, { replica, runner }: OpenSpace): Promise<string | null> {
+  const self = node.deps.machine.key.machine;
+  if ((await replica.head()) === null || !replica.membership.members.has(self)) return 'it is no member';
+  if (replica.membership.members.size === 1) return 'there is no other machine';
+  if (!isOwner(replica.membership, self)) return 'only an owner can change the list of machines';
+  try {
+    await appendControl(replica, await runner.connected(), async () => {
+      const { membership, space, keyId, keys, deps } = replica;
+      const known = membership.members.get(self);
+      const owners = [...membership.members.values()].filter((member) => member.role === 'owner');
+      if (known === undefined) return null;
+      if (known.role === 'owner' && owners.length === 1) throw new NotAllowed('it is the last owner: make another machine an owner first');
+      const sealedName = await sealText(`${node.deps.machine.name} (left)`, space, keyId, keys, deps);
+      return { op: 'member', member: { ...known, role: 'reader', sealedName }, envelope: new Uint8Array(0) };
+    });
+    return null;
+  } catch (error) {
+    if (error instanceof RemoteError || error instanceof NotAllowed) return error.message;
+    throw error;
+  }
+}
+
+async function removeTemporaryFiles(node: SatchelNode): Promise<number> {
+  let removed = 0;
+  for (const definition of treeDefinitions(node.config)) {
+    const files = createNodeFiles({ root: definition.root, random: node.deps.random });
+    const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
+    for (const [name, stat] of scan.entries) {
+      if (stat.type !== 'file' || !isTemporary(name)) continue;
+      await rm(path.join(definition.root, name), { force: true });
+      removed += 1;
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,96 @@
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeHome } from '../../src/node/home.ts';
+import { checkHome } from '../../src/node/doctor/home-checks.ts';
+import { purgeHome } from '../../src/node/purge-home.ts';
+import { ask, Place } from './place.ts';
+
+let place: Place;
+beforeEach(async () => {
+  place = await Place.create();
+});
+afterEach(() => place.dispose());
+
+describe('leaving', () => {
+  it('tells the others, and takes no file', async () => {
+    const stick = path.join(place.root, 'stick');
+    const a = await place.start('a');
+    await place.write('a', 'stays\n');
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    await writeFile(path.join(place.home('b'), '.claude', '.satchel-tmp-1'), '');
+    const result = await ask(b, 'leave', {});
+    expect(result).toEqual({ left: [{ name: 'personal', told: true, why_not: null }], temporary_files: 1 });
+    expect(await place.read('b')).toBe('stays\n');
+    await ask(a, 'sync', {});
+    const { machines } = await ask(a, 'machines', {});
+    expect(machines.map((machine) => [machine.name, machine.role]).find(([name]) => name === 'bee (left)')).toEqual([
+      'bee (left)',
+      'reader',
+    ]);
+    expect((await ask(b, 'spaces', {})).spaces).toEqual([]);
+  });
+
+  it('names what would be lost, and refuses to lose what was sent nowhere', async () => {
+    const stick = path.join(place.root, 'stick');
+    const a = await place.start('a', { live: false });
+    await a.ensurePersonalSpace();
+    expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ only_here: true, recovery_unshown: true, unsent: 0 }]);
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    await place.write('a', 'unsent\n');
+    const { rename } = await import('node:fs/promises');
+    await rename(stick, `${stick}-unplugged`);
+    expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ only_here: false, unsent: 1, unsent_items: ['CLAUDE.md'] }]);
+    await expect(ask(a, 'leave', {})).rejects.toThrow('sent nowhere');
+    expect(a.spaces.size).toBe(1);
+    expect((await ask(a, 'leave', { discard: true })).left).toMatchObject([{ name: 'personal', told: false }]);
+  });
+
+  it('purges what Satchel made, and nothing else', async () => {
+    const a = await place.start('a');
+    const { home } = a;
+    await place.stop('a');
+    await writeFile(path.join(home.root, 'mine.txt'), 'mine');
+    expect(await purgeHome(home)).toEqual(['mine.txt']);
+    expect(await readdir(home.root)).toEqual(['mine.txt']);
+  });
+});
+
+describe('doctor', () => {
+  it('passes a healthy node, and names what is wrong with an ill one', async () => {
+    const a = await place.start('a');
+    await place.write('a', 'fine\n');
+    await ask(a, 'sync', {});
+    const healthy = (await ask(a, 'doctor', {})).checks.filter((check) => check.result !== 'ok');
+    expect(healthy.map((check) => check.id)).toEqual(['space.recovery:personal']);
+
+    const stick = path.join(place.root, 'stick');
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    const { rename } = await import('node:fs/promises');
+    await rename(stick, `${stick}-unplugged`);
+    const ill = (await ask(a, 'doctor', {})).checks.filter((check) => check.result !== 'ok');
+    expect(ill.map((check) => check.id)).toContain('space.remote:personal');
+  });
+
+  it('looks at a home without opening it, and changes nothing', async () => {
+    const home = nodeHome(path.join(place.root, 'nothing'));
+    expect((await checkHome(home, 'v20.19.0')).map((check) => [check.id, check.result])).toEqual([
+      ['node.version', 'ok'],
+      ['home.present', 'warn'],
+    ]);
+    await expect(stat(home.root)).rejects.toThrow('ENOENT');
+    const { home: made } = await place.start('a');
+    await place.stop('a');
+    const { chmod, truncate } = await import('node:fs/promises');
+    expect((await checkHome(made, 'v22.0.0')).filter((check) => check.result === 'fail')).toEqual([]);
+    await chmod(path.join(made.keys, 'machine.json'), 0o644);
+    await truncate(made.store, 5_000);
+    const failures = (await checkHome(made, 'v18.0.0')).filter((check) => check.result === 'fail').map((check) => check.id);
+    expect(failures).toEqual(['node.version', 'home.modes', 'store.integrity']);
+  });
+});
