@@ -15,6 +15,7 @@ export function createLogStoreDouble(): Store {
   const tx = {
     logs: {
       head: async (space: SpaceId) => headOf(space),
+      spaces: async () => [...logs.keys()] as SpaceId[],
       async append(space: SpaceId, expected: Head, records: readonly StoredRecord[]) {
         const head = headOf(space);
         if ((head?.position ?? -1) !== expected.position || (head !== null && head.hash !== expected.hash)) return false;

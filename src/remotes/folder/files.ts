@@ -10,6 +10,13 @@ export interface FolderFiles {
    * made where it is missing, but not its parent.
    */
   publish(path: string, bytes: Uint8Array): Promise<boolean>;
+  /**
+   * Puts a file of these parts in the place of another, durably, at once or not at all. Between the parts are zeros,
+   * which take no space where the file system knows holes.
+   */
+  replace(path: string, size: number, parts: readonly { readonly offset: number; readonly bytes: Uint8Array }[]): Promise<void>;
+  /** Of these files, those that are older than an hour, by the folder's own clock. */
+  settled(paths: readonly string[]): Promise<string[]>;
   /** Makes the entries of a directory durable, whoever wrote them. A directory that is not there is no error. */
   sync(directory: string): Promise<void>;
   /** Makes a directory whose parent is there, durably. Cheap when repeated. */
@@ -24,6 +31,7 @@ export const DIRECTORY_MODE = 0o700;
 export const FILE_MODE = 0o600;
 
 const STALE_AFTER = 24 * 60 * 60 * 1000;
+const SETTLED_AFTER = 60 * 60 * 1000;
 
 /** `temporary` lies on the same file system as everything that is published. */
 export function createFolderFiles(temporary: string, random: Random): FolderFiles {
@@ -36,6 +44,15 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
     // Also where it existed: whoever made it may have been killed before this.
     await syncDirectory(dirname(directory));
     ensured.add(directory);
+  }
+
+  /** The folder's clock may be another machine's: ages are measured against a file made now. */
+  async function timeThere(): Promise<number> {
+    const probe = temporaryPath();
+    await writeDurably(probe, new Uint8Array(0));
+    const { mtimeMs } = await stat(probe);
+    await unlink(probe).catch(unless('ENOENT'));
+    return mtimeMs;
   }
 
   return {
@@ -60,6 +77,31 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
         await unlink(draft).catch(() => undefined);
       }
     },
+    async replace(path, size, parts) {
+      const draft = temporaryPath();
+      const file = await open(draft, 'wx', FILE_MODE);
+      try {
+        await file.truncate(size);
+        for (const { offset, bytes } of parts) {
+          for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+        }
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(draft, path);
+      await syncDirectory(dirname(path));
+    },
+    async settled(paths) {
+      if (paths.length === 0) return [];
+      const now = await timeThere();
+      const old: string[] = [];
+      for (const path of paths) {
+        const found = await stat(path).catch(unless('ENOENT'));
+        if (found !== undefined && now - found.mtimeMs > SETTLED_AFTER) old.push(path);
+      }
+      return old;
+    },
     async discard(path) {
       const gone = temporaryPath();
       const moved = await rename(path, gone).then(() => true, unless('ENOENT'));
@@ -68,11 +110,7 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
     async clean() {
       const names = await readdir(temporary);
       if (names.length === 0) return;
-      // The folder's clock may be another machine's: ages are measured against a file made now.
-      const probe = temporaryPath();
-      await writeDurably(probe, new Uint8Array(0));
-      const { mtimeMs: now } = await stat(probe);
-      await unlink(probe).catch(unless('ENOENT'));
+      const now = await timeThere();
       for (const name of names) {
         const path = join(temporary, name);
         const found = await stat(path).catch(unless('ENOENT'));

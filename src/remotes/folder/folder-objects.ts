@@ -2,10 +2,11 @@ import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { ObjectId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { encodeFrame, readFrameHead, readRanges, torn } from './frame.ts';
+import type { FolderFiles } from './files.ts';
+import { encodeFrame, readFrame, readFrameHead, readRanges, torn } from './frame.ts';
 import type { PackDeletions } from './pack-deletions.ts';
 import type { PackIndex } from './pack-index.ts';
-import { encodeTable, type PackEntry } from './pack-table.ts';
+import { encodeTable, tableEntries, type PackEntry } from './pack-table.ts';
 import type { Sequence } from './sequence.ts';
 
 /** The objects of one space in packs, one a batch: immutable, each object written once unless writers race. */
@@ -18,9 +19,15 @@ export interface FolderObjects {
   delete(ids: readonly ObjectId[]): Promise<void>;
   /** Puts those of `ids` back that were deleted. */
   revive(ids: readonly ObjectId[]): Promise<void>;
+  /**
+   * Takes the bytes of objects that were deleted over an hour ago out of their packs, which keep their layout: an append
+   * that found one here just before it was deleted has ended by then. `stillDeletable` says which may go: the others
+   * are put back first.
+   */
+  sweep(stillDeletable: (ids: readonly ObjectId[]) => Promise<ReadonlySet<ObjectId>>): Promise<void>;
 }
 
-export function createFolderObjects(packs: Sequence, index: PackIndex, deletions: PackDeletions): FolderObjects {
+export function createFolderObjects(packs: Sequence, index: PackIndex, deletions: PackDeletions, files: FolderFiles): FolderObjects {
   const durable = new Set<number>();
 
   async function locate(ids: readonly ObjectId[]): Promise<PackEntry[]> {
@@ -74,16 +81,47 @@ export function createFolderObjects(packs: Sequence, index: PackIndex, deletions
           Math.max(...entries.map((entry) => entry.pack)),
         );
     },
-    async revive(ids) {
-      const found = new Map<ObjectId, Uint8Array>();
-      await deletions.refresh();
-      for (const id of ids) {
-        const entry = index.find(id);
-        if (entry !== undefined && present(id) === undefined) await readPack(packs.path(entry.pack), [entry], found);
+    async sweep(stillDeletable) {
+      const due = await deletions.unswept();
+      if (due.length === 0) return;
+      await index.refresh();
+      for (const deletion of due) {
+        const goes = await stillDeletable(deletion.ids);
+        await revive(deletion.ids.filter((id) => !goes.has(id)));
+        const byPack = new Map<number, PackEntry[]>();
+        for (const entry of deletion.ids.flatMap((id) => index.findAll(id))) {
+          if (entry.pack <= deletion.upToPack) byPack.set(entry.pack, [...(byPack.get(entry.pack) ?? []), entry]);
+        }
+        for (const [pack, dead] of byPack) await blankOut(files, packs.path(pack), dead);
+        await deletions.swept(deletion);
       }
-      await put([...found].map(([id, bytes]) => ({ id, bytes })));
     },
+    revive,
   };
+
+  async function revive(ids: readonly ObjectId[]): Promise<void> {
+    const found = new Map<ObjectId, Uint8Array>();
+    await deletions.refresh();
+    for (const id of ids) {
+      const entry = index.find(id);
+      if (entry !== undefined && present(id) === undefined) await readPack(packs.path(entry.pack), [entry], found);
+    }
+    await put([...found].map(([id, bytes]) => ({ id, bytes })));
+  }
+}
+
+/** A pack with zeros in the place of some objects: table and offsets stay what readers know. */
+async function blankOut(files: FolderFiles, path: string, dead: readonly PackEntry[]): Promise<void> {
+  const frame = await readFrame(path, 'PAK1');
+  if (frame === null) throw torn(path, 'it is missing, though later ones are there');
+  const { head, payload } = frame;
+  for (const { offset, length } of dead) payload.fill(0, offset, offset + length);
+  const whole = encodeFrame('PAK1', head, payload);
+  const start = whole.length - payload.length;
+  const gone = new Set(dead.map((entry) => entry.offset));
+  const kept = tableEntries(head).filter((entry) => !gone.has(entry.offset));
+  const parts = kept.map(({ offset, length }) => ({ offset: start + offset, bytes: payload.subarray(offset, offset + length) }));
+  await files.replace(path, whole.length, [{ offset: 0, bytes: whole.subarray(0, start) }, ...parts]);
 }
 
 function encodePack(objects: readonly SealedObject[]): Buffer {

@@ -96,7 +96,8 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
       objects: createFolderObjects(
         packs,
         createPackIndex(packs, files, join(objectsHome, 'index')),
-        createPackDeletions(createSequence(files, join(objectsHome, 'deleted'), 'del')),
+        createPackDeletions(createSequence(files, join(objectsHome, 'deleted'), 'del'), files),
+        files,
       ),
       checkpoints: createFolderCheckpoints(files, join(home, 'checkpoints')),
       prepare: async () => {
@@ -166,6 +167,7 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
       guarded(async () => {
         checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
         const { log, objects, prepare } = folderOf(space);
+        await objects.sweep(async (deleted) => new Set((await deletableObjects(readableLog(log), space, deleted)).keys()));
         const here = await objects.has(ids);
         if (here.size === 0) return;
         const deletable = [...(await deletableObjects(readableLog(log), space, here)).keys()];

@@ -2,14 +2,17 @@ import { join } from 'node:path';
 import type { ObjectId } from '../../core/ids.ts';
 import type { FolderFiles } from './files.ts';
 import { encodeFrame, readFrame, readFrameHead, torn } from './frame.ts';
-import { encodeTable, findInTable, isTable, tableEntries, type PackEntry, type PackTable } from './pack-table.ts';
+import { allInTable, encodeTable, findInTable, isTable, tableEntries, type PackEntry, type PackTable } from './pack-table.ts';
 import type { Sequence } from './sequence.ts';
 
 /** Which pack holds an object. */
 export interface PackIndex {
   /** Looks for packs that came since. O(new packs); at first O(packs / 4096 + 128) files. */
   refresh(): Promise<void>;
+  /** In the newest pack that holds it. */
   find(id: ObjectId): PackEntry | undefined;
+  /** In every pack that holds it. */
+  findAll(id: ObjectId): PackEntry[];
   /** Writes the merged tables that are due: for those who write anyway. Any writer makes the same file. */
   merge(): Promise<void>;
 }
@@ -89,6 +92,7 @@ export function createPackIndex(packs: Sequence, files: FolderFiles, directory: 
       }
       return undefined;
     },
+    findAll: (id) => blocks.flatMap((block) => allInTable(block.table, id)),
     async merge() {
       for (const span of SPANS) {
         for (let first = 0; first + span <= covered; first += span) {

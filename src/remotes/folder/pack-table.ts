@@ -56,6 +56,13 @@ export function findInTable(table: PackTable, id: ObjectId): PackEntry | undefin
   return found;
 }
 
+/** Every entry of an object: one a pack. O(entries) where there is one. */
+export function allInTable(table: PackTable, id: ObjectId): PackEntry[] {
+  const newest = findInTable(table, id);
+  if (newest === undefined) return [];
+  return tableEntries(table).filter((entry) => entry.id === id);
+}
+
 function entryAt(table: PackTable, index: number): PackEntry {
   const at = index * ENTRY;
   return {
