@@ -19,7 +19,9 @@ export const doctorCommand = defineCommand({
     if ((await readPrivate(`${home.keys}/machine.json`).catch(() => '')) !== null) checks.push(...(await askChecks(context)));
     const bad = checks.filter((check) => check.result === 'fail').length;
     const warnings = checks.filter((check) => check.result === 'warn').length;
-    const shown = checks.filter((check) => context.options.all || check.result !== 'ok' || check.id.endsWith('.not-carried'));
+    const shown = checks.filter(
+      (check) => context.options.all || check.result !== 'ok' || (check.id.endsWith('.not-carried') && check.evidence.length > 0),
+    );
     const verdict =
       bad === 0 && warnings === 0
         ? context.style.green(`All ${checks.length} checks passed.`)

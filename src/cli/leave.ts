@@ -7,6 +7,7 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
 
+const ALONE = 'there is no other machine';
 const STOP_WITHIN = 30_000;
 
 export const leaveCommand = defineCommand({
@@ -45,7 +46,8 @@ export const leaveCommand = defineCommand({
     if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
     lines.push(purge ? `Removed ${home.root}.` : `The history stays in ${home.root}. To remove it: satchel leave --purge`);
     if (foreign.length > 0) lines.push(`Left there, since Satchel did not make it: ${foreign.map(printable).join(', ')}`);
-    lines.push('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME');
+    if (left.left.some((each) => each.why_not !== ALONE))
+      lines.push('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME');
     return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };
   },
 });
