@@ -23,6 +23,8 @@ export const LIMITS = {
   objectExpanded: 8 * 1024 * 1024,
   /** Objects that one record may name. */
   objectsPerRecord: 16_384,
+  /** Bytes of one body: what a reader must be ready to hold. */
+  bodyBytes: 256 * 1024 * 1024,
   /** Pieces of one body. */
   piecesPerBody: 65_536,
   /** Collapsed bodies listed as history of one put. */

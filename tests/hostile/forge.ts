@@ -65,6 +65,12 @@ export class Forger {
     return { space, id, position: head.position + 1, previous: head.hash, term: head.term, keyId: this.insider.keyId, objects };
   }
 
+  /** A put that is in order: of an empty body, with the digest that it has. */
+  emptyPut(name: string): Canonical {
+    const digest = hexToBytes(this.insider.bodies.digestOf(new Uint8Array(0), {}));
+    return [0, 'text', name, null, [], [digest, 0, {}, []], []];
+  }
+
   /** The hub takes what any machine hands it. */
   async plant(record: LogRecord): Promise<LogRecord> {
     const { head } = await this.#behindHead();

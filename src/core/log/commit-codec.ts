@@ -157,6 +157,7 @@ class ChangeParser {
     const pieces = list(f[3], LIMITS.piecesPerBody).map((p) => this.piece(p));
     const size = natural(f[1]);
     if (pieces.reduce((sum, p) => sum + p.length, 0) !== size) throw new Malformed('pieces do not add up to the size');
+    if (size > LIMITS.bodyBytes) throw new Malformed('a body is larger than the format allows');
     return { digest: hex(f[0]) as ContentDigest, size, attributes: attributes(f[2]), pieces };
   }
 

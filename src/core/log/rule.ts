@@ -108,6 +108,7 @@ class Judge {
     if (base.digest !== change.baseDigest || base.size !== change.baseSize) return 'appends to another body';
     const content = withBase(change, base);
     if (content.pieces.length > LIMITS.piecesPerBody) return 'too many pieces';
+    if (content.size > LIMITS.bodyBytes) return 'the body grows larger than the format allows';
     return this.#settle(change, content);
   }
 

@@ -2,6 +2,7 @@ import { openCommitBody } from '../crypto/object-cipher.ts';
 import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
 import type { CommitId, ObjectId, RecordHash, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
+import { readCarried, type CarriedCommit } from '../log/carried.ts';
 import { decodeCommit } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { decodeControl, KNOWN_FEATURES, type ControlPayload } from '../log/control.ts';
@@ -37,7 +38,7 @@ export interface ReplayReport {
 }
 
 type Step =
-  | { readonly type: 'commit'; readonly record: LogRecord; readonly commit: Commit; readonly carriedIds: readonly CommitId[] }
+  | { readonly type: 'commit'; readonly record: LogRecord; readonly commit: Commit; readonly carried: readonly CarriedCommit[] }
   | { readonly type: 'control'; readonly record: LogRecord; readonly payload: ControlPayload }
   | { readonly type: 'void'; readonly record: LogRecord; readonly reason: string };
 
@@ -251,13 +252,17 @@ export class Replay {
     if (header.keyId !== currentEpoch(membership).number)
       return isVoid(`it is under the key of epoch ${header.keyId}, not ${currentEpoch(membership).number}`);
     if (!hasValidSignature(record)) return isVoid('its signature is wrong');
-    if (known !== undefined) return { type: 'commit', record, commit: known, carriedIds: carriedIds(known) };
+    const accept = (commit: Commit): Step => {
+      const carried = readCarried(commit, this.#space);
+      return carried.ok ? { type: 'commit', record, commit, carried: carried.value } : isVoid(carried.error);
+    };
+    if (known !== undefined) return accept(known);
     if (this.#keys?.epoch(header.keyId) === undefined) return null;
     const binding = { space: this.#space, keyId: header.keyId, signer: header.signer, commit: header.id };
     const body = await openCommitBody(record.body, binding, this.#keys, this.#deps.compression);
     if (!body.ok) return body.error.type === 'no-key' ? null : isVoid(body.error.reason);
     const commit = decodeCommit(body.value, header.id, header);
-    return commit.ok ? { type: 'commit', record, commit: commit.value, carriedIds: carriedIds(commit.value) } : isVoid(commit.error);
+    return commit.ok ? accept(commit.value) : isVoid(commit.error);
   }
 
   async #commitBatch(
@@ -272,7 +277,7 @@ export class Replay {
         if (reason === null) continue;
         report.voids.push({ position: step.record.header.position, reason });
         await tx.documents.put(`voids/${this.#space}`, String(step.record.header.position), { reason, signer: step.record.header.signer });
-        this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: reason.split(':')[0] ?? '' });
+        this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: nameless(step, reason) });
       }
       await tx.documents.put('cursors', this.#space, cursor);
       await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
@@ -287,7 +292,9 @@ export class Replay {
     step: Extract<Step, { type: 'commit' }>,
     report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitId> },
   ): Promise<string | null> {
-    const { commit, record, carriedIds: carried } = step;
+    const { commit, record } = step;
+    const carried = step.carried.map(({ id }) => id);
+    const own = this.#deps.machine.key.machine;
     const { position } = record.header;
     const used = await this.#usedBefore(tx, [commit.id, ...carried], position);
     const siblings = commit.changes.some((c) => c.type === 'resolve') ? await tx.items.siblings(this.#space) : [];
@@ -301,8 +308,9 @@ export class Replay {
     for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
     for (const id of carried) await tx.documents.put(`carried/${this.#space}`, id, { position });
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
-    if (record.header.signer === this.#deps.machine.key.machine) report.landed.push(commit.id);
-    report.landed.push(...carried);
+    if (record.header.signer === own) report.landed.push(commit.id);
+    // Another's record of the same id says nothing of a draft that was made here.
+    for (const { id, signer } of step.carried) if (signer === own) report.landed.push(id);
     for (const id of [commit.id, ...carried]) report.replayed.add(id);
     return null;
   }
@@ -357,12 +365,9 @@ export class Replay {
   }
 }
 
-/** The commits that a commit carries for their absent authors. */
-export function carriedIds(commit: Commit): CommitId[] {
-  return commit.carried.flatMap((bytes) => {
-    const record = decodeRecord(bytes);
-    return record.ok ? [record.value.header.id] : [];
-  });
+/** What may stand in the log of events: what the rule says of a commit names its items, what a parser says does not. */
+function nameless(step: Step, reason: string): string {
+  return step.type === 'commit' ? 'it breaks the rule' : (reason.split(':')[0] ?? '');
 }
 
 function expectRecord(stored: StoredRecord): LogRecord {

@@ -20,7 +20,7 @@ const FOUND_PER_COMMIT = LIMITS.changesPerCommit / 2;
 /** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
 const SMALL_PIECE = LIMITS.chunkMin;
 /** One commit's header names every chunk of every body in it. */
-const BODY_LIMIT = (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin;
+const BODY_LIMIT = Math.min(LIMITS.bodyBytes, (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin);
 
 /** A writer's window on a replica. Remembers which items to look at, so that `outstanding` costs what changed. */
 export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptions): Workspace & { close(): void } {

@@ -2,6 +2,7 @@ import type { Content } from '../content.ts';
 import { bytesToHex, type CommitId, type MachineId, type ObjectId, type Revision, type SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
+import { carriedIds } from '../log/carried.ts';
 import type { Commit, CommitNote } from '../log/commit.ts';
 import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
 import { decodeControl } from '../log/control.ts';
@@ -16,7 +17,7 @@ import { Mutex } from './mutex.ts';
 import { decodeDraft, encodeDraft, Overlay } from './overlay.ts';
 import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
 import { listRelands, putRelands, readRelands, relandToWishes, removeReland, resealRelands } from './reland.ts';
-import { carriedIds, Replay, type ReplayReport, type ReplayStop } from './replay.ts';
+import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
 import { reseal } from './reseal.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
 

@@ -160,7 +160,12 @@ export async function push(
     const along = await sendObjects(replica, remote, segment.objects);
     let outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
     if (outcome.type === 'missing-objects') {
-      await putAll(replica, remote, outcome.ids);
+      const asked = new Set(outcome.ids);
+      await putAll(
+        replica,
+        remote,
+        segment.objects.filter((id) => asked.has(id)),
+      );
       outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
     }
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
