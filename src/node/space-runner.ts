@@ -88,6 +88,8 @@ export class SpaceRunner {
     await this.#deps.apply();
     this.#note(report);
     await this.#deps.afterSync?.();
+    // Unless the home is elsewhere by now, in which case another runner takes over.
+    if (report.moved && !this.#stopping.signal.aborted) return this.syncNow(onProgress);
     if (report.divergence === null) this.#backfill();
     return report;
   }

@@ -49,7 +49,8 @@ export class Home {
 
   async sync(remote: Remote): Promise<SyncReport> {
     this.replica.setRemote(remote);
-    const report = await syncWith(this.replica, remote);
+    let report = await syncWith(this.replica, remote);
+    if (report.moved) report = await syncWith(this.replica, remote);
     await this.apply();
     return report;
   }

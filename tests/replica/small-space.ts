@@ -87,6 +87,12 @@ export interface SmallSpace {
   invite(machine: SmallMachine): Promise<void>;
 }
 
+/** An empty place where a log can be kept. */
+export async function openHub(): Promise<Remote> {
+  const store = await createSqliteStore({ path: ':memory:' });
+  return createLocalRemote({ store, objects: createObjectStoreDouble(), clock: createTestClock(), address: 'test:hub' });
+}
+
 /** A space with its owner, on a hub in memory. */
 export async function createSmallSpace(seed: string): Promise<SmallSpace> {
   const clock = createTestClock();

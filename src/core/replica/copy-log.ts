@@ -3,6 +3,13 @@ import { decodeRecord, EMPTY_HEAD, headAfter, type LogRecord } from '../log/reco
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { Replica } from './replica.ts';
 
+/** Objects that records name are neither here nor at the present home: the records cannot be copied by this machine. */
+export class ObjectsLost extends RemoteError {
+  constructor(message: string) {
+    super('refused', message);
+  }
+}
+
 const PAGE = { records: 256, bytes: 8 * 1024 * 1024 };
 const OBJECT_BATCH = 100;
 
@@ -45,6 +52,17 @@ export async function copyLog(
   }
 }
 
+/** False where bodies that the missing records name are lost with the old home, though other machines may hold them. */
+export async function isCopied(replica: Replica, target: Remote): Promise<boolean> {
+  try {
+    await copyLog(replica, target);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectsLost) return false;
+    throw error;
+  }
+}
+
 /** Those not here are asked of the present home first. Answers the ones that a prune or an erase record dropped. */
 async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[]): Promise<ObjectId[]> {
   const ids = [...new Set(records.flatMap((record) => record.header.objects))];
@@ -82,7 +100,6 @@ async function objectsFor(replica: Replica, ids: readonly ObjectId[]): Promise<M
   });
   for (const [id, bytes] of fetched) here.set(id, bytes);
   const lost = ids.filter((id) => !here.has(id) && replica.droppedObject(id) === null);
-  if (lost.length > 0)
-    throw new RemoteError('refused', `${lost.length} objects that the log names are neither here nor at its present home`);
+  if (lost.length > 0) throw new ObjectsLost(`${lost.length} objects that the log names are neither here nor at its present home`);
   return here;
 }

@@ -2,7 +2,7 @@ import { decodeControl } from '../log/control.ts';
 import { isOwner } from '../log/membership.ts';
 import { decodeRecord, EMPTY_HEAD, hasValidSignature, type Head } from '../log/record.ts';
 import type { Remote } from '../ports/remote.ts';
-import { copyLog } from './copy-log.ts';
+import { isCopied } from './copy-log.ts';
 import type { Replica } from './replica.ts';
 import type { Divergence } from './transfer.ts';
 
@@ -26,8 +26,7 @@ export async function followMove(replica: Replica, remote: Remote, divergence: D
   if (there === null) return false;
   const shared = await lastShared(replica, remote);
   if (shared.position === there.position && there.term < local.term) {
-    await copyLog(replica, remote);
-    return true;
+    return isCopied(replica, remote);
   }
   if (there.term <= local.term || shared.position < 0 || shared.position >= local.position) return false;
   if (!(await isVouchedFor(replica, remote, shared, local.term))) return false;

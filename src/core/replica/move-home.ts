@@ -1,7 +1,7 @@
 import type { ControlPayload } from '../log/control.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
-import { copyLog } from './copy-log.ts';
+import { copyLog, isCopied } from './copy-log.ts';
 import { lastShared } from './follow-move.ts';
 import { backfill } from './late-join.ts';
 import type { Replica } from './replica.ts';
@@ -31,8 +31,9 @@ export async function moveHome(
 /**
  * Makes `target` the home without asking the present one, which is lost or was restored from a backup. Where the
  * target holds an earlier point of our history, the missing records are brought there. Where others went on there
- * since, their records stay and what we had instead lands again behind them. An owner-signed move record of the next
- * term closes it: every member follows that, and lands again what fell out. Throws NotAllowed, RemoteError.
+ * since, or bodies of missing records are lost with it, what we had instead lands again behind what is there. An
+ * owner-signed move record of the next term closes it: every member follows that, and lands again what fell out.
+ * Throws NotAllowed, RemoteError.
  */
 export async function reviveHome(replica: Replica, target: Remote, descriptor: string): Promise<void> {
   const pulled = await pull(replica, target);
@@ -42,8 +43,8 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     const shared = await lastShared(replica, target);
     const there = await target.head(replica.space);
     if (there !== null && shared.position < 0) throw new NotAllowed('the remote holds a log of this space that shares nothing with ours');
-    if (there === null || there.position === shared.position) await copyLog(replica, target);
-    else await replica.fallBack(shared.position);
+    const isBehind = there === null || there.position === shared.position;
+    if (!isBehind || !(await isCopied(replica, target))) await replica.fallBack((await lastShared(replica, target)).position);
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
   await replica.landAgain();
@@ -64,10 +65,21 @@ export async function homeOf(replica: Replica): Promise<string | null> {
   return sealedRemote === null ? null : openText(sealedRemote, replica.space, replica.keys, replica.deps.compression);
 }
 
+const TERMS = 'terms';
+
+/**
+ * A term is given out once, durably before it is signed: a move whose answer got lost may have been seen by members,
+ * and another move under the same term would be a fork to them.
+ */
 async function moveRecord(replica: Replica, descriptor: string): Promise<ControlPayload> {
   const head = await replica.head();
   if (head === null) throw new NotAllowed('the space has no log here');
   const { space, keyId, keys, deps } = replica;
-  const sealedRemote = await sealText(descriptor, space, keyId, keys, deps);
-  return { op: 'move', term: head.term + 1, position: head.position, head: head.hash, sealedRemote };
+  const term = await deps.store.write(async (tx) => {
+    const given = (await tx.documents.get<number>(TERMS, space)) ?? 0;
+    const next = Math.max(head.term, given) + 1;
+    await tx.documents.put(TERMS, space, next);
+    return next;
+  });
+  return { op: 'move', term, position: head.position, head: head.hash, sealedRemote: await sealText(descriptor, space, keyId, keys, deps) };
 }

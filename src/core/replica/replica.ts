@@ -114,6 +114,11 @@ export class Replica {
     return this.#replay.keys;
   }
 
+  /** Grows by one with each move of the home remote; `null` before anything of the log is here. */
+  get term(): number | null {
+    return this.#replay.membership?.term ?? null;
+  }
+
   /** Whether drafts can be made: the current epoch's key is here and the log was followed to its head. */
   get canWrite(): boolean {
     return this.#stop === null && this.#replay.keys?.epoch(currentEpoch(this.membership).number) !== undefined;

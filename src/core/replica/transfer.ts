@@ -35,6 +35,8 @@ export interface SyncReport {
   readonly pulled: number;
   readonly pushed: number;
   readonly divergence: Divergence | null;
+  /** A move of the home remote was read: nothing is sent before the caller has looked where the home is now. */
+  readonly moved: boolean;
 }
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
@@ -56,17 +58,19 @@ export async function syncWith(
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<SyncReport> {
+  const term = replica.term;
   let pulled = await pull(replica, remote);
   // A move of the home remote explains a divergence; each round follows one at most.
   for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
     if (!(await followMove(replica, remote, pulled.divergence))) break;
     pulled = await pull(replica, remote);
   }
-  if (pulled.divergence !== null || replica.stop !== null) return { ...pulled, pushed: 0 };
+  const moved = (): boolean => (replica.term ?? 0) !== (term ?? 0);
+  if (pulled.divergence !== null || replica.stop !== null || moved()) return { ...pulled, pushed: 0, moved: moved() };
   await replica.landAgain();
   await obeyDrops(replica, remote);
   const pushed = await push(replica, remote, onProgress);
-  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence };
+  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };
 }
 
 /** Reads the records behind the local head, verifies their chain, and replays them. */
@@ -125,7 +129,7 @@ export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: S
     if (!ofSpace) return broken('it belongs to another space');
     const fault = header.position === 0 ? whatBreaksGenesis(record.value) : null;
     if (fault !== null) return broken(fault);
-    if (header.term !== previous.term && !(header.type === 'control' && header.term === previous.term + 1))
+    if (header.term !== previous.term && !(header.type === 'control' && header.term > previous.term))
       return broken('its term does not follow');
     rows.push(toStored(record.value, bytes));
     previous = headAfter(record.value);
@@ -147,14 +151,18 @@ export function toStored(record: LogRecord, bytes: Uint8Array = encodeRecord(rec
   return { position, hash: record.hash, id, term, type, bytes };
 }
 
-/** Sends drafts, oldest first, several as one segment. On a lost race it rebases and goes on. */
+/**
+ * Sends drafts, oldest first, several as one segment. On a lost race it rebases and goes on, unless what it read
+ * meanwhile moves the home remote.
+ */
 export async function push(
   replica: Replica,
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ readonly pulled: number; readonly pushed: number; readonly divergence: Divergence | null }> {
   let [pulled, pushed, emptyMoves] = [0, 0, 0];
-  while (replica.drafts.length > 0 && replica.canSend) {
+  const term = replica.term;
+  while (replica.drafts.length > 0 && replica.canSend && replica.term === term) {
     const segment = await replica.exclusive(() => prepareSegment(replica));
     onProgress(pushed, pushed + replica.drafts.length);
     const along = await sendObjects(replica, remote, segment.objects);

@@ -1,0 +1,68 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { Item } from '../../src/core/item.ts';
+import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
+import type { Remote } from '../../src/core/ports/remote.ts';
+import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
+import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
+
+const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };
+
+let space: SmallSpace;
+let other: SmallMachine;
+
+beforeEach(async () => {
+  space = await createSmallSpace('moved');
+  other = await space.machine('other');
+  await space.invite(other);
+});
+
+/** A hub as it comes back from a backup: the first records, and nothing else. */
+async function restored(hub: Remote, records: number): Promise<Remote> {
+  const copy = await openHub();
+  const id = space.owner.replica.space;
+  const page = await hub.read(id, 0, { records, bytes: 1_000_000 });
+  for (const bytes of page.records) {
+    const record = decodeRecord(bytes);
+    if (!record.ok) throw new Error(record.error);
+    await copy.append(id, (await copy.head(id)) ?? EMPTY_HEAD, { records: [record.value], objects: [] });
+  }
+  return copy;
+}
+
+it.each(['as a member', 'for the first time'])('sends nothing to the old home that a machine reads of the move from, %s', async (when) => {
+  if (when === 'as a member') {
+    await pull(other.replica, space.hub);
+    await other.write(FILE, 'drafted\n');
+  }
+  const target = await openHub();
+  await moveHome(space.owner.replica, space.hub, target, 'elsewhere');
+  const head = await space.hub.head(space.owner.replica.space);
+  expect(await syncWith(other.replica, space.hub)).toMatchObject({ pushed: 0, moved: true, divergence: null });
+  expect(await space.hub.head(space.owner.replica.space)).toEqual(head);
+
+  if (when !== 'as a member') await other.write(FILE, 'drafted\n');
+  expect(await syncWith(other.replica, target)).toMatchObject({ pushed: 1, moved: false, divergence: null });
+  await pull(space.owner.replica, target);
+  space.owner.replica.setRemote(target);
+  expect(await space.owner.read(FILE)).toBe('drafted\n');
+});
+
+it('brings a restored home back although only the author holds the bodies that were lost with it', async () => {
+  const before = (await space.hub.head(space.owner.replica.space))?.position ?? 0;
+  await pull(other.replica, space.hub);
+  for (const body of ['one\n', 'two\n']) {
+    await other.write(FILE, body);
+    await syncWith(other.replica, space.hub);
+  }
+  await pull(space.owner.replica, space.hub);
+  const hub = await restored(space.hub, before + 1);
+  // The author cannot explain the roll-back, and the owner does not hold the bodies.
+  for (const machine of [space.owner, other]) machine.replica.setRemote(hub);
+  await reviveHome(space.owner.replica, hub, 'the same');
+  for (const machine of [other, other, space.owner]) expect((await syncWith(machine.replica, hub)).divergence).toBeNull();
+  for (const machine of [space.owner, other]) {
+    expect(await machine.read(FILE)).toBe('two\n');
+    expect(await machine.history(FILE)).toEqual(['one\n', 'two\n']);
+  }
+});
