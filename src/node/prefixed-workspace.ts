@@ -9,8 +9,8 @@ export function createPrefixedWorkspace(inner: Workspace, prefix: string): Works
     entries.map((e) => ({ ...e, item: by(e.item) }));
   return {
     writer: inner.writer,
-    async views() {
-      const views = [...(await inner.views()).values()].map((view) => ({ ...view, item: from(view.item) }));
+    async views(under) {
+      const views = [...(await inner.views(under?.map((name) => prefix + name))).values()].map((view) => ({ ...view, item: from(view.item) }));
       return new Map(views.map((view) => [itemKey(view.item), view]));
     },
     async capture(found, note) {

@@ -375,6 +375,14 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         const got = await store.read((tx) => tx.views.get(SPACE, 'home', [item('a'), item('c', 'json'), item('c')]));
         expect([...got.keys()].toSorted()).toEqual([itemKey(item('a')), itemKey(item('c', 'json'))]);
         expect(await store.read((tx) => tx.views.writers(SPACE))).toEqual(['home', 'mcp']);
+        const nested = ['d', 'd/e', 'd/e/f', 'd0', 'd.md', 'dd/e'].map((name) => view(item(name), null));
+        await store.write((tx) => tx.views.put(SPACE, 'home', [...nested, view(item('d/j', 'json'), null)]));
+        for (const names of [['d', 'x'], ['d', ...Array.from({ length: 100 }, (_, index) => `x${index}`)]]) {
+          const under = await store.read((tx) => tx.views.list(SPACE, 'home', names));
+          expect(under.map((each) => each.item.name).toSorted()).toEqual(['d', 'd/e', 'd/e/f', 'd/j']);
+        }
+        expect(await store.read((tx) => tx.views.list(SPACE, 'home', []))).toEqual([]);
+        await store.write((tx) => tx.views.remove(SPACE, 'home', [...nested.map((each) => each.item), item('d/j', 'json')]));
         await store.write((tx) => tx.views.put(SPACE, 'home', [view(item('c', 'json'), null)]));
         await store.write((tx) => tx.views.remove(SPACE, 'home', [item('a'), item('b')]));
         expect(await store.read((tx) => tx.views.list(SPACE, 'home'))).toEqual([view(item('c', 'json'), null)]);

@@ -152,8 +152,8 @@ export interface View {
 }
 
 export interface ViewTable {
-  /** All of a writer's views. O(views). */
-  list(space: SpaceId, writer: string): Promise<View[]>;
+  /** All of a writer's views, or those at and under some names. O(views), or O(names and what is found). */
+  list(space: SpaceId, writer: string, under?: readonly string[]): Promise<View[]>;
   get(space: SpaceId, writer: string, items: readonly Item[]): Promise<Map<string, View>>;
   put(space: SpaceId, writer: string, views: readonly View[]): Promise<void>;
   remove(space: SpaceId, writer: string, items: readonly Item[]): Promise<void>;

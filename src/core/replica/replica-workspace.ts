@@ -154,7 +154,10 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     writer,
     capture,
     outstanding,
-    views: async () => new Map((await store.read((tx) => tx.views.list(space, writer))).map((view) => [itemKey(view.item), view])),
+    async views(under) {
+      const views = await store.read((tx) => tx.views.list(space, writer, under));
+      return new Map(views.map((view) => [itemKey(view.item), view]));
+    },
     async intend(items) {
       const contents = byKey(items);
       await updateViews(

@@ -13,8 +13,8 @@ import type { View } from '../ports/store.ts';
 export interface Workspace {
   readonly writer: string;
 
-  /** All views, keyed by `itemKey`. O(views). */
-  views(): Promise<Map<string, View>>;
+  /** All views, or at least those at and under some names, keyed by `itemKey`. O(views), or O(names and what is found). */
+  views(under?: readonly string[]): Promise<Map<string, View>>;
 
   /**
    * Takes what the writer found as changes against its view. What equals the view (or an intended apply) only

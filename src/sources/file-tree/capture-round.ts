@@ -9,7 +9,7 @@ import type { ScanReport } from './reports.ts';
 import { restoreShown } from './restore-shown.ts';
 import { diskPath } from './tree-memory.ts';
 import { scanRound, type Candidate, type TreeRound } from './tree-round.ts';
-import { isBeingRemoved, loadViews } from './views-by-name.ts';
+import { isBeingRemoved, loadViews, type ViewsByName } from './views-by-name.ts';
 
 export interface CaptureOptions {
   /** Paths in the disk's spelling, each with all below it; `null`: the whole tree, unsettled files read whole. */
@@ -21,8 +21,9 @@ export interface CaptureOptions {
 export async function captureRound(context: TreeContext, options: CaptureOptions): Promise<ScanReport> {
   const { memory, files } = context;
   memory.folding ??= files.scan({ enters: () => false }).root === null ? null : await files.folds();
-  const views = await loadViews(context);
+  let views = await loadViews(context, namesToLoad(context, options.paths));
   const round = scanRound(context, options.paths, (name) => views.get(name));
+  if (round.scope !== null && looksDrastic(context, round, views)) views = await loadViews(context);
   if (options.paths === null) await removeTemporaries(context, round);
   forgetScope(context, round);
   for (const [name, reason] of round.skipped) memory.skipped.set(name, reason);
@@ -62,6 +63,20 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   if (options.paths === null) memory.scannedOnce = true;
   if (options.paths === null || memory.root === null) memory.root = round.root;
   return report(context, captured, changing);
+}
+
+/** A look at a few paths needs their views alone, where nothing waits for an answer. */
+function namesToLoad({ memory }: TreeContext, paths: readonly string[] | null): readonly string[] | null {
+  if (paths === null || memory.state.type === 'root-missing' || memory.state.type === 'mass-deletion') return null;
+  const names = paths.map((path) => path.normalize('NFC'));
+  return names.includes('') ? null : names;
+}
+
+/** The folder is another, or so much is gone that it is to be judged against all that is shown. */
+function looksDrastic({ memory, limits }: TreeContext, round: TreeRound, views: ViewsByName): boolean {
+  if (round.root === null || round.root !== memory.root) return true;
+  const absent = [...views.shown()].filter((name) => !round.present.has(name)).length;
+  return absent + memory.deletions.reduce((sum, { count }) => sum + count, 0) > limits.deletions;
 }
 
 async function removeTemporaries(context: TreeContext, round: TreeRound): Promise<void> {

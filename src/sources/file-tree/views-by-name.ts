@@ -25,10 +25,13 @@ export function isBeingRestored(view: View): boolean {
   return view.shown !== null && view.intended?.content?.digest === view.shown.digest;
 }
 
-/** O(views). Views of names that are classified otherwise by now are left alone: their absence says nothing. */
-export async function loadViews(context: TreeContext): Promise<ViewsByName> {
+/**
+ * All views, O(views), or at least those at and under some names. Views of names that are classified otherwise by now are
+ * left alone: their absence says nothing.
+ */
+export async function loadViews(context: TreeContext, under: readonly string[] | null = null): Promise<ViewsByName> {
   const byName = new Map<string, View>();
-  for (const view of (await context.workspace.views()).values()) {
+  for (const view of (await context.workspace.views(under ?? undefined)).values()) {
     if (context.rules.classify(view.item.name)?.kind === view.item.kind) byName.set(view.item.name, view);
   }
   return {

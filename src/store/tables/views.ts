@@ -8,15 +8,47 @@ import type { TableScope } from './scope.ts';
 
 const COLUMNS = ['kind', 'name', 'shown', 'intended', 'not_here', 'local'] as const;
 const LOCAL_BYTES = 1024;
+/** Names that are looked up one by one; for more all views are read. */
+const MOST_RANGES = 64;
 
 export function createViewTable(scope: TableScope): ViewTable {
   const { db, dialect } = scope;
+
+  /** One look-up a kind. */
+  async function kindsOf(number: number, writer: string): Promise<string[]> {
+    const found: string[] = [];
+    for (;;) {
+      const last = found.at(-1);
+      let rows = db.selectFrom('views').select('kind').where('space', '=', number).where('writer', '=', writer);
+      if (last !== undefined) rows = rows.where('kind', '>', last);
+      const next = await rows.orderBy('kind').limit(1).executeTakeFirst();
+      if (next === undefined) return found;
+      found.push(next.kind);
+    }
+  }
+
+  async function listUnder(number: number, writer: string, under: readonly string[]): Promise<View[]> {
+    const found = new Map<string, View>();
+    for (const kind of await kindsOf(number, writer)) {
+      const mine = db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer).where('kind', '=', kind);
+      const rows = under.length === 0 ? [] : await mine.where('name', 'in', under).execute();
+      for (const name of under) {
+        const below = mine.where('name', '>=', `${name}/`).where('name', '<', `${name}${AFTER_SLASH}`);
+        rows.push(...(await below.execute()));
+      }
+      for (const row of rows) found.set(itemKey(row), rowToView(row));
+    }
+    return [...found.values()];
+  }
+
   return {
-    async list(space, writer) {
+    async list(space, writer, under) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
+      if (under !== undefined && under.length <= MOST_RANGES) return listUnder(number, writer, under);
       const rows = await db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer).execute();
-      return rows.map(rowToView);
+      const isAsked = under === undefined ? null : namesAtAndUnder(under);
+      return rows.filter((row) => isAsked === null || isAsked(row.name)).map(rowToView);
     },
 
     async get(space, writer, items) {
@@ -79,6 +111,18 @@ export function createViewTable(scope: TableScope): ViewTable {
       if (number === null) return;
       await db.deleteFrom('views').where('space', '=', number).where('writer', '=', writer).execute();
     },
+  };
+}
+
+/** Sorts right behind every name that goes on with a slash. */
+const AFTER_SLASH = String.fromCharCode('/'.charCodeAt(0) + 1);
+
+function namesAtAndUnder(under: readonly string[]): (name: string) => boolean {
+  const exact = new Set(under);
+  return (name) => {
+    if (exact.has(name)) return true;
+    for (let cut = name.lastIndexOf('/'); cut > 0; cut = name.lastIndexOf('/', cut - 1)) if (exact.has(name.slice(0, cut))) return true;
+    return false;
   };
 }
 
