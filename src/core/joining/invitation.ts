@@ -94,8 +94,9 @@ export function openOffer(letter: Bytes, keys: InvitationKeys): Result<Offer, st
     !isKey(space) ||
     !isKey(inviter) ||
     parsedHead === null ||
-    typeof expires !== 'number' ||
-    typeof inviterName !== 'string'
+    !isCount(expires, 0) ||
+    typeof inviterName !== 'string' ||
+    inviterName.length > 128
   ) {
     return fail('the offer is malformed');
   }
@@ -205,10 +206,14 @@ function headFields(head: Head): Canonical {
 function parseHead(value: Canonical | undefined): Head | null {
   if (!Array.isArray(value)) return null;
   const [term, position, hash] = value as Canonical[];
-  if (typeof term !== 'number' || typeof position !== 'number' || !isKey(hash)) return null;
+  if (!isCount(term, 0) || !isCount(position, -1) || !isKey(hash)) return null;
   return { term, position, hash: bytesToHex(hash) as RecordHash };
 }
 
 function isKey(value: Canonical | undefined): value is Uint8Array {
   return value instanceof Uint8Array && value.length === 32;
+}
+
+function isCount(value: Canonical | undefined, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
 }

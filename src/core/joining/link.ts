@@ -78,10 +78,14 @@ export function parseJoinLink(text: string): Result<JoinLink, string> {
 function parseHead(value: Canonical | undefined): Head | null {
   if (!Array.isArray(value)) return null;
   const [term, position, hash] = value as Canonical[];
-  if (typeof term !== 'number' || typeof position !== 'number' || !(hash instanceof Uint8Array) || hash.length !== 32) return null;
+  if (!isCount(term, 0) || !isCount(position, -1) || !(hash instanceof Uint8Array) || hash.length !== 32) return null;
   return { term, position, hash: bytesToHex(hash) as RecordHash };
 }
 
 function hexOf(value: Canonical | undefined): string {
   return bytesToHex(value as Uint8Array);
+}
+
+function isCount(value: Canonical | undefined, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
 }
