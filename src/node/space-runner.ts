@@ -2,9 +2,11 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { backfill } from '../core/replica/late-join.ts';
+import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
-import { syncWith, type Divergence, type SyncReport } from '../core/replica/transfer.ts';
+import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { problemOf, type SyncProblemType } from './sync-problem.ts';
 
 /** Where a space stands, for `status`. */
 export interface SyncState {
@@ -12,7 +14,7 @@ export interface SyncState {
   readonly lastSync: number | null;
   /** Why not, in words; `null` while it works. */
   readonly problem: string | null;
-  readonly problemType: RemoteError['type'] | Divergence['type'] | 'waiting-for-key' | 'unknown-feature' | 'failed' | null;
+  readonly problemType: SyncProblemType | null;
   /** When the next try is due; `null` when one runs or none is planned. */
   readonly retryAt: number | null;
 }
@@ -47,6 +49,9 @@ export class SpaceRunner {
   #running: Promise<void> | null = null;
   #loops: Promise<void>[] = [];
   #failures = 0;
+  readonly #turns = new Mutex();
+  readonly #carried = { pulled: 0, pushed: 0 };
+  #captures = 0;
   #backfilling = false;
   #wake: (() => void) | null = null;
 
@@ -81,15 +86,37 @@ export class SpaceRunner {
     });
   }
 
-  /** One sync now, whatever went before. Throws what it throws. */
+  /** One sync now, behind one that runs. Throws what it throws. */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    return this.#turns.run(() => this.#sync(onProgress));
+  }
+
+  /** Captures and syncs: what is captured is on its way while more is. The report is of all that was carried meanwhile. */
+  async syncAround(capture: () => Promise<void>, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    const before = { ...this.#carried };
+    const stopListening = this.#deps.replica.onChange(() => this.kick());
+    this.#captures += 1;
+    try {
+      await capture();
+    } finally {
+      this.#captures -= 1;
+      stopListening();
+    }
+    const last = await this.syncNow(onProgress);
+    return { ...last, pulled: this.#carried.pulled - before.pulled, pushed: this.#carried.pushed - before.pushed };
+  }
+
+  async #sync(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
     const report = await syncWith(this.#deps.replica, remote, onProgress);
-    await this.#deps.apply();
+    this.#carried.pulled += report.pulled;
+    this.#carried.pushed += report.pushed;
+    // An apply would wait for the capture's end, and what is to be sent with it.
+    if (this.#captures === 0) await this.#deps.apply();
     this.#note(report);
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
-    if (report.moved && !this.#stopping.signal.aborted) return this.syncNow(onProgress);
+    if (report.moved && !this.#stopping.signal.aborted) return this.#sync(onProgress);
     if (report.divergence === null) this.#backfill();
     return report;
   }
@@ -139,25 +166,9 @@ export class SpaceRunner {
   }
 
   #note(report: SyncReport): void {
-    const { clock, replica } = this.#deps;
-    const { stop } = replica;
-    if (report.divergence !== null)
-      this.#state = { ...this.#state, problem: describeDivergence(report.divergence), problemType: report.divergence.type, retryAt: null };
-    else if (stop?.type === 'waiting-for-key')
-      this.#state = {
-        ...this.#state,
-        problem: `record ${stop.position} needs a key that this machine does not have`,
-        problemType: stop.type,
-        retryAt: null,
-      };
-    else if (stop?.type === 'unknown-feature')
-      this.#state = {
-        ...this.#state,
-        problem: `the space needs the feature "${stop.feature}": update Satchel`,
-        problemType: stop.type,
-        retryAt: null,
-      };
-    else this.#state = { lastSync: clock.now(), problem: null, problemType: null, retryAt: null };
+    const problem = problemOf(report, this.#deps.replica);
+    if (problem === null) this.#state = { lastSync: this.#deps.clock.now(), problem: null, problemType: null, retryAt: null };
+    else this.#state = { ...this.#state, problem: problem.message, problemType: problem.type, retryAt: null };
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -214,16 +225,5 @@ export class SpaceRunner {
       this.#deps.replica.setRemote(this.#remote);
     }
     return this.#remote;
-  }
-}
-
-export function describeDivergence(divergence: Divergence): string {
-  switch (divergence.type) {
-    case 'rolled-back':
-      return `the remote lost records that this machine has seen (it is at ${divergence.remote?.position ?? 'nothing'}, this machine at ${divergence.local.position}): was it restored from a backup?`;
-    case 'forked':
-      return `the remote shows another history than this machine has seen, from record ${divergence.remote.position} on`;
-    case 'broken':
-      return `the remote's record ${divergence.position} is broken: ${divergence.reason}`;
   }
 }

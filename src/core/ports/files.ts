@@ -119,6 +119,8 @@ export type TreeChange = { readonly type: 'paths'; readonly paths: readonly stri
 export interface TreeWatch {
   /** Looks for folders that came or went unnoticed. Call after a full scan. O(folders). */
   refresh(): void;
+  /** Resolves once all changes made before the call were reported; to `false` where there is no telling. */
+  settle(): Promise<boolean>;
   /** Why changes may go unnoticed until the next scan; `null`: all is watched. */
   problem(): string | null;
   close(): void;

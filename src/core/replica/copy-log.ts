@@ -10,18 +10,22 @@ export class ObjectsLost extends RemoteError {
   }
 }
 
+type Source = (ids: readonly ObjectId[]) => Promise<Map<ObjectId, Uint8Array>>;
+
 const PAGE = { records: 256, bytes: 8 * 1024 * 1024 };
 const OBJECT_BATCH = 100;
 
 /**
  * Brings a remote up to the local log, records and the objects that they name: for a move of the home remote, and
  * for a remote that fell back to an earlier point of the same history. Goes on where it was interrupted. Throws
- * RemoteError `refused` where the remote holds another history. Cost: O(records missing there).
+ * RemoteError `refused` where the remote holds another history. Objects that are not here come from `source`, by
+ * default the home as this machine knows it. Cost: O(records missing there).
  */
 export async function copyLog(
   replica: Replica,
   target: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
+  source: Source = (ids) => replica.fetchObjects(ids),
 ): Promise<void> {
   const { store } = replica.deps;
   for (;;) {
@@ -44,7 +48,7 @@ export async function copyLog(
       if (!record.ok) throw new Error(`record ${stored.position} in the store is damaged (${record.error})`);
       return record.value;
     });
-    const gone = await copyObjects(replica, target, records);
+    const gone = await copyObjects(replica, target, records, source);
     const outcome = await target.append(replica.space, there, { records, objects: [], gone });
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
     if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash)
@@ -64,7 +68,7 @@ export async function isCopied(replica: Replica, target: Remote): Promise<boolea
 }
 
 /** Those not here are asked of the present home first. Answers the ones that a prune or an erase record dropped. */
-async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[]): Promise<ObjectId[]> {
+async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[], source: Source): Promise<ObjectId[]> {
   const ids = [...new Set(records.flatMap((record) => record.header.objects))];
   const gone: ObjectId[] = [];
   for (let i = 0; i < ids.length; i += OBJECT_BATCH) {
@@ -72,7 +76,7 @@ async function copyObjects(replica: Replica, target: Remote, records: readonly L
     const there = await target.hasObjects(replica.space, batch);
     const missing = batch.filter((id) => !there.has(id));
     if (missing.length === 0) continue;
-    const found = await objectsFor(replica, missing);
+    const found = await objectsFor(replica, missing, source);
     gone.push(...missing.filter((id) => !found.has(id)));
     let sending: { id: ObjectId; bytes: Uint8Array }[] = [];
     let bytes = 0;
@@ -89,12 +93,12 @@ async function copyObjects(replica: Replica, target: Remote, records: readonly L
   return gone;
 }
 
-async function objectsFor(replica: Replica, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
+async function objectsFor(replica: Replica, ids: readonly ObjectId[], source: Source): Promise<Map<ObjectId, Uint8Array>> {
   const here = await replica.deps.objects.get(replica.space, ids);
   const missing = ids.filter((id) => !here.has(id));
   if (missing.length === 0) return here;
   const needed = missing.some((id) => replica.droppedObject(id) === null);
-  const fetched = await replica.fetchObjects(missing).catch((error: unknown) => {
+  const fetched = await source(missing).catch((error: unknown) => {
     if (error instanceof RemoteError && !needed) return new Map<ObjectId, Uint8Array>();
     throw error;
   });

@@ -1,3 +1,4 @@
+import type { ObjectId } from '../ids.ts';
 import type { ControlPayload } from '../log/control.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
@@ -20,12 +21,13 @@ export async function moveHome(
   descriptor: string,
   onProgress?: (done: number, total: number) => void,
 ): Promise<void> {
+  const source = (ids: readonly ObjectId[]) => from.getObjects(replica.space, ids);
   if ((await homeOf(replica)) !== descriptor) {
     await completeHistory(replica, from);
-    await copyLog(replica, target, onProgress);
+    await copyLog(replica, target, onProgress, source);
     await appendControl(replica, from, () => moveRecord(replica, descriptor));
   }
-  await copyLog(replica, target, onProgress);
+  await copyLog(replica, target, onProgress, source);
 }
 
 /**

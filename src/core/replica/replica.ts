@@ -119,6 +119,11 @@ export class Replica {
     return this.#replay.membership?.term ?? null;
   }
 
+  /** Whether this machine was a member of the space and is none any more, as far as the log was read. */
+  get isRevoked(): boolean {
+    return this.#replay.membership?.removed.has(this.machine) ?? false;
+  }
+
   /** Whether drafts can be made: the current epoch's key is here and the log was followed to its head. */
   get canWrite(): boolean {
     return this.#stop === null && this.#replay.keys?.epoch(currentEpoch(this.membership).number) !== undefined;

@@ -164,6 +164,10 @@ export async function push(
   const term = replica.term;
   while (replica.drafts.length > 0 && replica.canSend && replica.term === term) {
     const segment = await replica.exclusive(() => prepareSegment(replica));
+    if (segment === null) {
+      await replica.catchUp();
+      continue;
+    }
     onProgress(pushed, pushed + replica.drafts.length);
     const along = await sendObjects(replica, remote, segment.objects);
     let outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
@@ -202,8 +206,12 @@ interface PreparedSegment {
   readonly objects: readonly ObjectId[];
 }
 
-/** Signs the next drafts behind the local head. Runs inside the replica's queue. */
-async function prepareSegment(replica: Replica): Promise<PreparedSegment> {
+/**
+ * Signs the next drafts behind the local head; `null` where none is left, or where the drafts do not stand behind that
+ * head yet: records were stored, and their replay is due or failed. Runs inside the replica's queue.
+ */
+async function prepareSegment(replica: Replica): Promise<PreparedSegment | null> {
+  if (replica.drafts.length === 0 || (await replica.head())?.position !== replica.position) return null;
   await replica.renameUsedDrafts();
   await replica.resealDrafts();
   const { keys, keyId, space, deps } = replica;
@@ -214,7 +222,9 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment> {
   let [previous, bytes] = [head, 0];
   for (const draft of replica.drafts.slice(0, SEGMENT.drafts)) {
     const named = objectsNamed(draft.changes);
-    const header = { objects: named.filter((id) => isOfEpoch(draft, id, keyId)), keyId };
+    const pieces = draft.changes.flatMap(piecesNamed);
+    const ofEpoch = new Set(pieces.filter((piece) => piece.keyId === keyId).map((piece) => piece.object));
+    const header = { objects: named.filter((id) => ofEpoch.has(id)), keyId };
     const binding = { space, keyId, signer: replica.machine, commit: draft.id };
     const body = await sealCommitBody(encodeCommit(draft, header), binding, keys, deps.compression, deps.random);
     const record = sealRecord(
@@ -236,14 +246,10 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment> {
     known.set(record.hash, draft);
     for (const id of header.objects) objects.add(id);
     previous = headAfter(record);
-    bytes += draft.changes.flatMap(piecesNamed).reduce((sum, piece) => sum + piece.length, 0);
+    bytes += pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (bytes > SEGMENT.objectBytes) break;
   }
   return { head, records, known, objects: [...objects] };
-}
-
-function isOfEpoch(draft: Commit, id: ObjectId, keyId: number): boolean {
-  return draft.changes.flatMap(piecesNamed).some((piece) => piece.object === id && piece.keyId === keyId);
 }
 
 /** Few objects go along with their records; many are asked for and sent ahead, in parallel batches. */

@@ -116,6 +116,8 @@ function remedy(space: SpaceStatus): string {
   switch (space.problem_type) {
     case 'unreachable':
       return 'satchel sync';
+    case 'not-a-member':
+      return 'satchel join (as a new machine), or satchel leave';
     case 'rolled-back':
     case 'forked':
       return 'satchel spaces move --help';

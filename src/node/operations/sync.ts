@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeDivergence } from '../space-runner.ts';
+import { describeDivergence } from '../sync-problem.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface SyncResult {
@@ -12,8 +12,10 @@ export const syncOperation = defineOperation({
   async run(node, _input, { progress }): Promise<SyncResult> {
     const spaces = [];
     for (const { entry, replica, runner, sources } of node.spaces.values()) {
-      for (const { source } of sources) await source.scan();
-      const report = await runner.syncNow((done, total) => progress(done, total, 'commits'));
+      const capture = async (): Promise<void> => {
+        for (const { source } of sources) await source.catchUp();
+      };
+      const report = await runner.syncAround(capture, (done, total) => progress(done, total, 'commits'));
       if (report.divergence !== null)
         throw new OperationFailure(
           'refused',

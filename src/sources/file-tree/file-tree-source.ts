@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/ports/clock.ts';
-import type { FileTree } from '../../core/ports/files.ts';
+import type { FileTree, TreeWatch } from '../../core/ports/files.ts';
 import { Mutex } from '../../core/replica/mutex.ts';
 import type { Workspace } from '../../core/replica/workspace.ts';
 import { applyRound } from './apply-round.ts';
@@ -10,7 +10,7 @@ import { restoreShown } from './restore-shown.ts';
 import { nextRetry } from './retries.ts';
 import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
 import { createTreeMemory } from './tree-memory.ts';
-import { createChangeQueue } from './watch-loop.ts';
+import { createChangeQueue, type ChangeQueue } from './watch-loop.ts';
 
 export interface FileTreeSourceDeps {
   readonly files: FileTree;
@@ -25,6 +25,11 @@ export interface FileTreeSourceDeps {
 export interface FileTreeSource {
   /** Captures what changed: in the whole tree, or at and under some paths. The first scan is always of the whole. */
   scan(paths?: readonly string[]): Promise<ScanReport>;
+  /**
+   * Captures what was written before the call: what a sound watcher told of, if the source is watched; else everything.
+   * Cost: what changed, or a scan.
+   */
+  catchUp(): Promise<void>;
   /** Puts in place what others wrote. Captures the whole tree first, where that was never done. */
   apply(): Promise<ApplyReport>;
   /**
@@ -59,7 +64,30 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
 
   const mayRetryIn = (): number | null => (memory.state.type === 'root-missing' ? null : nextRetry(context));
 
+  let watched: { readonly queue: ChangeQueue; readonly watcher: TreeWatch } | null = null;
+  let again: readonly string[] = [];
+
+  /** What the watcher told of up to now; `null`: look at everything. */
+  const changedPaths = async (): Promise<readonly string[] | null> => {
+    if (watched === null || watched.watcher.problem() !== null || memory.state.type !== 'ok') return null;
+    const { queue, watcher } = watched;
+    if (!(await watcher.settle())) return null;
+    const { paths } = queue.take();
+    return paths === null ? null : [...new Set([...paths, ...again])];
+  };
+
   const source: FileTreeSource = {
+    async catchUp() {
+      const paths = await changedPaths();
+      if (paths?.length !== 0) {
+        try {
+          again = (await source.scan(paths ?? undefined)).changing;
+        } catch (error) {
+          watched?.queue.push({ type: 'all' });
+          throw error;
+        }
+      } else await turns.run(() => Promise.resolve()); // a round that took the changes before us may still capture them
+    },
     scan: (paths) => turns.run(() => capture(paths ?? null)),
     apply: () =>
       turns.run(async () => {
@@ -69,7 +97,6 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
     async watch(onRound, signal) {
       const queue = createChangeQueue(deps.clock, limits);
       const enters = (folder: string): boolean => deps.rules.enters?.(folder.normalize('NFC')) !== false;
-      let again: readonly string[] = [];
       const round = async (paths: readonly string[] | null): Promise<void> => {
         const report = await source.scan(paths ?? undefined);
         again = report.changing;
@@ -79,6 +106,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
       try {
         await round(null);
         watcher.refresh();
+        watched = { queue, watcher };
         let scannedAt = deps.clock.now();
         while (!signal.aborted) {
           const anxious = watcher.problem() !== null || memory.state.type === 'root-missing';
@@ -96,6 +124,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
           if (mayRetryIn() === 0) onRound({ type: 'apply', report: await source.apply() });
         }
       } finally {
+        watched = null;
         watcher.close();
       }
     },

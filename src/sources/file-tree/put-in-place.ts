@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
 import type { Content } from '../../core/content.ts';
 import type { FileProblem, FileStat } from '../../core/ports/files.ts';
@@ -7,7 +6,7 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import type { TreeContext } from './context.ts';
 import { removeHollowFolder } from './remove-from-place.ts';
 import { encodeNote, isExecutable, isLink, isRacy } from './stat-note.ts';
-import { diskPath } from './tree-memory.ts';
+import { diskPath, extendPrefix, rememberPrefix } from './tree-memory.ts';
 
 /** An item that may be put in place: what stands there now is what the view shows, or begins what is to come. */
 export interface ReadyPut {
@@ -38,7 +37,7 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
     put = place.ok ? await putBody(context, path, ready) : place;
   }
   if (!put.ok) return put;
-  const sha256 = ready.way === 'extend' ? await hashWhole(context, path, ready, put.value) : ok(sha256Hex(ready.piece));
+  const sha256 = ready.way === 'extend' ? await hashWhole(context, path, ready, put.value) : ok(hashBody(context, ready, put.value));
   if (!sha256.ok) return sha256;
   const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
   return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length: content.size, unsettled }) });
@@ -60,11 +59,19 @@ function modeFor(stat: FileStat | null, executable: boolean): number {
   return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111;
 }
 
+/** Of what will grow the state is kept, so that neither its next growth here nor the next from elsewhere reads it whole. */
+function hashBody({ memory, rules }: TreeContext, { outstanding, piece }: ReadyPut, after: FileStat): string {
+  const { item, content } = outstanding;
+  const grows = rules.appends(item.kind) && !isLink(content.attributes);
+  return grows ? rememberPrefix(memory, item.name, piece, after.ino) : sha256Hex(piece);
+}
+
 /** The hash of an extended file: from the state kept of its beginning, or by reading it. */
 async function hashWhole(context: TreeContext, path: string, ready: ReadyPut, after: FileStat): Promise<Result<string, FileProblem>> {
-  const prefix = context.memory.prefixes.get(ready.outstanding.item.name);
+  const { name } = ready.outstanding.item;
+  const prefix = context.memory.prefixes.get(name);
   if (prefix !== undefined && prefix.ino === after.ino && prefix.length === after.size - ready.piece.length) {
-    return ok(prefix.hash.copy().update(ready.piece).digest('hex'));
+    return ok(extendPrefix(context.memory, name, prefix, ready.piece));
   }
   const read = await context.files.read(path);
   if (!read.ok) return read;
@@ -72,5 +79,5 @@ async function hashWhole(context: TreeContext, path: string, ready: ReadyPut, af
   if (read.value.bytes.length !== after.size || !equalBytes(tail, ready.piece)) {
     return fail({ type: 'changed', message: `${JSON.stringify(path)} is not what it was` });
   }
-  return ok(createHash('sha256').update(read.value.bytes).digest('hex'));
+  return ok(rememberPrefix(context.memory, name, read.value.bytes, after.ino));
 }

@@ -5,6 +5,8 @@ import type { TreeLimits } from './rules.ts';
 /** Collects changes and hands them on in quiet moments. */
 export interface ChangeQueue {
   push(change: TreeChange): void;
+  /** All that waits, at once; `null` paths: everything. */
+  take(): { readonly paths: readonly string[] | null };
   /**
    * Resolves when something changed and nothing more did for `quietMs` (`busyMs` at the latest), or after `idleMs`.
    * `null` paths: everything. No timer runs but the one for `idleMs` while nothing changes.
@@ -33,6 +35,14 @@ export function createChangeQueue(clock: Clock, limits: Pick<TreeLimits, 'quietM
     }
   };
 
+  const take = (): { readonly paths: readonly string[] | null } => {
+    const taken = all ? null : [...paths];
+    paths = new Set();
+    all = false;
+    changes = 0;
+    return { paths: taken };
+  };
+
   return {
     push(change) {
       changes += 1;
@@ -50,11 +60,8 @@ export function createChangeQueue(clock: Clock, limits: Pick<TreeLimits, 'quietM
         await clock.sleep(limits.quietMs, signal);
         waited += limits.quietMs;
       }
-      const taken = all ? null : [...paths];
-      paths = new Set();
-      all = false;
-      changes = 0;
-      return { paths: taken };
+      return changes === 0 ? 'idle' : take(); // `take` may have been faster
     },
+    take,
   };
 }

@@ -196,7 +196,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
         const change: TreeChange = path === null ? { type: 'all' } : { type: 'paths', paths: [path] };
         onChange(change);
       });
-      return { refresh: () => undefined, problem: () => null, close: stop };
+      return { refresh: () => undefined, settle: () => Promise.resolve(true), problem: () => null, close: stop };
     },
   };
   return { ...tree, disk };

@@ -1,4 +1,5 @@
 import { watch, type FSWatcher } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isTemporary, type ScanOptions, type TreeChange, type TreeWatch } from '../../core/ports/files.ts';
 import { locate, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
@@ -85,6 +86,11 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
   refresh();
   return {
     refresh,
+    async settle() {
+      // inotify queues an event before the write returns, and each turn of the event loop reads all that is queued.
+      for (let turn = 0; turn < 2; turn++) await nextTurn();
+      return process.platform === 'linux';
+    },
     problem: () => failure,
     close() {
       closed = true;

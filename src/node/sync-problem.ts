@@ -1,0 +1,39 @@
+import { RemoteError } from '../core/ports/remote.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import type { Divergence, SyncReport } from '../core/replica/transfer.ts';
+
+export type SyncProblemType = RemoteError['type'] | Divergence['type'] | 'waiting-for-key' | 'unknown-feature' | 'not-a-member' | 'failed';
+
+export interface SyncProblem {
+  readonly type: SyncProblemType;
+  /** In words, without a full stop. */
+  readonly message: string;
+}
+
+/** Why a sync that went through did not bring local and remote log together; `null` where it did. */
+export function problemOf(report: SyncReport, replica: Replica): SyncProblem | null {
+  const { stop } = replica;
+  if (replica.isRevoked) {
+    return { type: 'not-a-member', message: 'this machine was removed from the space; its files and what it did not send stay here' };
+  }
+  if (report.divergence !== null) return { type: report.divergence.type, message: describeDivergence(report.divergence) };
+  if (stop?.type === 'waiting-for-key') {
+    return { type: stop.type, message: `record ${stop.position} needs a key that this machine does not have` };
+  }
+  if (stop?.type === 'unknown-feature')
+    return { type: stop.type, message: `the space needs the feature "${stop.feature}": update Satchel` };
+  return null;
+}
+
+export function describeDivergence(divergence: Divergence): string {
+  switch (divergence.type) {
+    case 'rolled-back':
+      if (divergence.remote === null)
+        return 'the remote does not show this space to this machine: it was removed from the space, or the remote lost it';
+      return `the remote lost records that this machine has seen (it is at ${divergence.remote.position}, this machine at ${divergence.local.position}): was it restored from a backup?`;
+    case 'forked':
+      return `the remote shows another history than this machine has seen, from record ${divergence.remote.position} on`;
+    case 'broken':
+      return `the remote's record ${divergence.position} is broken: ${divergence.reason}`;
+  }
+}
