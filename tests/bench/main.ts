@@ -44,8 +44,8 @@ async function main(): Promise<void> {
     tell(`writing the corpus: ${size.files} files, ${(size.bytes / 1e6).toFixed(0)} MB`);
     const corpus = path.join(folder, 'corpus');
     await writeCorpus(corpus, seed, size);
-    const measurements = await runRounds({ peers: installed, rounds, corpus, folder, seed, tell });
-    const report = reportOf(measurements, ['rsync -z', 'restic'], missing);
+    const { measurements, figures } = await runRounds({ peers: installed, rounds, corpus, folder, seed, tell });
+    const report = reportOf(measurements, ['rsync -z', 'restic'], missing, figures);
     const machine = { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, memoryBytes: totalmem(), node: process.version };
     const document = { machine, corpus: { ...size, seed }, rounds, versions, ...report };
     process.stdout.write(

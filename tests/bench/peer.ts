@@ -33,5 +33,7 @@ export interface Peer {
  * noChange, edit, and the harness changes `source` before `edit`.
  */
 export interface PeerSession extends Record<Step, () => Promise<Measurement>> {
+  /** Figures of its own, by their names, measured after the steps and once a round. */
+  figures?(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
 }

@@ -4,8 +4,20 @@ import { gitPeer } from './peers/git.ts';
 import { rclonePeer } from './peers/rclone.ts';
 import { resticPeer } from './peers/restic.ts';
 import { rsyncPeer } from './peers/rsync.ts';
+import { satchelNodePeer } from './peers/satchel-node.ts';
+import { satchelPeer } from './peers/satchel.ts';
 import { syncthingPeer } from './peers/syncthing.ts';
 import { unisonPeer } from './peers/unison.ts';
 
 /** The only list of them. */
-export const PEERS: readonly Peer[] = [rsyncPeer, resticPeer, borgPeer, gitPeer, rclonePeer, unisonPeer, syncthingPeer];
+export const PEERS: readonly Peer[] = [
+  satchelPeer,
+  satchelNodePeer,
+  rsyncPeer,
+  resticPeer,
+  borgPeer,
+  gitPeer,
+  rclonePeer,
+  unisonPeer,
+  syncthingPeer,
+];

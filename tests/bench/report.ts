@@ -1,5 +1,5 @@
 import type { Measurement, Step } from './peer.ts';
-import type { Measurements } from './rounds.ts';
+import type { Figures, Measurements } from './rounds.ts';
 
 const STEPS: readonly Step[] = ['firstSync', 'noChange', 'edit'];
 const FIELDS = ['seconds', 'cpuSeconds', 'wireBytes'] as const;
@@ -16,10 +16,17 @@ export interface Report {
   readonly ratios: Readonly<Record<string, Readonly<Record<string, Medians>>>>;
   /** Of peers that have several. */
   readonly parts: Readonly<Record<string, Parts>>;
+  /** peer → figure of its own → median. */
+  readonly figures: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly notInstalled: readonly string[];
 }
 
-export function reportOf(measurements: Measurements, references: readonly string[], notInstalled: readonly string[]): Report {
+export function reportOf(
+  measurements: Measurements,
+  references: readonly string[],
+  notInstalled: readonly string[],
+  ownFigures: Figures = new Map(),
+): Report {
   const peers = Object.fromEntries(
     [...measurements].map(([name, steps]) => [name, each((step, field) => median(steps[step].map((one) => one[field])))]),
   );
@@ -41,11 +48,14 @@ export function reportOf(measurements: Measurements, references: readonly string
         { firstSync: partsOf(firstSync), noChange: partsOf(noChange), edit: partsOf(edit) },
       ]),
   );
-  return { peers, ratios, parts, notInstalled };
+  const figures = Object.fromEntries(
+    [...ownFigures].map(([name, own]) => [name, Object.fromEntries([...own].map(([figure, values]) => [figure, median(values) ?? 0]))]),
+  );
+  return { peers, ratios, parts, figures, notInstalled };
 }
 
 /** Medians, then ratios to the reference peers, as tables. */
-export function reportToText({ peers, ratios, parts: partsByPeer, notInstalled }: Report): string {
+export function reportToText({ peers, ratios, parts: partsByPeer, figures, notInstalled }: Report): string {
   const head = ['', 'first s', 'cpu s', 'KB', 'no change s', 'cpu s', 'KB', 'edit s', 'cpu s', 'KB'];
   const rows = Object.entries(peers).map(([name, medians]) => [
     name,
@@ -66,6 +76,9 @@ export function reportToText({ peers, ratios, parts: partsByPeer, notInstalled }
       of[reference] === undefined ? [] : [[name, ...cells(of[reference], (value) => `${value.toFixed(2)}x`)]],
     );
     parts.push(`In terms of ${reference}:\n${table([head, ...own])}`);
+  }
+  for (const [name, own] of Object.entries(figures)) {
+    parts.push(`${name} by itself:\n${table([['', ''], ...Object.entries(own).map(([figure, value]) => [figure, value.toFixed(3)])])}`);
   }
   if (notInstalled.length > 0) parts.push(`Not installed, so not measured: ${notInstalled.join(', ')}`);
   return parts.join('\n\n');

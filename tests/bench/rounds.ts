@@ -6,6 +6,8 @@ import type { Measurement, Peer, Step } from './peer.ts';
 
 /** peer → step → one measurement a round. */
 export type Measurements = Map<string, Record<Step, Measurement[]>>;
+/** peer → figure of its own → one value a round. */
+export type Figures = Map<string, Map<string, number[]>>;
 
 export interface Rounds {
   readonly peers: readonly Peer[];
@@ -22,8 +24,16 @@ export interface Rounds {
  * All peers in every round, in turning order, so that what else the machine does hits all of them alike. A peer that
  * fails, or whose target differs from the source after a step, stops the run: such numbers mean nothing.
  */
-export async function runRounds({ peers, rounds, corpus, folder, seed, tell }: Rounds): Promise<Measurements> {
+export async function runRounds({
+  peers,
+  rounds,
+  corpus,
+  folder,
+  seed,
+  tell,
+}: Rounds): Promise<{ measurements: Measurements; figures: Figures }> {
   const all: Measurements = new Map(peers.map((peer) => [peer.name, { firstSync: [], noChange: [], edit: [] }]));
+  const figures: Figures = new Map();
   for (let round = 0; round < rounds; round++) {
     const start = round % Math.max(1, peers.length);
     for (const peer of [...peers.slice(start), ...peers.slice(0, start)]) {
@@ -43,6 +53,11 @@ export async function runRounds({ peers, rounds, corpus, folder, seed, tell }: R
             all.get(peer.name)![step].push(measured);
             tell(`round ${round + 1}/${rounds}  ${peer.name}  ${step}: ${measured.seconds.toFixed(3)} s`);
           }
+          for (const [figure, value] of Object.entries((await session.figures?.()) ?? {})) {
+            const own = figures.get(peer.name) ?? new Map<string, number[]>();
+            figures.set(peer.name, own.set(figure, [...(own.get(figure) ?? []), value]));
+            tell(`round ${round + 1}/${rounds}  ${peer.name}  ${figure}: ${value.toFixed(3)}`);
+          }
         } finally {
           await session.close();
         }
@@ -51,7 +66,7 @@ export async function runRounds({ peers, rounds, corpus, folder, seed, tell }: R
       }
     }
   }
-  return all;
+  return { measurements: all, figures };
 }
 
 async function checkEqual(peer: Peer, step: Step, source: string, target: string): Promise<void> {

@@ -377,7 +377,10 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(await store.read((tx) => tx.views.writers(SPACE))).toEqual(['home', 'mcp']);
         const nested = ['d', 'd/e', 'd/e/f', 'd0', 'd.md', 'dd/e'].map((name) => view(item(name), null));
         await store.write((tx) => tx.views.put(SPACE, 'home', [...nested, view(item('d/j', 'json'), null)]));
-        for (const names of [['d', 'x'], ['d', ...Array.from({ length: 100 }, (_, index) => `x${index}`)]]) {
+        for (const names of [
+          ['d', 'x'],
+          ['d', ...Array.from({ length: 100 }, (_, index) => `x${index}`)],
+        ]) {
           const under = await store.read((tx) => tx.views.list(SPACE, 'home', names));
           expect(under.map((each) => each.item.name).toSorted()).toEqual(['d', 'd/e', 'd/e/f', 'd/j']);
         }

@@ -146,6 +146,26 @@ describe('two homes on a real disk', () => {
     expect(rounds.every(({ type }) => type === 'scan')).toBe(true);
   });
 
+  it('catches up with all that was written before, watched or not', async () => {
+    a.write('known/f', '0');
+    await a.source.catchUp();
+    expect(space.text('known/f')).toBe('0');
+    const stop = new AbortController();
+    const watching = a.source.watch(() => undefined, stop.signal);
+    await a.source.catchUp();
+    for (let index = 1; index < 15; index += 1) {
+      a.write('known/f', `${index}`);
+      a.write(`fresh-${index}/deep/g`, `${index}`);
+      if (index > 1) rmSync(a.at(`fresh-${index - 1}`), { recursive: true });
+      await a.source.catchUp();
+      expect(space.text('known/f')).toBe(`${index}`);
+      expect(space.text(`fresh-${index}/deep/g`)).toBe(`${index}`);
+      expect(space.text(`fresh-${index - 1}/deep/g`)).toBeUndefined();
+    }
+    stop.abort();
+    await watching;
+  });
+
   it('watches a burst of many files', async () => {
     const stop = new AbortController();
     const watching = a.source.watch(() => undefined, stop.signal);

@@ -69,7 +69,14 @@ export function createSpaceDouble(): SpaceDouble {
       writer,
       table,
       crash: null,
-      views: () => Promise.resolve(new Map(table)),
+      views: (under) =>
+        Promise.resolve(
+          new Map(
+            [...table].filter(
+              ([, { item }]) => under === undefined || under.some((name) => item.name === name || item.name.startsWith(`${name}/`)),
+            ),
+          ),
+        ),
       async capture(found): Promise<CaptureReport> {
         double.crash?.('capture');
         const conflicts: Item[] = [];

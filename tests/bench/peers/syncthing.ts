@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run, versionOf } from '../measured-process.ts';
 import type { Measurement, Peer, Place } from '../peer.ts';
+import { cpuSecondsOf } from '../process-figures.ts';
 
 const FOLDER = 'bench';
 const KEY = 'bench-api-key';
@@ -25,12 +26,12 @@ export const syncthingPeer: Peer = {
     const devices = [source, target];
     const sync = async (): Promise<Measurement> => {
       const bytesBefore = await sentBytes(source);
-      const cpuBefore = await cpuOf(devices);
+      const cpuBefore = await cpuSecondsOf(devices.map((device) => device.process.pid!));
       const began = performance.now();
       await call(source, 'POST', `/rest/db/scan?folder=${FOLDER}`);
       await untilSynced(source, target);
       const seconds = (performance.now() - began) / 1000;
-      const cpuAfter = await cpuOf(devices);
+      const cpuAfter = await cpuSecondsOf(devices.map((device) => device.process.pid!));
       const cpuSeconds = cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore;
       return { seconds, cpuSeconds, wireBytes: (await sentBytes(source)) - bytesBefore };
     };
@@ -131,24 +132,6 @@ async function until(done: () => Promise<boolean>, timeout: number): Promise<voi
     if (performance.now() > deadline) throw new Error(`syncthing: not done within ${timeout / 1000} s`);
     await sleep(10);
   }
-}
-
-/** CPU time so far from /proc, children included (the daemon is one of a monitor); null where there is no such thing. */
-async function cpuOf(devices: readonly Device[]): Promise<number | null> {
-  let ticks = 0;
-  const pids = devices.map(({ process: child }) => child.pid!);
-  for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-    const threads = await readdir(`/proc/${pid}/task`).catch(() => null);
-    if (text === null || threads === null) return null;
-    // Each thread lists the children that it started.
-    const lists = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')));
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-    pids.push(...lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number)));
-  }
-  // Linux shows a hundred ticks a second to programs, whatever it uses inside.
-  return ticks / 100;
 }
 
 async function stop(child: ChildProcess): Promise<void> {
