@@ -3,7 +3,7 @@ import type { Item } from '../../src/core/item.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { changeRole } from '../../src/core/replica/administer.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull, push, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, SmallMachine, type SmallSpace } from './small-space.ts';
 
 const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };
@@ -85,4 +85,17 @@ it('keeps a reader’s drafts to itself, until it is made a writer', async () =>
   expect(await syncWith(reader.replica, space.hub)).toMatchObject({ pushed: 1 });
   await pull(space.owner.replica, space.hub);
   expect(await space.owner.read(FILE)).toBe('by a reader\n');
+});
+
+it.each([1, 2, 3, 4])('sends a draft once, where write %i of sending it fails', async (count) => {
+  const space = await createSmallSpace('sent');
+  const { machine, fail } = await createFailingMachine(space);
+  await machine.write(FILE, 'one\n');
+  fail('write', count);
+  await push(machine.replica, space.hub).catch(() => null);
+  fail('write', 0);
+  await push(machine.replica, space.hub);
+  expect(machine.replica.drafts).toEqual([]);
+  await pull(space.owner.replica, space.hub);
+  expect(await space.owner.history(FILE)).toEqual(['one\n']);
 });

@@ -66,3 +66,33 @@ it('brings a restored home back although only the author holds the bodies that w
     expect(await machine.history(FILE)).toEqual(['one\n', 'two\n']);
   }
 });
+
+it('finishes an interrupted move with bodies from the old home', async () => {
+  await pull(other.replica, space.hub);
+  const target = await openHub();
+  // The log is copied, and the present home goes on before it is told of the move; then the way to the target breaks.
+  // (The genesis goes ahead by itself.)
+  let appends = 0;
+  const breaking: Remote = {
+    ...target,
+    async append(...args) {
+      if ((appends += 1) > 2) throw new Error('the way is cut');
+      return target.append(...args);
+    },
+  };
+  const going: Remote = {
+    ...space.hub,
+    async append(...args) {
+      if (other.replica.drafts.length === 0) {
+        await other.write(FILE, 'a body that the owner does not hold\n');
+        await syncWith(other.replica, space.hub);
+      }
+      return space.hub.append(...args);
+    },
+  };
+  await expect(moveHome(space.owner.replica, going, breaking, 'elsewhere')).rejects.toThrow('the way is cut');
+  space.owner.replica.setRemote(target);
+  await moveHome(space.owner.replica, space.hub, target, 'elsewhere');
+  expect(await target.head(space.owner.replica.space)).toEqual(await space.hub.head(space.owner.replica.space));
+  expect(await space.owner.read(FILE)).toBe('a body that the owner does not hold\n');
+});

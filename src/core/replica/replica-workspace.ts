@@ -59,6 +59,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     found: readonly Found[],
     note: Omit<CommitNote, 'time'>,
   ): Promise<{ changes: number; bytes: number; conflicts: readonly Item[] }> {
+    await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const views = await viewsOf(found.map((f) => f.item));
     const sorted = sortFound(replica, found, views);

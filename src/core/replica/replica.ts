@@ -41,6 +41,8 @@ export class Replica {
   readonly #queue = new Mutex();
   readonly #replay: Replay;
   readonly #overlay: Overlay;
+  /** False while drafts may not stand behind what was replayed: a replay or rebase runs, or failed half-way. */
+  #isSettled = false;
   readonly #listeners = new Set<(items: readonly Item[]) => void>();
   #remote: Remote | null = null;
   #stop: ReplayStop | null = null;
@@ -166,6 +168,15 @@ export class Replica {
     return this.exclusive(() => this.#catchUp(known));
   }
 
+  /**
+   * Catches up where records were stored and their replay is due, or where it failed half-way. Must run inside
+   * {@link exclusive}, before anything is made of the drafts as they are. Cost: one look-up where nothing is to do.
+   */
+  async settle(): Promise<void> {
+    const isBehind = this.#stop === null && (await this.head())?.position !== this.#replay.cursor?.position;
+    if (!this.#isSettled || isBehind) await this.#catchUp(new Map());
+  }
+
   /** What items are, drafts included. */
   async visible(items: readonly Item[]): Promise<Map<string, ItemState>> {
     return this.deps.store.read((tx) => this.#overlay.visible(tx, items));
@@ -277,11 +288,13 @@ export class Replica {
   }
 
   async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
+    this.#isSettled = false;
     const report = await this.#replay.run(known);
     this.#stop = report.stop;
     try {
       await this.#dropOvertaken(report);
       await this.#rebase();
+      this.#isSettled = true;
     } finally {
       if (report.touched.length > 0) this.#changed(report.touched);
     }

@@ -164,10 +164,7 @@ export async function push(
   const term = replica.term;
   while (replica.drafts.length > 0 && replica.canSend && replica.term === term) {
     const segment = await replica.exclusive(() => prepareSegment(replica));
-    if (segment === null) {
-      await replica.catchUp();
-      continue;
-    }
+    if (segment === null || replica.term !== term) continue;
     onProgress(pushed, pushed + replica.drafts.length);
     const along = await sendObjects(replica, remote, segment.objects);
     let outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
@@ -206,12 +203,10 @@ interface PreparedSegment {
   readonly objects: readonly ObjectId[];
 }
 
-/**
- * Signs the next drafts behind the local head; `null` where none is left, or where the drafts do not stand behind that
- * head yet: records were stored, and their replay is due or failed. Runs inside the replica's queue.
- */
+/** Signs the next drafts behind the local head; `null` where none is left by now. Runs inside the replica's queue. */
 async function prepareSegment(replica: Replica): Promise<PreparedSegment | null> {
-  if (replica.drafts.length === 0 || (await replica.head())?.position !== replica.position) return null;
+  await replica.settle();
+  if (replica.drafts.length === 0 || !replica.canSend) return null;
   await replica.renameUsedDrafts();
   await replica.resealDrafts();
   const { keys, keyId, space, deps } = replica;
