@@ -7,13 +7,27 @@ import { sha256, sha256Hex } from '../../src/core/crypto/hash.ts';
 import { openObject, sealBundle, sealChunk, sealCommitBody } from '../../src/core/crypto/object-cipher.ts';
 import { createSigningKey } from '../../src/core/crypto/signing.ts';
 import { contentDigest, createSpaceKeys, epochCommitment } from '../../src/core/crypto/space-keys.ts';
-import { bytesToHex, type CommitId, type ContentDigest, type ObjectId, type RecordHash, type Revision, type SpaceId } from '../../src/core/ids.ts';
-import { invitationKeys } from '../../src/core/joining/invitation.ts';
+import {
+  bytesToHex,
+  type CommitId,
+  type ContentDigest,
+  type MachineId,
+  type ObjectId,
+  type RecordHash,
+  type Revision,
+  type SpaceId,
+} from '../../src/core/ids.ts';
+import { invitationKeys, sealAnswer, sealOffer, sealRequest } from '../../src/core/joining/invitation.ts';
 import { formatJoinLink } from '../../src/core/joining/link.ts';
-import { headWords, secretToWords } from '../../src/core/joining/words.ts';
+import { headWords, keyWords, secretToWords } from '../../src/core/joining/words.ts';
 import { encodeCommit } from '../../src/core/log/commit-codec.ts';
-import { encodeControl } from '../../src/core/log/control.ts';
+import { encodeControl, type ControlPayload } from '../../src/core/log/control.ts';
 import { encodeRecord, sealRecord } from '../../src/core/log/record.ts';
+import { signAsHub, signAsMachine } from '../../src/core/hub-protocol/proofs.ts';
+import { createRecoveryKey, genesisProof, replacementProof } from '../../src/core/replica/recovery-key.ts';
+import { sealText } from '../../src/core/replica/sealed-text.ts';
+import { encodeSecrets } from '../../src/core/replica/secrets.ts';
+import { createAgeKeyWrapping } from '../../src/node/age-key-wrapping.ts';
 import { createCompressionDouble } from '../doubles/compression.ts';
 
 const bytes = (value: number, length = 32): Uint8Array => new Uint8Array(length).fill(value);
@@ -95,7 +109,17 @@ export async function makeVectors(): Promise<{ readonly [name: string]: string }
     'mailbox of secret 09…': join.mailbox,
     'words of secret 09…': secretToWords(secret),
     'head words of ab…': headWords('ab'.repeat(32) as RecordHash),
-    'join link': formatJoinLink({ remote: { address: 'http://pi.local:4600' }, secret, invites: 'hub', space: null, inviter: null, head: null }),
+    'join link': formatJoinLink({
+      remote: { address: 'http://pi.local:4600' },
+      secret,
+      invites: 'hub',
+      space: null,
+      inviter: null,
+      head: null,
+    }),
+    ...(await controlVectors()),
+    ...(await joiningVectors()),
+    ...(await recoveryVectors()),
   };
 }
 
@@ -104,4 +128,66 @@ function pattern(length: number): Uint8Array {
   const parts: Buffer[] = [];
   for (let i = 0; i * 32 < length; i++) parts.push(Buffer.from(sha256Hex(String(i)), 'hex'));
   return Buffer.concat(parts).subarray(0, length);
+}
+
+async function controlVectors(): Promise<{ readonly [name: string]: string }> {
+  const machine = 'a1'.repeat(32) as MachineId;
+  const member = { machine, recipient: 'age1x', role: 'writer' as const, account: null, sealedName: bytes(7, 3) };
+  const epoch = { number: 2, commitment: bytes(8), envelopes: { recovery: bytes(9, 2), [machine]: bytes(10, 2) } };
+  const recovery = { signer: 'b2'.repeat(32) as MachineId, recipient: 'age1y' };
+  const object = 'dd'.repeat(32) as ObjectId;
+  const payloads: readonly ControlPayload[] = [
+    { op: 'genesis', nonce: bytes(6), format: 1, mode: 'sealed', features: [], owner: { ...member, role: 'owner' }, recovery, epoch },
+    { op: 'member', member, envelope: bytes(11, 4) },
+    { op: 'epoch', removed: [machine], epoch },
+    { op: 'recovery', recovery, envelope: bytes(11, 4) },
+    { op: 'move', term: 1, position: 41, head: 'ab'.repeat(32) as RecordHash, sealedRemote: bytes(12, 3) },
+    { op: 'erase', objects: [object], replaced: [{ from: object, to: 'ee'.repeat(32) as ObjectId }], sealedReason: bytes(13, 2) },
+    { op: 'grant', sealedSink: bytes(14, 2), revoked: false },
+    { op: 'features', features: ['x'] },
+  ];
+  const keys = createSpaceKeys({ spaceKey: bytes(1), epochKeys: new Map([[1, bytes(2)]]) });
+  const deps = { compression: createCompressionDouble(), random: { bytes: (length: number) => bytes(4, length) } };
+  const secrets = { spaceKey: bytes(1), epochKeys: new Map([[1, bytes(2)]]) };
+  return {
+    ...Object.fromEntries(payloads.map((payload) => [`control: ${payload.op}`, bytesToHex(encodeControl(payload))])),
+    'sealed text: pi': bytesToHex(await sealText('pi', space, 1, keys, deps)),
+    'envelope plaintext': bytesToHex(encodeSecrets(secrets)),
+    'envelope plaintext with a proof of 0f…': bytesToHex(encodeSecrets(secrets, bytes(15))),
+  };
+}
+
+async function joiningVectors(): Promise<{ readonly [name: string]: string }> {
+  const keys = invitationKeys(bytes(9, 16));
+  const random = { bytes: (length: number) => bytes(4, length) };
+  const signing = createSigningKey(bytes(3));
+  const head = { term: 0, position: 7, hash: 'ab'.repeat(32) as RecordHash };
+  const offer = sealOffer(
+    { space, inviter: signing.machine, head, expires: 1_750_000_000_000, inviterName: 'pi', hubKey: null, tlsPin: null },
+    keys,
+    random,
+  );
+  const request = sealRequest({ recipient: 'age1x', name: 'laptop' }, signing, offer, keys, random);
+  const answer = sealAnswer({ accepted: true, role: 'writer', head }, offer, request, keys, random);
+  const hub = createSigningKey(bytes(16));
+  const challenge = { nonce: bytes(17, 40), clientNonce: bytes(18), machine: signing.machine, origin: 'http://pi.lan:4600' };
+  return {
+    'letter: offer': bytesToHex(offer),
+    'letter: request': bytesToHex(request),
+    'letter: answer': bytesToHex(answer),
+    'key words of seed 03…': keyWords(signing.machine),
+    'signature of the hub over a challenge': bytesToHex(signAsHub(hub, challenge)),
+    'signature of the machine': bytesToHex(signAsMachine(signing, hub.machine, challenge.nonce, challenge.origin)),
+  };
+}
+
+async function recoveryVectors(): Promise<{ readonly [name: string]: string }> {
+  const recovery = await createRecoveryKey(bytes(19), createAgeKeyWrapping());
+  return {
+    'words of recovery secret 13…': secretToWords(bytes(19)),
+    'recovery signer of 13…': recovery.key.machine,
+    'recovery recipient of 13…': recovery.recipient,
+    'recovery proof in a genesis': bytesToHex(genesisProof(recovery, bytes(6), createSigningKey(bytes(3)).machine)),
+    'recovery proof in a replacement': bytesToHex(replacementProof(recovery, space)),
+  };
 }
