@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { MUTATIONS } from './mutations.ts';
+import { MUTATIONS } from './tests/simulation/mutations.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const mutation = MUTATIONS.find(({ name }) => name === process.env['SATCHEL_SIM_MUTATION']);
 if (mutation === undefined) throw new Error('SATCHEL_SIM_MUTATION names no mutation');
 

@@ -18,7 +18,7 @@ export async function hunt(mutation: string, most: number): Promise<Find | null>
   try {
     const report = join(folder, 'report.json');
     const env = { ...process.env, SATCHEL_SIM_MUTATION: mutation, SATCHEL_SIM_SEEDS: String(most), SATCHEL_SIM_REPORT: report };
-    const args = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'tests/simulation/mutations.config.ts'];
+    const args = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.mutation.config.ts'];
     await promisify(execFile)(process.execPath, args, { cwd: ROOT, env, maxBuffer: 64 * 1024 * 1024 });
     return await readFile(report, 'utf8')
       .then((text) => JSON.parse(text) as Find)
