@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const program = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../dist/cli/main.js');
 const root = mkdtempSync(path.join(tmpdir(), 'satchel-demo-'));
 const running = new Set();
-const color = Boolean(process.stdout.isTTY) && !process.env['NO_COLOR'];
+const color = process.stdout.isTTY && !process.env['NO_COLOR'];
 const paint = (code, text) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
 const say = (text) => console.log(`\n${paint(1, text)}`);
 const show = (text) => console.log(text.trimEnd().replaceAll(/^/gm, '    '));

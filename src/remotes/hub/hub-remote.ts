@@ -85,8 +85,10 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
     address: base.origin,
 
     async spaces() {
-      const answer = await withSession(session, { method: 'GET', path: '/v1/spaces', limit: HUB_LIMITS.jsonBytes, idempotent: true }, (asked) =>
-        exchange.ask(asked),
+      const answer = await withSession(
+        session,
+        { method: 'GET', path: '/v1/spaces', limit: HUB_LIMITS.jsonBytes, idempotent: true },
+        (asked) => exchange.ask(asked),
       );
       if (answer.status !== 200) throw toRefusalError(answer);
       return spacesIn(answer.body);
@@ -105,7 +107,12 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
     },
 
     async append(space, expected, segment) {
-      const body = encodeAppend({ expected, records: segment.records.map(encodeRecord), objects: segment.objects, gone: segment.gone ?? [] });
+      const body = encodeAppend({
+        expected,
+        records: segment.records.map(encodeRecord),
+        objects: segment.objects,
+        gone: segment.gone ?? [],
+      });
       const answer = await ask(space, 'records', { send: { body, limit: HUB_LIMITS.appendBytes }, idempotent: false });
       // No log there: that is a head too. For one that is to be created it is a refusal.
       if (isNoSpace(answer) && expected.position !== -1) return { type: 'moved', head: null, missing: [] };

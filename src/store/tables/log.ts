@@ -52,7 +52,8 @@ export function createLogTable(scope: TableScope): LogTable {
       const number = await scope.numberFor(space);
       const head = await headOf(number);
       for (const record of records) {
-        if (head !== null && record.position > head.position) throw new RangeError(`record ${record.position} is no gap: it lies behind the head`);
+        if (head !== null && record.position > head.position)
+          throw new RangeError(`record ${record.position} is no gap: it lies behind the head`);
         const there = await db
           .selectFrom('log_records')
           .select('hash')
