@@ -94,7 +94,7 @@ async function startHub(home: string) {
 }
 
 /** A node in the foreground, until it is stopped. */
-async function stay(environment: Environment, args: readonly string[] = ['up', '--yes']): Promise<{ stop(): Promise<void> }> {
+async function stay(environment: Environment, args: readonly string[] = ['up', '--yes']): Promise<{ readonly stop: () => Promise<void> }> {
   const node: ChildProcess = spawn(process.execPath, [program, ...args], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
