@@ -33,6 +33,8 @@ export const LIMITS = {
   needsPerChange: 64,
   /** Attributes of one item, encoded. */
   attributesBytes: 4 * 1024,
+  /** A term may grow by so much at once: a lost answer skips some, and nobody can use them up. */
+  termStep: 1_000,
   /** A control record's payload. */
   controlPayload: 1024 * 1024,
   /** Commit message, UTF-8. */

@@ -91,6 +91,7 @@ export function whatBreaksChain(space: SpaceId, previous: Head, { header, hash }
   if (header.previous !== previous.hash) return 'names another previous record than the head';
   if (header.term < previous.term) return `its term ${header.term} is older than ${previous.term}`;
   if (header.term > previous.term && header.type !== 'control') return 'only a control record begins a term';
+  if (header.term > previous.term + LIMITS.termStep) return `its term ${header.term} is too far from ${previous.term}`;
   if (header.position > 0) return header.space === space ? null : 'belongs to another space';
   if (header.type !== 'control' || header.space !== ZERO_HASH) return 'a log begins with a genesis record';
   return (hash as string) === space ? null : 'this genesis is of another space';

@@ -617,6 +617,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
           'a second genesis': [writer.genesis],
           'another space': [writer.record(head, { space: newSpace().space })],
           'a term by a commit': [writer.record(head, { term: 1 })],
+          'a term that skips too many': [writer.record(head, { type: 'control', term: 1_001, previousControl: writer.genesis.hash })],
         };
         for (const records of Object.values(bad)) await unchanged(space, head, remote.append(space, head, segment(records)));
         const next = writer.record(head, { type: 'control', term: 3, previousControl: writer.genesis.hash });

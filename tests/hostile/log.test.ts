@@ -123,6 +123,16 @@ describe('a hub that serves another log', () => {
     await expectRefused(hubServing(world.hub, served), { type: 'broken', reason: expect.stringContaining(reason) as unknown as string });
   });
 
+  it('begins the last term that there is, after which no home could move', async () => {
+    const at = await localHead();
+    const { a, hub } = world;
+    const remote = hubServing(hub, honest.slice(0, at + 1));
+    const options = { by: a.replica.deps.machine.key, header: { term: Number.MAX_SAFE_INTEGER } };
+    const record = await new Forger(a.replica, remote).control(encodeCanonical(['features', []]), options);
+    const served = [...honest.slice(0, at + 1), encodeRecord(record)];
+    await expectRefused(hubServing(hub, served), { type: 'broken', position: at + 1, reason: 'its term does not follow' });
+  });
+
   it('changes the genesis: another mode is another space', async () => {
     const { space, genesis } = await createSpace(world.a.replica.deps, 'open');
     expect(space).not.toBe(world.space);

@@ -109,15 +109,14 @@ describe('commits by a malicious member', () => {
 
   /** A hundred bytes that would expand to half a terabyte: one object named again and again. */
   function hugeBody(): Canonical {
-    const piece: Canonical = [DIGEST, 1, 0, LIMITS.objectExpanded];
-    const pieces = Array<Canonical>(1_000).fill(piece);
+    const pieces = Array.from({ length: 1_000 }, (): Canonical => [DIGEST, 1, 0, LIMITS.objectExpanded]);
     return [0, 'text', 'x.md', null, [], [DIGEST, 1_000 * LIMITS.objectExpanded, {}, pieces], []];
   }
 
   it('appends that add up to more than any body has', async () => {
     const tail: Canonical = [[DIGEST, 1, 0, LIMITS.objectExpanded]];
     const times = LIMITS.bodyBytes / LIMITS.objectExpanded;
-    const pieces = Array<Canonical>(times).fill([DIGEST, 1, 0, LIMITS.objectExpanded]);
+    const pieces = Array.from({ length: times }, (): Canonical => [DIGEST, 1, 0, LIMITS.objectExpanded]);
     const put: Canonical = [0, 'text', 'x.md', null, [], [DIGEST, LIMITS.bodyBytes, {}, pieces], []];
     const planted = await forger.plant(await forger.commit([put], { by: by() }));
     await pull(world.a.replica, world.hub);
@@ -291,8 +290,8 @@ describe('commits by a malicious member', () => {
     await pull(world.a.replica, world.hub);
     const [state] = (await world.a.replica.visible([textItem('lie.md')])).values();
     if (state?.content == null) throw new Error('the item is missing');
-    const refused = expect(world.a.replica.bodies.read(state.content)).rejects;
-    await refused.toMatchObject({ reason: 'damaged', message: expect.stringContaining(message) as unknown as string });
+    const expected = { reason: 'damaged', message: expect.stringContaining(message) as unknown as string };
+    await expect(world.a.replica.bodies.read(state.content)).rejects.toMatchObject(expected);
   });
 
   async function readOf(name: string): Promise<Uint8Array> {

@@ -164,6 +164,12 @@ describe('forged control records', () => {
     expect((await world.b.sync(target)).divergence).toBeNull();
   });
 
+  it('with the last term that there is, after which no home could move: an honest remote does not take it', async () => {
+    const record = await forger.control(listing(outsider), { by: writer(), header: { term: Number.MAX_SAFE_INTEGER } });
+    await expect(forger.plant(record)).rejects.toMatchObject({ type: 'refused' });
+    await expectInSync(world);
+  });
+
   it('with prune and erase records by a writer: nothing is dropped', async () => {
     await world.a.write('kept.md', 'kept\n');
     await world.a.sync(world.hub);

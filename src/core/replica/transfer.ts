@@ -1,5 +1,6 @@
 import { sealCommitBody, type SealedObject } from '../crypto/object-cipher.ts';
 import type { ObjectId, RecordHash, SpaceId } from '../ids.ts';
+import { LIMITS } from '../limits.ts';
 import { encodeCommit, objectsNamed, piecesNamed } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { decodeControl } from '../log/control.ts';
@@ -129,8 +130,8 @@ export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: S
     if (!ofSpace) return broken('it belongs to another space');
     const fault = header.position === 0 ? whatBreaksGenesis(record.value) : null;
     if (fault !== null) return broken(fault);
-    if (header.term !== previous.term && !(header.type === 'control' && header.term > previous.term))
-      return broken('its term does not follow');
+    const step = header.term - previous.term;
+    if (step !== 0 && !(header.type === 'control' && step > 0 && step <= LIMITS.termStep)) return broken('its term does not follow');
     rows.push(toStored(record.value, bytes));
     previous = headAfter(record.value);
   }
