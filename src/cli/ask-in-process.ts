@@ -3,16 +3,21 @@ import { readVersion, SatchelNode } from '../node/node.ts';
 import { OperationFailure } from '../node/operations/operation.ts';
 import { runOperation } from '../node/operations/run.ts';
 import type { OperationName } from '../node/operations/table.ts';
-import { operationRoutes } from '../node/operations/routes.ts';
 import type { Config } from '../config/config.ts';
+import type { HubApp } from '../gateways/native/hub-app.ts';
 import { showProgress, toFailure } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
+/** Only a node that serves needs them, and what they load. */
+async function loadRoutes(node: SatchelNode): Promise<(app: HubApp) => void> {
+  return (await import('../node/operations/routes.ts')).operationRoutes(node);
+}
+
 /** Opens this machine's node in this process. Throws CommandFailure where another process runs it. */
 export async function openNode(config: Config): Promise<SatchelNode> {
   try {
-    return await SatchelNode.open(config, { version: await readVersion(), routes: operationRoutes });
+    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes });
   } catch (error) {
     if (error instanceof NodeIsRunning)
       throw new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });

@@ -1,13 +1,11 @@
 import { networkInterfaces } from 'node:os';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
 import { tlsPinOfIdentity, createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
 import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
 import { isLoopback } from '../gateways/native/guard.ts';
 import type { HubApp, HubLog } from '../gateways/native/hub-app.ts';
-import { createHubServer } from '../gateways/native/hub-server.ts';
 import type { Listener } from '../gateways/native/listener.ts';
 import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
@@ -30,6 +28,8 @@ import { InvitationKeeper } from './invitation-keeper.ts';
 import { createLogAuthority } from './log-authority.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
 import { followMove } from './move-space.ts';
+import { createKeptKeyWrapping } from './kept-key-wrapping.ts';
+import { createNodeLog } from './node-log.ts';
 import { lockNode } from './node-lock.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
@@ -43,7 +43,7 @@ export const PERSONAL = 'personal';
 export interface NodeOptions {
   readonly version: string;
   /** Routes for this machine's commands. */
-  readonly routes?: (node: SatchelNode) => (app: HubApp) => void;
+  readonly routes?: (node: SatchelNode) => Promise<(app: HubApp) => void> | ((app: HubApp) => void);
 }
 
 /** A space that is open here. */
@@ -111,10 +111,7 @@ export class SatchelNode {
     try {
       const random = createSystemRandom();
       const wrapping = createAgeKeyWrapping();
-      const log = pino(
-        { level: config.logLevel, base: null },
-        pino.destination({ dest: home.log, mode: 0o600, sync: false, minLength: 0 }),
-      );
+      const log = createNodeLog(home.log, config.logLevel);
       const machine = await loadMachineIdentity(home, { random, wrapping });
       const store = await createSqliteStore({ path: home.store });
       const objects = createFolderObjects({ path: home.objects, random });
@@ -125,7 +122,7 @@ export class SatchelNode {
         compression: createZstd(),
         random,
         clock: createSystemClock(),
-        wrapping,
+        wrapping: createKeptKeyWrapping(wrapping, { file: path.join(home.keys, 'opened.json'), identity: machine.identity }),
         machine,
         log: (event, details) => log.info(details, event),
       };
@@ -281,7 +278,8 @@ export class SatchelNode {
     const { token, stored } = createApiToken(['node:read', 'node:write'], random);
     const tokens: StoredToken[] = [stored];
     if (!isLoopback(config.host)) this.#tls = await loadTlsIdentity(this.home, config, clock);
-    const routes = this.options.routes?.(this);
+    const routes = await this.options.routes?.(this);
+    const { createHubServer } = await import('../gateways/native/hub-server.ts'); // commands do not serve
     const server = createHubServer({
       remote: this.#served(),
       authority: createLogAuthority(this.store, machine.key.machine),

@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { generate } from 'selfsigned';
 import type { Clock } from '../../core/ports/clock.ts';
 import { tlsPinOf } from '../../core/hub-protocol/tls-pin.ts';
 
@@ -18,6 +17,7 @@ export async function createTlsIdentity(names: readonly string[], clock: Clock):
   const notAfterDate = new Date(notBeforeDate);
   notAfterDate.setUTCFullYear(notAfterDate.getUTCFullYear() + YEARS);
   const altNames = names.map((name) => (isIP(name) === 0 ? { type: 2 as const, value: name } : { type: 7 as const, ip: name }));
+  const { generate } = await import('selfsigned'); // once in a hub's life
   const pems = await generate([{ name: 'commonName', value: 'satchel hub' }], {
     keyType: 'ec',
     curve: 'P-256',
