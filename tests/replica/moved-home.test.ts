@@ -96,3 +96,14 @@ it('finishes an interrupted move with bodies from the old home', async () => {
   expect(await target.head(space.owner.replica.space)).toEqual(await space.hub.head(space.owner.replica.space));
   expect(await space.owner.read(FILE)).toBe('a body that the owner does not hold\n');
 });
+
+it('finishes a move behind which others went on already', async () => {
+  await pull(other.replica, space.hub);
+  const target = await openHub();
+  await moveHome(space.owner.replica, space.hub, target, 'elsewhere');
+  await pull(other.replica, space.hub);
+  await other.write(FILE, 'at the new home\n');
+  expect(await syncWith(other.replica, target)).toMatchObject({ pushed: 1 });
+  await moveHome(space.owner.replica, space.hub, target, 'elsewhere');
+  expect((await target.head(space.owner.replica.space))?.position).toBe(((await space.owner.replica.head())?.position ?? 0) + 1);
+});

@@ -1,5 +1,5 @@
 import type { ObjectId } from '../ids.ts';
-import { decodeRecord, EMPTY_HEAD, headAfter, type LogRecord } from '../log/record.ts';
+import { decodeRecord, EMPTY_HEAD, headAfter, type Head, type LogRecord } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { Replica } from './replica.ts';
 
@@ -33,7 +33,7 @@ export async function copyLog(
     const there = (await target.head(replica.space)) ?? EMPTY_HEAD;
     onProgress(there.position + 1, local.position + 1);
     if (there.position >= local.position) {
-      if (there.position === local.position && there.hash === local.hash) return;
+      if (await holdsOurs(replica, target, local)) return;
       throw new RemoteError('refused', 'the remote holds another history of this space');
     }
     if (there.position >= 0) {
@@ -54,6 +54,13 @@ export async function copyLog(
     if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash)
       throw new RemoteError('protocol', 'the remote appended something else');
   }
+}
+
+/** Whether our newest record stands in the target's log, which may have gone on behind it. */
+async function holdsOurs(replica: Replica, target: Remote, local: Head): Promise<boolean> {
+  const { records } = await target.read(replica.space, local.position, { records: 1, bytes: 1 });
+  const record = records[0] === undefined ? null : decodeRecord(records[0]);
+  return record?.ok === true && record.value.hash === local.hash;
 }
 
 /** False where bodies that the missing records name are lost with the old home, though other machines may hold them. */
