@@ -11,6 +11,9 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** A start may wait a minute for a command that holds the store, and machines may be busy. */
+const START_LIMIT = 120_000;
+
 /** A machine of its own: an empty HOME, and the built program, as a user has them. */
 export class Machine {
   readonly name: string;
@@ -85,10 +88,14 @@ export class Machine {
     this.#node = node;
     node.stdin?.end();
     for (const stream of [node.stdout, node.stderr]) stream?.on('data', (part: Buffer) => (this.#output += part.toString()));
-    await until(`${this.name} is up`, () => {
-      if (node.exitCode !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${node.exitCode}: ${this.#output}`);
-      return this.#output.includes('Ctrl-C');
-    });
+    await until(
+      `${this.name} is up`,
+      () => {
+        if (node.exitCode !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${node.exitCode}: ${this.#output}`);
+        return this.#output.includes('Ctrl-C');
+      },
+      START_LIMIT,
+    );
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
