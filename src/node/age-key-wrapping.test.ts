@@ -41,8 +41,8 @@ describe('age key wrapping', () => {
     }
   });
 
-  it('refuses a malformed recipient', () => {
-    expect(() => wrapping.wrap(secret, 'age1nonsense')).toThrow(RangeError);
+  it('refuses a malformed recipient', async () => {
+    await expect(wrapping.wrap(secret, 'age1nonsense')).rejects.toThrow(RangeError);
   });
 
   it('takes a key pair that it did not make', async () => {

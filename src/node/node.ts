@@ -245,6 +245,10 @@ export class SatchelNode {
   async #closeSpace(open: OpenSpace): Promise<void> {
     this.spaces.delete(open.entry.space);
     await open.runner.stop();
+    for (const source of open.sources) {
+      // It only saves the next start a look: no reason not to end.
+      await source.close().catch((error: unknown) => this.log.warn({ error: String(error) }, 'what is in place could not be noted'));
+    }
   }
 
   #startSpace(open: OpenSpace): void {

@@ -10,7 +10,10 @@ export function createPrefixedWorkspace(inner: Workspace, prefix: string): Works
   return {
     writer: inner.writer,
     async views(under) {
-      const views = [...(await inner.views(under?.map((name) => prefix + name))).values()].map((view) => ({ ...view, item: from(view.item) }));
+      const views = [...(await inner.views(under?.map((name) => prefix + name))).values()].map((view) => ({
+        ...view,
+        item: from(view.item),
+      }));
       return new Map(views.map((view) => [itemKey(view.item), view]));
     },
     async capture(found, note) {

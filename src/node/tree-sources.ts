@@ -48,6 +48,8 @@ export interface TreeSource {
   readonly definition: TreeDefinition;
   readonly source: FileTreeSource;
   readonly workspace: Workspace;
+  /** Before the store: notes that all is in place, so that the next start need not look. */
+  close(): Promise<void>;
 }
 
 export function createTreeSource(
@@ -61,12 +63,13 @@ export function createTreeSource(
     item.name.startsWith(definition.prefix) &&
     !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
     carries(definition, item.name.slice(definition.prefix.length));
-  const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers });
+  const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers, scope: JSON.stringify([definition, prefixes]) });
   const workspace = definition.prefix === '' ? inner : createPrefixedWorkspace(inner, definition.prefix);
   const files = createNodeFiles({ root: definition.root, random: deps.random });
   return {
     definition,
     workspace,
+    close: inner.close,
     source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
   };
 }

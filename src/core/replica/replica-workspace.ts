@@ -1,6 +1,6 @@
 import type { Content, Piece } from '../content.ts';
 import { sha256 } from '../crypto/hash.ts';
-import type { ContentDigest } from '../ids.ts';
+import type { ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
@@ -13,6 +13,16 @@ export interface WorkspaceOptions {
   readonly writer: string;
   /** Which items this writer shows at all. */
   readonly covers: (item: Item) => boolean;
+  /** Stands for `covers`: where it is the same as before, so is what is covered. Without it nothing is remembered. */
+  readonly scope?: string;
+}
+
+/** Collection of notes that a writer had everything in place, by writer. Whoever takes its views away takes these too. */
+export const settledNotes = (space: SpaceId): string => `settled/${space}`;
+
+interface SettledNote {
+  readonly head: string;
+  readonly scope: string;
 }
 
 /** Wishes of one commit; each may become two changes. */
@@ -23,8 +33,8 @@ const SMALL_PIECE = LIMITS.chunkMin;
 const BODY_LIMIT = Math.min(LIMITS.bodyBytes, (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin);
 
 /** A writer's window on a replica. Remembers which items to look at, so that `outstanding` costs what changed. */
-export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptions): Workspace & { close(): void } {
-  const { writer, covers } = options;
+export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptions): Workspace & { close(): Promise<void> } {
+  const { writer, covers, scope = null } = options;
   const { store } = replica.deps;
   const { space } = replica;
   let dirty: Map<string, Item> | 'all' = 'all';
@@ -75,7 +85,10 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       wishes.push({ item: wanted.item, base: wanted.shown, ours: content, history: [] });
       sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
     }
-    const drafted = await replica.draft(wishes, note, commit, (tx) => tx.views.put(space, writer, sorted.views));
+    const drafted = await replica.draft(wishes, note, commit, async (tx) => {
+      await tx.views.put(space, writer, sorted.views);
+      if (wishes.length > 0) await tx.documents.remove(settledNotes(space), writer);
+    });
     // What the merge made of it may differ from what is in place.
     markDirty(wishes.map((w) => w.item));
     return { ...drafted, bytes: sorted.bodies.reduce((sum, b) => sum + b.bytes.length, 0) };
@@ -108,6 +121,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     });
 
   async function findOutstanding(): Promise<Outstanding[]> {
+    if (dirty === 'all' && (await wasSettled())) dirty = new Map();
     const candidates = dirty === 'all' ? await allItems() : [...dirty.values()];
     if (dirty === 'all') dirty = new Map();
     const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);
@@ -124,6 +138,26 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       }
     }
     return found.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
+  }
+
+  /** The log's head, where the state follows it and nothing lies on top. */
+  async function plainHead(): Promise<string | null> {
+    const head = await replica.head();
+    return head === null || head.position !== replica.position || replica.drafts.length > 0 ? null : head.hash;
+  }
+
+  /** Everything was in place when the last process ended, and nothing has changed since: no item need be looked at. */
+  async function wasSettled(): Promise<boolean> {
+    const head = scope === null ? null : await plainHead();
+    if (head === null) return false;
+    const note = await store.read((tx) => tx.documents.get<SettledNote>(settledNotes(space), writer));
+    return note?.head === head && note.scope === scope;
+  }
+
+  async function noteSettled(): Promise<void> {
+    if (dirty === 'all' || dirty.size > 0 || scope === null || (await wasSettled())) return;
+    const head = await plainHead();
+    if (head !== null) await store.write((tx) => tx.documents.put(settledNotes(space), writer, { head, scope }));
   }
 
   async function allItems(): Promise<Item[]> {
@@ -186,7 +220,10 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     },
     read: (content, offset) => replica.bodies.read(content, offset),
     prefetch: (contents) => replica.bodies.prefetch(contents),
-    close: stopListening,
+    async close() {
+      stopListening();
+      await replica.exclusive(noteSettled);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Decrypter } from 'age-encryption';
 import { isHex32, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
+import { settledNotes } from '../../core/replica/replica-workspace.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
@@ -175,7 +176,10 @@ async function settleStore(file: string, asSameMachine: boolean): Promise<void> 
     const damage = await store.verify();
     if (damage[0] !== undefined) throw new BackupUnreadable(`the database in the backup is damaged: ${damage[0]}`);
     await store.write(async (tx) => {
-      for (const space of await tx.logs.spaces()) for (const writer of await tx.views.writers(space)) await tx.views.clear(space, writer);
+      for (const space of await tx.logs.spaces()) {
+        for (const writer of await tx.views.writers(space)) await tx.views.clear(space, writer);
+        for (const { id } of await tx.documents.list(settledNotes(space))) await tx.documents.remove(settledNotes(space), id);
+      }
       if (asSameMachine) return;
       // Whoever holds such a link would meet another machine than the one that made it.
       for (const { id } of await tx.documents.list('invitations')) await tx.documents.remove('invitations', id);
