@@ -28,6 +28,26 @@ export function decodeContent(bytes: Uint8Array): Content {
   return content;
 }
 
+/** The same, decoded when something of it is first asked for: that of most views never is. Damage throws then. */
+export function decodeContentLate(bytes: Uint8Array): Content {
+  let content: Content | null = null;
+  const decoded = (): Content => (content ??= decodeContent(bytes));
+  return {
+    get digest() {
+      return decoded().digest;
+    },
+    get size() {
+      return decoded().size;
+    },
+    get attributes() {
+      return decoded().attributes;
+    },
+    get pieces() {
+      return decoded().pieces;
+    },
+  };
+}
+
 /** CBOR `null` stands for "no content" where a column's NULL says something else. */
 export function encodeContentOrNull(content: Content | null): Uint8Array {
   return content === null ? encodeCanonical(null) : encodeContent(content);

@@ -3,8 +3,9 @@
  * segments (none too), `*` for any characters of one segment, `?` for one character. Cost: O(pattern × name).
  */
 export function matchPattern(pattern: string, name: string): boolean {
+  if (pattern === '**') return true;
   const matchSegment = (part: string, segment: string): boolean =>
-    matchSequence(Array.from(part), Array.from(segment), '*', (p, c) => p === '?' || p === c);
+    part === segment || matchSequence(Array.from(part), Array.from(segment), '*', (p, c) => p === '?' || p === c);
   return matchSequence(pattern.toLowerCase().split('/'), name.toLowerCase().split('/'), '**', matchSegment);
 }
 

@@ -1,6 +1,6 @@
 import { itemKey } from '../../core/item.ts';
 import type { View, ViewTable } from '../../core/ports/store.ts';
-import { decodeContent, decodeContentOrNull, encodeContent, encodeContentOrNull } from '../content-codec.ts';
+import { decodeContentLate, decodeContentOrNull, encodeContent, encodeContentOrNull } from '../content-codec.ts';
 import type { ViewRow } from '../schema.ts';
 import { insertBatches, lastOfEach } from './batches.ts';
 import { namesByKind } from './by-kind.ts';
@@ -143,7 +143,7 @@ function viewToRow(space: number, writer: string, { item, shown, intended, notHe
 function rowToView(row: Omit<ViewRow, 'space' | 'writer'>): View {
   return {
     item: { kind: row.kind, name: row.name },
-    shown: row.shown === null ? null : decodeContent(row.shown),
+    shown: row.shown === null ? null : decodeContentLate(row.shown),
     intended: row.intended === null ? null : { content: decodeContentOrNull(row.intended) },
     notHere: row.not_here,
     local: row.local,
