@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
+import { homeOf } from '../../src/core/replica/move-home.ts';
 import { KeyMissing, Replica } from '../../src/core/replica/replica.ts';
 import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
 import { BodyUnavailable, type Workspace } from '../../src/core/replica/workspace.ts';
@@ -21,13 +22,17 @@ export interface SimMachineOptions {
   readonly seed: string;
   readonly store: Store;
   readonly objects: ObjectStore;
-  readonly remote: Remote;
+  /** Where logs can be kept, by address. */
+  readonly places: ReadonlyMap<string, Remote>;
+  /** Where the machine was told that the space is at home. */
+  readonly home: string;
   readonly random: SimRandom;
   readonly mail: Mail;
   readonly foldsCase: boolean;
   readonly keepsModes: boolean;
   /** The time of the world, which goes on with each look at it. */
   worldTime(): number;
+  expectsDivergence(): boolean;
   note(what: string): void;
 }
 
@@ -48,11 +53,18 @@ export class SimMachine {
   replica!: Replica;
   workspace!: Workspace;
   source!: FileTreeSource;
+  /** The home remote's address, as the machine knows it. */
+  home: string;
   /** Milliseconds that this machine's clock is off. */
   skew = 0;
   /** What happens to the home while it is read and written, if anything. */
   onTouch: ((path: string) => void) | null = null;
   readonly #options: SimMachineOptions;
+
+  /** Whether the home is in a state that its owner has yet to put right. */
+  expectsDivergence(): boolean {
+    return this.#options.expectsDivergence();
+  }
 
   private constructor(options: SimMachineOptions) {
     this.#options = options;
@@ -69,8 +81,8 @@ export class SimMachine {
     this.disk = createMemoryDisk({ foldsCase: options.foldsCase, now: () => this.clock.now() });
     this.disk.restoreRoot();
     this.witness = new Witness(options.name, this.disk, note);
-    const { remote, random, mail } = options;
-    this.link = createLink({ remote, faults: this.faults, random, weather: this.weather, mail, note });
+    this.home = options.home;
+    this.link = this.linkTo(() => this.home);
   }
 
   static async create(options: SimMachineOptions): Promise<SimMachine> {
@@ -96,12 +108,34 @@ export class SimMachine {
     return members.has(this.replica.machine) || removed.has(this.replica.machine);
   }
 
+  /** The network between this machine and one of the places. */
+  linkTo(address: () => string): Link {
+    const { places, random, mail, name } = this.#options;
+    const { faults, weather } = this;
+    const remote = (): Remote => {
+      const place = places.get(address());
+      if (place === undefined) throw new Error(`there is no place ${address()}`);
+      return place;
+    };
+    return createLink({ remote, faults, random, weather, mail, note: (what) => this.#options.note(`${name}: ${what}`) });
+  }
+
+  /** As a node does: where the log says that its home is, the machine goes. */
+  async followHome(): Promise<void> {
+    if (!this.hasLog || !this.replica.canWrite) return;
+    const said = await homeOf(this.replica);
+    if (said === null || said === this.home) return;
+    this.#options.note(`${this.name}: follows the home to ${said}`);
+    this.home = said;
+  }
+
   /** A new process on what the disk holds. */
   async boot(space: SpaceId): Promise<void> {
     this.faults.revive();
     const head = await this.store.read((tx) => tx.logs.head(space));
     this.replica = head === null ? Replica.create(this.deps, space) : await Replica.open(this.deps, space);
     this.replica.setRemote(this.link);
+    await this.followHome();
     const { disk, faults, foldsCase, keepsModes } = this;
     const files = createMemoryFiles(
       {
@@ -144,12 +178,15 @@ export class SimMachine {
       await work();
     } catch (error) {
       if (!this.faults.dead) {
-        if (!isExpected(error)) throw error;
+        if (!isExpected(error) && !(this.expectsDivergence() && isWithheld(error))) throw error;
         this.#options.note(`${this.name}: ${action} fails: ${(error as Error).message}`);
         return 'failed';
       }
     }
-    if (!this.faults.dead) return 'ok';
+    if (!this.faults.dead) {
+      await this.followHome();
+      return 'ok';
+    }
     await this.boot(this.replica.space);
     return 'died';
   }
@@ -160,4 +197,9 @@ function isExpected(error: unknown): boolean {
   if (error instanceof RemoteError) return error.type === 'unreachable';
   if (error instanceof BodyUnavailable) return error.reason === 'offline';
   return error instanceof DiskFull || error instanceof KeyMissing || (error instanceof Error && error.name === 'NotAllowed');
+}
+
+/** A restored home lost bodies, until its owner brings it back. */
+function isWithheld(error: unknown): boolean {
+  return error instanceof BodyUnavailable && error.reason === 'withheld';
 }

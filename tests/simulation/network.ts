@@ -18,7 +18,8 @@ export interface Mail {
 }
 
 export interface LinkDeps {
-  readonly remote: Remote;
+  /** The remote that is called now: a machine follows its home. */
+  readonly remote: () => Remote;
   readonly faults: Faults;
   readonly random: SimRandom;
   readonly weather: Weather;
@@ -62,15 +63,21 @@ export function createLink({ remote, faults, random, weather, mail, note }: Link
   }
 
   return {
-    ...remote,
-    head: (space) => call('head', () => remote.head(space)),
-    read: (space, from, limit) => call('read', () => remote.read(space, from, limit)),
-    append: (space, expected, segment) => call('append', () => remote.append(space, expected, segment)),
-    hasObjects: (space, ids) => call('has', () => remote.hasObjects(space, ids)),
-    putObjects: (space, objects) => call('put', () => remote.putObjects(space, objects)),
-    getObjects: (space, ids) => call('get', () => remote.getObjects(space, ids)),
+    ...remote(),
+    head: (space) => call('head', () => remote().head(space)),
+    read: (space, from, limit) => call('read', () => remote().read(space, from, limit)),
+    append: (space, expected, segment) => send('append', (to) => to.append(space, expected, segment)),
+    hasObjects: (space, ids) => call('has', () => remote().hasObjects(space, ids)),
+    putObjects: (space, objects) => send('put', (to) => to.putObjects(space, objects)),
+    getObjects: (space, ids) => call('get', () => remote().getObjects(space, ids)),
     resetCalls() {
       calls = 0;
     },
   };
+
+  /** A late request arrives where it was sent to. */
+  function send<T>(name: string, run: (to: Remote) => Promise<T>): Promise<T> {
+    const to = remote();
+    return call(name, () => run(to));
+  }
 }

@@ -22,11 +22,12 @@ export async function stateOf(store: Store, space: SpaceId): Promise<string> {
 
 /** Machines that read the same log are equal. */
 export async function expectEqualStates(world: World): Promise<void> {
-  const byPosition = new Map<number, { name: string; state: string }>();
-  for (const { name, replica, store } of world.machines) {
+  const byCursor = new Map<string, { name: string; state: string }>();
+  for (const { name, store } of world.machines) {
     const state = await stateOf(store, world.space);
-    const first = byPosition.get(replica.position);
-    if (first === undefined) byPosition.set(replica.position, { name, state });
+    const cursor = JSON.stringify(await store.read((tx) => tx.documents.get('cursors', world.space)));
+    const first = byCursor.get(cursor);
+    if (first === undefined) byCursor.set(cursor, { name, state });
     else if (first.state !== state)
       throw new Violation(`${first.name} and ${name} read the same log and differ: ${firstDifference(first.state, state)}`);
   }
@@ -82,7 +83,9 @@ export async function expectEverythingKept(world: World): Promise<void> {
 
   const reachable = await contentsOf(auditor.store, world.space);
   for (const content of reachable.values()) await replica.bodies.read(content);
-  for (const machine of world.machines) {
+  for (const [index, machine] of world.machines.entries()) {
+    // What fell with a restored home, and only a machine off the space holds, cannot land again.
+    if (world.everRestored && world.member[index] !== true) continue;
     const drafted = await contentsOfDrafts(machine.store, world.space);
     for (const captured of machine.witness.captured.values()) {
       if (reachable.has(captured.digest) || drafted.has(captured.digest)) continue;

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
-import { apply, deliverLate, expectEmptyCapture, scan, step, sync } from './actions.ts';
+import { apply, deliverLate, expectEmptyCapture, scan, settleHome, step, sync } from './actions.ts';
 import type { SimMachine } from './machine.ts';
 import { expectEqualStates, expectEverythingKept, expectHomeShown, expectWordsKept, stateOf } from './oracle.ts';
 import { Violation } from './violation.ts';
@@ -48,9 +48,12 @@ async function quiesce(world: World): Promise<void> {
     Object.assign(machine.weather, { up: true, loss: 0 });
     if (!machine.disk.hasRoot()) machine.disk.restoreRoot();
   }
+  await settleHome(world);
+  if (world.moving !== null || world.restored) throw new Violation('the home is not put right');
   for (const [index, machine] of machines.entries()) {
     if (member[index] !== true) continue;
     const role = index === 0 ? 'owner' : 'writer';
+    machine.home = owner.home;
     const { recipient, name } = machine.deps.machine;
     await addMember(owner.replica, owner.link, { machine: machine.replica.machine, recipient, role, account: null, name });
   }
@@ -66,6 +69,7 @@ async function quiesce(world: World): Promise<void> {
       const pulled = machine.hasLog && machine.replica.canWrite ? 0 : await sync(machine);
       const made = [pulled, await scan(machine), await sync(machine), await apply(machine)];
       trace.push(`${machine.name}: pulled ${made[0]}, captured ${made[1]}, synced ${made[2]}, applied ${made[3]}`);
+      await machine.followHome();
       moved += made.reduce((sum, n) => sum + n, 0);
     }
     if (moved === 0) break;

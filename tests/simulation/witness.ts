@@ -1,4 +1,5 @@
 import type { Attributes, Content } from '../../src/core/content.ts';
+import { equalBytes, sha256 } from '../../src/core/crypto/hash.ts';
 import type { ContentDigest } from '../../src/core/ids.ts';
 import type { Replica } from '../../src/core/replica/replica.ts';
 import type { Workspace } from '../../src/core/replica/workspace.ts';
@@ -35,6 +36,7 @@ export class Witness {
   readonly #machine: string;
   readonly #disk: MemoryDisk;
   readonly #say: (what: string) => void;
+  readonly #bodies: Uint8Array[] = [];
   /** By path: what the user last wrote there. */
   readonly #written = new Map<string, Uint8Array>();
   /** Written, and not on the disk any more, though not by the user. */
@@ -50,6 +52,10 @@ export class Witness {
   watch(workspace: Workspace, replica: Replica): Workspace {
     return {
       ...workspace,
+      applied: async (results) => {
+        await workspace.applied(results);
+        for (const { item, content } of results) this.noteShown(item.name, content);
+      },
       capture: async (found, note) => {
         const report = await workspace.capture(found, note);
         const refused = new Set(report.refused.map(({ item }) => item.name));
@@ -57,6 +63,9 @@ export class Witness {
           if ((entry.type !== 'body' && entry.type !== 'tail') || refused.has(entry.item.name)) continue;
           const { attributes, item } = entry;
           const size = entry.type === 'body' ? entry.body.length : entry.baseSize + entry.tail.length;
+          const held = this.#disk.get(item.name);
+          const body = entry.type === 'body' ? entry.body : held?.type === 'file' ? held.body.slice(0, size) : null;
+          if (body !== null && (entry.type === 'body' || equalBytes(sha256(body), entry.sha256))) this.#bodies.push(body);
           const digest =
             entry.type === 'body' ? replica.bodies.digestOf(entry.body, attributes) : replica.bodies.digest(entry.sha256, attributes);
           this.#note({ name: item.name, digest, size, attributes, machine: this.#machine });
@@ -104,6 +113,7 @@ export class Witness {
   expectNothingOverwritten(replica: Replica): void {
     if (!this.#disk.hasRoot()) return;
     const isCaptured = (body: Uint8Array): boolean =>
+      this.#bodies.some((longer) => startsWith(longer, body)) ||
       [{}, EXECUTABLE].some((attributes) => this.captured.has(replica.bodies.digestOf(body, attributes)));
     for (const [path, body] of this.#written) {
       if (this.#stands(path, body)) continue;
@@ -111,7 +121,9 @@ export class Witness {
       this.#written.delete(path);
     }
     for (const { path, body } of this.#gone) {
-      if (!isCaptured(body)) throw new Violation(`${this.#machine}: what the user wrote to ${path} was overwritten before it was captured`);
+      if (isCaptured(body)) continue;
+      const shown = JSON.stringify(Buffer.from(body).toString('latin1').slice(0, 80));
+      throw new Violation(`${this.#machine}: what the user wrote to ${path} was overwritten before it was captured: ${shown}`);
     }
     this.#gone = [];
   }
@@ -119,7 +131,7 @@ export class Witness {
   /** A body stands where it was written, or with more behind it. */
   #stands(path: string, body: Uint8Array): boolean {
     const entry = this.#disk.get(path);
-    return entry?.type === 'file' && Buffer.from(entry.body.subarray(0, body.length)).equals(body);
+    return entry?.type === 'file' && startsWith(entry.body, body);
   }
 
   #files(): Map<string, Uint8Array> {
@@ -134,4 +146,8 @@ export class Witness {
 
 function wordsOf(files: ReadonlyMap<string, Uint8Array>): Set<string> {
   return new Set([...files.values()].flatMap(wordsIn));
+}
+
+function startsWith(longer: Uint8Array, body: Uint8Array): boolean {
+  return Buffer.from(longer.subarray(0, body.length)).equals(body);
 }

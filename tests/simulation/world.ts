@@ -1,4 +1,5 @@
 import type { SpaceId } from '../../src/core/ids.ts';
+import { decodeRecord, EMPTY_HEAD, type LogRecord } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
@@ -16,7 +17,13 @@ export interface World {
   readonly random: SimRandom;
   readonly words: Words;
   readonly mail: Mail;
-  readonly hub: Remote;
+  readonly places: Map<string, Remote>;
+  /** A move of the home that may not be finished. */
+  moving: { readonly from: string; readonly to: string } | null;
+  /** Whether the home was restored from a backup, and its owner has not brought it back yet. */
+  restored: boolean;
+  /** Whether that ever happened. */
+  everRestored: boolean;
   readonly space: SpaceId;
   readonly machines: SimMachine[];
   /** Members by their machines' index: who was revoked is `false`. */
@@ -24,6 +31,10 @@ export interface World {
   readonly trace: string[];
   readonly character: Character;
   addMachine(): Promise<SimMachine>;
+  /** A new, empty place where a log can be kept. */
+  addPlace(): Promise<string>;
+  /** The place loses all records behind `position`, and the objects that only they name. */
+  restorePlace(address: string, position: number): Promise<void>;
   passTime(ms: number): void;
   close(): Promise<void>;
 }
@@ -62,12 +73,14 @@ export async function createWorld(seed: number): Promise<World> {
     return store;
   };
   const mail: Mail = { late: [] };
-  const hub = createLocalRemote({
-    store: await openStore(),
-    objects: createObjectStoreDouble(),
-    clock: { now: worldTime, sleep: async () => undefined },
-    address: 'sim:hub',
-  });
+  const places = new Map<string, Remote>();
+  const openPlace = async (address: string): Promise<Remote> => {
+    const clock = { now: worldTime, sleep: async () => undefined };
+    const place = createLocalRemote({ store: await openStore(), objects: createObjectStoreDouble(), clock, address });
+    places.set(address, place);
+    return place;
+  };
+  const hub = await openPlace('sim:hub-0');
   const machines: SimMachine[] = [];
   const createMachine = async (): Promise<SimMachine> => {
     const machine = await SimMachine.create({
@@ -75,12 +88,14 @@ export async function createWorld(seed: number): Promise<World> {
       seed: `simulation/${seed}`,
       store: await openStore(),
       objects: createObjectStoreDouble(),
-      remote: hub,
+      places,
+      home: machines[0]?.home ?? hub.address,
       random,
       mail,
       foldsCase: random.chance(0.35),
       keepsModes: random.chance(0.8),
       worldTime,
+      expectsDivergence: () => world.moving !== null || world.restored,
       note,
     });
     machines.push(machine);
@@ -95,7 +110,10 @@ export async function createWorld(seed: number): Promise<World> {
     random,
     words: createWords(random),
     mail,
-    hub,
+    places,
+    moving: null,
+    restored: false,
+    everRestored: false,
     space,
     machines,
     member: [true],
@@ -107,6 +125,22 @@ export async function createWorld(seed: number): Promise<World> {
       await machine.boot(space);
       return machine;
     },
+    addPlace: async () => (await openPlace(`sim:hub-${places.size}`)).address,
+    async restorePlace(address, position) {
+      const before = places.get(address);
+      if (before === undefined) throw new Error(`there is no place ${address}`);
+      const { records } = await before.read(space, 0, { records: position + 1, bytes: Number.MAX_SAFE_INTEGER });
+      const kept = records.map(expectRecord);
+      const place = await openPlace(address);
+      for (const record of kept) {
+        const objects = await before.getObjects(space, record.header.objects);
+        await place.putObjects(
+          space,
+          [...objects].map(([id, bytes]) => ({ id, bytes })),
+        );
+        await place.append(space, (await place.head(space)) ?? EMPTY_HEAD, { records: [record], objects: [] });
+      }
+    },
     passTime(ms) {
       time += ms;
     },
@@ -115,4 +149,10 @@ export async function createWorld(seed: number): Promise<World> {
     },
   };
   return world;
+}
+
+function expectRecord(bytes: Uint8Array): LogRecord {
+  const record = decodeRecord(bytes);
+  if (!record.ok) throw new Error(record.error);
+  return record.value;
 }
