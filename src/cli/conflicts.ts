@@ -1,6 +1,7 @@
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
+import { itemWord } from './item-word.ts';
 import { formatBytes, printable } from './output-style.ts';
 
 export const conflictsCommand = defineCommand({
@@ -17,10 +18,11 @@ export const conflictsCommand = defineCommand({
         `${printable(c.item)}: another version, ${c.sibling.slice(0, 8)}${c.size === null ? ' (deleted)' : `, ${formatBytes(c.size)}`}`,
     );
     const [first] = result.conflicts;
-    const name = printable(first?.item ?? '');
+    const name = itemWord(first?.item ?? '');
+    const id = first?.sibling.slice(0, 8);
     lines.push(
       '',
-      'Look at it: satchel show ID',
+      `What it changed: satchel diff ${name} --to ${id}`,
       `Settle it, from any machine: satchel resolve ${name} --take current   (keep what is in place)`,
       `                         or: satchel resolve ${name} --take sibling   (take the other version)`,
       `                         or: satchel resolve ${name} --file FILE      (a version of your own)`,

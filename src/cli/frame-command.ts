@@ -60,6 +60,8 @@ export interface CommandContext<A extends ArgumentSpecs = ArgumentSpecs, O exten
   readonly ask: (question: string) => Promise<string | null>;
   /** All of stdin as UTF-8, for secrets and links given as `-`. Refuses more than `limit` bytes with exit 2. */
   readonly readStdin: (limit: number) => Promise<string>;
+  /** All of stdin as it is. Refuses more than `limit` bytes with exit 2. */
+  readonly readStdinBytes: (limit: number) => Promise<Uint8Array>;
   /** Aborts at SIGINT, SIGTERM or SIGHUP, in commands with `longRunning`; a second signal ends the process. */
   readonly signal: AbortSignal;
 }
@@ -67,6 +69,8 @@ export interface CommandContext<A extends ArgumentSpecs = ArgumentSpecs, O exten
 export interface CommandResult {
   /** For people, without the final newline; '' prints nothing. */
   readonly human: string;
+  /** Instead of `human` where stdout is no terminal: written as they are, for files and pipes. */
+  readonly bytes?: Uint8Array;
   /** The document of --json. Documented with the command; fields are only ever added. */
   readonly json: unknown;
   /** `ok` where absent. */

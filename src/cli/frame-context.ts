@@ -15,7 +15,7 @@ export interface CliIo {
 }
 
 export interface CliOutput {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
@@ -55,7 +55,8 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
       io.stdout.write(`${line}\n`);
     },
     ask: (question) => (json || io.stdin.isTTY !== true || io.stderr.isTTY !== true ? Promise.resolve(null) : askOnTerminal(io, question)),
-    readStdin: (limit) => readAll(io.stdin, limit),
+    readStdin: async (limit) => decodeText(await readAll(io.stdin, limit)),
+    readStdinBytes: (limit) => readAll(io.stdin, limit),
   };
 }
 
@@ -78,7 +79,7 @@ async function askOnTerminal(io: CliIo, question: string): Promise<string | null
   }
 }
 
-async function readAll(stdin: NodeJS.ReadableStream, limit: number): Promise<string> {
+async function readAll(stdin: NodeJS.ReadableStream, limit: number): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of stdin) {
@@ -87,8 +88,12 @@ async function readAll(stdin: NodeJS.ReadableStream, limit: number): Promise<str
     if (length > limit) throw new CommandFailure(EXIT.usage, 'usage', `more than ${limit} bytes on standard input`);
     parts.push(bytes);
   }
+  return Buffer.concat(parts);
+}
+
+function decodeText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new CommandFailure(EXIT.usage, 'usage', 'standard input is not UTF-8 text', { cause: error });

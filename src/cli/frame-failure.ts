@@ -1,7 +1,7 @@
 import { RemoteError } from '../core/ports/remote.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure } from './frame-command.ts';
-import type { Style } from './output-style.ts';
+import { printableText, type Style } from './output-style.ts';
 
 /** Anything thrown → what is said of it. Bugs keep their stack; what the machine or a remote refused does not need one. */
 export function failureOf(error: unknown): CommandFailure {
@@ -15,9 +15,10 @@ export function failureOf(error: unknown): CommandFailure {
   return new CommandFailure(EXIT.failed, 'bug', `this is a bug in Satchel: ${text}`, { cause: error });
 }
 
+/** Messages may hold foreign names: they are escaped. */
 export function failureToText(failure: CommandFailure, style: Style): string {
   const next = failure.next === undefined ? '' : `\n${failure.next}`;
-  return `${style.red('satchel:')} ${failure.message}${next}\n`;
+  return `${style.red('satchel:')} ${printableText(failure.message + next)}\n`;
 }
 
 /** `{"error": {type, message, next, details, exit}}`. */

@@ -55,6 +55,10 @@ const COMMANDS: Record<string, CommandSpec> = {
   broken: leaf(async () => {
     throw new TypeError('x is undefined');
   }),
+  foreign: leaf(async () => {
+    throw new CommandFailure(EXIT.failed, 'deleted', 'a\u001b[2J\rb is deleted', { next: 'Run: satchel log' });
+  }),
+  raw: leaf(async () => ({ human: 'for a terminal', bytes: Uint8Array.of(0xff, 0x00, 0x0a), json: null })),
   settings: defineCommand({
     summary: 's',
     examples: ['satchel settings'],
@@ -82,14 +86,15 @@ const entries: CommandEntry[] = Object.entries(COMMANDS).map(([name, spec]) => (
   },
 }));
 
-async function satchel(line: string, stdin = '') {
+async function satchel(line: string, stdin = '', isTTY = false) {
   const written = { out: '', err: '' };
+  const take = (text: string | Uint8Array): string => (typeof text === 'string' ? text : Buffer.from(text).toString('latin1'));
   const exit = await runCli(line === '' ? [] : line.split(' '), {
     entries,
     io: {
       stdin: Readable.from([Buffer.from(stdin)]),
-      stdout: { write: (text) => (written.out += text) },
-      stderr: { write: (text) => (written.err += text) },
+      stdout: { isTTY, write: (text) => (written.out += take(text)) },
+      stderr: { write: (text) => (written.err += take(text)) },
     },
     clock: { now: () => 0, sleep: () => Promise.resolve() },
     version: '1.2.3',
@@ -118,6 +123,16 @@ describe('runCli', () => {
       options: { dryRun: false, tag: [] },
     });
     expect(await satchel('copy a')).toEqual({ exit: 0, out: 'copied a\n', err: '' });
+  });
+
+  it('writes bytes as they are, except to a terminal', async () => {
+    expect(await satchel('raw')).toEqual({ exit: 0, out: '\u00ff\u0000\n', err: '' });
+    expect((await satchel('raw', '', true)).out).toBe('for a terminal\n');
+    expect((await satchel('raw --json')).out).toBe('null\n');
+  });
+
+  it('lets no foreign text steer the terminal', async () => {
+    expect((await satchel('foreign')).err).toBe('satchel: a\\u001b[2J\\u000db is deleted\nRun: satchel log\n');
   });
 
   it('takes what follows -- as arguments', async () => {

@@ -1,6 +1,7 @@
 import type { LogChange, LogCommit } from '../node/operations/history.ts';
 import { askNode } from './ask-node.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { itemWord } from './item-word.ts';
 import { formatBytes, formatDuration, printable } from './output-style.ts';
 
 export const logCommand = defineCommand({
@@ -14,7 +15,7 @@ export const logCommand = defineCommand({
   },
   examples: ['satchel log', 'satchel log CLAUDE.md --all', 'satchel log --limit 200 --json'],
   notes:
-    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size}]}], next}.',
+    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size}]}], next}. A draft has position null and revisions "".',
   async run(context): Promise<CommandResult> {
     const { all, limit, before, space } = context.options;
     const { item } = context.args;
@@ -22,14 +23,18 @@ export const logCommand = defineCommand({
     const result = await askNode(context, 'log', Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
     const lines = all ? result.commits.flatMap((commit) => describeCommit(context, commit)) : describeGroups(context, result.commits);
     if (result.next !== null)
-      lines.push(context.style.dim(`Older: satchel log${item === undefined ? '' : ` ${printable(item)}`} --before ${result.next}`));
+      lines.push(
+        context.style.dim(
+          `Older: satchel log${item === undefined ? '' : ` ${itemWord(item)}`}${all ? ' --all' : ''} --before ${result.next}`,
+        ),
+      );
     return { human: lines.length === 0 ? 'Nothing was captured yet. Run: satchel up' : lines.join('\n'), json: result };
   },
 });
 
 function describeCommit(context: CommandContext, commit: LogCommit): string[] {
   const { style } = context;
-  const title = `${style.bold(commit.position === null ? 'draft' : `#${commit.position}`)} ${printable(commit.machine)}, ${ago(context, commit)} by ${printable(commit.writer)}`;
+  const title = `${style.bold(commit.position === null ? 'draft' : `#${commit.position}`)} ${printable(commit.machine)}, ${ago(context, commit)}, by ${printable(commit.writer)}`;
   return [
     commit.message === '' ? title : `${title}: ${printable(commit.message)}`,
     ...commit.changes.map((change) => `  ${describeChange(context, change)}`),
@@ -76,6 +81,7 @@ function describeGroups(context: CommandContext, commits: readonly LogCommit[]):
 }
 
 function ago({ clock }: CommandContext, commit: LogCommit): string {
+  if (commit.time === null) return 'time unknown';
   const ms = clock.now() - Date.parse(commit.time);
   return ms < 0 ? commit.time : `${formatDuration(ms)} ago`;
 }

@@ -22,6 +22,11 @@ export function printable(text: string): string {
   );
 }
 
+/** The same for a text of several lines: line breaks and tabs stay, a carriage return is seen. */
+export function printableText(text: string): string {
+  return text.replaceAll(/[^\n\t]+/g, printable);
+}
+
 /** Bytes for people: `987 B`, `1.2 KB`, `151 MB` (powers of 1000). */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

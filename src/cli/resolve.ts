@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
 
-const STDIN_LIMIT = 16 * 1024 * 1024;
+/** It travels to the node in one request. */
+const BODY_LIMIT = 32 * 1024 * 1024;
 
 export const resolveCommand = defineCommand({
   summary: 'Settle an open conflict; what is not taken stays in the history',
@@ -36,9 +37,16 @@ export const resolveCommand = defineCommand({
 });
 
 async function readBody(context: CommandContext, file: string): Promise<string> {
-  if (file === '-') return Buffer.from(await context.readStdin(STDIN_LIMIT)).toString('base64');
+  const body = file === '-' ? await context.readStdinBytes(BODY_LIMIT) : await readWhole(file);
+  if (body.length > BODY_LIMIT) throw new CommandFailure(EXIT.usage, 'too-large', `${file} is longer than ${BODY_LIMIT} bytes`);
+  return Buffer.from(body).toString('base64');
+}
+
+async function readWhole(file: string): Promise<Uint8Array> {
   try {
-    return (await readFile(file)).toString('base64');
+    // Before it is read: it may be a disk image by mistake.
+    const { size } = await stat(file);
+    return size > BODY_LIMIT ? new Uint8Array(BODY_LIMIT + 1) : await readFile(file);
   } catch (error) {
     throw new CommandFailure(EXIT.usage, 'no-file', `${file} cannot be read: ${(error as Error).message}`);
   }

@@ -98,7 +98,7 @@ function changedRange(base: readonly number[], side: readonly number[]): { start
 }
 
 /** What the library's longest common subsequence may take: each pair of equal lines against each line of the result. */
-function stepsOf(base: readonly number[], side: readonly number[]): number {
+export function stepsOf(base: readonly number[], side: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const line of base) counts.set(line, (counts.get(line) ?? 0) + 1);
   let pairs = 0;
