@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { HistoryEntry, ItemState } from '../core/ports/store.ts';
 import { itemKey } from '../core/item.ts';
+import { KINDS } from '../kinds/registry.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
 
@@ -14,8 +15,15 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
   const bare = kinds.length > 0 ? name.slice(name.indexOf(':') + 1) : name;
   const { space } = open.entry;
   const live = (await open.replica.list({ prefix: bare })).filter((s) => s.item.name === bare);
-  const deleted = await node.store.read((tx) => tx.items.list(space, { prefix: bare, limit: 100, deleted: true }));
-  const all = new Map([...deleted.filter((s) => s.item.name === bare), ...live].map((s) => [itemKey(s.item), s]));
+  const logged = await node.store.read((tx) =>
+    tx.items.get(
+      space,
+      KINDS.map(({ id }) => ({ kind: id, name: bare })),
+    ),
+  );
+  const all = new Map<string, ItemState>();
+  for (const state of logged.values()) all.set(itemKey(state.item), { ...state, content: null });
+  for (const state of live) all.set(itemKey(state.item), state);
   const found = [...all.values()].filter((s) => kinds.length === 0 || kinds.includes(s.item.kind));
   const alive = found.filter((s) => s.content !== null);
   const [state] = alive.length > 0 ? alive : found;
@@ -40,11 +48,15 @@ function nameOf(open: OpenSpace, text: string): string {
   throw new OperationFailure('usage', 'not-carried', 'that path is in no folder that this space carries', 'Run: satchel status');
 }
 
-/** One revision by its id or the beginning of it (8 characters at least). */
+/** One revision by its id or the beginning of it (8 characters at least); versions kept by open conflicts too. */
 export async function findRevision(node: SatchelNode, open: OpenSpace, text: string): Promise<HistoryEntry> {
   if (!/^[0-9a-f]{8,64}$/.test(text))
     throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f, as satchel log shows it');
   const found = await node.store.read((tx) => tx.items.findRevision(open.entry.space, text));
+  // What a conflict kept here may not be in the log yet.
+  for (const { sibling, ...kept } of await open.replica.siblings()) {
+    if (sibling.startsWith(text)) found.push({ ...kept, revision: sibling, type: 'keep', index: 0 });
+  }
   const ids = new Set(found.map((entry) => entry.revision));
   if (ids.size === 0) throw new OperationFailure('usage', 'no-revision', `there is no revision ${text}`, 'Run: satchel log');
   if (ids.size > 1)

@@ -2,30 +2,51 @@ import { z } from 'zod';
 import type { Content } from '../../core/content.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { Sibling } from '../../core/ports/store.ts';
-import { findItem, findRevision } from '../find-item.ts';
+import { findItem } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
-import type { OpenSpace } from '../node.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
-import { readBody } from './history.ts';
+import { readBody, versionAt, versionBefore, type VersionAt } from './history.ts';
 
 export interface RestoreResult {
   readonly item: string;
-  readonly revision: string;
+  /** `null` where that version is in no record, which only the present one can be. */
+  readonly revision: string | null;
+  /** What it held there was nothing: the item is deleted again. */
+  readonly deleted: boolean;
   /** False where the item already holds it. */
   readonly changed: boolean;
 }
 
-/** Makes an old revision the current one again: a new change, so that nothing is lost by it. */
+/**
+ * Makes an old revision the current one again: a new change, so that nothing is lost by it. An item alone means its
+ * newest earlier version that held something: of a deleted item the last one, of another the one before the present.
+ */
 export const restoreOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional(), revision: z.string() }),
+  input: z.strictObject({ space: z.string().optional(), item: z.string().max(2048).optional(), revision: z.string().optional() }),
   async run(node, input): Promise<RestoreResult> {
     const open = findSpace(node, input.space);
-    const entry = await findRevision(node, open, input.revision);
+    const present = await versionAt(node, open, input.item, input.revision);
+    const entry = input.revision === undefined ? await lastThatHeld(node, open, present) : present;
     if (entry.content !== null) await readBody(open, entry.content); // said now, not when it is applied
-    const changed = await write(open, entry.item, entry.content, `Restore ${entry.revision.slice(0, 8)}`, 'restore');
-    return { item: entry.item.name, revision: entry.revision, changed };
+    const changed = await write(
+      open,
+      entry.item,
+      entry.content,
+      entry.revision === null ? 'Restore' : `Restore ${entry.revision.slice(0, 8)}`,
+      'restore',
+    );
+    return { item: entry.item.name, revision: entry.revision, deleted: entry.content === null, changed };
   },
 });
+
+async function lastThatHeld(node: SatchelNode, open: OpenSpace, present: VersionAt): Promise<VersionAt> {
+  let version = await versionBefore(node, open, present);
+  while (version !== null && version.content === null) version = await versionBefore(node, open, version);
+  if (version === null)
+    throw new OperationFailure('usage', 'no-earlier', `there is no earlier version of ${present.item.name}`, 'Run: satchel log');
+  return version;
+}
 
 export interface ConflictsResult {
   readonly conflicts: readonly {
@@ -83,7 +104,7 @@ export const resolveOperation = defineOperation({
       const commit = open.replica.newCommitId();
       const ours = await wanted(open, input, siblings, current, commit);
       const resolve = { type: 'resolve' as const, item, base: null, needs: [], siblings: siblings.map((s) => s.sibling) };
-      const wishes = ours === null ? [] : [{ item, base: current, ours, history: [] }];
+      const wishes = ours === LEAVE ? [] : [{ item, base: current, ours, history: [] }];
       await open.replica.draft(wishes, { message: `Resolve ${item.name}`, writer: 'resolve' }, commit, undefined, {
         keeps: [],
         resolves: [resolve],
@@ -94,15 +115,17 @@ export const resolveOperation = defineOperation({
   },
 });
 
-/** What the item is to hold; `null` to leave it. */
+const LEAVE = Symbol('leave');
+
+/** What the item is to hold: `null` deletes it. */
 async function wanted(
   open: OpenSpace,
   input: { readonly take: 'current' | 'sibling' | 'body'; readonly sibling?: string | undefined; readonly body?: string | undefined },
   siblings: readonly Sibling[],
   current: Content | null,
   commit: ReturnType<OpenSpace['replica']['newCommitId']>,
-): Promise<Content | null> {
-  if (input.take === 'current') return null;
+): Promise<Content | null | typeof LEAVE> {
+  if (input.take === 'current') return LEAVE;
   if (input.take === 'sibling') {
     const chosen = input.sibling === undefined ? siblings : siblings.filter((s) => s.sibling.startsWith(input.sibling as string));
     if (chosen.length > 1)

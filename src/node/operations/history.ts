@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Content } from '../../core/content.ts';
-import type { CommitId } from '../../core/ids.ts';
-import type { HistoryEntry } from '../../core/ports/store.ts';
+import type { CommitId, SpaceId } from '../../core/ids.ts';
+import { itemKey, type Item } from '../../core/item.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { HistoryEntry, ItemTable } from '../../core/ports/store.ts';
 import { decodeRecord, type LogRecord } from '../../core/log/record.ts';
 import { openCommitBody } from '../../core/crypto/object-cipher.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
@@ -26,7 +28,8 @@ export interface LogCommit {
   readonly position: number | null;
   readonly commit: CommitId;
   readonly machine: string;
-  readonly time: string;
+  /** As its author's clock said; `null` where the record cannot be read here (yet). */
+  readonly time: string | null;
   readonly message: string;
   readonly writer: string;
   readonly session: string | null;
@@ -52,7 +55,7 @@ export const logOperation = defineOperation({
     const item = input.item === undefined ? null : (await findItem(node, open, input.item)).item;
     const page = { limit: input.limit, ...(input.before === undefined ? {} : { before: input.before }) };
     const entries = await node.store.read((tx) =>
-      item === null ? tx.items.historyByPosition(space, page) : tx.items.history(space, item, page),
+      item === null ? tx.items.historyByPosition(space, page) : historyOfItem(tx.items, space, item, page),
     );
     const names = await machineNames(node, open);
     const commits: LogCommit[] = input.before === undefined ? draftsOf(open, item, names.get(node.deps.machine.key.machine) ?? '') : [];
@@ -66,7 +69,21 @@ export const logOperation = defineOperation({
   },
 });
 
-function draftsOf(open: OpenSpace, item: { kind: string; name: string } | null, machine: string): LogCommit[] {
+/** As `history`, whole records at a time: a put may list many collapsed bodies of its item. */
+async function historyOfItem(
+  items: ItemTable,
+  space: SpaceId,
+  item: Item,
+  page: { readonly before?: number; readonly limit: number },
+): Promise<HistoryEntry[]> {
+  const entries = await items.history(space, item, page);
+  const last = entries.at(-1);
+  if (last === undefined || entries.length < page.limit) return entries;
+  const rest = await items.history(space, item, { before: last.position + 1, limit: LIMITS.historyPerPut * 2 });
+  return [...entries.filter((e) => e.position !== last.position), ...rest.filter((e) => e.position === last.position)];
+}
+
+function draftsOf(open: OpenSpace, item: Item | null, machine: string): LogCommit[] {
   return open.replica.drafts.toReversed().flatMap((draft) => {
     const changes = draft.changes.filter(
       (c) => c.type !== 'resolve' && (item === null || (c.item.kind === item.kind && c.item.name === item.name)),
@@ -94,19 +111,27 @@ function toChange(entry: HistoryEntry): LogChange {
   return { item: entry.item.name, kind: entry.item.kind, type: entry.type, revision: entry.revision, size: entry.content?.size ?? null };
 }
 
+const UNREADABLE = { time: null, message: '', writer: '', session: null };
+
 function noteFields(note: CommitNote) {
-  return { time: new Date(note.time).toISOString(), message: note.message, writer: note.writer, session: note.session ?? null };
+  // Any natural number is a time to the format; dates end earlier.
+  const date = new Date(note.time);
+  return {
+    time: Number.isNaN(date.getTime()) ? null : date.toISOString(),
+    message: note.message,
+    writer: note.writer,
+    session: note.session ?? null,
+  };
 }
 
 async function describeRecord(node: SatchelNode, open: OpenSpace, position: number, names: ReadonlyMap<string, string>) {
   const [stored] = await node.store.read((tx) => tx.logs.read(open.entry.space, position, { records: 1, bytes: 1 }));
   // A gap before a checkpoint: the history is still being fetched.
   const record = stored?.position !== position ? null : decodeRecord(stored.bytes);
-  if (record === null || !record.ok)
-    return { commit: '' as CommitId, machine: '?', time: new Date(0).toISOString(), message: '', writer: '', session: null };
+  if (record === null || !record.ok) return { commit: '' as CommitId, machine: '?', ...UNREADABLE };
   const note = await readNote(node, open, record.value);
   const machine = names.get(record.value.header.signer) ?? record.value.header.signer.slice(0, 8);
-  return { commit: record.value.header.id, machine, ...noteFields(note ?? { time: 0, message: '', writer: '' }) };
+  return { commit: record.value.header.id, machine, ...(note === null ? UNREADABLE : noteFields(note)) };
 }
 
 async function readNote(node: SatchelNode, open: OpenSpace, record: LogRecord): Promise<CommitNote | null> {
@@ -182,14 +207,20 @@ export const diffOperation = defineOperation({
   },
 });
 
-interface VersionAt {
-  readonly item: HistoryEntry['item'];
+export interface VersionAt {
+  readonly item: Item;
   readonly revision: string | null;
   readonly base: string | null;
   readonly content: Content | null;
 }
 
-async function versionAt(node: SatchelNode, open: OpenSpace, item: string | undefined, revision: string | undefined): Promise<VersionAt> {
+/** A revision, or what an item holds now. */
+export async function versionAt(
+  node: SatchelNode,
+  open: OpenSpace,
+  item: string | undefined,
+  revision: string | undefined,
+): Promise<VersionAt> {
   if (revision !== undefined) {
     const entry = await findRevision(node, open, revision);
     if (item !== undefined) {
@@ -204,12 +235,22 @@ async function versionAt(node: SatchelNode, open: OpenSpace, item: string | unde
   return { item: state.item, revision: open.replica.isDrafted(state.item) ? null : state.revision, base: null, content: state.content };
 }
 
-async function versionBefore(node: SatchelNode, open: OpenSpace, version: VersionAt): Promise<HistoryEntry | null> {
-  const history = await node.store.read((tx) => tx.items.history(open.entry.space, version.item, { limit: 1000 }));
-  const heads = history.filter((e) => e.type !== 'keep' && e.type !== 'collapsed');
-  if (version.revision === null) return heads[0] ?? null;
-  const own = history.find((e) => e.revision === version.revision);
-  return heads.find((e) => e.revision === own?.base) ?? null;
+/**
+ * The version that another was made from; `null` where it was the first. A version that is only drafted was made from
+ * what the log holds.
+ */
+export async function versionBefore(node: SatchelNode, open: OpenSpace, version: VersionAt): Promise<VersionAt | null> {
+  const { space } = open.entry;
+  return node.store.read(async (tx) => {
+    const logged = version.revision === null ? (await tx.items.get(space, [version.item])).get(itemKey(version.item))?.revision : undefined;
+    const own = version.revision === null ? [] : await tx.items.findRevision(space, version.revision);
+    const before = logged ?? version.base ?? own[0]?.base ?? null;
+    if (before === null) return null;
+    const [entry] = await tx.items.findRevision(space, before);
+    if (entry === undefined)
+      throw new OperationFailure('failed', 'no-history', 'the history behind this version is not here yet', 'Run: satchel status');
+    return entry;
+  });
 }
 
 export async function readBody(open: OpenSpace, content: Content): Promise<Uint8Array> {

@@ -1,0 +1,99 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { ask, Place } from './place.ts';
+
+describe('the history of an item', () => {
+  let place: Place;
+  let node: SatchelNode;
+
+  const scan = async (): Promise<void> => {
+    for (const { sources } of node.spaces.values()) for (const { source } of sources) await source.scan();
+  };
+  const sync = async (): Promise<void> => {
+    await scan();
+    await ask(node, 'sync', {});
+  };
+  const remove = async (name = 'CLAUDE.md'): Promise<void> => {
+    await rm(path.join(place.home('a'), '.claude', name));
+    await sync();
+  };
+  const write = async (text: string, name = 'CLAUDE.md'): Promise<void> => {
+    await place.write('a', text, name);
+    await sync();
+  };
+
+  beforeEach(async () => {
+    place = await Place.create();
+    node = await place.start('a', { live: false });
+    await node.ensurePersonalSpace();
+  });
+  afterEach(() => place.dispose());
+
+  it('restores the version before, and undoes that by the same command', async () => {
+    await write('one\n');
+    await write('two\n');
+    expect(await ask(node, 'restore', { item: 'CLAUDE.md' })).toMatchObject({ item: 'CLAUDE.md', deleted: false, changed: true });
+    expect(await place.read('a')).toBe('one\n');
+    await sync();
+    await ask(node, 'restore', { item: 'CLAUDE.md' });
+    expect(await place.read('a')).toBe('two\n');
+  });
+
+  it('restores what was deleted, and never deletes what was made again', async () => {
+    await write('one\n');
+    await remove();
+    await ask(node, 'restore', { item: 'CLAUDE.md' });
+    expect(await place.read('a')).toBe('one\n');
+    await sync();
+    await remove();
+    await write('two\n');
+    await ask(node, 'restore', { item: 'CLAUDE.md' });
+    expect(await place.read('a')).toBe('one\n');
+  });
+
+  it('restores behind what was only drafted', async () => {
+    await write('one\n');
+    await place.write('a', 'two\n');
+    await scan();
+    expect(await ask(node, 'diff', { item: 'CLAUDE.md' })).toMatchObject({ before: 'one\n', after: 'two\n', to: null });
+    await ask(node, 'restore', { item: 'CLAUDE.md' });
+    expect(await place.read('a')).toBe('one\n');
+  });
+
+  it('refuses where there is nothing to restore', async () => {
+    await write('one\n');
+    await expect(ask(node, 'restore', { item: 'CLAUDE.md' })).rejects.toMatchObject({ kind: 'usage', type: 'no-earlier' });
+    await expect(ask(node, 'restore', {})).rejects.toMatchObject({ kind: 'usage', type: 'no-item' });
+    await expect(ask(node, 'restore', { item: 'nothing.md' })).rejects.toMatchObject({ kind: 'usage', type: 'no-item' });
+    await expect(ask(node, 'restore', { revision: '00000000' })).rejects.toMatchObject({ kind: 'usage', type: 'no-revision' });
+  });
+
+  it('pages through the log without leaving a change out', async () => {
+    for (const text of ['1\n', '2\n', '3\n', '4\n', '5\n']) await write(text);
+    for (const item of [{}, { item: 'CLAUDE.md' }]) {
+      const whole = (await ask(node, 'log', { ...item, limit: 100 })).commits.flatMap(({ changes }) => changes.map((c) => c.revision));
+      const paged: string[] = [];
+      let before: number | null | undefined;
+      while (before !== null) {
+        const page = await ask(node, 'log', { ...item, limit: 2, ...(before === undefined ? {} : { before }) });
+        paged.push(...page.commits.flatMap(({ changes }) => changes.map((c) => c.revision)));
+        before = page.next;
+      }
+      expect(paged).toEqual(whole);
+      expect(whole).toHaveLength(5);
+    }
+  });
+
+  it('finds a deleted item among many of its kind', async () => {
+    const rules = path.join(place.home('a'), '.claude', 'rules');
+    await mkdir(rules);
+    for (const name of ['m', ...Array.from({ length: 120 }, (_, i) => `m${i}`)]) await writeFile(path.join(rules, `${name}.md`), 'x\n');
+    await sync();
+    await remove('rules/m.md');
+    expect(await ask(node, 'show', { item: 'rules/m.md' })).toMatchObject({ deleted: true });
+    await ask(node, 'restore', { item: 'rules/m.md' });
+    expect(await place.read('a', 'rules/m.md')).toBe('x\n');
+  });
+});
