@@ -69,7 +69,7 @@ export function createTreeSource(
   return {
     definition,
     workspace,
-    close: inner.close,
+    close: () => inner.close(),
     source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
   };
 }
