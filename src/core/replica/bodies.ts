@@ -140,8 +140,7 @@ export class Bodies {
     }
     const body = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
     if (offset === 0 && this.digestOf(body, content.attributes) !== content.digest) {
-      if (content.pieces.some((piece) => this.isReplaced(piece.object)))
-        throw new BodyUnavailable('erased', 'this body was erased');
+      if (content.pieces.some((piece) => this.isReplaced(piece.object))) throw new BodyUnavailable('erased', 'this body was erased');
       throw new BodyUnavailable('damaged', 'the body does not match its digest: its author or a key holder wrote it wrong');
     }
     return body;
