@@ -222,6 +222,18 @@ describe('capture of a file tree', () => {
       expect(await home.source.scan()).toMatchObject({ changes: 0, torn: ['s.jsonl'] });
     });
 
+    it('takes nothing back of an unfinished line that the space holds', async () => {
+      space.put('s.jsonl', 'one\ntor', {}, 'lines');
+      await home.source.apply();
+      expect(home.text('s.jsonl')).toBe('one\ntor');
+      expect(await home.source.scan()).toMatchObject({ changes: 0 });
+      home.disk.append('s.jsonl', Buffer.from('n'));
+      expect(await home.source.scan()).toMatchObject({ changes: 0, torn: ['s.jsonl'] });
+      home.disk.append('s.jsonl', Buffer.from('\n'));
+      expect(await home.source.scan()).toMatchObject({ changes: 1, torn: [] });
+      expect(space.text('s.jsonl', 'lines')).toBe('one\ntorn\n');
+    });
+
     it('takes a torn line that nobody goes on with', async () => {
       home.write('s.jsonl', '1\n2');
       await home.source.scan();

@@ -112,7 +112,10 @@ async function inspectBody(
     return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null);
   }
   if (!options.takeInterrupted && (await isInterrupted(context, bytes, view))) return { type: 'clean', torn: false };
-  const body = wholeLines(context, item, stat, bytes);
+  const lines = wholeLines(context, item, stat, bytes);
+  // The space may hold an unfinished line too: what is shown is not taken back.
+  const isShown = note !== null && lines.length < note.length && bytes.length >= note.length && startsAs(bytes, note);
+  const body = isShown ? bytes.subarray(0, note.length) : lines;
   if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
   const sha256 = rememberPrefix(context.memory, item.name, body, stat.ino);
   const grew = note !== null && view?.shown?.size === note.length && body.length > note.length && startsAs(body, note);

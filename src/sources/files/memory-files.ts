@@ -179,7 +179,13 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       if (stays || disk.paths().some((other) => isBelow(other, real.value))) {
         return fail({ type: 'in-the-way', message: `${JSON.stringify(path)} is not an empty folder` });
       }
-      step('remove-folder', path, () => disk.remove(real.value));
+      options.onMutation?.({ type: 'remove-folder', path }, 'before');
+      // The hook may have put something there: a disk removes no folder that holds anything.
+      if (disk.paths().some((other) => isBelow(other, real.value))) {
+        return fail({ type: 'in-the-way', message: `${JSON.stringify(path)} is not an empty folder` });
+      }
+      disk.remove(real.value);
+      options.onMutation?.({ type: 'remove-folder', path }, 'after');
       return ok(null);
     },
     flush: () => Promise.resolve(ok(null)),
