@@ -15,6 +15,8 @@ export interface CaptureOptions {
   /** Paths in the disk's spelling, each with all below it; `null`: the whole tree, unsettled files read whole. */
   readonly paths: readonly string[] | null;
   readonly takeInterrupted?: boolean;
+  /** Files that look as we put them there a moment ago may be read later: they are noted in `memory.unsettled`. */
+  readonly mayWait?: boolean;
 }
 
 /** Finds what differs from the views and captures it. Never takes a missing root, or a mass of absences, for a wish. */
@@ -24,7 +26,10 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   let views = await loadViews(context, namesToLoad(context, options.paths));
   const round = scanRound(context, options.paths, (name) => views.get(name));
   if (round.scope !== null && looksDrastic(context, round, views)) views = await loadViews(context);
-  if (options.paths === null) await removeTemporaries(context, round);
+  if (options.paths === null) {
+    memory.unsettled.clear();
+    await removeTemporaries(context, round);
+  }
   forgetScope(context, round);
   for (const [name, reason] of round.skipped) memory.skipped.set(name, reason);
 
@@ -43,9 +48,12 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
     if (wasRefused(context, candidate)) continue;
     const inspection = await inspectFile(context, candidate.item, candidate.path, candidate.stat, views.get(name), {
       trustPrefix: options.paths !== null,
+      mayWait: options.mayWait ?? false,
       takeInterrupted: options.takeInterrupted ?? false,
     });
-    if (inspection.type === 'changing') changing.push(candidate.path);
+    memory.unsettled.delete(candidate.path);
+    if (inspection.type === 'unsettled') memory.unsettled.set(candidate.path, context.clock.now() + context.limits.racyMs);
+    else if (inspection.type === 'changing') changing.push(candidate.path);
     else if (inspection.type === 'skipped') memory.skipped.set(name, inspection.reason);
     else {
       if (inspection.torn) memory.torn.add(name);

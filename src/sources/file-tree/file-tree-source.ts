@@ -53,16 +53,28 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
   const context: TreeContext = { ...deps, limits, memory };
   const turns = new Mutex();
 
-  const capture = async (paths: readonly string[] | null): Promise<ScanReport> => {
+  const capture = async (paths: readonly string[] | null, mayWait = false): Promise<ScanReport> => {
     const whole = paths === null || !memory.scannedOnce || memory.state.type === 'root-missing';
     if (!whole) forgetRetries(context, paths);
     const before = memory.state.type;
-    const report = await captureRound(context, { paths: whole ? null : paths });
+    const report = await captureRound(context, { paths: whole ? null : paths, mayWait: mayWait && !whole });
     if (report.state.type !== before) context.log.info({ state: report.state.type }, 'the state of the source changed');
     return report;
   };
 
   const mayRetryIn = (): number | null => (memory.state.type === 'root-missing' ? null : nextRetry(context));
+
+  /** Milliseconds until a file that was just written is to be read again; `null`: none is. */
+  const untilSettled = (): number | null => {
+    if (memory.unsettled.size === 0) return null;
+    const [first] = memory.unsettled.values(); // in the order in which they come due
+    return Math.min(limits.racyMs, Math.max(0, (first ?? 0) - deps.clock.now()));
+  };
+
+  const settled = (): string[] => {
+    const now = deps.clock.now();
+    return [...memory.unsettled].filter(([, due]) => due <= now || due - now > limits.racyMs).map(([path]) => path);
+  };
 
   let watched: { readonly queue: ChangeQueue; readonly watcher: TreeWatch } | null = null;
   let again: readonly string[] = [];
@@ -81,7 +93,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
       const paths = await changedPaths();
       if (paths?.length !== 0) {
         try {
-          again = (await source.scan(paths ?? undefined)).changing;
+          again = (await turns.run(() => capture(paths, true))).changing;
         } catch (error) {
           watched?.queue.push({ type: 'all' });
           throw error;
@@ -98,7 +110,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
       const queue = createChangeQueue(deps.clock, limits);
       const enters = (folder: string): boolean => deps.rules.enters?.(folder.normalize('NFC')) !== false;
       const round = async (paths: readonly string[] | null): Promise<void> => {
-        const report = await source.scan(paths ?? undefined);
+        const report = await turns.run(() => capture(paths, true));
         again = report.changing;
         onRound({ type: 'scan', report });
       };
@@ -112,7 +124,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
           const anxious = watcher.problem() !== null || memory.state.type === 'root-missing';
           const rescanMs = anxious ? limits.anxiousRescanMs : limits.rescanMs;
           const retryMs = again.length > 0 ? limits.busyMs : Math.max(limits.retryMs, mayRetryIn() ?? rescanMs);
-          const next = await queue.next(Math.min(rescanMs, retryMs), signal);
+          const next = await queue.next(Math.min(rescanMs, retryMs, Math.max(limits.quietMs, untilSettled() ?? rescanMs)), signal);
           if (signal.aborted) break;
           const due = Math.abs(deps.clock.now() - scannedAt) >= rescanMs;
           if (due || (next !== 'idle' && next.paths === null)) {
@@ -120,7 +132,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
             watcher.refresh();
             scannedAt = deps.clock.now();
           } else if (next !== 'idle') await round([...new Set([...(next.paths ?? []), ...again])]);
-          else if (again.length > 0) await round(again);
+          else if (again.length > 0 || untilSettled() === 0) await round([...new Set([...again, ...settled()])]);
           if (mayRetryIn() === 0) onRound({ type: 'apply', report: await source.apply() });
         }
       } finally {

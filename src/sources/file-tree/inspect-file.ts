@@ -15,12 +15,16 @@ export type Inspection =
   | { readonly type: 'clean'; readonly torn: boolean }
   | { readonly type: 'found'; readonly found: Found; readonly stat: FileStat; readonly torn: boolean }
   | { readonly type: 'skipped'; readonly reason: string }
+  /** Looks as we put it there a moment ago: read later, when no other write can hide behind its times. */
+  | { readonly type: 'unsettled' }
   /** Changed while it was read. */
   | { readonly type: 'changing' };
 
 export interface InspectOptions {
   /** A grown file whose old end still stands counts as grown, unread; a full scan reads it whole. */
   readonly trustPrefix: boolean;
+  /** A file that looks as we put it there a moment ago may be read later. */
+  readonly mayWait: boolean;
   /** Take a file that holds half of an interrupted apply as it is. */
   readonly takeInterrupted: boolean;
 }
@@ -42,6 +46,17 @@ export async function inspectFile(
     const torn = note.length < note.stat.size;
     if (!torn || !isOldTear(context, item, stat)) return { type: 'clean', torn };
   }
+  if (
+    options.mayWait &&
+    context.memory.putHere.has(item.name) &&
+    note !== null &&
+    view?.intended === null &&
+    note.length === stat.size &&
+    looksLike(note, stat)
+  ) {
+    if (isRacy(stat, context.clock.now(), context.limits.racyMs)) return { type: 'unsettled' };
+  }
+  context.memory.putHere.delete(item.name);
   if (stat.type === 'link') return inspectLink(context, item, path, stat, view, note);
   if (stat.type !== 'file') return { type: 'skipped', reason: 'is neither a file nor a link' };
   if (stat.size > context.limits.fileBytes) {

@@ -39,6 +39,7 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
   if (!put.ok) return put;
   const sha256 = ready.way === 'extend' ? await hashWhole(context, path, ready, put.value) : ok(hashBody(context, ready, put.value));
   if (!sha256.ok) return sha256;
+  if (ready.way !== 'keep') memory.putHere.add(item.name);
   const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
   return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length: content.size, unsettled }) });
 }

@@ -34,6 +34,10 @@ export interface TreeMemory {
   readonly refused: Map<string, { readonly stat: FileStat; readonly reason: string }>;
   /** Files whose last line is held back. */
   readonly torn: Set<string>;
+  /** Names that an apply wrote, and that were not read since. */
+  readonly putHere: Set<string>;
+  /** Paths to read again, and when that tells more than their times do. */
+  readonly unsettled: Map<string, number>;
   readonly retries: Map<string, Retry>;
   readonly deletions: { readonly time: number; readonly count: number }[];
   readonly confirmed: Set<string>;
@@ -51,6 +55,8 @@ export function createTreeMemory(): TreeMemory {
     skipped: new Map(),
     refused: new Map(),
     torn: new Set(),
+    putHere: new Set(),
+    unsettled: new Map(),
     retries: new Map(),
     deletions: [],
     confirmed: new Set(),
