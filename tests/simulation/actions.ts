@@ -22,7 +22,7 @@ const DEEDS: readonly (readonly [number, string, Deed])[] = [
   [10, 'apply', async (_, m) => act(m, 'apply', () => apply(m))],
   [16, 'sync', async (_, m) => act(m, 'sync', () => sync(m))],
   [4, 'pull', async (_, m) => act(m, 'pull', () => pull(m.replica, m.link))],
-  [3, 'push', async (_, m) => act(m, 'push', () => m.followHome().then(() => push(m.replica, m.link)))],
+  [3, 'push', async (_, m) => act(m, 'push', () => push(m.replica, m.link))],
   [14, 'turn', async (_, m) => act(m, 'turn', () => turn(m))],
   [10, 'race', race],
   [6, 'weather', changeWeather],
@@ -91,8 +91,6 @@ export async function apply(machine: SimMachine): Promise<number> {
 }
 
 export async function sync(machine: SimMachine): Promise<number> {
-  // What was sent to an old home would be lost there: a node looks before it sends.
-  await machine.followHome();
   const { pulled, pushed, divergence, moved } = await syncWith(machine.replica, machine.link);
   followed(machine, divergence);
   await machine.followHome();
