@@ -126,8 +126,9 @@ async function replace(
     renameSync(temporary, real.value);
     on.dirty.add(dirname(real.value));
     const after = lstatSync(real.value, { bigint: true });
-    if (after.ino !== made.ino || after.mtimeNs !== made.mtimeNs || after.size !== made.size) return fail(changed(path));
-    return ok(toFileStat(after));
+    if (after.ino !== made.ino) return fail(changed(path));
+    // Someone wrote into our file since: it was in place, and theirs came after it, so the stat is that of ours.
+    return ok(toFileStat(after.mtimeNs === made.mtimeNs && after.size === made.size ? after : made));
   } catch (error) {
     const problem = problemOf(error, path);
     removeIfThere(temporary);
