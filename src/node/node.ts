@@ -24,6 +24,7 @@ import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { connect } from './connect.ts';
 import { nodeHome, prepareHome, readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
+import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
 import { createLogAuthority } from './log-authority.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
@@ -68,6 +69,7 @@ export class SatchelNode {
   readonly options: NodeOptions;
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
+  readonly #memory: IdleMemory;
   #listener: Listener | null = null;
   #tls: TlsIdentity | null = null;
   #loops: Promise<void>[] = [];
@@ -101,6 +103,7 @@ export class SatchelNode {
       },
     });
     this.invitations = new InvitationKeeper(this);
+    this.#memory = createIdleMemory({ clock: deps.clock, signal: this.#stopping.signal });
   }
 
   /** Opens the store (made if new), and the spaces in it. */
@@ -228,7 +231,10 @@ export class SatchelNode {
       log: this.log,
       apply,
       openRemote: () => this.openRemote(entry),
-      afterSync: async () => void setImmediate(() => void this.#followMove(entry.space)),
+      afterSync: async () => {
+        if (this.isLive) this.#memory.touch();
+        setImmediate(() => void this.#followMove(entry.space));
+      },
     });
     if (!this.config.hub) {
       const definitions = treeDefinitions(this.config);
@@ -255,6 +261,7 @@ export class SatchelNode {
     open.runner.start();
     for (const { source, definition } of open.sources) {
       const loop = source.watch((round) => {
+        this.#memory.touch();
         if (round.type === 'scan' && round.report.state.type !== 'ok')
           this.log.warn({ source: definition.id, state: round.report.state.type }, 'the source holds back');
       }, this.#stopping.signal);
@@ -315,7 +322,16 @@ export class SatchelNode {
       append: async (space, expected, segment) => {
         if ((this.spaces.get(space)?.entry.remote ?? null) !== null)
           throw new RemoteError('refused', 'this node keeps only a copy of that log: append at its home remote');
+        this.#memory.touch();
         return local.append(space, expected, segment);
+      },
+      putObjects: (space, batch) => {
+        this.#memory.touch();
+        return local.putObjects(space, batch);
+      },
+      getObjects: (space, ids) => {
+        this.#memory.touch();
+        return local.getObjects(space, ids);
       },
     };
   }

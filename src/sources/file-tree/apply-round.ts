@@ -15,7 +15,7 @@ import { diskPath } from './tree-memory.ts';
 
 const ROUNDS = 4;
 /** Bodies of one batch are in memory at the same time. */
-const BATCH_BYTES = 64 * 1024 * 1024;
+const BATCH_BYTES = 16 * 1024 * 1024;
 const BATCH_ITEMS = 500;
 
 /**

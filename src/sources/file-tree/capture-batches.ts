@@ -3,7 +3,7 @@ import type { CaptureReport, Found } from '../../core/replica/workspace.ts';
 import type { TreeContext } from './context.ts';
 
 /** One `capture` takes at most so much at a time: bodies are in memory until it is durable. */
-const BATCH_BYTES = 32 * 1024 * 1024;
+const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 1_000;
 
 export interface CaptureBatches {

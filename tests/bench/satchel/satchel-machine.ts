@@ -57,10 +57,10 @@ export class SatchelMachine {
     return runMeasured([process.execPath, this.#program, ...words], { env: this.#environment });
   }
 
-  /** Starts the node and resolves when it listens. */
+  /** Starts the node, with what the service unit sets for it, and resolves when it listens. */
   async up(...flags: readonly string[]): Promise<void> {
     const node = spawn(process.execPath, [this.#program, 'up', '--yes', ...flags], {
-      env: { ...process.env, ...this.#environment },
+      env: { ...process.env, ...this.#environment, MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#node = node;
