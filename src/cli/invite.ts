@@ -10,7 +10,7 @@ export const inviteCommand = defineCommand({
       choices: ['reader', 'writer', 'owner'],
       summary: 'what the machine may do there (default: owner, as one of your own)',
     },
-    expires: { type: 'number', value: 'MINUTES', summary: 'how long the link works (default 10)', min: 0.05, max: 10_080 },
+    expires: { type: 'number', value: 'MINUTES', summary: 'how long the link works (default 10)', min: 1, max: 10_080 },
     hub: { type: 'flag', summary: 'invite to keep spaces at this hub, rather than into a space' },
   },
   examples: ['satchel invite', 'satchel invite --json', 'satchel invite --role reader --expires 60'],

@@ -1,3 +1,5 @@
+import { parseJoinLink } from '../core/joining/link.ts';
+import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
@@ -49,7 +51,13 @@ async function readWish(context: CommandContext, given: string | undefined, give
       next: 'On the other machine: satchel invite. Here: satchel join LINK, in quotes',
     });
   }
-  if (text.includes('#')) return { link: text.trim(), address: null, words: null };
+  if (text.includes('#')) {
+    // Before anything is opened or asked.
+    const link = parseJoinLink(text);
+    if (!link.ok)
+      throw new CommandFailure(EXIT.usage, 'bad-link', link.error, { next: 'Make a new one on the other machine: satchel invite' });
+    return { link: text.trim(), address: null, words: null };
+  }
   const words = givenWords === '-' ? await context.readStdin(4096) : (givenWords ?? (await context.ask('The 12 words: ')));
   if (words === null)
     throw new CommandFailure(
@@ -58,6 +66,11 @@ async function readWish(context: CommandContext, given: string | undefined, give
       'this is an address without an invitation, and there is no terminal to ask for the 12 words',
       { next: 'Give the whole link, in quotes: it has a # in it' },
     );
+  const secret = wordsToSecret(words);
+  if (!secret.ok)
+    throw new CommandFailure(EXIT.usage, 'bad-words', secret.error, {
+      next: 'Read them again from the other machine, where satchel invite showed them',
+    });
   return { link: null, address: text.trim(), words };
 }
 

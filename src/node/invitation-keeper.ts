@@ -130,7 +130,7 @@ export class InvitationKeeper {
     const open = await node.store.read((tx) => tx.documents.list<Invitation>(INVITATIONS));
     for (const { id, value } of open) {
       if (node.deps.clock.now() > value.expires) {
-        await this.#burn(id);
+        await this.#withdraw(id, value);
         continue;
       }
       await this.#look(id, value);
@@ -142,7 +142,7 @@ export class InvitationKeeper {
     const keys = invitationKeys(hexToBytes(invitation.secret));
     const offer = hexToBytes(invitation.offer);
     const slot = REQUEST_SLOTS[invitation.failures];
-    if (slot === undefined) return this.#burn(mailbox);
+    if (slot === undefined) return this.#withdraw(mailbox, invitation);
     const letter = await remote.mailboxes.read(mailbox, slot);
     if (letter === null) return;
     const request = openRequest(letter, offer, keys);
@@ -192,6 +192,13 @@ export class InvitationKeeper {
       if (!(error instanceof RemoteError)) throw error;
       this.#node.log.warn({ type: error.type }, 'no checkpoint could be written');
     }
+  }
+
+  /** Who comes with it later is told so at once. */
+  async #withdraw(mailbox: string, invitation: Invitation): Promise<void> {
+    await this.#burn(mailbox);
+    const remote = invitation.space === null ? this.#node.local : await this.#remoteOf(invitation.space);
+    await remote.mailboxes.remove(mailbox);
   }
 
   async #burn(mailbox: string): Promise<void> {

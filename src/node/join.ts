@@ -14,7 +14,7 @@ import { wordsToSecret } from '../core/joining/words.ts';
 import { beginWithCheckpoint, isBackfilling } from '../core/replica/late-join.ts';
 import { isOwner } from '../core/log/membership.ts';
 import type { SpaceId } from '../core/ids.ts';
-import type { Remote } from '../core/ports/remote.ts';
+import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { discoverHub } from '../remotes/hub/discover-hub.ts';
 import { connect } from './connect.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
@@ -28,6 +28,8 @@ export interface JoinWish {
   /** Where the mailbox is, for words. */
   readonly address: string | null;
   readonly words: string | null;
+  /** What this machine is to be called there; its present name where absent. */
+  readonly name?: string | undefined;
 }
 
 export type Joined =
@@ -45,11 +47,16 @@ export async function join(node: SatchelNode, wish: JoinWish, onWait: (message: 
     key: node.deps.machine.key,
   });
   try {
-    const { offer, answer } = await exchange(node, invitation, remote, onWait, signal);
+    const { offer, answer } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
     if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
     if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName };
     const space = await follow(node, offer, invitation, answer.head);
     return { type: 'space', space, inviter: offer.inviterName, role: answer.role };
+  } catch (error) {
+    // The key pinned by the link is not the one that answers, or something else does.
+    if (error instanceof RemoteError && error.type === 'protocol')
+      throw new OperationFailure('refused', 'wrong-hub', error.message, 'Make a new invitation: satchel invite');
+    throw error;
   } finally {
     await remote.close();
   }
@@ -117,6 +124,7 @@ async function exchange(
   node: SatchelNode,
   invitation: Invitation,
   remote: Remote,
+  name: string,
   onWait: (message: string) => void,
   signal: AbortSignal,
 ): Promise<{ offer: Offer; answer: JoinAnswer }> {
@@ -129,7 +137,7 @@ async function exchange(
   if (invitation.space !== null && (offer.value.space !== invitation.space || offer.value.inviter !== invitation.inviter)) {
     throw new OperationFailure('refused', 'bad-offer', 'the offer at the hub is for another space than the link');
   }
-  const request = sealRequest({ recipient: machine.recipient, name: machine.name }, machine.key, offerLetter, keys, random);
+  const request = sealRequest({ recipient: machine.recipient, name }, machine.key, offerLetter, keys, random);
   await postRequest(remote, keys.mailbox, request, offer.value.expires + 10 * 60_000);
   let waited = 0;
   while (!signal.aborted) {

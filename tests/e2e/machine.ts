@@ -21,6 +21,7 @@ export class Machine {
   readonly program: string;
   #node: ChildProcess | null = null;
   #output = '';
+  readonly #children = new Set<ChildProcess>();
 
   constructor(root: string, name: string, program: string) {
     this.name = name;
@@ -77,8 +78,10 @@ export class Machine {
   /** Runs a command with --json and gives its document. Throws where it failed. */
   async ask<T>(args: readonly string[], input = ''): Promise<T> {
     const { code, stdout, stderr } = await this.run([...args, '--json'], input);
-    if (stdout.trim() === '') throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stderr}`);
-    return JSON.parse(stdout) as T;
+    const value = stdout.trim() === '' ? null : (JSON.parse(stdout) as T & { readonly error?: unknown });
+    if (value === null || value.error !== undefined)
+      throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
+    return value;
   }
 
   /** Starts `up`, or another command that stays, and waits until the node answers. */
@@ -106,9 +109,19 @@ export class Machine {
     await once(node, 'exit');
   }
 
+  /** Ends all that runs here: the node, and commands of a test that failed. */
+  async kill(): Promise<void> {
+    const ended = [...this.#children].map((child) => once(child, 'exit'));
+    for (const child of this.#children) child.kill('SIGKILL');
+    await Promise.all(ended);
+  }
+
   #spawn(args: readonly string[]): ChildProcess {
     const env = { PATH: process.env['PATH'], HOME: this.home, SATCHEL_PORT: '0' };
-    return spawn(process.execPath, [this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#children.add(child);
+    child.once('exit', () => this.#children.delete(child));
+    return child;
   }
 }
 

@@ -20,7 +20,7 @@ describe('two homes, three, and a hub', () => {
   });
 
   afterAll(async () => {
-    await Promise.all(all.map((m) => m.stop('SIGKILL')));
+    await Promise.all(all.map((m) => m.kill()));
     remove();
   });
 

@@ -24,11 +24,12 @@ export const joinOperation = defineOperation({
   }),
   async run(node, input, { say, signal }): Promise<JoinResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
+    const joined = await join(node, input, say, signal);
+    // Not before: a link that is refused changes nothing.
     if (input.name !== undefined && input.name !== node.deps.machine.name) {
       await renameMachine(node.home, input.name);
       (node.deps as { machine: typeof node.deps.machine }).machine = { ...node.deps.machine, name: input.name };
     }
-    const joined = await join(node, input, say, signal);
     const open = joined.type === 'space' ? joined.space : await node.ensurePersonalSpace();
     if (joined.type === 'hub') await moveToRemote(node, open.entry.space, joined.remote);
     const now = node.spaces.get(open.entry.space) ?? open;
