@@ -24,7 +24,7 @@ export function createPrefixedWorkspace(inner: Workspace, prefix: string): Works
     intend: (items) => inner.intend(mapped(items, into)),
     applied: (results) => inner.applied(mapped(results, into)),
     notHere: (items) => inner.notHere(mapped(items, into)),
-    read: (content, offset) => inner.read(content, offset),
+    read: (item, content, offset) => inner.read(into(item), content, offset),
     prefetch: (contents) => inner.prefetch(contents),
   };
 }

@@ -42,7 +42,7 @@ export class Home {
     await this.workspace.intend(outstanding);
     for (const { item, content } of outstanding) {
       if (content === null) this.files.delete(item.name);
-      else this.files.set(item.name, Buffer.from(await this.workspace.read(content)).toString());
+      else this.files.set(item.name, Buffer.from(await this.workspace.read(item, content)).toString());
     }
     await this.workspace.applied(outstanding.map(({ item, content }) => ({ item, content, local: null })));
   }

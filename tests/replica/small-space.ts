@@ -44,7 +44,7 @@ export class SmallMachine {
   async append(item: Item, tail: string): Promise<CaptureReport> {
     const shown = [...(await this.workspace.views()).values()].find((v) => v.item.name === item.name)?.shown ?? null;
     if (shown === null) throw new Error('nothing to append to');
-    const whole = Buffer.concat([await this.workspace.read(shown), Buffer.from(tail)]);
+    const whole = Buffer.concat([await this.workspace.read(item, shown), Buffer.from(tail)]);
     return this.workspace.capture(
       [{ type: 'tail', item, attributes: {}, baseSize: shown.size, tail: Buffer.from(tail), sha256: sha256(whole), local: null }],
       NOTE,

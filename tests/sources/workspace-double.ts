@@ -138,7 +138,7 @@ export function createSpaceDouble(): SpaceDouble {
       async notHere(items) {
         for (const { item, reason } of items) set({ ...viewOf(item), notHere: reason });
       },
-      async read(content, offset = 0) {
+      async read(_item, content, offset = 0) {
         return bodyOf(content).subarray(offset);
       },
       async prefetch(contents) {

@@ -218,7 +218,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
         (item, view) => ({ ...(view ?? unseen(item)), notHere: reasons.get(itemKey(item))?.reason ?? null }),
       );
     },
-    read: (content, offset) => replica.bodies.read(content, offset),
+    read: (_item, content, offset) => replica.bodies.read(content, offset),
     prefetch: (contents) => replica.bodies.prefetch(contents),
     async close() {
       stopListening();

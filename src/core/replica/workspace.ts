@@ -38,8 +38,8 @@ export interface Workspace {
   /** These items cannot be held here (why): their absence is no deletion, and they are not outstanding any more. */
   notHere(items: readonly { readonly item: Item; readonly reason: string }[]): Promise<void>;
 
-  /** A body, or the part of it from `offset` on. Throws {@link BodyUnavailable} where it cannot be had now. */
-  read(content: Content, offset?: number): Promise<Uint8Array>;
+  /** The body of an item, or the part of it from `offset` on. Throws {@link BodyUnavailable} where it cannot be had now. */
+  read(item: Item, content: Content, offset?: number): Promise<Uint8Array>;
 
   /** Fetches the objects of several bodies in few round trips, so that reads after it are local. */
   prefetch(contents: readonly Content[]): Promise<void>;

@@ -126,7 +126,7 @@ async function inspectBody(
     if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
     return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null);
   }
-  if (!options.takeInterrupted && (await isInterrupted(context, bytes, view))) return { type: 'clean', torn: false };
+  if (!options.takeInterrupted && (await isInterrupted(context, item, bytes, view))) return { type: 'clean', torn: false };
   const lines = wholeLines(context, item, stat, bytes);
   // The space may hold an unfinished line too: what is shown is not taken back.
   const isShown = note !== null && lines.length < note.length && bytes.length >= note.length && startsAs(bytes, note);
@@ -189,12 +189,12 @@ function startsAs(body: Uint8Array, note: StatNote): boolean {
 }
 
 /** The file holds the beginning of what a crash kept us from writing: the next apply goes on, nothing is new. */
-async function isInterrupted(context: TreeContext, bytes: Uint8Array, view: View | undefined): Promise<boolean> {
+async function isInterrupted(context: TreeContext, item: Item, bytes: Uint8Array, view: View | undefined): Promise<boolean> {
   const intended = view?.intended?.content ?? null;
   const shown = view?.shown ?? null;
   if (intended === null || shown === null || bytes.length <= shown.size || bytes.length >= intended.size) return false;
   try {
-    return equalBytes((await context.workspace.read(intended)).subarray(0, bytes.length), bytes);
+    return equalBytes((await context.workspace.read(item, intended)).subarray(0, bytes.length), bytes);
   } catch (error) {
     if (error instanceof BodyUnavailable) return false;
     throw error;

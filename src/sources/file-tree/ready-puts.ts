@@ -51,7 +51,7 @@ async function readPiece(
   const stat = state.type === 'folder' ? null : state.stat;
   const folderGivesWay = state.type === 'folder';
   if (state.type === 'differs') {
-    const body = await workspace.read(content);
+    const body = await workspace.read(outstanding.item, content);
     if (state.body === null || !startsWith(body, state.body) || shown === null || !sameAttributes(shown, content)) return null;
     return body.length === state.body.length
       ? { outstanding, stat, folderGivesWay, piece: body, way: 'keep' }
@@ -59,12 +59,12 @@ async function readPiece(
   }
   const grows = rules.appends(outstanding.item.kind) && shown !== null && stat?.type === 'file' && stat.size === shown.size;
   if (!grows || content.size <= shown.size || !sameAttributes(shown, content)) {
-    return { outstanding, stat, folderGivesWay, piece: await workspace.read(content), way: 'write' };
+    return { outstanding, stat, folderGivesWay, piece: await workspace.read(outstanding.item, content), way: 'write' };
   }
   if (beginsWithPieces(content.pieces, shown.pieces)) {
-    return { outstanding, stat, folderGivesWay, piece: await workspace.read(content, shown.size), way: 'extend' };
+    return { outstanding, stat, folderGivesWay, piece: await workspace.read(outstanding.item, content, shown.size), way: 'extend' };
   }
-  const body = await workspace.read(content);
+  const body = await workspace.read(outstanding.item, content);
   const continues = sha256Hex(body.subarray(0, shown.size)) === parseNote(outstanding.local)?.sha256;
   return { outstanding, stat, folderGivesWay, piece: continues ? body.subarray(shown.size) : body, way: continues ? 'extend' : 'write' };
 }

@@ -25,7 +25,7 @@ export async function restoreShown(context: TreeContext, names: readonly string[
       const view = views.get(name);
       if (view === undefined || view.shown === null) continue;
       try {
-        const piece = await context.workspace.read(view.shown);
+        const piece = await context.workspace.read(view.item, view.shown);
         const outstanding = { item: view.item, content: view.shown, shown: null, local: null };
         ready.push({ outstanding, stat: null, folderGivesWay: false, piece, way: 'write' });
       } catch (error) {
