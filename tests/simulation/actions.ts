@@ -9,7 +9,7 @@ import { meddle } from './user.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 import { expectEqualStates } from './oracle.ts';
-import { wordsIn } from './witness.ts';
+import { placed, wordsIn } from './witness.ts';
 import type { Content } from '../../src/core/content.ts';
 import type { Replica } from '../../src/core/replica/replica.ts';
 
@@ -22,7 +22,7 @@ const DEEDS: readonly (readonly [number, string, Deed])[] = [
   [10, 'apply', async (_, m) => act(m, 'apply', () => apply(m))],
   [16, 'sync', async (_, m) => act(m, 'sync', () => sync(m))],
   [4, 'pull', async (_, m) => act(m, 'pull', () => pull(m.replica, m.link))],
-  [3, 'push', async (_, m) => act(m, 'push', () => push(m.replica, m.link))],
+  [3, 'push', async (_, m) => act(m, 'push', () => m.followHome().then(() => push(m.replica, m.link)))],
   [14, 'turn', async (_, m) => act(m, 'turn', () => turn(m))],
   [10, 'race', race],
   [6, 'weather', changeWeather],
@@ -91,6 +91,8 @@ export async function apply(machine: SimMachine): Promise<number> {
 }
 
 export async function sync(machine: SimMachine): Promise<number> {
+  // What was sent to an old home would be lost there: a node looks before it sends.
+  await machine.followHome();
   const { pulled, pushed, divergence, moved } = await syncWith(machine.replica, machine.link);
   followed(machine, divergence);
   await machine.followHome();
@@ -233,7 +235,8 @@ async function resolve({ random, trace }: World, { replica, name, witness }: Sim
   await replica.exclusive(async () => {
     const held = (await replica.visible([item])).values().next().value?.content ?? null;
     const [left, right] = await Promise.all([held, sibling.content].map((content) => wordsHeld(replica, content)));
-    for (const word of (takes ? left : right) ?? []) if (!(takes ? right : left)?.includes(word)) witness.removed.add(word);
+    for (const word of (takes ? left : right) ?? [])
+      if (!(takes ? right : left)?.includes(word)) witness.removed.add(placed(item.name, word));
     const wishes = takes ? [{ item, base: held, ours: sibling.content, history: [] }] : [];
     const settled = { keeps: [], resolves: [{ type: 'resolve' as const, item, base: null, needs: [], siblings: [sibling.sibling] }] };
     await replica.draft(wishes, { message: '', writer: 'resolve' }, replica.newCommitId(), undefined, settled);

@@ -15,7 +15,7 @@ import { createTestMachine } from '../doubles/machine.ts';
 import { createFailingObjects, createFailingStore, createFaults, DiskFull, type Faults } from './faults.ts';
 import { RULES } from './names.ts';
 import { createLink, type Link, type Mail, type SimRandom, type Weather } from './network.ts';
-import { Witness, wordsIn } from './witness.ts';
+import { placed, Witness, wordsIn } from './witness.ts';
 
 export interface SimMachineOptions {
   readonly name: string;
@@ -167,7 +167,7 @@ export class SimMachine {
   async noteShownAsRemoved(names: readonly string[]): Promise<void> {
     for (const { item, shown } of (await this.workspace.views()).values()) {
       if (shown === null || !names.includes(item.name)) continue;
-      for (const word of wordsIn(await this.replica.bodies.read(shown))) this.witness.removed.add(word);
+      for (const word of wordsIn(await this.replica.bodies.read(shown))) this.witness.removed.add(placed(item.name, word));
     }
   }
 

@@ -99,7 +99,11 @@ export async function expectEverythingKept(world: World): Promise<void> {
 
 /** A word that nobody took away stands in some item, or in an open conflict: no merge reverts what another wrote. */
 export async function expectWordsKept(world: World): Promise<void> {
-  const removed = new Set(world.machines.flatMap(({ witness }) => [...witness.removed]));
+  const witnesses = world.machines.map(({ witness }) => witness);
+  const wrote = new Set(witnesses.flatMap((witness) => [...witness.wrote]));
+  const removed = new Set(witnesses.flatMap((witness) => [...witness.removed]));
+  // Where a fork or a merge put a word, no user wrote it: whoever takes it away there means the one that was written.
+  const movedAndRemoved = new Set([...removed].filter((place) => !wrote.has(place)).map(wordOf));
   const { replica } = world.machines[0] as SimMachine;
   const open = new Set<string>();
   for (const { content } of [...(await replica.list()), ...(await replica.siblings())]) {
@@ -107,9 +111,13 @@ export async function expectWordsKept(world: World): Promise<void> {
   }
   for (const [index, { name, witness }] of world.machines.entries()) {
     if (world.member[index] !== true) continue;
-    const lost = [...witness.wrote].find((word) => !removed.has(word) && !open.has(word));
-    if (lost !== undefined) throw new Violation(`${name} wrote ${lost}, nobody took it away, and it stands nowhere`);
+    const lost = [...witness.wrote].find((place) => !removed.has(place) && !movedAndRemoved.has(wordOf(place)) && !open.has(wordOf(place)));
+    if (lost !== undefined) throw new Violation(`${name} wrote ${lost.replace('\0', ': ')}, nobody took it away, and it stands nowhere`);
   }
+}
+
+function wordOf(place: string): string {
+  return place.slice(place.indexOf('\0') + 1);
 }
 
 async function contentsOf(store: Store, space: SpaceId): Promise<Map<string, Content>> {

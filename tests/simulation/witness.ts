@@ -25,12 +25,20 @@ export function wordsIn(body: Uint8Array): string[] {
   );
 }
 
+/**
+ * A word where it stands. Copies of a word in two items are two wishes: one item's deletion on one machine and the
+ * other's on another take it away together, though each user still sees it. Names that some disk folds are one place.
+ */
+export function placed(name: string, word: string): string {
+  return `${name.normalize('NFC').toLowerCase()}\0${word}`;
+}
+
 const EXECUTABLE: Attributes = { mode: 0o755 };
 
 /** Remembers what a machine's captures took, and what its user wrote that none has taken yet. */
 export class Witness {
   readonly captured = new Map<ContentDigest, Captured>();
-  /** Words that the user wrote, and words that it took away. */
+  /** Words that the user wrote, and words that it took away, each as {@link placed}. */
   readonly wrote = new Set<string>();
   readonly removed = new Set<string>();
   readonly #machine: string;
@@ -97,9 +105,9 @@ export class Witness {
       this.#written.delete(path);
     }
     const before = this.#files();
-    const had = wordsOf(before);
+    const had = placedWords(before);
     deed();
-    const has = wordsOf(this.#files());
+    const has = placedWords(this.#files());
     for (const word of had) if (!has.has(word)) this.removed.add(word);
     for (const word of has) if (!had.has(word)) this.wrote.add(word);
     for (const [path, body] of this.#written) if (!this.#stands(path, body)) this.#written.delete(path);
@@ -144,8 +152,8 @@ export class Witness {
   }
 }
 
-function wordsOf(files: ReadonlyMap<string, Uint8Array>): Set<string> {
-  return new Set([...files.values()].flatMap(wordsIn));
+function placedWords(files: ReadonlyMap<string, Uint8Array>): Set<string> {
+  return new Set([...files].flatMap(([path, body]) => wordsIn(body).map((word) => placed(path, word))));
 }
 
 function startsWith(longer: Uint8Array, body: Uint8Array): boolean {
