@@ -46,11 +46,18 @@ export async function followMove(node: SatchelNode, space: SpaceId): Promise<boo
   if (open === undefined || !open.replica.canWrite) return false;
   const said = await homeOf(open.replica);
   const home = said === null ? null : parseDescriptor(said);
-  if (home === null || encodeDescriptor(home) === (open.entry.remote === null ? '' : encodeDescriptor(open.entry.remote))) return false;
+  if (home === null) return false;
   // A move to this very node: its log is ordered here.
-  const isHere = home.hubKey === node.deps.machine.key.machine;
-  if (isHere && open.entry.remote === null) return false;
+  const remote = home.hubKey === node.deps.machine.key.machine ? null : home;
+  if (isThere(open.entry.remote, remote)) return false;
   node.log.info({ space }, 'the home remote moved');
-  await node.updateSpace({ ...open.entry, remote: isHere ? null : home });
+  await open.runner.idle();
+  await node.updateSpace({ ...open.entry, remote });
   return true;
+}
+
+/** A hub is known by its key. It may have several addresses: a machine stays with the one that it was invited with. */
+function isThere(now: RemoteDescriptor | null, home: RemoteDescriptor | null): boolean {
+  if (now === null || home === null) return now === home;
+  return now.hubKey === undefined ? encodeDescriptor(now) === encodeDescriptor(home) : now.hubKey === home.hubKey;
 }

@@ -145,6 +145,11 @@ export class SpaceRunner {
     );
   }
 
+  /** Resolves when no sync runs. */
+  async idle(): Promise<void> {
+    await this.#turns.run(() => Promise.resolve());
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake?.();
