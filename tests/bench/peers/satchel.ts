@@ -7,7 +7,8 @@ import { countBytesTo } from '../byte-counter.ts';
 import { run, runMeasured } from '../measured-process.ts';
 import type { Measurement, Peer, Place } from '../peer.ts';
 
-const program = path.resolve(import.meta.dirname, '../../../dist/cli/main.js');
+/** The bench runs in the package's folder, as every npm script does. */
+const program = path.resolve('dist/cli/main.js');
 
 /**
  * Satchel as one-shot commands: a hub that is up, and `satchel sync` on either machine, each a process from cold. What
