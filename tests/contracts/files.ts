@@ -187,6 +187,33 @@ export function filesContract(name: string, open: () => FilesUnderTest): void {
       noTemporaries();
     });
 
+    it('tells that the root came back, and watches it from then on', async () => {
+      hand.dropRoot();
+      const seen = new Set<string>();
+      let all = 0;
+      const watch = files.watch((change) => {
+        if (change.type === 'all') all += 1;
+        else for (const path of change.paths) seen.add(path);
+      });
+      try {
+        for (const round of [1, 2]) {
+          all = 0;
+          value(await files.makeFolder(''));
+          await until(() => all > 0);
+          await until(() => {
+            hand.write(`f${round}`, '1');
+            hand.write(`f${round}`, '2');
+            return seen.has(`f${round}`);
+          });
+          all = 0;
+          hand.dropRoot();
+          await until(() => all > 0 || seen.size > 0);
+        }
+      } finally {
+        watch.close();
+      }
+    });
+
     it('watches a root that came back, once it was told to look', async () => {
       hand.write('f', '1');
       const seen = new Set<string>();

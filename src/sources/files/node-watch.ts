@@ -4,6 +4,7 @@ import { isTemporary, type ScanOptions, type TreeChange, type TreeWatch } from '
 import { locate, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 import { scanTree } from './node-scan.ts';
+import { watchAbove } from './node-watch-above.ts';
 
 /**
  * Watches every entered folder by a watcher of its own: Node's recursive mode on Linux is a JavaScript emulation that
@@ -83,6 +84,12 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     for (const path of watchers.keys()) if (path !== '' && !found.has(path)) drop(path);
   };
 
+  /** The root came, went, or is another one. */
+  const above = watchAbove(place.root, () => {
+    refresh();
+    onChange({ type: 'all' });
+  });
+
   refresh();
   return {
     refresh,
@@ -94,6 +101,7 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     problem: () => failure,
     close() {
       closed = true;
+      above.close();
       for (const watcher of watchers.values()) watcher.close();
       watchers.clear();
     },
