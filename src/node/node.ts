@@ -20,12 +20,14 @@ import { createKindRegistry } from '../kinds/registry.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import { createFolderObjects } from '../store/chunks/folder-objects.ts';
 import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { connect } from './connect.ts';
 import { nodeHome, prepareHome, readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
+import { keepWatching } from './keep-watching.ts';
 import { createLogAuthority } from './log-authority.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
 import { followMove } from './move-space.ts';
@@ -53,6 +55,9 @@ export interface OpenSpace {
   readonly replica: Replica;
   readonly runner: SpaceRunner;
   readonly sources: readonly TreeSource[];
+  /** Ends the watching of the sources, each a promise in `watches`. */
+  readonly watching: AbortController;
+  readonly watches: Promise<void>[];
 }
 
 /** One store and what runs on it. Exactly one process a store: {@link SatchelNode.open} throws NodeIsRunning. */
@@ -243,14 +248,17 @@ export class SatchelNode {
         if (space === entry.name) sources.push(createTreeSource(definition, definitions, replica, { clock, random, log: this.log }));
       }
     }
-    const open = { entry, replica, runner, sources };
+    const open = { entry, replica, runner, sources, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
     return open;
   }
 
   async #closeSpace(open: OpenSpace): Promise<void> {
     this.spaces.delete(open.entry.space);
+    open.watching.abort();
     await open.runner.stop();
+    // What goes on watching would capture past the replica that takes over.
+    await Promise.all(open.watches);
     for (const source of open.sources) {
       // It only saves the next start a look: no reason not to end.
       await source.close().catch((error: unknown) => this.log.warn({ error: String(error) }, 'what is in place could not be noted'));
@@ -259,17 +267,16 @@ export class SatchelNode {
 
   #startSpace(open: OpenSpace): void {
     open.runner.start();
-    for (const { source, definition } of open.sources) {
-      const loop = source.watch((round) => {
+    const { clock } = this.deps;
+    for (const { source, definition, health } of open.sources) {
+      const onRound = (round: WatchRound): void => {
         this.#memory.touch();
         if (round.type === 'scan' && round.report.state.type !== 'ok')
           this.log.warn({ source: definition.id, state: round.report.state.type }, 'the source holds back');
-      }, this.#stopping.signal);
-      this.#loops.push(
-        loop.catch((error: unknown) =>
-          this.log.error({ source: definition.id, error: error instanceof Error ? error.stack : String(error) }, 'the source stopped'),
-        ),
-      );
+      };
+      const onFailure = (error: unknown, pause: number): void =>
+        this.log.error({ source: definition.id, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed');
+      open.watches.push(keepWatching(source, { clock, health, onRound, onFailure }, open.watching.signal));
     }
   }
 

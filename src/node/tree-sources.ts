@@ -14,6 +14,7 @@ import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/
 import type { TreeRules } from '../sources/file-tree/rules.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import type { WatchHealth } from './keep-watching.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
 /** A folder that is captured and applied. */
@@ -48,6 +49,8 @@ export interface TreeSource {
   readonly definition: TreeDefinition;
   readonly source: FileTreeSource;
   readonly workspace: Workspace;
+  /** Of the watching, in a node that runs. */
+  readonly health: WatchHealth;
   /** Before the store: notes that all is in place, so that the next start need not look. */
   close(): Promise<void>;
 }
@@ -69,6 +72,7 @@ export function createTreeSource(
   return {
     definition,
     workspace,
+    health: { problem: null },
     close: () => inner.close(),
     source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
   };

@@ -4,7 +4,11 @@ import { carries, mayEnter, type TreeSource } from '../tree-sources.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
 /** How a source is, and what of its folder is not carried. Looks at names, never at content. O(files). */
-export async function checkSource(node: SatchelNode, open: OpenSpace, { definition, source, workspace }: TreeSource): Promise<Check[]> {
+export async function checkSource(
+  node: SatchelNode,
+  open: OpenSpace,
+  { definition, source, workspace, health }: TreeSource,
+): Promise<Check[]> {
   const id = `source:${definition.id}`;
   const state = source.state();
   const files = createNodeFiles({ root: definition.root, random: node.deps.random });
@@ -19,6 +23,8 @@ export async function checkSource(node: SatchelNode, open: OpenSpace, { definiti
         'Make the folder, or correct config.json',
       ),
     );
+  else if (health.problem !== null)
+    checks.push(failed(id, 'high', `watching failed and is tried again: ${health.problem}`, `See ${node.home.log}`, [definition.root]));
   else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, 'Run: satchel status', [definition.root]));
   else checks.push(passed(id, `${definition.root} is carried`, [`${scan.entries.size} entries`]));
 

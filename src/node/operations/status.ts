@@ -77,14 +77,11 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
-    sources: sources.map(({ definition, source }) => {
+    sources: sources.map(({ definition, source, health }) => {
       const current = source.state();
-      return {
-        id: definition.id,
-        path: definition.root,
-        state: current.type,
-        detail: 'message' in current ? current.message : null,
-      };
+      const [state, detail] =
+        health.problem === null ? [current.type, 'message' in current ? current.message : null] : ['failed', health.problem];
+      return { id: definition.id, path: definition.root, state, detail };
     }),
   };
 }
