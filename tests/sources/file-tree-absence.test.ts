@@ -114,6 +114,24 @@ describe('what is gone from a file tree', () => {
     expect(space.heads.size).toBe(0);
   });
 
+  it('restores nothing where the disk takes its name for another: that waits until the name is free', async () => {
+    home = createTreeHome(space, { foldsCase: true });
+    await fill(1);
+    home.disk.remove('f0');
+    home.restart();
+    home.write('F0', 'mine');
+    expect(await home.source.scan()).toMatchObject({ state: { type: 'root-missing' } });
+    await home.source.answerDeletions('restore');
+    expect([home.disk.paths(), home.text('F0')]).toEqual([['F0'], 'mine']);
+    const view = [...(await home.workspace.views()).values()].find(({ item }) => item.name === 'f0');
+    expect(view).toMatchObject({ notHere: 'the disk takes its name for that of "F0"', intended: null });
+    home.disk.remove('F0');
+    home.write('x', '');
+    await home.source.scan();
+    await home.source.apply();
+    expect(home.text('f0')).toBe('0');
+  });
+
   it('forgets a mass deletion when the files are back', async () => {
     await fill(40);
     const bodies = Array.from({ length: 30 }, (_, index) => `${index}`);

@@ -4,20 +4,20 @@ import type { Folding } from '../../core/ports/files.ts';
 export interface Claims {
   /** Takes the path and its folders. Returns the name that stands in its place, or `null` where it is free. */
   claim(name: string): string | null;
-  /** True where `claim` would find the place free. Takes nothing. */
-  isFree(name: string): boolean;
+  /** The name that stands in the place of this one or of a folder above it; `null` where it is free. Takes nothing. */
+  holder(name: string): string | null;
 }
 
 /** `present`: what stands on the disk, which always comes first. O(present), and O(segments) a claim. */
 export function createClaims(folding: Folding, present: Iterable<string>): Claims {
   const taken = new Map<string, string>();
   const claims: Claims = {
-    isFree(name) {
+    holder(name) {
       for (let cut = name.indexOf('/'); ; cut = name.indexOf('/', cut + 1)) {
         const prefix = cut === -1 ? name : name.slice(0, cut);
         const first = taken.get(foldName(folding, prefix));
-        if (first !== undefined && first !== prefix) return false;
-        if (cut === -1) return true;
+        if (first !== undefined && first !== prefix) return first;
+        if (cut === -1) return null;
       }
     },
     claim(name) {

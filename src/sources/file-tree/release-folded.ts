@@ -8,7 +8,7 @@ export async function releaseFolded(context: TreeContext, claims: Claims): Promi
   const views = await loadViews(context);
   const free = [...views.all()]
     .filter((view) => view.notHere?.startsWith(FOLDED))
-    .filter((view) => claims.isFree(view.item.name))
+    .filter((view) => claims.holder(view.item.name) === null)
     .map((view) => ({ item: view.item, content: null, local: null }));
   if (free.length > 0) await context.workspace.applied(free);
 }
