@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
 import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
+import { addMember } from '../../src/core/replica/administer.ts';
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
@@ -106,4 +107,26 @@ it('finishes a move behind which others went on already', async () => {
   expect(await syncWith(other.replica, target)).toMatchObject({ pushed: 1 });
   await moveHome(space.owner.replica, space.hub, target, 'elsewhere');
   expect((await target.head(space.owner.replica.space))?.position).toBe(((await space.owner.replica.head())?.position ?? 0) + 1);
+});
+
+it('falls back without a key', async () => {
+  const before = (await space.hub.head(space.owner.replica.space))?.position ?? 0;
+  const late = await space.machine('late');
+  await pull(late.replica, space.hub); // waits for a key
+  await space.owner.write(FILE, 'written meanwhile\n');
+  await syncWith(space.owner.replica, space.hub);
+  await pull(late.replica, space.hub);
+  const hub = await restored(space.hub, before + 1);
+  for (const machine of [space.owner, late]) machine.replica.setRemote(hub);
+  await reviveHome(space.owner.replica, hub, 'the same');
+  expect((await syncWith(late.replica, hub)).divergence).toBeNull();
+  await addMember(space.owner.replica, hub, {
+    machine: late.replica.machine,
+    recipient: late.deps.machine.recipient,
+    role: 'writer',
+    account: null,
+    name: 'late',
+  });
+  for (const machine of [space.owner, late]) expect((await syncWith(machine.replica, hub)).divergence).toBeNull();
+  expect(await late.read(FILE)).toBe('written meanwhile\n');
 });

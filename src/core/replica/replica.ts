@@ -319,7 +319,9 @@ export class Replica {
    */
   async fallBack(position: number): Promise<void> {
     await this.exclusive(async () => {
-      const found = await readRelands(this.deps, this.space, this.keys, position, this.#overlay.drafts);
+      // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
+      const { keys } = this.#replay;
+      const found = keys === null ? [] : await readRelands(this.deps, this.space, keys, position, this.#overlay.drafts);
       const relands = await resealRelands(found, this.bodies, await this.#epochAt(position));
       await this.deps.store.write(async (tx) => {
         await putRelands(tx, this.space, relands);
