@@ -3,14 +3,14 @@ import { isTemporary } from '../../src/core/ports/files.ts';
 import { kindOf, NAMES } from './names.ts';
 import type { SimRandom } from './network.ts';
 
-/** New words, all different, but for some that two users may happen to write alike. */
+/** New words, all different and none the beginning of another, but for some that two users may happen to write alike. */
 export interface Words {
   next(): string;
 }
 
 export function createWords(random: SimRandom): Words {
   let count = 0;
-  return { next: () => (random.chance(0.08) ? `same${random.below(3)}` : `w${(count += 1)}`) };
+  return { next: () => (random.chance(0.08) ? `same${random.below(3)}` : `w${String((count += 1)).padStart(5, '0')}`) };
 }
 
 /** One deed of a user on a home. Returns what was done, for the trace. */

@@ -96,6 +96,7 @@ export async function createWorld(seed: number): Promise<World> {
       keepsModes: random.chance(0.8),
       worldTime,
       expectsDivergence: () => world.moving !== null || world.restored,
+      mayLackBodies: () => world.moving !== null || world.everRestored,
       note,
     });
     machines.push(machine);
