@@ -3,8 +3,7 @@ import { borgPeer } from './peers/borg.ts';
 import { gitPeer } from './peers/git.ts';
 import { rclonePeer } from './peers/rclone.ts';
 import { resticPeer } from './peers/restic.ts';
-import { rsyncPeer } from './peers/rsync.ts';
-import { satchelNodePeer } from './peers/satchel-node.ts';
+import { rsyncPeer, rsyncPipePeer } from './peers/rsync.ts';
 import { satchelPeer } from './peers/satchel.ts';
 import { syncthingPeer } from './peers/syncthing.ts';
 import { unisonPeer } from './peers/unison.ts';
@@ -12,8 +11,8 @@ import { unisonPeer } from './peers/unison.ts';
 /** The only list of them. */
 export const PEERS: readonly Peer[] = [
   satchelPeer,
-  satchelNodePeer,
   rsyncPeer,
+  rsyncPipePeer,
   resticPeer,
   borgPeer,
   gitPeer,

@@ -1,115 +1,68 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { countBytesTo } from '../byte-counter.ts';
-import { run, runMeasured } from '../measured-process.ts';
-import type { Measurement, Peer, Place } from '../peer.ts';
-
-/** The bench runs in the package's folder, as every npm script does. */
-const program = path.resolve('dist/cli/main.js');
+import { run } from '../measured-process.ts';
+import type { Measurement, Peer } from '../peer.ts';
+import { cpuSecondsOf } from '../process-figures.ts';
+import { startCountingProxy } from '../satchel/counting-proxy.ts';
+import { measureResident } from '../satchel/resident.ts';
+import { findProgram, SatchelMachine } from '../satchel/satchel-machine.ts';
 
 /**
- * Satchel as one-shot commands: a hub that is up, and `satchel sync` on either machine, each a process from cold. What
- * crosses the network is counted between the machines and the hub, both ways, by a relay. Everything is encrypted,
- * durable at the hub and on both machines, and has its history.
+ * Satchel as it is used: a hub, and a machine that was joined and is up (its tree is `target`), both running. A step is
+ * `satchel sync` in a new process on the machine of `source`, without a node of its own, and then until the other has put
+ * everything in place; where nothing changed it ends with the process. Bytes are all that passes between both machines and
+ * the hub, counted by proxies that they reach it through: all that changed passes twice.
  */
 export const satchelPeer: Peer = {
   name: 'Satchel',
-  available: async () => (await run([process.execPath, program, '--version'])).stdout.trim(),
-  async open(place) {
-    const hub = await startHub(path.join(place.work, 'hub'));
-    const wire = await countBytesTo(hub.port);
-    const [near, far] = [await machine(place, 'near', place.source), await machine(place, 'far', place.target)];
-    await near(['join', through(await linkOf(hub.ask), wire.port), '--once']);
-    const inviting = await stay(near.environment);
-    await far(['join', through(await linkOf(near.ask), wire.port), '--once']);
-    await inviting.stop();
-    const counted = async (work: () => Promise<Omit<Measurement, 'wireBytes'>>): Promise<Measurement> => {
-      const before = wire.bytes();
-      const measured = await work();
-      return { ...measured, wireBytes: wire.bytes() - before };
+  async available() {
+    const program = findProgram();
+    return program === null ? null : (await run([process.execPath, program, '--version'])).stdout.trim();
+  },
+  async open({ source, target, work }) {
+    const program = findProgram();
+    if (program === null) throw new Error('satchel is not built: npm run build');
+    const hub = await SatchelMachine.make(program, path.join(work, 'hub'), null);
+    const here = await SatchelMachine.make(program, path.join(work, 'here'), null);
+    const there = await SatchelMachine.make(program, path.join(work, 'there'), target);
+    await hub.up('--hub');
+    const port = Number(new URL((await hub.running()).address).port);
+    const [near, far] = [await startCountingProxy(port), await startCountingProxy(port)];
+    // The space is made on the second machine, whose tree is empty, so that nothing of the corpus is captured before.
+    await there.up();
+    await there.command('join', await hub.invite(far.port));
+    await here.command('join', '--once', await there.invite(near.port));
+    await here.carry(source);
+    let legs: Record<string, number> = {};
+    const sync = async (changes: boolean): Promise<Measurement> => {
+      const [nearBefore, farBefore] = [near.bytes(), far.bytes()];
+      const cpu = await cpuSecondsOf([hub.pid, there.pid]);
+      const began = performance.now();
+      const capture = await here.measured('sync');
+      if (changes) await there.ask('sync');
+      const seconds = (performance.now() - began) / 1000;
+      legs = {
+        'last step, KB to the hub': (near.bytes() - nearBefore) / 1000,
+        'last step, KB from the hub': (far.bytes() - farBefore) / 1000,
+      };
+      const cpuAfter = await cpuSecondsOf([hub.pid, there.pid]);
+      const cpuSeconds = cpu === null || cpuAfter === null ? null : capture.cpuSeconds + cpuAfter - cpu;
+      return {
+        seconds: changes ? seconds : capture.seconds,
+        cpuSeconds,
+        wireBytes: near.bytes() - nearBefore + far.bytes() - farBefore,
+        parts: changes ? { sync: capture.seconds, 'until there': seconds - capture.seconds } : { sync: capture.seconds },
+      };
     };
-    const sync = (): Promise<Measurement> =>
-      counted(async () => {
-        const [sent, received] = [await near(['sync']), await far(['sync'])];
-        return {
-          seconds: sent.seconds + received.seconds,
-          cpuSeconds: sent.cpuSeconds + received.cpuSeconds,
-          parts: { send: sent.seconds, receive: received.seconds },
-        };
-      });
-    /** Both machines look at once: they do not need each other for it. */
-    const look = (): Promise<Measurement> =>
-      counted(async () => {
-        const began = performance.now();
-        const [a, b] = await Promise.all([near(['sync']), far(['sync'])]);
-        return { seconds: (performance.now() - began) / 1000, cpuSeconds: a.cpuSeconds + b.cpuSeconds };
-      });
     return {
-      firstSync: sync,
-      noChange: look,
-      edit: sync,
+      firstSync: () => sync(true),
+      noChange: () => sync(false),
+      edit: () => sync(true),
+      figures: async () => ({ ...legs, ...(await measureResident({ hub, here, there, source, target })) }),
       async close() {
-        await hub.stop();
-        await wire.close();
+        await Promise.all([here.down(), there.down()]);
+        await hub.down();
+        await Promise.all([near.close(), far.close()]);
       },
     };
   },
 };
-
-type Environment = Readonly<Record<string, string>>;
-
-/** A machine that carries one folder; its Claude home is empty. */
-async function machine(place: Place, name: string, folder: string) {
-  const home = path.join(place.work, name);
-  await mkdir(path.join(home, '.satchel'), { recursive: true, mode: 0o700 });
-  await mkdir(path.join(home, '.claude'), { recursive: true });
-  const config = { port: 0, logLevel: 'warn', sources: [{ id: 'corpus', path: folder }] };
-  await writeFile(path.join(home, '.satchel/config.json'), JSON.stringify(config), { mode: 0o600 });
-  const environment: Environment = { HOME: home };
-  const command = (args: readonly string[]) => runMeasured([process.execPath, program, ...args], { env: environment });
-  return Object.assign(command, { environment, ask: asking(environment) });
-}
-
-const asking = (environment: Environment) => async (args: readonly string[]) =>
-  (await run([process.execPath, program, ...args, '--json'], { env: environment })).stdout;
-
-async function linkOf(ask: (args: readonly string[]) => Promise<string>): Promise<string> {
-  return (JSON.parse(await ask(['invite'])) as { link: string }).link;
-}
-
-/** The fragment says who the hub is, so that another port is the same hub. */
-function through(link: string, port: number): string {
-  return link.replace(/^(http:\/\/[^:#]+:)\d+/, `$1${port}`);
-}
-
-async function startHub(home: string) {
-  await mkdir(home, { recursive: true });
-  const environment: Environment = { HOME: home };
-  const { stop } = await stay(environment, ['up', '--hub', '--port', '0']);
-  const ask = asking(environment);
-  const { address } = JSON.parse(await ask(['status'])) as { address: string };
-  return { port: Number(new URL(address).port), ask, stop };
-}
-
-/** A node in the foreground, until it is stopped. */
-async function stay(environment: Environment, args: readonly string[] = ['up', '--yes']): Promise<{ readonly stop: () => Promise<void> }> {
-  const node: ChildProcess = spawn(process.execPath, [program, ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  node.stdout?.on('data', (part: Buffer) => (output += part.toString()));
-  while (!output.includes('Ctrl-C')) {
-    if (node.exitCode !== null) throw new Error(`satchel ${args.join(' ')} ended with ${node.exitCode}`);
-    await sleep(20);
-  }
-  return {
-    async stop() {
-      node.kill('SIGTERM');
-      if (node.exitCode === null) await once(node, 'exit');
-    },
-  };
-}
