@@ -124,4 +124,34 @@ describe('a process that dies at any step', () => {
       { numRuns: 50 },
     );
   });
+
+  it("takes what it put in place for the space's, on a disk that keeps no modes too", async () => {
+    const prepareTool = async () => {
+      const space = createSpaceDouble();
+      const home = createTreeHome(space, { keepsModes: false });
+      home.write('tool', 'first');
+      home.write('other', '1');
+      await home.source.scan();
+      home.settle();
+      space.put('tool', 'second', { mode: 0o755 });
+      space.put('other', '2');
+      return { space, home };
+    };
+    const calm = await prepareTool();
+    const steps = dieAt(calm.home, Number.POSITIVE_INFINITY);
+    await live(calm.home);
+    for (let at = 1; at <= steps(); at += 1) {
+      const { space, home } = await prepareTool();
+      dieAt(home, at);
+      await expect(live(home)).rejects.toThrow(Crash);
+      home.options = {};
+      home.workspace.crash = null;
+      home.restart();
+      home.settle();
+      expect(await home.source.scan()).toMatchObject({ changes: 0 });
+      await home.source.apply();
+      expect(home.text('tool')).toBe('second');
+      expect([...space.heads.values()].find(({ item }) => item.name === 'tool')?.content.attributes).toEqual({ mode: 0o755 });
+    }
+  });
 });

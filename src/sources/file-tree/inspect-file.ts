@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encodeCanonical } from '../../core/canonical.ts';
+import type { Attributes, Content } from '../../core/content.ts';
 import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
 import { hexToBytes } from '../../core/ids.ts';
 import type { Item } from '../../core/item.ts';
@@ -121,10 +122,11 @@ async function inspectBody(
   options: InspectOptions,
 ): Promise<Inspection> {
   const racy = isRacy(stat, readAt, context.limits.racyMs);
+  const known = await knownAttributes(context, item, bytes, view);
   if (!context.rules.appends(item.kind)) {
     const body = wholeLines(context, item, stat, bytes);
     if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
-    return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null);
+    return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null, known);
   }
   if (!options.takeInterrupted && (await isInterrupted(context, item, bytes, view))) return { type: 'clean', torn: false };
   const lines = wholeLines(context, item, stat, bytes);
@@ -136,7 +138,18 @@ async function inspectBody(
   const grew = note !== null && view?.shown?.size === note.length && body.length > note.length && startsAs(body, note);
   return grew
     ? compare(context, item, body.subarray(note.length), sha256, stat, body.length, racy, view, note, note.length)
-    : compare(context, item, body, sha256, stat, body.length, racy, view, note, null);
+    : compare(context, item, body, sha256, stat, body.length, racy, view, note, null, known);
+}
+
+/**
+ * What only the space knows of a file's attributes, on a disk that keeps no modes: those of what was about to be put in
+ * place, where a crash left it there.
+ */
+async function knownAttributes(context: TreeContext, item: Item, bytes: Uint8Array, view: View | undefined): Promise<Attributes> {
+  const shown = view?.shown?.attributes ?? {};
+  const intended = view?.intended?.content ?? null;
+  if (context.files.keepsModes || intended === null || intended.size !== bytes.length) return shown;
+  return (await beginsIntended(context, item, bytes, intended)) ? intended.attributes : shown;
 }
 
 /** `piece` is the whole body, or what follows the first `grownFrom` bytes. */
@@ -151,9 +164,10 @@ function compare(
   view: View | undefined,
   note: StatNote | null,
   grownFrom: number | null,
+  known: Attributes = view?.shown?.attributes ?? {},
 ): Inspection {
   const shown = view?.shown ?? null;
-  const attributes = attributesFrom(shown?.attributes ?? {}, stat, context.files.keepsModes);
+  const attributes = attributesFrom(known, stat, context.files.keepsModes);
   const local = encodeNote({ stat, sha256, length, unsettled });
   const torn = stat.type === 'file' && length < stat.size;
   const sameAttributes = shown !== null && equalBytes(encodeCanonical(shown.attributes), encodeCanonical(attributes));
@@ -193,6 +207,10 @@ async function isInterrupted(context: TreeContext, item: Item, bytes: Uint8Array
   const intended = view?.intended?.content ?? null;
   const shown = view?.shown ?? null;
   if (intended === null || shown === null || bytes.length <= shown.size || bytes.length >= intended.size) return false;
+  return beginsIntended(context, item, bytes, intended);
+}
+
+async function beginsIntended(context: TreeContext, item: Item, bytes: Uint8Array, intended: Content): Promise<boolean> {
   try {
     return equalBytes((await context.workspace.read(item, intended)).subarray(0, bytes.length), bytes);
   } catch (error) {
