@@ -13,6 +13,26 @@ const absolutePath = z
 
 const pattern = z.string().min(1).max(1024);
 
+/** Of the inventory of the Claude home. */
+const CLAUDE_CATEGORIES = [
+  'instructions',
+  'skills',
+  'agents',
+  'commands',
+  'output-styles',
+  'workflows',
+  'hooks',
+  'settings',
+  'mcp',
+  'plugins',
+  'sessions',
+  'history',
+  'memory',
+  'plans',
+  'themes',
+  'keybindings',
+] as const;
+
 const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'expected a host name or an IP address, without scheme, port or brackets');
 
 const source = z.strictObject({
@@ -26,6 +46,15 @@ const source = z.strictObject({
   exclude: z.array(pattern).max(1000).optional(),
 });
 
+/** What of the Claude home travels, over what the inventory says. */
+const claude = z.strictObject({
+  /** Whole categories on or off; all are on where nothing is said. */
+  categories: z.partialRecord(z.enum(CLAUDE_CATEGORIES), z.boolean()).default({}),
+  /** Patterns relative to the Claude home: carried although unknown to the inventory, or never carried by it. */
+  include: z.array(pattern).max(1000).default([]),
+  exclude: z.array(pattern).max(1000).default([]),
+});
+
 /** config.json. Every key is optional there; the defaults are those of a work machine. */
 export const configSchema = z.strictObject({
   host: host.default('127.0.0.1'),
@@ -36,6 +65,7 @@ export const configSchema = z.strictObject({
   /** Host names by which clients may address this node, besides the loopback ones. */
   names: z.array(host).max(64).default([]),
   sources: z.array(source).max(256).default([]),
+  claude: claude.default({ categories: {}, include: [], exclude: [] }),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -46,4 +76,6 @@ export type LogLevel = ConfigFile['logLevel'];
 export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(configSchema.shape),
   sources: Object.keys(source.shape),
+  claude: Object.keys(claude.shape),
+  'claude.categories': CLAUDE_CATEGORIES,
 };

@@ -84,6 +84,10 @@ const HINTS: Readonly<Record<string, string>> = {
   'sources.path': 'the folder to capture, e.g. ~/notes',
   'sources.space': 'the name of a space',
   'sources.include': 'a list of patterns, e.g. ["**/*.md"]',
+  claude: 'an object, e.g. {"categories": {"sessions": false}}',
+  'claude.categories': 'categories on or off, e.g. {"sessions": false}',
+  'claude.include': 'a list of patterns, e.g. ["my-notes/**"]',
+  'claude.exclude': 'a list of patterns, e.g. ["plans/private/**"]',
   'sources.exclude': 'a list of patterns, e.g. ["tmp/**"]',
 };
 

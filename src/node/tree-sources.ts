@@ -9,12 +9,14 @@ import type { Workspace } from '../core/replica/workspace.ts';
 import { classify } from '../kinds/classify/classify.ts';
 import { DEFAULT_RULES } from '../kinds/classify/default-rules.ts';
 import { matchPattern } from '../kinds/classify/match-pattern.ts';
+import { locate, mayHoldCarried, mayMatchBelow, type InventoryChoice } from '../kinds/claude-home/locate.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { TreeRules } from '../sources/file-tree/rules.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
+import { claudeDefinitions, createClaudeWorkspace } from './claude-home.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
 /** A folder that is captured and applied. */
@@ -25,16 +27,11 @@ export interface TreeDefinition {
   readonly prefix: string;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** Of the Claude home: the inventory decides what is carried, by what the user chose, instead of `include` and `exclude`. */
+  readonly inventory?: InventoryChoice;
 }
 
-/**
- * Of the Claude home only what is inert travels (TRUST.md § What arrives may execute): nothing of it runs by being
- * there. The rest of the inventory comes with consent.
- */
-const INERT = ['CLAUDE.md', 'rules/**', 'plans/**', 'themes/**', 'agent-memory/**', 'keybindings.json'];
-
 export function treeDefinitions(config: Config): TreeDefinition[] {
-  const claude: TreeDefinition = { id: 'claude', root: config.environment.claudeHome, prefix: '', include: INERT, exclude: [] };
   const others = config.sources.map((source) => ({
     id: source.id,
     root: path.resolve(source.path),
@@ -42,7 +39,7 @@ export function treeDefinitions(config: Config): TreeDefinition[] {
     include: source.include ?? ['**'],
     exclude: source.exclude ?? [],
   }));
-  return [claude, ...others];
+  return [...claudeDefinitions(config), ...others];
 }
 
 export interface TreeSource {
@@ -67,7 +64,7 @@ export function createTreeSource(
     !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
     carries(definition, item.name.slice(definition.prefix.length));
   const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers, scope: JSON.stringify([definition, prefixes]) });
-  const workspace = definition.prefix === '' ? inner : createPrefixedWorkspace(inner, definition.prefix);
+  const workspace = definition.prefix === '' ? createClaudeWorkspace(inner) : createPrefixedWorkspace(inner, definition.prefix);
   const files = createNodeFiles({ root: definition.root, random: deps.random });
   return {
     definition,
@@ -88,32 +85,22 @@ function rulesOf(definition: TreeDefinition): TreeRules {
     enters: (folder) => mayEnter(definition, folder),
     appends: (kind) => kindOf(kind)?.appends ?? false,
     deletable: (kind) => kindOf(kind)?.deletable ?? true,
+    mayBeEmpty: definition.inventory === undefined && definition.prefix === '',
     wholeLines: (kind) => kind === 'jsonl' || kind === 'transcript',
   };
 }
 
 /** Whether a definition carries a name (NFC, relative to its root). */
 export function carries(definition: TreeDefinition, name: string): boolean {
-  return (
-    definition.include.some((pattern) => matchPattern(pattern, name)) && !definition.exclude.some((pattern) => matchPattern(pattern, name))
-  );
+  const { inventory, include, exclude } = definition;
+  if (inventory !== undefined) return locate(name, inventory).type === 'carried';
+  return include.some((pattern) => matchPattern(pattern, name)) && !exclude.some((pattern) => matchPattern(pattern, name));
 }
 
 /** False for a folder in which nothing is carried. */
 export function mayEnter(definition: TreeDefinition, folder: string): boolean {
-  const isExcluded = definition.exclude.some((pattern) => pattern.endsWith('**') && matchPattern(pattern, `${folder}/x`));
-  return !isExcluded && definition.include.some((pattern) => mayHold(pattern, folder));
-}
-
-/** Whether something under `folder` may match: compared segment by segment up to the pattern's first `**`. */
-function mayHold(pattern: string, folder: string): boolean {
-  const wanted = pattern.split('/');
-  const segments = folder.split('/');
-  for (const [index, segment] of segments.entries()) {
-    const part = wanted[index];
-    if (part === undefined) return false;
-    if (part === '**') return true;
-    if (!matchPattern(part, segment)) return false;
-  }
-  return wanted.length > segments.length;
+  const { inventory, include, exclude } = definition;
+  if (inventory !== undefined) return mayHoldCarried(folder, inventory);
+  const isExcluded = exclude.some((pattern) => pattern.endsWith('**') && matchPattern(pattern, `${folder}/x`));
+  return !isExcluded && include.some((pattern) => mayMatchBelow(pattern, folder));
 }

@@ -18,6 +18,7 @@ export function rootProblem(context: TreeContext, round: TreeRound, views: Views
       ? null
       : { type: 'root-missing', message: 'another folder is in its place', names: shown };
   }
+  if (context.rules.mayBeEmpty === true && context.memory.state.type !== 'root-missing') return null;
   if (shown.some((name) => round.present.has(name) || isUnseen(round, name))) return null;
   // Watched all the time, and the same folder: its last few files were removed by someone who meant it.
   const watched = context.memory.root === round.root && context.memory.scannedOnce;

@@ -4,6 +4,8 @@ export interface TreeRules {
   classify(name: string): { readonly kind: string } | null;
   /** False for a folder in which nothing is carried: it is neither scanned nor watched. */
   enters?(folder: string): boolean;
+  /** The folder is not there for what is carried: that nothing of it is in it is no sign of another folder. */
+  readonly mayBeEmpty?: boolean;
   /** Bodies mostly grow at their end: only the new piece is read and sent, and applied in place. */
   appends(kind: string): boolean;
   /** The disappearance of a file is a wish to delete the item. */

@@ -1,0 +1,74 @@
+import { matchPattern } from '../classify/match-pattern.ts';
+import { INVENTORY, type CarriedRow, type Category, type InventoryRow } from './inventory.ts';
+
+/** What the user decided about the Claude home, in config.json. */
+export interface InventoryChoice {
+  /** Absent: on. */
+  readonly categories: { readonly [K in Category]?: boolean | undefined };
+  /** Carried although no line of the inventory names it, or one says never. */
+  readonly include: readonly string[];
+  /** Not carried whatever else is said. */
+  readonly exclude: readonly string[];
+}
+
+export const DEFAULT_CHOICE: InventoryChoice = { categories: {}, include: [], exclude: [] };
+
+/** What becomes of a name. */
+export type Located =
+  | { readonly type: 'carried'; readonly row: CarriedRow }
+  /** Known, and not carried. */
+  | { readonly type: 'local'; readonly why: string }
+  /** No line names it: stays local until the user decides. */
+  | { readonly type: 'unknown' };
+
+/** Looks a name (NFC, relative to the Claude home) up in the inventory. O(lines). */
+export function locate(name: string, choice: InventoryChoice = DEFAULT_CHOICE, lines: readonly InventoryRow[] = INVENTORY): Located {
+  const row = lines.find(({ pattern }) => matchPattern(pattern, name));
+  if (matchesAny(choice.exclude, name)) return { type: 'local', why: 'is excluded in config.json' };
+  if (row?.class === 'never' && !row.overridable) return { type: 'local', why: row.why };
+  if ((row === undefined || row.class === 'never') && matchesAny(choice.include, name)) return { type: 'carried', row: included(name) };
+  if (row === undefined) return { type: 'unknown' };
+  if (row.class === 'never') return { type: 'local', why: row.why };
+  return isOn(row, choice) ? { type: 'carried', row } : { type: 'local', why: `belongs to ${row.category}, which is switched off` };
+}
+
+/** False for a folder in which nothing can be carried. */
+export function mayHoldCarried(folder: string, choice: InventoryChoice = DEFAULT_CHOICE): boolean {
+  if (matchesAny(choice.exclude, `${folder}/x`) && choice.exclude.some((pattern) => coversFolder(pattern, folder))) return false;
+  const covering = INVENTORY.find(({ pattern }) => coversFolder(pattern, folder));
+  if (covering?.class === 'never' && !covering.overridable) return false;
+  if (choice.include.some((pattern) => mayMatchBelow(pattern, folder))) return true;
+  if (covering !== undefined) return covering.class !== 'never' && isOn(covering, choice);
+  return INVENTORY.some((row) => row.class !== 'never' && isOn(row, choice) && mayMatchBelow(row.pattern, folder));
+}
+
+/** Whether something under `folder` may match: compared segment by segment up to the pattern's first `**`. */
+export function mayMatchBelow(pattern: string, folder: string): boolean {
+  const wanted = pattern.split('/');
+  const segments = folder.split('/');
+  for (const [index, segment] of segments.entries()) {
+    const part = wanted[index];
+    if (part === undefined) return false;
+    if (part === '**') return true;
+    if (!matchPattern(part, segment)) return false;
+  }
+  return wanted.length > segments.length;
+}
+
+/** Whether a pattern names everything under a folder. */
+function coversFolder(pattern: string, folder: string): boolean {
+  return pattern.endsWith('**') && matchPattern(pattern, `${folder}/x/y`) && matchPattern(pattern, `${folder}/x`);
+}
+
+function isOn(row: CarriedRow, choice: InventoryChoice): boolean {
+  return row.category === null || choice.categories[row.category] !== false;
+}
+
+/** Of what the user included nothing is known: it could be executed. */
+function included(name: string): CarriedRow {
+  return { pattern: name, class: 'portable', category: null, applies: 'consent', form: null };
+}
+
+function matchesAny(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) => matchPattern(pattern, name));
+}
