@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from './run.mjs';
 
@@ -18,8 +18,9 @@ export async function ensureBuilt(root) {
   const fresh = path.join(root, `.dist-${process.pid}`);
   const old = path.join(root, `.dist-${process.pid}-old`);
   try {
-    await compile(root, 'tsconfig.build.json', fresh);
-    await chmod(path.join(fresh, 'cli', 'main.js'), 0o755);
+    // In a fresh clone the bundler was not there when this process began.
+    const { bundle } = await import('./bundle.mjs');
+    await bundle(root, fresh);
     await writeFile(path.join(fresh, STAMP), state);
     await rename(dist, old).catch(ignoreMissing);
     await rename(fresh, dist);
@@ -38,7 +39,7 @@ export async function compile(root, project, outDir) {
 
 async function sourceState(root) {
   const hash = createHash('sha256');
-  const files = ['tsconfig.json', 'tsconfig.build.json', 'package.json'];
+  const files = ['package.json', 'package-lock.json', 'scripts/bundle.mjs'];
   for (const entry of await readdir(path.join(root, 'src'), { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) files.push(path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
   }

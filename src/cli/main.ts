@@ -34,11 +34,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-const words = process.argv.slice(2);
-if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
-  // Asked often, by installers and scripts: nothing is loaded for it.
-  process.stdout.write(`satchel ${version()}\n`);
-} else {
+async function main(words: readonly string[]): Promise<void> {
+  if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
+    // Asked often, by installers and scripts: nothing is loaded for it.
+    process.stdout.write(`satchel ${version()}\n`);
+    return;
+  }
   const [{ runCli }, { COMMANDS }] = await Promise.all([import('./frame.ts'), import('./main-commands.ts')]);
   process.exitCode = await runCli(words, {
     entries: COMMANDS,
@@ -48,3 +49,5 @@ if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
     onStopSignal,
   });
 }
+
+void main(process.argv.slice(2));

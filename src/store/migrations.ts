@@ -1,6 +1,5 @@
-import type { Kysely } from 'kysely';
+import { CompiledQuery, type Kysely } from 'kysely';
 import type { StoreDialect } from './dialect.ts';
-import { CompiledQuery } from './kysely.ts';
 import type { StoreSchema } from './schema.ts';
 import { StoreUnusable } from './store-unusable.ts';
 

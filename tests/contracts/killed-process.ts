@@ -16,11 +16,11 @@ export interface CompiledSource {
 export function compileSource(files: readonly string[]): CompiledSource {
   const folder = mkdtempSync(join(tmpdir(), 'satchel-compiled-'));
   const config = {
-    extends: join(REPOSITORY, 'tsconfig.build.json'),
+    extends: join(REPOSITORY, 'tsconfig.json'),
     compilerOptions: {
       rootDir: join(REPOSITORY, 'src'),
       outDir: join(folder, 'out'),
-      sourceMap: false,
+      noEmit: false,
       typeRoots: [join(REPOSITORY, 'node_modules/@types')],
     },
     include: [],

@@ -1,11 +1,10 @@
 import type { Database } from 'better-sqlite3';
-import type { Kysely as KyselyOf } from 'kysely';
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from '../kysely.ts';
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { StoreSchema } from '../schema.ts';
 import { createSqliteDriver } from './sqlite-driver.ts';
 
 /** Kysely over an open database, which it closes when it is destroyed. */
-export function createSqliteKysely(database: Database): KyselyOf<StoreSchema> {
+export function createSqliteKysely(database: Database): Kysely<StoreSchema> {
   return new Kysely<StoreSchema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),

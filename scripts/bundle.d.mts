@@ -1,0 +1,2 @@
+/** Resolves to the path of `cli/main.js`. */
+export declare function bundle(root: string, dist: string): Promise<string>;
