@@ -1,7 +1,8 @@
 import { NodeIsRunning } from '../node/node-lock.ts';
+import { isStarted, nodeHome } from '../node/home.ts';
 import { readVersion, SatchelNode } from '../node/node.ts';
 import { OperationFailure } from '../node/operations/operation.ts';
-import { runOperation } from '../node/operations/run.ts';
+import { parseInput, runOperation } from '../node/operations/run.ts';
 import type { OperationName } from '../node/operations/table.ts';
 import type { Config } from '../config/config.ts';
 import type { HubApp } from '../gateways/native/hub-app.ts';
@@ -25,14 +26,36 @@ export async function openNode(config: Config): Promise<SatchelNode> {
   }
 }
 
-/** Runs one operation on a node that is opened for it and closed after it. */
+/** What may begin a machine. To everything else one that was never started has nothing to say, and is left as it is. */
+const BEGINNINGS: ReadonlySet<OperationName> = new Set(['join', 'recover']);
+
+/** Runs one operation on a node that is opened for it and closed after it. Wrong input is refused before that. */
 export async function askInProcess(context: CommandContext, name: OperationName, input: unknown): Promise<unknown> {
-  const node = await openNode(await context.config());
+  const config = await context.config();
+  await checkInput(name, input);
+  if (!BEGINNINGS.has(name) && !(await isStarted(nodeHome(context.environment.home)))) throw notStarted();
+  const node = await openNode(config);
   try {
     return await runInProcess(context, node, name, input);
   } finally {
     await node.close();
   }
+}
+
+/** Opening a node makes what is missing: wrong input must not get that far. */
+export async function checkInput(name: OperationName, input: unknown): Promise<void> {
+  try {
+    await parseInput(name, input);
+  } catch (error) {
+    if (error instanceof OperationFailure) throw toFailure(error);
+    throw error;
+  }
+}
+
+function notStarted(): CommandFailure {
+  return new CommandFailure(EXIT.failed, 'not-started', 'Satchel was not started on this machine yet', {
+    next: 'Run: satchel up, or satchel join',
+  });
 }
 
 export async function runInProcess(context: CommandContext, node: SatchelNode, name: OperationName, input: unknown): Promise<unknown> {

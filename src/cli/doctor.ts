@@ -1,5 +1,5 @@
 import { failed, passed, warned, type Check } from '../node/doctor/check.ts';
-import { nodeHome, readPrivate } from '../node/home.ts';
+import { isStarted, nodeHome } from '../node/home.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -16,7 +16,7 @@ export const doctorCommand = defineCommand({
     const { checkHome } = await import('../node/doctor/home-checks.ts');
     const checks = [...(await checkHome(home, process.version)), await checkService(context)];
     // Opening a node makes what is missing: one that was never started is left as it is.
-    if ((await readPrivate(`${home.keys}/machine.json`).catch(() => '')) !== null) checks.push(...(await askChecks(context)));
+    if (await isStarted(home)) checks.push(...(await askChecks(context)));
     const bad = checks.filter((check) => check.result === 'fail').length;
     const warnings = checks.filter((check) => check.result === 'warn').length;
     const shown = checks.filter(

@@ -19,6 +19,8 @@ export const forgetCommand = defineCommand({
   async run(context): Promise<CommandResult> {
     const { args, options } = context;
     const inSpace = options.space === undefined ? {} : { space: options.space };
+    if (args.items.length === 0 && (options.revision !== undefined || options.yes))
+      throw new CommandFailure(EXIT.usage, 'usage', 'no item is named', { next: 'Run: satchel forget ITEM' });
     if (args.items.length === 0) return listErasures(context, inSpace);
     const input = { items: [...args.items], ...inSpace, ...(options.revision === undefined ? {} : { revision: options.revision }) };
     const plan = await askNode(context, 'forget', { ...input, plan: true });

@@ -3,8 +3,31 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure } from './frame-command.ts';
 import { printableText, type Style } from './output-style.ts';
 
-/** Anything thrown → what is said of it. Bugs keep their stack; what the machine or a remote refused does not need one. */
-export function failureOf(error: unknown): CommandFailure {
+/**
+ * Anything thrown → what is said of it, with a way out. Bugs keep their stack; what the machine or a remote refused does
+ * not need one. `call` is the command line as far as it was understood.
+ */
+export function failureOf(error: unknown, call: string | null = null): CommandFailure {
+  const failure = toFailure(error);
+  const { exit, type, message, details } = failure;
+  const next = failure.next ?? wayOut(failure, call);
+  return next === failure.next || next === undefined ? failure : new CommandFailure(exit, type, message, { next, details, cause: error });
+}
+
+/** For failures that name none. Problems of the configuration and bugs say it in their text, and so may others. */
+function wayOut({ exit, type, message }: CommandFailure, call: string | null): string | undefined {
+  if (type === 'config' || type === 'bug' || call === null || /(?:run|use|first)\W+satchel /i.test(message)) return undefined;
+  switch (exit) {
+    case EXIT.usage:
+      return `Run: satchel ${call} --help`;
+    case EXIT.unreachable:
+      return 'Run the same again when it is within reach';
+    default:
+      return call === 'doctor' ? undefined : 'Run: satchel doctor';
+  }
+}
+
+function toFailure(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;
   if (error instanceof RemoteError) return new CommandFailure(exitOfRemoteError(error), error.type, error.message, { cause: error });
   if (isSystemError(error)) {

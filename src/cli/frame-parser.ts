@@ -14,6 +14,8 @@ export interface CommandEntry {
 /** What the command line asks for. */
 export interface Invocation {
   readonly leaf: LeafSpec;
+  /** As it is called: `status`, `remotes add`. */
+  readonly call: string;
   readonly args: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -63,18 +65,20 @@ export async function parseCommandLine(
     command.helpCommand(false);
     const spec = await entry.load();
     if ('verbs' in spec) {
-      checkVerb(entry.name, spec.verbs, argv[argv.indexOf(entry.name) + 1], spec.bare);
+      // `--json` may stand anywhere.
+      const [word] = argv.slice(argv.indexOf(entry.name) + 1).filter((each) => each !== '--json');
+      checkVerb(entry.name, spec.verbs, word, spec.bare);
       for (const [verb, leaf] of Object.entries(spec.verbs)) {
         const child = command.command(verb, { isDefault: verb === spec.bare });
-        configure(child, leaf, (found) => (invocation = found));
+        configure(child, leaf, `${entry.name} ${verb}`, (found) => (invocation = found));
       }
       command.description(spec.bare === undefined ? spec.summary : `${spec.summary} Without a verb: ${spec.bare}.`);
       command.addHelpText('after', examplesText(Object.values(spec.verbs).flatMap((leaf) => leaf.examples.slice(0, 1))));
-    } else configure(command, spec, (found) => (invocation = found));
+    } else configure(command, spec, entry.name, (found) => (invocation = found));
   }
 
   try {
-    if (wanted === undefined && !argv.some((word) => word === '-h' || word === '--help')) {
+    if (wanted === undefined && !asksHelp(argv)) {
       // An unknown flag is worth its own message.
       program.allowExcessArguments().action(() => undefined);
       await program.parseAsync(argv, { from: 'user' });
@@ -90,7 +94,7 @@ export async function parseCommandLine(
   return invocation;
 }
 
-function configure(command: Command, leaf: LeafSpec, found: (invocation: Invocation) => void): void {
+function configure(command: Command, leaf: LeafSpec, call: string, found: (invocation: Invocation) => void): void {
   command.summary(leaf.summary).description(leaf.summary);
   for (const [name, spec] of Object.entries(leaf.arguments ?? {})) {
     const word = spec.variadic === true ? `${name}...` : name;
@@ -103,7 +107,9 @@ function configure(command: Command, leaf: LeafSpec, found: (invocation: Invocat
     const args = Object.fromEntries(Object.keys(leaf.arguments ?? {}).map((name, index) => [name, command.processedArgs[index] as string]));
     const given = command.opts<Record<string, unknown>>();
     const options = Object.fromEntries(Object.entries(leaf.options ?? {}).map(([key, spec]) => [key, given[key] ?? absent(spec)]));
-    found({ leaf, args, options });
+    checkTexts(call, args, (name) => `argument '${name}'`);
+    checkTexts(call, options, (key) => `option '${flagOf(key)}'`);
+    found({ leaf, call, args, options });
   });
 }
 
@@ -113,7 +119,7 @@ function absent(spec: OptionSpec): unknown {
 }
 
 function optionOf(key: string, spec: OptionSpec): Option {
-  const flag = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = flagOf(key);
   switch (spec.type) {
     case 'flag':
       return new Option(flag, spec.summary);
@@ -122,10 +128,10 @@ function optionOf(key: string, spec: OptionSpec): Option {
     case 'list':
       return new Option(`${flag} <${spec.value}>`, spec.summary).argParser((text: string, before: readonly string[] | undefined) => [
         ...(before ?? []),
-        filled(text),
+        text,
       ]);
     case 'text':
-      return new Option(`${flag} <${spec.value}>`, spec.summary).argParser(filled);
+      return new Option(`${flag} <${spec.value}>`, spec.summary);
     case 'number':
       return new Option(`${flag} <${spec.value}>`, spec.summary).argParser((text) => {
         const value = /^-?\d{1,15}$/.test(text) ? Number(text) : NaN;
@@ -135,9 +141,29 @@ function optionOf(key: string, spec: OptionSpec): Option {
   }
 }
 
-function filled(text: string): string {
-  if (text === '') throw new InvalidArgumentError('Expected some text.');
-  return text;
+function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** Nothing that is typed is longer: links, paths and names end before. */
+const LONGEST = 8192;
+
+/** Our own words for it: commander's repeat the text, which may be a secret, or very long. */
+function checkTexts(call: string, texts: Readonly<Record<string, unknown>>, nameOf: (key: string) => string): void {
+  for (const [key, value] of Object.entries(texts)) {
+    for (const text of [value].flat()) {
+      if (typeof text !== 'string') continue;
+      const wrong =
+        text === ''
+          ? 'is empty: expected some text'
+          : text.includes('\0')
+            ? 'holds a NUL character'
+            : text.length > LONGEST
+              ? `is too long: ${text.length} characters, ${LONGEST} at most`
+              : null;
+      if (wrong !== null) throw new CommandFailure(EXIT.usage, 'usage', `${nameOf(key)} ${wrong}`, { next: `Run: satchel ${call} --help` });
+    }
+  }
 }
 
 function checkName(name: string | undefined, entries: readonly CommandEntry[]): void {
@@ -146,6 +172,10 @@ function checkName(name: string | undefined, entries: readonly CommandEntry[]): 
   const near = nearestName(name, [...known, 'help']);
   const next = near === null ? 'Run: satchel --help' : `Did you mean: satchel ${near}?`;
   throw new CommandFailure(EXIT.usage, 'usage', `unknown command '${name}'`, { next });
+}
+
+function asksHelp(argv: readonly string[]): boolean {
+  return argv.some((word) => word === '-h' || word === '--help');
 }
 
 /** With a default verb commander would take a mistyped verb for an argument of that. */

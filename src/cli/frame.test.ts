@@ -148,7 +148,7 @@ describe('runCli', () => {
     ['copy', "missing required argument 'item'", 'Run: satchel copy --help'],
     ['copy a --dry-rnu', "unknown option '--dry-rnu'", 'Did you mean --dry-run?'],
     ['copy a --name', "option '--name <NAME>' argument missing", 'Run: satchel copy --help'],
-    ['copy a --name=', "option '--name <NAME>' argument '' is invalid. Expected some text.", 'Run: satchel copy --help'],
+    ['copy a --name=', "option '--name' is empty: expected some text", 'Run: satchel copy --help'],
     [
       'copy a --port x',
       "option '--port <N>' argument 'x' is invalid. Expected a whole number from 1 to 65535.",
@@ -209,7 +209,11 @@ describe('runCli', () => {
     expect(await satchel('fail')).toEqual({ exit: 5, out: '', err: 'satchel: that is not allowed\nRun: satchel doctor\n' });
     const { exit, out, err } = await satchel('fail --json');
     expect([exit, err, JSON.parse(out)]).toMatchObject([5, '', { error: { type: 'not-allowed', exit: 5 } }]);
-    expect(await satchel('far')).toEqual({ exit: 4, out: '', err: 'satchel: no answer from pi\n' });
+    expect(await satchel('far')).toEqual({
+      exit: 4,
+      out: '',
+      err: 'satchel: no answer from pi\nRun the same again when it is within reach\n',
+    });
     expect(await satchel('broken')).toMatchObject({
       exit: 1,
       out: '',
@@ -227,6 +231,9 @@ describe('runCli', () => {
 
   it('reads stdin up to a limit, and asks nobody where there is no terminal', async () => {
     expect(await satchel('paste', 'abcde')).toEqual({ exit: 0, out: 'abcde null\n', err: '' });
-    expect(await satchel('paste', 'abcdef')).toMatchObject({ exit: 2, err: 'satchel: more than 5 bytes on standard input\n' });
+    expect(await satchel('paste', 'abcdef')).toMatchObject({
+      exit: 2,
+      err: 'satchel: more than 5 bytes on standard input\nRun: satchel paste --help\n',
+    });
   });
 });

@@ -26,6 +26,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
   const json = beforeDashes(argv).includes('--json');
   let color = false;
   const progressOf: { stop: () => void } = { stop() {} };
+  let call: string | null = null;
   try {
     if (beforeDashes(argv).find((word) => word !== '--json') === '--version' || argv.includes('-V')) {
       io.stdout.write(json ? `${JSON.stringify({ version: deps.version })}\n` : `satchel ${deps.version}\n`);
@@ -37,6 +38,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
       io.stdout.write(json ? `${JSON.stringify({ help: invocation.help })}\n` : invocation.help);
       return EXIT.ok;
     }
+    call = invocation.call;
     const environment = deps.variables === undefined ? readEnvironment() : readEnvironment(deps.variables);
     if (!environment.ok) throw configFailure(environment.error);
     color = environment.value.color && io.stderr.isTTY === true;
@@ -56,7 +58,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
     }
   } catch (error) {
     progressOf.stop();
-    const failure = failureOf(error);
+    const failure = failureOf(error, call);
     if (json) io.stdout.write(`${JSON.stringify(failureToJson(failure))}\n`);
     else io.stderr.write(failureToText(failure, createStyle(color)));
     return failure.exit;

@@ -87,7 +87,8 @@ function linkIn(text: string): string {
 
 async function joinAndStay(context: CommandContext, input: unknown): Promise<CommandResult> {
   const config = await context.config();
-  const { openNode, runInProcess } = await import('./ask-in-process.ts');
+  const { checkInput, openNode, runInProcess } = await import('./ask-in-process.ts');
+  await checkInput('join', input);
   const { runUp } = await import('./up.ts');
   const node = await openNode(config);
   try {

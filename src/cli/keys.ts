@@ -1,5 +1,5 @@
 import type { SpaceId } from '../core/ids.ts';
-import { secretToWords } from '../core/joining/words.ts';
+import { secretToWords, wordsToSecret } from '../core/joining/words.ts';
 import { nodeHome } from '../node/home.ts';
 import { readRecoverySecret } from '../node/recovery-file.ts';
 import { createSystemRandom } from '../node/system.ts';
@@ -47,7 +47,10 @@ const recovery = defineCommand({
     const ready = await context.ask(
       'The recovery key will be shown on this screen. Have pen and paper ready, and nobody behind you. Go on? [Y/n] ',
     );
-    if (ready === null) throw new CommandFailure(EXIT.refused, 'no-terminal', 'the recovery key is shown on a terminal only');
+    if (ready === null)
+      throw new CommandFailure(EXIT.refused, 'no-terminal', 'the recovery key is shown on a terminal only', {
+        next: 'Run it on a terminal of this machine, without --json',
+      });
     if (/^\s*n/i.test(ready)) return { human: 'Nothing was shown.', json: { shown: false } };
     const { space, replace } = context.options;
     const prepared = await askNode(context, 'recovery-prepare', { replace, ...(space === undefined ? {} : { space }) });
@@ -122,6 +125,9 @@ const recover = defineCommand({
       throw new CommandFailure(EXIT.usage, 'usage', 'there is no terminal to ask for the words', {
         next: `Run: satchel keys recover ADDRESS - < FILE`,
       });
+    const secret = wordsToSecret(words, 24);
+    if (!secret.ok)
+      throw new CommandFailure(EXIT.usage, 'bad-words', secret.error, { next: 'Read them again from where you wrote them down' });
     const { space } = context.options;
     const result = await askNode(context, 'recover', {
       at: at.includes('#satchel1.') ? at : remoteArgument(at),

@@ -1,16 +1,16 @@
-import type { SpaceStatus } from '../node/operations/status.ts';
+import type { SpaceStatus, Status } from '../node/operations/status.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
-import { defineCommand, type CommandResult } from './frame-command.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { formatBytes } from './output-style.ts';
 
 export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
   examples: ['satchel status', 'satchel status --json'],
   notes:
-    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts.\nJSON: {verdict, in_sync, machine, running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
+    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
   async run(context): Promise<CommandResult> {
-    const status = await askNode(context, 'status', {});
+    const status = await askStatus(context);
     const { style } = context;
     const lines = [status.in_sync ? style.green(status.verdict) : style.yellow(status.verdict)];
     for (const space of status.spaces) lines.push(...describe(space));
@@ -22,6 +22,17 @@ export const statusCommand = defineCommand({
     return { human: lines.join('\n'), json: status, exit };
   },
 });
+
+/** A machine without a node yet has a verdict too. */
+async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine'> & { readonly machine: Status['machine'] | null }> {
+  try {
+    return await askNode(context, 'status', {});
+  } catch (error) {
+    if (!(error instanceof CommandFailure) || error.type !== 'not-started') throw error;
+    const verdict = `Not syncing: ${error.message}. ${error.next ?? ''}`;
+    return { verdict, in_sync: false, machine: null, running: false, address: null, hub: false, spaces: [] };
+  }
+}
 
 function describe(space: SpaceStatus): string[] {
   const lines = [

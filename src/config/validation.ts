@@ -57,7 +57,8 @@ function unknownKeyProblem(where: string, path: readonly PropertyKey[], unknown:
   return { where, key: pathToText([...path, unknown]), message: 'is not a known key', fix };
 }
 
-function expectation(issue: Issue): string {
+/** What zod wanted, in words for people; never the value. */
+export function expectation(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
       return `expected ${article(issue.expected === 'int' ? 'whole number' : issue.expected)}`;

@@ -51,7 +51,7 @@ function nameOf(open: OpenSpace, text: string): string {
 /** One revision by its id or the beginning of it (8 characters at least); versions kept by open conflicts too. */
 export async function findRevision(node: SatchelNode, open: OpenSpace, text: string): Promise<HistoryEntry> {
   if (!/^[0-9a-f]{8,64}$/.test(text))
-    throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f, as satchel log shows it');
+    throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f', 'Run: satchel log');
   const found = await node.store.read((tx) => tx.items.findRevision(open.entry.space, text));
   // What a conflict kept here may not be in the log yet.
   for (const { sibling, ...kept } of await open.replica.siblings()) {

@@ -40,6 +40,17 @@ export async function prepareHome(home: NodeHome): Promise<void> {
   }
 }
 
+/** Whether a node ever ran here. One whose key cannot be read did. */
+export async function isStarted(home: NodeHome): Promise<boolean> {
+  try {
+    await stat(path.join(home.keys, 'machine.json'));
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code !== 'ENOENT' && code !== 'ENOTDIR';
+  }
+}
+
 /** Durable before it is visible; 0600. */
 export async function writePrivate(file: string, text: string): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;

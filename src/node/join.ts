@@ -137,6 +137,8 @@ async function exchange(
   if (invitation.space !== null && (offer.value.space !== invitation.space || offer.value.inviter !== invitation.inviter)) {
     throw new OperationFailure('refused', 'bad-offer', 'the offer at the hub is for another space than the link');
   }
+  if (offer.value.inviter === machine.key.machine)
+    throw new OperationFailure('usage', 'own-link', 'this machine made that invitation itself', 'Use it on the other machine');
   const request = sealRequest({ recipient: machine.recipient, name }, machine.key, offerLetter, keys, random);
   await postRequest(remote, keys.mailbox, request, offer.value.expires + 10 * 60_000);
   let waited = 0;

@@ -53,8 +53,11 @@ export function parseJoinLink(text: string): Result<JoinLink, string> {
   if (!fragment.startsWith(MARK)) return fail(`this is no join link: the part after # does not begin with ${MARK}`);
   if (!/^[A-Za-z0-9_-]+$/.test(fragment.slice(MARK.length)))
     return fail('the join link is damaged: it holds characters that do not belong there');
-  const decoded = decodeCanonical(Buffer.from(fragment.slice(MARK.length), 'base64url'), 4096);
-  if (!decoded.ok || !Array.isArray(decoded.value)) return fail('the join link is damaged or incomplete: copy all of it');
+  const bytes = Buffer.from(fragment.slice(MARK.length), 'base64url');
+  // Node reads over letters at the end that make no byte.
+  const isWhole = bytes.toString('base64url') === fragment.slice(MARK.length);
+  const decoded = decodeCanonical(bytes, 4096);
+  if (!isWhole || !decoded.ok || !Array.isArray(decoded.value)) return fail('the join link is damaged or incomplete: copy all of it');
   const [version, invites, secret, hubKey, tlsPin, space, inviter, head] = decoded.value as Canonical[];
   if (version !== VERSION) return fail('the join link was made by a newer version of Satchel: update this machine first');
   if (invites !== 'space' && invites !== 'hub') return fail('the join link is damaged: copy all of it');

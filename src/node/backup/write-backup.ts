@@ -36,6 +36,7 @@ export async function writeBackup(node: SatchelNode, file: string, to: readonly 
   if (!path.isAbsolute(file)) throw new OperationFailure('usage', 'bad-path', 'the path of a backup is absolute');
   await refuseExisting(file);
   const recipients = recipientsOf(node, to);
+  await refuseMissingFolder(path.dirname(file));
   const copy = await copyDatabase(node);
   const partial = `${file}.partial-${process.pid}`;
   try {
@@ -82,7 +83,19 @@ async function refuseExisting(file: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (exists) throw new OperationFailure('refused', 'exists', `${file} is there already: a backup overwrites nothing`);
+  if (exists) throw new OperationFailure('usage', 'exists', `${file} is there already: a backup overwrites nothing`, 'Name a new file');
+}
+
+/** Before the store is copied for it. */
+async function refuseMissingFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error || !found.isDirectory())
+    throw new OperationFailure(
+      'usage',
+      'no-folder',
+      `${folder} is no folder that can be written to${found instanceof Error ? `: ${found.message}` : ''}`,
+      'Name a file in a folder that is there',
+    );
 }
 
 /** In the node's own folder, since it is plaintext; copies that a killed process left are removed first. */

@@ -105,16 +105,16 @@ export interface RecoverResult {
 }
 
 export const recoverOperation = defineOperation({
-  input: z.strictObject({ at: z.string().min(1).max(8192), words: z.string().max(2048), space: z.string().optional() }),
+  input: z.strictObject({
+    at: z.string().min(1).max(8192).superRefine(checkAddress),
+    words: z.string().max(2048),
+    space: z
+      .string()
+      .refine(isHex32, 'a space’s id is 64 characters of 0-9 a-f; without it all that the key opens is recovered')
+      .optional(),
+  }),
   async run(node, { at, words, space }, { say, progress }): Promise<RecoverResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: recover on a machine of your own');
-    if (space !== undefined && !isHex32(space))
-      throw new OperationFailure(
-        'usage',
-        'bad-space',
-        'a space’s id is 64 characters of 0-9 a-f',
-        'Leave --space out, to recover all that the key opens',
-      );
     const secret = wordsToSecret(words, 24);
     if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from where you wrote them down');
     const recovery = await createRecoveryKey(secret.value, node.deps.wrapping);
@@ -126,12 +126,15 @@ export const recoverOperation = defineOperation({
 
 /** Nothing is known of the hub but its address: the log proves itself (core/replica/recover.ts), so whoever answers will do. */
 async function describe(at: string): Promise<RemoteDescriptor> {
-  if (at.includes('#')) {
-    const link = parseJoinLink(at);
-    if (!link.ok) throw new OperationFailure('usage', 'bad-link', link.error);
-    return link.value.remote;
-  }
+  const link = at.includes('#') ? parseJoinLink(at) : null;
+  if (link?.ok === true) return link.value.remote;
   const address = parseRemoteAddress(at);
   if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error);
   return address.value.driver === 'hub' ? discoverHub(address.value.url) : { address: address.value.text };
+}
+
+/** Before anything is opened for it. */
+function checkAddress(at: string, context: z.RefinementCtx): void {
+  const parsed = at.includes('#') ? parseJoinLink(at) : parseRemoteAddress(at);
+  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.error });
 }

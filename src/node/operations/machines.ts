@@ -125,6 +125,13 @@ export const revokeMachineOperation = defineOperation({
     const account = await revokeAccount(node, machine);
     if (account !== null) return { machine: account.slice(0, 8), id: account, revoked: [], not_owned: [], shared_storage: [] };
     const found = await everywhere(node, machine, space);
+    if (found[0].id === node.deps.machine.key.machine)
+      throw new OperationFailure(
+        'refused',
+        'itself',
+        'a machine does not revoke itself',
+        'Run: satchel leave; or revoke it from another one',
+      );
     const revoked: { space: string; epoch: number }[] = [];
     const shared = new Set<string>();
     const notOwned: string[] = [];

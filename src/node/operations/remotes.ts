@@ -63,25 +63,27 @@ export const addRemoteOperation = defineOperation({
         'On the hub: satchel invite --hub. Then here: satchel remotes add LINK',
       );
     }
+    // Before anything is made.
+    const named = as === undefined ? null : parseFolderName(as);
     const folder = address.value.path;
     const made = await makeFolder(folder);
     await createFolder(folder, node.deps.random);
-    if (as === undefined) {
-      await putRemote(node.store, { descriptor: { address: address.value.text }, addedAt: node.deps.clock.now() });
-      return { address: address.value.text, made };
-    }
-    const named = parseRemoteAddress(as);
-    if (!named.ok || named.value.driver !== 'folder')
-      throw new OperationFailure(
-        'usage',
-        'bad-address',
-        '--as takes the address of a folder, as satchel remotes shows it on the other machine',
-      );
-    await putRemote(node.store, { descriptor: { address: named.value.text }, addedAt: node.deps.clock.now() });
-    await putPlace(node.store, named.value.text, folder);
-    return { address: named.value.text, made };
+    const known = named ?? address.value.text;
+    await putRemote(node.store, { descriptor: { address: known }, addedAt: node.deps.clock.now() });
+    if (named !== null) await putPlace(node.store, named, folder);
+    return { address: known, made };
   },
 });
+
+function parseFolderName(text: string): string {
+  const named = parseRemoteAddress(text);
+  if (named.ok && named.value.driver === 'folder') return named.value.text;
+  throw new OperationFailure(
+    'usage',
+    'bad-address',
+    '--as takes the address of a folder, as satchel remotes shows it on the other machine',
+  );
+}
 
 /** Only the last part of the path is made: a stick that is not there must not become a folder on this disk. */
 async function makeFolder(folder: string): Promise<boolean> {
@@ -94,7 +96,14 @@ async function makeFolder(folder: string): Promise<boolean> {
       'unreachable',
       'unreachable',
       `${path.dirname(folder)} is not there: is the stick plugged in, the share mounted?`,
+      'Run the same again when it is there',
     );
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (found !== null && !found.isDirectory())
+    throw new OperationFailure('usage', 'not-a-folder', `${folder} is no folder`, 'Name a folder: it is made where it is missing');
   return (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
 }
 

@@ -1,3 +1,4 @@
+import { expectation } from '../../config/validation.ts';
 import { NotAllowed } from '../../core/replica/administer.ts';
 import { KeyMissing } from '../../core/replica/replica.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
@@ -8,16 +9,20 @@ import { loadOperation, type OperationName } from './table.ts';
 /** Parses the input and runs an operation. Expected refusals are OperationFailure; anything else is a bug. */
 export async function runOperation(node: SatchelNode, name: OperationName, input: unknown, context: OperationContext): Promise<unknown> {
   const operation = await loadOperation(name);
-  const parsed = operation.input.safeParse(input);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
-    throw new OperationFailure('usage', 'bad-input', issues.join('; '));
-  }
+  const parsed = await parseInput(name, input);
   try {
-    return await operation.run(node, parsed.data, context);
+    return await operation.run(node, parsed, context);
   } catch (error) {
     throw toFailure(error);
   }
+}
+
+/** Foreign input → what the operation takes. Throws OperationFailure that names every field that is wrong. */
+export async function parseInput(name: OperationName, input: unknown): Promise<unknown> {
+  const parsed = (await loadOperation(name)).input.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${expectation(issue)}`);
+  throw new OperationFailure('usage', 'bad-input', issues.join('; '));
 }
 
 function toFailure(error: unknown): unknown {

@@ -1,0 +1,290 @@
+import type { OptionSpec } from '../../src/cli/frame-command.ts';
+import { flagOf, type Leaf } from './run-here.ts';
+
+/** A command line that must be refused, with the reason that it must name. */
+export interface BadUse {
+  readonly args: readonly string[];
+  readonly says: RegExp;
+  /** 2 where absent. */
+  readonly exit?: number;
+  readonly input?: string;
+  /** On a machine where Satchel never ran, instead of one whose node is running. */
+  readonly fresh?: boolean;
+  /** Only where a node is running. */
+  readonly running?: boolean;
+}
+
+/** What can be got wrong on any command line, from the command's own description. */
+export function generatedUses(leaf: Leaf): BadUse[] {
+  const { words, spec } = leaf;
+  const options = Object.entries(spec.options ?? {});
+  const given = Object.entries(spec.arguments ?? {});
+  const required = given.filter(([, argument]) => argument.required === true);
+  const filler = given.map(() => 'x');
+  const uses: BadUse[] = [
+    { args: [...words, ...filler, '--frobnicate'], says: /--frobnicate/ },
+    { args: [...words, ...filler, '--frobnicate=1'], says: /--frobnicate/ },
+    { args: [...words, ...filler, '-z'], says: /-z/ },
+    { args: [...words, ...filler, '--jsn'], says: /--jsn[^]*--json/ },
+  ];
+  if (!given.some(([, argument]) => argument.variadic === true))
+    uses.push({ args: [...words, ...filler, 'more'], says: /too many arguments/ });
+  if (required.length > 0) uses.push({ args: words, says: new RegExp(required[0]![0]) });
+  if (required.length > 1) uses.push({ args: [...words, 'x'], says: new RegExp(required[1]![0]) });
+  for (const [index, [name, argument]] of given.entries()) {
+    const put = (text: string): string[] => [...words, ...filler.with(index, text)];
+    if (argument.required === true) uses.push({ args: put(''), says: new RegExp(name) });
+    uses.push(
+      { args: put('a\0b'), says: new RegExp(`${name}[^]*NUL`) },
+      { args: put('x'.repeat(200_000)), says: new RegExp(`${name}[^]*long`) },
+    );
+  }
+  for (const [key, option] of options) uses.push(...wrongValues(leaf, flagOf(key), option, filler));
+  return uses;
+}
+
+function wrongValues({ words }: Leaf, flag: string, option: OptionSpec, filler: readonly string[]): BadUse[] {
+  const says = new RegExp(flag);
+  if (option.type === 'flag') return [{ args: [...words, ...filler, `${flag}=yes`], says }];
+  const bad: Record<Exclude<OptionSpec['type'], 'flag'>, readonly string[]> = {
+    text: ['', 'a\0b', 'x'.repeat(200_000)],
+    list: ['', 'a\0b', 'x'.repeat(200_000)],
+    choice: ['', 'frobnicate', 'READER'],
+    number: ['', 'many', '1.5', '0x10', '1e3', '٣', ' 7', '99999999999999999999'],
+  };
+  const ends = option.type === 'number' ? [option.min - 1, ...(option.max === Number.MAX_SAFE_INTEGER ? [] : [option.max + 1])] : [];
+  const values = [...bad[option.type], ...ends.map(String)];
+  return [
+    { args: [...words, ...filler, flag], says: new RegExp(`${flag}.*argument missing`) },
+    ...values.map((value) => ({ args: [...words, ...filler, `${flag}=${value}`], says })),
+  ];
+}
+
+/** Words that mean something only to this command: by its call, then by argument or flag. Places hold `{…}`. */
+export type MeaningUses = Readonly<Record<string, Readonly<Record<string, readonly BadUse[]>>>>;
+
+const NO_SPACE = (...words: string[]): BadUse[] => [
+  { args: [...words, '--space', 'elsewhere'], says: /no space elsewhere.*personal[^]*satchel spaces/ },
+  { args: [...words, '--space', '../personal'], says: /no space \.\.\/personal/ },
+];
+const NO_ITEM = (...words: string[]): BadUse[] =>
+  [
+    ['nothing.md', /no item "nothing\.md"[^]*satchel log/],
+    ['../../etc/passwd', /no item "\.\.\/\.\.\/etc\/passwd"/],
+    ['rules/../../../etc/passwd', /no item/],
+    ['/etc/passwd', /in no folder that this space carries[^]*satchel status/],
+    ['{claude}/../.ssh/id_ed25519', /in no folder/],
+    ['{claude}', /in no folder/],
+    ['{outside}/secret.md', /in no folder/],
+    ['~/CLAUDE.md', /no item/],
+    ['nokind:CLAUDE.md', /no item/],
+    ['claude.md', /no item/],
+  ].map(([text, says]) => ({ args: [...words, text as string], says: says as RegExp }));
+const NO_REVISION = (...words: string[]): BadUse[] => [{ args: [...words, 'deadbeef'], says: /no revision deadbeef[^]*satchel log/ }];
+const NO_MACHINE = (before: string[], ...after: string[]): BadUse[] => [
+  { args: [...before, 'zoe', ...after], says: /no machine "zoe"[^]*satchel machines/ },
+  { args: [...before, '0', ...after], says: /no machine "0"/ },
+  { args: [...before, '\u001b[2J', ...after], says: /no machine "\\u001b\[2J"/ },
+];
+const BAD_REMOTE = (before: string[], ...after: string[]): BadUse[] => [
+  { args: [...before, 'pi', ...after], says: /no scheme/ },
+  { args: [...before, 's3://bucket', ...after], says: /no remote driver for "s3:"/ },
+  { args: [...before, 'https://user:pass@pi:4600', ...after], says: /credentials/ },
+  { args: [...before, 'https://pi:4600/path', ...after], says: /no path/ },
+  { args: [...before, 'https://pi:4600/?q=1', ...after], says: /query/ },
+  { args: [...before, 'https://pi:port', ...after], says: /no URL/ },
+  { args: [...before, 'folder:', ...after], says: /names no folder/ },
+  { args: [...before, '//server/share', ...after], says: /mount the share/ },
+];
+const BAD_LINKS: readonly (readonly [string, RegExp])[] = [
+  ['not-a-link', /neither a join link nor the address/],
+  ['http://127.0.0.1:1#', /does not begin with satchel1/],
+  ['http://127.0.0.1:1#satchel1.', /characters that do not belong|damaged/],
+  ['http://127.0.0.1:1#satchel1.AAAA', /damaged/],
+  ['http://127.0.0.1:1#satchel1.A A', /damaged/],
+  ['http://127.0.0.1:1#satchel9.AAAA', /does not begin with satchel1/],
+  ['{link}A', /damaged/],
+  ['{shortened link}', /damaged/],
+];
+const TWELVE = 'legal winner thank year wave sausage worth useful legal winner thank';
+const WORDS: readonly (readonly [string, RegExp])[] = [
+  ['one two three', /12 words, not 3/],
+  [`${TWELVE} zebra`, /do not belong together/],
+  [`${TWELVE} frobnicate`, /word 12 is not one of the words/],
+];
+
+export const MEANING: MeaningUses = {
+  up: {
+    '--host': [
+      { args: ['up', '--host', 'http://pi'], says: /--host[^]*host name or an IP address/ },
+      { args: ['up', '--host', 'a b'], says: /--host[^]*host name/ },
+    ],
+  },
+  join: {
+    link: [
+      ...BAD_LINKS.map(([link, says]) => ({ args: ['join', link], says })),
+      ...BAD_LINKS.map(([input, says]) => ({ args: ['join', '-'], input, says })),
+      { args: ['join'], says: /no link was given[^]*satchel invite/ },
+      { args: ['join', '-'], input: '{"link": 5}', says: /no link was given/ },
+      { args: ['join', '-'], input: '{"link": ', says: /no link was given/ },
+      { args: ['join', '-'], input: 'x'.repeat(100_000), says: /more than 65536 bytes/ },
+      { args: ['join', '-'], input: 'http://a#\0', says: /does not begin/ },
+      { args: ['join', 'http://127.0.0.1:1'], says: /12 words/ },
+      { args: ['join', '{link}'], says: /made that invitation itself[^]*other machine/, running: true },
+    ],
+    '--name': [
+      { args: ['join', '{link}', '--name', ' '], says: /name/ },
+      { args: ['join', '{link}', '--name', 'x'.repeat(65)], says: /name: expected at most 64 characters/ },
+    ],
+    '--words': WORDS.flatMap(([words, says]) => [
+      { args: ['join', 'http://127.0.0.1:1', '--words', words], says },
+      { args: ['join', 'http://127.0.0.1:1', '--words', '-'], input: words, says },
+    ]),
+  },
+  invite: { '--space': NO_SPACE('invite') },
+  log: { item: NO_ITEM('log'), '--space': NO_SPACE('log') },
+  show: { item: [...NO_ITEM('show'), ...NO_REVISION('show')], '--space': NO_SPACE('show', 'CLAUDE.md') },
+  diff: {
+    item: NO_ITEM('diff'),
+    '--from': [
+      ...NO_REVISION('diff', 'CLAUDE.md', '--from'),
+      { args: ['diff', 'CLAUDE.md', '--from', 'yesterday'], says: /a revision is 8 to 64/ },
+      { args: ['diff', 'CLAUDE.md', '--from', 'dead'], says: /a revision is 8 to 64/ },
+    ],
+    '--to': NO_REVISION('diff', 'CLAUDE.md', '--to'),
+    '--space': NO_SPACE('diff', 'CLAUDE.md'),
+  },
+  restore: {
+    item: [
+      ...NO_ITEM('restore'),
+      ...NO_REVISION('restore'),
+      { args: ['restore', 'rules/once.md'], says: /no earlier version of rules\/once\.md[^]*satchel log/ },
+    ],
+    '--space': NO_SPACE('restore', 'CLAUDE.md'),
+  },
+  conflicts: { '--space': NO_SPACE('conflicts') },
+  resolve: {
+    item: [
+      ...NO_ITEM('resolve', '--take', 'current').map((use) => use),
+      { args: ['resolve', 'CLAUDE.md'], says: /--take or --file/ },
+      { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--file', 'x'], says: /--take or --file/ },
+      { args: ['resolve', 'CLAUDE.md', '--take', 'current'], says: /no open conflict[^]*satchel conflicts/ },
+    ],
+    '--sibling': [{ args: ['resolve', 'CLAUDE.md', '--take', 'sibling', '--sibling', 'deadbeef'], says: /no open conflict/ }],
+    '--file': [
+      { args: ['resolve', 'CLAUDE.md', '--file', '{outside}/nothing'], says: /nothing cannot be read/ },
+      { args: ['resolve', 'CLAUDE.md', '--file', '{outside}'], says: /cannot be read/ },
+      { args: ['resolve', 'CLAUDE.md', '--file', '{huge}'], says: /longer than/ },
+      { args: ['resolve', 'CLAUDE.md', '--file', '-'], input: 'x', says: /no open conflict/ },
+    ],
+    '--space': NO_SPACE('resolve', 'CLAUDE.md', '--take', 'current'),
+  },
+  leave: {},
+  'machines list': { '--space': NO_SPACE('machines', 'list') },
+  'machines revoke': {
+    machine: [
+      ...NO_MACHINE(['machines', 'revoke'], '--yes'),
+      { args: ['machines', 'revoke', 'ana'], says: /no terminal[^]*--yes/ },
+      { args: ['machines', 'revoke', 'ana', '--yes'], exit: 5, says: /itself|last owner|only owner/ },
+    ],
+    '--space': NO_SPACE('machines', 'revoke', 'ana', '--yes'),
+  },
+  'machines role': {
+    machine: [
+      ...NO_MACHINE(['machines', 'role'], 'reader'),
+      { args: ['machines', 'role', 'ana', 'reader'], exit: 5, says: /last owner[^]*another machine an owner/ },
+    ],
+    role: [{ args: ['machines', 'role', 'ana', 'king'], says: /a role is reader, writer or owner/ }],
+    '--space': NO_SPACE('machines', 'role', 'ana', 'reader'),
+  },
+  'machines rename': {
+    machine: NO_MACHINE(['machines', 'rename'], 'new'),
+    name: [
+      { args: ['machines', 'rename', 'ana', ' '], says: /name/ },
+      { args: ['machines', 'rename', 'ana', 'x'.repeat(65)], says: /name: expected at most 64 characters/ },
+    ],
+  },
+  'spaces move': {
+    space: [
+      { args: ['spaces', 'move', 'elsewhere', 'here'], says: /no space elsewhere/ },
+      { args: ['spaces', 'move', 'per', 'here'], says: /no space per/ },
+    ],
+    remote: [
+      ...BAD_REMOTE(['spaces', 'move', 'personal']),
+      { args: ['spaces', 'move', 'personal', 'http://127.0.0.1:1'], says: /no remote of this machine yet[^]*satchel remotes add/ },
+      { args: ['spaces', 'move', 'personal', '{outside}'], says: /no remote of this machine yet/ },
+    ],
+  },
+  'remotes add': {
+    remote: [
+      ...BAD_REMOTE(['remotes', 'add']),
+      ...BAD_LINKS.filter(([link]) => link.includes('#satchel1.')).map(([link, says]) => ({ args: ['remotes', 'add', link], says })),
+      { args: ['remotes', 'add', '{link}'], says: /invites into a space[^]*satchel join/ },
+      { args: ['remotes', 'add', '-'], says: /address is empty/ },
+      { args: ['remotes', 'add', 'http://127.0.0.1:1'], exit: 5, says: /added by its invitation[^]*satchel invite --hub/ },
+      { args: ['remotes', 'add', '{outside}/no/stick'], exit: 4, says: /is not there: is the stick plugged in/ },
+      { args: ['remotes', 'add', '{outside}/secret.md'], says: /secret\.md is no folder/ },
+      { args: ['remotes', 'add', '{outside}/secret.md/x'], exit: 4, says: /is not there/ },
+    ],
+    '--as': [{ args: ['remotes', 'add', '{outside}/stick', '--as', 'http://pi:4600'], says: /--as takes the address of a folder/ }],
+  },
+  'remotes remove': {
+    remote: [...BAD_REMOTE(['remotes', 'remove']), { args: ['remotes', 'remove', '{outside}'], says: /no such remote[^]*satchel remotes/ }],
+  },
+  'keys recovery': {
+    '--space': [{ args: ['keys', 'recovery', '--space', 'elsewhere'], exit: 5, says: /on a terminal only/ }],
+  },
+  'keys recover': {
+    at: [
+      ...BAD_REMOTE(['keys', 'recover'], '-').map((use) => ({ ...use, input: '{recovery words}' })),
+      { args: ['keys', 'recover', 'http://127.0.0.1:1#satchel1.AAAA', '-'], input: '{recovery words}', says: /damaged/ },
+    ],
+    words: [
+      { args: ['keys', 'recover', '/tmp', 'abandon'], says: /secret: they are typed/ },
+      { args: ['keys', 'recover', '/tmp'], says: /no terminal/ },
+      { args: ['keys', 'recover', '/tmp', '-'], input: TWELVE, says: /24 words, not 11/ },
+      { args: ['keys', 'recover', '/tmp', '-'], input: 'abandon '.repeat(24), says: /do not belong together/ },
+      { args: ['keys', 'recover', '/tmp', '-'], input: 'x'.repeat(5000), says: /more than 4096 bytes/ },
+    ],
+    '--space': [
+      { args: ['keys', 'recover', '/tmp', '-', '--space', 'personal'], input: '{recovery words}', says: /a space’s id is 64 characters/ },
+    ],
+  },
+  'leases release': { name: [{ args: ['leases', 'release', 'nothing'], says: /no lease|nothing/ }] },
+  'audit list': { '--space': NO_SPACE('audit', 'list') },
+  forget: {
+    items: [
+      ...NO_ITEM('forget', '--yes'),
+      { args: ['forget', 'CLAUDE.md'], says: /no terminal[^]*--yes/ },
+      { args: ['forget', 'CLAUDE.md', 'nothing.md', '--yes'], says: /no item "nothing\.md"/ },
+    ],
+    '--revision': [
+      ...NO_REVISION('forget', 'CLAUDE.md', '--yes', '--revision'),
+      { args: ['forget', 'CLAUDE.md', '--yes', '--revision', 'old'], says: /a revision is 8 to 64/ },
+      { args: ['forget', '--revision', 'deadbeef'], says: /item/ },
+    ],
+    '--space': NO_SPACE('forget', 'CLAUDE.md', '--yes'),
+  },
+  'store prune': {
+    '--space': NO_SPACE('store', 'prune', '--older-than', '1'),
+    '--older-than': [{ args: ['store', 'prune'], says: /--older-than DAYS/ }],
+  },
+  'store backup': {
+    file: [
+      { args: ['store', 'backup', '{outside}/secret.md'], says: /exists|is there already/ },
+      { args: ['store', 'backup', '{outside}/no/where.age'], says: /where\.age|no folder|not there/ },
+      { args: ['store', 'backup', '{outside}'], says: /exists|is there already|folder/ },
+    ],
+    '--to': [{ args: ['store', 'backup', '{outside}/b.age', '--to', 'ssh-ed25519 AAAA'], says: /age recipient|age1/ }],
+  },
+  'store restore': {
+    file: [{ args: ['store', 'restore', '{outside}/nothing.age', '--key', '{key}'], says: /nothing\.age cannot be read/ }],
+    '--key': [
+      { args: ['store', 'restore', '{outside}/secret.md'], says: /no terminal to ask for the recovery key[^]*--key/ },
+      { args: ['store', 'restore', '{outside}/secret.md', '--key', '{outside}/nothing'], says: /nothing cannot be read/ },
+      { args: ['store', 'restore', '{outside}/secret.md', '--key', '-'], input: 'x', says: /24 words, not 1/ },
+      { args: ['store', 'restore', '{outside}/secret.md', '--key', '{key}'], exit: 5, says: /not empty|another one/ },
+      { args: ['store', 'restore', '{outside}/secret.md', '--key', '{key}'], fresh: true, exit: 1, says: /no backup[^]*another backup/ },
+    ],
+  },
+};
