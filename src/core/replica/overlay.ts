@@ -15,6 +15,8 @@ export const DRAFT_POSITION = Number.MAX_SAFE_INTEGER;
 export class Overlay {
   readonly #space: SpaceId;
   #drafts: Commit[] = [];
+  /** What each draft does, in their order. */
+  #effects: Effects[] = [];
   readonly #items = new Map<string, ItemState>();
   #siblingsAdded = new Map<string, Sibling>();
   #siblingsRemoved = new Set<string>();
@@ -69,7 +71,29 @@ export class Overlay {
   /** Adds a judged draft at the end. */
   push(draft: Commit, effects: Effects): void {
     this.#drafts.push(withWholeAppends(draft, effects));
+    this.#effects.push(effects);
     for (const state of effects.items) this.#items.set(itemKey(state.item), state);
+    this.#lay(effects);
+  }
+
+  /**
+   * The first `count` drafts are in the log now, and nothing else has changed: the others stand as they stood. Cost:
+   * O(changes in those that landed + siblings).
+   */
+  landed(count: number): void {
+    this.#drafts.splice(0, count);
+    for (const { items } of this.#effects.splice(0, count)) {
+      for (const state of items) {
+        const key = itemKey(state.item);
+        if (this.#items.get(key) === state) this.#items.delete(key); // else a later draft goes on from it
+      }
+    }
+    this.#siblingsAdded = new Map();
+    this.#siblingsRemoved = new Set();
+    for (const effects of this.#effects) this.#lay(effects);
+  }
+
+  #lay(effects: Effects): void {
     for (const sibling of effects.siblingsAdded) this.#siblingsAdded.set(siblingKey(sibling), sibling);
     for (const sibling of effects.siblingsRemoved) {
       if (!this.#siblingsAdded.delete(siblingKey(sibling))) this.#siblingsRemoved.add(siblingKey(sibling));
@@ -91,6 +115,7 @@ export class Overlay {
   /** The same for drafts at hand. */
   async replace(tx: StoreTransaction, drafts: readonly Commit[]): Promise<Commit[]> {
     this.#drafts = [];
+    this.#effects = [];
     this.#items.clear();
     this.#siblingsAdded = new Map();
     this.#siblingsRemoved = new Set();

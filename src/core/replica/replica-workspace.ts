@@ -269,7 +269,7 @@ function sortBody(
   view: View,
   sorted: { views: View[]; bodies: WantedBody[] },
 ): void {
-  const hash = entry.type === 'body' ? sha256(entry.body) : entry.sha256;
+  const hash = hashOf(entry);
   const digest = replica.bodies.digest(hash, entry.attributes);
   const intended = view.intended?.content;
   if (intended?.digest === digest || view.shown?.digest === digest) {
@@ -294,6 +294,11 @@ function sortBody(
     shown: view.shown,
     size: entry.baseSize + entry.tail.length,
   });
+}
+
+function hashOf(entry: Extract<Found, { type: 'body' | 'tail' }>): Uint8Array {
+  if (entry.type === 'tail') return entry.sha256;
+  return entry.hashed?.of === entry.body ? entry.hashed.sha256 : sha256(entry.body);
 }
 
 function sortAbsent(replica: Replica, item: Item, view: View, sorted: { views: View[]; absent: ItemWish[] }): void {

@@ -81,6 +81,7 @@ export class Replica {
 
   /** Reads membership and state anew, after the store was written past this object. Call inside {@link exclusive}. */
   async reopen(): Promise<void> {
+    this.#isSettled = false;
     this.#replay.forget();
     await this.#replay.open();
     await this.#catchUp(new Map());
@@ -92,6 +93,7 @@ export class Replica {
    */
   async rebuild<T>(position: number, measure: () => Promise<T>): Promise<T> {
     return this.exclusive(async () => {
+      this.#isSettled = false;
       await this.deps.store.write((tx) => this.#replay.clear(tx));
       this.#replay.forget();
       await this.#replay.run(new Map(), position);
@@ -288,17 +290,35 @@ export class Replica {
   }
 
   async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
+    const wasSettled = this.#isSettled && this.#stop === null;
     this.#isSettled = false;
     const report = await this.#replay.run(known);
     this.#stop = report.stop;
     try {
-      await this.#dropOvertaken(report);
-      await this.#rebase();
+      const landed = wasSettled ? this.#landedFirst(report) : null;
+      if (landed !== null) this.#overlay.landed(landed);
+      else {
+        await this.#dropOvertaken(report);
+        await this.#rebase();
+      }
       this.#isSettled = true;
     } finally {
       if (report.touched.length > 0) this.#changed(report.touched);
     }
     return report;
+  }
+
+  /**
+   * How many of the first drafts landed, where that is all that has happened: the others need no new judgement. `null`
+   * where more may have changed. Cost: O(what was replayed).
+   */
+  #landedFirst(report: ReplayReport): number | null {
+    const { landed, replayed } = report;
+    const drafts = this.#overlay.drafts;
+    if (report.stop !== null || report.membershipChanged || report.voids.length > 0) return null;
+    if (landed.length !== replayed.size || landed.length > drafts.length) return null;
+    const isOurs = landed.every((id, index) => drafts[index]?.id === id && replayed.has(id));
+    return isOurs && drafts.every((draft) => draft.carried.length === 0) ? landed.length : null;
   }
 
   /** Another machine was faster to land what a draft carries, or its author was. */
@@ -332,6 +352,7 @@ export class Replica {
         await tx.logs.fallBack(this.space, position);
         await this.#replay.clear(tx);
       });
+      this.#isSettled = false;
       this.#replay.forget();
       this.deps.log('log fell back', { space: this.space, position, relands: relands.length });
       await this.#catchUp(new Map());

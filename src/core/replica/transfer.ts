@@ -1,4 +1,4 @@
-import { sealCommitBody, type SealedObject } from '../crypto/object-cipher.ts';
+import { sealCommitBody } from '../crypto/object-cipher.ts';
 import type { ObjectId, RecordHash, SpaceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeCommit, objectsNamed, piecesNamed } from '../log/commit-codec.ts';
@@ -22,6 +22,7 @@ import { fail, ok, type Result } from '../result.ts';
 import { followMove } from './follow-move.ts';
 import { obeyDrops } from './prune-obey.ts';
 import type { Replica } from './replica.ts';
+import { createUpload } from './upload.ts';
 
 /** Why a remote's log is not followed. The local state is what it was. */
 export type Divergence =
@@ -42,10 +43,6 @@ export interface SyncReport {
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
 const SEGMENT = { drafts: 64, objectBytes: 16 * 1024 * 1024 };
-/** Objects up to this much in all travel with their records, in one round trip. */
-const ALONG_BYTES = 1024 * 1024;
-const PUT_BYTES = 4 * 1024 * 1024;
-const PARALLEL_PUTS = 4;
 const MOVES_AT_ONCE = 8;
 /** So often in a row a remote may say that its log moved on without showing a record of it. */
 const EMPTY_MOVES = 3;
@@ -162,20 +159,19 @@ export async function push(
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ readonly pulled: number; readonly pushed: number; readonly divergence: Divergence | null }> {
   let [pulled, pushed, emptyMoves] = [0, 0, 0];
+  const upload = createUpload(replica, remote);
   const term = replica.term;
   while (replica.drafts.length > 0 && replica.canSend && replica.term === term) {
     const segment = await replica.exclusive(() => prepareSegment(replica));
     if (segment === null || replica.term !== term) continue;
     onProgress(pushed, pushed + replica.drafts.length);
-    const along = await sendObjects(replica, remote, segment.objects);
+    const along = await upload.bring(segment.objects);
+    // While the records are on their way and replayed, the bodies of the next ones go ahead.
+    upload.ahead(objectsOf(segmentOf(replica.drafts.slice(segment.records.length)), replica.keyId));
     let outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
     if (outcome.type === 'missing-objects') {
       const asked = new Set(outcome.ids);
-      await putAll(
-        replica,
-        remote,
-        segment.objects.filter((id) => asked.has(id)),
-      );
+      await upload.put(segment.objects.filter((id) => asked.has(id)));
       outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
     }
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
@@ -215,12 +211,9 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment | null>
   const records: LogRecord[] = [];
   const known = new Map<RecordHash, Commit>();
   const objects = new Set<ObjectId>();
-  let [previous, bytes] = [head, 0];
-  for (const draft of replica.drafts.slice(0, SEGMENT.drafts)) {
-    const named = objectsNamed(draft.changes);
-    const pieces = draft.changes.flatMap(piecesNamed);
-    const ofEpoch = new Set(pieces.filter((piece) => piece.keyId === keyId).map((piece) => piece.object));
-    const header = { objects: named.filter((id) => ofEpoch.has(id)), keyId };
+  let previous = head;
+  for (const draft of segmentOf(replica.drafts)) {
+    const header = { objects: objectsOf([draft], keyId), keyId };
     const binding = { space, keyId, signer: replica.machine, commit: draft.id };
     const body = await sealCommitBody(encodeCommit(draft, header), binding, keys, deps.compression, deps.random);
     const record = sealRecord(
@@ -242,55 +235,30 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment | null>
     known.set(record.hash, draft);
     for (const id of header.objects) objects.add(id);
     previous = headAfter(record);
-    bytes += pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (bytes > SEGMENT.objectBytes) break;
   }
   return { head, records, known, objects: [...objects] };
 }
 
-/** Few objects go along with their records; many are asked for and sent ahead, in parallel batches. */
-async function sendObjects(replica: Replica, remote: Remote, ids: readonly ObjectId[]): Promise<SealedObject[]> {
-  if (ids.length === 0) return [];
-  if (ids.length <= 64) {
-    const objects = await readObjects(replica, ids);
-    if (objects.reduce((sum, o) => sum + o.bytes.length, 0) <= ALONG_BYTES) return objects;
-  }
-  const there = await remote.hasObjects(replica.space, ids);
-  await putAll(
-    replica,
-    remote,
-    ids.filter((id) => !there.has(id)),
-  );
-  return [];
-}
-
-async function putAll(replica: Replica, remote: Remote, ids: readonly ObjectId[]): Promise<void> {
-  const sending = new Set<Promise<void>>();
-  const send = async (batch: SealedObject[]): Promise<void> => {
-    const sent = remote.putObjects(replica.space, batch).finally(() => sending.delete(sent));
-    sent.catch(() => undefined); // the first failure is thrown by the race; the others say the same
-    sending.add(sent);
-    if (sending.size >= PARALLEL_PUTS) await Promise.race(sending);
-  };
-  let batch: SealedObject[] = [];
+/** The first drafts, as many as one segment takes. */
+function segmentOf(drafts: readonly Commit[]): Commit[] {
+  const taken: Commit[] = [];
   let bytes = 0;
-  for (const id of ids) {
-    const [object] = await readObjects(replica, [id]);
-    if (object === undefined) throw new Error(`object ${id} of a draft is missing from the store; run: satchel store verify`);
-    if (batch.length > 0 && bytes + object.bytes.length > PUT_BYTES) {
-      await send(batch);
-      [batch, bytes] = [[], 0];
-    }
-    batch.push(object);
-    bytes += object.bytes.length;
+  for (const draft of drafts.slice(0, SEGMENT.drafts)) {
+    taken.push(draft);
+    bytes += draft.changes.flatMap(piecesNamed).reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes > SEGMENT.objectBytes) break;
   }
-  if (batch.length > 0) await send(batch);
-  await Promise.all(sending);
+  return taken;
 }
 
-async function readObjects(replica: Replica, ids: readonly ObjectId[]): Promise<SealedObject[]> {
-  const found = await replica.deps.objects.get(replica.space, ids);
-  return [...found].map(([id, bytes]) => ({ id, bytes }));
+/** The objects that drafts name and that are under the key of this epoch. */
+function objectsOf(drafts: readonly Commit[], keyId: number): ObjectId[] {
+  return [...new Set(drafts.flatMap((draft) => namedUnder(draft, keyId)))];
+}
+
+function namedUnder({ changes }: Commit, keyId: number): ObjectId[] {
+  const ofEpoch = new Set(changes.flatMap(piecesNamed).flatMap((piece) => (piece.keyId === keyId ? [piece.object] : [])));
+  return objectsNamed(changes).filter((id) => ofEpoch.has(id));
 }
 
 /** Our own records were accepted: they join the local log (unless this store is the remote's) and are replayed. */

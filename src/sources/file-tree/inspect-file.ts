@@ -177,7 +177,7 @@ function compare(
   const found: Found =
     grownFrom !== null && piece.length > 0
       ? { type: 'tail', item, attributes, baseSize: grownFrom, tail: piece, sha256: hexToBytes(sha256), local }
-      : { type: 'body', item, attributes, body: piece, local };
+      : { type: 'body', item, attributes, body: piece, hashed: { of: piece, sha256: hexToBytes(sha256) }, local };
   // Nothing was added, and an attribute changed: that takes the whole body.
   if (found.type === 'body' && found.body.length !== length) return { type: 'changing' };
   return { type: 'found', found, stat, torn };
