@@ -62,6 +62,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./resolve.ts')).resolveCommand,
   },
   {
+    name: 'pending',
+    group: DAILY,
+    summary: 'What waits for your answer before it is put in place',
+    load: async () => (await import('./pending.ts')).pendingCommand,
+  },
+  {
+    name: 'approve',
+    group: DAILY,
+    summary: 'Put in place what waits',
+    load: async () => (await import('./approve.ts')).approveCommand,
+  },
+  {
+    name: 'reject',
+    group: DAILY,
+    summary: 'Leave out what waits',
+    load: async () => (await import('./reject.ts')).rejectCommand,
+  },
+  {
     name: 'leave',
     group: DAILY,
     summary: 'Stop taking part: your files stay, the service and unfinished writes go',

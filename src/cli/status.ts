@@ -8,7 +8,7 @@ export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
   examples: ['satchel status', 'satchel status --json'],
   notes:
-    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
+    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
   async run(context): Promise<CommandResult> {
     const status = await askStatus(context);
     const { style } = context;
@@ -16,9 +16,12 @@ export const statusCommand = defineCommand({
     for (const space of status.spaces) lines.push(...describe(space));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
     if (conflicts > 0) lines.push(style.yellow(`${conflicts} open ${conflicts === 1 ? 'conflict' : 'conflicts'}. Run: satchel conflicts`));
+    const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
+    if (pending > 0)
+      lines.push(style.yellow(`${pending} ${pending === 1 ? 'thing waits' : 'things wait'} for your answer. Run: satchel pending`));
     if (status.spaces.some((space) => space.recovery_unshown))
       lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
-    const exit = conflicts > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
+    const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
     return { human: lines.join('\n'), json: status, exit };
   },
 });

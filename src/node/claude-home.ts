@@ -1,11 +1,17 @@
 import type { Config } from '../config/config.ts';
+import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import { CATEGORIES, type Category } from '../kinds/claude-home/inventory.ts';
 import type { InventoryChoice } from '../kinds/claude-home/locate.ts';
+import { createConsentWorkspace, type ConsentWorkspace } from '../sources/claude-home/consent-workspace.ts';
+import { createConsentBook, type SpaceConsents } from './consent-book.ts';
 import type { TreeDefinition } from './tree-sources.ts';
 
-/** Categories that travel by now. What could be executed waits for consent, sessions for their projects. */
-const CARRIED: readonly Category[] = ['instructions', 'themes', 'keybindings', 'plans', 'memory'];
+/** Categories that travel by now. Sessions wait for their projects. */
+const CARRIED: readonly Category[] = [
+  ...(['instructions', 'themes', 'keybindings', 'plans', 'memory'] as const),
+  ...(['skills', 'agents', 'commands', 'workflows', 'output-styles', 'hooks'] as const),
+];
 
 /** What of the Claude home is carried: the inventory, by what the user chose. */
 export function inventoryChoice({ claude }: Config): InventoryChoice {
@@ -23,6 +29,19 @@ export function claudeDefinitions(config: Config): TreeDefinition[] {
  * The decorators of the Claude home between its file-tree source and the replica (docs/decisions/0004):
  * projects (names) → forms (bytes) → consent (what may be put in place) → replica.
  */
-export function createClaudeWorkspace(replica: Workspace): Workspace {
-  return replica;
+export function createClaudeWorkspace(inner: Workspace, replica: Replica, choice: InventoryChoice): ClaudeWorkspace {
+  const book = createConsentBook(replica);
+  const consent = createConsentWorkspace(inner, { book, choice, standing: (where) => book.standing(where) });
+  return { workspace: consent, consents: { book, workspace: consent } };
+}
+
+export interface ClaudeWorkspace {
+  readonly workspace: Workspace;
+  readonly consents: ClaudeConsents;
+}
+
+/** The answers, and what waits for them. */
+export interface ClaudeConsents {
+  readonly book: SpaceConsents;
+  readonly workspace: ConsentWorkspace;
 }

@@ -16,7 +16,7 @@ import type { TreeRules } from '../sources/file-tree/rules.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
-import { claudeDefinitions, createClaudeWorkspace } from './claude-home.ts';
+import { claudeDefinitions, createClaudeWorkspace, type ClaudeConsents } from './claude-home.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
 /** A folder that is captured and applied. */
@@ -46,6 +46,8 @@ export interface TreeSource {
   readonly definition: TreeDefinition;
   readonly source: FileTreeSource;
   readonly workspace: Workspace;
+  /** Of the Claude home: what may be put in place. */
+  readonly consents: ClaudeConsents | null;
   /** Of the watching, in a node that runs. */
   readonly health: WatchHealth;
   /** Before the store: notes that all is in place, so that the next start need not look. */
@@ -64,13 +66,18 @@ export function createTreeSource(
     !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
     carries(definition, item.name.slice(definition.prefix.length));
   const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers, scope: JSON.stringify([definition, prefixes]) });
-  const workspace = definition.prefix === '' ? createClaudeWorkspace(inner) : createPrefixedWorkspace(inner, definition.prefix);
+  const claude = definition.inventory === undefined ? null : createClaudeWorkspace(inner, replica, definition.inventory);
+  const workspace = claude?.workspace ?? createPrefixedWorkspace(inner, definition.prefix);
   const files = createNodeFiles({ root: definition.root, random: deps.random });
   return {
     definition,
     workspace,
+    consents: claude?.consents ?? null,
     health: { problem: null },
-    close: () => inner.close(),
+    async close() {
+      await inner.close();
+      await claude?.consents.book.close();
+    },
     source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
   };
 }

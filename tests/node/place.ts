@@ -53,7 +53,8 @@ export class Place {
   async write(machine: string, text: string, name = 'CLAUDE.md'): Promise<void> {
     const folder = path.join(this.home(machine), '.claude');
     await mkdir(folder, { recursive: true });
-    const fresh = path.join(this.home(machine), `fresh-${name}`);
+    const fresh = path.join(this.home(machine), 'fresh');
+    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
     await writeFile(fresh, text);
     await rename(fresh, path.join(folder, name));
   }

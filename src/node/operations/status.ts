@@ -3,6 +3,7 @@ import { headWords } from '../../core/joining/words.ts';
 import { openText } from '../../core/replica/sealed-text.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { countPending } from '../pending/count-pending.ts';
 import { defineOperation } from './operation.ts';
 
 export interface SpaceStatus {
@@ -17,6 +18,8 @@ export interface SpaceStatus {
   readonly bytes: number;
   readonly drafts: number;
   readonly conflicts: number;
+  /** What waits for an answer: satchel pending. */
+  readonly pending: number;
   readonly machines: number;
   /** ISO 8601. */
   readonly last_sync: string | null;
@@ -71,6 +74,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
     bytes: counts.bytes,
     drafts: replica.drafts.length,
     conflicts: (await replica.siblings()).length,
+    pending: await countPending(sources),
     machines: joined ? replica.membership.members.size : 0,
     last_sync: iso(state.lastSync),
     problem: state.problem,

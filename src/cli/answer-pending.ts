@@ -1,0 +1,47 @@
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandResult, type LeafSpec } from './frame-command.ts';
+import { printable } from './output-style.ts';
+
+/** `approve` and `reject` are one command with two answers. */
+export function answerCommand(spec: {
+  readonly answer: 'approve' | 'reject';
+  readonly summary: string;
+  readonly done: string;
+  readonly trustOwn: { readonly summary: string; readonly value: boolean };
+  readonly examples: readonly [string, ...string[]];
+}): LeafSpec {
+  return defineCommand({
+    summary: spec.summary,
+    arguments: { id: { summary: 'as `satchel pending` shows it, or its beginning', variadic: true } },
+    options: {
+      all: { type: 'flag', summary: 'everything that waits' },
+      trustOwn: { type: 'flag', summary: spec.trustOwn.summary },
+    },
+    examples: spec.examples,
+    notes:
+      'The answer is for exactly the content that was listed, and holds on all of your machines.\nExit 3 where something is left without an answer. JSON: {answered: [entry], left, trust_own}.',
+    async run(context): Promise<CommandResult> {
+      const { all, trustOwn } = context.options;
+      const ids = [...context.args.id];
+      if (ids.length === 0 && !all && !trustOwn)
+        throw new CommandFailure(EXIT.usage, 'usage', 'say which, or --all', { next: 'What waits: satchel pending' });
+      const result = await askNode(context, 'answer-pending', {
+        answer: spec.answer,
+        ids,
+        all,
+        ...(trustOwn ? { trust_own: spec.trustOwn.value } : {}),
+      });
+      const lines = result.answered.map(({ path }) => `${spec.done} ${printable(path)}.`);
+      if (trustOwn)
+        lines.push(
+          result.trust_own
+            ? 'What your own machines write is put in place unasked now.'
+            : 'You are asked about your own machines’ writes now.',
+        );
+      if (lines.length === 0) lines.push('Nothing waits.');
+      if (result.left > 0) lines.push(`${result.left} still ${result.left === 1 ? 'waits' : 'wait'}. Run: satchel pending`);
+      return { human: lines.join('\n'), json: result, exit: result.left > 0 ? EXIT.open : EXIT.ok };
+    },
+  });
+}

@@ -1,0 +1,9 @@
+import { answerCommand } from './answer-pending.ts';
+
+export const approveCommand = answerCommand({
+  answer: 'approve',
+  summary: 'Put in place what waits for your answer',
+  done: 'Approved',
+  trustOwn: { summary: 'also put in place, from now on and unasked, what your own machines write', value: true },
+  examples: ['satchel approve 3f9a12cd', 'satchel approve --all', 'satchel approve --trust-own'],
+});

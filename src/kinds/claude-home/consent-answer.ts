@@ -1,0 +1,49 @@
+import { encodeCanonical } from '../../core/canonical.ts';
+import { sha256Hex } from '../../core/crypto/hash.ts';
+import { isHex32, type ContentDigest, type MachineId } from '../../core/ids.ts';
+import type { Item } from '../../core/item.ts';
+
+export type Answer = 'approved' | 'rejected';
+
+export const CONSENT_KIND = 'consent';
+
+/** What an answer is about: 64 hex characters that bind a place and all that would stand there. */
+export function subjectId(subject: { readonly path: string; readonly hash: string }): string {
+  return sha256Hex('satchel/v1/consent-subject\0', encodeCanonical([subject.path, subject.hash]));
+}
+
+/** The hash of a folder: of every file in it, by name and keyed digest, which covers bytes and mode. */
+export function treeHash(members: readonly { readonly name: string; readonly digest: ContentDigest }[]): string {
+  const sorted = members.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, digest }) => [name, digest]);
+  return sha256Hex('satchel/v1/consent-tree\0', encodeCanonical(sorted));
+}
+
+/** Stands for the hash where the answer is about a removal. */
+export const REMOVED = 'removed';
+
+/** The item of one machine's answer. Each machine answers under its own name, so that answers never merge. */
+export function answerItem(id: string, machine: MachineId): Item {
+  return { kind: CONSENT_KIND, name: `consents/${id}/${machine}` };
+}
+
+export function parseAnswerItem(item: Item): { readonly id: string; readonly machine: MachineId } | null {
+  const [folder, id, machine, ...more] = item.name.split('/');
+  if (item.kind !== CONSENT_KIND || folder !== 'consents' || more.length > 0 || !isHex32(id) || !isHex32(machine)) return null;
+  return { id, machine: machine as MachineId };
+}
+
+/** The body names the place for people who look at it; only `answer` is read back. */
+export function encodeAnswer(answer: Answer, path: string): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ answer, path })}\n`);
+}
+
+/** `null` for anything else than an answer. */
+export function parseAnswer(body: Uint8Array): Answer | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    const answer = typeof value === 'object' && value !== null && 'answer' in value ? value.answer : null;
+    return answer === 'approved' || answer === 'rejected' ? answer : null;
+  } catch {
+    return null; // not JSON, or no text: written by something else
+  }
+}

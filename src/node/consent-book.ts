@@ -1,0 +1,158 @@
+import { decodeRecord } from '../core/log/record.ts';
+import type { MachineId } from '../core/ids.ts';
+import { itemKey, type Item } from '../core/item.ts';
+import type { ItemState } from '../core/ports/store.ts';
+import { DRAFT_POSITION } from '../core/replica/overlay.ts';
+import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import { BodyUnavailable } from '../core/replica/workspace.ts';
+import {
+  answerItem,
+  CONSENT_KIND,
+  encodeAnswer,
+  parseAnswer,
+  parseAnswerItem,
+  subjectId,
+  type Answer,
+} from '../kinds/claude-home/consent-answer.ts';
+import type { ConsentSubject } from '../sources/claude-home/consent.ts';
+import type { ConsentBook, Standing } from '../sources/claude-home/consent-workspace.ts';
+
+const TRUST = 'trust-own';
+const WRITER = 'consents';
+
+/** The answers of all machines of an account, which are items of its personal space. */
+export interface SpaceConsents extends ConsentBook {
+  /** Answers as this machine. Durable when it resolves; the others have it after the next sync. */
+  answer(subjects: readonly ConsentSubject[], answer: Answer): Promise<void>;
+  /** Whether what machines wrote that are members now needs no answer on this machine. Said here, for here alone. */
+  trustsOwn(): Promise<boolean>;
+  setTrustOwn(trusts: boolean): Promise<void>;
+  standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
+  close(): Promise<void>;
+}
+
+export function createConsentBook(replica: Replica): SpaceConsents {
+  const { store } = replica.deps;
+  const { space, machine: self } = replica;
+  const workspace = createReplicaWorkspace(replica, { writer: WRITER, covers: () => false });
+  const listeners = new Set<() => void>();
+  const answers = new Map<string, Map<MachineId, Answer>>();
+  /** Answers that count as long as they are exactly these: content by item. */
+  let read = new Map<string, string>();
+  let isStale = true;
+  let trusts = false;
+  const stopListening = replica.onChange((items) => {
+    if (!items.some(({ kind }) => kind === CONSENT_KIND)) return;
+    isStale = true;
+    for (const listener of listeners) listener();
+  });
+
+  const writerOf = async ({ position }: Pick<ItemState, 'position'>): Promise<MachineId | null> => {
+    if (position === DRAFT_POSITION) return self;
+    const [stored] = await store.read((tx) => tx.logs.read(space, position, { records: 1, bytes: 1 }));
+    if (stored?.position !== position) return null; // from before a checkpoint, and not fetched yet
+    const record = decodeRecord(stored.bytes);
+    return record.ok ? record.value.header.signer : null;
+  };
+
+  async function refresh(): Promise<void> {
+    trusts = (await store.read((tx) => tx.documents.get<{ readonly yes: boolean }>(TRUST, space)))?.yes ?? false;
+    if (!isStale) return;
+    isStale = false;
+    const states = await replica.exclusive(() => replica.list({ kind: CONSENT_KIND }));
+    const fresh = states.filter(({ item, content, position }) => read.get(itemKey(item)) !== `${content?.digest} ${position}`);
+    const now = new Set(states.map(({ item }) => itemKey(item)));
+    const gone = [...read.keys()].some((key) => !now.has(key));
+    if (gone) {
+      read = new Map();
+      answers.clear();
+    }
+    for (const state of gone ? states : fresh) await readAnswer(state);
+  }
+
+  async function readAnswer(state: ItemState): Promise<void> {
+    const named = parseAnswerItem(state.item);
+    if (named === null || state.content === null) return;
+    answers.get(named.id)?.delete(named.machine);
+    try {
+      // What another machine wrote under this name is no answer of the one that it names.
+      const writer = await writerOf(state);
+      const answer = writer === named.machine ? parseAnswer(await replica.bodies.read(state.content)) : null;
+      if (writer === null) isStale = true;
+      else read.set(itemKey(state.item), `${state.content.digest} ${state.position}`);
+      if (answer === null) return;
+      const given = answers.get(named.id) ?? new Map<MachineId, Answer>();
+      answers.set(named.id, given.set(named.machine, answer));
+    } catch (error) {
+      if (!(error instanceof BodyUnavailable)) throw error;
+      isStale = true;
+    }
+  }
+
+  const isMember = (machine: MachineId): boolean => replica.membership.members.has(machine);
+
+  /** Only what was written by machines that are members still; where none ever left, those are all. */
+  const isOwn = (author: MachineId | null): boolean =>
+    author === null ? replica.membership.removed.size === 0 : author === self || isMember(author);
+
+  const book: SpaceConsents = {
+    refresh,
+    judge(subject, authors) {
+      const given = answers.get(subjectId(subject)) ?? new Map<MachineId, Answer>();
+      const own = given.get(self);
+      if (own !== undefined) return own === 'approved' ? 'allowed' : 'rejected';
+      // A machine vouches for what others wrote. For its own work another one must, or a machine that turned bad could
+      // have all others run what it likes.
+      const others = [...given].filter(([machine]) => isMember(machine));
+      if (others.some(([, answer]) => answer === 'rejected')) return 'rejected';
+      if (others.some(([machine, answer]) => answer === 'approved' && authors.every((author) => author !== null && author !== machine)))
+        return 'allowed';
+      return trusts && authors.every(isOwn) ? 'allowed' : 'waiting';
+    },
+    allows: (subject) => book.judge(subject, []) === 'allowed',
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async answer(subjects, answer) {
+      const found = subjects.map((subject) => ({
+        type: 'body' as const,
+        item: answerItem(subjectId(subject), self),
+        attributes: {},
+        body: encodeAnswer(answer, subject.path),
+        local: null,
+      }));
+      const word = answer === 'approved' ? 'Approve' : 'Reject';
+      const [only] = subjects;
+      const what = only !== undefined && subjects.length === 1 && only.path.length <= 200 ? only.path : `${subjects.length} things`;
+      await workspace.capture(found, { message: `${word} ${what}`, writer: WRITER });
+    },
+    trustsOwn: async () => {
+      await refresh();
+      return trusts;
+    },
+    async setTrustOwn(yes) {
+      await store.write((tx) => tx.documents.put(TRUST, space, { yes }));
+      trusts = yes;
+      for (const listener of listeners) listener();
+    },
+    async standing(where) {
+      const states =
+        'items' in where
+          ? [...(await replica.visible(where.items)).values()]
+          : await replica.exclusive(() => replica.list({ prefix: `${where.folder}/` }));
+      const standing: Standing[] = [];
+      for (const { item, content, position } of states) {
+        if (content === null) continue;
+        standing.push({ item, digest: content.digest, position, author: await writerOf({ position }) });
+      }
+      return standing.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
+    },
+    async close() {
+      stopListening();
+      await workspace.close();
+    },
+  };
+  return book;
+}

@@ -1,0 +1,31 @@
+/** Something that waits for a person's answer. */
+export interface PendingEntry {
+  /** Stays the same as long as the answer would mean the same. 64 hex characters; 8 of them are shown. */
+  readonly id: string;
+  readonly type: 'consent' | 'mass-deletion';
+  /** What it is about: a name, a folder unit, a captured folder. */
+  readonly path: string;
+  /** What an approval does. One line. */
+  readonly what: string;
+  /** Names of the machines that it comes from; empty where it comes from here, or that is not known yet. */
+  readonly machines: readonly string[];
+  /** ISO 8601, as its author's clock said. */
+  readonly since: string | null;
+  readonly items: readonly PendingItem[];
+  /** It was answered with no: listed where asked for, and counted nowhere. */
+  readonly rejected: boolean;
+}
+
+export interface PendingItem {
+  readonly item: string;
+  readonly change: 'new' | 'changed' | 'removed' | 'unchanged';
+  /** Bytes of what would stand there; `null` for a removal. */
+  readonly size: number | null;
+}
+
+/** An entry, and what to do when the answer comes. */
+export interface Pending {
+  readonly entry: PendingEntry;
+  approve(): Promise<void>;
+  reject(): Promise<void>;
+}

@@ -1,0 +1,127 @@
+import type { ContentDigest, MachineId } from '../../core/ids.ts';
+import { itemKey, type Item } from '../../core/item.ts';
+import type { Outstanding, Workspace } from '../../core/replica/workspace.ts';
+import { REMOVED, treeHash } from '../../kinds/claude-home/consent-answer.ts';
+import { consentUnit, type ConsentUnit } from '../../kinds/claude-home/consent-unit.ts';
+import type { InventoryChoice } from '../../kinds/claude-home/locate.ts';
+import type { Consent, ConsentSubject } from './consent.ts';
+
+export type Verdict = 'allowed' | 'waiting' | 'rejected';
+
+/** The answers that were given, on all of the account's machines. */
+export interface ConsentBook extends Consent {
+  /** Reads what is new. Call before {@link judge}. O(answers) the first time, then O(new ones). */
+  refresh(): Promise<void>;
+  /** `authors`: who wrote what would be put in place; `null`: not known (yet). */
+  judge(subject: ConsentSubject, authors: readonly (MachineId | null)[]): Verdict;
+}
+
+/** An item as the space holds it. */
+export interface Standing {
+  readonly item: Item;
+  readonly digest: ContentDigest;
+  /** Who wrote it, as the record says that holds it; `null`: the record is not here. */
+  readonly author: MachineId | null;
+  readonly position: number;
+}
+
+/** What is not put in place before somebody said yes. */
+export interface Withheld {
+  readonly subject: ConsentSubject;
+  readonly unit: ConsentUnit;
+  readonly verdict: Exclude<Verdict, 'allowed'>;
+  /** Sorted by name. */
+  readonly items: readonly Outstanding[];
+  /** All that would stand there. */
+  readonly standing: readonly Standing[];
+}
+
+export interface ConsentWorkspace extends Workspace {
+  /** What `outstanding` leaves out now. Cost: that of `outstanding`. */
+  withheld(): Promise<Withheld[]>;
+}
+
+export interface ConsentWorkspaceDeps {
+  readonly book: ConsentBook;
+  readonly choice?: InventoryChoice;
+  /** What the space holds of these items, and at and under a folder. Deleted ones are left out. */
+  readonly standing: (where: { readonly items: readonly Item[] } | { readonly folder: string }) => Promise<Standing[]>;
+}
+
+/**
+ * A workspace that puts nothing in place that could be executed before it was allowed: it is left out of what is
+ * outstanding, a folder unit as a whole. All else, and everything that is captured, passes through.
+ */
+export function createConsentWorkspace(inner: Workspace, { book, standing, choice }: ConsentWorkspaceDeps): ConsentWorkspace {
+  async function sort(): Promise<{ readonly free: Outstanding[]; readonly held: Withheld[] }> {
+    await book.refresh();
+    const { free, units } = byUnit(await inner.outstanding(), choice);
+    const held: Withheld[] = [];
+    for (const { unit, items } of units.values()) {
+      const judged = await judge(unit, items);
+      if (judged === 'allowed') free.push(...items);
+      else held.push({ ...judged, unit, items });
+    }
+    return { free: free.sort(byName), held: held.sort((a, b) => (a.unit.path < b.unit.path ? -1 : 1)) };
+  }
+
+  async function judge(
+    unit: ConsentUnit,
+    items: readonly Outstanding[],
+  ): Promise<'allowed' | Pick<Withheld, 'subject' | 'verdict' | 'standing'>> {
+    const there = await standing(unit.type === 'folder' ? { folder: unit.path } : { items: items.map(({ item }) => item) });
+    // Nothing would stand there any more.
+    if (there.length === 0 && items.every(({ content }) => content === null) && !unit.removalAsks) return 'allowed';
+    const subject = { path: unit.path, hash: hashOf(unit, there) };
+    const verdict = book.judge(
+      subject,
+      there.map(({ author }) => author),
+    );
+    if (verdict !== 'allowed') return { subject, verdict, standing: there };
+    // Something newer came between the two looks: what was allowed is not what would be put in place.
+    const digests = new Map(there.map(({ item, digest }) => [itemKey(item), digest]));
+    const isThat = items.every(({ item, content }) => content?.digest === digests.get(itemKey(item)));
+    return isThat ? 'allowed' : { subject, verdict: 'waiting', standing: there };
+  }
+
+  return {
+    ...inner,
+    outstanding: async () => (await sort()).free,
+    withheld: async () => (await sort()).held,
+  };
+}
+
+function byUnit(
+  all: readonly Outstanding[],
+  choice: InventoryChoice | undefined,
+): {
+  readonly free: Outstanding[];
+  readonly units: Map<string, { readonly unit: ConsentUnit; readonly items: Outstanding[] }>;
+} {
+  const free: Outstanding[] = [];
+  const units = new Map<string, { unit: ConsentUnit; items: Outstanding[] }>();
+  for (const outstanding of all.toSorted(byName)) {
+    const unit = consentUnit(outstanding.item.name, outstanding.content !== null && 'link' in outstanding.content.attributes, choice);
+    if (unit === null) {
+      free.push(outstanding);
+      continue;
+    }
+    // A file may stand where elsewhere a folder does.
+    const key = `${unit.type} ${unit.path}`;
+    const known = units.get(key);
+    if (known === undefined) units.set(key, { unit, items: [outstanding] });
+    else known.items.push(outstanding);
+  }
+  return { free, units };
+}
+
+function hashOf(unit: ConsentUnit, there: readonly Standing[]): string {
+  if (there.length === 0) return REMOVED;
+  const [only] = there;
+  if (unit.type === 'file' && only !== undefined && there.length === 1) return only.digest;
+  return treeHash(there.map(({ item, digest }) => ({ name: item.name, digest })));
+}
+
+function byName(a: Outstanding, b: Outstanding): number {
+  return a.item.name < b.item.name ? -1 : 1;
+}

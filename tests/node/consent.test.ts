@@ -1,0 +1,110 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { ask, Place } from './place.ts';
+
+let place: Place;
+beforeEach(async () => {
+  place = await Place.create();
+});
+afterEach(() => place.dispose());
+
+const exists = (machine: string, name: string): Promise<boolean> =>
+  access(path.join(place.home(machine), '.claude', name)).then(
+    () => true,
+    () => false,
+  );
+
+/** Machine a with a live node that orders the log, b joined to it. */
+async function two(): Promise<{ a: SatchelNode; b: SatchelNode }> {
+  const a = await place.start('a');
+  const b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+  return { a, b };
+}
+
+const paths = async (node: SatchelNode): Promise<string[]> =>
+  (await ask(node, 'pending', {})).pending.filter(({ rejected }) => !rejected).map((entry) => entry.path);
+
+async function syncBoth(first: SatchelNode, second: SatchelNode): Promise<void> {
+  await ask(first, 'sync', {});
+  await ask(second, 'sync', {});
+}
+
+describe('what could be executed', () => {
+  it('waits on another machine until it was approved there, a folder as a whole', async () => {
+    const { a, b } = await two();
+    await place.write('a', 'inert\n', 'CLAUDE.md');
+    await place.write('a', 'Run run.sh\n', 'skills/deploy/SKILL.md');
+    await place.write('a', 'echo hi\n', 'skills/deploy/run.sh');
+    await place.write('a', 'You review.\n', 'agents/reviewer.md');
+    await syncBoth(a, b);
+
+    expect(await place.read('b')).toBe('inert\n');
+    expect([await exists('b', 'skills/deploy/SKILL.md'), await exists('b', 'agents/reviewer.md')]).toEqual([false, false]);
+    const { pending } = await ask(b, 'pending', {});
+    expect(pending).toMatchObject([
+      { type: 'consent', path: 'agents/reviewer.md', rejected: false, items: [{ change: 'new' }] },
+      { type: 'consent', path: 'skills/deploy', items: [{ item: 'skills/deploy/SKILL.md' }, { item: 'skills/deploy/run.sh' }] },
+    ]);
+    expect(pending[0]?.machines).toEqual([a.deps.machine.name]);
+    expect((await ask(b, 'status', {})).spaces[0]?.pending).toBe(2);
+    expect(await paths(a)).toEqual([]);
+
+    const answer = await ask(b, 'answer-pending', { answer: 'approve', ids: [pending[1]?.id.slice(0, 8) ?? ''] });
+    expect(answer.left).toBe(1);
+    expect(await place.read('b', 'skills/deploy/run.sh')).toBe('echo hi\n');
+    expect(await exists('b', 'agents/reviewer.md')).toBe(false);
+  });
+
+  it('asks again about a change, and never about what this machine wrote', async () => {
+    const { a, b } = await two();
+    await place.write('a', 'one\n', 'skills/deploy/SKILL.md');
+    await syncBoth(a, b);
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await place.write('a', 'two\n', 'skills/deploy/SKILL.md');
+    await syncBoth(a, b);
+    expect(await place.read('b', 'skills/deploy/SKILL.md')).toBe('one\n');
+    expect(await paths(b)).toEqual(['skills/deploy']);
+    await ask(b, 'answer-pending', { answer: 'reject', all: true });
+    expect(await paths(b)).toEqual([]);
+    expect((await ask(b, 'pending', {})).pending).toMatchObject([{ path: 'skills/deploy', rejected: true }]);
+    expect(await place.read('b', 'skills/deploy/SKILL.md')).toBe('one\n');
+    expect(await place.read('a', 'skills/deploy/SKILL.md')).toBe('two\n');
+  });
+
+  it('is put in place unasked where one trusts one’s own machines', async () => {
+    const { a, b } = await two();
+    await ask(b, 'answer-pending', { answer: 'approve', trust_own: true });
+    await place.write('a', 'one\n', 'skills/deploy/SKILL.md');
+    await syncBoth(a, b);
+    expect(await place.read('b', 'skills/deploy/SKILL.md')).toBe('one\n');
+    await ask(b, 'answer-pending', { answer: 'reject', trust_own: false });
+    await place.write('a', 'two\n', 'skills/deploy/SKILL.md');
+    await syncBoth(a, b);
+    expect(await paths(b)).toEqual(['skills/deploy']);
+  });
+});
+
+describe('an answer', () => {
+  it('holds on all of the account’s machines, but not for what the machine that gave it wrote itself', async () => {
+    const { a, b } = await two();
+    const c = await place.start('c', { live: false });
+    await ask(c, 'join', { link: (await ask(a, 'invite', {})).link, name: 'cee' });
+    await place.write('a', 'by a\n', 'agents/by-a.md');
+    await place.write('b', 'by b\n', 'agents/by-b.md');
+    for (const node of [a, b, c, a, b]) await ask(node, 'sync', {});
+    expect(await paths(c)).toEqual(['agents/by-a.md', 'agents/by-b.md']);
+    expect(await paths(b)).toEqual(['agents/by-a.md']);
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    // As a machine that turned bad would: it says that its own is fine.
+    const [consents] = [...b.spaces.values()].flatMap(({ sources }) => sources.flatMap((source) => source.consents ?? []));
+    const [standing] = (await consents?.book.standing({ items: [{ kind: 'text', name: 'agents/by-b.md' }] })) ?? [];
+    await consents?.book.answer([{ path: 'agents/by-b.md', hash: standing?.digest ?? '' }], 'approved');
+    await syncBoth(b, c);
+    expect(await place.read('c', 'agents/by-a.md')).toBe('by a\n');
+    expect(await paths(c)).toEqual(['agents/by-b.md']);
+    expect(await exists('c', 'agents/by-b.md')).toBe(false);
+  });
+});
