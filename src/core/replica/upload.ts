@@ -25,13 +25,18 @@ export function createUpload(replica: Replica, remote: Remote): Upload {
   const there = new Set<ObjectId>();
   let underway: Promise<void> = Promise.resolve();
 
-  async function read(ids: readonly ObjectId[]): Promise<SealedObject[]> {
+  /** Those that are here: what a draft goes on from may be at the remote alone. */
+  async function readHere(ids: readonly ObjectId[]): Promise<SealedObject[]> {
     const found = await replica.deps.objects.get(replica.space, ids);
-    return ids.map((id) => {
-      const bytes = found.get(id);
-      if (bytes === undefined) throw new Error(`object ${id} of a draft is missing from the store; run: satchel store verify`);
-      return { id, bytes };
-    });
+    return Array.from(found, ([id, bytes]) => ({ id, bytes }));
+  }
+
+  async function read(ids: readonly ObjectId[]): Promise<SealedObject[]> {
+    const objects = await readHere(ids);
+    const here = new Set(objects.map(({ id }) => id));
+    const lost = ids.find((id) => !here.has(id));
+    if (lost !== undefined) throw new Error(`object ${lost} of a draft is missing from the store; run: satchel store verify`);
+    return objects;
   }
 
   async function send(ids: readonly ObjectId[]): Promise<void> {
@@ -76,7 +81,7 @@ export function createUpload(replica: Replica, remote: Remote): Upload {
       const needed = missing(ids);
       if (needed.length === 0) return [];
       if (needed.length <= ALONG.objects) {
-        const objects = await read(needed);
+        const objects = await readHere(needed);
         if (objects.reduce((sum, { bytes }) => sum + bytes.length, 0) <= ALONG.bytes) return objects;
       }
       await send(needed);
