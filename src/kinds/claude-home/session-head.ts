@@ -1,0 +1,30 @@
+import { projectFolder } from './project-folder.ts';
+
+const NEWLINE = 10;
+
+/** Whole lines that are JSON objects, in order; others are passed over. */
+export function* recordsOf(body: Uint8Array): Generator<Readonly<Record<string, unknown>>> {
+  for (let from = 0; from < body.length; ) {
+    const end = body.indexOf(NEWLINE, from);
+    if (end === -1) return;
+    const record = parseRecord(body.subarray(from, end));
+    if (record !== null) yield record;
+    from = end + 1;
+  }
+}
+
+function parseRecord(line: Uint8Array): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** The folder that a session was started in: the first `cwd` that has this project folder, since a session may move. */
+export function findCwd(body: Uint8Array, folder: string): string | null {
+  for (const { cwd } of recordsOf(body)) if (typeof cwd === 'string' && projectFolder(cwd) === folder) return cwd;
+  return null;
+}

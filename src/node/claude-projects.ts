@@ -1,0 +1,70 @@
+import path from 'node:path';
+import type { Config } from '../config/config.ts';
+import { itemKey } from '../core/item.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import { BodyUnavailable } from '../core/replica/workspace.ts';
+import { encodeProject, parseProject, projectItemName, projectKind, projectOfItemName, type Project } from '../kinds/claude-home/project.ts';
+import { createNodePaths } from '../sources/claude-home/node-paths.ts';
+import { openPlaceBook } from '../sources/claude-home/place-book.ts';
+import { createProjectPlaces, type ProjectPlaces } from '../sources/claude-home/project-places.ts';
+import type { ProjectRegistry } from '../sources/claude-home/project-registry.ts';
+
+/** The projects of a space as items of it. */
+export function createProjectRegistry(replica: Replica): ProjectRegistry & { close(): Promise<void> } {
+  const workspace = createReplicaWorkspace(replica, { writer: 'projects', covers: ({ kind }) => kind === projectKind.id });
+  let known: Promise<Map<string, Project>> | null = null;
+  const stop = replica.onChange((items) => {
+    if (items.some(({ kind }) => kind === projectKind.id)) known = null;
+  });
+
+  const load = async (): Promise<Map<string, Project>> => {
+    const projects = new Map<string, Project>();
+    for (const { item, content } of await replica.list({ kind: projectKind.id })) {
+      const id = projectOfItemName(item.name);
+      if (id === null || content === null) continue;
+      try {
+        const aliases = parseProject(await replica.bodies.read(content));
+        if (aliases.ok) projects.set(id, { id, aliases: aliases.value });
+      } catch (error) {
+        if (!(error instanceof BodyUnavailable)) throw error; // known once its body can be had
+        known = null;
+      }
+    }
+    return projects;
+  };
+
+  const projects = async (): Promise<Map<string, Project>> => {
+    known ??= load();
+    try {
+      return await known;
+    } catch (error) {
+      known = null;
+      throw error;
+    }
+  };
+
+  return {
+    projects,
+    async add(id, aliases) {
+      const item = { kind: projectKind.id, name: projectItemName(id) };
+      const before = (await replica.visible([item])).get(itemKey(item))?.content ?? null;
+      const held = before === null ? [] : ((await projects()).get(id)?.aliases ?? []);
+      const body = encodeProject([...held, ...aliases]);
+      await workspace.capture([{ type: 'body', item, attributes: {}, body, local: null }], { message: `project ${id}`, writer: 'projects' });
+      known = null;
+    },
+    async close() {
+      stop();
+      await workspace.close();
+    },
+  };
+}
+
+/** Where the projects of a space stand on this machine. */
+export async function openProjectPlaces(config: Config, replica: Replica, registry: ProjectRegistry, clock: Clock): Promise<ProjectPlaces> {
+  const { userHome, claudeHome, claudeConfigDir } = config.environment;
+  const paths = createNodePaths({ home: userHome, claudeHome, claudeJson: path.join(claudeConfigDir ?? userHome, '.claude.json'), clock });
+  return createProjectPlaces({ book: await openPlaceBook(replica.deps.store, replica.space), registry, paths, clock });
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../core/ports/clock.ts';
+import { isGitAlias, mintProjectId, type ProjectAlias } from '../../kinds/claude-home/project-alias.ts';
+import { projectFolder } from '../../kinds/claude-home/project-folder.ts';
+import { matchProject } from '../../kinds/claude-home/project.ts';
+import { parseProjectName, sessionOf, withSession } from '../../kinds/claude-home/session-name.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { MachinePaths } from './machine-paths.ts';
+import type { PlaceBook } from './place-book.ts';
+import type { ProjectRegistry } from './project-registry.ts';
+
+/** Names of the space and names on this machine, both ways. Names outside of `projects/` stay but for a session's id. */
+export interface ProjectPlaces {
+  /** Fails with the reason why the item cannot stand here. */
+  toLocal(name: string): Result<string, string>;
+  /** Fails with the reason why the file cannot travel (yet). Never maps two names to one. */
+  toSpace(name: string): Result<string, string>;
+  /** Names of the space at and under which all that stands at and under a local name is found. */
+  spaceNamesUnder(local: string): string[];
+  /** Finds out which project a folder belongs to, where that is not known. `cwds`: what transcripts found there tell. */
+  bind(folder: string, cwds: readonly string[]): Promise<void>;
+  /** Looks for places of projects that have none. Returns those that have one now. */
+  findPlaces(): Promise<string[]>;
+  /** Notes durably that an item stands in this local folder, where that is not what follows by itself. */
+  keep(name: string, folder: string): Promise<void>;
+}
+
+const UNKNOWN_FOLDER = 'nothing in it says which folder its sessions were run in';
+/** Begins the reason of what waits for a place. */
+export const NO_PLACE = 'its project has no place here';
+/** Looking for places costs a few stats a project. */
+const LOOK_MS = 2_000;
+
+export function createProjectPlaces(deps: {
+  readonly book: PlaceBook;
+  readonly registry: ProjectRegistry;
+  readonly paths: MachinePaths;
+  readonly clock: Clock;
+}): ProjectPlaces {
+  const { book, registry, paths, clock } = deps;
+  let lookedAt: number | null = null;
+
+  /** The name with its session's id on the other side. */
+  const exchanged = (name: string, id: (session: string) => string): string => {
+    const session = sessionOf(name);
+    return session === null || id(session) === session ? name : withSession(name, session, id(session));
+  };
+
+  const toLocal = (name: string): Result<string, string> => {
+    const local = exchanged(name, book.localId);
+    const parts = parseProjectName(name);
+    if (parts === null) return ok(local);
+    const place = (parts.session === null ? undefined : book.exception(parts.folder, parts.session)) ?? book.placeOf(parts.folder);
+    if (place === undefined) return fail(`${NO_PLACE}: ${parts.folder}`);
+    if (parts.session === null && book.folder(place)?.project !== parts.folder) return fail('another project has its place here');
+    return ok(`projects/${place}/${parseProjectName(local)?.rest}`);
+  };
+
+  const toSpace = (name: string): Result<string, string> => {
+    const named = exchanged(name, book.spaceId);
+    const parts = parseProjectName(named);
+    if (parts === null) return ok(named);
+    const bound = book.folder(parts.folder);
+    if (bound === undefined) return fail(UNKNOWN_FOLDER);
+    if (parts.session === null && !bound.holds.includes(bound.project)) return fail('another folder here is the place of its project');
+    const project = (parts.session === null ? undefined : book.guest(parts.folder, parts.session)) ?? bound.project;
+    return ok(`projects/${project}/${parts.rest}`);
+  };
+
+  /** Binds a folder to the project with these aliases, which is made where none has them. */
+  const bindPath = async (folder: string, path: string): Promise<void> => {
+    const aliases = await paths.aliasesOf(path);
+    const projects = await registry.projects();
+    const own = ownAliases(aliases);
+    const project = matchProject(aliases, projects.values())?.id ?? mintProjectId(own[0] ?? aliases[0] ?? `path:${path}`);
+    const known = projects.get(project)?.aliases ?? [];
+    if (own.some((alias) => !known.includes(alias))) await registry.add(project, own);
+    const holds = book.placeOf(project) === undefined ? [project] : [];
+    await book.putFolder(folder, { path, project, holds });
+  };
+
+  /** Both ways: the project's files stand in this folder, and the folder's files are the project's. */
+  const isDefault = (project: string, folder: string): boolean =>
+    book.placeOf(project) === folder && book.folder(folder)?.project === project;
+
+  return {
+    toLocal,
+    toSpace,
+    spaceNamesUnder(local) {
+      const [root, folder, ...rest] = exchanged(local, book.spaceId).split('/');
+      if (root !== 'projects' || folder === undefined) return [exchanged(local, book.spaceId)];
+      const bound = book.folder(folder);
+      if (bound === undefined) return [];
+      return [...new Set([bound.project, ...bound.holds])].map((project) => ['projects', project, ...rest].join('/'));
+    },
+    async bind(folder, cwds) {
+      if (book.folder(folder) !== undefined) return;
+      const path = cwds.find((cwd) => projectFolder(cwd) === folder) ?? (await paths.pathOf(folder));
+      if (path !== null) await bindPath(folder, path);
+    },
+    async findPlaces() {
+      const now = clock.now();
+      if (lookedAt !== null && Math.abs(now - lookedAt) < LOOK_MS) return [];
+      lookedAt = now;
+      const found: string[] = [];
+      for (const project of (await registry.projects()).values()) {
+        if (book.placeOf(project.id) !== undefined) continue;
+        const path = await paths.placeOf(project);
+        if (path === null) continue;
+        const folder = projectFolder(path);
+        if (book.folder(folder) === undefined) await bindPath(folder, path);
+        const bound = book.folder(folder) ?? { path, project: project.id, holds: [] };
+        if (!bound.holds.includes(project.id)) await book.putFolder(folder, { ...bound, holds: [...bound.holds, project.id] });
+        found.push(project.id);
+      }
+      return found;
+    },
+    async keep(name, folder) {
+      const parts = parseProjectName(name);
+      if (parts?.session == null || isDefault(parts.folder, folder)) return;
+      await book.putException(parts.folder, parts.session, folder);
+    },
+  };
+}
+
+/** What a machine tells others of a folder: a checkout is known by its remote, wherever it lies. */
+function ownAliases(aliases: readonly ProjectAlias[]): readonly ProjectAlias[] {
+  const remotes = aliases.filter(isGitAlias);
+  return remotes.length > 0 ? remotes : aliases;
+}

@@ -1,0 +1,142 @@
+import { itemKey, type Item } from '../../core/item.ts';
+import type { View } from '../../core/ports/store.ts';
+import type { CaptureReport, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
+import { findCwd } from '../../kinds/claude-home/session-head.ts';
+import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
+import { NO_PLACE, type ProjectPlaces } from './project-places.ts';
+
+/**
+ * A workspace on a Claude home in which the sessions and memory of a project stand under the folder name that this
+ * machine's path gives, while the space names the project. What has no place here is *not here*, with the reason, and
+ * comes when a place appears. Bodies pass through untouched.
+ */
+export function createProjectsWorkspace(inner: Workspace, places: ProjectPlaces): Workspace {
+  /** Of an item that was mapped before: a bug where it cannot be. */
+  const spaceItem = (item: Item): Item => {
+    const name = places.toSpace(item.name);
+    if (!name.ok) throw new Error(`${item.name}: ${name.error}`);
+    return { kind: item.kind, name: name.value };
+  };
+  const localItem = (item: Item): Item => {
+    const name = places.toLocal(item.name);
+    return name.ok ? { kind: item.kind, name: name.value } : item;
+  };
+  const toSpace = <T extends { readonly item: Item }>(entries: readonly T[]): T[] =>
+    entries.map((entry) => ({ ...entry, item: spaceItem(entry.item) }));
+
+  /** What was not here for want of a place is outstanding again. */
+  const release = async (projects: readonly string[] | null): Promise<void> => {
+    const views = await inner.views(projects?.map((project) => `projects/${project}`) ?? ['projects']);
+    const waiting = [...views.values()].filter(
+      (view) => view.notHere?.startsWith(NO_PLACE) === true && places.toLocal(view.item.name).ok,
+    );
+    if (waiting.length > 0) await inner.applied(waiting.map(({ item }) => ({ item, content: null, local: null })));
+  };
+
+  let released = false;
+  const findPlaces = async (): Promise<void> => {
+    const found = await places.findPlaces();
+    // The last process may have died between the two.
+    if (!released || found.length > 0) await release(released ? found : null);
+    released = true;
+  };
+
+  return {
+    writer: inner.writer,
+
+    async views(under) {
+      const names = under?.flatMap((name) => places.spaceNamesUnder(name));
+      const views = await (under !== undefined && names?.length === 0 ? Promise.resolve(new Map<string, View>()) : inner.views(names));
+      const local = new Map<string, View>();
+      for (const view of views.values()) {
+        const name = places.toLocal(view.item.name);
+        if (!name.ok) continue; // without a place nothing of it can be here
+        const item = { kind: view.item.kind, name: name.value };
+        local.set(itemKey(item), { ...view, item });
+      }
+      return local;
+    },
+
+    async capture(found, note) {
+      const refused: { item: Item; reason: string }[] = [];
+      await bindFolders(places, found);
+      const strangers = elsewhere(places, found);
+      const views = strangers.length === 0 ? new Map<string, View>() : await inner.views(strangers);
+      const accepted: Found[] = [];
+      for (const entry of found) {
+        const name = places.toSpace(entry.item.name);
+        if (!name.ok) {
+          refused.push({ item: entry.item, reason: name.error });
+          continue;
+        }
+        const item = { kind: entry.item.kind, name: name.value };
+        const folder = parseProjectName(entry.item.name)?.folder;
+        const usual = places.toLocal(name.value);
+        if (folder !== undefined && (!usual.ok || usual.value !== entry.item.name)) {
+          if ((views.get(itemKey(item))?.shown ?? null) !== null) {
+            refused.push({ item: entry.item, reason: `is already at ${usual.ok ? usual.value : 'another place'}` });
+            continue;
+          }
+          await places.keep(name.value, folder);
+        }
+        accepted.push({ ...entry, item });
+      }
+      const report: CaptureReport = await inner.capture(accepted, note);
+      await findPlaces(); // a folder that was used for the first time may be the place of what waits
+      return {
+        ...report,
+        conflicts: report.conflicts.map(localItem),
+        refused: [...refused, ...report.refused.map((entry) => ({ ...entry, item: localItem(entry.item) }))],
+      };
+    },
+
+    async outstanding() {
+      await findPlaces();
+      const here: Outstanding[] = [];
+      const notHere: { item: Item; reason: string }[] = [];
+      for (const entry of await inner.outstanding()) {
+        const name = places.toLocal(entry.item.name);
+        if (!name.ok) {
+          notHere.push({ item: entry.item, reason: name.error });
+          continue;
+        }
+        const folder = parseProjectName(name.value)?.folder;
+        if (folder !== undefined) await places.keep(entry.item.name, folder);
+        here.push({ ...entry, item: { kind: entry.item.kind, name: name.value } });
+      }
+      if (notHere.length > 0) await inner.notHere(notHere);
+      return here;
+    },
+
+    intend: (items) => inner.intend(toSpace(items)),
+    applied: (results) => inner.applied(toSpace(results)),
+    notHere: (items) => inner.notHere(toSpace(items)),
+    read: (item, content, offset) => inner.read(spaceItem(item), content, offset),
+    prefetch: (contents) => inner.prefetch(contents),
+  };
+}
+
+/** Finds the project of folders that were not seen before, by what their transcripts say. */
+async function bindFolders(places: ProjectPlaces, found: readonly Found[]): Promise<void> {
+  const cwds = new Map<string, string[]>();
+  for (const entry of found) {
+    const folder = parseProjectName(entry.item.name)?.folder;
+    if (folder === undefined) continue;
+    const known = cwds.get(folder) ?? [];
+    cwds.set(folder, known);
+    if (known.length > 0 || entry.type !== 'body' || !entry.item.name.endsWith('.jsonl')) continue;
+    const cwd = findCwd(entry.body, folder);
+    if (cwd !== null) known.push(cwd);
+  }
+  for (const [folder, paths] of cwds) await places.bind(folder, paths);
+}
+
+/** Names in the space of what was found elsewhere than it would be put by default. */
+function elsewhere(places: ProjectPlaces, found: readonly Found[]): string[] {
+  return found.flatMap(({ item }) => {
+    const name = places.toSpace(item.name);
+    if (!name.ok || parseProjectName(item.name) === null) return [];
+    const local = places.toLocal(name.value);
+    return local.ok && local.value === item.name ? [] : [name.value];
+  });
+}
