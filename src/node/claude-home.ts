@@ -1,22 +1,25 @@
 import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/ports/clock.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import { CATEGORIES, type Category } from '../kinds/claude-home/inventory.ts';
 import type { InventoryChoice } from '../kinds/claude-home/locate.ts';
 import { createConsentWorkspace, type ConsentWorkspace } from '../sources/claude-home/consent-workspace.ts';
+import { createProjectsWorkspace } from '../sources/claude-home/projects-workspace.ts';
+import { createClaudeProjects, type ClaudeProjects } from './claude-projects.ts';
 import { createConsentBook, type SpaceConsents } from './consent-book.ts';
 import type { TreeDefinition } from './tree-sources.ts';
 
-/** Categories that travel by now. Sessions wait for their projects. */
+/** Categories that travel by now. */
 const CARRIED: readonly Category[] = [
-  ...(['instructions', 'themes', 'keybindings', 'plans', 'memory'] as const),
+  ...(['instructions', 'themes', 'keybindings', 'plans', 'memory', 'sessions'] as const),
   ...(['skills', 'agents', 'commands', 'workflows', 'output-styles', 'hooks'] as const),
 ];
 
 /** What of the Claude home is carried: the inventory, by what the user chose. */
 export function inventoryChoice({ claude }: Config): InventoryChoice {
   const categories = Object.fromEntries(CATEGORIES.map((id) => [id, CARRIED.includes(id) && claude.categories[id] !== false]));
-  return { categories, include: claude.include, exclude: [...claude.exclude, 'projects/**'] };
+  return { categories, include: claude.include, exclude: claude.exclude };
 }
 
 /** The folders that make up the Claude home. Names in the space are as they are there. */
@@ -29,15 +32,23 @@ export function claudeDefinitions(config: Config): TreeDefinition[] {
  * The decorators of the Claude home between its file-tree source and the replica (docs/decisions/0004):
  * projects (names) → forms (bytes) → consent (what may be put in place) → replica.
  */
-export function createClaudeWorkspace(inner: Workspace, replica: Replica, choice: InventoryChoice): ClaudeWorkspace {
+export function createClaudeWorkspace(
+  inner: Workspace,
+  replica: Replica,
+  choice: InventoryChoice,
+  deps: { readonly config: Config; readonly clock: Clock },
+): ClaudeWorkspace {
   const book = createConsentBook(replica);
   const consent = createConsentWorkspace(inner, { book, choice, standing: (where) => book.standing(where) });
-  return { workspace: consent, consents: { book, workspace: consent } };
+  const projects = createClaudeProjects(deps.config, replica, deps.clock);
+  const workspace = createProjectsWorkspace(consent, () => projects.places());
+  return { workspace, consents: { book, workspace: consent }, projects };
 }
 
 export interface ClaudeWorkspace {
   readonly workspace: Workspace;
   readonly consents: ClaudeConsents;
+  readonly projects: ClaudeProjects;
 }
 
 /** The answers, and what waits for them. */

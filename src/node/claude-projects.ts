@@ -5,9 +5,16 @@ import type { Clock } from '../core/ports/clock.ts';
 import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { BodyUnavailable } from '../core/replica/workspace.ts';
-import { encodeProject, parseProject, projectItemName, projectKind, projectOfItemName, type Project } from '../kinds/claude-home/project.ts';
+import {
+  encodeProject,
+  parseProject,
+  projectItemName,
+  projectKind,
+  projectOfItemName,
+  type Project,
+} from '../kinds/claude-home/project.ts';
 import { createNodePaths } from '../sources/claude-home/node-paths.ts';
-import { openPlaceBook } from '../sources/claude-home/place-book.ts';
+import { openPlaceBook, type PlaceBook } from '../sources/claude-home/place-book.ts';
 import { createProjectPlaces, type ProjectPlaces } from '../sources/claude-home/project-places.ts';
 import type { ProjectRegistry } from '../sources/claude-home/project-registry.ts';
 
@@ -52,7 +59,10 @@ export function createProjectRegistry(replica: Replica): ProjectRegistry & { clo
       const before = (await replica.visible([item])).get(itemKey(item))?.content ?? null;
       const held = before === null ? [] : ((await projects()).get(id)?.aliases ?? []);
       const body = encodeProject([...held, ...aliases]);
-      await workspace.capture([{ type: 'body', item, attributes: {}, body, local: null }], { message: `project ${id}`, writer: 'projects' });
+      await workspace.capture([{ type: 'body', item, attributes: {}, body, local: null }], {
+        message: `project ${id}`,
+        writer: 'projects',
+      });
       known = null;
     },
     async close() {
@@ -62,9 +72,29 @@ export function createProjectRegistry(replica: Replica): ProjectRegistry & { clo
   };
 }
 
-/** Where the projects of a space stand on this machine. */
-export async function openProjectPlaces(config: Config, replica: Replica, registry: ProjectRegistry, clock: Clock): Promise<ProjectPlaces> {
+/** The projects of a space, and where they stand on this machine. */
+export interface ClaudeProjects {
+  readonly registry: ProjectRegistry;
+  readonly book: () => Promise<PlaceBook>;
+  readonly places: () => Promise<ProjectPlaces>;
+  close(): Promise<void>;
+}
+
+/** Opens what is kept of the places with the first use. */
+export function createClaudeProjects(config: Config, replica: Replica, clock: Clock): ClaudeProjects {
   const { userHome, claudeHome, claudeConfigDir } = config.environment;
+  const registry = createProjectRegistry(replica);
   const paths = createNodePaths({ home: userHome, claudeHome, claudeJson: path.join(claudeConfigDir ?? userHome, '.claude.json'), clock });
-  return createProjectPlaces({ book: await openPlaceBook(replica.deps.store, replica.space), registry, paths, clock });
+  let opening: Promise<PlaceBook> | null = null;
+  let places: ProjectPlaces | null = null;
+  const book = (): Promise<PlaceBook> => (opening ??= openPlaceBook(replica.deps.store, replica.space));
+  return {
+    registry,
+    book,
+    async places() {
+      const opened = await book();
+      return (places ??= createProjectPlaces({ book: opened, registry, paths, clock }));
+    },
+    close: () => registry.close(),
+  };
 }

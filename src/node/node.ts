@@ -245,7 +245,8 @@ export class SatchelNode {
       const definitions = treeDefinitions(this.config);
       for (const definition of definitions) {
         const space = this.config.sources.find((source) => source.id === definition.id)?.space ?? PERSONAL;
-        if (space === entry.name) sources.push(createTreeSource(definition, definitions, replica, { clock, random, log: this.log }));
+        if (space === entry.name)
+          sources.push(createTreeSource(definition, definitions, replica, { config: this.config, clock, random, log: this.log }));
       }
     }
     const open = { entry, replica, runner, sources, watching: new AbortController(), watches: [] };

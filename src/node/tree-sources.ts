@@ -17,6 +17,7 @@ import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
 import { claudeDefinitions, createClaudeWorkspace, type ClaudeConsents } from './claude-home.ts';
+import type { ClaudeProjects } from './claude-projects.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
 /** A folder that is captured and applied. */
@@ -48,6 +49,8 @@ export interface TreeSource {
   readonly workspace: Workspace;
   /** Of the Claude home: what may be put in place. */
   readonly consents: ClaudeConsents | null;
+  /** Of the Claude home: where its projects are. */
+  readonly projects: ClaudeProjects | null;
   /** Of the watching, in a node that runs. */
   readonly health: WatchHealth;
   /** Before the store: notes that all is in place, so that the next start need not look. */
@@ -58,7 +61,7 @@ export function createTreeSource(
   definition: TreeDefinition,
   others: readonly TreeDefinition[],
   replica: Replica,
-  deps: { readonly clock: Clock; readonly random: Random; readonly log: HubLog },
+  deps: { readonly config: Config; readonly clock: Clock; readonly random: Random; readonly log: HubLog },
 ): TreeSource {
   const prefixes = others.map((other) => other.prefix).filter((prefix) => prefix !== '' && prefix !== definition.prefix);
   const covers = (item: Item): boolean =>
@@ -66,7 +69,7 @@ export function createTreeSource(
     !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
     carries(definition, item.name.slice(definition.prefix.length));
   const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers, scope: JSON.stringify([definition, prefixes]) });
-  const claude = definition.inventory === undefined ? null : createClaudeWorkspace(inner, replica, definition.inventory);
+  const claude = definition.inventory === undefined ? null : createClaudeWorkspace(inner, replica, definition.inventory, deps);
   const workspace = claude?.workspace ?? createPrefixedWorkspace(inner, definition.prefix);
   const files = createNodeFiles({ root: definition.root, random: deps.random });
   return {
@@ -74,9 +77,11 @@ export function createTreeSource(
     workspace,
     consents: claude?.consents ?? null,
     health: { problem: null },
+    projects: claude?.projects ?? null,
     async close() {
       await inner.close();
       await claude?.consents.book.close();
+      await claude?.projects.close();
     },
     source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
   };

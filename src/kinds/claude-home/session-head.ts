@@ -4,7 +4,7 @@ const NEWLINE = 10;
 
 /** Whole lines that are JSON objects, in order; others are passed over. */
 export function* recordsOf(body: Uint8Array): Generator<Readonly<Record<string, unknown>>> {
-  for (let from = 0; from < body.length; ) {
+  for (let from = 0; from < body.length;) {
     const end = body.indexOf(NEWLINE, from);
     if (end === -1) return;
     const record = parseRecord(body.subarray(from, end));

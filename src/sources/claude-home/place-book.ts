@@ -25,8 +25,8 @@ export interface PlaceBook {
   /** The project of a session in a folder, if not the folder's own. */
   guest(folder: string, session: string): string | undefined;
   /** The session whose id a session of the space has on this machine, and the reverse: forks exchange theirs. */
-  localId(session: string): string;
-  spaceId(session: string): string;
+  readonly localId: (session: string) => string;
+  readonly spaceId: (session: string) => string;
   putFolder(name: string, folder: BoundFolder): Promise<void>;
   putException(project: string, session: string, folder: string): Promise<void>;
   /** From now on these two sessions of the space have each other's local id. */

@@ -18,7 +18,7 @@ export interface ProjectPlaces {
   spaceNamesUnder(local: string): string[];
   /** Finds out which project a folder belongs to, where that is not known. `cwds`: what transcripts found there tell. */
   bind(folder: string, cwds: readonly string[]): Promise<void>;
-  /** Looks for places of projects that have none. Returns those that have one now. */
+  /** Looks for places of projects that have none. Returns those that got one since the last call, in whatever way. */
   findPlaces(): Promise<string[]>;
   /** Notes durably that an item stands in this local folder, where that is not what follows by itself. */
   keep(name: string, folder: string): Promise<void>;
@@ -38,6 +38,7 @@ export function createProjectPlaces(deps: {
 }): ProjectPlaces {
   const { book, registry, paths, clock } = deps;
   let lookedAt: number | null = null;
+  let placed = new Set<string>();
 
   /** The name with its session's id on the other side. */
   const exchanged = (name: string, id: (session: string) => string): string => {
@@ -76,6 +77,20 @@ export function createProjectPlaces(deps: {
     if (own.some((alias) => !known.includes(alias))) await registry.add(project, own);
     const holds = book.placeOf(project) === undefined ? [project] : [];
     await book.putFolder(folder, { path, project, holds });
+    for (const held of holds) placed.add(held);
+  };
+
+  const look = async (): Promise<void> => {
+    for (const project of (await registry.projects()).values()) {
+      if (book.placeOf(project.id) !== undefined) continue;
+      const path = await paths.placeOf(project);
+      if (path === null) continue;
+      const folder = projectFolder(path);
+      if (book.folder(folder) === undefined) await bindPath(folder, path);
+      const bound = book.folder(folder) ?? { path, project: project.id, holds: [] };
+      if (!bound.holds.includes(project.id)) await book.putFolder(folder, { ...bound, holds: [...bound.holds, project.id] });
+      placed.add(project.id);
+    }
   };
 
   /** Both ways: the project's files stand in this folder, and the folder's files are the project's. */
@@ -99,19 +114,12 @@ export function createProjectPlaces(deps: {
     },
     async findPlaces() {
       const now = clock.now();
-      if (lookedAt !== null && Math.abs(now - lookedAt) < LOOK_MS) return [];
-      lookedAt = now;
-      const found: string[] = [];
-      for (const project of (await registry.projects()).values()) {
-        if (book.placeOf(project.id) !== undefined) continue;
-        const path = await paths.placeOf(project);
-        if (path === null) continue;
-        const folder = projectFolder(path);
-        if (book.folder(folder) === undefined) await bindPath(folder, path);
-        const bound = book.folder(folder) ?? { path, project: project.id, holds: [] };
-        if (!bound.holds.includes(project.id)) await book.putFolder(folder, { ...bound, holds: [...bound.holds, project.id] });
-        found.push(project.id);
+      if (lookedAt === null || Math.abs(now - lookedAt) >= LOOK_MS) {
+        lookedAt = now;
+        await look();
       }
+      const found = [...placed];
+      placed = new Set();
       return found;
     },
     async keep(name, folder) {

@@ -8,9 +8,27 @@ import { NO_PLACE, type ProjectPlaces } from './project-places.ts';
 /**
  * A workspace on a Claude home in which the sessions and memory of a project stand under the folder name that this
  * machine's path gives, while the space names the project. What has no place here is *not here*, with the reason, and
- * comes when a place appears. Bodies pass through untouched.
+ * comes when a place appears. Bodies pass through untouched. `opened` is called once, with the first use.
  */
-export function createProjectsWorkspace(inner: Workspace, places: ProjectPlaces): Workspace {
+export function createProjectsWorkspace(inner: Workspace, opened: () => Promise<ProjectPlaces>): Workspace {
+  let opening: Promise<ProjectsView> | null = null;
+  const view = (): Promise<ProjectsView> => (opening ??= opened().then((places) => viewProjects(inner, places)));
+  return {
+    writer: inner.writer,
+    views: async (under) => (await view()).views(under),
+    capture: async (found, note) => (await view()).capture(found, note),
+    outstanding: async () => (await view()).outstanding(),
+    intend: async (items) => (await view()).intend(items),
+    applied: async (results) => (await view()).applied(results),
+    notHere: async (items) => (await view()).notHere(items),
+    read: async (item, content, offset) => (await view()).read(item, content, offset),
+    prefetch: (contents) => inner.prefetch(contents),
+  };
+}
+
+type ProjectsView = Omit<Workspace, 'writer' | 'prefetch'>;
+
+function viewProjects(inner: Workspace, places: ProjectPlaces): ProjectsView {
   /** Of an item that was mapped before: a bug where it cannot be. */
   const spaceItem = (item: Item): Item => {
     const name = places.toSpace(item.name);
@@ -27,9 +45,7 @@ export function createProjectsWorkspace(inner: Workspace, places: ProjectPlaces)
   /** What was not here for want of a place is outstanding again. */
   const release = async (projects: readonly string[] | null): Promise<void> => {
     const views = await inner.views(projects?.map((project) => `projects/${project}`) ?? ['projects']);
-    const waiting = [...views.values()].filter(
-      (view) => view.notHere?.startsWith(NO_PLACE) === true && places.toLocal(view.item.name).ok,
-    );
+    const waiting = [...views.values()].filter((view) => view.notHere?.startsWith(NO_PLACE) === true && places.toLocal(view.item.name).ok);
     if (waiting.length > 0) await inner.applied(waiting.map(({ item }) => ({ item, content: null, local: null })));
   };
 
@@ -42,8 +58,6 @@ export function createProjectsWorkspace(inner: Workspace, places: ProjectPlaces)
   };
 
   return {
-    writer: inner.writer,
-
     async views(under) {
       const names = under?.flatMap((name) => places.spaceNamesUnder(name));
       const views = await (under !== undefined && names?.length === 0 ? Promise.resolve(new Map<string, View>()) : inner.views(names));
@@ -112,7 +126,6 @@ export function createProjectsWorkspace(inner: Workspace, places: ProjectPlaces)
     applied: (results) => inner.applied(toSpace(results)),
     notHere: (items) => inner.notHere(toSpace(items)),
     read: (item, content, offset) => inner.read(spaceItem(item), content, offset),
-    prefetch: (contents) => inner.prefetch(contents),
   };
 }
 
