@@ -63,6 +63,12 @@ function wrongValues({ words }: Leaf, flag: string, option: OptionSpec, filler: 
 /** Words that mean something only to this command: by its call, then by argument or flag. Places hold `{…}`. */
 export type MeaningUses = Readonly<Record<string, Readonly<Record<string, readonly BadUse[]>>>>;
 
+const NO_ENTRY = (command: string): BadUse[] => [
+  { args: [command], says: /say which[^]*satchel pending/ },
+  { args: [command, 'abc'], says: /nothing of that id waits: abc[^]*satchel pending/ },
+  { args: [command, '0'.repeat(64)], says: /nothing of that id waits/ },
+  { args: [command, 'x'.repeat(65)], says: /ids/ },
+];
 const NO_SPACE = (...words: string[]): BadUse[] => [
   { args: [...words, '--space', 'elsewhere'], says: /no space elsewhere.*personal[^]*satchel spaces/ },
   { args: [...words, '--space', '../personal'], says: /no space \.\.\/personal/ },
@@ -142,6 +148,8 @@ export const MEANING: MeaningUses = {
     ]),
   },
   invite: { '--space': NO_SPACE('invite') },
+  approve: { id: NO_ENTRY('approve') },
+  reject: { id: NO_ENTRY('reject') },
   log: { item: NO_ITEM('log'), '--space': NO_SPACE('log') },
   show: { item: [...NO_ITEM('show'), ...NO_REVISION('show')], '--space': NO_SPACE('show', 'CLAUDE.md') },
   diff: {
