@@ -34,7 +34,7 @@ export function decodeContentLate(bytes: Uint8Array): Content {
   const decoded = (): Content => (content ??= decodeContent(bytes));
   return {
     get digest() {
-      return decoded().digest;
+      return content === null && startsWithDigest(bytes) ? (bytesToHex(bytes.subarray(3, 35)) as ContentDigest) : decoded().digest;
     },
     get size() {
       return decoded().size;
@@ -46,6 +46,11 @@ export function decodeContentLate(bytes: Uint8Array): Content {
       return decoded().pieces;
     },
   };
+}
+
+/** CBOR of an array of five whose first is 32 bytes. */
+function startsWithDigest(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x85 && bytes[1] === 0x58 && bytes[2] === 32 && bytes.length > 35;
 }
 
 /** CBOR `null` stands for "no content" where a column's NULL says something else. */

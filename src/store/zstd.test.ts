@@ -45,6 +45,15 @@ describe('zstd', () => {
     );
   });
 
+  it('takes more effort to make less where asked to', async () => {
+    let state = 1;
+    const next = (): number => (state = (state * 48_271) % 2_147_483_647);
+    const plain = Buffer.from(Array.from({ length: 20_000 }, () => `word${Math.floor(Math.sqrt(next() % 90_000))}`).join(' '));
+    const [fast, small] = [await compression.compress(plain), await compression.compress(plain, 'small')];
+    expect(small.length).toBeLessThan(fast.length);
+    expect(Buffer.compare(await expand(small, plain.length), plain)).toBe(0);
+  });
+
   it('works on many at once', async () => {
     const plains = Array.from({ length: 40 }, (_, n) => Buffer.alloc(20_000 + n, `text ${n} `));
     const packed = await Promise.all(plains.map((plain) => compress(plain)));

@@ -5,16 +5,19 @@ import { declareContentSize, parseZstdFrame } from './zstd-frame.ts';
 /** Below this a thread costs more than it saves. */
 const SYNC_BYTES = 8 * 1024;
 
+const LEVELS = { fast: 3, small: 9 } as const;
+
 /**
  * zstd (RFC 8878) on the thread pool. Frames declare their content size, and only such are expanded: the decoder
  * allocates what a frame declares, and stops there.
  */
-export function createZstd({ level = 3 }: { readonly level?: number } = {}): Compression {
-  const encoder = new zstd.Encoder(level);
+export function createZstd(): Compression {
+  const encoders = { fast: new zstd.Encoder(LEVELS.fast), small: new zstd.Encoder(LEVELS.small) };
   const decoder = new zstd.Decoder();
   return {
-    async compress(plain) {
+    async compress(plain, effort = 'fast') {
       const input = asBuffer(plain);
+      const encoder = encoders[effort];
       return declareContentSize(input.length < SYNC_BYTES ? encoder.encodeSync(input) : await encoder.encode(input), plain.length);
     },
     async expand(compressed, length) {

@@ -1,4 +1,4 @@
-import type { Compression } from '../ports/compression.ts';
+import type { Compression, Effort } from '../ports/compression.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Bytes } from './hash.ts';
 
@@ -20,8 +20,8 @@ export function padmeLength(length: number): number {
 }
 
 /** Compresses where that helps, and pads. Cost: O(size) at about 280 MB/s. */
-export async function sealContainer(plain: Bytes, compression: Compression): Promise<Bytes> {
-  const packed = plain.length < 64 ? plain : await compression.compress(plain);
+export async function sealContainer(plain: Bytes, compression: Compression, effort?: Effort): Promise<Bytes> {
+  const packed = plain.length < 64 ? plain : await compression.compress(plain, effort);
   const codec = packed.length < plain.length ? ZSTD : RAW;
   const payload = codec === ZSTD ? packed : plain;
   const out = Buffer.alloc(padmeLength(HEADER + payload.length));

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { LIMITS } from '../limits.ts';
 import { hexToBytes, type ObjectId } from '../ids.ts';
 import type { CommitId, MachineId, SpaceId } from '../ids.ts';
-import type { Compression } from '../ports/compression.ts';
+import type { Compression, Effort } from '../ports/compression.ts';
 import type { Random } from '../ports/random.ts';
 import { fail, type Result } from '../result.ts';
 import { openContainer, sealContainer } from './container.ts';
@@ -40,16 +40,20 @@ export interface BodyBinding {
   readonly commit: CommitId;
 }
 
-/** Encrypts a chunk: equal plaintexts compressed alike give equal objects. Throws where the key is missing (a bug). */
+/**
+ * Encrypts a chunk: equal plaintexts compressed alike (hence of one effort) give equal objects. Throws where the key is
+ * missing (a bug).
+ */
 export async function sealChunk(
   plain: Bytes,
   space: SpaceId,
   keyId: number,
   keys: SpaceKeys,
   compression: Compression,
+  effort?: Effort,
 ): Promise<SealedObject> {
   const epoch = epochOf(keys, keyId);
-  const container = await sealContainer(plain, compression);
+  const container = await sealContainer(plain, compression, effort);
   const tag = chunkTag(epoch.mac, space, keyId, container);
   const header = Buffer.concat([Buffer.of(CHUNK), u32(keyId), tag]);
   const bytes = Buffer.concat([header, encrypt(chunkKey(epoch.enc, tag), container, chunkAad(space, header))]);
@@ -63,8 +67,9 @@ export async function sealBundle(
   keys: SpaceKeys,
   compression: Compression,
   random: Random,
+  effort?: Effort,
 ): Promise<SealedObject> {
-  const container = await sealContainer(plain, compression);
+  const container = await sealContainer(plain, compression, effort);
   const header = Buffer.concat([
     Buffer.of(BUNDLE),
     u32(binding.keyId),

@@ -5,7 +5,7 @@ import { openObject, sealBundle, sealChunk, type SealedObject } from '../crypto/
 import { contentDigest, type SpaceKeys } from '../crypto/space-keys.ts';
 import type { CommitId, ContentDigest, MachineId, ObjectId, SpaceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import type { Compression } from '../ports/compression.ts';
+import type { Compression, Effort } from '../ports/compression.ts';
 import type { ObjectStore } from '../ports/objects.ts';
 import type { Random } from '../ports/random.ts';
 import { RemoteError } from '../ports/remote.ts';
@@ -34,6 +34,8 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 const FETCH_IDS = 1_000;
 const PARALLEL_FETCHES = 4;
 const BUNDLE_BYTES = 1024 * 1024;
+/** What is stored at once up to this much is compressed as far as it goes: somebody waits for it elsewhere. */
+const SMALL_EFFORT_BYTES = 1024 * 1024;
 
 /** The bodies of one space: plaintext ⇄ encrypted objects, in the local store and, on demand, from the remote. */
 export class Bodies {
@@ -54,10 +56,12 @@ export class Bodies {
   }
 
   /**
-   * Seals bodies under the epoch `keyId` and stores them: small ones bundled, large ones in chunks. Durable when it
-   * resolves. Returns each body's pieces. Cost: O(bytes).
+   * Seals bodies under the epoch `keyId` and stores them: small ones bundled, large ones in chunks. Those at `tails` go
+   * behind a body that is stored already: no other body will share their chunks. Durable when it resolves. Returns each
+   * body's pieces. Cost: O(bytes).
    */
-  async store(bodies: readonly Uint8Array[], commit: CommitId, keyId: number): Promise<Piece[][]> {
+  async store(bodies: readonly Uint8Array[], commit: CommitId, keyId: number, tails: ReadonlySet<number> = new Set()): Promise<Piece[][]> {
+    const effort = bodies.reduce((sum, body) => sum + body.length, 0) <= SMALL_EFFORT_BYTES ? 'small' : 'fast';
     const sealed = new Map<ObjectId, SealedObject>();
     const pieces = bodies.map((): Piece[] => []);
     const small: number[] = [];
@@ -65,23 +69,29 @@ export class Bodies {
       bodies.map(async (body, index) => {
         if (body.length === 0) return;
         if (body.length < LIMITS.bundledBody) small.push(index);
+        else if (tails.has(index) && body.length <= LIMITS.chunkMax) pieces[index] = await this.#storeSlices([body], keyId, sealed, effort);
         else pieces[index] = await this.#storeChunks(body, keyId, sealed);
       }),
     );
     small.sort((a, b) => a - b);
-    await this.#storeBundles(bodies, small, commit, keyId, pieces, sealed);
+    await this.#storeBundles(bodies, small, commit, keyId, pieces, sealed, effort);
     if (sealed.size > 0) await this.#deps.objects.put(this.#deps.space, [...sealed.values()]);
     return pieces;
   }
 
-  async #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
+  #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
+    let offset = 0;
+    const slices = chunkLengths(body, this.#deps.keys().gear).map((length) => body.subarray(offset, (offset += length)));
+    // One effort for all: a body that is found again must give the same objects.
+    return this.#storeSlices(slices, keyId, sealed, 'fast');
+  }
+
+  #storeSlices(slices: readonly Uint8Array[], keyId: number, sealed: Map<ObjectId, SealedObject>, effort: Effort): Promise<Piece[]> {
     const { space, compression } = this.#deps;
     const keys = this.#deps.keys();
-    let offset = 0;
-    const slices = chunkLengths(body, keys.gear).map((length) => body.subarray(offset, (offset += length)));
     return Promise.all(
       slices.map(async (slice) => {
-        const object = await sealChunk(slice, space, keyId, keys, compression);
+        const object = await sealChunk(slice, space, keyId, keys, compression, effort);
         sealed.set(object.id, object);
         return { object: object.id, keyId, offset: 0, length: slice.length };
       }),
@@ -95,6 +105,7 @@ export class Bodies {
     keyId: number,
     pieces: Piece[][],
     sealed: Map<ObjectId, SealedObject>,
+    effort: Effort,
   ): Promise<void> {
     const { space, signer, compression, random } = this.#deps;
     const limit = this.#deps.sharesContext() ? BUNDLE_BYTES : 0;
@@ -105,7 +116,7 @@ export class Bodies {
       const members = batch;
       [batch, bytes] = [[], 0];
       const plain = Buffer.concat(members.map((index) => bodies[index] as Uint8Array));
-      const object = await sealBundle(plain, { space, keyId, signer, commit }, this.#deps.keys(), compression, random);
+      const object = await sealBundle(plain, { space, keyId, signer, commit }, this.#deps.keys(), compression, random, effort);
       sealed.set(object.id, object);
       this.#cache.put(object.id, plain);
       let offset = 0;

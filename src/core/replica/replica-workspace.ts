@@ -4,7 +4,7 @@ import type { ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
-import type { View } from '../ports/store.ts';
+import type { ItemState, View } from '../ports/store.ts';
 import { KeyMissing, type Replica } from './replica.ts';
 import type { ItemWish } from './wishes.ts';
 import type { Applied, CaptureReport, Found, Outstanding, Workspace } from './workspace.ts';
@@ -23,6 +23,13 @@ export const settledNotes = (space: SpaceId): string => `settled/${space}`;
 interface SettledNote {
   readonly head: string;
   readonly scope: string;
+}
+
+/** What some items are in the space (missing: deleted, or never there) and as shown, by `itemKey`. */
+interface Looked {
+  readonly states: ReadonlyMap<string, Pick<ItemState, 'content'>>;
+  readonly views: ReadonlyMap<string, View>;
+  readonly candidates: readonly Item[];
 }
 
 /** Wishes of one commit; each may become two changes. */
@@ -78,6 +85,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       sorted.bodies.map((b) => b.bytes),
       commit,
       replica.keyId,
+      new Set(sorted.bodies.flatMap((body, index) => (body.base === null ? [] : [index]))),
     );
     const wishes: ItemWish[] = [...sorted.absent];
     for (const [index, wanted] of sorted.bodies.entries()) {
@@ -122,9 +130,8 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   async function findOutstanding(): Promise<Outstanding[]> {
     if (dirty === 'all' && (await wasSettled())) dirty = new Map();
-    const candidates = dirty === 'all' ? await allItems() : [...dirty.values()];
+    const { states, views, candidates } = dirty === 'all' ? await lookAtAll() : await lookAt([...dirty.values()]);
     if (dirty === 'all') dirty = new Map();
-    const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);
     const found: Outstanding[] = [];
     for (const item of candidates) {
       const key = itemKey(item);
@@ -160,12 +167,17 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     if (head !== null) await store.write((tx) => tx.documents.put(settledNotes(space), writer, { head, scope }));
   }
 
-  async function allItems(): Promise<Item[]> {
-    const items = new Map<string, Item>();
-    for (const state of await replica.list()) if (covers(state.item)) items.set(itemKey(state.item), state.item);
-    const views = await store.read((tx) => tx.views.list(space, writer));
-    for (const view of views) items.set(itemKey(view.item), view.item);
-    return [...items.values()];
+  async function lookAt(candidates: readonly Item[]): Promise<Looked> {
+    const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);
+    return { states, views, candidates };
+  }
+
+  /** Every item that is there or that this writer was shown. O(items + views). */
+  async function lookAtAll(): Promise<Looked> {
+    const states = byKey((await replica.list()).filter(({ item }) => covers(item)));
+    const views = byKey(await store.read((tx) => tx.views.list(space, writer)));
+    const candidates = byKey<{ readonly item: Item }>([...states.values(), ...views.values()]);
+    return { states, views, candidates: Array.from(candidates.values(), ({ item }) => item) };
   }
 
   /** Writes views derived from those there now. */

@@ -1,7 +1,8 @@
+import type { Content } from '../../core/content.ts';
 import { bytesToHex, hexToBytes, type Revision } from '../../core/ids.ts';
 import { itemKey } from '../../core/item.ts';
 import type { ItemState, ItemTable } from '../../core/ports/store.ts';
-import { decodeContent, encodeContent } from '../content-codec.ts';
+import { decodeContent, decodeContentLate, encodeContent } from '../content-codec.ts';
 import { endOfPrefix } from '../name-range.ts';
 import type { ItemRow } from '../schema.ts';
 import { insertBatches, lastOfEach } from './batches.ts';
@@ -29,7 +30,7 @@ export function createItemTable(scope: TableScope): ItemTable {
           .where('kind', '=', kind)
           .where('name', 'in', names)
           .execute();
-        for (const row of rows) states.set(itemKey(row), rowToState(row));
+        for (const row of rows) states.set(itemKey(row), rowToState(row, decodeContent));
       }
       return states;
     },
@@ -45,7 +46,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       if (end !== null) rows = rows.where('name', '<', end);
       if (after !== undefined) rows = rows.where((eb) => eb(eb.refTuple('kind', 'name'), '>', eb.tuple(after.kind, after.name)));
       if (query.deleted !== true) rows = rows.where('content', 'is not', null);
-      return (await rows.orderBy('kind').orderBy('name').limit(query.limit).execute()).map(rowToState);
+      return (await rows.orderBy('kind').orderBy('name').limit(query.limit).execute()).map((row) => rowToState(row, decodeContentLate));
     },
 
     async put(space, states) {
@@ -108,11 +109,11 @@ function stateToRow(space: number, { item, revision, position, content }: ItemSt
   };
 }
 
-function rowToState(row: Omit<ItemRow, 'space' | 'size'>): ItemState {
+function rowToState(row: Omit<ItemRow, 'space' | 'size'>, decode: (bytes: Uint8Array) => Content): ItemState {
   return {
     item: { kind: row.kind, name: row.name },
     revision: bytesToHex(row.revision) as Revision,
     position: row.position,
-    content: row.content === null ? null : decodeContent(row.content),
+    content: row.content === null ? null : decode(row.content),
   };
 }

@@ -1,0 +1,40 @@
+import { randomFillSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Bodies } from '../../src/core/replica/bodies.ts';
+import type { CommitId } from '../../src/core/ids.ts';
+import { createSmallSpace } from './small-space.ts';
+
+const COMMIT = '0'.repeat(32) as CommitId;
+const KEY = 1;
+
+describe('the bodies of a space', () => {
+  let bodies: Bodies;
+  const noise = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
+
+  beforeAll(async () => {
+    bodies = (await createSmallSpace('bodies')).owner.replica.bodies;
+  });
+
+  it('give a body the same objects whatever it is stored with', async () => {
+    const body = noise(300_000);
+    const [alone] = await bodies.store([body], COMMIT, KEY);
+    const [among] = await bodies.store([body, noise(3_000_000)], COMMIT, KEY);
+    expect(alone?.length).toBeGreaterThan(1);
+    expect(among).toEqual(alone);
+  });
+
+  it('keep a tail in one piece up to the size of a chunk', async () => {
+    const tail = noise(300_000);
+    const [pieces] = await bodies.store([tail], COMMIT, KEY, new Set([0]));
+    expect(pieces).toMatchObject([{ offset: 0, length: tail.length }]);
+    const [longer] = await bodies.store([noise(600_000)], COMMIT, KEY, new Set([0]));
+    expect(longer?.length).toBeGreaterThan(1);
+  });
+
+  it('bundle what is small, and store nothing for what is empty', async () => {
+    const [empty, first, second] = await bodies.store([new Uint8Array(0), noise(100), noise(200)], COMMIT, KEY);
+    expect(empty).toEqual([]);
+    expect([first, second]).toMatchObject([[{ offset: 0, length: 100 }], [{ offset: 100, length: 200 }]]);
+    expect(first?.[0]?.object).toBe(second?.[0]?.object);
+  });
+});
