@@ -11,6 +11,8 @@ export type SpaceId = Branded<string, 'SpaceId'>;
 export type RecordHash = Branded<string, 'RecordHash'>;
 /** Random, 16 bytes: 32 hex characters. The same from draft to record, so that appends are idempotent. */
 export type CommitId = Branded<string, 'CommitId'>;
+/** A commit's identity, signer ‖ id: 96 hex characters. What another machine signs under the same id is another commit. */
+export type CommitKey = Branded<string, 'CommitKey'>;
 /** An Ed25519 public key: 64 hex characters. A machine is its signing key. */
 export type MachineId = Branded<string, 'MachineId'>;
 /** hash(item, base, content digest): 64 hex characters. */
@@ -19,6 +21,10 @@ export type Revision = Branded<string, 'Revision'>;
 export type ContentDigest = Branded<string, 'ContentDigest'>;
 /** SHA-256 of an encrypted object (a chunk or a bundle) as stored: 64 hex characters. */
 export type ObjectId = Branded<string, 'ObjectId'>;
+
+export function commitKey(signer: MachineId, id: CommitId): CommitKey {
+  return `${signer}${id}` as CommitKey;
+}
 
 export function bytesToHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');

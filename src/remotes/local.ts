@@ -159,6 +159,6 @@ function isExpected(head: Head | null, expected: Head): boolean {
 }
 
 function toStored({ record, bytes }: CheckedRecord): StoredRecord {
-  const { position, id, term, type } = record.header;
-  return { position, hash: record.hash, id, term, type, bytes };
+  const { position, id, signer, term, type } = record.header;
+  return { position, hash: record.hash, id, signer, term, type, bytes };
 }

@@ -8,7 +8,7 @@ function statements(dialect: StoreDialect): readonly string[] {
   const { binary, integer, text } = dialect.types;
   const space = `space ${integer} not null references spaces (number)`;
   const item = `kind ${text} not null, name ${text} not null`;
-  const record = `position ${integer} not null, hash ${binary} not null, id ${binary} not null, term ${integer} not null, type ${integer} not null, bytes ${binary} not null`;
+  const record = `position ${integer} not null, hash ${binary} not null, id ${binary} not null, signer ${binary} not null, term ${integer} not null, type ${integer} not null, bytes ${binary} not null`;
   return [
     `create table spaces (number ${dialect.numbering}, id ${binary} not null unique)`,
 

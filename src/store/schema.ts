@@ -22,6 +22,7 @@ export interface RecordRow {
   readonly position: number;
   readonly hash: Uint8Array;
   readonly id: Uint8Array;
+  readonly signer: Uint8Array;
   readonly term: number;
   /** 1: commit, 2: control. */
   readonly type: number;

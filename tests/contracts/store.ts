@@ -2,7 +2,16 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Content } from '../../src/core/content.ts';
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
-import type { CommitId, ContentDigest, ObjectId, RecordHash, Revision, SpaceId } from '../../src/core/ids.ts';
+import {
+  commitKey,
+  type CommitId,
+  type ContentDigest,
+  type MachineId,
+  type ObjectId,
+  type RecordHash,
+  type Revision,
+  type SpaceId,
+} from '../../src/core/ids.ts';
 import { itemKey, type Item } from '../../src/core/item.ts';
 import { EMPTY_HEAD, type Head } from '../../src/core/log/record.ts';
 import type { HistoryEntry, ItemState, Sibling, Store, StoredRecord, StoreTransaction, View } from '../../src/core/ports/store.ts';
@@ -137,13 +146,16 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
 
       it('find control records and commits', async () => {
         const all = records(0, 20);
-        const twin = { ...record(20), id: all[7]?.id ?? ('' as CommitId) };
-        await appendTo(SPACE, EMPTY_HEAD, [...all, twin]);
+        const another = hex('another signer') as MachineId;
+        const twin = { ...record(20), id: idOf(7) };
+        const namesake = { ...record(21), id: idOf(7), signer: another };
+        await appendTo(SPACE, EMPTY_HEAD, [...all, twin, namesake]);
         const controls = await store.read((tx) => tx.logs.controls(SPACE, 3));
-        expect(controls).toEqual([...all, twin].slice(3).filter((each) => each.type === 'control'));
-        const positions = await store.read((tx) => tx.logs.positionsOf(SPACE, [idOf(3), idOf(7), idOf(99)]));
-        expect(positions).toEqual(new Map([[idOf(3), [3]], [idOf(7), [7, 20]]])); // prettier-ignore
-        expect(await store.read((tx) => tx.logs.positionsOf(OTHER, [idOf(3)]))).toEqual(new Map());
+        expect(controls).toEqual([...all, twin, namesake].slice(3).filter((each) => each.type === 'control'));
+        const positions = await store.read((tx) => tx.logs.positionsOf(SPACE, [keyOf(3), keyOf(7), keyOf(99), keyOf(3, another)]));
+        expect(positions).toEqual(new Map([[keyOf(3), [3]], [keyOf(7), [7, 20]]])); // prettier-ignore
+        expect(await store.read((tx) => tx.logs.positionsOf(SPACE, [keyOf(7, another)]))).toEqual(new Map([[keyOf(7, another), [21]]]));
+        expect(await store.read((tx) => tx.logs.positionsOf(OTHER, [keyOf(3)]))).toEqual(new Map());
       });
 
       it('fall back, keep what fell in order, and drop it when it landed', async () => {
@@ -433,6 +445,8 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
 const hex = (text: string): string => sha256Hex(text);
 const SPACE = hex('space') as SpaceId;
 const OTHER = hex('other') as SpaceId;
+const SIGNER = hex('signer') as MachineId;
+const keyOf = (n: number, signer = SIGNER) => commitKey(signer, idOf(n));
 const idOf = (n: number): CommitId => hex(`commit ${n}`).slice(0, 32) as CommitId;
 const item = (name: string, kind = 'file'): Item => ({ kind, name });
 
@@ -443,6 +457,7 @@ function record(position: number, size = 10, salt = ''): StoredRecord {
     position,
     hash: hex(`record ${position} ${salt}`) as RecordHash,
     id: idOf(position),
+    signer: SIGNER,
     term: 2,
     type: position % 5 === 0 ? 'control' : 'commit',
     bytes,

@@ -1,7 +1,7 @@
 import { revisionOf, siblingOf } from '../../src/core/change.ts';
 import { encodeCanonical } from '../../src/core/canonical.ts';
 import { chunkLengths } from '../../src/core/chunking.ts';
-import { attributesBytes } from '../../src/core/content.ts';
+import { attributesBytes, type Content } from '../../src/core/content.ts';
 import { padmeLength } from '../../src/core/crypto/container.ts';
 import { sha256, sha256Hex } from '../../src/core/crypto/hash.ts';
 import { openObject, sealBundle, sealChunk, sealCommitBody } from '../../src/core/crypto/object-cipher.ts';
@@ -9,6 +9,7 @@ import { createSigningKey } from '../../src/core/crypto/signing.ts';
 import { contentDigest, createSpaceKeys, epochCommitment } from '../../src/core/crypto/space-keys.ts';
 import {
   bytesToHex,
+  commitKey,
   type CommitId,
   type ContentDigest,
   type MachineId,
@@ -24,6 +25,7 @@ import { encodeCommit } from '../../src/core/log/commit-codec.ts';
 import { encodeControl, type ControlPayload } from '../../src/core/log/control.ts';
 import { encodeRecord, sealRecord } from '../../src/core/log/record.ts';
 import { signAsHub, signAsMachine } from '../../src/core/hub-protocol/proofs.ts';
+import { stateDigest, statePages } from '../../src/core/replica/checkpoint.ts';
 import { createRecoveryKey, genesisProof, replacementProof } from '../../src/core/replica/recovery-key.ts';
 import { sealText } from '../../src/core/replica/sealed-text.ts';
 import { encodeSecrets } from '../../src/core/replica/secrets.ts';
@@ -120,6 +122,7 @@ export async function makeVectors(): Promise<{ readonly [name: string]: string }
     ...(await controlVectors()),
     ...(await joiningVectors()),
     ...(await recoveryVectors()),
+    ...checkpointVectors(content, revision),
   };
 }
 
@@ -189,5 +192,18 @@ async function recoveryVectors(): Promise<{ readonly [name: string]: string }> {
     'recovery recipient of 13…': recovery.recipient,
     'recovery proof in a genesis': bytesToHex(genesisProof(recovery, bytes(6), createSigningKey(bytes(3)).machine)),
     'recovery proof in a replacement': bytesToHex(replacementProof(recovery, space)),
+  };
+}
+
+/** Two machines' commits under one id are two. */
+function checkpointVectors(content: Content, revision: Revision): { readonly [name: string]: string } {
+  const pages = statePages({
+    items: [{ item, revision, position: 7, content }],
+    siblings: [{ item, sibling: 'ee'.repeat(32) as Revision, base: revision, position: 8, content: null }],
+    used: [commitKey('b2'.repeat(32) as MachineId, commit), commitKey('a1'.repeat(32) as MachineId, commit)],
+  });
+  return {
+    ...Object.fromEntries(pages.map((page, index) => [`checkpoint page: ${['items', 'siblings', 'used'][index]}`, bytesToHex(page)])),
+    'checkpoint digest': stateDigest(pages),
   };
 }

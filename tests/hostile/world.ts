@@ -25,10 +25,16 @@ export interface World {
   machine(name: string, role: Role | null): Promise<ReplicaDeps>;
 }
 
+/** An honest hub with nothing on it. */
+export async function createHub(clock = createTestClock()): Promise<Remote> {
+  const store = await createSqliteStore({ path: ':memory:' });
+  return createLocalRemote({ store, objects: createObjectStoreDouble(), clock, address: 'test:hub' });
+}
+
 export async function createWorld(seed: string): Promise<World> {
   const clock = createTestClock();
   const openStore = () => createSqliteStore({ path: ':memory:' });
-  const hub = createLocalRemote({ store: await openStore(), objects: createObjectStoreDouble(), clock, address: 'test:hub' });
+  const hub = await createHub(clock);
   const deps = async (name: string) =>
     createTestMachine({ name, seed, store: await openStore(), objects: createObjectStoreDouble(), clock });
   const a = new Home(await foundSpace(await deps('a'), hub));

@@ -1,6 +1,6 @@
 import { siblingOf, type Change } from '../change.ts';
 import type { Content } from '../content.ts';
-import type { CommitId, Revision } from '../ids.ts';
+import type { CommitKey, Revision } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import type { HistoryEntry, ItemState, Sibling } from '../ports/store.ts';
 import { LIMITS } from '../limits.ts';
@@ -18,8 +18,8 @@ export interface RuleState {
   readonly items: ReadonlyMap<string, ItemState>;
   /** Open siblings of the items that the commit touches. */
   readonly siblings: readonly Sibling[];
-  /** Whether a commit of this id is in the log already, itself or carried. */
-  isUsed(id: CommitId): boolean;
+  /** Whether this commit is in the log already, itself or carried. */
+  isUsed(commit: CommitKey): boolean;
 }
 
 /** What an accepted commit does to the state. */
@@ -40,10 +40,16 @@ export function itemsJudged(commit: Commit): Item[] {
   return [...items.values()];
 }
 
+/** What a commit is in the log: itself, and those that it carries. */
+export interface CommitKeys {
+  readonly key: CommitKey;
+  readonly carried: readonly CommitKey[];
+}
+
 /** Effects, or why the commit is void. Cost: O(changes). */
-export function judgeCommit(commit: Commit, position: number, carriedIds: readonly CommitId[], state: RuleState): Result<Effects, string> {
-  if (state.isUsed(commit.id)) return fail('its id is in the log already');
-  for (const id of carriedIds) if (state.isUsed(id)) return fail('it carries a commit that is in the log already');
+export function judgeCommit(commit: Commit, { key, carried }: CommitKeys, position: number, state: RuleState): Result<Effects, string> {
+  if (state.isUsed(key)) return fail('its id is in the log already');
+  for (const other of carried) if (state.isUsed(other)) return fail('it carries a commit that is in the log already');
   const judge = new Judge(position, state);
   for (const change of commit.changes) {
     const reason = judge.judge(change);

@@ -32,7 +32,7 @@ export interface Remote {
    * Appends all of the segment's records behind `expected`, or none. Objects given along, and those that the records
    * name, are durable before the first record is visible: where one is missing the append is refused as
    * `missing-objects`. Compare-and-swap: of two racing appends behind one head one wins. After an error the outcome
-   * is unknown: the caller reads on from `expected` and looks for its commit ids.
+   * is unknown: the caller reads on from `expected` and looks for its commits.
    * `expected` = EMPTY_HEAD creates the log; the first record then must be a genesis.
    */
   append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome>;

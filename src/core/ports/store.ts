@@ -1,5 +1,5 @@
 import type { Content } from '../content.ts';
-import type { CommitId, RecordHash, Revision, SpaceId } from '../ids.ts';
+import type { CommitId, CommitKey, MachineId, RecordHash, Revision, SpaceId } from '../ids.ts';
 import type { Item } from '../item.ts';
 import type { Head } from '../log/record.ts';
 
@@ -27,6 +27,7 @@ export interface StoredRecord {
   readonly position: number;
   readonly hash: RecordHash;
   readonly id: CommitId;
+  readonly signer: MachineId;
   readonly term: number;
   readonly type: 'commit' | 'control';
   readonly bytes: Uint8Array;
@@ -50,10 +51,11 @@ export interface LogTable {
   /** All control records from position `from` on, ascending. */
   controls(space: SpaceId, from: number): Promise<StoredRecord[]>;
   /**
-   * Which of these commits are in the log, with all their positions, ascending: an id may stand there twice, since
-   * whoever may append can repeat one (the rule makes all but the first valid one void).
+   * Which of these commits are in the log, with all their positions, ascending: one may stand there twice, since its
+   * author can repeat it (the rule makes all but the first valid one void). Records of others under the same id are
+   * other commits.
    */
-  positionsOf(space: SpaceId, ids: readonly CommitId[]): Promise<Map<CommitId, number[]>>;
+  positionsOf(space: SpaceId, commits: readonly CommitKey[]): Promise<Map<CommitKey, number[]>>;
   /**
    * Takes the records after `position` out of the log, for a move of the home remote that continues there, and keeps
    * them, listed by {@link LogTable.fallen}.

@@ -6,7 +6,7 @@ import { verifySignature } from '../crypto/signing.ts';
 import {
   bytesToHex,
   hexToBytes,
-  type CommitId,
+  type CommitKey,
   type MachineId,
   type ObjectId,
   type RecordHash,
@@ -46,14 +46,15 @@ export interface CheckpointHead {
 export interface State {
   readonly items: readonly ItemState[];
   readonly siblings: readonly Sibling[];
-  /** Ids that valid commits up to the position used, carried ones included. */
-  readonly used: readonly CommitId[];
+  /** What valid records up to the position landed, carried commits included. */
+  readonly used: readonly CommitKey[];
 }
 
 const SIGNATURE_TAG = 'satchel/v1/checkpoint';
 const VERSION = 1;
 const ITEMS_PER_PAGE = 2_000;
-const IDS_PER_PAGE = 32_768;
+const COMMITS_PER_PAGE = 32_768;
+const KEY_BYTES = 48;
 export const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 /** The pages of a state, in their one order. Cost: O(state). */
@@ -62,7 +63,7 @@ export function statePages(state: State): Uint8Array[] {
   for (const part of slices(state.items, ITEMS_PER_PAGE)) pages.push(encodeCanonical(['items', part.map(itemFields)]));
   for (const part of slices(state.siblings, ITEMS_PER_PAGE)) pages.push(encodeCanonical(['siblings', part.map(siblingFields)]));
   const used = [...state.used].sort();
-  for (const part of slices(used, IDS_PER_PAGE)) pages.push(encodeCanonical(['used', hexToBytes(part.join(''))]));
+  for (const part of slices(used, COMMITS_PER_PAGE)) pages.push(encodeCanonical(['used', hexToBytes(part.join(''))]));
   return pages;
 }
 
@@ -71,7 +72,7 @@ export function stateDigest(pages: readonly Uint8Array[]): string {
 }
 
 /** What the log made of the space, read in one transaction. O(items). */
-export async function readState(tx: StoreTransaction, space: SpaceId, used: readonly CommitId[]): Promise<State> {
+export async function readState(tx: StoreTransaction, space: SpaceId, used: readonly CommitKey[]): Promise<State> {
   const items: ItemState[] = [];
   for (;;) {
     const last = items.at(-1)?.item;
@@ -198,15 +199,15 @@ export async function openPages(
 }
 
 function parsePages(pages: readonly Uint8Array[]): Result<State, string> {
-  const state = { items: [] as ItemState[], siblings: [] as Sibling[], used: [] as CommitId[] };
+  const state = { items: [] as ItemState[], siblings: [] as Sibling[], used: [] as CommitKey[] };
   for (const page of pages) {
     const decoded = decodeCanonical(page, LIMITS.objectExpanded);
     if (!decoded.ok || !Array.isArray(decoded.value)) return fail('a page of the checkpoint is malformed');
     const [type, value] = decoded.value as Canonical[];
     if (type === 'items' && Array.isArray(value)) state.items.push(...(value as Canonical[]).map((v) => parseItemState(v)));
     else if (type === 'siblings' && Array.isArray(value)) state.siblings.push(...(value as Canonical[]).map((v) => parseSibling(v)));
-    else if (type === 'used' && value instanceof Uint8Array) {
-      for (let i = 0; i < value.length; i += 16) state.used.push(bytesToHex(value.subarray(i, i + 16)) as CommitId);
+    else if (type === 'used' && value instanceof Uint8Array && value.length % KEY_BYTES === 0) {
+      for (let i = 0; i < value.length; i += KEY_BYTES) state.used.push(bytesToHex(value.subarray(i, i + KEY_BYTES)) as CommitKey);
     } else return fail('a page of the checkpoint is of an unknown type');
   }
   return ok(state);

@@ -1,5 +1,5 @@
 import { EMPTY_HEAD, decodeRecord, headAfter, type Head, type LogRecord } from '../log/record.ts';
-import type { CommitId, ObjectId } from '../ids.ts';
+import { commitKey, type CommitKey, type ObjectId } from '../ids.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { StoredRecord } from '../ports/store.ts';
 import { openCheckpoint, openPages, readState, sealCheckpoint, stateDigest, statePages } from './checkpoint.ts';
@@ -28,7 +28,7 @@ export async function writeCheckpoint(replica: Replica, remote: Remote): Promise
   const at = await replica.exclusive(async () => {
     const head = await replica.head();
     if (head === null || head.position !== replica.position) return null;
-    const used = await usedIds(replica, head.position);
+    const used = await usedCommits(replica, head.position);
     const { state, controls } = await deps.store.read(async (tx) => ({
       state: await readState(tx, space, used),
       controls: await tx.logs.controls(space, 0),
@@ -93,7 +93,7 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
           index,
         })),
       );
-      for (const id of state.value.used) await tx.documents.put(`carried/${space}`, id, { position: head.position });
+      for (const key of state.value.used) await tx.documents.put(`carried/${space}`, key, { position: head.position });
       await tx.documents.put('cursors', space, { position: until.position, hash: until.hash });
       const waiting: Backfill = { next: 0, previous: EMPTY_HEAD, until, digest: head.digest };
       await tx.documents.put(BACKFILLS, space, waiting);
@@ -133,7 +133,7 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
     if (last.position < waiting.until.position) return 'more';
   }
   const digest = await replica.rebuild(waiting.until.position, async () => {
-    const used = await usedIds(replica, waiting.until.position);
+    const used = await usedCommits(replica, waiting.until.position);
     return deps.store.read(async (tx) => stateDigest(statePages(await readState(tx, space, used))));
   });
   await deps.store.write((tx) => tx.documents.remove(BACKFILLS, space));
@@ -142,22 +142,22 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
   return 'mismatch';
 }
 
-/** Ids that valid commits up to `position` used. O(log). */
-async function usedIds(replica: Replica, position: number): Promise<CommitId[]> {
+/** What valid records up to `position` landed, carried commits included. O(log). */
+async function usedCommits(replica: Replica, position: number): Promise<CommitKey[]> {
   const { space, deps } = replica;
-  const used = new Set<CommitId>();
+  const used = new Set<CommitKey>();
   for (let from = 0; from <= position;) {
     const page = await deps.store.read((tx) => tx.logs.read(space, from, PAGE));
     if (page.length === 0) break;
-    for (const row of page) if (row.type === 'commit' && row.position <= position) used.add(row.id);
+    for (const row of page) if (row.type === 'commit' && row.position <= position) used.add(commitKey(row.signer, row.id));
     from = (page.at(-1) as StoredRecord).position + 1;
   }
   await deps.store.read(async (tx) => {
-    for (const [id, positions] of await tx.logs.positionsOf(space, [...used])) {
+    for (const [key, positions] of await tx.logs.positionsOf(space, [...used])) {
       const voids = await Promise.all(positions.map((p) => tx.documents.get(`voids/${space}`, String(p))));
-      if (voids.every((entry) => entry !== undefined)) used.delete(id);
+      if (voids.every((entry) => entry !== undefined)) used.delete(key);
     }
-    for (const { id } of await tx.documents.list(`carried/${space}`)) used.add(id as CommitId);
+    for (const { id } of await tx.documents.list(`carried/${space}`)) used.add(id as CommitKey);
   });
   return [...used];
 }

@@ -1,5 +1,5 @@
 import { itemKey, type Item } from '../item.ts';
-import type { CommitId, SpaceId } from '../ids.ts';
+import { commitKey, type CommitId, type MachineId, type SpaceId } from '../ids.ts';
 import { decodeCommit, encodeCommit, resultingRevision } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { itemsJudged, judgeCommit, type Effects } from '../log/rule.ts';
@@ -14,6 +14,7 @@ export const DRAFT_POSITION = Number.MAX_SAFE_INTEGER;
  */
 export class Overlay {
   readonly #space: SpaceId;
+  readonly #machine: MachineId;
   #drafts: Commit[] = [];
   /** What each draft does, in their order. */
   #effects: Effects[] = [];
@@ -21,8 +22,9 @@ export class Overlay {
   #siblingsAdded = new Map<string, Sibling>();
   #siblingsRemoved = new Set<string>();
 
-  constructor(space: SpaceId) {
+  constructor(space: SpaceId, machine: MachineId) {
     this.#space = space;
+    this.#machine = machine;
   }
 
   get drafts(): readonly Commit[] {
@@ -65,7 +67,11 @@ export class Overlay {
     const items = await this.visible(tx, itemsJudged(draft));
     const resolving = draft.changes.some((c) => c.type === 'resolve');
     const siblings = resolving ? await this.siblings(tx) : [];
-    return judgeCommit(draft, DRAFT_POSITION, [], { items, siblings, isUsed: () => false });
+    return judgeCommit(draft, { key: commitKey(this.#machine, draft.id), carried: [] }, DRAFT_POSITION, {
+      items,
+      siblings,
+      isUsed: () => false,
+    });
   }
 
   /** Adds a judged draft at the end. */

@@ -2,7 +2,8 @@ import type { Change } from '../change.ts';
 import type { Content } from '../content.ts';
 import { openCommitBody } from '../crypto/object-cipher.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
-import type { CommitId, Revision, SpaceId } from '../ids.ts';
+import { commitKey, type CommitId, type CommitKey, type MachineId, type Revision, type SpaceId } from '../ids.ts';
+import { carriedKey } from '../log/carried.ts';
 import { decodeCommit, encodeCommit, piecesNamed, resultingRevision } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { decodeRecord } from '../log/record.ts';
@@ -160,6 +161,14 @@ async function contentAt(
   if (known !== undefined) return known;
   const [entry] = await deps.store.read((tx) => tx.items.findRevision(space, revision));
   return entry?.content ?? null;
+}
+
+/** Which commit was lost. `machine` is this one. */
+export function relandKey({ id, record }: Reland, machine: MachineId): CommitKey {
+  if (record === null) return commitKey(machine, id);
+  const key = carriedKey(record);
+  if (key === null) throw new Error('a commit to land again is damaged in the store; run: satchel store verify');
+  return key;
 }
 
 /** Relands as the wishes of one commit each. */

@@ -1,8 +1,8 @@
 import { openCommitBody } from '../crypto/object-cipher.ts';
 import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
-import type { CommitId, ObjectId, RecordHash, SpaceId } from '../ids.ts';
+import type { CommitId, CommitKey, ObjectId, RecordHash, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
-import { readCarried, type CarriedCommit } from '../log/carried.ts';
+import { keyOf, readCarried } from '../log/carried.ts';
 import { decodeCommit } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { decodeControl, KNOWN_FEATURES, type ControlPayload } from '../log/control.ts';
@@ -11,6 +11,7 @@ import { decodeRecord, hasValidSignature, type LogRecord } from '../log/record.t
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { landingsOf } from './landings.ts';
 import { noteSeen } from './prune-seen.ts';
 import { openSecrets } from './secrets.ts';
 
@@ -28,17 +29,17 @@ export type ReplayStop =
 export interface ReplayReport {
   /** Items that changed, siblings included. */
   readonly touched: readonly Item[];
-  /** Own or carried commits that are in the log now: their drafts are removed. */
+  /** Own commits that are in the log now: their drafts are removed. */
   readonly landed: readonly CommitId[];
   /** Every valid commit replayed, carried ones included. */
-  readonly replayed: ReadonlySet<CommitId>;
+  readonly replayed: ReadonlySet<CommitKey>;
   readonly voids: readonly { readonly position: number; readonly reason: string }[];
   readonly membershipChanged: boolean;
   readonly stop: ReplayStop | null;
 }
 
 type Step =
-  | { readonly type: 'commit'; readonly record: LogRecord; readonly commit: Commit; readonly carried: readonly CarriedCommit[] }
+  | { readonly type: 'commit'; readonly record: LogRecord; readonly commit: Commit; readonly carried: readonly CommitKey[] }
   | { readonly type: 'control'; readonly record: LogRecord; readonly payload: ControlPayload }
   | { readonly type: 'void'; readonly record: LogRecord; readonly reason: string };
 
@@ -134,7 +135,7 @@ export class Replay {
     const report = {
       touched: this.#untold,
       landed: [] as CommitId[],
-      replayed: new Set<CommitId>(),
+      replayed: new Set<CommitKey>(),
       voids: [] as { position: number; reason: string }[],
     };
     const membershipBefore = this.#membership;
@@ -254,7 +255,7 @@ export class Replay {
     if (!hasValidSignature(record)) return isVoid('its signature is wrong');
     const accept = (commit: Commit): Step => {
       const carried = readCarried(commit, this.#space);
-      return carried.ok ? { type: 'commit', record, commit, carried: carried.value } : isVoid(carried.error);
+      return carried.ok ? { type: 'commit', record, commit, carried: carried.value.map(({ key }) => key) } : isVoid(carried.error);
     };
     if (known !== undefined) return accept(known);
     if (this.#keys?.epoch(header.keyId) === undefined) return null;
@@ -267,7 +268,7 @@ export class Replay {
 
   async #commitBatch(
     steps: readonly Step[],
-    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitId>; voids: { position: number; reason: string }[] },
+    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitKey>; voids: { position: number; reason: string }[] },
   ): Promise<void> {
     const last = (steps.at(-1) as Step).record;
     const cursor: Cursor = { position: last.header.position, hash: last.hash };
@@ -290,45 +291,33 @@ export class Replay {
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,
-    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitId> },
+    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitKey> },
   ): Promise<string | null> {
-    const { commit, record } = step;
-    const carried = step.carried.map(({ id }) => id);
-    const own = this.#deps.machine.key.machine;
-    const { position } = record.header;
-    const used = await this.#usedBefore(tx, [commit.id, ...carried], position);
+    const { commit, record, carried } = step;
+    const { position, signer } = record.header;
+    const key = keyOf(record);
+    const used = await this.#usedBefore(tx, [key, ...carried], position);
     const siblings = commit.changes.some((c) => c.type === 'resolve') ? await tx.items.siblings(this.#space) : [];
     const items = await tx.items.get(this.#space, itemsJudged(commit));
-    const judged = judgeCommit(commit, position, carried, { items, siblings, isUsed: (id) => used.has(id) });
+    const judged = judgeCommit(commit, { key, carried }, position, { items, siblings, isUsed: (other) => used.has(other) });
     if (!judged.ok) return judged.error;
     const effects = judged.value;
     await tx.items.put(this.#space, effects.items);
     await tx.items.addHistory(this.#space, effects.history);
     if (effects.siblingsAdded.length > 0) await tx.items.addSiblings(this.#space, effects.siblingsAdded);
     for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
-    for (const id of carried) await tx.documents.put(`carried/${this.#space}`, id, { position });
+    for (const other of carried) await tx.documents.put(`carried/${this.#space}`, other, { position });
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
-    if (record.header.signer === own) report.landed.push(commit.id);
     // Another's record of the same id says nothing of a draft that was made here.
-    for (const { id, signer } of step.carried) if (signer === own) report.landed.push(id);
-    for (const id of [commit.id, ...carried]) report.replayed.add(id);
+    if (signer === this.#deps.machine.key.machine) report.landed.push(commit.id);
+    for (const other of [key, ...carried]) report.replayed.add(other);
     return null;
   }
 
-  /** Ids that a valid commit before `position` used: a void record uses none, or anyone could void a commit in flight. */
-  async #usedBefore(tx: StoreTransaction, ids: readonly CommitId[], position: number): Promise<Set<CommitId>> {
-    const used = new Set<CommitId>();
-    for (const [id, positions] of await tx.logs.positionsOf(this.#space, ids)) {
-      for (const earlier of positions) {
-        if (earlier >= position) continue;
-        if ((await tx.documents.get(`voids/${this.#space}`, String(earlier))) === undefined) used.add(id);
-      }
-    }
-    for (const id of ids) {
-      const carried = await tx.documents.get<{ position: number }>(`carried/${this.#space}`, id);
-      if (carried !== undefined && carried.position < position) used.add(id);
-    }
-    return used;
+  /** Commits that a valid record before `position` landed, itself or carried. */
+  async #usedBefore(tx: StoreTransaction, commits: readonly CommitKey[], position: number): Promise<Set<CommitKey>> {
+    const landings = await landingsOf(tx, this.#space, commits);
+    return new Set([...landings].filter(([, landing]) => landing.position < position).map(([key]) => key));
   }
 
   /**

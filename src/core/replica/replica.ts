@@ -1,8 +1,17 @@
 import type { Content } from '../content.ts';
-import { bytesToHex, type CommitId, type MachineId, type ObjectId, type Revision, type SpaceId } from '../ids.ts';
+import {
+  bytesToHex,
+  commitKey,
+  type CommitId,
+  type CommitKey,
+  type MachineId,
+  type ObjectId,
+  type Revision,
+  type SpaceId,
+} from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
-import { carriedIds } from '../log/carried.ts';
+import { carriedKey } from '../log/carried.ts';
 import type { Commit, CommitNote } from '../log/commit.ts';
 import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
 import { decodeControl } from '../log/control.ts';
@@ -14,9 +23,11 @@ import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
-import { decodeDraft, encodeDraft, Overlay } from './overlay.ts';
+import { encodeDraft, Overlay } from './overlay.ts';
 import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
-import { listRelands, putRelands, readRelands, relandToWishes, removeReland, resealRelands } from './reland.ts';
+import { isReached, landingsOf } from './landings.ts';
+import { overtakenDrafts } from './overtaken.ts';
+import { listRelands, putRelands, readRelands, relandKey, relandToWishes, removeReland, resealRelands, type Reland } from './reland.ts';
 import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
 import { reseal } from './reseal.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
@@ -51,7 +62,7 @@ export class Replica {
     this.deps = deps;
     this.space = space;
     this.#replay = new Replay(deps, space);
-    this.#overlay = new Overlay(space);
+    this.#overlay = new Overlay(space, deps.machine.key.machine);
     this.bodies = new Bodies({
       objects: deps.objects,
       compression: deps.compression,
@@ -254,13 +265,14 @@ export class Replica {
   }
 
   /**
-   * Gives drafts a new id whose id a commit of somebody else used: who hands our records to others knows it. Must run
-   * inside {@link exclusive}. Cost: a look-up.
+   * Gives drafts a new id that are in the log already and yet have to land: another machine carried our record, and
+   * made less of it. Must run inside {@link exclusive}. Cost: a look-up.
    */
   async renameUsedDrafts(): Promise<void> {
-    const used = await this.#landedIds(this.#overlay.drafts.map((draft) => draft.id));
+    const keyOf = (draft: Commit): CommitKey => commitKey(this.machine, draft.id);
+    const used = await this.deps.store.read((tx) => landingsOf(tx, this.space, this.#overlay.drafts.map(keyOf)));
     if (used.size === 0) return;
-    const renamed = this.#overlay.drafts.map((draft) => (used.has(draft.id) ? { ...draft, id: this.newCommitId() } : draft));
+    const renamed = this.#overlay.drafts.map((draft) => (used.has(keyOf(draft)) ? { ...draft, id: this.newCommitId() } : draft));
     await this.deps.store.write(async (tx) => {
       await tx.drafts.remove(
         this.space,
@@ -298,7 +310,7 @@ export class Replica {
       const landed = wasSettled ? this.#landedFirst(report) : null;
       if (landed !== null) this.#overlay.landed(landed);
       else {
-        await this.#dropOvertaken(report);
+        await this.#dropOvertaken();
         await this.#rebase();
       }
       this.#isSettled = true;
@@ -317,18 +329,17 @@ export class Replica {
     const drafts = this.#overlay.drafts;
     if (report.stop !== null || report.membershipChanged || report.voids.length > 0) return null;
     if (landed.length !== replayed.size || landed.length > drafts.length) return null;
-    const isOurs = landed.every((id, index) => drafts[index]?.id === id && replayed.has(id));
+    const isOurs = landed.every((id, index) => drafts[index]?.id === id && replayed.has(commitKey(this.machine, id)));
     return isOurs && drafts.every((draft) => draft.carried.length === 0) ? landed.length : null;
   }
 
-  /** Another machine was faster to land what a draft carries, or its author was. */
-  async #dropOvertaken(report: ReplayReport): Promise<void> {
-    if (report.replayed.size === 0) return;
+  /** Another machine was faster to land a draft, or what it carries, or the author of that was. */
+  async #dropOvertaken(): Promise<void> {
+    const { done, shorter } = await this.deps.store.read((tx) => overtakenDrafts(tx, this.space, this.machine));
+    if (done.length + shorter.length === 0) return;
     await this.deps.store.write(async (tx) => {
-      for (const stored of await tx.drafts.list(this.space)) {
-        const isOvertaken = carriedIds(decodeDraft(stored)).some((id) => report.replayed.has(id));
-        if (isOvertaken) await tx.drafts.remove(this.space, [stored.id]);
-      }
+      await tx.drafts.remove(this.space, done);
+      await tx.drafts.put(this.space, shorter.map(encodeDraft));
     });
   }
 
@@ -377,35 +388,32 @@ export class Replica {
     await this.exclusive(async () => {
       const waiting = await this.deps.store.read((tx) => listRelands(tx, this.space));
       if (waiting.length === 0 || !this.canWrite) return;
-      const landed = await this.#landedIds(waiting.map(({ reland }) => reland.id));
-      for (const { key, reland } of waiting) {
-        const isNeeded =
-          !landed.has(reland.id) && !this.#overlay.drafts.some((d) => d.id === reland.id || carriedIds(d).includes(reland.id));
-        const done = (tx: StoreTransaction): Promise<void> => removeReland(tx, this.space, key);
-        if (!isNeeded) {
-          await this.deps.store.write(done);
-          continue;
-        }
-        const { message, writer, session } = reland.commit;
-        const note = { message, writer, ...(session === undefined ? {} : { session }) };
-        const collapsed = relandToWishes(reland);
-        // Our own keep their id; another's travels inside a commit of ours.
-        const id = reland.record === null ? reland.id : this.newCommitId();
-        await this.draft(collapsed.wishes, note, id, done, collapsed, reland.record === null ? reland.commit.carried : [reland.record]);
-      }
+      for (const { key, reland } of waiting) await this.#landOne(reland, (tx) => removeReland(tx, this.space, key));
     });
   }
 
-  async #landedIds(ids: readonly CommitId[]): Promise<Set<CommitId>> {
-    return this.deps.store.read(async (tx) => {
-      const landed = new Set<CommitId>();
-      for (const [id, positions] of await tx.logs.positionsOf(this.space, ids)) {
-        for (const position of positions)
-          if ((await tx.documents.get(`voids/${this.space}`, String(position))) === undefined) landed.add(id);
-      }
-      for (const id of ids) if ((await tx.documents.get(`carried/${this.space}`, id)) !== undefined) landed.add(id);
-      return landed;
+  /** Must run inside {@link exclusive}. `done` goes into the transaction that makes the draft, or finds that none is due. */
+  async #landOne(reland: Reland, done: (tx: StoreTransaction) => Promise<void>): Promise<void> {
+    const key = relandKey(reland, this.machine);
+    const evidence = reland.record === null ? reland.commit.carried : [reland.record];
+    const keys = evidence.map(carriedKey);
+    const { landings, isDone } = await this.deps.store.read(async (tx) => {
+      const found = await landingsOf(tx, this.space, [key, ...keys.filter((k) => k !== null)]);
+      const landing = found.get(key);
+      const landed = landing !== undefined && (landing.how === 'itself' || (await isReached(tx, this.space, reland.commit, landing)));
+      return { landings: found, isDone: landed };
     });
+    const isDrafted = this.#overlay.drafts.some(
+      (draft) => commitKey(this.machine, draft.id) === key || draft.carried.some((record) => carriedKey(record) === key),
+    );
+    if (isDone || isDrafted) return this.deps.store.write(done);
+    const { message, writer, session } = reland.commit;
+    const note = { message, writer, ...(session === undefined ? {} : { session }) };
+    const collapsed = relandToWishes(reland);
+    // Our own keep their id; another's travels inside a commit of ours.
+    const id = reland.record === null && !landings.has(key) ? reland.id : this.newCommitId();
+    const carried = evidence.filter((_, index) => !landings.has(keys[index] as CommitKey));
+    await this.draft(collapsed.wishes, note, id, done, collapsed, carried);
   }
 
   /** Brings every draft behind the log again. Valid ones stay as they are; the others collapse and merge. */

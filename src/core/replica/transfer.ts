@@ -145,8 +145,8 @@ function whatBreaksGenesis(record: LogRecord): string | null {
 }
 
 export function toStored(record: LogRecord, bytes: Uint8Array = encodeRecord(record)): StoredRecord {
-  const { position, id, term, type } = record.header;
-  return { position, hash: record.hash, id, term, type, bytes };
+  const { position, id, signer, term, type } = record.header;
+  return { position, hash: record.hash, id, signer, term, type, bytes };
 }
 
 /**

@@ -1,10 +1,22 @@
-import { bytesToHex, hexToBytes, type CommitId, type RecordHash, type SpaceId } from '../../core/ids.ts';
+import {
+  bytesToHex,
+  commitKey,
+  hexToBytes,
+  type CommitId,
+  type CommitKey,
+  type MachineId,
+  type RecordHash,
+  type SpaceId,
+} from '../../core/ids.ts';
 import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
 import type { LogTable } from '../../core/ports/store.ts';
 import { insertBatches, listBatches } from './batches.ts';
 import { createFallenRecords } from './fallen.ts';
 import { CONTROL, RECORD_COLUMNS, recordToRow, rowToRecord } from './record-row.ts';
 import { spacesOf, type TableScope } from './scope.ts';
+
+/** A commit's key is its signer, so long, and its id. */
+const MACHINE_HEX = 64;
 
 export function createLogTable(scope: TableScope): LogTable {
   const { db, dialect } = scope;
@@ -39,7 +51,7 @@ export function createLogTable(scope: TableScope): LogTable {
       records.forEach((record, index) => {
         if (record.position !== head.position + 1 + index) throw new RangeError(`record ${record.position} does not follow the head`);
       });
-      for (const batch of insertBatches(dialect, 7, records)) {
+      for (const batch of insertBatches(dialect, 8, records)) {
         await db
           .insertInto('log_records')
           .values(batch.map((record) => recordToRow(number, record)))
@@ -95,21 +107,23 @@ export function createLogTable(scope: TableScope): LogTable {
       return rows.map(rowToRecord);
     },
 
-    async positionsOf(space, ids) {
-      const found = new Map<CommitId, number[]>();
+    async positionsOf(space, commits) {
+      const found = new Map<CommitKey, number[]>();
       const number = await scope.numberOf(space);
       if (number === null) return found;
+      const wanted = new Set(commits);
+      const ids = [...new Set(commits.map((commit) => commit.slice(MACHINE_HEX)))];
       for (const batch of listBatches(dialect, ids)) {
         const rows = await db
           .selectFrom('log_records')
-          .select(['id', 'position'])
+          .select(['id', 'signer', 'position'])
           .where('space', '=', number)
           .where('id', 'in', batch.map(hexToBytes))
           .orderBy('position')
           .execute();
         for (const row of rows) {
-          const id = bytesToHex(row.id) as CommitId;
-          found.set(id, [...(found.get(id) ?? []), row.position]);
+          const key = commitKey(bytesToHex(row.signer) as MachineId, bytesToHex(row.id) as CommitId);
+          if (wanted.has(key)) found.set(key, [...(found.get(key) ?? []), row.position]);
         }
       }
       return found;

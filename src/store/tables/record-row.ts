@@ -1,10 +1,10 @@
-import { bytesToHex, hexToBytes, type CommitId, type RecordHash } from '../../core/ids.ts';
+import { bytesToHex, hexToBytes, type CommitId, type MachineId, type RecordHash } from '../../core/ids.ts';
 import type { StoredRecord } from '../../core/ports/store.ts';
 import type { RecordRow } from '../schema.ts';
 
 const COMMIT = 1;
 export const CONTROL = 2;
-export const RECORD_COLUMNS = ['position', 'hash', 'id', 'term', 'type', 'bytes'] as const;
+export const RECORD_COLUMNS = ['position', 'hash', 'id', 'signer', 'term', 'type', 'bytes'] as const;
 
 export function recordToRow(space: number, record: StoredRecord): RecordRow {
   return {
@@ -12,6 +12,7 @@ export function recordToRow(space: number, record: StoredRecord): RecordRow {
     position: record.position,
     hash: hexToBytes(record.hash),
     id: hexToBytes(record.id),
+    signer: hexToBytes(record.signer),
     term: record.term,
     type: record.type === 'commit' ? COMMIT : CONTROL,
     bytes: record.bytes,
@@ -23,6 +24,7 @@ export function rowToRecord(row: Omit<RecordRow, 'space'>): StoredRecord {
     position: row.position,
     hash: bytesToHex(row.hash) as RecordHash,
     id: bytesToHex(row.id) as CommitId,
+    signer: bytesToHex(row.signer) as MachineId,
     term: row.term,
     type: row.type === COMMIT ? 'commit' : 'control',
     bytes: row.bytes,
