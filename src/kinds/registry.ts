@@ -3,6 +3,7 @@ import { classify } from './classify/classify.ts';
 import { FORMAT_RULES } from './classify/default-rules.ts';
 import { createFolderKind } from './folder.ts';
 import { projectKind } from './claude-home/project.ts';
+import { sessionFileKind } from './claude-home/session-file.ts';
 import { jsonKind } from './json/json.ts';
 import { jsonlKind } from './jsonl/jsonl.ts';
 import { transcriptKind } from './jsonl/transcript.ts';
@@ -12,7 +13,7 @@ import { textKind } from './text/text.ts';
 /** Skills and the like: `skills/NAME/**` is a unit. Its files are text, JSON or opaque, by their names. */
 export const folderKind: Kind = createFolderKind({ id: 'folder', depth: 2, memberKind });
 
-export const KINDS: readonly Kind[] = [textKind, jsonKind, jsonlKind, transcriptKind, folderKind, opaqueKind, projectKind];
+export const KINDS: readonly Kind[] = [textKind, jsonKind, jsonlKind, transcriptKind, folderKind, opaqueKind, projectKind, sessionFileKind];
 
 /** Throws if two kinds share an id: a bug. */
 export function createKindRegistry(kinds: readonly Kind[] = KINDS): KindRegistry {

@@ -36,12 +36,12 @@ export function createClaudeWorkspace(
   inner: Workspace,
   replica: Replica,
   choice: InventoryChoice,
-  deps: { readonly config: Config; readonly clock: Clock },
+  deps: { readonly config: Config; readonly clock: Clock; readonly onPlaced?: () => void },
 ): ClaudeWorkspace {
   const book = createConsentBook(replica);
   const consent = createConsentWorkspace(inner, { book, choice, standing: (where) => book.standing(where) });
   const projects = createClaudeProjects(deps.config, replica, deps.clock);
-  const workspace = createProjectsWorkspace(consent, () => projects.places());
+  const workspace = createProjectsWorkspace(consent, () => projects.places(), deps.onPlaced);
   return { workspace, consents: { book, workspace: consent }, projects };
 }
 

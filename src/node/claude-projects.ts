@@ -77,6 +77,8 @@ export interface ClaudeProjects {
   readonly registry: ProjectRegistry;
   readonly book: () => Promise<PlaceBook>;
   readonly places: () => Promise<ProjectPlaces>;
+  /** Whether a project that had no place here has one by now. Cost: some stats, and none where all have theirs. */
+  hasNewPlaces(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -94,6 +96,13 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
     async places() {
       const opened = await book();
       return (places ??= createProjectPlaces({ book: opened, registry, paths, clock }));
+    },
+    async hasNewPlaces() {
+      const opened = await book();
+      for (const project of (await registry.projects()).values()) {
+        if (opened.placeOf(project.id) === undefined && (await paths.placeOf(project)) !== null) return true;
+      }
+      return false;
     },
     close: () => registry.close(),
   };

@@ -39,9 +39,13 @@ import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-regi
 import { placeHere } from './remote-registry.ts';
 import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
+import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
+import type { ClaudeProjects } from './claude-projects.ts';
 import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
 
 export const PERSONAL = 'personal';
+
+const LOOK_FOR_PLACES_MS = 30_000;
 
 export interface NodeOptions {
   readonly version: string;
@@ -229,6 +233,10 @@ export class SatchelNode {
       for (const { source } of sources) await source.apply();
     };
     const { clock, random } = this.deps;
+    const onPlaced = (): void => {
+      if (this.isLive)
+        apply().catch((error: unknown) => this.log.error({ error: String(error) }, 'what has a place now could not be applied'));
+    };
     const runner = new SpaceRunner({
       replica,
       clock,
@@ -246,7 +254,7 @@ export class SatchelNode {
       for (const definition of definitions) {
         const space = this.config.sources.find((source) => source.id === definition.id)?.space ?? PERSONAL;
         if (space === entry.name)
-          sources.push(createTreeSource(definition, definitions, replica, { config: this.config, clock, random, log: this.log }));
+          sources.push(createTreeSource(definition, definitions, replica, { config: this.config, clock, random, log: this.log, onPlaced }));
       }
     }
     const open = { entry, replica, runner, sources, watching: new AbortController(), watches: [] };
@@ -269,7 +277,8 @@ export class SatchelNode {
   #startSpace(open: OpenSpace): void {
     open.runner.start();
     const { clock } = this.deps;
-    for (const { source, definition, health } of open.sources) {
+    for (const { source, definition, health, projects } of open.sources) {
+      if (projects !== null) open.watches.push(this.#lookForPlaces(projects, source, open.watching.signal));
       const onRound = (round: WatchRound): void => {
         this.#memory.touch();
         if (round.type === 'scan' && round.report.state.type !== 'ok')
@@ -278,6 +287,19 @@ export class SatchelNode {
       const onFailure = (error: unknown, pause: number): void =>
         this.log.error({ source: definition.id, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed');
       open.watches.push(keepWatching(source, { clock, health, onRound, onFailure }, open.watching.signal));
+    }
+  }
+
+  /** A checkout that was just made is the place of sessions before Claude Code ever ran there. */
+  async #lookForPlaces(projects: ClaudeProjects, source: FileTreeSource, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.deps.clock.sleep(LOOK_FOR_PLACES_MS, signal);
+      if (signal.aborted) return;
+      try {
+        if (await projects.hasNewPlaces()) await source.apply();
+      } catch (error) {
+        this.log.error({ error: String(error) }, 'places of projects could not be looked for');
+      }
     }
   }
 

@@ -61,7 +61,14 @@ export function createTreeSource(
   definition: TreeDefinition,
   others: readonly TreeDefinition[],
   replica: Replica,
-  deps: { readonly config: Config; readonly clock: Clock; readonly random: Random; readonly log: HubLog },
+  deps: {
+    readonly config: Config;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: HubLog;
+    /** Something that was not here has a place now, so that an apply is due. */
+    readonly onPlaced?: () => void;
+  },
 ): TreeSource {
   const prefixes = others.map((other) => other.prefix).filter((prefix) => prefix !== '' && prefix !== definition.prefix);
   const covers = (item: Item): boolean =>
@@ -88,8 +95,8 @@ export function createTreeSource(
 }
 
 function rulesOf(definition: TreeDefinition): TreeRules {
-  // A folder as a unit is recognised by its place in the Claude home.
-  const kindRules = definition.prefix === '' ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => rule.kind !== 'folder');
+  // What is recognised by its place is so in the Claude home alone.
+  const kindRules = definition.prefix === '' ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => !('pattern' in rule));
   const kinds = createKindRegistry();
   const kindOf = (id: string) => kinds.get(id);
   return {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
@@ -82,5 +82,66 @@ describe('sessions on two machines', () => {
     expect(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8')).toBe(await readFile(original, 'utf8'));
     await ask(a, 'sync', {});
     expect(await readFile(inProjects('a', here, `${TWO}.jsonl`), 'utf8')).toContain('mine');
+  });
+
+  it('that went on here and there are two: each machine’s own keeps its file', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const there = await workFolder('b', 'x', 'git@github.com:acme/app.git');
+    const original = await transcript('a', here, SESSION, 'one');
+    const [a, b] = await two();
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    const copy = inProjects('b', there, `${SESSION}.jsonl`);
+    const tied = path.join(place.home('b'), '.claude', 'file-history', SESSION, '1234@v1');
+    await mkdir(path.dirname(tied), { recursive: true });
+    await writeFile(tied, 'as it was on b');
+    const { ino } = await stat(copy);
+    await appendFile(original, record(here, 'on a'));
+    await appendFile(copy, record(there, 'on b'));
+    const [ours, theirs] = [await readFile(copy, 'utf8'), await readFile(original, 'utf8')];
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await appendFile(copy, record(there, 'and on'));
+    for (const node of [b, a, b]) await ask(node, 'sync', {});
+
+    expect(await readFile(copy, 'utf8')).toBe(ours + record(there, 'and on'));
+    expect((await stat(copy)).ino).toBe(ino);
+    expect(await readFile(original, 'utf8')).toBe(theirs);
+    const others = async (machine: string, folder: string): Promise<string[]> =>
+      (await readdir(inProjects(machine, folder))).filter((name) => name !== `${SESSION}.jsonl`);
+    const [fork, ...more] = await others('a', here);
+    expect(more).toEqual([]);
+    expect(await others('b', there)).toEqual([fork]);
+    expect(await readFile(inProjects('a', here, fork ?? ''), 'utf8')).toBe(ours + record(there, 'and on'));
+    expect(await readFile(inProjects('b', there, fork ?? ''), 'utf8')).toBe(theirs);
+    // What is tied to it went along.
+    const forkId = (fork ?? '').replace('.jsonl', '');
+    expect(await readFile(path.join(place.home('a'), '.claude', 'file-history', forkId, '1234@v1'), 'utf8')).toBe('as it was on b');
+  });
+
+  it('are never shortened: what lost its end is completed', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const file = await transcript('a', here, SESSION, 'one', 'two');
+    const whole = await readFile(file, 'utf8');
+    const a = await place.start('a', { live: false });
+    await a.ensurePersonalSpace();
+    await ask(a, 'sync', {});
+    await transcript('a', here, SESSION, 'one');
+    await ask(a, 'sync', {});
+    await ask(a, 'sync', {});
+    expect(await readFile(file, 'utf8')).toBe(whole);
+  });
+
+  it('that are deleted stay in the space, and elsewhere', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const there = await workFolder('b', 'x', 'git@github.com:acme/app.git');
+    const original = await transcript('a', here, SESSION, 'one');
+    const [a, b] = await two();
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await rm(original);
+    for (const node of [a, b, a]) await ask(node, 'sync', {});
+    expect(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8')).toContain('one');
+    expect(await stat(original).catch(() => null)).toBeNull();
   });
 });

@@ -14,7 +14,7 @@ describe('the kind of a name', () => {
     ['hooks/run.sh', 'text'],
     ['Makefile', 'text'],
     ['settings.json', 'json'],
-    ['todos/a-agent-b.json', 'json'],
+    ['todos/a-agent-b.json', 'session-file'],
     ['history.jsonl', 'jsonl'],
     ['other/log.jsonl', 'jsonl'],
     ['projects/-home-me-x/1b4e28ba.jsonl', 'transcript'],

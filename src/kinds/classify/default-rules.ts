@@ -28,6 +28,11 @@ export const FORMAT_RULES: readonly KindRule[] = [
 export const DEFAULT_RULES: readonly KindRule[] = [
   { kind: 'folder', pattern: 'skills/*/**/*' },
   { kind: 'transcript', pattern: 'projects/**/*.jsonl' },
+  { kind: 'session-file', pattern: 'projects/*/*/tool-results/**' },
+  { kind: 'session-file', pattern: 'projects/*/*/subagents/**' },
+  { kind: 'session-file', pattern: 'todos/**' },
+  { kind: 'session-file', pattern: 'tasks/**' },
+  { kind: 'session-file', pattern: 'file-history/**' },
   { kind: 'jsonl', extensions: words('jsonl ndjson') },
   ...FORMAT_RULES,
 ];

@@ -28,13 +28,13 @@ const CARRIED: readonly (readonly [string, string, string, string, string | null
   ['plugins/marketplaces/market/README.md', 'portable', 'plugins', 'consent', null, 'text'],
   [`projects/-home-ada-app/${SESSION}.jsonl`, 'session', 'sessions', 'at-once', null, 'transcript'],
   [`projects/-home-ada-app/${SESSION}/subagents/agent-1.jsonl`, 'session', 'sessions', 'at-once', null, 'transcript'],
-  [`projects/-home-ada-app/${SESSION}/tool-results/1.txt`, 'session', 'sessions', 'at-once', null, 'text'],
+  [`projects/-home-ada-app/${SESSION}/tool-results/1.txt`, 'session', 'sessions', 'at-once', null, 'session-file'],
   ['projects/-home-ada-app/memory/MEMORY.md', 'portable', 'memory', 'at-once', null, 'text'],
   ['agent-memory/reviewer/MEMORY.md', 'portable', 'memory', 'at-once', null, 'text'],
   ['history.jsonl', 'portable', 'history', 'at-once', 'history', 'jsonl'],
-  [`tasks/${SESSION}/1.json`, 'session', 'sessions', 'at-once', null, 'json'],
-  [`todos/${SESSION}-agent-${SESSION}.json`, 'session', 'sessions', 'at-once', null, 'json'],
-  [`file-history/${SESSION}/0123abcd@v1`, 'session', 'sessions', 'at-once', null, 'opaque'],
+  [`tasks/${SESSION}/1.json`, 'session', 'sessions', 'at-once', null, 'session-file'],
+  [`todos/${SESSION}-agent-${SESSION}.json`, 'session', 'sessions', 'at-once', null, 'session-file'],
+  [`file-history/${SESSION}/0123abcd@v1`, 'session', 'sessions', 'at-once', null, 'session-file'],
   ['plans/next.md', 'portable', 'plans', 'at-once', null, 'text'],
 ];
 

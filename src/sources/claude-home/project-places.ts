@@ -1,9 +1,10 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import { isGitAlias, mintProjectId, type ProjectAlias } from '../../kinds/claude-home/project-alias.ts';
 import { projectFolder } from '../../kinds/claude-home/project-folder.ts';
-import { matchProject } from '../../kinds/claude-home/project.ts';
+import { matchProject, type Project } from '../../kinds/claude-home/project.ts';
 import { parseProjectName, sessionOf, withSession } from '../../kinds/claude-home/session-name.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import type { ForkedSession } from './exchange-forks.ts';
 import type { MachinePaths } from './machine-paths.ts';
 import type { PlaceBook } from './place-book.ts';
 import type { ProjectRegistry } from './project-registry.ts';
@@ -22,6 +23,8 @@ export interface ProjectPlaces {
   findPlaces(): Promise<string[]>;
   /** Notes durably that an item stands in this local folder, where that is not what follows by itself. */
   keep(name: string, folder: string): Promise<void>;
+  /** From now on a session and its fork have each other's id on this machine, in the same folder. */
+  exchange(forked: ForkedSession): Promise<void>;
 }
 
 const UNKNOWN_FOLDER = 'nothing in it says which folder its sessions were run in';
@@ -37,7 +40,7 @@ export function createProjectPlaces(deps: {
   readonly clock: Clock;
 }): ProjectPlaces {
   const { book, registry, paths, clock } = deps;
-  let lookedAt: number | null = null;
+  let looked: { readonly at: number; readonly projects: ReadonlyMap<string, Project> } | null = null;
   let placed = new Set<string>();
 
   /** The name with its session's id on the other side. */
@@ -80,8 +83,8 @@ export function createProjectPlaces(deps: {
     for (const held of holds) placed.add(held);
   };
 
-  const look = async (): Promise<void> => {
-    for (const project of (await registry.projects()).values()) {
+  const look = async (projects: ReadonlyMap<string, Project>): Promise<void> => {
+    for (const project of projects.values()) {
       if (book.placeOf(project.id) !== undefined) continue;
       const path = await paths.placeOf(project);
       if (path === null) continue;
@@ -113,14 +116,19 @@ export function createProjectPlaces(deps: {
       if (path !== null) await bindPath(folder, path);
     },
     async findPlaces() {
-      const now = clock.now();
-      if (lookedAt === null || Math.abs(now - lookedAt) >= LOOK_MS) {
-        lookedAt = now;
-        await look();
+      const [projects, now] = [await registry.projects(), clock.now()];
+      if (looked?.projects !== projects || Math.abs(now - looked.at) >= LOOK_MS) {
+        looked = { at: now, projects };
+        await look(projects);
       }
       const found = [...placed];
       placed = new Set();
       return found;
+    },
+    async exchange({ project, session, fork }) {
+      const folder = book.exception(project, session);
+      if (folder !== undefined) await book.putException(project, fork, folder);
+      await book.exchange(session, fork);
     },
     async keep(name, folder) {
       const parts = parseProjectName(name);

@@ -1,8 +1,11 @@
 import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { CaptureReport, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
+import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
 import { findCwd } from '../../kinds/claude-home/session-head.ts';
 import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
+import { findForks, forgetShown } from './exchange-forks.ts';
+import { keepLonger } from './keep-longer.ts';
 import { NO_PLACE, type ProjectPlaces } from './project-places.ts';
 
 /**
@@ -10,9 +13,14 @@ import { NO_PLACE, type ProjectPlaces } from './project-places.ts';
  * machine's path gives, while the space names the project. What has no place here is *not here*, with the reason, and
  * comes when a place appears. Bodies pass through untouched. `opened` is called once, with the first use.
  */
-export function createProjectsWorkspace(inner: Workspace, opened: () => Promise<ProjectPlaces>): Workspace {
+export function createProjectsWorkspace(
+  inner: Workspace,
+  opened: () => Promise<ProjectPlaces>,
+  /** A capture gave something a place: it is outstanding now. */
+  onPlaced: () => void = () => undefined,
+): Workspace {
   let opening: Promise<ProjectsView> | null = null;
-  const view = (): Promise<ProjectsView> => (opening ??= opened().then((places) => viewProjects(inner, places)));
+  const view = (): Promise<ProjectsView> => (opening ??= opened().then((places) => viewProjects(inner, places, onPlaced)));
   return {
     writer: inner.writer,
     views: async (under) => (await view()).views(under),
@@ -28,7 +36,7 @@ export function createProjectsWorkspace(inner: Workspace, opened: () => Promise<
 
 type ProjectsView = Omit<Workspace, 'writer' | 'prefetch'>;
 
-function viewProjects(inner: Workspace, places: ProjectPlaces): ProjectsView {
+function viewProjects(inner: Workspace, places: ProjectPlaces, onPlaced: () => void): ProjectsView {
   /** Of an item that was mapped before: a bug where it cannot be. */
   const spaceItem = (item: Item): Item => {
     const name = places.toSpace(item.name);
@@ -43,18 +51,36 @@ function viewProjects(inner: Workspace, places: ProjectPlaces): ProjectsView {
     entries.map((entry) => ({ ...entry, item: spaceItem(entry.item) }));
 
   /** What was not here for want of a place is outstanding again. */
-  const release = async (projects: readonly string[] | null): Promise<void> => {
+  const release = async (projects: readonly string[] | null): Promise<boolean> => {
     const views = await inner.views(projects?.map((project) => `projects/${project}`) ?? ['projects']);
     const waiting = [...views.values()].filter((view) => view.notHere?.startsWith(NO_PLACE) === true && places.toLocal(view.item.name).ok);
     if (waiting.length > 0) await inner.applied(waiting.map(({ item }) => ({ item, content: null, local: null })));
+    return waiting.length > 0;
+  };
+
+  /**
+   * A session that went on here and elsewhere keeps its file here: on this machine ours has the id, and theirs comes under
+   * the fork's. So nothing is ever taken from under a running Claude Code. Only where no round works by the old names.
+   */
+  const settleForks = async (): Promise<readonly Outstanding[]> => {
+    const outstanding = await inner.outstanding();
+    const forks = findForks(outstanding);
+    if (forks.length === 0) return outstanding;
+    for (const fork of forks) {
+      // In this order: after a crash in between, the files are found anew, and none counts as gone.
+      await forgetShown(inner, fork);
+      await places.exchange(fork);
+    }
+    return inner.outstanding();
   };
 
   let released = false;
-  const findPlaces = async (): Promise<void> => {
+  const findPlaces = async (): Promise<boolean> => {
     const found = await places.findPlaces();
-    // The last process may have died between the two.
-    if (!released || found.length > 0) await release(released ? found : null);
+    if (released && found.length === 0) return false;
+    const all = !released; // the last process may have died before it released what it had found
     released = true;
+    return release(all ? null : found);
   };
 
   return {
@@ -95,8 +121,11 @@ function viewProjects(inner: Workspace, places: ProjectPlaces): ProjectsView {
         }
         accepted.push({ ...entry, item });
       }
+      await keepLonger(inner, accepted);
       const report: CaptureReport = await inner.capture(accepted, note);
-      await findPlaces(); // a folder that was used for the first time may be the place of what waits
+      if (accepted.some(({ item }) => item.kind === transcriptKind.id)) await settleForks();
+      // A folder that was used for the first time may be the place of what waits.
+      if (await findPlaces()) onPlaced();
       return {
         ...report,
         conflicts: report.conflicts.map(localItem),
@@ -108,7 +137,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces): ProjectsView {
       await findPlaces();
       const here: Outstanding[] = [];
       const notHere: { item: Item; reason: string }[] = [];
-      for (const entry of await inner.outstanding()) {
+      for (const entry of await settleForks()) {
         const name = places.toLocal(entry.item.name);
         if (!name.ok) {
           notHere.push({ item: entry.item, reason: name.error });
