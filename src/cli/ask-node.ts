@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { nodeHome, readPrivate } from '../node/home.ts';
 import { readRunning } from '../node/running.ts';
@@ -64,7 +64,7 @@ function askRunning(context: CommandContext, address: string, token: string, nam
         signal: context.signal,
       },
       (response) => {
-        if (response.statusCode === 401 || response.statusCode === 404) {
+        if (!isOfNode(response)) {
           response.resume();
           return resolve(NOT_THERE); // another program has the port by now
         }
@@ -77,6 +77,14 @@ function askRunning(context: CommandContext, address: string, token: string, nam
     });
     sent.end(body);
   });
+}
+
+/** Our own node knows the token and the operation, and answers in JSON whatever it says. */
+function isOfNode({ statusCode = 0, headers }: IncomingMessage): boolean {
+  const type = headers['content-type'] ?? '';
+  return statusCode === 200
+    ? type.startsWith('application/x-ndjson')
+    : ![401, 404, 421].includes(statusCode) && type.startsWith('application/json');
 }
 
 /** A node that listens on all addresses is asked on loopback. */
@@ -99,17 +107,17 @@ async function readLines(response: AsyncIterable<Buffer>, context: CommandContex
       if (value.progress !== undefined) showProgress(context, value.progress);
       else if (value.say !== undefined) context.print(value.say);
       else if (value.failure !== undefined) throw toFailure(value.failure);
-      else if (value.error !== undefined) throw new CommandFailure(EXIT.failed, value.error.code, value.error.message);
       else {
         context.progress.stop();
         return value.result;
       }
     }
   }
-  if (rest.trim() !== '') {
-    const value = JSON.parse(rest) as AnswerLine;
-    if (value.error !== undefined)
-      throw new CommandFailure(value.error.code === 'bad-request' ? EXIT.usage : EXIT.failed, value.error.code, value.error.message);
+  // What fails before its first line, and what the listener refuses, is one document without a line's end.
+  const refused = rest.trim() === '' ? undefined : (JSON.parse(rest) as AnswerLine).error;
+  if (refused !== undefined) {
+    const { kind = refused.code === 'bad-request' ? 'usage' : 'failed', code, message, next } = refused;
+    throw toFailure({ kind, type: code, message, next });
   }
   throw new CommandFailure(EXIT.failed, 'broken-off', 'the node broke off its answer', { next: 'Run: satchel doctor' });
 }
@@ -119,7 +127,7 @@ interface AnswerLine {
   readonly say?: string;
   readonly failure?: FailureFields;
   readonly result?: unknown;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string; readonly kind?: string; readonly next?: string | null };
 }
 
 export interface FailureFields {

@@ -37,6 +37,7 @@ export type Joined =
   | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string };
 
 const LOOK_EVERY = 300;
+const ASK_WHETHER_OPEN = 5;
 
 /** Joins by link or words (TRUST.md § Joining). Says through `onWait` that the inviter is not there yet. */
 export async function join(node: SatchelNode, wish: JoinWish, onWait: (message: string) => void, signal: AbortSignal): Promise<Joined> {
@@ -159,6 +160,11 @@ async function exchange(
     if (clock.now() > offer.value.expires + 60_000)
       throw new OperationFailure('refused', 'expired', 'the invitation has expired', 'Make a new one: satchel invite');
     waited += 1;
+    // It was withdrawn between our look and our letter: nobody will answer.
+    if (waited % ASK_WHETHER_OPEN === 0 && (await remote.mailboxes.read(keys.mailbox, OFFER_SLOT)) === null) {
+      if ((await remote.mailboxes.read(keys.mailbox, ANSWER_SLOT)) === null) throw noInvitation();
+      continue;
+    }
     await clock.sleep(LOOK_EVERY, signal);
   }
   throw new OperationFailure('failed', 'interrupted', 'joining was interrupted; the invitation may be used up');

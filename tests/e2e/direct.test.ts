@@ -107,7 +107,7 @@ describe('two machines without a hub', () => {
       expect([input, (await ask('show', input))[1]]).toEqual([input, expect.stringContaining('"kind":"usage"')]);
     expect((await ask('log', '{"limit":1e9}'))[1]).toContain('"kind":"usage"');
     expect((await ask('show', '{'))[0]).toBe(400);
-    expect((await ask('show', '{}', { 'content-type': 'text/plain' }))[0]).toBe(400);
+    expect((await ask('show', '{}', { 'content-type': 'text/plain' }))[0]).toBe(415);
     expect((await ask('constructor', '{}'))[0]).toBe(404);
     expect((await ask('show', '{}', { authorization: 'Bearer wrong' }))[0]).toBe(401);
     expect((await ask('show', '{}', { origin: 'https://evil.example' }))[0]).toBe(403);

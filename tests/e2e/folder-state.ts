@@ -4,14 +4,14 @@ import path from 'node:path';
 
 /**
  * Everything below a folder: names, kinds, modes, times and contents, a line each; nothing for a folder that is not
- * there. SQLite's shared memory is left out: readers move marks in it.
+ * there. SQLite's shared memory is left out, in which readers move marks; and the node's log, which tells of refusals.
  */
 export function folderState(folder: string): string[] {
   const lines: string[] = [];
   const visit = (name: string): void => {
     const file = path.join(folder, name);
     const stat = lstatSync(file, { throwIfNoEntry: false });
-    if (stat === undefined || name.endsWith('-shm')) return;
+    if (stat === undefined || name.endsWith('-shm') || name.endsWith('node.log')) return;
     const mode = (stat.mode & 0o7777).toString(8);
     if (stat.isDirectory()) {
       lines.push(`${name}/ ${mode}`);

@@ -25,7 +25,8 @@ export const errorAnswers = {
 
 export const asMachine = [{ session: [] as string[] }];
 
-/** A decimal count in a query. */
+/** A decimal count in a query: digits, and nothing else that JavaScript would take for a number. */
 export function countIn(least: number, most: number) {
-  return z.coerce.number().int().min(least).max(most);
+  const number = z.number('expected a decimal number').int().min(least).max(most);
+  return z.preprocess((text) => (typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : text), number);
 }

@@ -6,7 +6,7 @@ import { findSpace } from '../find-space.ts';
 import { parseDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recordTime } from '../record-times.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, spaceField } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface AuditEntry {
@@ -31,7 +31,7 @@ export interface AuditResult {
 
 /** Everything that changed who may do what, and every record that broke the rule. O(control records + void records). */
 export const auditOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional() }),
+  input: z.strictObject({ space: spaceField.optional() }),
   async run(node, { space }): Promise<AuditResult> {
     const open = findSpace(node, space);
     const { space: id, name } = open.entry;

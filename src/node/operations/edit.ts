@@ -5,7 +5,7 @@ import type { Sibling } from '../../core/ports/store.ts';
 import { findItem } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, revisionField, spaceField } from './operation.ts';
 import { readBody, versionAt, versionBefore, type VersionAt } from './history.ts';
 
 export interface RestoreResult {
@@ -23,7 +23,7 @@ export interface RestoreResult {
  * newest earlier version that held something: of a deleted item the last one, of another the one before the present.
  */
 export const restoreOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional(), item: z.string().max(2048).optional(), revision: z.string().optional() }),
+  input: z.strictObject({ space: spaceField.optional(), item: z.string().max(2048).optional(), revision: revisionField.optional() }),
   async run(node, input): Promise<RestoreResult> {
     const open = findSpace(node, input.space);
     const present = await versionAt(node, open, input.item, input.revision);
@@ -59,7 +59,7 @@ export interface ConflictsResult {
 }
 
 export const conflictsOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional() }),
+  input: z.strictObject({ space: spaceField.optional() }),
   async run(node, input): Promise<ConflictsResult> {
     const open = findSpace(node, input.space);
     const siblings = await open.replica.siblings();
@@ -87,12 +87,15 @@ export interface ResolveResult {
  */
 export const resolveOperation = defineOperation({
   input: z.strictObject({
-    space: z.string().optional(),
+    space: spaceField.optional(),
     item: z.string().max(2048),
     take: z.enum(['current', 'sibling', 'body']),
-    sibling: z.string().optional(),
+    sibling: revisionField.optional(),
     /** Base64, with `take: body`. */
-    body: z.string().optional(),
+    body: z
+      .string()
+      .max(48 * 1024 * 1024)
+      .optional(),
   }),
   async run(node, input): Promise<ResolveResult> {
     const open = findSpace(node, input.space);

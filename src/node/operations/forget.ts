@@ -6,7 +6,7 @@ import { listErasures } from '../../core/replica/forget-compliance.ts';
 import { findItem, findRevision } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, revisionField, spaceField } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface ForgetResult {
@@ -23,10 +23,10 @@ export interface ForgetResult {
 
 export const forgetOperation = defineOperation({
   input: z.strictObject({
-    space: z.string().optional(),
+    space: spaceField.optional(),
     items: z.array(z.string().max(2048)).min(1).max(1_000),
     /** Only the body of this revision, which must not be the current one. */
-    revision: z.string().optional(),
+    revision: revisionField.optional(),
     /** Says what would be erased. */
     plan: z.boolean().default(false),
   }),
@@ -75,7 +75,7 @@ export interface ErasuresResult {
 
 /** What was erased, by whom, and which machines are not known to have obeyed. */
 export const erasuresOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional() }),
+  input: z.strictObject({ space: spaceField.optional() }),
   async run(node, input): Promise<ErasuresResult> {
     const open = findSpace(node, input.space);
     const names = await machineNames(node, open);

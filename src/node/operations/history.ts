@@ -12,7 +12,7 @@ import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import { findItem, findRevision } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, revisionField, spaceField } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface LogChange {
@@ -44,7 +44,7 @@ export interface LogResult {
 
 export const logOperation = defineOperation({
   input: z.strictObject({
-    space: z.string().optional(),
+    space: spaceField.optional(),
     item: z.string().max(2048).optional(),
     before: z.number().int().nonnegative().optional(),
     limit: z.number().int().min(1).max(1000).default(50),
@@ -156,7 +156,7 @@ export interface ShowResult {
 }
 
 export const showOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional(), item: z.string().max(2048).optional(), revision: z.string().optional() }),
+  input: z.strictObject({ space: spaceField.optional(), item: z.string().max(2048).optional(), revision: revisionField.optional() }),
   async run(node, input): Promise<ShowResult> {
     const open = findSpace(node, input.space);
     const version = await versionAt(node, open, input.item, input.revision);
@@ -188,10 +188,10 @@ export interface DiffResult {
 /** The bodies of two revisions: by default of the newest and the one before it. */
 export const diffOperation = defineOperation({
   input: z.strictObject({
-    space: z.string().optional(),
+    space: spaceField.optional(),
     item: z.string().max(2048),
-    from: z.string().optional(),
-    to: z.string().optional(),
+    from: revisionField.optional(),
+    to: revisionField.optional(),
   }),
   async run(node, input): Promise<DiffResult> {
     const open = findSpace(node, input.space);

@@ -3,7 +3,7 @@ import { NotAllowed } from '../../core/replica/administer.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { findSpace } from '../find-space.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, spaceField } from './operation.ts';
 
 export interface InviteResult {
   /** Single use, until `expires_at`. */
@@ -21,7 +21,7 @@ const MINUTE = 60_000;
 
 export const inviteOperation = defineOperation({
   input: z.strictObject({
-    space: z.string().optional(),
+    space: spaceField.optional(),
     role: z.enum(['reader', 'writer', 'owner']).default('owner'),
     minutes: z
       .number()

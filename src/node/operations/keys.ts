@@ -12,7 +12,7 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recoverSpaces } from '../recover-spaces.ts';
 import { forgetRecoverySecret, keepRecoverySecret, readRecoverySecret } from '../recovery-file.ts';
 import { putSpace } from '../space-registry.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, spaceField } from './operation.ts';
 
 export interface KeysResult {
   readonly machine: { readonly name: string; readonly id: string; readonly words: string };
@@ -53,7 +53,7 @@ export const keysOperation = defineOperation({
  * makes a new one, after which the old words open nothing.
  */
 export const prepareRecoveryOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional(), replace: z.boolean().default(false) }),
+  input: z.strictObject({ space: spaceField.optional(), replace: z.boolean().default(false) }),
   async run(
     node,
     { space, replace },
@@ -84,7 +84,7 @@ async function finishReplacement(node: SatchelNode, { entry, replica, runner }: 
 
 /** The person proved to have the words: this machine forgets them. */
 export const recoveryShownOperation = defineOperation({
-  input: z.strictObject({ space: z.string() }),
+  input: z.strictObject({ space: spaceField }),
   async run(node, { space }): Promise<{ readonly space: string }> {
     const { entry } = findSpace(node, space);
     await putSpace(node.store, { ...entry, recoveryShown: true });

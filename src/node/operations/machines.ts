@@ -12,7 +12,7 @@ import { ACCOUNTS, type HubAccount } from '../log-authority.ts';
 import { renameMachine } from '../machine-identity.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recordTime } from '../record-times.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, spaceField } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface MachineLine {
@@ -42,7 +42,7 @@ const LOOK_BACK = 10_000;
 const PAGE = 500;
 
 export const machinesOperation = defineOperation({
-  input: z.strictObject({ space: z.string().optional() }),
+  input: z.strictObject({ space: spaceField.optional() }),
   async run(node, { space }): Promise<MachinesResult> {
     const chosen = space === undefined ? [...node.spaces.values()] : [findSpace(node, space)];
     const machines: MachineLine[] = [];
@@ -120,7 +120,7 @@ export interface RevokeResult {
 }
 
 export const revokeMachineOperation = defineOperation({
-  input: z.strictObject({ machine: z.string().min(1).max(128), space: z.string().optional() }),
+  input: z.strictObject({ machine: z.string().min(1).max(128), space: spaceField.optional() }),
   async run(node, { machine, space }): Promise<RevokeResult> {
     const account = await revokeAccount(node, machine);
     if (account !== null) return { machine: account.slice(0, 8), id: account, revoked: [], not_owned: [], shared_storage: [] };
@@ -199,7 +199,7 @@ function noMachine(text: string): OperationFailure {
 }
 
 export const machineRoleOperation = defineOperation({
-  input: z.strictObject({ machine: z.string().min(1).max(128), role: z.enum(['reader', 'writer', 'owner']), space: z.string().optional() }),
+  input: z.strictObject({ machine: z.string().min(1).max(128), role: z.enum(['reader', 'writer', 'owner']), space: spaceField.optional() }),
   async run(
     node,
     { machine, role, space },

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { SatchelNode } from '../node.ts';
 
 /** What an operation gets besides its input. */
@@ -36,3 +36,7 @@ export class OperationFailure extends Error {
 export function defineOperation<I, O>(operation: Operation<I, O>): Operation<I, O> {
   return operation;
 }
+
+/** A space by name or id, and a revision or sibling by the beginning of its id: no longer than such things are. */
+export const spaceField = z.string().min(1).max(128);
+export const revisionField = z.string().min(1).max(64);

@@ -8,7 +8,7 @@ import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
 import type { SatchelNode } from '../node.ts';
 import { placeHere } from '../remote-registry.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, spaceField } from './operation.ts';
 import { knownRemotes } from './remotes.ts';
 
 export interface SpaceLine {
@@ -57,7 +57,7 @@ export interface MoveResult {
 
 /** Checked and resumable: the log is copied, then a signed record at the old home sends every member to the new one. */
 export const moveSpaceOperation = defineOperation({
-  input: z.strictObject({ space: z.string(), remote: z.string().min(1).max(4096), lost: z.boolean().default(false) }),
+  input: z.strictObject({ space: spaceField, remote: z.string().min(1).max(4096), lost: z.boolean().default(false) }),
   async run(node, input, { progress }): Promise<MoveResult> {
     const open = findSpace(node, input.space);
     const { entry, replica } = open;

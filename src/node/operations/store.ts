@@ -8,7 +8,7 @@ import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { writeBackup, type BackupResult } from '../backup/write-backup.ts';
 import { findSpace } from '../find-space.ts';
 import type { SatchelNode } from '../node.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import { defineOperation, OperationFailure, spaceField } from './operation.ts';
 
 export interface SpaceSizes {
   readonly space: string;
@@ -82,7 +82,7 @@ const DAY = 24 * 60 * 60 * 1000;
 
 export const pruneOperation = defineOperation({
   input: z.strictObject({
-    space: z.string().optional(),
+    space: spaceField.optional(),
     older_than_days: z.number().min(0).max(100_000),
     /** Newest bodies of each item that stay whatever their age. */
     keep: z.number().int().min(1).max(1_000_000).default(1),
@@ -129,7 +129,7 @@ export const verifyOperation = defineOperation({
 });
 
 export const backupOperation = defineOperation({
-  input: z.strictObject({ file: z.string().min(1).max(4096), to: z.array(z.string()).max(16).default([]) }),
+  input: z.strictObject({ file: z.string().min(1).max(4096), to: z.array(z.string().max(4096)).max(16).default([]) }),
   async run(node, input, { progress, signal }): Promise<BackupResult> {
     for (const recipient of input.to)
       if (!node.deps.wrapping.isRecipient(recipient))
