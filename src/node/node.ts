@@ -278,7 +278,6 @@ export class SatchelNode {
     open.runner.start();
     const { clock } = this.deps;
     for (const { source, definition, health, projects } of open.sources) {
-      if (projects !== null) open.watches.push(this.#lookForPlaces(projects, source, open.watching.signal));
       const onRound = (round: WatchRound): void => {
         this.#memory.touch();
         if (round.type === 'scan' && round.report.state.type !== 'ok')
@@ -286,7 +285,11 @@ export class SatchelNode {
       };
       const onFailure = (error: unknown, pause: number): void =>
         this.log.error({ source: definition.id, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed');
-      open.watches.push(keepWatching(source, { clock, health, onRound, onFailure }, open.watching.signal));
+      const { signal } = open.watching;
+      const watch = keepWatching(source, { clock, health, onRound, onFailure }, signal);
+      open.watches.push(
+        projects === null ? watch : Promise.all([watch, this.#lookForPlaces(projects, source, signal)]).then(() => undefined),
+      );
     }
   }
 
