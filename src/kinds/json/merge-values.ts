@@ -20,19 +20,34 @@ type Maybe = JsonNode | undefined;
  * Three-way merge of values; `undefined` is "not there". Objects merge by key, recursively. Arrays of scalars without
  * repetition merge as sets. Anything else is atomic. Where both sides changed one value differently, theirs stands and
  * the path goes to `collisions`; where one changed and the other removed it, the change stands.
- * The result is `{type: 'node', node: theirs}` if nothing came from ours. Cost: O(values).
+ * The result is `{type: 'node', node: theirs}` if nothing came from ours. With `prefer: 'ours'`, ours stands where they
+ * collide. Cost: O(values).
  */
-export function mergeValues(base: Maybe, theirs: Maybe, ours: Maybe, path: JsonPath, collisions: JsonPath[]): MergedValue | undefined {
+export function mergeValues(
+  base: Maybe,
+  theirs: Maybe,
+  ours: Maybe,
+  path: JsonPath,
+  collisions: JsonPath[],
+  prefer: 'theirs' | 'ours' = 'theirs',
+): MergedValue | undefined {
   if (same(theirs, ours) || same(base, ours)) return asNode(theirs);
   if (same(base, theirs)) return asNode(ours);
   if (theirs === undefined || ours === undefined) return asNode(theirs ?? ours);
-  if (theirs.type === 'object' && ours.type === 'object') return mergeObjects(base, theirs, ours, path, collisions);
+  if (theirs.type === 'object' && ours.type === 'object') return mergeObjects(base, theirs, ours, path, collisions, prefer);
   if (isSet(theirs) && isSet(ours) && (base === undefined || base.type !== 'array' || isSet(base))) return mergeSets(base, theirs, ours);
   collisions.push(path);
-  return asNode(theirs);
+  return asNode(prefer === 'theirs' ? theirs : ours);
 }
 
-function mergeObjects(base: Maybe, theirs: JsonNode, ours: JsonNode, path: JsonPath, collisions: JsonPath[]): MergedValue {
+function mergeObjects(
+  base: Maybe,
+  theirs: JsonNode,
+  ours: JsonNode,
+  path: JsonPath,
+  collisions: JsonPath[],
+  prefer: 'theirs' | 'ours',
+): MergedValue {
   const inBase = membersOf(base);
   const inTheirs = membersOf(theirs);
   const inOurs = membersOf(ours);
@@ -40,7 +55,7 @@ function mergeObjects(base: Maybe, theirs: JsonNode, ours: JsonNode, path: JsonP
   let changed = false;
   const place = (source: JsonItem, added: boolean): void => {
     const { key } = source;
-    const value = mergeValues(inBase.get(key), inTheirs.get(key), inOurs.get(key), [...path, key], collisions);
+    const value = mergeValues(inBase.get(key), inTheirs.get(key), inOurs.get(key), [...path, key], collisions, prefer);
     if (value !== undefined) items.push({ source, added, value });
     if (added ? value !== undefined : value?.type !== 'node' || value.node !== source.value) changed = true;
   };

@@ -1,0 +1,365 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { claudeJsonForm } from './claude-json-form.ts';
+import type { Form, FormContext, FormPart, LocalForm, Shown } from './form.ts';
+import { FORMS } from './forms.ts';
+import { installedPluginsForm, knownMarketplacesForm } from './plugin-forms.ts';
+import { isSecretByName } from './secret-names.ts';
+import { settingsForm } from './settings-form.ts';
+
+const onAna: FormContext = { paths: { home: '/home/ana', claudeHome: '/home/ana/.claude' }, isSecret: isSecretByName, admit: () => true };
+const onBea: FormContext = { ...onAna, paths: { home: '/Users/bea', claudeHome: '/Users/bea/.claude' } };
+const strict = (context: FormContext): FormContext => ({ ...context, admit: () => false });
+const KEY = 'sk-ant-abcdefghijklmnopqrstuvwxyz';
+
+const bytes = (value: unknown): Uint8Array => Buffer.from(typeof value === 'string' ? value : `${JSON.stringify(value, null, 2)}\n`);
+const value = (body: Uint8Array): unknown => JSON.parse(Buffer.from(body).toString());
+function good<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T {
+  if (!result.ok) throw new Error(String(result.error));
+  return result.value;
+}
+/** A local body as it is captured for the first time. */
+const capture = (form: Form, local: unknown, context: FormContext) => good(form.lay(null, null, bytes(local), context));
+const show = (form: Form, full: Uint8Array, local: LocalForm | null, context: FormContext): Shown => good(form.show(full, local, context));
+
+describe('settings.json', () => {
+  const ana = {
+    model: 'opus',
+    env: { ANTHROPIC_API_KEY: KEY, EDITOR: 'vi' },
+    statusLine: { type: 'command', command: '/home/ana/.claude/line.sh' },
+    hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [{ type: 'command', command: 'bash /home/ana/.claude/hooks/x.sh' }] }] },
+    permissions: { allow: ['Bash(ls:*)'], deny: ['Read(/home/ana/.ssh/**)'] },
+  };
+
+  it('leaves secrets behind, and spells paths so that they hold anywhere', () => {
+    const { full, kept } = capture(settingsForm, ana, onAna);
+    expect(value(full)).toEqual({
+      ...ana,
+      env: { ANTHROPIC_API_KEY: '{{satchel:secret}}', EDITOR: 'vi' },
+      statusLine: { type: 'command', command: '{{satchel:claude}}/line.sh' },
+      hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [{ type: 'command', command: 'bash {{satchel:claude}}/hooks/x.sh' }] }] },
+      permissions: { allow: ['Bash(ls:*)'], deny: ['Read({{satchel:home}}/.ssh/**)'] },
+    });
+    expect(kept).toEqual({ '/env/ANTHROPIC_API_KEY': KEY });
+    expect(Buffer.from(show(settingsForm, full, { body: bytes(ana), kept }, onAna).body)).toEqual(bytes(ana));
+  });
+
+  it('shows this machine’s paths, and leaves out what has no value here', () => {
+    const shown = show(settingsForm, capture(settingsForm, ana, onAna).full, null, onBea);
+    expect(value(shown.body)).toEqual({
+      ...ana,
+      env: { EDITOR: 'vi' },
+      statusLine: { type: 'command', command: '/Users/bea/.claude/line.sh' },
+      hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [{ type: 'command', command: 'bash /Users/bea/.claude/hooks/x.sh' }] }] },
+      permissions: { allow: ['Bash(ls:*)'], deny: ['Read(/Users/bea/.ssh/**)'] },
+    });
+    expect(shown.needs).toEqual(['/env/ANTHROPIC_API_KEY']);
+  });
+
+  it('puts in place unasked only what runs nothing and allows nothing', () => {
+    const shown = show(settingsForm, capture(settingsForm, ana, onAna).full, null, strict(onBea));
+    expect(value(shown.body)).toEqual({ model: 'opus', permissions: { deny: ['Read(/Users/bea/.ssh/**)'] } });
+    expect(shown.held.map(({ pointer }) => pointer)).toEqual(['/env/EDITOR', '/statusLine', '/hooks', '/permissions/allow/Bash(ls:*)']);
+    expect(shown.held.find(({ pointer }) => pointer === '/statusLine')).toEqual({
+      name: 'settings.json',
+      pointer: '/statusLine',
+      wanted: '{"command":"{{satchel:claude}}/line.sh","type":"command"}',
+      applied: null,
+    });
+  });
+
+  it.each<[string, unknown, unknown, readonly string[]]>([
+    ['an allowed tool more', { permissions: { allow: ['a', 'b'] } }, { permissions: { allow: ['a'] } }, ['/permissions/allow/b']],
+    ['an allowed tool less', { permissions: { allow: ['b'] } }, { permissions: { allow: ['b', 'a'] } }, []],
+    ['a denied tool more', { permissions: { deny: ['a', 'b'] } }, { permissions: { deny: ['a'] } }, []],
+    ['a denied tool less', { permissions: { deny: ['a'] } }, { permissions: { deny: ['a', 'b'] } }, ['/permissions/deny/b']],
+    ['another mode', { permissions: { defaultMode: 'bypassPermissions' } }, {}, ['/permissions/defaultMode']],
+    ['another hook', { hooks: { Stop: [] } }, { hooks: {} }, ['/hooks']],
+    ['a hook less', {}, { hooks: { Stop: [] } }, ['/hooks']],
+    ['an unknown key', { newFeature: 1 }, {}, ['/newFeature']],
+    ['a plugin on', { enabledPlugins: { 'p@m': true } }, { enabledPlugins: { 'p@m': false } }, ['/enabledPlugins/p@m']],
+    ['a plugin off', { enabledPlugins: { 'p@m': false } }, { enabledPlugins: { 'p@m': true } }, []],
+    ['a helper', { apiKeyHelper: '/bin/key' }, {}, ['/apiKeyHelper']],
+    ['all inert', { model: 'a', outputStyle: 'b', theme: 'c' }, {}, []],
+  ])('asks about %s', (_, full, local, held) => {
+    const shown = show(settingsForm, bytes(full), { body: bytes(local), kept: {} }, strict(onBea));
+    expect(shown.held.map(({ pointer }) => pointer)).toEqual(held);
+    if (held.length > 0) expect(value(shown.body)).toEqual(local);
+    else expect(show(settingsForm, bytes(full), { body: shown.body, kept: {} }, onBea)).toMatchObject({ body: shown.body });
+  });
+
+  it('never puts a mark where this machine has a value, nor takes the value away', () => {
+    const { full, kept } = capture(settingsForm, ana, onAna);
+    const here = { env: { ANTHROPIC_API_KEY: 'another of my own' } };
+    const captured = good(settingsForm.lay(full, null, bytes(here), onBea));
+    const shown = show(settingsForm, captured.full, { body: bytes(here), kept: captured.kept }, onBea);
+    expect(value(shown.body)).toMatchObject({ env: { ANTHROPIC_API_KEY: 'another of my own', EDITOR: 'vi' } });
+    expect(kept).not.toEqual(captured.kept);
+    expect(Buffer.from(captured.full).toString()).not.toContain('another');
+  });
+
+  it('brings a secret back that others took out and put in again', () => {
+    const { full, kept } = capture(settingsForm, ana, onAna);
+    const without = show(settingsForm, bytes({ ...ana, env: {} }), { body: bytes(ana), kept }, onAna);
+    expect(value(without.body)).toMatchObject({ env: {} });
+    const laid = good(settingsForm.lay(bytes({ ...ana, env: {} }), { body: without.body, kept }, bytes({ env: {}, model: 'x' }), onAna));
+    expect(value(show(settingsForm, full, { body: without.body, kept: laid.kept }, onAna).body)).toMatchObject({ env: ana.env });
+  });
+});
+
+describe('.claude.json', () => {
+  const file = {
+    numStartups: 17,
+    oauthAccount: { emailAddress: 'ana@example.org' },
+    mcpServers: {
+      db: { type: 'stdio', command: '/home/ana/bin/db', args: ['--verbose', `--key=${KEY}`, '--port'], env: { DB_PASSWORD: 'hunter2222' } },
+    },
+    projects: {
+      '/home/ana/app': { allowedTools: ['Bash(make)'], mcpServers: {}, hasTrustDialogAccepted: true, lastCost: 1 },
+      '/home/ana/other': { allowedTools: [], mcpServers: {}, hasTrustDialogAccepted: true },
+    },
+  };
+  const taken = good(claudeJsonForm.extract(bytes(file), null));
+
+  it('takes part with MCP servers and what a few keys of projects hold', () => {
+    expect(value(taken)).toEqual({ mcpServers: file.mcpServers, projects: { '/home/ana/app': { allowedTools: ['Bash(make)'] } } });
+    const { full } = good(claudeJsonForm.lay(null, null, taken, onAna));
+    expect(value(full)).toEqual({
+      mcpServers: {
+        db: {
+          type: 'stdio',
+          command: '{{satchel:home}}/bin/db',
+          args: ['--verbose', '{{satchel:secret 0}}', '--port'],
+          env: { DB_PASSWORD: '{{satchel:secret}}' },
+        },
+      },
+      projects: { '{{satchel:home}}/app': { allowedTools: ['Bash(make)'] } },
+    });
+  });
+
+  it('leaves all else in the file as it is, character by character', () => {
+    const before = '{\n  "numStartups" : 3,\n  "userID":"x",\n  "mcpServers": {}\n}';
+    const full = bytes({ mcpServers: { time: { command: 'time' } } });
+    const part = good(claudeJsonForm.extract(bytes(before), null));
+    const shown = show(claudeJsonForm, full, { body: part, kept: {} }, onBea);
+    const written = good(claudeJsonForm.embed(bytes(before), shown.body));
+    expect(Buffer.from(written).toString()).toBe(
+      before.replace('"mcpServers": {}', '"mcpServers": {\n    "time": {"command":"time"}\n  }'),
+    );
+  });
+
+  it('a server that needs a value in its arguments is left out, not started with half of them', () => {
+    const { full } = good(claudeJsonForm.lay(null, null, taken, onAna));
+    const shown = show(claudeJsonForm, full, null, onBea);
+    expect(value(shown.body)).toMatchObject({ projects: {} });
+    expect(Object.keys(value(shown.body) as object)).not.toContain('mcpServers');
+    expect(shown.needs).toEqual(['/mcpServers/db/args', '/mcpServers/db/env/DB_PASSWORD']);
+  });
+
+  it('keeps a value in a list under its number while arguments come, go and change', () => {
+    const first = good(claudeJsonForm.lay(null, null, taken, onAna));
+    const again = (args: readonly string[], shown: LocalForm) => {
+      const now = bytes({ mcpServers: { db: { ...file.mcpServers.db, args } } });
+      const laid = good(claudeJsonForm.lay(first.full, shown, now, onAna));
+      return { local: { body: now, kept: laid.kept }, args: (value(laid.full) as typeof file).mcpServers.db.args };
+    };
+    const moved = again([`--key=${KEY}`, '--port', '--quiet'], { body: taken, kept: first.kept });
+    expect(moved.args.toSorted()).toEqual(['--port', '--quiet', '{{satchel:secret 0}}'].toSorted());
+    const changed = again([`--key=${KEY}2`, '--port', '--quiet'], moved.local);
+    expect(changed.args).toContain('{{satchel:secret 0}}');
+    const added = again([`--key=${KEY}3`, `--key=${KEY}2`], changed.local);
+    expect(added.local.kept).toMatchObject({ '/mcpServers/db/args#0': `--key=${KEY}2`, '/mcpServers/db/args#1': `--key=${KEY}3` });
+  });
+
+  it('that Claude Code began anew takes nothing out of the space', () => {
+    const { full, kept } = good(claudeJsonForm.lay(null, null, taken, onAna));
+    const fresh = good(claudeJsonForm.extract(bytes({ numStartups: 1 }), taken));
+    expect(good(claudeJsonForm.lay(full, { body: taken, kept }, fresh, onAna)).full).toEqual(full);
+  });
+
+  it('tells what was taken out from what was never there', () => {
+    const { full, kept } = good(claudeJsonForm.lay(null, null, taken, onAna));
+    const emptied = { mcpServers: {}, projects: { '/home/ana/app': { allowedTools: [] } } };
+    const now = good(claudeJsonForm.extract(bytes(emptied), taken));
+    expect(value(now)).toEqual(emptied);
+    expect(value(good(claudeJsonForm.lay(full, { body: taken, kept }, now, onAna)).full)).toEqual({
+      mcpServers: {},
+      projects: { '{{satchel:home}}/app': { allowedTools: [] } },
+    });
+  });
+
+  it('a project that this machine does not know has no place in the file', () => {
+    const { full } = good(claudeJsonForm.lay(null, null, taken, onAna));
+    const part = good(claudeJsonForm.extract(bytes({ projects: {} }), null));
+    const shown = show(claudeJsonForm, full, { body: part, kept: {} }, onBea);
+    expect(value(good(claudeJsonForm.embed(bytes({ projects: {} }), shown.body)))).toEqual({ projects: {} });
+  });
+});
+
+describe('plugin registries', () => {
+  it.each([
+    [
+      installedPluginsForm,
+      {
+        version: 2,
+        plugins: { 'p@m': [{ scope: 'user', installPath: '/home/ana/.claude/plugins/cache/m/p/1.0.0', gitCommitSha: 'a'.repeat(40) }] },
+      },
+      {
+        version: 2,
+        plugins: { 'p@m': [{ scope: 'user', installPath: '/Users/bea/.claude/plugins/cache/m/p/1.0.0', gitCommitSha: 'a'.repeat(40) }] },
+      },
+    ],
+    [
+      knownMarketplacesForm,
+      { m: { source: { source: 'github', repo: 'a/b' }, installLocation: '/home/ana/.claude/plugins/marketplaces/m' } },
+      { m: { source: { source: 'github', repo: 'a/b' }, installLocation: '/Users/bea/.claude/plugins/marketplaces/m' } },
+    ],
+  ])('name this machine’s folders: %#', (form, ana, bea) => {
+    const { full } = capture(form, ana, onAna);
+    expect(value(show(form, full, null, onBea).body)).toEqual(bea);
+    expect(show(form, full, null, strict(onBea)).held).toHaveLength(1);
+  });
+
+  it('do not go back and forth between machines', () => {
+    const { full } = capture(knownMarketplacesForm, { m: { installLocation: '/home/ana/.claude/m' } }, onAna);
+    const shown = show(knownMarketplacesForm, full, null, onBea);
+    expect(good(knownMarketplacesForm.lay(full, { body: shown.body, kept: {} }, shown.body, onBea)).full).toEqual(full);
+  });
+});
+
+describe('any form refuses what it cannot read', () => {
+  it.each([...FORMS.values()].map((form) => [form.id, form] as const))('%s', (_, form) => {
+    for (const body of ['{"a":1,}', '[]', '', '{"a":1,"a":2}', '\0'])
+      expect([
+        form.extract(bytes(body), null).ok,
+        form.lay(bytes({}), null, bytes(body), onAna).ok,
+        form.show(bytes(body), null, onAna).ok,
+      ]).toEqual([false, false, false]);
+  });
+});
+
+describe('laws', () => {
+  const text = fc.constantFrom(
+    'a',
+    'b',
+    '/home/ana/x',
+    '/Users/bea/x',
+    '{{satchel:secret}}',
+    '{{satchel:home}}',
+    KEY,
+    `--key=${KEY}`,
+    'Bash(ls)',
+    '/opt/x',
+  );
+  const leaf = fc.oneof({ weight: 4, arbitrary: text }, { weight: 1, arbitrary: fc.constantFrom(1, true, false, null) });
+  const name = fc.constantFrom(
+    'model',
+    'theme',
+    'hooks',
+    'statusLine',
+    'newKey',
+    'env',
+    'permissions',
+    'enabledPlugins',
+    'API_KEY',
+    'allow',
+    'deny',
+    '/home/ana/p',
+    'x',
+  );
+  const json = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      leaf,
+      fc.array(tie('any'), { maxLength: 3 }),
+      fc.dictionary(name, tie('any'), { maxKeys: 3 }),
+    ),
+  })).any;
+  const texts = fc.uniqueArray(text, { maxLength: 4 });
+  const settings = fc
+    .record(
+      {
+        model: text,
+        hooks: json,
+        env: fc.dictionary(fc.constantFrom('API_KEY', 'EDITOR', 'HOME_DIR'), text),
+        permissions: fc.record({ allow: texts, deny: texts, defaultMode: text }, { requiredKeys: [] }),
+        newKey: json,
+      },
+      { requiredKeys: [] },
+    )
+    .chain((known) => fc.oneof(fc.constant(known as object), fc.dictionary(name, json, { maxKeys: 5 })));
+  const servers = fc.dictionary(
+    fc.constantFrom('one', 'two'),
+    fc.record(
+      { command: text, args: fc.array(text, { maxLength: 3 }), env: fc.dictionary(fc.constantFrom('API_KEY', 'EDITOR'), text) },
+      { requiredKeys: [] },
+    ),
+    { maxKeys: 2 },
+  );
+  const claudeJson = fc.record({ mcpServers: servers });
+  const admit = fc.func<[string], boolean>(fc.boolean()).map(
+    (decide) =>
+      ({ pointer }: FormPart) =>
+        decide(pointer),
+  );
+  const layout = fc.constantFrom(0, 2, '\t');
+  const print = ([body, indent]: readonly [unknown, string | number]): Uint8Array => Buffer.from(JSON.stringify(body, null, indent));
+
+  const forms = [
+    { form: settingsForm, documents: settings },
+    { form: claudeJsonForm, documents: claudeJson },
+  ];
+
+  it.each(forms)('of $form.id', ({ form, documents }) => {
+    const printed = fc.tuple(documents, layout).map(print);
+    fc.assert(
+      fc.property(printed, fc.option(printed), printed, admit, fc.constantFrom(onAna, onBea), (theirs, own, edited, admits, machine) => {
+        const context = { ...machine, admit: admits };
+        const { full } = capture(form, Buffer.from(theirs).toString(), onAna);
+        const kept = own === null ? {} : good(form.lay(null, null, own, context)).kept;
+        const shown = show(form, full, own === null ? null : { body: own, kept }, context);
+        const local = { body: shown.body, kept };
+
+        // What is shown does not change by being shown again.
+        expect(Buffer.from(show(form, full, local, context).body)).toEqual(Buffer.from(shown.body));
+        // Nothing found, nothing changed: byte for byte.
+        expect(good(form.lay(full, local, shown.body, context)).full).toBe(full);
+        // What the user writes stays as the user wrote it, unless that lets in what had to wait.
+        const laid = good(form.lay(full, local, edited, context));
+        const waited = own !== null && shown.held.length + shown.needs.length > 0;
+        if (!waited)
+          expect(Buffer.from(show(form, laid.full, { body: edited, kept: laid.kept }, context).body).toString()).toBe(
+            Buffer.from(edited).toString(),
+          );
+        // No secret leaves, and no mark arrives that the user did not write.
+        expect(Buffer.from(laid.full).toString()).not.toContain(KEY);
+        const onOther = show(form, laid.full, null, onBea).body;
+        expect(JSON.stringify(value(onOther))).not.toMatch(/\{\{satchel:secret \d/);
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  it('what was not shown stays in the space, whatever else is edited', () => {
+    fc.assert(
+      fc.property(settings, settings, admit, fc.array(name), (theirs, own, admits, gone) => {
+        const context = { ...onBea, admit: admits };
+        const { full } = capture(settingsForm, theirs, onAna);
+        const mine = good(settingsForm.lay(null, null, bytes(own), context));
+        const shown = show(settingsForm, full, { body: bytes(own), kept: mine.kept }, context);
+        const before = value(shown.body) as Record<string, unknown>;
+        const now = Object.fromEntries(Object.entries(before).filter(([key]) => !gone.includes(key as never)));
+        const laid = good(settingsForm.lay(full, { body: shown.body, kept: mine.kept }, bytes(now), context));
+        const wanted = value(full) as Record<string, unknown>;
+        const after = value(laid.full) as Record<string, unknown>;
+        for (const [key, part] of Object.entries(wanted))
+          if (!Object.hasOwn(before, key) && !key.includes('{{')) expect(after[key]).toEqual(part);
+        for (const { pointer, wanted: part } of shown.held) {
+          const keys = pointer.slice(1).split('/');
+          if (keys.length === 1 && part !== null && !pointer.includes('~')) expect(Object.hasOwn(after, keys[0] ?? '')).toBe(true);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

@@ -1,0 +1,151 @@
+import { equalBytes } from '../../core/crypto/hash.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import { createMeanings } from '../json/document.ts';
+import { mergeValues } from '../json/merge-values.ts';
+import { parseJson } from '../json/parse-json.ts';
+import { printMerged } from '../json/print-merged.ts';
+import { EMPTY_OBJECT, parseTree, printOnto, printTree, type JsonTree } from '../json/tree.ts';
+import { encodeText, readText } from '../read-text.ts';
+import { combineParts, type PartsAt } from './form-parts.ts';
+import type { Form, FormContext, FormPart, KeptSecrets, LocalForm, Shown } from './form.ts';
+import type { FormId } from './inventory.ts';
+import { withNeverShown } from './never-shown.ts';
+import { toLocalTree, toPortableTree, withoutMissing, type FindSecret } from './portable-tree.ts';
+
+export interface JsonFormSpec {
+  readonly id: FormId;
+  /** Name of the item. */
+  readonly name: string;
+  readonly partsAt: PartsAt;
+  /** Parts that need no answer. */
+  readonly atOnce: (place: readonly string[], part: FormPart) => boolean;
+  /** Whether its values may be secret; else all of them travel. */
+  readonly mayHoldSecrets: boolean;
+  /** What goes as one where a value in a list in it is missing here. */
+  readonly isWhole?: (place: readonly string[]) => boolean;
+  /** Members whose absence from the local file says nothing: the file was begun anew, not edited. */
+  readonly absenceSaysNothing?: (place: readonly string[]) => boolean;
+  /** Where only some of a larger file takes part. */
+  readonly part?: {
+    extract(file: JsonTree, known: JsonTree | null): JsonTree;
+    embed(file: JsonTree, part: JsonTree): JsonTree;
+  };
+}
+
+/** A form of a JSON document, merged by key. Cost: O(n log n) for n bytes in all. */
+export function createJsonForm(spec: JsonFormSpec): Form {
+  const { part } = spec;
+  const contextOf = (context: FormContext): FormContext => (spec.mayHoldSecrets ? context : { ...context, isSecret: () => false });
+  return {
+    id: spec.id,
+    partial: part !== undefined,
+    extract(file, known) {
+      const tree = parseObject(file);
+      if (!tree.ok) return tree;
+      if (part === undefined) return ok(file);
+      const before = known === null ? null : parseObject(known);
+      return ok(printOnto(known, part.extract(tree.value, before?.ok === true ? before.value : null)));
+    },
+    embed(file, body) {
+      if (part === undefined) return ok(body);
+      const trees = both(file ?? encodeText('{}\n'), body);
+      return trees.ok ? ok(printOnto(file, part.embed(...trees.value))) : trees;
+    },
+    show: (full, local, context) => show(spec, full, local, contextOf(context)),
+    lay: (full, shown, now, context) => lay(spec, full, shown, now, contextOf(context)),
+  };
+}
+
+function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm | null, context: FormContext): Result<Shown, string> {
+  const trees = both(full, local?.body ?? encodeText('{}'));
+  if (!trees.ok) return trees;
+  const [wanted, here] = trees.value;
+  const before = local?.kept ?? {};
+  const applied = toPortableTree(here, before, context);
+  const find: FindSecret = (key) => applied.kept[key] ?? before[key] ?? null;
+  const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
+  const combined = combineParts(wanted, local === null ? null : applied.tree, {
+    name: spec.name,
+    partsAt: spec.partsAt,
+    admit: (place, part) => spec.atOnce(place, part) || context.admit(part),
+    here: (want, place, have) => withoutMissing(want, place, have, find, options).tree,
+  });
+  const body = printOnto(local?.body ?? full, toLocalTree(combined.tree ?? EMPTY_OBJECT, find, context.paths));
+  return ok({ body, held: combined.held, needs: withoutMissing(wanted, [], applied.tree, find, options).needs });
+}
+
+function lay(
+  spec: JsonFormSpec,
+  full: Uint8Array | null,
+  shown: LocalForm | null,
+  now: Uint8Array,
+  context: FormContext,
+): Result<{ full: Uint8Array; kept: KeptSecrets }, string> {
+  if (full !== null && shown !== null && equalBytes(shown.body, now)) return ok({ full, kept: shown.kept });
+  const found = parseObject(now);
+  if (!found.ok) return found;
+  const ours = toPortableTree(found.value, shown?.kept ?? {}, context);
+  const portable = printOnto(now, ours.tree);
+  const before = shown === null ? null : parseObject(shown.body);
+  const base = shown === null || before?.ok !== true ? null : toPortableTree(before.value, shown.kept, context);
+  // What others took out of the space is kept for when it comes back; what was taken out here is gone.
+  const unseen = Object.entries(shown?.kept ?? {}).filter(([key]) => base?.kept[key] === undefined);
+  const kept = { ...Object.fromEntries(unseen), ...ours.kept };
+  if (full === null) return ok({ full: portable, kept });
+  if (base === null) return withKept(mergeOnto(full, null, portable), kept);
+  const wanted = parseObject(full);
+  if (!wanted.ok) return wanted;
+  const find: FindSecret = (key) => base.kept[key] ?? shown?.kept[key] ?? null;
+  const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
+  const revealed = withNeverShown(withoutSilent(base.tree, ours.tree, spec), wanted.value, ours.tree, {
+    partsAt: spec.partsAt,
+    here: (want, place, have) => withoutMissing(want, place, have, find, options).tree,
+  });
+  return withKept(mergeOnto(full, revealed.shown, printOnto(portable, revealed.ours)), kept);
+}
+
+function withKept(full: Result<Uint8Array, string>, kept: KeptSecrets): Result<{ full: Uint8Array; kept: KeptSecrets }, string> {
+  return full.ok ? ok({ full: full.value, kept }) : full;
+}
+
+/** The base without members whose absence from ours says nothing. */
+function withoutSilent(base: JsonTree, ours: JsonTree, spec: JsonFormSpec, place: readonly string[] = []): JsonTree {
+  if (base.type !== 'object' || ours.type !== 'object' || spec.absenceSaysNothing === undefined) return base;
+  const members = [...base.members].flatMap(([key, value]): [string, JsonTree][] => {
+    const at = [...place, key];
+    const mine = ours.members.get(key);
+    if (mine === undefined) return spec.absenceSaysNothing?.(at) === true ? [] : [[key, value]];
+    return [[key, withoutSilent(value, mine, spec, at)]];
+  });
+  return { type: 'object', members: new Map(members) };
+}
+
+function mergeOnto(full: Uint8Array, base: JsonTree | null, ours: Uint8Array): Result<Uint8Array, string> {
+  const meanings = createMeanings();
+  const [fullText, ourText] = [readText(full), readText(ours)];
+  if (fullText === null || ourText === null) return fail('not UTF-8 text');
+  const theirs = parseJson(fullText, meanings);
+  const mine = parseJson(ourText, meanings);
+  const shared = base === null ? null : parseJson(printTree(base), meanings);
+  if (!theirs.ok) return theirs;
+  if (!mine.ok) return mine;
+  if (shared !== null && !shared.ok) return shared;
+  const merged = mergeValues(shared?.value.root, theirs.value.root, mine.value.root, [], [], 'ours');
+  if (merged === undefined) throw new Error('two values make a value');
+  if (merged.type === 'node' && merged.node === theirs.value.root) return ok(full);
+  if (merged.type === 'node' && merged.node === mine.value.root) return ok(ours);
+  return ok(encodeText(printMerged(merged, theirs.value, mine.value)));
+}
+
+function parseObject(body: Uint8Array): Result<JsonTree, string> {
+  const tree = parseTree(body);
+  if (tree.ok && tree.value.type !== 'object') return fail('not a JSON object');
+  return tree;
+}
+
+function both(first: Uint8Array, second: Uint8Array): Result<[JsonTree, JsonTree], string> {
+  const a = parseObject(first);
+  const b = parseObject(second);
+  if (!a.ok) return a;
+  return b.ok ? ok([a.value, b.value]) : b;
+}

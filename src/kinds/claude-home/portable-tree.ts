@@ -1,0 +1,150 @@
+import type { JsonTree } from '../json/tree.ts';
+import type { FormContext, KeptSecrets } from './form.ts';
+import { fromPortable, toPortable, type MachinePaths } from './path-tokens.ts';
+
+const MARK = /^\{\{satchel:secret(?: (\d+))?\}\}$/;
+
+export const pointerOf = (path: readonly string[]): string =>
+  path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/**
+ * A local value as the space spells it: folders of this machine as tokens (in keys too), secret values as marks. The
+ * values behind the marks come back in `kept`. In a list a mark has a number, so that it means the same value wherever
+ * it moves in there: the number its value had before, else that of the value whose place it took, else a new one.
+ */
+export function toPortableTree(tree: JsonTree, before: KeptSecrets, context: FormContext): { tree: JsonTree; kept: KeptSecrets } {
+  const kept: Record<string, string> = {};
+  const numbers = numberSecrets(tree, before, context);
+  const convert = (value: JsonTree, path: readonly string[], place: readonly string[], listed: boolean): JsonTree => {
+    if (value.type === 'array')
+      return { type: 'array', items: value.items.map((item, i) => convert(item, [...path, `${i}`], place, true)) };
+    if (value.type === 'object') {
+      const members = [...value.members].map(([key, member]): [string, JsonTree] => {
+        const name = toPortable(key, context.paths);
+        return [name, convert(member, [...path, key], [...place, name], listed)];
+      });
+      return { type: 'object', members: new Map(members) };
+    }
+    if (value.type !== 'string') return value;
+    if (!context.isSecret(path, value.value)) return { type: 'string', value: toPortable(value.value, context.paths) };
+    const number = listed ? numbers.get(pointerOf(path)) : undefined;
+    kept[secretKey(place, number)] = value.value;
+    return { type: 'string', value: number === undefined ? '{{satchel:secret}}' : `{{satchel:secret ${number}}}` };
+  };
+  return { tree: convert(tree, [], [], false), kept };
+}
+
+/** Takes a value for a mark; `null`: this machine has none. */
+export type FindSecret = (key: string) => string | null;
+
+export interface Localised {
+  /** In the spelling that this machine would give it. `null`: all of it was left out. */
+  readonly tree: JsonTree | null;
+  /** Pointers, as the space spells them, to what has no value here. */
+  readonly needs: readonly string[];
+}
+
+/**
+ * What stays of a portable value here: marks without a value are left out, with the member that they are the value of,
+ * or, in a list, with the member that holds the outermost list: half a command line is worse than none. `isWhole` names
+ * what goes as one in that case. Objects that are empty only by that go too. What this machine has in such a place, it keeps.
+ */
+export function withoutMissing(
+  tree: JsonTree,
+  at: readonly string[],
+  have: JsonTree | null,
+  find: FindSecret,
+  { paths, isWhole }: { readonly paths: MachinePaths; readonly isWhole: (place: readonly string[]) => boolean },
+): Localised {
+  const needs: string[] = [];
+  const lacking = (value: JsonTree, place: readonly string[], listed: boolean, onlyListed: boolean): string[] => {
+    if (value.type === 'array') return value.items.flatMap((item) => lacking(item, place, true, onlyListed));
+    if (value.type === 'object') return [...value.members].flatMap(([key, member]) => lacking(member, [...place, key], listed, onlyListed));
+    const mark = value.type === 'string' && (listed || !onlyListed) ? MARK.exec(value.value) : null;
+    return mark === null || find(secretKey(place, mark[1])) !== null ? [] : [pointerOf(place)];
+  };
+  const leaveOut = (value: JsonTree, place: readonly string[], mine: JsonTree | null): JsonTree | null => {
+    if (mine === null || value.type !== 'string') needs.push(...lacking(value, place, false, false));
+    return mine;
+  };
+  const strip = (value: JsonTree, place: readonly string[], mine: JsonTree | null): JsonTree | null => {
+    if (value.type !== 'object')
+      return lacking(value, place, false, false).length > 0 ? leaveOut(value, place, mine) : respelled(value, paths);
+    if (isWhole(place) && lacking(value, place, false, true).length > 0) return leaveOut(value, place, mine);
+    const mineByKey = mine?.type === 'object' ? mine.members : new Map<string, JsonTree>();
+    const members = [...value.members].flatMap(([key, member]): [string, JsonTree][] => {
+      const kept = strip(member, [...place, key], mineByKey.get(key) ?? null);
+      return kept === null ? [] : [[key, kept]];
+    });
+    if (members.length === 0 && value.members.size > 0) return mine?.type === 'object' ? mine : null;
+    return { type: 'object', members: new Map(members) };
+  };
+  const stays = strip(tree, at, have);
+  return { tree: stays, needs: [...new Set(needs)] };
+}
+
+/** Folders of this machine that another one wrote out, as tokens: where both spell the same path, they are one value. */
+function respelled(value: JsonTree, paths: MachinePaths): JsonTree {
+  if (value.type === 'array') return { type: 'array', items: value.items.map((item) => respelled(item, paths)) };
+  if (value.type === 'object') {
+    return { type: 'object', members: new Map([...value.members].map(([key, member]) => [key, respelled(member, paths)])) };
+  }
+  if (value.type !== 'string' || MARK.test(value.value)) return value;
+  return { type: 'string', value: toPortable(fromPortable(value.value, paths), paths) };
+}
+
+/** A portable value as this machine has it. Every mark in it must have a value. */
+export function toLocalTree(tree: JsonTree, find: FindSecret, paths: MachinePaths): JsonTree {
+  const convert = (value: JsonTree, place: readonly string[]): JsonTree => {
+    if (value.type === 'array') return { type: 'array', items: value.items.map((item) => convert(item, place)) };
+    if (value.type === 'object') {
+      const members = [...value.members].map(([key, member]): [string, JsonTree] => [
+        fromPortable(key, paths),
+        convert(member, [...place, key]),
+      ]);
+      return { type: 'object', members: new Map(members) };
+    }
+    if (value.type !== 'string') return value;
+    const mark = MARK.exec(value.value);
+    if (mark === null) return { type: 'string', value: fromPortable(value.value, paths) };
+    const secret = find(secretKey(place, mark[1]));
+    if (secret === null) throw new Error(`a mark without a value at ${pointerOf(place)}`);
+    return { type: 'string', value: secret };
+  };
+  return convert(tree, []);
+}
+
+export function secretKey(place: readonly string[], number: string | number | undefined): string {
+  return number === undefined ? pointerOf(place) : `${pointerOf(place)}#${number}`;
+}
+
+/** Numbers for the secrets that stand in lists, by pointer. */
+function numberSecrets(tree: JsonTree, before: KeptSecrets, { isSecret, paths }: FormContext): Map<string, number> {
+  const places = new Map<string, { pointer: string; value: string }[]>();
+  const collect = (value: JsonTree, path: readonly string[], place: readonly string[], listed: boolean): void => {
+    if (value.type === 'array') value.items.forEach((item, i) => collect(item, [...path, `${i}`], place, true));
+    else if (value.type === 'object') {
+      for (const [key, member] of value.members) collect(member, [...path, key], [...place, toPortable(key, paths)], listed);
+    } else if (value.type === 'string' && listed && isSecret(path, value.value)) {
+      const at = pointerOf(place);
+      places.set(at, [...(places.get(at) ?? []), { pointer: pointerOf(path), value: value.value }]);
+    }
+  };
+  collect(tree, [], [], false);
+  const numbers = new Map<string, number>();
+  for (const [place, secrets] of places) {
+    const known = Object.entries(before).flatMap(([key, value]) =>
+      key.startsWith(`${place}#`) ? [{ number: Number(key.slice(place.length + 1)), value }] : [],
+    );
+    const free = [...known].toSorted((a, b) => a.number - b.number);
+    const take = (at: number): number => free.splice(at, 1)[0]?.number ?? -1;
+    const rest = secrets.filter(({ pointer, value }) => {
+      const same = free.findIndex((entry) => entry.value === value);
+      if (same >= 0) numbers.set(pointer, take(same));
+      return same < 0;
+    });
+    let next = Math.max(-1, ...known.map(({ number }) => number)) + 1;
+    for (const { pointer } of rest) numbers.set(pointer, free.length > 0 ? take(0) : next++);
+  }
+  return numbers;
+}
