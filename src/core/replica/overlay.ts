@@ -1,5 +1,5 @@
 import { itemKey, type Item } from '../item.ts';
-import { commitKey, type CommitId, type MachineId, type SpaceId } from '../ids.ts';
+import { commitKey, type CommitId, type MachineId, type Revision, type SpaceId } from '../ids.ts';
 import { decodeCommit, encodeCommit, resultingRevision } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { itemsJudged, judgeCommit, type Effects } from '../log/rule.ts';
@@ -7,6 +7,11 @@ import type { ItemState, Sibling, StoredDraft, StoreTransaction } from '../ports
 
 /** Drafts have no record yet; what they make is shown at this position, behind everything. */
 export const DRAFT_POSITION = Number.MAX_SAFE_INTEGER;
+
+interface Made<T> {
+  readonly draft: CommitId;
+  readonly state: T;
+}
 
 /**
  * The drafts of a space, in order, and what they make of the state: each is valid behind the log's head and the
@@ -16,11 +21,10 @@ export class Overlay {
   readonly #space: SpaceId;
   readonly #machine: MachineId;
   #drafts: Commit[] = [];
-  /** What each draft does, in their order. */
-  #effects: Effects[] = [];
-  readonly #items = new Map<string, ItemState>();
-  #siblingsAdded = new Map<string, Sibling>();
-  #siblingsRemoved = new Set<string>();
+  /** What the last draft of an item made of it. */
+  readonly #items = new Map<string, Made<ItemState>>();
+  /** What the last draft that touched a sibling made of it, by item and sibling; `null`: it is settled. */
+  readonly #siblings = new Map<string, Map<Revision, Made<Sibling | null>>>();
 
   constructor(space: SpaceId, machine: MachineId) {
     this.#space = space;
@@ -35,96 +39,96 @@ export class Overlay {
   async visible(tx: StoreTransaction, items: readonly Item[]): Promise<Map<string, ItemState>> {
     const found = await tx.items.get(
       this.#space,
-      items.filter((item) => !this.#items.has(itemKey(item))),
+      items.filter((item) => !this.isDrafted(item)),
     );
     for (const item of items) {
-      const drafted = this.#items.get(itemKey(item));
+      const drafted = this.draftedState(item);
       if (drafted !== undefined) found.set(itemKey(item), drafted);
     }
     return found;
   }
 
-  /** Items that drafts change. */
+  /** Items that drafts change. O(drafted items). */
   drafted(): readonly ItemState[] {
-    return [...this.#items.values()];
+    return [...this.#items.values()].map(({ state }) => state);
+  }
+
+  /** What drafts make of an item; `undefined` where none changes it. */
+  draftedState(item: Item): ItemState | undefined {
+    return this.#items.get(itemKey(item))?.state;
   }
 
   isDrafted(item: Item): boolean {
     return this.#items.has(itemKey(item));
   }
 
-  /** Open siblings, drafts included. */
+  /** Open siblings, drafts included. Cost: O(open siblings of the item, or of all). */
   async siblings(tx: StoreTransaction, item?: Item): Promise<Sibling[]> {
     const logged = await tx.items.siblings(this.#space, item);
-    const added = [...this.#siblingsAdded.values()].filter((s) => item === undefined || itemKey(s.item) === itemKey(item));
-    return [...logged, ...added].filter((s) => !this.#siblingsRemoved.has(siblingKey(s)));
+    const made = item === undefined ? [...this.#siblings.values()] : [this.#siblings.get(itemKey(item)) ?? new Map<Revision, never>()];
+    const added = made.flatMap((ofItem) => [...ofItem.values()].flatMap(({ state }) => (state === null ? [] : [state])));
+    const isMade = (s: Sibling): boolean => this.#siblings.get(itemKey(s.item))?.has(s.sibling) === true;
+    return [...logged.filter((s) => !isMade(s)), ...added];
   }
 
-  /**
-   * Judges a draft behind the others. Effects are not applied.
-   */
+  /** Judges a draft behind the others. Effects are not applied. Cost: O(changes). */
   async judge(tx: StoreTransaction, draft: Commit): Promise<ReturnType<typeof judgeCommit>> {
     const items = await this.visible(tx, itemsJudged(draft));
-    const resolving = draft.changes.some((c) => c.type === 'resolve');
-    const siblings = resolving ? await this.siblings(tx) : [];
-    return judgeCommit(draft, { key: commitKey(this.#machine, draft.id), carried: [] }, DRAFT_POSITION, {
-      items,
-      siblings,
-      isUsed: () => false,
-    });
+    const resolving = new Map(draft.changes.filter((c) => c.type === 'resolve').map((c) => [itemKey(c.item), c.item]));
+    const siblings: Sibling[] = [];
+    for (const item of resolving.values()) siblings.push(...(await this.siblings(tx, item)));
+    const key = commitKey(this.#machine, draft.id);
+    return judgeCommit(draft, { key, carried: [] }, DRAFT_POSITION, { items, siblings, isUsed: () => false });
   }
 
-  /** Adds a judged draft at the end. */
-  push(draft: Commit, effects: Effects): void {
+  /** Adds a judged draft at the end. Returns what takes it back, while it is the last one. */
+  push(draft: Commit, effects: Effects): () => void {
+    const undo: (() => void)[] = [];
+    const put = <K, V>(map: Map<K, V>, key: K, value: V): void => {
+      const before = map.get(key);
+      undo.push(() => void (before === undefined ? map.delete(key) : map.set(key, before)));
+      map.set(key, value);
+    };
+    const ofItem = (item: Item): Map<Revision, Made<Sibling | null>> => {
+      const known = this.#siblings.get(itemKey(item)) ?? new Map<Revision, Made<Sibling | null>>();
+      this.#siblings.set(itemKey(item), known);
+      return known;
+    };
     this.#drafts.push(withWholeAppends(draft, effects));
-    this.#effects.push(effects);
-    for (const state of effects.items) this.#items.set(itemKey(state.item), state);
-    this.#lay(effects);
+    for (const state of effects.items) put(this.#items, itemKey(state.item), { draft: draft.id, state });
+    for (const s of effects.siblingsAdded) put(ofItem(s.item), s.sibling, { draft: draft.id, state: s });
+    for (const s of effects.siblingsRemoved) put(ofItem(s.item), s.sibling, { draft: draft.id, state: null });
+    return () => {
+      this.#drafts.pop();
+      for (const step of undo.toReversed()) step();
+    };
   }
 
   /**
-   * The first `count` drafts are in the log now, and nothing else has changed: the others stand as they stood. Cost:
-   * O(changes in those that landed + siblings).
+   * The first `count` drafts are in the log now, as they are and with nothing else: the others stand behind it as they
+   * are. Cost: O(what those drafts changed).
    */
   landed(count: number): void {
-    this.#drafts.splice(0, count);
-    for (const { items } of this.#effects.splice(0, count)) {
-      for (const state of items) {
-        const key = itemKey(state.item);
-        if (this.#items.get(key) === state) this.#items.delete(key); // else a later draft goes on from it
+    for (const draft of this.#drafts.splice(0, count)) {
+      for (const { item } of draft.changes) {
+        const key = itemKey(item);
+        if (this.#items.get(key)?.draft === draft.id) this.#items.delete(key);
+        const siblings = this.#siblings.get(key);
+        if (siblings === undefined) continue;
+        for (const [id, made] of siblings) if (made.draft === draft.id) siblings.delete(id);
+        if (siblings.size === 0) this.#siblings.delete(key);
       }
-    }
-    this.#siblingsAdded = new Map();
-    this.#siblingsRemoved = new Set();
-    for (const effects of this.#effects) this.#lay(effects);
-  }
-
-  #lay(effects: Effects): void {
-    for (const sibling of effects.siblingsAdded) this.#siblingsAdded.set(siblingKey(sibling), sibling);
-    for (const sibling of effects.siblingsRemoved) {
-      if (!this.#siblingsAdded.delete(siblingKey(sibling))) this.#siblingsRemoved.add(siblingKey(sibling));
     }
   }
 
   /**
-   * Reads the drafts anew and judges them in order. Returns those that are not valid behind the log any more (with
-   * everything after the first of them): they need a rebase. Cost: O(changes in drafts).
+   * These drafts instead, judged in order. Returns those that are not valid behind the log any more (with everything
+   * after the first of them): they need a rebase. Cost: O(changes in drafts).
    */
-  async load(tx: StoreTransaction): Promise<Commit[]> {
-    const stored = await tx.drafts.list(this.#space);
-    return this.replace(
-      tx,
-      stored.map((draft) => decodeDraft(draft)),
-    );
-  }
-
-  /** The same for drafts at hand. */
   async replace(tx: StoreTransaction, drafts: readonly Commit[]): Promise<Commit[]> {
     this.#drafts = [];
-    this.#effects = [];
     this.#items.clear();
-    this.#siblingsAdded = new Map();
-    this.#siblingsRemoved = new Set();
+    this.#siblings.clear();
     for (const [index, draft] of drafts.entries()) {
       const judged = await this.judge(tx, draft);
       if (!judged.ok) return drafts.slice(index);
@@ -152,8 +156,4 @@ function withWholeAppends(draft: Commit, effects: Effects): Commit {
     change.type === 'append' ? { ...change, content: made.get(resultingRevision(change)) ?? change.content } : change,
   );
   return { ...draft, changes };
-}
-
-function siblingKey(sibling: Sibling): string {
-  return `${itemKey(sibling.item)}\0${sibling.sibling}`;
 }

@@ -4,11 +4,12 @@ import type { CommitId, Revision } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { resultingRevision, withBase } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
+import { itemsJudged } from '../log/rule.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
 import type { Bodies } from './bodies.ts';
 import type { KindRegistry } from '../merge/kind.ts';
 
-/** Drafts that share items, directly or through one another, in their order. */
+/** Drafts that share items, changed or needed, directly or through one another, in their order. Cost: O(changes). */
 export function componentsOf(drafts: readonly Commit[]): Commit[][] {
   const parent = drafts.map((_, index) => index);
   const root = (index: number): number => {
@@ -18,9 +19,9 @@ export function componentsOf(drafts: readonly Commit[]): Commit[][] {
   };
   const owner = new Map<string, number>();
   for (const [index, draft] of drafts.entries()) {
-    for (const change of draft.changes) {
-      const other = owner.get(itemKey(change.item));
-      if (other === undefined) owner.set(itemKey(change.item), index);
+    for (const item of itemsJudged(draft)) {
+      const other = owner.get(itemKey(item));
+      if (other === undefined) owner.set(itemKey(item), index);
       else parent[root(index)] = root(other);
     }
   }

@@ -27,6 +27,8 @@ export type ReplayStop =
   | { readonly type: 'unknown-feature'; readonly position: number; readonly feature: string };
 
 export interface ReplayReport {
+  /** How many were replayed, void ones included. */
+  readonly records: number;
   /** Items that changed, siblings included. */
   readonly touched: readonly Item[];
   /** Own commits that are in the log now: their drafts are removed. */
@@ -140,6 +142,7 @@ export class Replay {
     };
     const membershipBefore = this.#membership;
     let stop: ReplayStop | null = null;
+    let records = 0;
     for (;;) {
       stop = this.#unknownFeature();
       if (stop !== null) break;
@@ -150,6 +153,7 @@ export class Replay {
       try {
         const { steps, stopped } = await this.#prepare(stored.map(expectRecord), known);
         if (steps.length > 0) await this.#commitBatch(steps, report);
+        records += steps.length;
         stop = stopped;
       } catch (error) {
         await this.#rewind();
@@ -160,6 +164,7 @@ export class Replay {
     const touched = [...this.#untold.values()];
     this.#untold.clear();
     return {
+      records,
       touched,
       landed: report.landed,
       replayed: report.replayed,

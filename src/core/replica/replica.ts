@@ -16,20 +16,20 @@ import type { Commit, CommitNote } from '../log/commit.ts';
 import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
 import { decodeControl } from '../log/control.ts';
 import { decodeRecord, type Head } from '../log/record.ts';
-import type { Effects } from '../log/rule.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { fitCarried, fitCommits, isSmall } from './fit-commits.ts';
 import { Mutex } from './mutex.ts';
-import { encodeDraft, Overlay } from './overlay.ts';
+import { decodeDraft, encodeDraft, Overlay } from './overlay.ts';
 import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
 import { isReached, landingsOf } from './landings.ts';
 import { overtakenDrafts } from './overtaken.ts';
 import { listRelands, putRelands, readRelands, relandKey, relandToWishes, removeReland, resealRelands, type Reland } from './reland.ts';
 import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
-import { reseal } from './reseal.ts';
+import { isSealedFor, reseal } from './reseal.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
 
 /** Why a replica cannot draft: it holds no key of the current epoch. */
@@ -182,6 +182,14 @@ export class Replica {
   }
 
   /**
+   * Replays new records of the local log while more of them are on their way: the drafts are rebased once, by the
+   * {@link catchUp} or {@link settle} that follows, and shown as they are until then.
+   */
+  async follow(): Promise<ReplayReport> {
+    return this.exclusive(() => this.#catchUp(new Map(), false));
+  }
+
+  /**
    * Catches up where records were stored and their replay is due, or where it failed half-way. Must run inside
    * {@link exclusive}, before anything is made of the drafts as they are. Cost: one look-up where nothing is to do.
    */
@@ -251,57 +259,87 @@ export class Replica {
       settled.keeps.length + settled.resolves.length === 0
         ? await grantWishes(wishes, this.#present(), deps)
         : await rebaseChanges({ wishes, ...settled }, this.#present(), deps);
-    const draft: Commit = { id: commit, time: this.deps.clock.now(), ...note, changes, carried };
-    const effects = await this.deps.store.write(async (tx) => {
-      await also(tx);
-      if (changes.length === 0 && carried.length === 0) return null;
-      return this.#addDraft(tx, draft);
-    });
-    if (effects !== null) {
-      this.#overlay.push(draft, effects);
-      this.#changed(changes.map((c) => c.item));
+    const drafts = await this.#fit({ id: commit, time: this.deps.clock.now(), ...note, changes, carried });
+    const undo: (() => void)[] = [];
+    try {
+      await this.deps.store.write(async (tx) => {
+        await also(tx);
+        for (const draft of drafts) undo.push(await this.#addDraft(tx, draft));
+      });
+    } catch (error) {
+      for (const step of undo.toReversed()) step();
+      throw error;
     }
+    if (changes.length > 0) this.#changed(changes.map((c) => c.item));
     return { changes: changes.length, conflicts };
   }
 
+  /** What is to be drafted as one or, where the format's limits demand it, more commits that follow one another. */
+  async #fit({ changes, carried, ...note }: Commit): Promise<Commit[]> {
+    const before = changes.length === 0 ? new Map<string, ItemState>() : await this.visible(changes.map((c) => c.item));
+    const runs = fitCommits(changes, (item) => before.get(itemKey(item))?.content ?? null);
+    const drafts = runs.map((run): Commit => ({ ...note, id: this.newCommitId(), changes: run, carried: [] }));
+    // What is carried lands with the last of what was made of it, or behind it: it must not count as landed before.
+    for (const records of fitCarried(carried)) drafts.push({ ...note, id: this.newCommitId(), changes: [], carried: records });
+    const [last, first] = [drafts[runs.length - 1], drafts[runs.length]];
+    if (last !== undefined && first !== undefined && isSmall(first.carried))
+      drafts.splice(runs.length - 1, 2, { ...last, carried: first.carried });
+    return drafts.map((draft, index) => (index === drafts.length - 1 ? { ...draft, id: note.id } : draft));
+  }
+
   /**
-   * Gives drafts a new id that are in the log already and yet have to land: another machine carried our record, and
-   * made less of it. Must run inside {@link exclusive}. Cost: a look-up.
+   * Gives drafts, of the first `count`, a new id that are in the log already and yet have to land: another machine
+   * carried our record, and made less of it. Must run inside {@link exclusive}. Cost: O(count) look-ups; O(drafts) where
+   * there are such.
    */
-  async renameUsedDrafts(): Promise<void> {
+  async renameUsedDrafts(count: number): Promise<void> {
     const keyOf = (draft: Commit): CommitKey => commitKey(this.machine, draft.id);
-    const used = await this.deps.store.read((tx) => landingsOf(tx, this.space, this.#overlay.drafts.map(keyOf)));
+    const next = this.#overlay.drafts.slice(0, count).map(keyOf);
+    const used = await this.deps.store.read((tx) => landingsOf(tx, this.space, next));
     if (used.size === 0) return;
     const renamed = this.#overlay.drafts.map((draft) => (used.has(keyOf(draft)) ? { ...draft, id: this.newCommitId() } : draft));
+    await this.#rewriteDrafts(renamed);
+  }
+
+  /**
+   * Re-encrypts all drafts whose new bodies are under an older epoch, where one of the first `count` is. Must run
+   * inside {@link exclusive}. Cost: O(bodies of the first `count`); O(drafts), once, after a new epoch began.
+   */
+  async resealDrafts(count: number): Promise<void> {
+    const isStale = (draft: Commit): boolean => !isSealedFor(draft, this.bodies, this.keyId);
+    if (!this.#overlay.drafts.slice(0, count).some(isStale)) return;
+    const resealed: Commit[] = [];
+    for (const draft of this.#overlay.drafts) resealed.push(await reseal(draft, this.bodies, this.keyId));
+    await this.#rewriteDrafts(resealed);
+  }
+
+  /** The same drafts in other words. */
+  async #rewriteDrafts(drafts: readonly Commit[]): Promise<void> {
+    await this.#storeDrafts(drafts);
+    const invalid = await this.deps.store.read((tx) => this.#overlay.replace(tx, drafts));
+    if (invalid.length > 0) throw new Error('a rewritten draft lost its place');
+  }
+
+  /** The order in the store must be the order in which they are valid. */
+  async #storeDrafts(drafts: readonly Commit[]): Promise<void> {
     await this.deps.store.write(async (tx) => {
       await tx.drafts.remove(
         this.space,
         this.#overlay.drafts.map((draft) => draft.id),
       );
-      await tx.drafts.put(this.space, renamed.map(encodeDraft));
+      await tx.drafts.put(this.space, drafts.map(encodeDraft));
     });
-    const invalid = await this.deps.store.read((tx) => this.#overlay.replace(tx, renamed));
-    if (invalid.length > 0) throw new Error('a renamed draft lost its place');
   }
 
-  /** Re-encrypts drafts whose new bodies are under an older epoch. Must run inside {@link exclusive}. */
-  async resealDrafts(): Promise<void> {
-    const resealed: Commit[] = [];
-    for (const draft of this.#overlay.drafts) resealed.push(await reseal(draft, this.bodies, this.keyId));
-    if (resealed.every((draft, index) => draft === this.#overlay.drafts[index])) return;
-    await this.deps.store.write((tx) => tx.drafts.put(this.space, resealed.map(encodeDraft)));
-    const invalid = await this.deps.store.read((tx) => this.#overlay.replace(tx, resealed));
-    if (invalid.length > 0) throw new Error('a re-encrypted draft lost its place');
-  }
-
-  async #addDraft(tx: StoreTransaction, draft: Commit): Promise<Effects> {
+  /** Returns what takes it out of the overlay again. */
+  async #addDraft(tx: StoreTransaction, draft: Commit): Promise<() => void> {
     const judged = await this.#overlay.judge(tx, draft);
     if (!judged.ok) throw new Error(`a draft made here breaks the rule: ${judged.error}`);
     await tx.drafts.put(this.space, [encodeDraft(draft)]);
-    return judged.value;
+    return this.#overlay.push(draft, judged.value);
   }
 
-  async #catchUp(known: Parameters<Replay['run']>[0]): Promise<ReplayReport> {
+  async #catchUp(known: Parameters<Replay['run']>[0], isLast = true): Promise<ReplayReport> {
     const wasSettled = this.#isSettled && this.#stop === null;
     this.#isSettled = false;
     const report = await this.#replay.run(known);
@@ -309,6 +347,7 @@ export class Replica {
     try {
       const landed = wasSettled ? this.#landedFirst(report) : null;
       if (landed !== null) this.#overlay.landed(landed);
+      else if (!isLast) return report;
       else {
         await this.#dropOvertaken();
         await this.#rebase();
@@ -388,12 +427,15 @@ export class Replica {
     await this.exclusive(async () => {
       const waiting = await this.deps.store.read((tx) => listRelands(tx, this.space));
       if (waiting.length === 0 || !this.canWrite) return;
-      for (const { key, reland } of waiting) await this.#landOne(reland, (tx) => removeReland(tx, this.space, key));
+      const drafted = new Set<CommitKey | null>();
+      for (const draft of this.#overlay.drafts)
+        for (const key of [commitKey(this.machine, draft.id), ...draft.carried.map(carriedKey)]) drafted.add(key);
+      for (const { key, reland } of waiting) await this.#landOne(reland, drafted, (tx) => removeReland(tx, this.space, key));
     });
   }
 
   /** Must run inside {@link exclusive}. `done` goes into the transaction that makes the draft, or finds that none is due. */
-  async #landOne(reland: Reland, done: (tx: StoreTransaction) => Promise<void>): Promise<void> {
+  async #landOne(reland: Reland, drafted: Set<CommitKey | null>, done: (tx: StoreTransaction) => Promise<void>): Promise<void> {
     const key = relandKey(reland, this.machine);
     const evidence = reland.record === null ? reland.commit.carried : [reland.record];
     const keys = evidence.map(carriedKey);
@@ -403,10 +445,8 @@ export class Replica {
       const landed = landing !== undefined && (landing.how === 'itself' || (await isReached(tx, this.space, reland.commit, landing)));
       return { landings: found, isDone: landed };
     });
-    const isDrafted = this.#overlay.drafts.some(
-      (draft) => commitKey(this.machine, draft.id) === key || draft.carried.some((record) => carriedKey(record) === key),
-    );
-    if (isDone || isDrafted) return this.deps.store.write(done);
+    if (isDone || drafted.has(key)) return this.deps.store.write(done);
+    drafted.add(key);
     const { message, writer, session } = reland.commit;
     const note = { message, writer, ...(session === undefined ? {} : { session }) };
     const collapsed = relandToWishes(reland);
@@ -416,9 +456,14 @@ export class Replica {
     await this.draft(collapsed.wishes, note, id, done, collapsed, carried);
   }
 
-  /** Brings every draft behind the log again. Valid ones stay as they are; the others collapse and merge. */
+  /**
+   * Brings every draft behind the log again. Valid ones stay as they are; the others collapse and merge. Cost: O(drafts
+   * and their changes): 20,000 drafts take seconds, not minutes. Memory: the drafts' metadata, and the bodies of
+   * {@link WISHES_PER_COMMIT} items that need a merge.
+   */
   async #rebase(): Promise<void> {
-    const pending = await this.deps.store.read((tx) => this.#overlay.load(tx));
+    const drafts = (await this.deps.store.read((tx) => tx.drafts.list(this.space))).map(decodeDraft);
+    const pending = await this.deps.store.read((tx) => this.#overlay.replace(tx, drafts));
     if (pending.length === 0) return;
     if (!this.canWrite) return; // they stay in the store, and are judged again when the key arrives
     for (const component of componentsOf(pending)) {
@@ -428,31 +473,24 @@ export class Replica {
       const parts = partsOf(collapsed);
       for (const part of parts) await this.#redraft(component, part, part === parts.at(-1));
     }
-    // The order in the store must be the order in which they are valid.
-    await this.deps.store.write(async (tx) => {
-      const order = this.#overlay.drafts;
-      await tx.drafts.remove(
-        this.space,
-        order.map((d) => d.id),
-      );
-      await tx.drafts.put(this.space, order.map(encodeDraft));
-    });
+    await this.#storeDrafts(this.#overlay.drafts);
   }
 
   /** True where all drafts of a component are valid as they are. */
   async #readmit(component: readonly Commit[]): Promise<boolean> {
-    const before = [...this.#overlay.drafts];
-    for (const draft of component) {
-      const judged = await this.deps.store.read((tx) => this.#overlay.judge(tx, draft));
-      if (!judged.ok) {
-        await this.deps.store.read((tx) => this.#overlay.replace(tx, before));
-        return false;
+    const undo: (() => void)[] = [];
+    const isValid = await this.deps.store.read(async (tx) => {
+      for (const draft of component) {
+        const judged = await this.#overlay.judge(tx, draft);
+        if (!judged.ok) return false;
+        undo.push(this.#overlay.push(draft, judged.value));
       }
-      this.#overlay.push(draft, judged.value);
-    }
+      return true;
+    });
     // Where a rebase failed half-way they were out of sight meanwhile.
-    this.#changed(component.flatMap((draft) => draft.changes).map((change) => change.item));
-    return true;
+    if (isValid) this.#changed(component.flatMap((draft) => draft.changes).map((change) => change.item));
+    else for (const step of undo.toReversed()) step();
+    return isValid;
   }
 
   async #redraft(component: readonly Commit[], part: Collapsed, isLast: boolean): Promise<void> {
@@ -477,7 +515,11 @@ export class Replica {
 
   async #contentsOfBases(drafts: readonly Commit[]): Promise<(item: Item, revision: Revision) => Content | null> {
     const bases = new Set(drafts.flatMap((d) => d.changes).flatMap((c) => (c.base === null ? [] : [c.base])));
-    const found = new Map<Revision, Content | null>(this.#overlay.drafted().map((state) => [state.revision, state.content]));
+    const found = new Map<Revision, Content | null>();
+    for (const { item } of drafts.flatMap((d) => d.changes)) {
+      const state = this.#overlay.draftedState(item);
+      if (state !== undefined) found.set(state.revision, state.content);
+    }
     await this.deps.store.read(async (tx) => {
       for (const revision of bases) {
         if (found.has(revision)) continue;

@@ -10,9 +10,7 @@ import type { Bodies } from './bodies.ts';
  * Cost: O(bytes of bodies re-encrypted).
  */
 export async function reseal(draft: Commit, bodies: Bodies, keyId: number): Promise<Commit> {
-  // Objects of the current epoch are named by the record's header: one that was pruned meanwhile is sent again with it.
-  const isCurrent = (pieces: readonly Piece[]): boolean =>
-    pieces.every((piece) => piece.keyId === keyId && !bodies.isReplaced(piece.object));
+  const isCurrent = (pieces: readonly Piece[]): boolean => areCurrent(pieces, bodies, keyId);
   const fresh = async (content: Content): Promise<Content> => {
     if (isCurrent(content.pieces)) return content;
     const [pieces] = await bodies.store([await bodies.read(content)], draft.id, keyId);
@@ -40,8 +38,18 @@ export async function reseal(draft: Commit, bodies: Bodies, keyId: number): Prom
         return c;
     }
   };
-  if (draft.changes.every((c) => isCurrent(newPieces(c)))) return draft;
+  if (isSealedFor(draft, bodies, keyId)) return draft;
   return { ...draft, changes: await Promise.all(draft.changes.map(change)) };
+}
+
+/** Whether a draft's new bodies are all under the epoch `keyId`. Cost: O(pieces). */
+export function isSealedFor(draft: Commit, bodies: Bodies, keyId: number): boolean {
+  return draft.changes.every((change) => areCurrent(newPieces(change), bodies, keyId));
+}
+
+/** Objects of the current epoch are named by the record's header: one that was pruned meanwhile is sent again with it. */
+function areCurrent(pieces: readonly Piece[], bodies: Bodies, keyId: number): boolean {
+  return pieces.every((piece) => piece.keyId === keyId && !bodies.isReplaced(piece.object));
 }
 
 function newPieces(change: Change): readonly Piece[] {

@@ -42,7 +42,8 @@ export interface SyncReport {
 }
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
-const SEGMENT = { drafts: 64, objectBytes: 16 * 1024 * 1024 };
+/** What a remote takes at once is 8 MiB of records (core/ports/remote.ts). */
+const SEGMENT = { drafts: 64, recordBytes: 7 * 1024 * 1024, objectBytes: 16 * 1024 * 1024 };
 const MOVES_AT_ONCE = 8;
 /** So often in a row a remote may say that its log moved on without showing a record of it. */
 const EMPTY_MOVES = 3;
@@ -57,7 +58,7 @@ export async function syncWith(
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<SyncReport> {
   const term = replica.term;
-  let pulled = await pull(replica, remote);
+  let pulled = await pull(replica, remote, onProgress);
   // A move of the home remote explains a divergence; each round follows one at most.
   for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
     if (!(await followMove(replica, remote, pulled.divergence))) break;
@@ -71,20 +72,27 @@ export async function syncWith(
   return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };
 }
 
-/** Reads the records behind the local head, verifies their chain, and replays them. */
-export async function pull(replica: Replica, remote: Remote): Promise<{ readonly pulled: number; readonly divergence: Divergence | null }> {
+/**
+ * Reads the records behind the local head, verifies their chain, and replays them. Drafts are rebased once, in the end.
+ * Cost: O(records and drafts).
+ */
+export async function pull(
+  replica: Replica,
+  remote: Remote,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<{ readonly pulled: number; readonly divergence: Divergence | null }> {
   let pulled = 0;
   for (;;) {
     const local = (await replica.head()) ?? EMPTY_HEAD;
     const answer = await remote.read(replica.space, local.position + 1, PAGE);
-    if (answer.records.length === 0) {
-      const divergence = compareHeads(answer.head, local);
-      if (divergence === null) await replica.catchUp();
-      return { pulled, divergence };
+    const divergence = answer.records.length === 0 ? compareHeads(answer.head, local) : await acceptRecords(replica, answer.records, local);
+    if (divergence === null && answer.records.length > 0) {
+      pulled += answer.records.length;
+      onProgress(pulled, pulled + Math.max(0, (answer.head?.position ?? 0) - local.position - answer.records.length));
+      continue;
     }
-    const divergence = await acceptRecords(replica, answer.records, local);
-    if (divergence !== null) return { pulled, divergence };
-    pulled += answer.records.length;
+    if (divergence === null || pulled > 0) await replica.catchUp();
+    return { pulled, divergence };
   }
 }
 
@@ -96,7 +104,8 @@ function compareHeads(remote: Head | null, local: Head): Divergence | null {
 }
 
 /**
- * Verifies that foreign records continue the local log at the head they were asked for, stores and replays them.
+ * Verifies that foreign records continue the local log at the head they were asked for, stores and replays them. The
+ * drafts are not rebased yet.
  * Where another exchange went on from there meanwhile, nothing is stored: the caller asks again from the new head.
  */
 async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[], asked: Head): Promise<Divergence | null> {
@@ -104,7 +113,7 @@ async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[], a
   const chain = verifyChain(encoded, asked, replica.space);
   if (!chain.ok) return chain.error;
   await store.write((tx) => tx.logs.append(replica.space, asked, chain.value));
-  await replica.catchUp();
+  await replica.follow();
   return null;
 }
 
@@ -204,14 +213,14 @@ interface PreparedSegment {
 async function prepareSegment(replica: Replica): Promise<PreparedSegment | null> {
   await replica.settle();
   if (replica.drafts.length === 0 || !replica.canSend) return null;
-  await replica.renameUsedDrafts();
-  await replica.resealDrafts();
+  await replica.renameUsedDrafts(SEGMENT.drafts);
+  await replica.resealDrafts(SEGMENT.drafts);
   const { keys, keyId, space, deps } = replica;
   const head = (await replica.head()) ?? EMPTY_HEAD;
   const records: LogRecord[] = [];
   const known = new Map<RecordHash, Commit>();
   const objects = new Set<ObjectId>();
-  let previous = head;
+  let [previous, recordBytes] = [head, 0];
   for (const draft of segmentOf(replica.drafts)) {
     const header = { objects: objectsOf([draft], keyId), keyId };
     const binding = { space, keyId, signer: replica.machine, commit: draft.id };
@@ -231,6 +240,8 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment | null>
       body,
       deps.machine.key,
     );
+    recordBytes += encodeRecord(record).length;
+    if (records.length > 0 && recordBytes > SEGMENT.recordBytes) break;
     records.push(record);
     known.set(record.hash, draft);
     for (const id of header.objects) objects.add(id);
