@@ -119,9 +119,9 @@ export function createLogTable(scope: TableScope): LogTable {
           .select(['id', 'signer', 'position'])
           .where('space', '=', number)
           .where('id', 'in', batch.map(hexToBytes))
-          .orderBy('position')
           .execute();
-        for (const row of rows) {
+        // Sorted here: asked to sort, SQLite reads the whole log in its order instead of the few by their ids.
+        for (const row of rows.toSorted((one, other) => one.position - other.position)) {
           const key = commitKey(bytesToHex(row.signer) as MachineId, bytesToHex(row.id) as CommitId);
           if (wanted.has(key)) found.set(key, [...(found.get(key) ?? []), row.position]);
         }
