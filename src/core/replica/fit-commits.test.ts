@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { siblingOf, type Change } from '../change.ts';
 import type { Content } from '../content.ts';
 import { sha256Hex } from '../crypto/hash.ts';
-import type { ContentDigest, ObjectId } from '../ids.ts';
+import type { CommitKey, ContentDigest, ObjectId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeCommit, objectsNamed, resultingRevision } from '../log/commit-codec.ts';
@@ -40,7 +40,11 @@ function judged(runs: readonly Change[][], start: ItemState[] = []): { items: Ma
     const of = new Map(
       itemsJudged(commit).flatMap((item) => (items.has(itemKey(item)) ? [[itemKey(item), items.get(itemKey(item)) as ItemState]] : [])),
     );
-    const verdict = judgeCommit(commit, position, [], { items: of, siblings: [], isUsed: () => false });
+    const verdict = judgeCommit(commit, { key: `${position}` as CommitKey, carried: [] }, position, {
+      items: of,
+      siblings: [],
+      isUsed: () => false,
+    });
     if (!verdict.ok) throw new Error(verdict.error);
     for (const state of verdict.value.items) items.set(itemKey(state.item), state);
     history.push(...verdict.value.history);
