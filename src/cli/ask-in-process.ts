@@ -16,9 +16,10 @@ async function loadRoutes(node: SatchelNode): Promise<(app: HubApp) => void> {
 }
 
 /** Opens this machine's node in this process. Throws CommandFailure where another process runs it. */
-export async function openNode(config: Config): Promise<SatchelNode> {
+/** @param purpose as one is told who waits for the store meanwhile. */
+export async function openNode(config: Config, purpose: string): Promise<SatchelNode> {
   try {
-    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes });
+    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose });
   } catch (error) {
     if (error instanceof NodeIsRunning)
       throw new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });
@@ -34,7 +35,7 @@ export async function askInProcess(context: CommandContext, name: OperationName,
   const config = await context.config();
   await checkInput(name, input);
   if (!BEGINNINGS.has(name) && !(await isStarted(nodeHome(context.environment.home)))) throw notStarted();
-  const node = await openNode(config);
+  const node = await openNode(config, name);
   try {
     return await runInProcess(context, node, name, input);
   } finally {

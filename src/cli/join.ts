@@ -90,7 +90,7 @@ async function joinAndStay(context: CommandContext, input: unknown): Promise<Com
   const { checkInput, openNode, runInProcess } = await import('./ask-in-process.ts');
   await checkInput('join', input);
   const { runUp } = await import('./up.ts');
-  const node = await openNode(config);
+  const node = await openNode(config, 'join');
   try {
     const joined = (await runInProcess(context, node, 'join', input)) as OperationOutput<'join'>;
     context.print(describe(joined).human);

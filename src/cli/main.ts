@@ -1,18 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clock } from '../core/ports/clock.ts';
-
-const systemClock: Clock = {
-  now: () => Date.now(),
-  async sleep(ms, signal) {
-    try {
-      await sleep(ms, undefined, signal === undefined ? undefined : { signal });
-    } catch (error) {
-      if (signal?.aborted !== true) throw error;
-    }
-  },
-};
+import { createSystemClock } from '../node/system.ts';
 
 function onStopSignal(stop: () => void): () => void {
   // Once each: a second signal of the same kind ends the process as usual.
@@ -44,7 +32,7 @@ async function main(words: readonly string[]): Promise<void> {
   process.exitCode = await runCli(words, {
     entries: COMMANDS,
     io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
-    clock: systemClock,
+    clock: createSystemClock(),
     version: version(),
     onStopSignal,
   });

@@ -21,7 +21,7 @@ export const upCommand = defineCommand({
     const { options } = context;
     const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
     const { openNode } = await import('./ask-in-process.ts');
-    const node = await openNode(config);
+    const node = await openNode(config, 'up');
     try {
       return await runUp(context, node, config, { ask: !options.yes });
     } finally {

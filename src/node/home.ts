@@ -12,6 +12,8 @@ export interface NodeHome {
   readonly log: string;
   /** Held by the process that runs the node. */
   readonly lock: string;
+  /** Which process holds it, and why; of a process that was killed, until the next. */
+  readonly holder: string;
   /** `{pid, address}` of the running node. */
   readonly running: string;
   /** The token that this machine's commands show to the running node. */
@@ -27,6 +29,7 @@ export function nodeHome(root: string): NodeHome {
     backups: path.join(root, 'backups'),
     log: path.join(root, 'node.log'),
     lock: path.join(root, 'node.lock'),
+    holder: path.join(root, 'lock-holder.json'),
     running: path.join(root, 'running.json'),
     token: path.join(root, 'api-token'),
   };

@@ -49,6 +49,8 @@ const LOOK_FOR_PLACES_MS = 30_000;
 
 export interface NodeOptions {
   readonly version: string;
+  /** What the store is opened for, as one who waits for it is told: `up`, or a command's name. */
+  readonly purpose?: string;
   /** Routes for this machine's commands. */
   readonly routes?: (node: SatchelNode) => Promise<(app: HubApp) => void> | ((app: HubApp) => void);
 }
@@ -119,7 +121,7 @@ export class SatchelNode {
   static async open(config: Config, options: NodeOptions): Promise<SatchelNode> {
     const home = nodeHome(config.environment.home);
     await prepareHome(home);
-    const lock = await lockNode(home, createSystemClock());
+    const lock = await lockNode(home, options.purpose ?? 'satchel', createSystemClock());
     try {
       const random = createSystemRandom();
       const wrapping = createAgeKeyWrapping();

@@ -3,7 +3,19 @@ import path from 'node:path';
 import type { NodeHome } from './home.ts';
 
 /** What a node makes in SATCHEL_HOME, by the beginnings of the names. */
-const OURS = ['store.db', 'objects', 'keys', 'backups', 'node.log', 'node.lock', 'running.json', 'api-token', 'config.json', 'log'];
+const OURS = [
+  'store.db',
+  'objects',
+  'keys',
+  'backups',
+  'node.log',
+  'node.lock',
+  'lock-holder.json',
+  'running.json',
+  'api-token',
+  'config.json',
+  'log',
+];
 
 /**
  * Removes a node's folder: the keys first, so that an interruption leaves nothing that opens the rest. What is not
