@@ -1,7 +1,9 @@
-import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
+import { encodeCanonical, type Canonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readFields, readHex, readList } from '../canonical-fields.ts';
 import type { Bytes } from '../crypto/hash.ts';
 import type { SealedObject } from '../crypto/object-cipher.ts';
-import { bytesToHex, hexToBytes, isHex32, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
+import { hexToBytes, isHex32, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
+import { headFields, readHead } from '../log/head.ts';
 import type { Head } from '../log/record.ts';
 import type { AppendOutcome, ReadAnswer } from '../ports/remote.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -29,7 +31,7 @@ export function encodePage(page: ReadAnswer): Bytes {
 
 export function decodePage(bytes: Bytes): Result<ReadAnswer, string> {
   return decode(bytes, HUB_LIMITS.answerBytes, (value) => {
-    const [head, records] = tuple(value, 2);
+    const [head, records] = readFields(value, 2);
     return { head: headOrNull(head), records: byteStrings(records, HUB_LIMITS.recordsPerPage) };
   });
 }
@@ -50,10 +52,10 @@ export function encodeAppend(request: AppendRequest): Bytes {
 
 export function decodeAppend(bytes: Bytes): Result<AppendRequest, string> {
   return decode(bytes, HUB_LIMITS.appendBytes, (value) => {
-    const fields = list(value, 4);
-    const [expected, records, objects] = fields.length === 4 ? fields : tuple(value, 3);
+    const fields = readList(value, 4);
+    const [expected, records, objects] = fields.length === 4 ? fields : readFields(value, 3);
     const head = headOrNull(expected);
-    if (head === null) throw new ShapeError('the expected head is missing');
+    if (head === null) throw new Malformed('the expected head is missing');
     const gone = fields.length === 4 ? { gone: idList(fields[3], HUB_LIMITS.goneObjects) } : {};
     return { expected: head, records: byteStrings(records, HUB_LIMITS.recordsPerPage), objects: objectList(objects), ...gone };
   });
@@ -67,18 +69,18 @@ export function encodeOutcome(outcome: AppendOutcome): Bytes {
 
 export function decodeOutcome(bytes: Bytes): Result<AppendOutcome, string> {
   return decode(bytes, HUB_LIMITS.answerBytes, (value): AppendOutcome => {
-    const fields = list(value, 3);
+    const fields = readList(value, 3);
     if (fields[0] === 1) {
-      const head = headOrNull(tuple(value, 2)[1]);
-      if (head === null) throw new ShapeError('the new head is missing');
+      const head = headOrNull(readFields(value, 2)[1]);
+      if (head === null) throw new Malformed('the new head is missing');
       return { type: 'appended', head };
     }
     if (fields[0] === 2) {
-      const [, head, missing] = tuple(value, 3);
+      const [, head, missing] = readFields(value, 3);
       return { type: 'moved', head: headOrNull(head), missing: byteStrings(missing, HUB_LIMITS.recordsPerPage) };
     }
-    if (fields[0] === 3) return { type: 'missing-objects', ids: idList(tuple(value, 2)[1], Number.POSITIVE_INFINITY) };
-    throw new ShapeError('unknown outcome');
+    if (fields[0] === 3) return { type: 'missing-objects', ids: idList(readFields(value, 2)[1], Number.POSITIVE_INFINITY) };
+    throw new Malformed('unknown outcome');
   });
 }
 
@@ -99,9 +101,8 @@ export function encodePresence(ids: readonly ObjectId[], present: ReadonlySet<Ob
 
 export function decodePresence(bytes: Bytes, ids: readonly ObjectId[]): Result<Set<ObjectId>, string> {
   return decode(bytes, HUB_LIMITS.envelopeBytes, (value) => {
-    if (!(value instanceof Uint8Array) || value.length !== Math.ceil(ids.length / 8))
-      throw new ShapeError('one bit for each id was expected');
-    return new Set(ids.filter((_, at) => ((value[at >> 3] ?? 0) >> (at & 7)) & 1));
+    const bits = readBytes(value, Math.ceil(ids.length / 8));
+    return new Set(ids.filter((_, at) => ((bits[at >> 3] ?? 0) >> (at & 7)) & 1));
   });
 }
 
@@ -125,7 +126,7 @@ export function encodeObjectAnswer(answer: ObjectAnswer): Bytes {
 
 export function decodeObjectAnswer(bytes: Bytes): Result<ObjectAnswer, string> {
   return decode(bytes, HUB_LIMITS.answerBytes, (value) => {
-    const [objects, absent] = tuple(value, 2);
+    const [objects, absent] = readFields(value, 2);
     return { objects: objectList(objects), absent: idList(absent, HUB_LIMITS.idsPerGet) };
   });
 }
@@ -156,29 +157,16 @@ export function decodeLiveLine(line: string): Result<{ readonly space: SpaceId; 
   return ok({ space, head: { term, position, hash: hash as RecordHash } });
 }
 
-/** Why foreign bytes have the wrong shape; caught in {@link decode}. */
-class ShapeError extends Error {}
-
-function decode<T>(bytes: Bytes, limit: number, shape: (value: Canonical | undefined) => T): Result<T, string> {
-  const decoded = decodeCanonical(bytes, limit);
-  if (!decoded.ok) return decoded;
-  try {
-    return ok(shape(decoded.value));
-  } catch (error) {
-    if (error instanceof ShapeError) return fail(error.message);
-    throw error;
-  }
+function decode<T>(bytes: Bytes, limit: number, shape: (value: Canonical) => T): Result<T, string> {
+  return parseCanonical('body', bytes, limit, shape);
 }
 
 function headToCanonical(head: Head | null): Canonical {
-  return head === null ? null : [head.term, head.position, hexToBytes(head.hash)];
+  return head === null ? null : headFields(head);
 }
 
 function headOrNull(value: Canonical | undefined): Head | null {
-  if (value === null) return null;
-  const [term, position, hash] = tuple(value, 3);
-  if (!isCount(term) || !isCount(position, -1)) throw new ShapeError('a head has a term and a position');
-  return { term, position, hash: id32(hash) as RecordHash };
+  return value === null ? null : readHead(value);
 }
 
 function objectToCanonical(object: SealedObject): Canonical {
@@ -186,38 +174,18 @@ function objectToCanonical(object: SealedObject): Canonical {
 }
 
 function objectList(value: Canonical | undefined): SealedObject[] {
-  return list(value, HUB_LIMITS.objectsPerBatch).map((entry) => {
-    const [id, bytes] = tuple(entry, 2);
-    if (!(bytes instanceof Uint8Array)) throw new ShapeError('an object is bytes');
-    return { id: id32(id) as ObjectId, bytes };
+  return readList(value, HUB_LIMITS.objectsPerBatch).map((entry) => {
+    const [id, bytes] = readFields(entry, 2);
+    return { id: readHex(id) as ObjectId, bytes: readBytes(bytes) };
   });
 }
 
 function idList(value: Canonical | undefined, limit: number): ObjectId[] {
-  return list(value, limit).map((id) => id32(id) as ObjectId);
+  return readList(value, limit).map((id) => readHex(id) as ObjectId);
 }
 
 function byteStrings(value: Canonical | undefined, limit: number): Uint8Array[] {
-  return list(value, limit).map((entry) => {
-    if (!(entry instanceof Uint8Array)) throw new ShapeError('a record is bytes');
-    return entry;
-  });
-}
-
-function id32(value: Canonical | undefined): string {
-  if (!(value instanceof Uint8Array) || value.length !== 32) throw new ShapeError('an id has 32 bytes');
-  return bytesToHex(value);
-}
-
-function list(value: Canonical | undefined, limit: number): readonly Canonical[] {
-  if (!Array.isArray(value)) throw new ShapeError('a list was expected');
-  if (value.length > limit) throw new ShapeError(`a list of ${value.length}; at most ${limit} are taken`);
-  return value as readonly Canonical[];
-}
-
-function tuple(value: Canonical | undefined, length: number): readonly Canonical[] {
-  if (!Array.isArray(value) || value.length !== length) throw new ShapeError(`a list of ${length} was expected`);
-  return value as readonly Canonical[];
+  return readList(value, limit).map((entry) => readBytes(entry));
 }
 
 function isCount(value: unknown, least = 0): value is number {

@@ -1,12 +1,14 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
+import { encodeCanonical, type Canonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readCount, readFields, readHex, readHexOrNull, readText } from '../canonical-fields.ts';
 import { deriveKey, equalBytes, hmac, lengthPrefix, sha256, type Bytes } from '../crypto/hash.ts';
 import { verifySignature, type SigningKey } from '../crypto/signing.ts';
-import { bytesToHex, hexToBytes, type MachineId, type RecordHash, type SpaceId } from '../ids.ts';
-import type { Role } from '../log/control.ts';
+import { bytesToHex, hexToBytes, type MachineId, type SpaceId } from '../ids.ts';
+import { ROLES, type Role } from '../log/control.ts';
+import { headFields, readHead } from '../log/head.ts';
 import type { Head } from '../log/record.ts';
 import type { Random } from '../ports/random.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { fail, type Result } from '../result.ts';
 
 /**
  * Joining (TRUST.md § Joining, docs/formats.md § Joining). A 128-bit secret passes from the inviter to the joiner
@@ -19,6 +21,8 @@ import { fail, ok, type Result } from '../result.ts';
  *   answer   inviter → joiner   accepted at which head, or why not
  */
 export const SECRET_BYTES = 16;
+/** Of a machine's name, UTF-8. */
+const NAME_BYTES = 512;
 
 export interface InvitationKeys {
   /** 64 hex characters; knowing it allows to post letters, and nothing more. */
@@ -85,29 +89,18 @@ export function sealOffer(offer: Offer, keys: InvitationKeys, random: Random): B
 }
 
 export function openOffer(letter: Bytes, keys: InvitationKeys): Result<Offer, string> {
-  const fields = openLetter('offer', letter, [], keys);
-  if (!fields.ok) return fields;
-  const [version, space, inviter, head, expires, inviterName, hubKey, tlsPin] = fields.value;
-  const parsedHead = parseHead(head);
-  if (
-    version !== 1 ||
-    !isKey(space) ||
-    !isKey(inviter) ||
-    parsedHead === null ||
-    !isCount(expires, 0) ||
-    typeof inviterName !== 'string' ||
-    inviterName.length > 128
-  ) {
-    return fail('the offer is malformed');
-  }
-  return ok({
-    space: bytesToHex(space) as SpaceId,
-    inviter: bytesToHex(inviter) as MachineId,
-    head: parsedHead,
-    expires,
-    inviterName,
-    hubKey: keyOrNull(hubKey),
-    tlsPin: keyOrNull(tlsPin),
+  return openLetter('offer', letter, [], keys, (value): Offer => {
+    const [version, space, inviter, head, expires, inviterName, hubKey, tlsPin] = readFields(value, 8);
+    if (version !== 1) throw new Malformed('unknown version');
+    return {
+      space: readHex(space) as SpaceId,
+      inviter: readHex(inviter) as MachineId,
+      head: readHead(head),
+      expires: readCount(expires),
+      inviterName: readText(inviterName, NAME_BYTES),
+      hubKey: readHexOrNull(hubKey),
+      tlsPin: readHexOrNull(tlsPin),
+    };
   });
 }
 
@@ -125,19 +118,21 @@ export function sealRequest(
 }
 
 export function openRequest(letter: Bytes, offerLetter: Bytes, keys: InvitationKeys): Result<JoinRequest, string> {
-  const fields = openLetter('request', letter, [offerLetter], keys);
-  if (!fields.ok) return fields;
-  const [body, signature] = fields.value;
-  if (!(body instanceof Uint8Array) || !(signature instanceof Uint8Array)) return fail('the request is malformed');
-  const decoded = decodeCanonical(body, 16_384);
-  if (!decoded.ok || !Array.isArray(decoded.value)) return fail('the request is malformed');
-  const [version, machine, recipient, name] = decoded.value as Canonical[];
-  if (version !== 1 || !isKey(machine) || typeof recipient !== 'string' || typeof name !== 'string' || name.length > 128)
-    return fail('the request is malformed');
-  const id = bytesToHex(machine) as MachineId;
-  if (!verifySignature(id, 'satchel/v1/join-request', sha256(offerLetter, body), signature))
+  const parts = openLetter('request', letter, [offerLetter], keys, (value) => {
+    const [body, signature] = readFields(value, 2);
+    return { body: readBytes(body), signature: readBytes(signature) };
+  });
+  if (!parts.ok) return parts;
+  const { body, signature } = parts.value;
+  const request = parseCanonical('request', body, 16_384, (value): JoinRequest => {
+    const [version, machine, recipient, name] = readFields(value, 4);
+    if (version !== 1) throw new Malformed('unknown version');
+    return { machine: readHex(machine) as MachineId, recipient: readText(recipient, 4096), name: readText(name, NAME_BYTES) };
+  });
+  if (!request.ok) return fail('the request is malformed');
+  if (!verifySignature(request.value.machine, 'satchel/v1/join-request', sha256(offerLetter, body), signature))
     return fail('the request is not signed by the key that it names');
-  return ok({ machine: id, recipient, name });
+  return request;
 }
 
 export function sealAnswer(answer: JoinAnswer, offerLetter: Bytes, requestLetter: Bytes, keys: InvitationKeys, random: Random): Bytes {
@@ -148,14 +143,14 @@ export function sealAnswer(answer: JoinAnswer, offerLetter: Bytes, requestLetter
 }
 
 export function openAnswer(letter: Bytes, offerLetter: Bytes, requestLetter: Bytes, keys: InvitationKeys): Result<JoinAnswer, string> {
-  const fields = openLetter('answer', letter, [offerLetter, requestLetter], keys);
-  if (!fields.ok) return fields;
-  const [version, accepted, text, head] = fields.value;
-  if (version !== 1 || typeof text !== 'string') return fail('the answer is malformed');
-  if (accepted === false) return ok({ accepted, reason: text });
-  const parsedHead = parseHead(head);
-  if (parsedHead === null || (text !== 'owner' && text !== 'writer' && text !== 'reader')) return fail('the answer is malformed');
-  return ok({ accepted: true, role: text, head: parsedHead });
+  return openLetter('answer', letter, [offerLetter, requestLetter], keys, (value): JoinAnswer => {
+    const [version, accepted, text, head] = readFields(value, 4);
+    if (version !== 1 || typeof accepted !== 'boolean') throw new Malformed('unknown version');
+    if (!accepted) return { accepted, reason: readText(text, 4096) };
+    const role = ROLES.find((each) => each === text);
+    if (role === undefined) throw new Malformed('unknown role');
+    return { accepted, role, head: readHead(head) };
+  });
 }
 
 function sealLetter(slot: string, body: Bytes, before: readonly Bytes[], keys: InvitationKeys, random: Random): Bytes {
@@ -165,7 +160,13 @@ function sealLetter(slot: string, body: Bytes, before: readonly Bytes[], keys: I
   return Buffer.concat([transcriptMac(slot, sealed, before, keys), sealed]);
 }
 
-function openLetter(slot: string, letter: Bytes, before: readonly Bytes[], keys: InvitationKeys): Result<Canonical[], string> {
+function openLetter<T>(
+  slot: string,
+  letter: Bytes,
+  before: readonly Bytes[],
+  keys: InvitationKeys,
+  parse: (value: Canonical) => T,
+): Result<T, string> {
   const wrong = fail(`the ${slot} does not fit this invitation`);
   if (letter.length < 32 + 32 + 16 || letter.length > 64 * 1024) return wrong;
   const sealed = letter.subarray(32);
@@ -182,8 +183,8 @@ function openLetter(slot: string, letter: Bytes, before: readonly Bytes[], keys:
   } catch {
     return wrong;
   }
-  const decoded = decodeCanonical(body, 64 * 1024);
-  return decoded.ok && Array.isArray(decoded.value) ? ok(decoded.value as Canonical[]) : fail(`the ${slot} is malformed`);
+  const parsed = parseCanonical(slot, body, 64 * 1024, parse);
+  return parsed.ok ? parsed : fail(`the ${slot} is malformed`);
 }
 
 function transcriptMac(slot: string, sealed: Bytes, before: readonly Bytes[], keys: InvitationKeys): Bytes {
@@ -193,27 +194,4 @@ function transcriptMac(slot: string, sealed: Bytes, before: readonly Bytes[], ke
 
 function hexOrNull(hex: string | null): Canonical {
   return hex === null ? null : hexToBytes(hex);
-}
-
-function keyOrNull(value: Canonical | undefined): string | null {
-  return isKey(value) ? bytesToHex(value) : null;
-}
-
-function headFields(head: Head): Canonical {
-  return [head.term, head.position, hexToBytes(head.hash)];
-}
-
-function parseHead(value: Canonical | undefined): Head | null {
-  if (!Array.isArray(value)) return null;
-  const [term, position, hash] = value as Canonical[];
-  if (!isCount(term, 0) || !isCount(position, -1) || !isKey(hash)) return null;
-  return { term, position, hash: bytesToHex(hash) as RecordHash };
-}
-
-function isKey(value: Canonical | undefined): value is Uint8Array {
-  return value instanceof Uint8Array && value.length === 32;
-}
-
-function isCount(value: Canonical | undefined, least: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= least;
 }

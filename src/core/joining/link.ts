@@ -1,5 +1,7 @@
-import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
-import { bytesToHex, hexToBytes, type MachineId, type RecordHash, type SpaceId } from '../ids.ts';
+import { encodeCanonical, type Canonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readFields, readHexOrNull, readList } from '../canonical-fields.ts';
+import { hexToBytes, type MachineId, type SpaceId } from '../ids.ts';
+import { headFields, readHead } from '../log/head.ts';
 import type { Head } from '../log/record.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { SECRET_BYTES } from './invitation.ts';
@@ -38,7 +40,7 @@ export function formatJoinLink(link: JoinLink): string {
     link.remote.tlsPin === undefined ? null : hexToBytes(link.remote.tlsPin),
     link.space === null ? null : hexToBytes(link.space),
     link.inviter === null ? null : hexToBytes(link.inviter),
-    link.head === null ? null : [link.head.term, link.head.position, hexToBytes(link.head.hash)],
+    link.head === null ? null : headFields(link.head),
   ]);
   return `${link.remote.address}#${MARK}${Buffer.from(bytes).toString('base64url')}`;
 }
@@ -56,39 +58,24 @@ export function parseJoinLink(text: string): Result<JoinLink, string> {
   const bytes = Buffer.from(fragment.slice(MARK.length), 'base64url');
   // Node reads over letters at the end that make no byte.
   const isWhole = bytes.toString('base64url') === fragment.slice(MARK.length);
-  const decoded = decodeCanonical(bytes, 4096);
-  if (!isWhole || !decoded.ok || !Array.isArray(decoded.value)) return fail('the join link is damaged or incomplete: copy all of it');
-  const [version, invites, secret, hubKey, tlsPin, space, inviter, head] = decoded.value as Canonical[];
-  if (version !== VERSION) return fail('the join link was made by a newer version of Satchel: update this machine first');
-  if (invites !== 'space' && invites !== 'hub') return fail('the join link is damaged: copy all of it');
-  if (!(secret instanceof Uint8Array) || secret.length !== SECRET_BYTES) return fail('the join link is damaged: copy all of it');
-  if (![hubKey, tlsPin, space, inviter].every((key) => key === null || (key instanceof Uint8Array && key.length === 32))) {
-    return fail('the join link is damaged: copy all of it');
-  }
-  const parsedHead = parseHead(head);
-  if (invites === 'space' && (space === null || inviter === null || parsedHead === null))
-    return fail('the join link is damaged: copy all of it');
-  return ok({
-    remote: { address, ...(hubKey === null ? {} : { hubKey: hexOf(hubKey) }), ...(tlsPin === null ? {} : { tlsPin: hexOf(tlsPin) }) },
-    secret,
+  const parsed = parseCanonical('link', bytes, 4096, (value) => parseFields(value, address));
+  return isWhole && parsed.ok ? parsed.value : fail('the join link is damaged or incomplete: copy all of it');
+}
+
+function parseFields(value: Canonical, address: string): Result<JoinLink, string> {
+  if (readList(value, 64)[0] !== VERSION) return fail('the join link was made by a newer version of Satchel: update this machine first');
+  const [, invites, secret, hubKey, tlsPin, space, inviter, head] = readFields(value, 8);
+  if (invites !== 'space' && invites !== 'hub') throw new Malformed('unknown kind of invitation');
+  const [key, pin] = [readHexOrNull(hubKey), readHexOrNull(tlsPin)];
+  const link: JoinLink = {
+    remote: { address, ...(key === null ? {} : { hubKey: key }), ...(pin === null ? {} : { tlsPin: pin }) },
+    secret: readBytes(secret, SECRET_BYTES),
     invites,
-    space: space === null ? null : (hexOf(space) as SpaceId),
-    inviter: inviter === null ? null : (hexOf(inviter) as MachineId),
-    head: parsedHead,
-  });
-}
-
-function parseHead(value: Canonical | undefined): Head | null {
-  if (!Array.isArray(value)) return null;
-  const [term, position, hash] = value as Canonical[];
-  if (!isCount(term, 0) || !isCount(position, -1) || !(hash instanceof Uint8Array) || hash.length !== 32) return null;
-  return { term, position, hash: bytesToHex(hash) as RecordHash };
-}
-
-function hexOf(value: Canonical | undefined): string {
-  return bytesToHex(value as Uint8Array);
-}
-
-function isCount(value: Canonical | undefined, least: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= least;
+    space: readHexOrNull(space) as SpaceId | null,
+    inviter: readHexOrNull(inviter) as MachineId | null,
+    head: head === null ? null : readHead(head),
+  };
+  if (invites === 'space' && (link.space === null || link.inviter === null || link.head === null))
+    throw new Malformed('a field is missing');
+  return ok(link);
 }

@@ -1,7 +1,8 @@
-import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
-import { bytesToHex, hexToBytes, type MachineId, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
+import { encodeCanonical, type Canonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readCount, readFields, readHex, readList, readMap, readText } from '../canonical-fields.ts';
+import { hexToBytes, type MachineId, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import { fail, ok, type Result } from '../result.ts';
+import type { Result } from '../result.ts';
 
 /**
  * The payloads of control records: clear text without names, so that a remote can tell who may read and append
@@ -73,7 +74,7 @@ export const FORMAT = 1;
 /** Features of the format that this program reads and writes. */
 export const KNOWN_FEATURES: readonly string[] = [];
 
-const ROLES: readonly Role[] = ['reader', 'writer', 'owner'];
+export const ROLES: readonly Role[] = ['reader', 'writer', 'owner'];
 
 export function encodeControl(payload: ControlPayload): Uint8Array {
   switch (payload.op) {
@@ -114,73 +115,62 @@ export function encodeControl(payload: ControlPayload): Uint8Array {
 
 /** Foreign bytes → payload. Never throws; an unknown operation is an error that names it. */
 export function decodeControl(bytes: Uint8Array): Result<ControlPayload, string> {
-  const decoded = decodeCanonical(bytes, LIMITS.controlPayload);
-  if (!decoded.ok) return fail(`control: ${decoded.error}`);
-  if (!Array.isArray(decoded.value)) return fail('control: not a list');
-  try {
-    return ok(parseControl(decoded.value as Canonical[]));
-  } catch (error) {
-    if (error instanceof Malformed) return fail(`control: ${error.message}`);
-    throw error;
-  }
+  return parseCanonical('control', bytes, LIMITS.controlPayload, (value) => parseControl(readList(value, 8)));
 }
 
-/** Ends the parse of a foreign payload; never leaves this file. */
-class Malformed extends Error {}
-
-function parseControl([op, ...f]: Canonical[]): ControlPayload {
+function parseControl([op, ...f]: readonly Canonical[]): ControlPayload {
   switch (op) {
     case 'genesis': {
-      count(f, 7);
+      readFields(f, 7);
       const mode = f[2];
       if (mode !== 'sealed' && mode !== 'open') throw new Malformed('mode is neither sealed nor open');
       const owner = parseMember(f[4]);
       if (owner.role !== 'owner') throw new Malformed('the first member is no owner');
       return {
         op,
-        nonce: bytes(f[0], 32),
-        format: natural(f[1]),
+        nonce: readBytes(f[0], 32),
+        format: readCount(f[1]),
         mode,
-        features: words(f[3]),
+        features: readWords(f[3]),
         owner,
         recovery: parseRecovery(f[5]),
         epoch: parseEpoch(f[6]),
       };
     }
     case 'member':
-      count(f, 2);
-      return { op, member: parseMember(f[0]), envelope: bytes(f[1]) };
+      readFields(f, 2);
+      return { op, member: parseMember(f[0]), envelope: readBytes(f[1]) };
     case 'epoch':
-      count(f, 2);
-      return { op, removed: list(f[0], LIMITS.members).map((m) => hex(m) as MachineId), epoch: parseEpoch(f[1]) };
+      readFields(f, 2);
+      return { op, removed: readList(f[0], LIMITS.members).map((m) => readHex(m) as MachineId), epoch: parseEpoch(f[1]) };
     case 'recovery':
-      count(f, 2);
-      return { op, recovery: parseRecovery(f[0]), envelope: bytes(f[1]) };
+      readFields(f, 2);
+      return { op, recovery: parseRecovery(f[0]), envelope: readBytes(f[1]) };
     case 'move':
-      count(f, 4);
-      return { op, term: natural(f[0]), position: natural(f[1]), head: hex(f[2]) as RecordHash, sealedRemote: bytes(f[3]) };
+      readFields(f, 4);
+      return { op, term: readCount(f[0]), position: readCount(f[1]), head: readHex(f[2]) as RecordHash, sealedRemote: readBytes(f[3]) };
     case 'prune':
-      count(f, 1);
-      return { op, objects: list(f[0], 30_000).map((o) => hex(o) as ObjectId) };
+      readFields(f, 1);
+      return { op, objects: readList(f[0], 30_000).map((o) => readHex(o) as ObjectId) };
     case 'erase':
-      count(f, 3);
+      readFields(f, 3);
       return {
         op,
-        objects: list(f[0], 10_000).map((o) => hex(o) as ObjectId),
-        replaced: list(f[1], 10_000).map((pair) => {
-          const [from, to] = list(pair, 2);
-          return { from: hex(from) as ObjectId, to: hex(to) as ObjectId };
+        objects: readList(f[0], 10_000).map((o) => readHex(o) as ObjectId),
+        replaced: readList(f[1], 10_000).map((pair) => {
+          const [from, to] = readFields(pair, 2);
+          return { from: readHex(from) as ObjectId, to: readHex(to) as ObjectId };
         }),
-        sealedReason: bytes(f[2]),
+        sealedReason: readBytes(f[2]),
       };
     case 'grant': {
-      count(f, 2);
+      readFields(f, 2);
       if (typeof f[1] !== 'boolean') throw new Malformed('grant has no revoked flag');
-      return { op, sealedSink: bytes(f[0]), revoked: f[1] };
+      return { op, sealedSink: readBytes(f[0]), revoked: f[1] };
     }
     case 'features':
-      count(f, 1);
-      return { op, features: words(f[0]) };
+      readFields(f, 1);
+      return { op, features: readWords(f[0]) };
     default:
       throw new Malformed(`unknown operation ${typeof op === 'string' ? JSON.stringify(op.slice(0, 40)) : 'of no name'}`);
   }
@@ -191,16 +181,15 @@ function member(m: MemberEntry): Canonical {
 }
 
 function parseMember(value: Canonical | undefined): MemberEntry {
-  const f = list(value, 5);
-  count(f, 5);
+  const f = readFields(value, 5);
   const role = ROLES.find((r) => r === f[2]);
   if (role === undefined) throw new Malformed('unknown role');
   return {
-    machine: hex(f[0]) as MachineId,
-    recipient: text(f[1], 4096),
+    machine: readHex(f[0]) as MachineId,
+    recipient: readText(f[1], 4096),
     role,
-    account: f[3] === null ? null : (hex(f[3]) as SpaceId),
-    sealedName: bytes(f[4]),
+    account: f[3] === null ? null : (readHex(f[3]) as SpaceId),
+    sealedName: readBytes(f[4]),
   };
 }
 
@@ -209,9 +198,8 @@ function recovery(r: RecoveryEntry): Canonical {
 }
 
 function parseRecovery(value: Canonical | undefined): RecoveryEntry {
-  const f = list(value, 2);
-  count(f, 2);
-  return { signer: hex(f[0]) as MachineId, recipient: text(f[1], 4096) };
+  const f = readFields(value, 2);
+  return { signer: readHex(f[0]) as MachineId, recipient: readText(f[1], 4096) };
 }
 
 function epoch(e: EpochEntry): Canonical {
@@ -219,50 +207,16 @@ function epoch(e: EpochEntry): Canonical {
 }
 
 function parseEpoch(value: Canonical | undefined): EpochEntry {
-  const f = list(value, 3);
-  count(f, 3);
-  const envelopes = f[2];
-  if (envelopes === null || typeof envelopes !== 'object' || Array.isArray(envelopes) || envelopes instanceof Uint8Array)
-    throw new Malformed('envelopes are no map');
-  const entries = Object.entries(envelopes as { [key: string]: Canonical });
+  const f = readFields(value, 3);
+  const entries = Object.entries(readMap(f[2], 'envelopes'));
   if (entries.length > LIMITS.members + 1) throw new Malformed('too many envelopes');
   return {
-    number: natural(f[0]),
-    commitment: bytes(f[1], 32),
-    envelopes: Object.fromEntries(entries.map(([holder, envelope]) => [holder, bytes(envelope)])),
+    number: readCount(f[0]),
+    commitment: readBytes(f[1], 32),
+    envelopes: Object.fromEntries(entries.map(([holder, envelope]) => [holder, readBytes(envelope)])),
   };
 }
 
-function count(fields: readonly Canonical[], expected: number): void {
-  if (fields.length !== expected) throw new Malformed(`${fields.length} fields instead of ${expected}`);
-}
-
-function list(value: Canonical | undefined, most: number): Canonical[] {
-  if (!Array.isArray(value)) throw new Malformed('a list is missing');
-  if (value.length > most) throw new Malformed(`a list is longer than ${most}`);
-  return value as Canonical[];
-}
-
-function bytes(value: Canonical | undefined, length?: number): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new Malformed('bytes are missing');
-  if (length !== undefined && value.length !== length) throw new Malformed(`${value.length} bytes instead of ${length}`);
-  return value;
-}
-
-function hex(value: Canonical | undefined): string {
-  return bytesToHex(bytes(value, 32));
-}
-
-function natural(value: Canonical | undefined): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Malformed('a count is missing');
-  return value as number;
-}
-
-function text(value: Canonical | undefined, most: number): string {
-  if (typeof value !== 'string' || value.length > most) throw new Malformed('a text is missing or too long');
-  return value;
-}
-
-function words(value: Canonical | undefined): string[] {
-  return list(value, 64).map((word) => text(word, 64));
+function readWords(value: Canonical | undefined): string[] {
+  return readList(value, 64).map((word) => readText(word, 64));
 }

@@ -1,4 +1,5 @@
-import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
+import { encodeCanonical, type Canonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readCount, readHex, readHexOrNull, readList } from '../canonical-fields.ts';
 import { sha256, sha256Hex, type Bytes } from '../crypto/hash.ts';
 import { verifySignature, type SigningKey } from '../crypto/signing.ts';
 import { bytesToHex, hexToBytes, ZERO_HASH, type CommitId, type MachineId, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
@@ -82,15 +83,14 @@ export function encodeRecord(record: LogRecord): Bytes {
 
 /** Foreign bytes → record, with all lengths and the body hash checked; the signature is not. Never throws. */
 export function decodeRecord(bytes: Bytes): Result<LogRecord, string> {
-  const decoded = decodeCanonical(bytes, LIMITS.recordBytes);
-  if (!decoded.ok) return fail(`record: ${decoded.error}`);
-  const fields = decoded.value;
-  if (!Array.isArray(fields) || fields.length !== 4 || fields[0] !== VERSION) return fail('record: unknown version');
-  const [, headerBytes, signature, body] = fields as Canonical[];
-  if (!(headerBytes instanceof Uint8Array) || !(signature instanceof Uint8Array) || !(body instanceof Uint8Array)) {
-    return fail('record: fields have wrong types');
-  }
-  const header = decodeHeader(headerBytes);
+  const parts = parseCanonical('record', bytes, LIMITS.recordBytes, (value) => {
+    const f = readList(value, 4);
+    if (f.length !== 4 || f[0] !== VERSION) throw new Malformed('unknown version');
+    return { headerBytes: readBytes(f[1]), signature: readBytes(f[2]), body: readBytes(f[3]) };
+  });
+  if (!parts.ok) return parts;
+  const { headerBytes, signature, body } = parts.value;
+  const header = parseCanonical('record header', headerBytes, LIMITS.recordBytes, parseHeader);
   if (!header.ok) return header;
   if (body.length !== header.value.bodyLength || bytesToHex(sha256(body)) !== header.value.bodyHash)
     return fail('record: body does not match its header');
@@ -115,52 +115,27 @@ function encodeHeader(h: RecordHeader): Bytes {
   ]);
 }
 
-function decodeHeader(bytes: Bytes): Result<RecordHeader, string> {
-  const decoded = decodeCanonical(bytes, LIMITS.recordBytes);
-  if (!decoded.ok) return fail(`record header: ${decoded.error}`);
-  const f = decoded.value;
-  if (!Array.isArray(f) || f.length !== 13 || f[0] !== VERSION) return fail('record header: unknown version');
-  const [, type, space, id, position, previous, term, signer, keyId, bodyHash, bodyLength, objects, previousControl] = f as Canonical[];
-  const wellFormed =
-    (type === 1 || type === 2) &&
-    isBytes(space, 32) &&
-    isBytes(id, 16) &&
-    isCount(position) &&
-    isBytes(previous, 32) &&
-    isCount(term) &&
-    isBytes(signer, 32) &&
-    isCount(keyId) &&
-    isBytes(bodyHash, 32) &&
-    isCount(bodyLength) &&
-    Array.isArray(objects) &&
-    objects.length <= LIMITS.objectsPerRecord &&
-    objects.every((object) => isBytes(object, 32)) &&
-    (type === 1 ? previousControl === null : previousControl === null ? position === 0 : isBytes(previousControl, 32));
-  if (!wellFormed) return fail('record header: fields have wrong types');
-  return ok({
+function parseHeader(value: Canonical): RecordHeader {
+  const f = readList(value, 13);
+  if (f.length !== 13 || f[0] !== VERSION) throw new Malformed('unknown version');
+  const [, type, space, id, position, previous, term, signer, keyId, bodyHash, bodyLength, objects, previousControl] = f;
+  if (type !== 1 && type !== 2) throw new Malformed('unknown type');
+  const header: RecordHeader = {
     type: type === 1 ? 'commit' : 'control',
-    space: hexOf(space) as SpaceId,
-    id: hexOf(id) as CommitId,
-    position: position as number,
-    previous: hexOf(previous) as RecordHash,
-    term: term as number,
-    signer: hexOf(signer) as MachineId,
-    keyId: keyId as number,
-    bodyHash: hexOf(bodyHash),
-    bodyLength: bodyLength as number,
-    objects: (objects as Uint8Array[]).map((object) => hexOf(object) as ObjectId),
-    previousControl: previousControl === null ? null : (hexOf(previousControl) as RecordHash),
-  });
-}
-
-function isBytes(value: Canonical | undefined, length: number): value is Uint8Array {
-  return value instanceof Uint8Array && value.length === length;
-}
-
-function isCount(value: Canonical | undefined): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function hexOf(value: Canonical | undefined): string {
-  return bytesToHex(value as Uint8Array);
+    space: readHex(space) as SpaceId,
+    id: readHex(id, 16) as CommitId,
+    position: readCount(position),
+    previous: readHex(previous) as RecordHash,
+    term: readCount(term),
+    signer: readHex(signer) as MachineId,
+    keyId: readCount(keyId),
+    bodyHash: readHex(bodyHash),
+    bodyLength: readCount(bodyLength),
+    objects: readList(objects, LIMITS.objectsPerRecord).map((object) => readHex(object) as ObjectId),
+    previousControl: readHexOrNull(previousControl) as RecordHash | null,
+  };
+  const isChained = header.previousControl !== null;
+  if (header.type === 'commit' ? isChained : !isChained && header.position !== 0)
+    throw new Malformed('its place in the control chain is wrong');
+  return header;
 }

@@ -1,4 +1,5 @@
-import { decodeCanonical, encodeCanonical, type Canonical } from '../canonical.ts';
+import { encodeCanonical, type Canonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readCount, readFields, readHex, readHexOrNull, readList } from '../canonical-fields.ts';
 import { openObject, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
@@ -13,9 +14,8 @@ import {
   type Revision,
   type SpaceId,
 } from '../ids.ts';
-import { parseItem, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
-import { decodeContent, encodeContent } from '../log/commit-codec.ts';
+import { decodeContent, encodeContent, readItem } from '../log/commit-codec.ts';
 import { decodeControl } from '../log/control.ts';
 import { applyControl, isOwner, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
 import { decodeRecord, hasValidSignature } from '../log/record.ts';
@@ -55,6 +55,8 @@ const VERSION = 1;
 const ITEMS_PER_PAGE = 2_000;
 const COMMITS_PER_PAGE = 32_768;
 const KEY_BYTES = 48;
+/** More do not fit the bytes of a checkpoint. */
+const [MOST_CONTROLS, MOST_PAGES] = [1_000_000, 1_000_000];
 export const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 /** The pages of a state, in their one order. Cost: O(state). */
@@ -127,15 +129,20 @@ export interface OpenedCheckpoint {
  * who signed it. Never throws on foreign bytes. Cost: a signature a control record.
  */
 export function openCheckpoint(bytes: Uint8Array, space: SpaceId): Result<OpenedCheckpoint, string> {
-  const decoded = decodeCanonical(bytes, CHECKPOINT_BYTES);
-  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length !== 4) return fail('the checkpoint is malformed');
-  const [version, headBytes, signature, controls] = decoded.value as Canonical[];
-  if (version !== VERSION || !(headBytes instanceof Uint8Array) || !(signature instanceof Uint8Array) || !Array.isArray(controls)) {
-    return fail('the checkpoint is malformed');
-  }
-  const records = (controls as Canonical[]).filter((record) => record instanceof Uint8Array);
-  const head = parseHead(headBytes);
-  if (head === null || records.length !== controls.length) return fail('the checkpoint is malformed');
+  const parts = parseCanonical('checkpoint', bytes, CHECKPOINT_BYTES, (value) => {
+    const [version, head, signature, controls] = readFields(value, 4);
+    if (version !== VERSION) throw new Malformed('unknown version');
+    return {
+      headBytes: readBytes(head),
+      signature: readBytes(signature),
+      records: readList(controls, MOST_CONTROLS).map((c) => readBytes(c)),
+    };
+  });
+  if (!parts.ok) return fail('the checkpoint is malformed');
+  const { headBytes, signature, records } = parts.value;
+  const parsed = parseCanonical('checkpoint', headBytes, CHECKPOINT_BYTES, parseHead);
+  if (!parsed.ok) return fail('the checkpoint is malformed');
+  const head = parsed.value;
   if (head.space !== space) return fail('the checkpoint is of another space');
   const membership = foldControls(records, space, head.position);
   if (!membership.ok) return membership;
@@ -191,26 +198,30 @@ export async function openPages(
     pages.push(page.value);
   }
   if (stateDigest(pages) !== head.digest) return fail('the pages do not match the digest of the checkpoint');
-  try {
-    return parsePages(pages);
-  } catch (error) {
-    return fail(`a page of the checkpoint is malformed: ${error instanceof Error ? error.message : ''}`);
-  }
+  return parsePages(pages);
 }
 
 function parsePages(pages: readonly Uint8Array[]): Result<State, string> {
   const state = { items: [] as ItemState[], siblings: [] as Sibling[], used: [] as CommitKey[] };
   for (const page of pages) {
-    const decoded = decodeCanonical(page, LIMITS.objectExpanded);
-    if (!decoded.ok || !Array.isArray(decoded.value)) return fail('a page of the checkpoint is malformed');
-    const [type, value] = decoded.value as Canonical[];
-    if (type === 'items' && Array.isArray(value)) state.items.push(...(value as Canonical[]).map((v) => parseItemState(v)));
-    else if (type === 'siblings' && Array.isArray(value)) state.siblings.push(...(value as Canonical[]).map((v) => parseSibling(v)));
-    else if (type === 'used' && value instanceof Uint8Array && value.length % KEY_BYTES === 0) {
-      for (let i = 0; i < value.length; i += KEY_BYTES) state.used.push(bytesToHex(value.subarray(i, i + KEY_BYTES)) as CommitKey);
-    } else return fail('a page of the checkpoint is of an unknown type');
+    const parsed = parseCanonical('a page of the checkpoint is malformed', page, LIMITS.objectExpanded, (value) => {
+      const [type, entries] = readFields(value, 2);
+      if (type === 'items') for (const entry of readList(entries, ITEMS_PER_PAGE)) state.items.push(parseItemState(entry));
+      else if (type === 'siblings') for (const entry of readList(entries, ITEMS_PER_PAGE)) state.siblings.push(parseSibling(entry));
+      else if (type === 'used') state.used.push(...parseKeys(readBytes(entries)));
+      else throw new Malformed('unknown type');
+    });
+    if (!parsed.ok) return parsed;
   }
   return ok(state);
+}
+
+function parseKeys(bytes: Uint8Array): CommitKey[] {
+  if (bytes.length % KEY_BYTES !== 0) throw new Malformed('it is no list of commits');
+  return Array.from(
+    { length: bytes.length / KEY_BYTES },
+    (_, i) => bytesToHex(bytes.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)) as CommitKey,
+  );
 }
 
 function itemFields(state: ItemState): Canonical {
@@ -218,14 +229,13 @@ function itemFields(state: ItemState): Canonical {
   return [state.item.kind, state.item.name, hexToBytes(state.revision), state.position, content];
 }
 
-// What is wrong in a page throws here, and is an error of openPages.
 function parseItemState(value: Canonical): ItemState {
-  const [kind, name, revision, position, content] = value as Canonical[];
+  const [kind, name, revision, position, content] = readFields(value, 5);
   return {
-    item: itemOf(kind, name),
-    revision: hashOf(revision) as Revision,
-    position: countOf(position),
-    content: content === null || content === undefined ? null : decodeContent(content),
+    item: readItem(kind, name),
+    revision: readHex(revision) as Revision,
+    position: readCount(position),
+    content: content === null ? null : decodeContent(content as Canonical),
   };
 }
 
@@ -236,55 +246,29 @@ function siblingFields(sibling: Sibling): Canonical {
 }
 
 function parseSibling(value: Canonical): Sibling {
-  const [kind, name, sibling, base, position, content] = value as Canonical[];
+  const [kind, name, sibling, base, position, content] = readFields(value, 6);
   return {
-    item: itemOf(kind, name),
-    sibling: hashOf(sibling) as Revision,
-    base: base === null ? null : (hashOf(base) as Revision),
-    position: countOf(position),
-    content: content === null || content === undefined ? null : decodeContent(content),
+    item: readItem(kind, name),
+    sibling: readHex(sibling) as Revision,
+    base: readHexOrNull(base) as Revision | null,
+    position: readCount(position),
+    content: content === null ? null : decodeContent(content as Canonical),
   };
 }
 
-function itemOf(kind: Canonical | undefined, name: Canonical | undefined): Item {
-  const item = parseItem(kind, name);
-  if (!item.ok) throw new Error(item.error);
-  return item.value;
-}
-
-function hashOf(value: Canonical | undefined): string {
-  if (!(value instanceof Uint8Array) || value.length !== 32) throw new Error('a hash is missing');
-  return bytesToHex(value);
-}
-
-function countOf(value: Canonical | undefined): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('a count is missing');
-  return value as number;
-}
-
-function parseHead(bytes: Uint8Array): CheckpointHead | null {
-  const decoded = decodeCanonical(bytes, CHECKPOINT_BYTES);
-  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length !== 10) return null;
-  const [version, space, position, hash, term, keyId, digest, pages, signer, lastControl] = decoded.value as Canonical[];
-  const isHash = (value: Canonical | undefined): value is Uint8Array => value instanceof Uint8Array && value.length === 32;
-  if (
-    version !== VERSION ||
-    ![space, hash, digest, signer, lastControl].every(isHash) ||
-    !Array.isArray(pages) ||
-    !(pages as Canonical[]).every(isHash)
-  )
-    return null;
-  if (![position, term, keyId].every((n) => Number.isSafeInteger(n) && (n as number) >= 0)) return null;
+function parseHead(value: Canonical): CheckpointHead {
+  const [version, space, position, hash, term, keyId, digest, pages, signer, lastControl] = readFields(value, 10);
+  if (version !== VERSION) throw new Malformed('unknown version');
   return {
-    space: bytesToHex(space as Uint8Array) as SpaceId,
-    position: position as number,
-    hash: bytesToHex(hash as Uint8Array) as RecordHash,
-    term: term as number,
-    keyId: keyId as number,
-    digest: bytesToHex(digest as Uint8Array),
-    pages: (pages as Uint8Array[]).map((id) => bytesToHex(id) as ObjectId),
-    signer: bytesToHex(signer as Uint8Array) as MachineId,
-    lastControl: bytesToHex(lastControl as Uint8Array) as RecordHash,
+    space: readHex(space) as SpaceId,
+    position: readCount(position),
+    hash: readHex(hash) as RecordHash,
+    term: readCount(term),
+    keyId: readCount(keyId),
+    digest: readHex(digest),
+    pages: readList(pages, MOST_PAGES).map((id) => readHex(id) as ObjectId),
+    signer: readHex(signer) as MachineId,
+    lastControl: readHex(lastControl) as RecordHash,
   };
 }
 

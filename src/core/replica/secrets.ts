@@ -1,9 +1,13 @@
-import { decodeCanonical, encodeCanonical } from '../canonical.ts';
+import { encodeCanonical } from '../canonical.ts';
+import { Malformed, parseCanonical, readBytes, readCount, readFields, readList } from '../canonical-fields.ts';
 import { epochCommitment, type SpaceSecrets } from '../crypto/space-keys.ts';
 import { equalBytes } from '../crypto/hash.ts';
 import { LIMITS } from '../limits.ts';
 import type { Membership } from '../log/membership.ts';
 import type { KeyWrapping } from '../ports/key-wrapping.ts';
+
+/** More do not fit the bytes of an envelope. */
+const MOST_EPOCHS = 100_000;
 
 /**
  * What an envelope holds: the space key and all epoch keys up to its epoch, so that one envelope opens all history.
@@ -14,24 +18,30 @@ export function encodeSecrets(secrets: SpaceSecrets, proof?: Uint8Array): Uint8A
   return encodeCanonical(proof === undefined ? [1, secrets.spaceKey, keys] : [1, secrets.spaceKey, keys, proof]);
 }
 
-function decodeSecrets(bytes: Uint8Array): SpaceSecrets | null {
-  const decoded = decodeCanonical(bytes, LIMITS.controlPayload);
-  if (!decoded.ok || !Array.isArray(decoded.value)) return null;
-  const [version, spaceKey, epochs] = decoded.value as unknown[];
-  if (version !== 1 || !(spaceKey instanceof Uint8Array) || spaceKey.length !== 32 || !Array.isArray(epochs)) return null;
-  const epochKeys = new Map<number, Uint8Array>();
-  for (const pair of epochs as unknown[]) {
-    if (!Array.isArray(pair) || typeof pair[0] !== 'number' || !(pair[1] instanceof Uint8Array)) return null;
-    epochKeys.set(pair[0], pair[1]);
-  }
-  return { spaceKey, epochKeys };
+interface Envelope {
+  readonly secrets: SpaceSecrets;
+  readonly proof: Uint8Array | null;
+}
+
+function decodeEnvelope(bytes: Uint8Array): Envelope | null {
+  const parsed = parseCanonical('envelope', bytes, LIMITS.controlPayload, (value): Envelope => {
+    const fields = readList(value, 4);
+    if (fields.length < 3 || fields[0] !== 1) throw new Malformed('unknown version');
+    const epochKeys = readList(fields[2], MOST_EPOCHS).map((pair): [number, Uint8Array] => {
+      const [number, key] = readFields(pair, 2);
+      return [readCount(number), readBytes(key, 32)];
+    });
+    return {
+      secrets: { spaceKey: readBytes(fields[1], 32), epochKeys: new Map(epochKeys) },
+      proof: fields.length === 4 ? readBytes(fields[3]) : null,
+    };
+  });
+  return parsed.ok ? parsed.value : null;
 }
 
 /** The proof in an opened envelope; `null` where it holds none. */
 export function proofIn(plain: Uint8Array): Uint8Array | null {
-  const decoded = decodeCanonical(plain, LIMITS.controlPayload);
-  const proof = decoded.ok && Array.isArray(decoded.value) ? (decoded.value as unknown[])[3] : undefined;
-  return proof instanceof Uint8Array ? proof : null;
+  return decodeEnvelope(plain)?.proof ?? null;
 }
 
 /**
@@ -53,8 +63,8 @@ export async function openSecrets(
   const newestFirst = [...handed, ...published].sort((a, b) => b.epoch - a.epoch);
   for (const { envelope } of newestFirst) {
     const plain = await wrapping.unwrap(envelope, identity);
-    const secrets = plain === null ? null : decodeSecrets(plain);
-    if (secrets !== null) return { spaceKey: secrets.spaceKey, epochKeys: committedKeys(secrets, membership) };
+    const secrets = plain === null ? undefined : decodeEnvelope(plain)?.secrets;
+    if (secrets !== undefined) return { spaceKey: secrets.spaceKey, epochKeys: committedKeys(secrets, membership) };
   }
   return null;
 }
