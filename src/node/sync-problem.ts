@@ -1,6 +1,7 @@
 import { RemoteError } from '../core/ports/remote.ts';
 import type { Replica } from '../core/replica/replica.ts';
-import type { Divergence, SyncReport } from '../core/replica/transfer.ts';
+import type { Divergence } from '../core/replica/chain.ts';
+import type { SyncReport } from '../core/replica/transfer.ts';
 
 export type SyncProblemType = RemoteError['type'] | Divergence['type'] | 'waiting-for-key' | 'unknown-feature' | 'not-a-member' | 'failed';
 

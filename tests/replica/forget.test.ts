@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openObject } from '../../src/core/crypto/object-cipher.ts';
+import { sha256 } from '../../src/core/crypto/hash.ts';
 import type { Item } from '../../src/core/item.ts';
+import { prune } from '../../src/core/replica/prune.ts';
 import { NotAllowed } from '../../src/core/replica/administer.ts';
 import { forget, planForget } from '../../src/core/replica/forget.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
@@ -116,5 +118,65 @@ describe('forget', () => {
     expect(await plaintexts(other)).not.toMatch(/hunter3/);
     expect(await owner.history(SECRET).catch((error: { reason: string }) => error.reason)).toBe('erased');
     expect(await plaintexts(owner)).toMatch(/hunter2/);
+  });
+
+  it('takes a file whole that grew while what it held was forgotten', async () => {
+    await owner.remove(SECRET);
+    await sync(owner);
+    await forgetSecret();
+    // The other's file still shows what was forgotten, and its user goes on writing.
+    await syncWith(other.replica, space.hub);
+    await other.workspace.applied(
+      [...(await other.workspace.views()).values()].map(({ item, shown }) => ({ item, content: shown, local: 'note' })),
+    );
+    const grown = `${large('hunter3')}\nmore`;
+    const tail = { type: 'tail' as const, item: SECRET, attributes: {}, baseSize: large('hunter3').length, tail: Buffer.from('\nmore') };
+    await other.workspace.capture([{ ...tail, sha256: sha256(Buffer.from(grown)), local: 'new note' }], NOTE);
+    const view = [...(await other.workspace.views()).values()].find(({ item }) => item.name === SECRET.name);
+    expect(view).toMatchObject({ local: null, shown: { size: large('hunter3').length } });
+    expect(other.replica.drafts).toEqual([]);
+
+    await other.write(SECRET, grown);
+    await sync(other);
+    expect(other.replica.drafts).toEqual([]);
+    await sync(owner);
+    expect(await owner.read(SECRET)).toBe(grown);
+  });
+
+  it('sends what was drafted of a body before it was forgotten, and holds nothing of the body from then on', async () => {
+    await owner.write(SECRET, 'hunter4');
+    await sync(owner);
+    await sync(other);
+    await other.append(SECRET, ' and more');
+    await owner.remove(SECRET);
+    await sync(owner);
+    await forgetSecret();
+    await sync(other);
+    expect(other.replica.drafts).toEqual([]);
+    expect(await other.read(SECRET)).toBe('hunter4 and more');
+    await sync(owner);
+    expect(await owner.read(SECRET)).toBe('hunter4 and more');
+    // What came back with the draft can be forgotten like anything else.
+    await other.remove(SECRET);
+    await sync(other);
+    await sync(owner);
+    await forgetSecret();
+    await sync(other);
+    expect(await plaintexts(other)).not.toMatch(/hunter/);
+  });
+
+  it('forgets a body of which a part was pruned before', async () => {
+    await owner.write(SECRET, 'harmless');
+    await owner.write(KEPT, 'another kept body');
+    await sync(owner);
+    await sync(other);
+    await prune(owner.replica, space.hub, { olderThan: 0, keep: 1 });
+    await owner.remove(SECRET);
+    await sync(owner);
+    expect(await forgetSecret()).not.toBeNull();
+    await sync(other);
+    expect(await plaintexts(owner)).not.toMatch(/hunter|harmless/);
+    expect(await plaintexts(other)).not.toMatch(/hunter|harmless/);
+    expect(await other.read(KEPT)).toBe('another kept body');
   });
 });

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SpaceId } from '../../src/core/ids.ts';
+import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
+import { reviveHome } from '../../src/core/replica/move-home.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
@@ -111,5 +113,41 @@ describe('joining late, from a checkpoint', () => {
     expect(await backfill(replica, remote)).toBe('mismatch');
     await new Home(replica).sync(remote);
     expect(await replica.list()).toEqual(await a.replica.list());
+  });
+
+  it.each([2, 9])('falls back with a restored home to record %i, before or behind what it has fetched', async (kept) => {
+    const home = await begin();
+    await home.sync(remote);
+    await home.write('late.md', 'written by the late one\n');
+    await home.sync(remote);
+    expect(await isBackfilling(home.replica)).toBe(true);
+    const copy = createLocalRemote({
+      store: await createSqliteStore({ path: ':memory:' }),
+      objects: createObjectStoreDouble(),
+      clock: createTestClock(),
+      address: 'test:copy',
+    });
+    const { records } = await remote.read(space, 0, { records: kept + 1, bytes: 1_000_000 });
+    for (const bytes of records) {
+      const record = decodeRecord(bytes);
+      if (!record.ok) throw new Error(record.error);
+      const objects = await remote.getObjects(space, record.value.header.objects);
+      await copy.putObjects(
+        space,
+        [...objects].map(([id, object]) => ({ id, bytes: object })),
+      );
+      await copy.append(space, (await copy.head(space)) ?? EMPTY_HEAD, { records: [record.value], objects: [] });
+    }
+    // The owner has forgotten what it knew, and goes on from what was restored.
+    a.replica.setRemote(copy);
+    await a.replica.fallBack(kept);
+    await reviveHome(a.replica, copy, 'the same');
+    const { key, recipient } = late.machine;
+    await addMember(a.replica, copy, { machine: key.machine, recipient, role: 'writer', account: null, name: 'late' });
+    for (const machine of [a, home, a, home]) expect((await machine.sync(copy)).divergence).toBeNull();
+    expect(await isBackfilling(home.replica)).toBe(false);
+    expect(home.replica.drafts).toEqual([]);
+    expect(await home.replica.list()).toEqual(await a.replica.list());
+    expect(a.files.get('late.md')).toBe('written by the late one\n');
   });
 });

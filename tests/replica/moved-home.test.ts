@@ -1,6 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
-import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
+import type { ObjectId } from '../../src/core/ids.ts';
+import { decodeRecord, EMPTY_HEAD, type LogRecord } from '../../src/core/log/record.ts';
+import { forget } from '../../src/core/replica/forget.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
@@ -130,3 +132,38 @@ it('falls back without a key', async () => {
   for (const machine of [space.owner, late]) expect((await syncWith(machine.replica, hub)).divergence).toBeNull();
   expect(await late.read(FILE)).toBe('written meanwhile\n');
 });
+
+it('asks a home that comes back from a backup once more to delete what was pruned and forgotten', async () => {
+  const { owner, hub } = space;
+  await owner.write(FILE, 'hunter2');
+  await syncWith(owner.replica, hub);
+  const before = await hub.getObjects(owner.replica.space, await namedObjects(owner));
+  expect(before.size).toBe(1);
+  await owner.remove(FILE);
+  await syncWith(owner.replica, hub);
+  await forget(owner.replica, hub, { items: [FILE], reason: '' });
+  expect((await hub.hasObjects(owner.replica.space, [...before.keys()])).size).toBe(0);
+
+  const old = await openHub();
+  await old.append(owner.replica.space, EMPTY_HEAD, { records: [await genesis()], objects: [] });
+  await old.putObjects(
+    owner.replica.space,
+    [...before].map(([id, bytes]) => ({ id, bytes })),
+  );
+  owner.replica.setRemote(old);
+  await reviveHome(owner.replica, old, 'the same');
+  expect((await old.head(owner.replica.space))?.position).toBe(owner.replica.position);
+  expect((await old.hasObjects(owner.replica.space, [...before.keys()])).size).toBe(0);
+});
+
+async function namedObjects({ deps, replica }: SmallMachine): Promise<ObjectId[]> {
+  const entries = await deps.store.read((tx) => tx.items.history(replica.space, FILE, { limit: 10 }));
+  return entries.flatMap(({ content }) => content?.pieces ?? []).map((piece) => piece.object);
+}
+
+async function genesis(): Promise<LogRecord> {
+  const { records } = await space.hub.read(space.owner.replica.space, 0, { records: 1, bytes: 1 });
+  const record = decodeRecord(records[0] as Uint8Array);
+  if (!record.ok) throw new Error(record.error);
+  return record.value;
+}

@@ -7,7 +7,8 @@ import type { Remote } from '../ports/remote.ts';
 import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
 import { encodeSecrets, openSecrets } from './secrets.ts';
-import { pull, toStored } from './transfer.ts';
+import { toStored } from './chain.ts';
+import { pull } from './transfer.ts';
 
 /** The caller is no owner of the space, or the space does not allow what was asked. Nothing was changed. */
 export class NotAllowed extends Error {

@@ -164,7 +164,7 @@ export class Bodies {
       let position = 0;
       for (const piece of content.pieces) {
         position += piece.length;
-        const id = this.#deps.replacement(piece.object);
+        const id = await this.#standsFor(piece.object);
         if (position > offset && !this.#cache.has(id)) wanted.set(id, (wanted.get(id) ?? 0) + piece.length);
       }
     }
@@ -193,6 +193,13 @@ export class Bodies {
     const dropped = this.#deps.dropped(id);
     if (dropped !== null) return new BodyUnavailable(dropped, `this body was ${dropped}`);
     return new BodyUnavailable('withheld', `the remote does not hand out object ${id}, which the log names`);
+  }
+
+  /** The object to read: the one named, as long as a draft keeps it here, or the one that an erase record put in its place. */
+  async #standsFor(id: ObjectId): Promise<ObjectId> {
+    const replacement = this.#deps.replacement(id);
+    if (replacement === id || (await this.#deps.objects.has(this.#deps.space, [id])).size === 0) return replacement;
+    return id;
   }
 
   /** Whether an erase record put another object in the place of this one. */
@@ -226,7 +233,7 @@ export class Bodies {
   }
 
   async #piece(piece: Piece): Promise<Uint8Array> {
-    const id = this.#deps.replacement(piece.object);
+    const id = await this.#standsFor(piece.object);
     let plain = this.#cache.get(id);
     if (plain === undefined) {
       plain = await this.#open(id, piece.keyId);

@@ -3,8 +3,9 @@ import { isOwner } from '../log/membership.ts';
 import { decodeRecord, EMPTY_HEAD, hasValidSignature, type Head } from '../log/record.ts';
 import type { Remote } from '../ports/remote.ts';
 import { isCopied } from './copy-log.ts';
+import { completeUpTo, gapUntil } from './late-join.ts';
 import type { Replica } from './replica.ts';
-import type { Divergence } from './transfer.ts';
+import type { Divergence } from './chain.ts';
 
 const PAGE = { records: 256, bytes: 8 * 1024 * 1024 };
 
@@ -26,18 +27,31 @@ export async function followMove(replica: Replica, remote: Remote, divergence: D
   if (there === null) return false;
   const shared = await lastShared(replica, remote);
   if (shared.position === there.position && there.term < local.term) {
-    return isCopied(replica, remote);
+    // Whoever lacks older records itself leaves it to the others.
+    return there.position >= ((await gapUntil(replica)) ?? 0) && isCopied(replica, remote);
   }
   if (there.term <= local.term || shared.position < 0 || shared.position >= local.position) return false;
   if (!(await isVouchedFor(replica, remote, shared, local.term))) return false;
-  await replica.fallBack(shared.position);
+  await fallBackTo(replica, remote, shared);
   return true;
 }
 
-/** The newest record that both logs hold: equal hashes mean equal history before it. */
+/** The local log falls back to a record that the remote has too. Throws RemoteError. */
+export async function fallBackTo(replica: Replica, remote: Remote, { position }: Head): Promise<void> {
+  await completeUpTo(replica, remote, position);
+  await replica.fallBack(position);
+}
+
+/**
+ * The newest record that both logs hold: equal hashes mean equal history before it. Where records before a checkpoint
+ * are missing here, and the logs part there, the newest control record that both hold.
+ */
 export async function lastShared(replica: Replica, remote: Remote): Promise<Head> {
   const [local, there] = [await replica.head(), await remote.head(replica.space)];
   let [low, high] = [-1, Math.min(local?.position ?? -1, there?.position ?? -1)];
+  const gap = await gapUntil(replica);
+  if (gap !== null && (gap > high || !(await isShared(replica, remote, gap)))) return lastSharedControl(replica, remote);
+  if (gap !== null) low = gap;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (await isShared(replica, remote, middle)) low = middle;
@@ -46,6 +60,13 @@ export async function lastShared(replica: Replica, remote: Remote): Promise<Head
   if (low < 0) return EMPTY_HEAD;
   const [record] = await replica.deps.store.read((tx) => tx.logs.read(replica.space, low, { records: 1, bytes: 1 }));
   return record === undefined ? EMPTY_HEAD : { term: record.term, position: low, hash: record.hash };
+}
+
+async function lastSharedControl(replica: Replica, remote: Remote): Promise<Head> {
+  const controls = await replica.deps.store.read((tx) => tx.logs.controls(replica.space, 0));
+  for (const { term, position, hash } of controls.toReversed())
+    if (await isShared(replica, remote, position)) return { term, position, hash };
+  return EMPTY_HEAD;
 }
 
 async function isShared(replica: Replica, remote: Remote, position: number): Promise<boolean> {

@@ -11,6 +11,7 @@ import { pinnedContents } from './live-objects.ts';
 import { obeyDrops } from './prune-obey.ts';
 import type { Replica } from './replica.ts';
 import { sealText } from './sealed-text.ts';
+import { BodyUnavailable } from './workspace.ts';
 
 /** Bodies to erase: all that the log holds of these items, or one body of one. */
 export interface ForgetTarget {
@@ -121,6 +122,11 @@ export async function forget(replica: Replica, remote: Remote, target: ForgetTar
         }
         const object = await withZeros(replica, id, pieces);
         if (object === null) continue;
+        if (object === 'pruned') {
+          // All that lay in it was let go: it goes as a whole, also where a machine still keeps it for its views.
+          older.push(id);
+          continue;
+        }
         await remote.putObjects(replica.space, [object]);
         for (const from of new Set([id, ...pieces.map((piece) => piece.object)])) replaced.push({ from, to: object.id });
         older.push(id);
@@ -141,9 +147,13 @@ export async function forget(replica: Replica, remote: Remote, target: ForgetTar
 }
 
 /** A new bundle like object `id`, with zeros where the pieces are, durable here; `null` where they are zeros already. */
-async function withZeros(replica: Replica, id: ObjectId, pieces: readonly Piece[]): Promise<SealedObject | null> {
+async function withZeros(replica: Replica, id: ObjectId, pieces: readonly Piece[]): Promise<SealedObject | 'pruned' | null> {
   const { space, keyId, keys, machine, deps, bodies } = replica;
-  const bytes = await bodies.object(id);
+  const bytes = await bodies.object(id).catch((error: unknown) => {
+    if (error instanceof BodyUnavailable && error.reason === 'pruned') return null;
+    throw error;
+  });
+  if (bytes === null) return 'pruned';
   const opened = await openObject({ id, bytes }, space, keys, deps.compression);
   if (!opened.ok) throw new Error(`object ${id} does not open, so nothing can be cut from it; run: satchel store verify --read-data`);
   const plain = Buffer.from(opened.value);

@@ -1,10 +1,10 @@
 import { EMPTY_HEAD, decodeRecord, headAfter, type Head, type LogRecord } from '../log/record.ts';
 import { commitKey, type CommitKey, type ObjectId } from '../ids.ts';
-import type { Remote } from '../ports/remote.ts';
+import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { StoredRecord } from '../ports/store.ts';
 import { openCheckpoint, openPages, readState, sealCheckpoint, stateDigest, statePages } from './checkpoint.ts';
-import type { Replica } from './replica.ts';
-import { toStored, verifyChain } from './transfer.ts';
+import { BACKFILLS, type Replica } from './replica.ts';
+import { toStored, verifyChain } from './chain.ts';
 
 /** What a replica that began with a checkpoint still has to fetch: the records before it, for its history. */
 interface Backfill {
@@ -17,7 +17,6 @@ interface Backfill {
   readonly digest: string;
 }
 
-const BACKFILLS = 'backfills';
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
 const OBJECT_BATCH = 200;
 
@@ -104,7 +103,41 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
 }
 
 export async function isBackfilling(replica: Replica): Promise<boolean> {
-  return (await replica.deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, replica.space))) !== undefined;
+  return (await gapUntil(replica)) !== null;
+}
+
+/** The position of the checkpoint that this replica began with, while records before it are missing; else `null`. */
+export async function gapUntil(replica: Replica): Promise<number | null> {
+  const waiting = await replica.deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, replica.space));
+  return waiting?.until.position ?? null;
+}
+
+/**
+ * Fetches what is missing up to `position`, where the remote's log and the local one are the same: a log that falls
+ * back to there must be whole, since the state is derived from it anew. Throws RemoteError.
+ */
+export async function completeUpTo(replica: Replica, remote: Remote, position: number): Promise<void> {
+  const { space, deps } = replica;
+  let waiting = await deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space));
+  while (waiting !== undefined && waiting.next <= Math.min(position, waiting.until.position)) {
+    const { records } = await remote.read(space, waiting.next, PAGE);
+    const wanted = records.slice(0, Math.min(position, waiting.until.position) - waiting.next + 1);
+    const chain = verifyChain(wanted, waiting.previous, space);
+    if (!chain.ok || wanted.length === 0)
+      throw new RemoteError('protocol', 'the remote does not hand out the history that it has in common with this machine');
+    waiting = await fillGap(replica, waiting, chain.value);
+  }
+}
+
+async function fillGap(replica: Replica, waiting: Backfill, rows: readonly StoredRecord[]): Promise<Backfill> {
+  const last = rows.at(-1) as StoredRecord;
+  const previous: Head = { term: last.term, position: last.position, hash: last.hash };
+  const rest = { ...waiting, next: last.position + 1, previous };
+  await replica.deps.store.write(async (tx) => {
+    await tx.logs.fill(replica.space, rows);
+    await tx.documents.put(BACKFILLS, replica.space, rest);
+  });
+  return rest;
 }
 
 export type BackfillResult = 'nothing' | 'more' | 'done' | 'mismatch';
@@ -125,11 +158,7 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
     if (!chain.ok || wanted.length === 0) return 'more'; // the remote is shown as diverged by the next pull
     const last = chain.value.at(-1) as StoredRecord;
     if (last.position === waiting.until.position && last.hash !== waiting.until.hash) return 'mismatch';
-    const previous: Head = { term: last.term, position: last.position, hash: last.hash };
-    await deps.store.write(async (tx) => {
-      await tx.logs.fill(space, chain.value);
-      await tx.documents.put(BACKFILLS, space, { ...waiting, next: last.position + 1, previous });
-    });
+    await fillGap(replica, waiting, chain.value);
     if (last.position < waiting.until.position) return 'more';
   }
   const digest = await replica.rebuild(waiting.until.position, async () => {

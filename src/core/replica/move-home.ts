@@ -3,8 +3,9 @@ import type { ControlPayload } from '../log/control.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
 import { copyLog, isCopied } from './copy-log.ts';
-import { lastShared } from './follow-move.ts';
-import { backfill } from './late-join.ts';
+import { fallBackTo, lastShared } from './follow-move.ts';
+import { backfill, gapUntil } from './late-join.ts';
+import { obeyDropsAgain } from './prune-obey.ts';
 import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
 import { pull } from './transfer.ts';
@@ -28,6 +29,7 @@ export async function moveHome(
     await appendControl(replica, from, () => moveRecord(replica, descriptor));
   }
   await copyLog(replica, target, onProgress, source);
+  await obeyDropsAgain(replica, target);
 }
 
 /**
@@ -45,11 +47,13 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     const shared = await lastShared(replica, target);
     const there = await target.head(replica.space);
     if (there !== null && shared.position < 0) throw new NotAllowed('the remote holds a log of this space that shares nothing with ours');
-    const isBehind = there === null || there.position === shared.position;
-    if (!isBehind || !(await isCopied(replica, target))) await replica.fallBack((await lastShared(replica, target)).position);
+    const isWhole = (there?.position ?? -1) >= ((await gapUntil(replica)) ?? -1);
+    const isBehind = isWhole && (there === null || there.position === shared.position);
+    if (!isBehind || !(await isCopied(replica, target))) await fallBackTo(replica, target, await lastShared(replica, target));
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
   await replica.landAgain();
+  await obeyDropsAgain(replica, target);
 }
 
 /** A log that began with a checkpoint has gaps: nothing can be copied from it before they are filled. */

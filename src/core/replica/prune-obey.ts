@@ -12,7 +12,11 @@ interface Obeyed {
   readonly position: number;
   /** Pruned objects that its views or drafts still needed then. */
   readonly held: readonly ObjectId[];
+  /** Erased objects that its drafts still needed then: they go once the drafts have landed. */
+  readonly drafted: readonly ObjectId[];
 }
+
+const NOTHING: Obeyed = { position: -1, held: [], drafted: [] };
 
 const BATCH = 10_000;
 
@@ -26,11 +30,12 @@ export async function obeyDrops(replica: Replica, remote: Remote): Promise<void>
   const { store, objects } = replica.deps;
   const { space, lastDrop } = replica;
   if (lastDrop < 0) return;
-  const obeyed = (await store.read((tx) => tx.documents.get<Obeyed>('obeyed', space))) ?? { position: -1, held: [] };
-  if (obeyed.position === lastDrop) return;
+  const obeyed = { ...NOTHING, ...(await store.read((tx) => tx.documents.get<Obeyed>('obeyed', space))) };
+  const isDue = obeyed.drafted.length > 0 && replica.drafts.length === 0;
+  if (obeyed.position === lastDrop && !isDue) return;
   // A log that fell back behind a record that was obeyed names others from there on.
   const drops = await dropsFrom(replica, obeyed.position > lastDrop ? 0 : obeyed.position + 1);
-  const { pruned, erased } = sort(drops, obeyed.held);
+  const { pruned, erased } = sort(drops, obeyed);
 
   if (!(await saveNeeded(replica, pruned)))
     throw new RemoteError('unreachable', 'what is needed here of pruned bodies cannot be fetched now');
@@ -39,7 +44,7 @@ export async function obeyDrops(replica: Replica, remote: Remote): Promise<void>
   for (let at = 0; at < first.gone.length; at += BATCH)
     for (const id of await askToDelete(replica, remote, first.gone.slice(at, at + BATCH))) keptThere.add(id);
 
-  const held = await replica.exclusive(async () => {
+  const needed = await replica.exclusive(async () => {
     const now = await judge(replica, pruned, erased);
     // What the remote keeps came back behind the record; and a remote on this very store has it judged already.
     await objects.delete(
@@ -47,11 +52,21 @@ export async function obeyDrops(replica: Replica, remote: Remote): Promise<void>
       now.dropHere.filter((id) => !keptThere.has(id)),
     );
     replica.bodies.forgetPlain();
-    return now.held;
+    return { held: now.held.filter((id) => !erased.has(id)), drafted: now.held.filter((id) => erased.has(id)) };
   });
   // Erased bodies leave the disk now, pruned ones when it is worth the writing.
   await objects.compact(space, { thorough: erased.size > 0 });
-  await store.write((tx) => tx.documents.put<Obeyed>('obeyed', space, { position: lastDrop, held }));
+  await store.write((tx) => tx.documents.put<Obeyed>('obeyed', space, { position: lastDrop, ...needed }));
+}
+
+/**
+ * Does what all prune and erase records say once more: for a remote that is the home anew, and may hold what it was
+ * asked to delete before (it was restored from a backup, or was the home once). Where it is interrupted, the next
+ * {@link obeyDrops} does it. Throws RemoteError.
+ */
+export async function obeyDropsAgain(replica: Replica, remote: Remote): Promise<void> {
+  await replica.deps.store.write((tx) => tx.documents.remove('obeyed', replica.space));
+  await obeyDrops(replica, remote);
 }
 
 /** Who may lose which objects, as of now: everyone what is not current, this node what it does not need besides. */
@@ -75,9 +90,9 @@ async function askToDelete(replica: Replica, remote: Remote, ids: readonly Objec
   }
 }
 
-function sort(drops: readonly DropRecord[], held: readonly ObjectId[]): { pruned: Set<ObjectId>; erased: Set<ObjectId> } {
+function sort(drops: readonly DropRecord[], { held, drafted }: Obeyed): { pruned: Set<ObjectId>; erased: Set<ObjectId> } {
   const pruned = new Set(held);
-  const erased = new Set<ObjectId>();
+  const erased = new Set(drafted);
   for (const { payload } of drops) {
     if (payload.op === 'prune') for (const id of payload.objects) pruned.add(id);
     else for (const id of [...payload.objects, ...payload.replaced.map((pair) => pair.from)]) erased.add(id);
@@ -107,9 +122,11 @@ async function dropsFrom(replica: Replica, from: number): Promise<DropRecord[]> 
 async function inUse(replica: Replica) {
   return replica.deps.store.read(async (tx) => {
     const pinned = await pinnedContents(tx, replica);
+    // A draft needs the very bytes that it was made of, even those that an erase record cut out since.
+    const drafted = pinned.drafts.flatMap(({ pieces }) => pieces.map((piece) => piece.object));
     return {
       live: objectsOf(await liveContents(tx, replica), replica),
-      drafts: objectsOf(pinned.drafts, replica),
+      drafts: objectsOf(pinned.drafts, replica, new Set(drafted)),
       views: objectsOf(pinned.views, replica),
     };
   });

@@ -45,6 +45,10 @@ type Step =
   | { readonly type: 'control'; readonly record: LogRecord; readonly payload: ControlPayload }
   | { readonly type: 'void'; readonly record: LogRecord; readonly reason: string };
 
+interface Returned {
+  readonly position: number;
+}
+
 const BATCH = { records: 256, bytes: 8 * 1024 * 1024 };
 
 /**
@@ -61,7 +65,9 @@ export class Replay {
   #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
   /** Items that changed, and that no report has told of: a batch after them may have failed. */
   readonly #untold = new Map<string, Item>();
-  readonly #dropped = new Map<ObjectId, 'pruned' | 'erased'>();
+  readonly #dropped = new Map<ObjectId, { readonly how: 'pruned' | 'erased'; readonly position: number }>();
+  /** Dropped objects that a commit named again: by the last one that did. */
+  readonly #returned = new Map<ObjectId, number>();
   readonly #replaced = new Map<ObjectId, ObjectId>();
   #lastDrop = -1;
 
@@ -83,7 +89,7 @@ export class Replay {
   }
 
   dropped(id: ObjectId): 'pruned' | 'erased' | null {
-    return this.#dropped.get(id) ?? null;
+    return this.#dropped.get(id)?.how ?? null;
   }
 
   replacement(id: ObjectId): ObjectId {
@@ -96,10 +102,12 @@ export class Replay {
 
   /** Restores membership and keys as of the saved cursor. O(control records). */
   async open(): Promise<void> {
-    const { cursor, controls } = await this.#deps.store.read(async (tx) => ({
+    const { cursor, controls, returned } = await this.#deps.store.read(async (tx) => ({
       cursor: (await tx.documents.get<Cursor>('cursors', this.#space)) ?? null,
       controls: await tx.logs.controls(this.#space, 0),
+      returned: await tx.documents.list<Returned>(`returned/${this.#space}`),
     }));
+    for (const { id, value } of returned) this.#returned.set(id as ObjectId, value.position);
     this.#cursor = cursor;
     for (const stored of controls) {
       if (cursor === null || stored.position > cursor.position) break;
@@ -113,7 +121,7 @@ export class Replay {
   async clear(tx: StoreTransaction): Promise<void> {
     await tx.items.clear(this.#space);
     await tx.documents.remove('cursors', this.#space);
-    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`]) {
+    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, `returned/${this.#space}`]) {
       for (const { id } of await tx.documents.list(collection)) await tx.documents.remove(collection, id);
     }
   }
@@ -124,6 +132,7 @@ export class Replay {
     this.#membership = null;
     this.#keys = null;
     this.#dropped.clear();
+    this.#returned.clear();
     this.#replaced.clear();
     this.#lastDrop = -1;
   }
@@ -203,6 +212,7 @@ export class Replay {
     this.#keys = null;
     this.#laterKeys = null;
     this.#dropped.clear();
+    this.#returned.clear();
     this.#replaced.clear();
     this.#lastDrop = -1;
     await this.open();
@@ -243,9 +253,12 @@ export class Replay {
 
   #noteDropped(payload: ControlPayload, position: number): void {
     if (payload.op === 'prune' || payload.op === 'erase') this.#lastDrop = position;
-    if (payload.op === 'prune') for (const id of payload.objects) this.#dropped.set(id, 'pruned');
+    const drop = (id: ObjectId, how: 'pruned' | 'erased'): void => {
+      if ((this.#returned.get(id) ?? -1) < position) this.#dropped.set(id, { how, position });
+    };
+    if (payload.op === 'prune') for (const id of payload.objects) drop(id, 'pruned');
     if (payload.op !== 'erase') return;
-    for (const id of payload.objects) this.#dropped.set(id, 'erased');
+    for (const id of payload.objects) drop(id, 'erased');
     for (const { from, to } of payload.replaced) this.#replaced.set(from, to);
   }
 
@@ -312,11 +325,22 @@ export class Replay {
     if (effects.siblingsAdded.length > 0) await tx.items.addSiblings(this.#space, effects.siblingsAdded);
     for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
     for (const other of carried) await tx.documents.put(`carried/${this.#space}`, other, { position });
+    if (this.#dropped.size > 0) await this.#noteReturned(tx, record);
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
     // Another's record of the same id says nothing of a draft that was made here.
     if (signer === this.#deps.machine.key.machine) report.landed.push(commit.id);
     for (const other of [key, ...carried]) report.replayed.add(other);
     return null;
+  }
+
+  /** What a commit names is there again: it can be read, and pruned or erased once more. */
+  async #noteReturned(tx: StoreTransaction, { header }: LogRecord): Promise<void> {
+    for (const id of header.objects) {
+      if ((this.#dropped.get(id)?.position ?? header.position) >= header.position) continue;
+      await tx.documents.put<Returned>(`returned/${this.#space}`, id, { position: header.position });
+      this.#dropped.delete(id);
+      this.#returned.set(id, header.position);
+    }
   }
 
   /** Commits that a valid record before `position` landed, itself or carried. */

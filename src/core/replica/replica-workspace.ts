@@ -7,7 +7,7 @@ import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, View } from '../ports/store.ts';
 import { KeyMissing, type Replica } from './replica.ts';
 import type { ItemWish } from './wishes.ts';
-import type { Applied, CaptureReport, Found, Outstanding, Workspace } from './workspace.ts';
+import { BodyUnavailable, type Applied, type CaptureReport, type Found, type Outstanding, type Workspace } from './workspace.ts';
 
 export interface WorkspaceOptions {
   readonly writer: string;
@@ -79,7 +79,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const views = await viewsOf(found.map((f) => f.item));
-    const sorted = sortFound(replica, found, views);
+    const sorted = sortFound(replica, found, views, await forgottenBases(found, views));
     const commit = replica.newCommitId();
     const pieces = await replica.bodies.store(
       sorted.bodies.map((b) => b.bytes),
@@ -100,6 +100,27 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     // What the merge made of it may differ from what is in place.
     markDirty(wishes.map((w) => w.item));
     return { ...drafted, bytes: sorted.bodies.reduce((sum, b) => sum + b.bytes.length, 0) };
+  }
+
+  /** Items of which only a tail was found, behind a body that a prune or an erase record took from here. */
+  async function forgottenBases(found: readonly Found[], views: ReadonlyMap<string, View>): Promise<Set<string>> {
+    const forgotten = new Set<string>();
+    for (const { type, item } of found) {
+      const shown = type === 'tail' ? (views.get(itemKey(item))?.shown ?? null) : null;
+      if (shown === null || shown.pieces.every((piece) => replica.droppedObject(piece.object) === null)) continue;
+      if (!(await canRead(shown))) forgotten.add(itemKey(item));
+    }
+    return forgotten;
+  }
+
+  async function canRead(content: Content): Promise<boolean> {
+    try {
+      await replica.bodies.read(content);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BodyUnavailable)) throw error;
+      return error.reason !== 'erased' && error.reason !== 'pruned';
+    }
   }
 
   /** The content that a found body is, its end consolidated where it lies in too many small pieces. */
@@ -256,6 +277,7 @@ function sortFound(
   replica: Replica,
   found: readonly Found[],
   views: ReadonlyMap<string, View>,
+  forgottenBases: ReadonlySet<string>,
 ): { views: View[]; bodies: WantedBody[]; absent: ItemWish[] } {
   const sorted = { views: [] as View[], bodies: [] as WantedBody[], absent: [] as ItemWish[] };
   for (const entry of found) {
@@ -269,7 +291,9 @@ function sortFound(
         break;
       case 'body':
       case 'tail':
-        sortBody(replica, entry, view, sorted);
+        // A tail is no body without what it follows: without its note the file is read whole next time.
+        if (forgottenBases.has(itemKey(entry.item))) sorted.views.push({ ...view, local: null });
+        else sortBody(replica, entry, view, sorted);
     }
   }
   return sorted;

@@ -37,6 +37,9 @@ export class KeyMissing extends Error {
   override readonly name = 'KeyMissing';
 }
 
+/** Collection: what a replica that began with a checkpoint has yet to fetch of its log, by space. */
+export const BACKFILLS = 'backfills';
+
 /** Items of one commit that wishes may fill; each may become two changes. */
 const WISHES_PER_COMMIT = LIMITS.changesPerCommit / 2;
 
@@ -383,7 +386,8 @@ export class Replica {
   }
 
   /**
-   * The log falls back to `position`, for a move of the home remote that continues there. What lay beyond it, and the
+   * The log, of which nothing is missing up to `position`, falls back to there, for a move of the home remote that
+   * continues there. What lay beyond it, and the
    * drafts, are kept as relands in the same transaction; {@link Replica.landAgain} makes drafts of them once the new
    * records were read.
    */
@@ -400,6 +404,7 @@ export class Replica {
           this.#overlay.drafts.map((d) => d.id),
         );
         await tx.logs.fallBack(this.space, position);
+        await tx.documents.remove(BACKFILLS, this.space);
         await this.#replay.clear(tx);
       });
       this.#isSettled = false;

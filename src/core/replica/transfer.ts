@@ -1,37 +1,14 @@
 import { sealCommitBody } from '../crypto/object-cipher.ts';
-import type { ObjectId, RecordHash, SpaceId } from '../ids.ts';
-import { LIMITS } from '../limits.ts';
+import type { ObjectId, RecordHash } from '../ids.ts';
 import { encodeCommit, objectsNamed, piecesNamed } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
-import { decodeControl } from '../log/control.ts';
-import { startMembership } from '../log/membership.ts';
-import {
-  decodeRecord,
-  EMPTY_HEAD,
-  encodeRecord,
-  hasValidSignature,
-  headAfter,
-  sealRecord,
-  type Head,
-  type LogRecord,
-} from '../log/record.ts';
+import { EMPTY_HEAD, encodeRecord, headAfter, sealRecord, type Head, type LogRecord } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
-import type { StoredRecord } from '../ports/store.ts';
-import { ZERO_HASH } from '../ids.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { toStored, verifyChain, type Divergence } from './chain.ts';
 import { followMove } from './follow-move.ts';
 import { obeyDrops } from './prune-obey.ts';
 import type { Replica } from './replica.ts';
 import { createUpload } from './upload.ts';
-
-/** Why a remote's log is not followed. The local state is what it was. */
-export type Divergence =
-  /** The remote lacks records that were verified here. */
-  | { readonly type: 'rolled-back'; readonly remote: Head | null; readonly local: Head }
-  /** Another record stands where one was verified here. */
-  | { readonly type: 'forked'; readonly remote: Head; readonly local: Head }
-  /** A record that breaks the chain or cannot be read. */
-  | { readonly type: 'broken'; readonly position: number; readonly reason: string };
 
 export interface SyncReport {
   readonly pulled: number;
@@ -115,47 +92,6 @@ async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[], a
   await store.write((tx) => tx.logs.append(replica.space, asked, chain.value));
   await replica.follow();
   return null;
-}
-
-/** Foreign records → the rows of a log behind `head`. O(records); signatures are checked when they are replayed. */
-export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: SpaceId): Result<StoredRecord[], Divergence> {
-  const rows: StoredRecord[] = [];
-  let previous = head;
-  for (const bytes of encoded) {
-    const record = decodeRecord(bytes);
-    const broken = (reason: string) => fail<Divergence>({ type: 'broken', position: previous.position + 1, reason });
-    if (!record.ok) return broken(record.error);
-    const { header, hash } = record.value;
-    if (header.position !== previous.position + 1) return broken(`position ${header.position} where ${previous.position + 1} was due`);
-    if (header.previous !== previous.hash) {
-      return rows.length === 0 && head.position >= 0
-        ? fail({ type: 'forked', remote: headAfter(record.value), local: head })
-        : broken('it does not continue the record before it');
-    }
-    const ofSpace = header.position === 0 ? header.space === ZERO_HASH && (hash as string) === space : header.space === space;
-    if (!ofSpace) return broken('it belongs to another space');
-    const fault = header.position === 0 ? whatBreaksGenesis(record.value) : null;
-    if (fault !== null) return broken(fault);
-    const step = header.term - previous.term;
-    if (step !== 0 && !(header.type === 'control' && step > 0 && step <= LIMITS.termStep)) return broken('its term does not follow');
-    rows.push(toStored(record.value, bytes));
-    previous = headAfter(record.value);
-  }
-  return ok(rows);
-}
-
-/** Why a record cannot begin a log; `null` where it can. What is no genesis for anybody never gets into the store. */
-function whatBreaksGenesis(record: LogRecord): string | null {
-  const payload = decodeControl(record.body);
-  if (!payload.ok) return payload.error;
-  if (!hasValidSignature(record)) return 'its signature is wrong';
-  const started = startMembership(record, payload.value);
-  return started.ok ? null : started.error;
-}
-
-export function toStored(record: LogRecord, bytes: Uint8Array = encodeRecord(record)): StoredRecord {
-  const { position, id, signer, term, type } = record.header;
-  return { position, hash: record.hash, id, signer, term, type, bytes };
 }
 
 /**

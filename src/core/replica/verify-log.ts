@@ -2,7 +2,7 @@ import type { ObjectId, SpaceId } from '../ids.ts';
 import { droppedBy, dropsOf } from '../log/drops.ts';
 import { decodeRecord, EMPTY_HEAD, hasValidSignature, type Head } from '../log/record.ts';
 import type { Store } from '../ports/store.ts';
-import { verifyChain } from './transfer.ts';
+import { verifyChain } from './chain.ts';
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
 
