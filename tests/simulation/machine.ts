@@ -30,6 +30,9 @@ export interface SimMachineOptions {
   readonly mail: Mail;
   readonly foldsCase: boolean;
   readonly keepsModes: boolean;
+  /** Whether it begins with a checkpoint where it can, and fetches the history behind it later. */
+  readonly takesCheckpoints: boolean;
+  readonly pageRecords: number;
   /** The time of the world, which goes on with each look at it. */
   worldTime(): number;
   expectsDivergence(): boolean;
@@ -44,6 +47,7 @@ export class SimMachine {
   readonly disk: MemoryDisk;
   readonly foldsCase: boolean;
   readonly keepsModes: boolean;
+  readonly takesCheckpoints: boolean;
   readonly weather: Weather = { up: true, loss: 0 };
   readonly faults: Faults;
   readonly link: Link;
@@ -51,6 +55,8 @@ export class SimMachine {
   readonly clock: Clock;
   /** The store as it lies on the disk, without faults. */
   readonly store: Store;
+  /** The same of its objects. */
+  readonly objects: ObjectStore;
   deps!: ReplicaDeps;
   replica!: Replica;
   workspace!: Workspace;
@@ -73,6 +79,8 @@ export class SimMachine {
     this.name = options.name;
     this.foldsCase = options.foldsCase;
     this.keepsModes = options.keepsModes;
+    this.takesCheckpoints = options.takesCheckpoints;
+    this.objects = options.objects;
     this.store = options.store;
     const note = (what: string): void => options.note(`${options.name}: ${what}`);
     this.faults = createFaults(note);
@@ -112,14 +120,14 @@ export class SimMachine {
 
   /** The network between this machine and one of the places. */
   linkTo(address: () => string): Link {
-    const { places, random, mail, name } = this.#options;
+    const { places, random, mail, name, pageRecords } = this.#options;
     const { faults, weather } = this;
     const remote = (): Remote => {
       const place = places.get(address());
       if (place === undefined) throw new Error(`there is no place ${address()}`);
       return place;
     };
-    return createLink({ remote, faults, random, weather, mail, note: (what) => this.#options.note(`${name}: ${what}`) });
+    return createLink({ remote, faults, random, weather, mail, pageRecords, note: (what) => this.#options.note(`${name}: ${what}`) });
   }
 
   /** As a node does: where the log says that its home is, the machine goes. */

@@ -25,6 +25,8 @@ export interface LinkDeps {
   readonly weather: Weather;
   readonly mail: Mail;
   readonly note: (what: string) => void;
+  /** Records that the remote gives at once, where it gives fewer than it is asked for. */
+  readonly pageRecords: number;
 }
 
 export interface Link extends Remote {
@@ -35,7 +37,7 @@ export interface Link extends Remote {
 const MOST_CALLS = 2_000;
 
 /** A remote behind a bad network: requests and answers get lost, arrive twice, late, and out of order. */
-export function createLink({ remote, faults, random, weather, mail, note }: LinkDeps): Link {
+export function createLink({ remote, faults, random, weather, mail, note, pageRecords }: LinkDeps): Link {
   let calls = 0;
 
   async function call<T>(name: string, run: () => Promise<T>): Promise<T> {
@@ -65,11 +67,17 @@ export function createLink({ remote, faults, random, weather, mail, note }: Link
   return {
     ...remote(),
     head: (space) => call('head', () => remote().head(space)),
-    read: (space, from, limit) => call('read', () => remote().read(space, from, limit)),
+    read: (space, from, limit) => {
+      const page = { ...limit, records: Math.min(limit.records, pageRecords) };
+      return call('read', () => remote().read(space, from, page));
+    },
     append: (space, expected, segment) => send('append', (to) => to.append(space, expected, segment)),
     hasObjects: (space, ids) => call('has', () => remote().hasObjects(space, ids)),
     putObjects: (space, objects) => send('put', (to) => to.putObjects(space, objects)),
     getObjects: (space, ids) => call('get', () => remote().getObjects(space, ids)),
+    deleteObjects: (space, ids) => send('delete', (to) => to.deleteObjects(space, ids)),
+    readCheckpoint: (space) => call('checkpoint', () => remote().readCheckpoint(space)),
+    writeCheckpoint: (space, position, bytes) => send('write checkpoint', (to) => to.writeCheckpoint(space, position, bytes)),
     resetCalls() {
       calls = 0;
     },

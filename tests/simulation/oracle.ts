@@ -6,31 +6,45 @@ import { addMember } from '../../src/core/replica/administer.ts';
 import { pull } from '../../src/core/replica/transfer.ts';
 import { isTemporary } from '../../src/core/ports/files.ts';
 import type { SimMachine } from './machine.ts';
+import { Bodies } from '../../src/core/replica/bodies.ts';
+import { expectOnlyDroppedMissing, expectViewsReadable } from './drops.ts';
+import { inUnit, leadsOut, UNIT } from './names.ts';
 import { wordsIn, type Captured } from './witness.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
-/** All that a log makes, as one text: items, history, siblings. */
-export async function stateOf(store: Store, space: SpaceId): Promise<string> {
+/**
+ * All that a log makes, as one text: items, history, siblings. Where a machine began with a checkpoint, it lacks the
+ * history until that was fetched.
+ */
+export async function stateOf(store: Store, space: SpaceId, withHistory = true): Promise<string> {
   return store.read(async (tx) => {
     const items = await tx.items.list(space, { limit: 100_000, deleted: true });
-    const history = await tx.items.historyByPosition(space, { limit: 100_000 });
+    const history = withHistory ? await tx.items.historyByPosition(space, { limit: 100_000 }) : [];
     const siblings = await tx.items.siblings(space);
     return JSON.stringify({ cursor: await tx.documents.get('cursors', space), items, siblings, history }, null, 1);
   });
 }
 
-/** Machines that read the same log are equal. */
+/** Machines that read the same log are equal, but for history that one of them has yet to fetch. */
 export async function expectEqualStates(world: World): Promise<void> {
-  const byCursor = new Map<string, { name: string; state: string }>();
-  for (const { name, store } of world.machines) {
-    const state = await stateOf(store, world.space);
-    const cursor = JSON.stringify(await store.read((tx) => tx.documents.get('cursors', world.space)));
-    const first = byCursor.get(cursor);
-    if (first === undefined) byCursor.set(cursor, { name, state });
-    else if (first.state !== state)
-      throw new Violation(`${first.name} and ${name} read the same log and differ: ${firstDifference(first.state, state)}`);
+  for (const withHistory of [true, false]) {
+    const byCursor = new Map<string, { name: string; state: string }>();
+    for (const { name, store } of world.machines) {
+      if (withHistory && (await lacksHistory(store, world.space))) continue;
+      const state = await stateOf(store, world.space, withHistory);
+      const cursor = JSON.stringify(await store.read((tx) => tx.documents.get('cursors', world.space)));
+      const first = byCursor.get(cursor);
+      if (first === undefined) byCursor.set(cursor, { name, state });
+      else if (first.state !== state)
+        throw new Violation(`${first.name} and ${name} read the same log and differ: ${firstDifference(first.state, state)}`);
+    }
   }
+}
+
+/** Whether a machine began with a checkpoint and has yet to fetch what came before it. */
+export async function lacksHistory(store: Store, space: SpaceId): Promise<boolean> {
+  return (await store.read((tx) => tx.documents.get('backfills', space))) !== undefined;
 }
 
 function firstDifference(a: string, b: string): string {
@@ -46,11 +60,14 @@ export async function expectHomeShown({ disk, keepsModes, name, replica, workspa
   for (const [key, { item, content }] of [...live.values()].map((state) => [`${state.item.kind}\0${state.item.name}`, state] as const)) {
     if ((views.get(key)?.notHere ?? null) !== null) continue;
     const entry = disk.get(item.name);
+    if (entry?.type === 'link' && leadsOut(entry.target)) continue; // the user's own, and in its place nothing is put
     const body = await replica.bodies.read(content as Content);
-    if (entry?.type !== 'file' || !Buffer.from(entry.body).equals(body))
+    const isLink = content?.attributes['link'] === true;
+    const there = entry?.type === 'file' && !isLink ? entry.body : entry?.type === 'link' && isLink ? Buffer.from(entry.target) : null;
+    if (there === null || !Buffer.from(body).equals(there))
       throw new Violation(`${name}: ${item.name} is not in place: ${JSON.stringify(views.get(key))} on ${JSON.stringify(disk.paths())}`);
     const executable = ((disk.stat(item.name)?.mode ?? 0) & 0o100) !== 0;
-    if (keepsModes && executable !== (content?.attributes['mode'] !== undefined))
+    if (keepsModes && !isLink && executable !== (content?.attributes['mode'] !== undefined))
       throw new Violation(`${name}: ${item.name} has the wrong mode`);
   }
   for (const path of disk.paths()) {
@@ -82,14 +99,26 @@ export async function expectEverythingKept(world: World): Promise<void> {
   await expectEqualStates(world);
 
   const reachable = await contentsOf(auditor.store, world.space);
-  for (const content of reachable.values()) await replica.bodies.read(content);
+  await expectOnlyDroppedMissing(world, auditor);
+  for (const [index, machine] of world.machines.entries()) if (world.member[index] === true) await expectViewsReadable(world, machine);
+  const archive = new Bodies({
+    ...replica.deps,
+    space: world.space,
+    signer: replica.machine,
+    objects: world.archive,
+    keys: () => replica.keys,
+    sharesContext: () => true,
+    fetch: async () => new Map(),
+    dropped: () => null,
+    replacement: (id) => id,
+  });
   for (const [index, machine] of world.machines.entries()) {
     // What fell with a restored home, and only a machine off the space holds, cannot land again.
     if (world.everRestored && world.member[index] !== true) continue;
     const drafted = await contentsOfDrafts(machine.store, world.space);
     for (const captured of machine.witness.captured.values()) {
       if (reachable.has(captured.digest) || drafted.has(captured.digest)) continue;
-      if (await isBeginning(captured, reachable, auditor)) continue;
+      if (await isBeginning(captured, reachable, archive)) continue;
       throw new Violation(
         `${captured.machine}: a captured body of ${captured.name} (${captured.size} bytes, ${captured.digest.slice(0, 8)}) is lost`,
       );
@@ -143,12 +172,23 @@ async function contentsOfDrafts(store: Store, space: SpaceId): Promise<Map<strin
   return contents;
 }
 
-async function isBeginning(captured: Captured, reachable: ReadonlyMap<string, Content>, auditor: SimMachine): Promise<boolean> {
-  const { bodies } = auditor.replica;
+/** Looked for among all bodies that ever were, pruned and forgotten ones too. */
+async function isBeginning(captured: Captured, reachable: ReadonlyMap<string, Content>, archive: Bodies): Promise<boolean> {
   for (const content of reachable.values()) {
     if (content.size < captured.size) continue;
-    const body = await bodies.read(content);
-    if (bodies.digestOf(body.subarray(0, captured.size), captured.attributes) === captured.digest) return true;
+    const body = await archive.read(content);
+    if (archive.digestOf(body.subarray(0, captured.size), captured.attributes) === captured.digest) return true;
   }
   return false;
+}
+
+/** A unit is what one user wrote, in all its files, or is not there at all. */
+export async function expectUnitsWhole({ machines, space }: World): Promise<void> {
+  for (const { name, store } of machines) {
+    const items = await store.read((tx) => tx.items.list(space, { limit: 100_000 }));
+    const files = items.filter(({ item }) => inUnit(item.name));
+    const digests = new Set(files.map(({ content }) => content?.digest));
+    if (files.length > 0 && (files.length !== UNIT.length || digests.size > 1))
+      throw new Violation(`${name}: the unit is torn: ${files.map((f) => `${f.item.name} ${f.content?.digest.slice(0, 8)}`).join(', ')}`);
+  }
 }

@@ -1,8 +1,11 @@
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
-import { apply, deliverLate, expectEmptyCapture, scan, settleHome, step, sync } from './actions.ts';
+import { apply, deliverLate, expectEmptyCapture, scan, sync } from './actions.ts';
+import { settleHome } from './administration.ts';
+import { step } from './deeds.ts';
+import { fetchHistory } from './keeping.ts';
 import type { SimMachine } from './machine.ts';
-import { expectEqualStates, expectEverythingKept, expectHomeShown, expectWordsKept, stateOf } from './oracle.ts';
+import { expectEqualStates, expectEverythingKept, expectHomeShown, expectUnitsWhole, expectWordsKept, stateOf } from './oracle.ts';
 import { Violation } from './violation.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -70,11 +73,13 @@ async function quiesce(world: World): Promise<void> {
       const made = [pulled, await scan(machine), await sync(machine), await apply(machine)];
       trace.push(`${machine.name}: pulled ${made[0]}, captured ${made[1]}, synced ${made[2]}, applied ${made[3]}`);
       await machine.followHome();
+      if (await fetchHistory(world, machine)) moved += 1;
       moved += made.reduce((sum, n) => sum + n, 0);
     }
     if (moved === 0) break;
   }
   await expectEqualStates(world);
+  await expectUnitsWhole(world);
   for (const machine of active) {
     if (machine.replica.drafts.length > 0) throw new Violation(`${machine.name}: drafts are left`);
     const [first] = active as [SimMachine];

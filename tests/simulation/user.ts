@@ -1,6 +1,6 @@
 import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
 import { isTemporary } from '../../src/core/ports/files.ts';
-import { kindOf, NAMES } from './names.ts';
+import { inUnit, kindOf, NAMES } from './names.ts';
 import type { SimRandom } from './network.ts';
 
 /** New words, all different and none the beginning of another, but for some that two users may happen to write alike. */
@@ -42,7 +42,7 @@ export function meddle(disk: MemoryDisk, random: SimRandom, words: Words, name =
 
 /** Whatever stands on the disk, or one of the names. */
 function pickName(disk: MemoryDisk, random: SimRandom): string {
-  const files = disk.paths().filter((path) => disk.get(path)?.type === 'file' && !isTemporary(path));
+  const files = disk.paths().filter((path) => disk.get(path)?.type === 'file' && !isTemporary(path) && !inUnit(path));
   if (files.length > 0 && random.chance(0.3)) return files[random.below(files.length)] as string;
   return NAMES[random.below(NAMES.length)] as string;
 }

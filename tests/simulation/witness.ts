@@ -1,9 +1,11 @@
 import type { Attributes, Content } from '../../src/core/content.ts';
 import { equalBytes, sha256 } from '../../src/core/crypto/hash.ts';
 import type { ContentDigest } from '../../src/core/ids.ts';
+import type { Item } from '../../src/core/item.ts';
 import type { Replica } from '../../src/core/replica/replica.ts';
 import type { Workspace } from '../../src/core/replica/workspace.ts';
-import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
+import type { MemoryDisk, MemoryEntry } from '../../src/sources/files/memory-disk.ts';
+import { leadsOut } from './names.ts';
 import { isTemporary } from '../../src/core/ports/files.ts';
 import { Violation } from './violation.ts';
 
@@ -33,7 +35,19 @@ export function placed(name: string, word: string): string {
   return `${name.normalize('NFC').toLowerCase()}\0${word}`;
 }
 
-const EXECUTABLE: Attributes = { mode: 0o755 };
+/** What a user takes away with what an item held, but for the words that stay. */
+export async function noteTakenAway(
+  witness: Witness,
+  replica: Replica,
+  item: Item,
+  held: Content | null,
+  staying: readonly string[] = [],
+): Promise<void> {
+  if (held === null) return;
+  for (const word of wordsIn(await replica.bodies.read(held))) if (!staying.includes(word)) witness.removed.add(placed(item.name, word));
+}
+
+const ATTRIBUTES: readonly Attributes[] = [{}, { mode: 0o755 }, { link: true }];
 
 /** Remembers what a machine's captures took, and what its user wrote that none has taken yet. */
 export class Witness {
@@ -122,7 +136,7 @@ export class Witness {
     if (!this.#disk.hasRoot()) return;
     const isCaptured = (body: Uint8Array): boolean =>
       this.#bodies.some((longer) => startsWith(longer, body)) ||
-      [{}, EXECUTABLE].some((attributes) => this.captured.has(replica.bodies.digestOf(body, attributes)));
+      ATTRIBUTES.some((attributes) => this.captured.has(replica.bodies.digestOf(body, attributes)));
     for (const [path, body] of this.#written) {
       if (this.#stands(path, body)) continue;
       this.#gone.push({ path, body });
@@ -138,18 +152,24 @@ export class Witness {
 
   /** A body stands where it was written, or with more behind it. */
   #stands(path: string, body: Uint8Array): boolean {
-    const entry = this.#disk.get(path);
-    return entry?.type === 'file' && startsWith(entry.body, body);
+    const there = bodyOf(this.#disk.get(path));
+    return there !== null && startsWith(there, body);
   }
 
   #files(): Map<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
     for (const path of this.#disk.paths()) {
-      const entry = this.#disk.get(path);
-      if (entry?.type === 'file' && !isTemporary(path)) files.set(path, entry.body);
+      const body = bodyOf(this.#disk.get(path));
+      if (body !== null && !isTemporary(path)) files.set(path, body);
     }
     return files;
   }
+}
+
+/** Of a link, its target. A link that leads out of the folder stays the user's own: no capture takes it. */
+function bodyOf(entry: MemoryEntry | undefined): Uint8Array | null {
+  if (entry?.type === 'file') return entry.body;
+  return entry?.type === 'link' && !leadsOut(entry.target) ? Buffer.from(entry.target) : null;
 }
 
 function placedWords(files: ReadonlyMap<string, Uint8Array>): Set<string> {

@@ -9,6 +9,11 @@ import { foundSpace } from '../doubles/machine.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { SimMachine } from './machine.ts';
 import type { Mail, SimRandom } from './network.ts';
+import { familyOf, keeps, type Family } from './families.ts';
+import type { Role } from '../../src/core/log/control.ts';
+import type { RecordHash } from '../../src/core/ids.ts';
+import type { ForgetTarget } from '../../src/core/replica/forget.ts';
+import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import { createWords, type Words } from './user.ts';
 
 /** Everything that one schedule is about. All chance comes from its seed. */
@@ -28,8 +33,18 @@ export interface World {
   readonly machines: SimMachine[];
   /** Members by their machines' index: who was revoked is `false`. */
   readonly member: boolean[];
+  /** What each member may do, by its machine's index, as last administered. */
+  readonly roles: Role[];
+  /** What was to be forgotten, whether or not the erase record came to be. */
+  readonly forgets: ForgetTarget[];
+  /** Forged records, and what is wrong with each: no machine may take them for good. */
+  readonly forged: Map<RecordHash, string>;
   readonly trace: string[];
   readonly character: Character;
+  /** Everything that lies at the places of logs, by address. */
+  readonly objectsAt: ReadonlyMap<string, ObjectStore>;
+  /** Everything that was ever put at a place of logs, deleted or not. */
+  readonly archive: ObjectStore;
   addMachine(): Promise<SimMachine>;
   /** A new, empty place where a log can be kept. */
   addPlace(): Promise<string>;
@@ -41,6 +56,7 @@ export interface World {
 
 /** What sort of a schedule it is. */
 export interface Character {
+  readonly family: Family;
   readonly machines: number;
   readonly steps: number;
   /** Chance that an action meets a crash, a full disk, a user who goes on writing meanwhile. */
@@ -48,17 +64,25 @@ export interface Character {
   readonly fullDisks: number;
   readonly meddling: number;
   readonly loss: number;
+  /** Newest bodies of each item that a prune leaves. */
+  readonly keep: number;
+  /** Records that remotes hand out at once. */
+  readonly pageRecords: number;
 }
 
 export async function createWorld(seed: number): Promise<World> {
   const random = createSeededRandom(`simulation/${seed}`);
+  const family = familyOf(seed);
   const character: Character = {
+    family,
     machines: 2 + random.below(3),
     steps: 12 + random.below(60),
     crashes: [0, 0.1, 0.3][random.below(3)] as number,
     fullDisks: [0, 0, 0.05][random.below(3)] as number,
     meddling: [0, 0.1, 0.4][random.below(3)] as number,
     loss: [0, 0.05, 0.25][random.below(3)] as number,
+    keep: 1 + random.below(3),
+    pageRecords: [2, 7, 512][random.below(3)] as number,
   };
   const trace: string[] = [];
   const note = (what: string): void => {
@@ -74,10 +98,14 @@ export async function createWorld(seed: number): Promise<World> {
   };
   const mail: Mail = { late: [] };
   const places = new Map<string, Remote>();
+  const objectsAt = new Map<string, ObjectStore>();
+  const archive = createObjectStoreDouble();
   const openPlace = async (address: string): Promise<Remote> => {
     const clock = { now: worldTime, sleep: async () => undefined };
-    const place = createLocalRemote({ store: await openStore(), objects: createObjectStoreDouble(), clock, address });
+    const objects = keepingAll(createObjectStoreDouble(), archive);
+    const place = createLocalRemote({ store: await openStore(), objects, clock, address });
     places.set(address, place);
+    objectsAt.set(address, objects);
     return place;
   };
   const hub = await openPlace('sim:hub-0');
@@ -94,9 +122,12 @@ export async function createWorld(seed: number): Promise<World> {
       mail,
       foldsCase: random.chance(0.35),
       keepsModes: random.chance(0.8),
+      takesCheckpoints: random.chance(0.7),
+      pageRecords: character.pageRecords,
       worldTime,
       expectsDivergence: () => world.moving !== null || world.restored,
-      mayLackBodies: () => world.moving !== null || world.everRestored,
+      // Or it was dropped by a record that the machine has yet to read.
+      mayLackBodies: () => world.moving !== null || world.everRestored || keeps(family),
       note,
     });
     machines.push(machine);
@@ -118,11 +149,17 @@ export async function createWorld(seed: number): Promise<World> {
     space,
     machines,
     member: [true],
+    roles: ['owner'],
+    forgets: [],
+    forged: new Map(),
     trace,
     character,
+    objectsAt,
+    archive,
     async addMachine() {
       const machine = await createMachine();
       world.member.push(false);
+      world.roles.push('writer');
       await machine.boot(space);
       return machine;
     },
@@ -134,7 +171,7 @@ export async function createWorld(seed: number): Promise<World> {
       const kept = records.map(expectRecord);
       const place = await openPlace(address);
       for (const record of kept) {
-        const objects = await before.getObjects(space, record.header.objects);
+        const objects = await archive.get(space, record.header.objects);
         await place.putObjects(
           space,
           [...objects].map(([id, bytes]) => ({ id, bytes })),
@@ -150,6 +187,17 @@ export async function createWorld(seed: number): Promise<World> {
     },
   };
   return world;
+}
+
+/** What is put there is put into the archive too: a place that is restored has what was deleted since. */
+function keepingAll(objects: ObjectStore, archive: ObjectStore): ObjectStore {
+  return {
+    ...objects,
+    async put(space, batch) {
+      await archive.put(space, batch);
+      await objects.put(space, batch);
+    },
+  };
 }
 
 function expectRecord(bytes: Uint8Array): LogRecord {
