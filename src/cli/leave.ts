@@ -1,5 +1,6 @@
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { nodeHome } from '../node/home.ts';
+import { nodeHome, REPLACED } from '../node/home.ts';
 import type { LeavePlan } from '../node/operations/leave.ts';
 import { readRunning } from '../node/running.ts';
 import { askNode } from './ask-node.ts';
@@ -34,7 +35,7 @@ export const leaveCommand = defineCommand({
     const serviceRemoved = await removeService(context);
     await stopNode(context);
     const left = await askNode(context, 'leave', { discard });
-    let foreign: string[] = [];
+    let foreign: readonly string[] = [];
     if (purge) {
       const { purgeHome } = await import('../node/purge-home.ts');
       foreign = await purgeHome(home);
@@ -45,7 +46,10 @@ export const leaveCommand = defineCommand({
     if (serviceRemoved) lines.push('Removed the service.');
     if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
     lines.push(purge ? `Removed ${home.root}.` : `The history stays in ${home.root}. To remove it: satchel leave --purge`);
-    if (foreign.length > 0) lines.push(`Left there, since Satchel did not make it: ${foreign.map(printable).join(', ')}`);
+    const others = foreign.filter((name) => name !== REPLACED);
+    if (others.length < foreign.length)
+      lines.push(`Your files as they were before this machine joined stay in ${path.join(home.root, REPLACED)}.`);
+    if (others.length > 0) lines.push(`Left there, since Satchel did not make it: ${others.map(printable).join(', ')}`);
     if (left.left.some((each) => each.why_not !== ALONE))
       lines.push('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME');
     return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };

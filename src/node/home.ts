@@ -35,6 +35,9 @@ export function nodeHome(root: string): NodeHome {
   };
 }
 
+/** In SATCHEL_HOME: what stood in captured folders before they were first written to. Nothing ever removes it. */
+export const REPLACED = 'before-joining';
+
 /** Makes the folders that are missing; a folder of Satchel's that others can read is closed. */
 export async function prepareHome(home: NodeHome): Promise<void> {
   for (const folder of [home.root, home.keys]) {

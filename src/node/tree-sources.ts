@@ -13,6 +13,12 @@ import { locate, mayHoldCarried, mayMatchBelow, type InventoryChoice } from '../
 import { createKindRegistry } from '../kinds/registry.ts';
 import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { TreeRules } from '../sources/file-tree/rules.ts';
+import {
+  createFirstApplyWorkspace,
+  type FirstApply,
+  type FirstApplyNote,
+  type FirstApplyWorkspace,
+} from '../sources/first-apply/first-apply-workspace.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
@@ -47,6 +53,7 @@ export interface TreeSource {
   readonly definition: TreeDefinition;
   readonly source: FileTreeSource;
   readonly workspace: Workspace;
+  readonly firstApply: FirstApplyWorkspace['firstApply'];
   /** Of the Claude home: what may be put in place. */
   readonly consents: ClaudeConsents | null;
   /** Of the Claude home: where its projects are. */
@@ -75,13 +82,18 @@ export function createTreeSource(
     item.name.startsWith(definition.prefix) &&
     !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
     carries(definition, item.name.slice(definition.prefix.length));
-  const inner = createReplicaWorkspace(replica, { writer: `tree:${definition.id}`, covers, scope: JSON.stringify([definition, prefixes]) });
+  const writer = `tree:${definition.id}`;
+  const inner = createReplicaWorkspace(replica, { writer, covers, scope: JSON.stringify([definition, prefixes]) });
   const claude = definition.inventory === undefined ? null : createClaudeWorkspace(inner, replica, definition.inventory, deps);
-  const workspace = claude?.workspace ?? createPrefixedWorkspace(inner, definition.prefix);
+  const workspace = createFirstApplyWorkspace(
+    claude?.workspace ?? createPrefixedWorkspace(inner, definition.prefix),
+    firstApplyNote(replica, writer),
+  );
   const files = createNodeFiles({ root: definition.root, random: deps.random });
   return {
     definition,
     workspace,
+    firstApply: workspace.firstApply,
     consents: claude?.consents ?? null,
     health: { problem: null },
     projects: claude?.projects ?? null,
@@ -91,6 +103,14 @@ export function createTreeSource(
       await claude?.projects.close();
     },
     source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
+  };
+}
+
+function firstApplyNote({ deps: { store }, space }: Replica, writer: string): FirstApplyNote {
+  const collection = `first-apply/${space}`;
+  return {
+    read: async () => (await store.read((tx) => tx.documents.get<{ readonly state: FirstApply }>(collection, writer)))?.state ?? 'new',
+    write: (state) => store.write((tx) => tx.documents.put(collection, writer, { state })),
   };
 }
 

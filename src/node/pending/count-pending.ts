@@ -3,7 +3,8 @@ import type { TreeSource } from '../tree-sources.ts';
 /** How many entries of these sources wait for an answer, without what describing them costs. */
 export async function countPending(sources: readonly TreeSource[]): Promise<number> {
   let count = 0;
-  for (const { source, consents } of sources) {
+  for (const { source, consents, firstApply } of sources) {
+    if ((await firstApply.state()) === 'waiting') count += 1;
     const { type } = source.state();
     if (type === 'mass-deletion' || type === 'root-missing') count += 1;
     const withheld = (await consents?.workspace.withheld()) ?? [];

@@ -1,6 +1,7 @@
 import type { SatchelNode } from '../node.ts';
 import { pendingConsents } from './pending-consents.ts';
 import { pendingDeletions } from './pending-deletions.ts';
+import { pendingFirstApply } from './pending-first-apply.ts';
 import type { Pending } from './pending-entry.ts';
 
 /** Everything in this node's spaces that waits for an answer, and what was rejected. O(what waits). */
@@ -8,6 +9,7 @@ export async function listPending(node: SatchelNode): Promise<Pending[]> {
   const pending: Pending[] = [];
   for (const open of node.spaces.values()) {
     for (const source of open.sources) {
+      pending.push(...(await pendingFirstApply(node, open, source)));
       pending.push(...(await pendingDeletions(node, source)));
       pending.push(...(await pendingConsents(node, open, source)));
     }

@@ -1,0 +1,57 @@
+import { encodeCanonical } from '../../core/canonical.ts';
+import { sha256Hex } from '../../core/crypto/hash.ts';
+import type { Outstanding } from '../../core/replica/workspace.ts';
+import { keepReplaced } from '../keep-replaced.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import type { TreeSource } from '../tree-sources.ts';
+import type { Pending, PendingItem } from './pending-entry.ts';
+
+/** A folder with files of its own that joined: what would be written, merged and kept. */
+export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree: TreeSource): Promise<Pending[]> {
+  const { definition, firstApply, workspace } = tree;
+  const state = await firstApply.state();
+  if (state !== 'waiting' && state !== 'rejected') return [];
+  const preview = await firstApply.preview();
+  const changed = preview.filter(({ shown }) => shown !== null);
+  const views = [...(await workspace.views()).values()].filter(({ shown, notHere }) => shown !== null && notHere === null);
+  // Of what could not be merged the other version stands, and the one from here is a version beside it.
+  const conflicts = new Set((await open.replica.siblings()).map(({ item }) => item.name));
+  const replaced = changed.filter(({ item }) => conflicts.has(definition.prefix + item.name)).length;
+  const kept = views.length - changed.length;
+  return [
+    {
+      entry: {
+        id: sha256Hex('satchel/v1/pending-first-apply\0', encodeCanonical([definition.id, preview.map(fingerprint)])),
+        type: 'first-apply',
+        path: definition.root,
+        what: [
+          `writes ${preview.length - changed.length} new files`,
+          `merges ${changed.length - replaced} of yours`,
+          `replaces ${replaced} of yours that could not be merged (your version is kept: satchel conflicts)`,
+          `keeps ${kept} as they are; a copy of what changes is made before`,
+        ].join(', '),
+        machines: [],
+        since: null,
+        items: [...changed, ...preview.filter(({ shown }) => shown === null)].map(itemOf),
+        rejected: state === 'rejected',
+      },
+      approve: async () => {
+        await keepReplaced(
+          node,
+          definition,
+          changed.map(({ item }) => item.name),
+        );
+        await firstApply.answer('done');
+      },
+      reject: () => firstApply.answer('rejected'),
+    },
+  ];
+}
+
+function fingerprint({ item, content, shown }: Outstanding): string[] {
+  return [item.kind, item.name, content?.digest ?? '', shown?.digest ?? ''];
+}
+
+function itemOf({ item, content, shown }: Outstanding): PendingItem {
+  return { item: item.name, change: content === null ? 'removed' : shown === null ? 'new' : 'changed', size: content?.size ?? null };
+}
