@@ -6,7 +6,8 @@ import { parseInput, runOperation } from '../node/operations/run.ts';
 import type { OperationName } from '../node/operations/table.ts';
 import type { Config } from '../config/config.ts';
 import type { HubApp } from '../gateways/native/hub-app.ts';
-import { showProgress, toFailure } from './ask-node.ts';
+import { createAnswerProgress } from './answer-progress.ts';
+import { toFailure } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
@@ -60,9 +61,10 @@ function notStarted(): CommandFailure {
 }
 
 export async function runInProcess(context: CommandContext, node: SatchelNode, name: OperationName, input: unknown): Promise<unknown> {
+  const progress = createAnswerProgress(context);
   try {
     return await runOperation(node, name, input, {
-      progress: (done, total, what) => showProgress(context, { done, total, what }),
+      progress: (done, total, what) => progress.show({ done, total, what }),
       say: (line) => context.print(line),
       signal: context.signal,
     });
@@ -70,6 +72,6 @@ export async function runInProcess(context: CommandContext, node: SatchelNode, n
     if (error instanceof OperationFailure) throw toFailure(error);
     throw error;
   } finally {
-    context.progress.stop();
+    progress.stop();
   }
 }

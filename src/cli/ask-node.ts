@@ -3,6 +3,7 @@ import { request as secureRequest } from 'node:https';
 import { nodeHome, readPrivate } from '../node/home.ts';
 import { readRunning } from '../node/running.ts';
 import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
+import { createAnswerProgress, type AnswerProgress } from './answer-progress.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
@@ -34,7 +35,8 @@ export async function askNode<N extends OperationName>(
   const running = await readRunning(home);
   const token = await readPrivate(home.token);
   if (running?.address != null && token !== null) {
-    const answer = await askRunning(context, running.address, token.trim(), name, input);
+    const progress = createAnswerProgress(context);
+    const answer = await askRunning(context, running.address, token.trim(), name, input, progress).finally(() => progress.stop());
     if (answer !== NOT_THERE) return answer as OperationOutput<N>;
   }
   if (options.needsRunning === true) {
@@ -49,7 +51,14 @@ export async function askNode<N extends OperationName>(
 /** The running node's note is stale: it ended without taking it away. */
 const NOT_THERE = Symbol('not there');
 
-function askRunning(context: CommandContext, address: string, token: string, name: string, input: unknown): Promise<unknown> {
+function askRunning(
+  context: CommandContext,
+  address: string,
+  token: string,
+  name: string,
+  input: unknown,
+  progress: AnswerProgress,
+): Promise<unknown> {
   const url = new URL(`/v1/node/${name}`, localAddress(address));
   const secure = url.protocol === 'https:';
   const body = JSON.stringify(input);
@@ -68,7 +77,7 @@ function askRunning(context: CommandContext, address: string, token: string, nam
           response.resume();
           return resolve(NOT_THERE); // another program has the port by now
         }
-        readLines(response, context).then(resolve, reject);
+        readLines(response, context, progress).then(resolve, reject);
       },
     );
     sent.on('error', (error: NodeJS.ErrnoException) => {
@@ -95,7 +104,7 @@ function localAddress(address: string): string {
   return url.href;
 }
 
-async function readLines(response: AsyncIterable<Buffer>, context: CommandContext): Promise<unknown> {
+async function readLines(response: AsyncIterable<Buffer>, context: CommandContext, progress: AnswerProgress): Promise<unknown> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const part of response) {
@@ -104,13 +113,10 @@ async function readLines(response: AsyncIterable<Buffer>, context: CommandContex
     rest = lines.pop() ?? '';
     for (const line of lines) {
       const value = JSON.parse(line) as AnswerLine;
-      if (value.progress !== undefined) showProgress(context, value.progress);
+      if (value.progress !== undefined) progress.show(value.progress);
       else if (value.say !== undefined) context.print(value.say);
       else if (value.failure !== undefined) throw toFailure(value.failure);
-      else {
-        context.progress.stop();
-        return value.result;
-      }
+      else return value.result;
     }
   }
   // What fails before its first line, and what the listener refuses, is one document without a line's end.
@@ -144,14 +150,4 @@ export function toFailure(failure: FailureFields): CommandFailure {
     failure.message,
     failure.next == null ? {} : { next: failure.next },
   );
-}
-
-let shown = '';
-
-/** Progress as the node tells it. */
-export function showProgress(context: CommandContext, { done, total, what }: { done: number; total: number; what: string }): void {
-  const label = `${what}/${total}`;
-  if (label !== shown) context.progress.start(what, total, what === 'bytes' ? 'bytes' : 'items');
-  shown = label;
-  context.progress.update(done);
 }

@@ -28,6 +28,14 @@ describe('createProgress', () => {
     expect(drawn.at(-1)).toBe('\r\u001b[K');
   });
 
+  it('shows the time that passes where nothing else is known', () => {
+    const { progress, drawn, pass } = setup();
+    progress.start('Working', null, 'time');
+    pass(1500);
+    progress.update(1500);
+    expect(drawn).toEqual(['\rWorking  1.5 s\u001b[K']);
+  });
+
   it('draws at most ten times a second', () => {
     const { progress, drawn, pass } = setup();
     progress.start('Reading', 10_000);

@@ -2,10 +2,13 @@ import type { Clock } from '../core/ports/clock.ts';
 import { formatBytes, formatDuration } from './output-style.ts';
 import { textWidth } from './output-table.ts';
 
+/** `time`: milliseconds that passed, where nothing else is known. */
+export type ProgressUnit = 'bytes' | 'items' | 'time';
+
 /** What a command tells of its way. Calls are cheap; drawing is limited to ten times a second. */
 export interface Progress {
   /** Begins a part: `total` in `unit`, or null where it is not known. Ends the part before. */
-  start(label: string, total: number | null, unit?: 'bytes' | 'items'): void;
+  start(label: string, total: number | null, unit?: ProgressUnit): void;
   /** How much of the part is done, from its start on. */
   update(done: number): void;
   /** Takes the bar away. Harmless when there is none. */
@@ -30,7 +33,7 @@ const BAR = 20;
 
 /** A bar on one line of a terminal: label, bar, percent, amount, rate, time left. */
 export function createProgress({ clock, write, columns }: ProgressDeps): Progress {
-  let part: { label: string; total: number | null; unit: 'bytes' | 'items'; began: number } | null = null;
+  let part: { label: string; total: number | null; unit: ProgressUnit; began: number } | null = null;
   let rate: number | null = null;
   let last = { at: 0, done: 0 };
   let drawn = false;
@@ -69,8 +72,12 @@ export function createProgress({ clock, write, columns }: ProgressDeps): Progres
   };
 }
 
-function lineOf(part: { label: string; total: number | null; unit: 'bytes' | 'items' }, done: number, rate: number | null): string {
-  const amount = (value: number): string => (part.unit === 'bytes' ? formatBytes(Math.round(value)) : String(Math.round(value)));
+function lineOf(part: { label: string; total: number | null; unit: ProgressUnit }, done: number, rate: number | null): string {
+  const amount = (value: number): string => {
+    const whole = Math.round(value);
+    if (part.unit === 'time') return formatDuration(whole);
+    return part.unit === 'bytes' ? formatBytes(whole) : String(whole);
+  };
   const words = [part.label];
   if (part.total === null) words.push(amount(done));
   else {
@@ -79,7 +86,7 @@ function lineOf(part: { label: string; total: number | null; unit: 'bytes' | 'it
     words.push(`[${'#'.repeat(filled)}${'-'.repeat(BAR - filled)}]`, `${String(Math.floor(share * 100)).padStart(3)}%`);
     words.push(`${amount(done)} of ${amount(part.total)}`);
   }
-  if (rate !== null && rate > 0) {
+  if (rate !== null && rate > 0 && part.unit !== 'time') {
     words.push(`${amount(rate * 1000)}/s`);
     const left = part.total === null ? 0 : part.total - done;
     if (left > 0) words.push(`${formatDuration(Math.max(1000, Math.round(left / rate / 1000) * 1000))} left`);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { Config } from '../config/config.ts';
+import { createAnswerProgress } from './answer-progress.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { formatBytes } from './output-style.ts';
@@ -81,7 +82,12 @@ async function mayCapture(context: CommandContext, config: Config): Promise<bool
 }
 
 async function sayCaptured(context: CommandContext, { sources, replica }: OpenSpace): Promise<void> {
-  for (const { source } of sources) await source.scan();
+  const progress = createAnswerProgress(context, 'Capturing');
+  try {
+    for (const { source } of sources) await source.scan();
+  } finally {
+    progress.stop();
+  }
   const items = await replica.list();
   const bytes = items.reduce((sum, state) => sum + (state.content?.size ?? 0), 0);
   context.print(`Captured: ${items.length} items, ${formatBytes(bytes)}`);

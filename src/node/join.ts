@@ -40,7 +40,13 @@ const LOOK_EVERY = 300;
 const ASK_WHETHER_OPEN = 5;
 
 /** Joins by link or words (TRUST.md § Joining). Says through `onWait` that the inviter is not there yet. */
-export async function join(node: SatchelNode, wish: JoinWish, onWait: (message: string) => void, signal: AbortSignal): Promise<Joined> {
+export async function join(
+  node: SatchelNode,
+  wish: JoinWish,
+  onWait: (message: string) => void,
+  signal: AbortSignal,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Joined> {
   const invitation = await resolveInvitation(wish);
   const remote = await connect(await placeHere(node.store, invitation.remote), {
     clock: node.deps.clock,
@@ -51,7 +57,7 @@ export async function join(node: SatchelNode, wish: JoinWish, onWait: (message: 
     const { offer, answer } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
     if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
     if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName };
-    const space = await follow(node, offer, invitation, answer.head);
+    const space = await follow(node, offer, invitation, answer.head, onProgress);
     return { type: 'space', space, inviter: offer.inviterName, role: answer.role };
   } catch (error) {
     // The key pinned by the link is not the one that answers, or something else does.
@@ -181,12 +187,13 @@ async function follow(
   offer: Offer,
   invitation: Invitation,
   head: { readonly position: number; readonly hash: string },
+  onProgress: ((done: number, total: number) => void) | undefined,
 ): Promise<OpenSpace> {
   await stepAside(node, offer.space);
   const entry = { space: offer.space, name: PERSONAL, remote: invitation.remote, addedAt: node.deps.clock.now(), recoveryShown: true };
   const open = await node.addSpace(entry);
   await beginWithCheckpoint(open.replica, await open.runner.connected());
-  const report = await open.runner.syncNow();
+  const report = await open.runner.syncNow(onProgress);
   const refuse = async (why: string): Promise<never> => {
     await node.dropSpace(offer.space);
     throw new OperationFailure('refused', 'untrusted-log', why);

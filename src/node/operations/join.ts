@@ -22,9 +22,9 @@ export const joinOperation = defineOperation({
     words: z.string().max(512).nullable().default(null),
     name: z.string().trim().min(1).max(64).optional(),
   }),
-  async run(node, input, { say, signal }): Promise<JoinResult> {
+  async run(node, input, { say, signal, progress }): Promise<JoinResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
-    const joined = await join(node, input, say, signal);
+    const joined = await join(node, input, say, signal, (done, total) => progress(done, total, 'commits'));
     // Not before: a link that is refused changes nothing.
     if (input.name !== undefined && input.name !== node.deps.machine.name) {
       await renameMachine(node.home, input.name);
