@@ -115,25 +115,24 @@ export class InvitationKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#node.deps;
     while (!signal.aborted) {
-      try {
-        await this.lookOnce();
-      } catch (error) {
-        if (!(error instanceof RemoteError))
-          this.#node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'invitations failed');
-      }
+      await this.lookOnce();
       await clock.sleep(LOOK_EVERY, signal);
     }
   }
 
+  /** One that cannot be answered now keeps no other waiting. */
   async lookOnce(): Promise<void> {
     const node = this.#node;
     const open = await node.store.read((tx) => tx.documents.list<Invitation>(INVITATIONS));
     for (const { id, value } of open) {
-      if (node.deps.clock.now() > value.expires) {
-        await this.#withdraw(id, value);
-        continue;
+      try {
+        if (node.deps.clock.now() > value.expires) await this.#withdraw(id, value);
+        else if (value.space !== null && !node.spaces.has(value.space)) await this.#burn(id);
+        else await this.#look(id, value);
+      } catch (error) {
+        if (error instanceof RemoteError) continue;
+        node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'an invitation failed');
       }
-      await this.#look(id, value);
     }
   }
 
