@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { nearestName } from '../config/nearest-name.ts';
 import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
-import { CommandFailure, type CommandSpec, type LeafSpec, type OptionSpec } from './frame-command.ts';
+import { CommandFailure, type CommandSpec, type LeafSpec, type OptionSpec, type VerbsSpec } from './frame-command.ts';
 
 /** A command as it is listed: its module is loaded only when it is the one that runs. */
 export interface CommandEntry {
@@ -179,10 +179,12 @@ function asksHelp(argv: readonly string[]): boolean {
 }
 
 /** With a default verb commander would take a mistyped verb for an argument of that. */
-function checkVerb(name: string, verbs: Readonly<Record<string, unknown>>, word: string | undefined, bare: string | undefined): void {
+function checkVerb(name: string, verbs: VerbsSpec['verbs'], word: string | undefined, bare: string | undefined): void {
   const known = Object.keys(verbs);
   if (word === undefined ? bare !== undefined : word.startsWith('-') || known.includes(word)) return;
   const near = word === undefined ? null : nearestName(word, known);
+  // What is no verb may be what the default verb takes.
+  if (near === null && word !== undefined && bare !== undefined && Object.keys(verbs[bare]?.arguments ?? {}).length > 0) return;
   const next = near === null ? `Known are: ${known.join(', ')}. Run: satchel ${name} --help` : `Did you mean: satchel ${name} ${near}?`;
   const message = word === undefined ? `satchel ${name} needs a verb` : `unknown verb '${word}' of satchel ${name}`;
   throw new CommandFailure(EXIT.usage, 'usage', message, { next });

@@ -80,6 +80,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./reject.ts')).rejectCommand,
   },
   {
+    name: 'sessions',
+    group: DAILY,
+    summary: 'The sessions of all your machines: search, restore',
+    load: async () => (await import('./sessions.ts')).sessionsCommand,
+  },
+  {
+    name: 'projects',
+    group: DAILY,
+    summary: 'The projects that sessions belong to, and their folders here: list, map',
+    load: async () => (await import('./projects.ts')).projectsCommand,
+  },
+  {
     name: 'leave',
     group: DAILY,
     summary: 'Stop taking part: your files stay, the service and unfinished writes go',

@@ -3,10 +3,13 @@ import { defineCommand, type CommandSpec } from './frame-command.ts';
 import { renderTable } from './output-table.ts';
 import { remoteArgument } from './remotes.ts';
 
+const PROJECTS = 20;
+
 const list = defineCommand({
   summary: 'List the spaces of this machine',
   examples: ['satchel spaces'],
-  notes: 'JSON: {spaces: [{space, name, mode, remote (null: here), term, position, words, members, role}]}.',
+  notes:
+    'JSON: {spaces: [{space, name, mode, remote (null: here), term, position, words, members, role, projects: [{id, folder, sessions}]}]}.',
   async run(context) {
     const result = await askNode(context, 'spaces', {});
     const rows = result.spaces.map((s) => [
@@ -27,10 +30,15 @@ const list = defineCommand({
       { title: 'RECORD', align: 'right' as const },
       { title: 'HOME' },
     ];
-    return {
-      human: rows.length === 0 ? 'No spaces yet. Run: satchel up, or satchel join' : renderTable(columns, rows, context.style.dim),
-      json: result,
-    };
+    if (rows.length === 0) return { human: 'No spaces yet. Run: satchel up, or satchel join', json: result };
+    const parts = [renderTable(columns, rows, context.style.dim)];
+    const projects = result.spaces.flatMap((space) => space.projects);
+    if (projects.length > 0) {
+      const listed = projects.slice(0, PROJECTS).map(({ id, folder }) => [id, folder ?? 'no folder here']);
+      parts.push(renderTable([{ title: 'PROJECT' }, { title: 'HERE' }], listed, context.style.dim));
+    }
+    if (projects.length > PROJECTS) parts.push(context.style.dim(`${projects.length - PROJECTS} more: satchel projects`));
+    return { human: parts.join('\n\n'), json: result };
   },
 });
 

@@ -19,6 +19,12 @@ export const statusCommand = defineCommand({
     const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
     if (pending > 0)
       lines.push(style.yellow(`${pending} ${pending === 1 ? 'thing waits' : 'things wait'} for your answer. Run: satchel pending`));
+    const elsewhere = status.spaces.flatMap((space) => space.projects_without_folder);
+    if (elsewhere.length > 0) {
+      const [first = ''] = elsewhere;
+      const which = elsewhere.length === 1 ? `Project ${first} has` : `${elsewhere.length} projects (${first} …) have`;
+      lines.push(style.dim(`${which} no folder on this machine, so their sessions are not put in place here. See: satchel projects`));
+    }
     if (status.spaces.some((space) => space.recovery_unshown))
       lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
     const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;

@@ -144,4 +144,58 @@ describe('sessions on two machines', () => {
     expect(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8')).toContain('one');
     expect(await stat(original).catch(() => null)).toBeNull();
   });
+
+  it('are listed with title, project, machine and time, and found by words; those gone come back fresh', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    await workFolder('b', 'x', 'git@github.com:acme/app.git');
+    const other = await workFolder('b', 'notes');
+    const file = await transcript('a', here, SESSION, 'Fix the login bug', 'and test it');
+    const a = await place.start('a');
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    const mine = await transcript('b', other, TWO, 'Write a poem');
+    await appendFile(mine, `${JSON.stringify({ type: 'ai-title', aiTitle: 'A poem' })}\n`);
+    await ask(b, 'sync', {});
+    await ask(a, 'sync', {});
+    const { sessions, total } = await ask(a, 'sessions', {});
+    expect(total).toBe(2);
+    const [poem, login] = [TWO, SESSION].map((id) => sessions.find((entry) => entry.id === id));
+    expect(login).toMatchObject({ title: null, first_prompt: 'Fix the login bug', last_prompt: 'and test it', folder: here, here: true });
+    expect(login?.size).toBe((await stat(file)).size);
+    expect(login?.used).not.toBeNull();
+    expect(poem).toMatchObject({ title: 'A poem', machine: 'bee', folder: null, here: false });
+    expect(poem?.reason).toContain('no place here');
+    expect((await ask(a, 'sessions', { search: 'LOGIN app' })).sessions.map(({ id }) => id)).toEqual([SESSION]);
+    expect((await ask(a, 'sessions', { search: 'login bee' })).total).toBe(0);
+
+    await rm(file);
+    await ask(a, 'sync', {});
+    expect((await ask(a, 'sessions', { search: 'login' })).sessions).toMatchObject([
+      { here: false, reason: 'removed here; the space keeps it' },
+    ]);
+    const restored = await ask(a, 'session-restore', { session: SESSION.slice(0, 8) });
+    expect(restored).toEqual({ id: SESSION, folder: here, file: await realpath(file) });
+    expect(Date.now() - (await stat(file)).mtimeMs).toBeLessThan(60_000);
+    expect(await readFile(file, 'utf8')).toContain('and test it');
+    await expect(ask(a, 'session-restore', { session: TWO })).rejects.toThrow('no folder on this machine');
+  });
+
+  it('come where the user says that their project is', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    await transcript('a', here, SESSION, 'one');
+    const [a, b] = await two();
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    const [project] = (await ask(b, 'projects', {})).projects;
+    expect(project).toMatchObject({ aliases: ['git:github.com/acme/app'], sessions: 1, folder: null });
+    expect((await ask(b, 'status', {})).spaces[0]?.projects_without_folder).toEqual([project?.id]);
+    expect((await ask(b, 'doctor', {})).checks.find(({ id }) => id.startsWith('projects:'))).toMatchObject({ result: 'warn' });
+    const there = await workFolder('b', 'elsewhere');
+    await expect(ask(b, 'project-map', { project: 'app', folder: path.join(there, 'none') })).rejects.toThrow('no such folder');
+    expect(await ask(b, 'project-map', { project: 'app', folder: there })).toEqual({ project: project?.id, folder: there });
+    expect(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8')).toContain('one');
+    expect((await ask(b, 'spaces', {})).spaces[0]?.projects).toEqual([{ id: project?.id, folder: there, sessions: 1 }]);
+    await expect(ask(b, 'project-map', { project: 'app', folder: there })).rejects.toThrow('already');
+    expect((await ask(b, 'status', {})).spaces[0]?.projects_without_folder).toEqual([]);
+  });
 });

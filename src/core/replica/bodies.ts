@@ -157,6 +157,18 @@ export class Bodies {
     return body;
   }
 
+  /** The first `bytes` of the body, or some more; not checked against its digest. Throws {@link BodyUnavailable}. O(bytes). */
+  async readStart(content: Content, bytes: number): Promise<Uint8Array> {
+    let size = 0;
+    const pieces = content.pieces.filter((piece) => {
+      const wanted = size < bytes;
+      size += piece.length;
+      return wanted;
+    });
+    await this.prefetch([{ ...content, pieces }]);
+    return Buffer.concat(await Promise.all(pieces.map((piece) => this.#piece(piece))));
+  }
+
   /** Brings the objects of these contents here, in few round trips. Throws {@link BodyUnavailable} when offline. */
   async prefetch(contents: readonly Content[], offset = 0): Promise<void> {
     const wanted = new Map<ObjectId, number>();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Check } from '../doctor/check.ts';
+import { checkSessions } from '../doctor/session-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
 import { defineOperation } from './operation.ts';
@@ -13,6 +14,7 @@ export const doctorOperation = defineOperation({
     for (const [index, open] of all.entries()) {
       progress(index, all.length, 'spaces');
       checks.push(...(await checkSpace(node, open)));
+      checks.push(...(await checkSessions(open)));
       for (const source of open.sources) checks.push(...(await checkSource(node, open, source)));
     }
     return { checks, live: node.isLive };

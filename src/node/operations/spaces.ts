@@ -8,6 +8,7 @@ import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
 import type { SatchelNode } from '../node.ts';
 import { placeHere } from '../remote-registry.ts';
+import { listProjects } from '../sessions/list-projects.ts';
 import { defineOperation, OperationFailure, spaceField } from './operation.ts';
 import { knownRemotes } from './remotes.ts';
 
@@ -22,13 +23,16 @@ export interface SpaceLine {
   readonly words: string;
   readonly members: number;
   readonly role: string | null;
+  /** Which folder of this machine each project of a Claude home is. */
+  readonly projects: readonly { readonly id: string; readonly folder: string | null; readonly sessions: number }[];
 }
 
 export const spacesOperation = defineOperation({
   input: z.strictObject({}),
   async run(node): Promise<{ readonly spaces: readonly SpaceLine[] }> {
     const spaces = [];
-    for (const { entry, replica } of node.spaces.values()) {
+    for (const open of node.spaces.values()) {
+      const { entry, replica } = open;
       const head = await replica.head();
       const membership = head === null ? null : replica.membership;
       spaces.push({
@@ -41,6 +45,7 @@ export const spacesOperation = defineOperation({
         words: head === null ? '' : headWords(head.hash),
         members: membership?.members.size ?? 0,
         role: membership?.members.get(node.deps.machine.key.machine)?.role ?? null,
+        projects: (await listProjects(open)).map(({ id, folder, sessions }) => ({ id, folder, sessions })),
       });
     }
     return { spaces };

@@ -21,6 +21,8 @@ export interface SpaceStatus {
   /** What waits for an answer: satchel pending. */
   readonly pending: number;
   readonly machines: number;
+  /** Projects without a folder on this machine, whose sessions are not put in place here: satchel projects. */
+  readonly projects_without_folder: readonly string[];
   /** ISO 8601. */
   readonly last_sync: string | null;
   readonly problem: string | null;
@@ -75,6 +77,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
     drafts: replica.drafts.length,
     conflicts: (await replica.siblings()).length,
     pending: await countPending(sources),
+    projects_without_folder: joined ? await projectsWithoutFolder(sources) : [],
     machines: joined ? replica.membership.members.size : 0,
     last_sync: iso(state.lastSync),
     problem: state.problem,
@@ -88,6 +91,16 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
       return { id: definition.id, path: definition.root, state, detail };
     }),
   };
+}
+
+async function projectsWithoutFolder(sources: OpenSpace['sources']): Promise<string[]> {
+  const found: string[] = [];
+  for (const { projects } of sources) {
+    if (projects === null) continue;
+    const book = await projects.book();
+    for (const id of (await projects.registry.projects()).keys()) if (book.placeOf(id) === undefined) found.push(id);
+  }
+  return found.sort();
 }
 
 function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: string; inSync: boolean } {

@@ -19,6 +19,8 @@ export interface ProjectPlaces {
   spaceNamesUnder(local: string): string[];
   /** Finds out which project a folder belongs to, where that is not known. `cwds`: what transcripts found there tell. */
   bind(folder: string, cwds: readonly string[]): Promise<void>;
+  /** Gives a project that has none this place: a path with its links resolved. Fails where it has one already. */
+  map(project: string, path: string): Promise<Result<string, string>>;
   /** Looks for places of projects that have none. Returns those that got one since the last call, in whatever way. */
   findPlaces(): Promise<string[]>;
   /** Notes durably that an item stands in this local folder, where that is not what follows by itself. */
@@ -90,10 +92,16 @@ export function createProjectPlaces(deps: {
       if (path === null) continue;
       const folder = projectFolder(path);
       if (book.folder(folder) === undefined) await bindPath(folder, path);
-      const bound = book.folder(folder) ?? { path, project: project.id, holds: [] };
-      if (!bound.holds.includes(project.id)) await book.putFolder(folder, { ...bound, holds: [...bound.holds, project.id] });
-      placed.add(project.id);
+      await giveHold(project.id, path);
     }
+  };
+
+  const giveHold = async (project: string, path: string): Promise<string> => {
+    const folder = projectFolder(path);
+    const bound = book.folder(folder) ?? { path, project, holds: [] };
+    if (!bound.holds.includes(project)) await book.putFolder(folder, { ...bound, holds: [...bound.holds, project] });
+    placed.add(project);
+    return folder;
   };
 
   /** Both ways: the project's files stand in this folder, and the folder's files are the project's. */
@@ -114,6 +122,11 @@ export function createProjectPlaces(deps: {
       if (book.folder(folder) !== undefined) return;
       const path = cwds.find((cwd) => projectFolder(cwd) === folder) ?? (await paths.pathOf(folder));
       if (path !== null) await bindPath(folder, path);
+    },
+    async map(project, path) {
+      const place = book.placeOf(project);
+      if (place !== undefined) return fail(`it has its place here already: ${book.folder(place)?.path}`);
+      return ok(await giveHold(project, path));
     },
     async findPlaces() {
       const [projects, now] = [await registry.projects(), clock.now()];

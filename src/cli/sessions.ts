@@ -1,0 +1,75 @@
+import { shellWord } from '../config/private-file.ts';
+import type { SessionEntry } from '../node/sessions/list-sessions.ts';
+import { askNode } from './ask-node.ts';
+import { defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
+import { formatBytes, formatDuration, printable } from './output-style.ts';
+import { renderTable } from './output-table.ts';
+
+const TITLE = 60;
+
+const list = defineCommand({
+  summary: 'List the sessions of all machines, those used last first',
+  arguments: { search: { summary: 'words that occur in its title, prompts, project, folder, machine or id', variadic: true } },
+  options: { limit: { type: 'number', value: 'N', summary: 'so many at most (default 50)', min: 1, max: 10_000 } },
+  examples: ['satchel sessions', 'satchel sessions login bug', 'satchel sessions --limit 500 --json'],
+  notes:
+    'JSON: {sessions: [{id, space, project, title, first_prompt, last_prompt, machine, used, size, folder (null: none here), here, reason}], total}.',
+  async run(context) {
+    const { limit } = context.options;
+    const search = context.args.search.join(' ');
+    const result = await askNode(context, 'sessions', { search, ...(limit === undefined ? {} : { limit }) });
+    if (result.sessions.length === 0)
+      return { human: search === '' ? 'No sessions yet. Run: satchel up' : 'No session mentions that.', json: result };
+    const columns = [
+      { title: 'ID' },
+      { title: 'USED' },
+      { title: 'MACHINE' },
+      { title: 'PROJECT' },
+      { title: 'SIZE', align: 'right' as const },
+      { title: '' },
+      { title: 'TITLE' },
+    ];
+    const rows = result.sessions.map((entry) => [
+      entry.id.slice(0, 8),
+      agoOf(context, entry),
+      entry.machine,
+      entry.folder ?? entry.project,
+      formatBytes(entry.size),
+      entry.here ? '' : 'not here',
+      titleOf(entry),
+    ]);
+    const lines = [renderTable(columns, rows, context.style.dim)];
+    if (result.total > result.sessions.length)
+      lines.push(context.style.dim(`${result.total - result.sessions.length} more: --limit ${result.total}`));
+    if (result.sessions.some(({ here }) => !here))
+      lines.push(context.style.dim('Bring one back that is not here: satchel sessions restore ID'));
+    return { human: lines.join('\n'), json: result };
+  },
+});
+
+function titleOf({ title, first_prompt: first }: SessionEntry): string {
+  const text = Array.from(title ?? first ?? '-');
+  return text.length <= TITLE ? text.join('') : `${text.slice(0, TITLE - 1).join('')}…`;
+}
+
+function agoOf({ clock }: CommandContext, { used }: SessionEntry): string {
+  return used === null ? '?' : `${formatDuration(Math.max(0, clock.now() - Date.parse(used)))} ago`;
+}
+
+const restore = defineCommand({
+  summary: 'Put a session’s files in place again, fresh, so that it can be resumed',
+  arguments: { session: { summary: 'its id, or the beginning of it', required: true } },
+  examples: ['satchel sessions restore 1b4e28ba'],
+  notes: 'JSON: {id, folder, file}.',
+  async run(context) {
+    const result = await askNode(context, 'session-restore', { session: context.args.session });
+    const human = `It is in place. Go on with it: cd ${shellWord(printable(result.folder))} && claude --resume ${result.id}`;
+    return { human, json: result };
+  },
+});
+
+export const sessionsCommand: CommandSpec = {
+  summary: 'The sessions of all your machines.',
+  verbs: { list, restore },
+  bare: 'list',
+};
