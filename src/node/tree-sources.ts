@@ -10,6 +10,8 @@ import { classify } from '../kinds/classify/classify.ts';
 import { DEFAULT_RULES } from '../kinds/classify/default-rules.ts';
 import { matchPattern } from '../kinds/classify/match-pattern.ts';
 import { locate, mayHoldCarried, mayMatchBelow, type InventoryChoice } from '../kinds/claude-home/locate.ts';
+import { shownTime } from '../kinds/claude-home/shown-time.ts';
+import { transcriptKind } from '../kinds/jsonl/transcript.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { TreeRules } from '../sources/file-tree/rules.ts';
@@ -125,6 +127,7 @@ function rulesOf(definition: TreeDefinition): TreeRules {
     appends: (kind) => kindOf(kind)?.appends ?? false,
     deletable: (kind) => kindOf(kind)?.deletable ?? true,
     mayBeEmpty: definition.inventory === undefined && definition.prefix === '',
+    modifiedAt: (kind, end, now) => (kind === transcriptKind.id ? shownTime(end, now) : null),
     wholeLines: (kind) => kind === 'jsonl' || kind === 'transcript',
   };
 }

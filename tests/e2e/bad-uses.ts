@@ -188,6 +188,24 @@ export const MEANING: MeaningUses = {
     '--space': NO_SPACE('resolve', 'CLAUDE.md', '--take', 'current'),
   },
   leave: {},
+  'sessions list': { search: [{ args: ['sessions', 'x'.repeat(2_000)], says: /search/ }] },
+  'sessions restore': {
+    session: [
+      { args: ['sessions', 'restore', 'dead'], says: /no session of that id: dead[^]*satchel sessions/ },
+      { args: ['sessions', 'restore', 'abc'], says: /session/ },
+      { args: ['sessions', 'restore', 'x'.repeat(65)], says: /session/ },
+    ],
+  },
+  'projects map': {
+    project: [
+      { args: ['projects', 'map', 'nothing', '.'], says: /no project of that id: nothing[^]*satchel projects/ },
+      { args: ['projects', 'map', 'x'.repeat(129), '.'], says: /project/ },
+    ],
+    folder: [
+      { args: ['projects', 'map', 'nothing', './no/such/folder'], says: /no such folder/ },
+      { args: ['projects', 'map', 'nothing', 'package.json'], says: /no such folder/ },
+    ],
+  },
   'machines list': { '--space': NO_SPACE('machines', 'list') },
   'machines revoke': {
     machine: [

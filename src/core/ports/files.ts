@@ -38,7 +38,7 @@ export interface FileTree {
    * Appends durably in place: who has the file open keeps seeing it. `changed` where it is not as `expected`; then
    * nothing was written, or someone else appended at the same time and both pieces stand there.
    */
-  extend(path: string, tail: Uint8Array, expected: FileStat): Promise<Result<FileStat, FileProblem>>;
+  extend(path: string, tail: Uint8Array, expected: FileStat, options?: TimeOption): Promise<Result<FileStat, FileProblem>>;
 
   /** Puts a symbolic link in place of `expected`. The target is the caller's to check. */
   writeLink(path: string, target: string, expected: FileStat | null): Promise<Result<FileStat, FileProblem>>;
@@ -101,7 +101,12 @@ export interface FileRead {
   readonly stat: FileStat;
 }
 
-export interface WriteOptions {
+export interface TimeOption {
+  /** Milliseconds since 1970 that the file says it was modified at; the present where absent. */
+  readonly modifiedAt?: number;
+}
+
+export interface WriteOptions extends TimeOption {
   readonly expected: FileStat | null;
   readonly mode?: number;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Clock } from '../../core/ports/clock.ts';
 import { aliasOfPath, aliasOfRemote, isGitAlias, pathOfAlias, type ProjectAlias } from '../../kinds/claude-home/project-alias.ts';
 import { projectFolder } from '../../kinds/claude-home/project-folder.ts';
-import { findCwd } from '../../kinds/claude-home/session-head.ts';
+import { findCwd } from '../../kinds/claude-home/session-records.ts';
 import { findCheckouts } from './find-checkouts.ts';
 import { findCheckout } from './git-checkout.ts';
 import type { MachinePaths } from './machine-paths.ts';

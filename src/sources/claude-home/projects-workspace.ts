@@ -2,7 +2,7 @@ import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { CaptureReport, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
-import { findCwd } from '../../kinds/claude-home/session-head.ts';
+import { findCwd } from '../../kinds/claude-home/session-records.ts';
 import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
 import { findForks, forgetShown } from './exchange-forks.ts';
 import { keepLonger } from './keep-longer.ts';

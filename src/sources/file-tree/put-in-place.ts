@@ -49,9 +49,11 @@ function putBody(context: TreeContext, path: string, ready: ReadyPut): Promise<R
   const { attributes } = ready.outstanding.content;
   const { stat, piece, way } = ready;
   if (way === 'keep' && stat !== null) return Promise.resolve(ok(stat));
-  if (way === 'extend' && stat !== null) return files.extend(path, piece, stat);
+  const modifiedAt = context.rules.modifiedAt?.(ready.outstanding.item.kind, piece, context.clock.now()) ?? null;
+  const time = modifiedAt === null ? {} : { modifiedAt };
+  if (way === 'extend' && stat !== null) return files.extend(path, piece, stat, time);
   if (isLink(attributes)) return files.writeLink(path, Buffer.from(piece).toString(), stat);
-  return files.write(path, piece, { expected: stat, mode: modeFor(stat, isExecutable(attributes)) });
+  return files.write(path, piece, { expected: stat, mode: modeFor(stat, isExecutable(attributes)), ...time });
 }
 
 /** The file's own permissions, with the executable bit for whoever may read it. A new file is private. */

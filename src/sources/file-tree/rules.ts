@@ -10,6 +10,8 @@ export interface TreeRules {
   appends(kind: string): boolean;
   /** The disappearance of a file is a wish to delete the item. */
   deletable(kind: string): boolean;
+  /** When a file should say that it was modified, by the end of its body (milliseconds); `null`: when it is written. */
+  modifiedAt?(kind: string, end: Uint8Array, now: number): number | null;
   /** A last line without newline is still being written: it is held back. */
   wholeLines(kind: string): boolean;
 }

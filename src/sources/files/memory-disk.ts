@@ -38,6 +38,8 @@ export interface MemoryDisk {
   special(path: string): void;
   makeFolder(path: string): void;
   chmod(path: string, mode: number): void;
+  /** Milliseconds. */
+  setModified(path: string, time: number): void;
   /** With all below it. */
   remove(path: string): void;
   rename(from: string, to: string): void;
@@ -145,6 +147,10 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
       const node = nodes.get(key(path));
       if (node !== undefined) nodes.set(key(path), { ...node, mode, ctime: now() });
       changed(path);
+    },
+    setModified(path, time) {
+      const node = nodes.get(key(path));
+      if (node !== undefined) nodes.set(key(path), { ...node, mtime: time, ctime: now() });
     },
     remove(path) {
       for (const node of below(path)) nodes.delete(key(node.path));

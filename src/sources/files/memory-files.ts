@@ -121,14 +121,15 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       return entry?.type === 'link' ? ok(entry.target) : fail(missing(path));
     },
     // Async, so that a crash in a hook is a rejection as on a real disk.
-    async write(path, body, { expected, mode }) {
+    async write(path, body, { expected, mode, modifiedAt }) {
       return replace(path, expected, (temporary) => {
         step('create', path, () => disk.write(temporary, new Uint8Array(0), mode ?? (expected?.type === 'file' ? expected.mode : 0o600)));
         step('bytes', path, () => disk.append(temporary, body.subarray(0, body.length >> 1)));
         step('bytes', path, () => disk.append(temporary, body.subarray(body.length >> 1)));
+        if (modifiedAt !== undefined) disk.setModified(temporary, modifiedAt);
       });
     },
-    async extend(path, tail, expected) {
+    async extend(path, tail, expected, { modifiedAt } = {}) {
       const refused = refuses('write', path);
       if (refused !== null) return fail(refused);
       const real = locate(path);
@@ -136,6 +137,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       if (!stands(disk, real.value, expected)) return fail(changed(path));
       step('extend', path, () => disk.append(real.value, tail.subarray(0, tail.length >> 1)));
       step('extend', path, () => disk.append(real.value, tail.subarray(tail.length >> 1)));
+      if (modifiedAt !== undefined) disk.setModified(real.value, modifiedAt);
       const after = disk.stat(real.value);
       return after !== null && after.size === expected.size + tail.length ? ok(after) : fail(changed(path));
     },

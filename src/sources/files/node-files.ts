@@ -32,7 +32,7 @@ export function createNodeFiles(deps: { readonly root: string; readonly random: 
       }
     },
     write: (path, body, options) => writeTreeFile(on, path, body, options),
-    extend: (path, tail, expected) => extendTreeFile(on, path, tail, expected),
+    extend: (path, tail, expected, options) => extendTreeFile(on, path, tail, expected, options),
     writeLink: (path, target, expected) => writeTreeLink(on, path, target, expected),
     remove: (path, expected) => Promise.resolve(removeTreeFile(on, path, expected)),
     makeFolder: (path) => Promise.resolve(makeTreeFolder(on, path)),

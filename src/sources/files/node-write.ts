@@ -5,6 +5,7 @@ import {
   fstatSync,
   fsync,
   ftruncateSync,
+  futimesSync,
   lstatSync,
   openSync,
   renameSync,
@@ -15,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { sameStat, TEMPORARY_PREFIX, type FileProblem, type FileStat, type WriteOptions } from '../../core/ports/files.ts';
+import { sameStat, TEMPORARY_PREFIX, type FileProblem, type FileStat, type TimeOption, type WriteOptions } from '../../core/ports/files.ts';
 import { bytesToHex } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
@@ -42,6 +43,7 @@ export function writeTreeFile(on: Writing, path: string, body: Uint8Array, optio
       await writeAll(fd, body);
       const mode = options.mode ?? (options.expected?.type === 'file' ? options.expected.mode : 0o600);
       if (mode !== 0o600) fchmodSync(fd, mode);
+      setTime(fd, options);
       await fsyncAsync(fd);
     } finally {
       closeSync(fd);
@@ -65,6 +67,7 @@ export async function extendTreeFile(
   path: string,
   tail: Uint8Array,
   expected: FileStat,
+  options: TimeOption = {},
 ): Promise<Result<FileStat, FileProblem>> {
   const real = locate(on.place, path);
   if (!real.ok) return real;
@@ -79,6 +82,7 @@ export async function extendTreeFile(
   try {
     if (!sameStat(toFileStat(fstatSync(fd, { bigint: true })), expected)) return fail(changed(path));
     await writeAll(fd, tail, (count) => (written = count));
+    setTime(fd, options);
     await fsyncAsync(fd);
     const after = toFileStat(fstatSync(fd, { bigint: true }));
     return after.size === expected.size + tail.length ? ok(after) : fail(changed(path));
@@ -134,6 +138,10 @@ async function replace(
     removeIfThere(temporary);
     return fail(problem);
   }
+}
+
+function setTime(fd: number, { modifiedAt }: TimeOption): void {
+  if (modifiedAt !== undefined) futimesSync(fd, modifiedAt / 1000, modifiedAt / 1000);
 }
 
 function stands(real: string, expected: FileStat | null): boolean {

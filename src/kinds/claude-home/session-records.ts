@@ -1,9 +1,11 @@
 import { projectFolder } from './project-folder.ts';
 
+export type SessionRecord = Readonly<Record<string, unknown>>;
+
 const NEWLINE = 10;
 
 /** Whole lines that are JSON objects, in order; others are passed over. */
-export function* recordsOf(body: Uint8Array): Generator<Readonly<Record<string, unknown>>> {
+export function* recordsOf(body: Uint8Array): Generator<SessionRecord> {
   for (let from = 0; from < body.length;) {
     const end = body.indexOf(NEWLINE, from);
     if (end === -1) return;
@@ -13,10 +15,20 @@ export function* recordsOf(body: Uint8Array): Generator<Readonly<Record<string, 
   }
 }
 
-function parseRecord(line: Uint8Array): Readonly<Record<string, unknown>> | null {
+/** The same from the end. A line that is cut off at the start is passed over, since it is no JSON object. */
+export function* recordsBackwards(body: Uint8Array): Generator<SessionRecord> {
+  for (let end = body.lastIndexOf(NEWLINE); end > 0;) {
+    const from = body.lastIndexOf(NEWLINE, end - 1);
+    const record = parseRecord(body.subarray(from + 1, end));
+    if (record !== null) yield record;
+    end = from;
+  }
+}
+
+function parseRecord(line: Uint8Array): SessionRecord | null {
   try {
     const value: unknown = JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as SessionRecord) : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
