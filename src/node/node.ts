@@ -37,6 +37,7 @@ import { lockNode } from './node-lock.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { placeHere } from './remote-registry.ts';
+import { createSealingThreads, sealingScript } from './sealing-threads.ts';
 import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
@@ -129,11 +130,13 @@ export class SatchelNode {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       const store = await createSqliteStore({ path: home.store });
       const objects = createFolderObjects({ path: home.objects, random });
+      const compression = createZstd();
       const deps: ReplicaDeps = {
         store,
         objects,
         kinds: createKindRegistry(),
-        compression: createZstd(),
+        compression,
+        sealing: createSealingThreads({ compression, script: sealingScript() }),
         random,
         clock: createSystemClock(),
         wrapping: createKeptKeyWrapping(wrapping, { file: path.join(home.keys, 'opened.json'), identity: machine.identity }),
@@ -221,6 +224,7 @@ export class SatchelNode {
     await this.#listener?.close();
     for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
     await Promise.allSettled(this.#loops);
+    await this.deps.sealing?.close();
     await this.objects.close();
     await this.store.close();
     if (this.#listener !== null) await removePrivate(this.home.running);

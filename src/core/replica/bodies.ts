@@ -1,4 +1,3 @@
-import { chunkLengths } from '../chunking.ts';
 import { attributesBytes, type Attributes, type Content, type Piece } from '../content.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { openObject, sealBundle, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
@@ -9,12 +8,14 @@ import type { Compression, Effort } from '../ports/compression.ts';
 import type { ObjectStore } from '../ports/objects.ts';
 import type { Random } from '../ports/random.ts';
 import { RemoteError } from '../ports/remote.ts';
+import type { Sealing } from '../ports/sealing.ts';
 import { PlainCache } from './plain-cache.ts';
 import { BodyUnavailable } from './workspace.ts';
 
 export interface BodiesDeps {
   readonly objects: ObjectStore;
   readonly compression: Compression;
+  readonly sealing: Sealing;
   readonly random: Random;
   readonly space: SpaceId;
   readonly signer: MachineId;
@@ -69,7 +70,7 @@ export class Bodies {
       bodies.map(async (body, index) => {
         if (body.length === 0) return;
         if (body.length < LIMITS.bundledBody) small.push(index);
-        else if (tails.has(index) && body.length <= LIMITS.chunkMax) pieces[index] = await this.#storeSlices([body], keyId, sealed, effort);
+        else if (tails.has(index) && body.length <= LIMITS.chunkMax) pieces[index] = await this.#storeWhole(body, keyId, sealed, effort);
         else pieces[index] = await this.#storeChunks(body, keyId, sealed);
       }),
     );
@@ -79,23 +80,20 @@ export class Bodies {
     return pieces;
   }
 
-  #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
-    let offset = 0;
-    const slices = chunkLengths(body, this.#deps.keys().gear).map((length) => body.subarray(offset, (offset += length)));
-    // One effort for all: a body that is found again must give the same objects.
-    return this.#storeSlices(slices, keyId, sealed, 'fast');
+  async #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
+    const { sealing, space } = this.#deps;
+    const chunks = await sealing.chunks(body, space, keyId, this.#deps.keys());
+    return chunks.map(({ object, length }) => {
+      sealed.set(object.id, object);
+      return { object: object.id, keyId, offset: 0, length };
+    });
   }
 
-  #storeSlices(slices: readonly Uint8Array[], keyId: number, sealed: Map<ObjectId, SealedObject>, effort: Effort): Promise<Piece[]> {
+  async #storeWhole(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>, effort: Effort): Promise<Piece[]> {
     const { space, compression } = this.#deps;
-    const keys = this.#deps.keys();
-    return Promise.all(
-      slices.map(async (slice) => {
-        const object = await sealChunk(slice, space, keyId, keys, compression, effort);
-        sealed.set(object.id, object);
-        return { object: object.id, keyId, offset: 0, length: slice.length };
-      }),
-    );
+    const object = await sealChunk(body, space, keyId, this.#deps.keys(), compression, effort);
+    sealed.set(object.id, object);
+    return [{ object: object.id, keyId, offset: 0, length: body.length }];
   }
 
   async #storeBundles(

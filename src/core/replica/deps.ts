@@ -5,6 +5,7 @@ import type { Compression } from '../ports/compression.ts';
 import type { KeyWrapping } from '../ports/key-wrapping.ts';
 import type { ObjectStore } from '../ports/objects.ts';
 import type { Random } from '../ports/random.ts';
+import type { Sealing } from '../ports/sealing.ts';
 import type { Store } from '../ports/store.ts';
 
 /** What a machine acts with: its signing key and its wrapping identity. Both are secret. */
@@ -21,6 +22,8 @@ export interface ReplicaDeps {
   readonly objects: ObjectStore;
   readonly kinds: KindRegistry;
   readonly compression: Compression;
+  /** Seals large bodies; here and now where it is left out. */
+  readonly sealing?: Sealing;
   readonly random: Random;
   readonly clock: Clock;
   readonly wrapping: KeyWrapping;
