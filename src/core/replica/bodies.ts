@@ -2,6 +2,7 @@ import { attributesBytes, type Attributes, type Content, type Piece } from '../c
 import { sha256 } from '../crypto/hash.ts';
 import { openObject, sealBundle, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
 import { contentDigest, type SpaceKeys } from '../crypto/space-keys.ts';
+import { sealChunks } from '../crypto/seal-chunks.ts';
 import type { CommitId, ContentDigest, MachineId, ObjectId, SpaceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import type { Compression, Effort } from '../ports/compression.ts';
@@ -15,7 +16,8 @@ import { BodyUnavailable } from './workspace.ts';
 export interface BodiesDeps {
   readonly objects: ObjectStore;
   readonly compression: Compression;
-  readonly sealing: Sealing;
+  /** Seals large bodies; here and now where it is left out. */
+  readonly sealing?: Sealing;
   readonly random: Random;
   readonly space: SpaceId;
   readonly signer: MachineId;
@@ -81,8 +83,11 @@ export class Bodies {
   }
 
   async #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
-    const { sealing, space } = this.#deps;
-    const chunks = await sealing.chunks(body, space, keyId, this.#deps.keys());
+    const { sealing, space, compression } = this.#deps;
+    const keys = this.#deps.keys();
+    const chunks = await (sealing === undefined
+      ? sealChunks(body, space, keyId, keys, compression)
+      : sealing.chunks(body, space, keyId, keys));
     return chunks.map(({ object, length }) => {
       sealed.set(object.id, object);
       return { object: object.id, keyId, offset: 0, length };

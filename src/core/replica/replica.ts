@@ -18,10 +18,7 @@ import { decodeControl } from '../log/control.ts';
 import { decodeRecord, type Head } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
-import { sealChunks } from '../crypto/seal-chunks.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
-import type { Compression } from '../ports/compression.ts';
-import type { Sealing } from '../ports/sealing.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { fitCarried, fitCommits, isSmall } from './fit-commits.ts';
@@ -72,7 +69,7 @@ export class Replica {
     this.bodies = new Bodies({
       objects: deps.objects,
       compression: deps.compression,
-      sealing: deps.sealing ?? sealingHere(deps.compression),
+      ...(deps.sealing === undefined ? {} : { sealing: deps.sealing }),
       random: deps.random,
       space,
       signer: deps.machine.key.machine,
@@ -587,13 +584,6 @@ export class Replica {
   get machine(): MachineId {
     return this.deps.machine.key.machine;
   }
-}
-
-function sealingHere(compression: Compression): Sealing {
-  return {
-    chunks: (body, space, keyId, keys) => sealChunks(body, space, keyId, keys, compression),
-    close: () => Promise.resolve(),
-  };
 }
 
 /** Collapsed drafts in parts that fit a commit each. */
