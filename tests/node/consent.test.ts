@@ -1,7 +1,10 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { INVENTORY } from '../../src/kinds/claude-home/inventory.ts';
+import { locate } from '../../src/kinds/claude-home/locate.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
+import { carries } from '../../src/node/tree-sources.ts';
 import { ask, Place } from './place.ts';
 
 let place: Place;
@@ -86,6 +89,42 @@ describe('what could be executed', () => {
     expect(await paths(b)).toEqual(['skills/deploy']);
   });
 });
+
+describe('of every line of the inventory', () => {
+  it('nothing that could be executed reaches another disk unanswered, and everything does once it was answered', async () => {
+    const { a, b } = await two();
+    const samples = INVENTORY.flatMap((row) => (row.class === 'portable' && row.form === null ? [sampleOf(row.pattern)] : [])).filter(
+      (name) =>
+        a.spaces
+          .values()
+          .next()
+          .value?.sources.some(({ definition }) => carries(definition, name)),
+    );
+    expect(samples.length).toBeGreaterThan(10);
+    for (const name of samples) await place.write('a', `${name}\n`, name);
+    await ask(a, 'sync', {});
+    for (let round = 0; round < 2; round += 1) {
+      await ask(b, 'sync', {});
+      const there = await Promise.all(samples.map((name) => exists('b', name)));
+      const isInert = samples.map((name) => {
+        const located = locate(name);
+        return located.type === 'carried' && located.row.applies === 'at-once';
+      });
+      // What belongs to a project has no place there, whatever it is.
+      expect(there.filter((_, index) => !isInert[index])).not.toContain(true);
+      expect(there).toContain(true);
+    }
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    for (const name of samples) if (!name.startsWith('projects/')) expect([name, await exists('b', name)]).toEqual([name, true]);
+  });
+});
+
+function sampleOf(pattern: string): string {
+  return pattern
+    .split('/')
+    .map((part) => (part === '**' ? 'one/two/three.md' : part.replaceAll('*', 'x')))
+    .join('/');
+}
 
 describe('an answer', () => {
   it('holds on all of the account’s machines, but not for what the machine that gave it wrote itself', async () => {
