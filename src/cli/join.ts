@@ -1,6 +1,7 @@
 import { parseJoinLink } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
-import type { OperationOutput } from '../node/operations/table.ts';
+import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
+import { askAfterJoin, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -12,22 +13,31 @@ export const joinCommand = defineCommand({
   },
   options: {
     name: { type: 'text', value: 'NAME', summary: 'what this machine is called there (default: its host name)' },
-    yes: { type: 'flag', summary: 'do not ask before this machine’s files join' },
+    yes: { type: 'flag', summary: 'ask nothing: where files of this machine change, copy them and go ahead' },
+    trustOwn: { type: 'flag', summary: 'put in place unasked what your own machines write: skills, agents, commands, hooks' },
     words: { type: 'text', value: 'WORDS', summary: 'the 12 words, with an address; `-` reads them from standard input' },
     once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
-  notes: 'Without an argument it asks for the link. JSON: {joined, space, inviter, role, remote, items, words}.',
+  notes: 'Without an argument it asks for the link. JSON: {joined, space, inviter, role, remote, items, words, pending}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
     const { options, environment } = context;
     const { nodeHome } = await import('../node/home.ts');
     const { readRunning } = await import('../node/running.ts');
-    const input = { ...wish, ...(options.name === undefined ? {} : { name: options.name }) };
+    const input = {
+      ...wish,
+      trust_own: options.trustOwn,
+      approve_first: options.yes,
+      ...(options.name === undefined ? {} : { name: options.name }),
+    };
     const isServed = (await readRunning(nodeHome(environment.home))) !== null;
-    if (isServed || options.once || context.json) return describe(await askNode(context, 'join', input));
-    return joinAndStay(context, input);
+    const skip = { trust: options.yes || options.trustOwn };
+    if (!isServed && !options.once && !context.json) return joinAndStay(context, input, skip);
+    const joined = await askNode(context, 'join', input);
+    if (joined.joined === 'space' && !context.json) await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
+    return describe(joined);
   },
 });
 
@@ -85,15 +95,21 @@ function linkIn(text: string): string {
   }
 }
 
-async function joinAndStay(context: CommandContext, input: unknown): Promise<CommandResult> {
+async function joinAndStay(
+  context: CommandContext,
+  input: OperationInput<'join'>,
+  skip: { readonly trust: boolean },
+): Promise<CommandResult> {
   const config = await context.config();
   const { checkInput, openNode, runInProcess } = await import('./ask-in-process.ts');
   await checkInput('join', input);
   const { runUp } = await import('./up.ts');
   const node = await openNode(config, 'join');
   try {
-    const joined = (await runInProcess(context, node, 'join', input)) as OperationOutput<'join'>;
+    const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;
+    const joined = await ask('join', input);
     context.print(describe(joined).human);
+    if (joined.joined === 'space') await askAfterJoin(context, ask, skip);
     return await runUp(context, node, config, { ask: false });
   } finally {
     await node.close();

@@ -16,7 +16,7 @@ export const pendingCommand = defineCommand({
     const result = await askNode(context, 'pending', {});
     const open = result.pending.filter(({ rejected }) => !rejected);
     const rejected = context.options.rejected ? result.pending.filter((entry) => entry.rejected) : [];
-    const lines = [...open, ...rejected].flatMap((entry) => describe(entry, context.style));
+    const lines = [...open, ...rejected].flatMap((entry) => describePending(entry, context.style));
     if (open.length === 0) lines.unshift('Nothing waits.');
     else lines.push('', 'Put in place: satchel approve ID…   or: satchel approve --all', 'Leave out:    satchel reject ID…');
     return { human: lines.join('\n'), json: result, exit: open.length > 0 ? EXIT.open : EXIT.ok };
@@ -24,7 +24,7 @@ export const pendingCommand = defineCommand({
 });
 
 /** An entry as lines for people. */
-export function describe(entry: PendingEntry, style: Style): string[] {
+export function describePending(entry: PendingEntry, style: Style): string[] {
   const from = entry.machines.length === 0 ? '' : ` from ${entry.machines.map(printable).join(', ')}`;
   const since = entry.since === null ? '' : `, ${entry.since.slice(0, 16).replace('T', ' ')}`;
   const head = `${style.bold(entry.id.slice(0, 8))}  ${printable(entry.path)}: ${entry.what}${from}${since}${entry.rejected ? ' (rejected)' : ''}`;

@@ -90,6 +90,24 @@ describe('what could be executed', () => {
   });
 });
 
+describe('joining', () => {
+  it('trusts one’s own machines, and goes on with the first apply, where that was said', async () => {
+    const a = await place.start('a');
+    await place.write('a', 'theirs\n');
+    await place.write('a', 'one\n', 'skills/deploy/SKILL.md');
+    await ask(a, 'sync', {});
+    await place.write('b', 'ours\n');
+    const b = await place.start('b', { live: false });
+    const { link } = await ask(a, 'invite', {});
+    expect(await ask(b, 'join', { link, name: 'bee', trust_own: true, approve_first: true })).toMatchObject({ pending: 0 });
+    expect([await place.read('b'), await place.read('b', 'skills/deploy/SKILL.md')]).toEqual(['theirs\n', 'one\n']);
+    const c = await place.start('c', { live: false });
+    const joined = await ask(c, 'join', { link: (await ask(a, 'invite', {})).link, name: 'cee' });
+    expect(joined).toMatchObject({ pending: 1 });
+    expect(await exists('c', 'skills/deploy/SKILL.md')).toBe(false);
+  });
+});
+
 describe('of every line of the inventory', () => {
   it('nothing that could be executed reaches another disk unanswered, and everything does once it was answered', async () => {
     const { a, b } = await two();

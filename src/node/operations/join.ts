@@ -3,6 +3,8 @@ import { headWords } from '../../core/joining/words.ts';
 import { join } from '../join.ts';
 import { renameMachine } from '../machine-identity.ts';
 import { moveToRemote } from '../move-space.ts';
+import { answerPending, setTrustOwn } from '../pending/answer-pending.ts';
+import { countPending } from '../pending/count-pending.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface JoinResult {
@@ -13,6 +15,8 @@ export interface JoinResult {
   readonly remote: string;
   readonly items: number;
   readonly words: string;
+  /** What waits for an answer on this machine: satchel pending. */
+  readonly pending: number;
 }
 
 export const joinOperation = defineOperation({
@@ -21,6 +25,10 @@ export const joinOperation = defineOperation({
     address: z.string().max(2048).nullable().default(null),
     words: z.string().max(512).nullable().default(null),
     name: z.string().trim().min(1).max(64).optional(),
+    /** What one's own machines write is put in place unasked. */
+    trust_own: z.boolean().default(false),
+    /** Writes over this machine's files without asking first; a copy of them is made. */
+    approve_first: z.boolean().default(false),
   }),
   async run(node, input, { say, signal, progress }): Promise<JoinResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
@@ -32,6 +40,8 @@ export const joinOperation = defineOperation({
     }
     const open = joined.type === 'space' ? joined.space : await node.ensurePersonalSpace();
     if (joined.type === 'hub') await moveToRemote(node, open.entry.space, joined.remote);
+    if (input.trust_own) await setTrustOwn(node, true);
+    if (input.approve_first) await answerPending(node, 'approve', { type: 'first-apply' });
     const now = node.spaces.get(open.entry.space) ?? open;
     const head = await now.replica.head();
     const counts = await node.store.read((tx) => tx.items.count(open.entry.space));
@@ -43,6 +53,10 @@ export const joinOperation = defineOperation({
       remote: now.entry.remote?.address ?? '',
       items: counts.items,
       words: head === null ? '' : headWords(head.hash),
+      pending: (await Promise.all([...node.spaces.values()].map(({ sources }) => countPending(sources)))).reduce(
+        (sum, count) => sum + count,
+        0,
+      ),
     };
   },
 });

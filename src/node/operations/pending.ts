@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { SatchelNode } from '../node.ts';
-import type { Pending, PendingEntry } from '../pending/pending-entry.ts';
+import { answerPending, setTrustOwn, trustsOwn } from '../pending/answer-pending.ts';
 import { listPending } from '../pending/list-pending.ts';
-import { defineOperation, OperationFailure } from './operation.ts';
+import type { PendingEntry } from '../pending/pending-entry.ts';
+import { defineOperation } from './operation.ts';
 
 export interface PendingResult {
   /** Rejected ones included. */
@@ -36,39 +36,10 @@ export const answerPendingOperation = defineOperation({
     all: z.boolean().default(false),
     trust_own: z.boolean().optional(),
   }),
-  async run(node, { answer, ids, all, trust_own: trustOwn }): Promise<AnswerResult> {
-    if (trustOwn !== undefined) for (const book of booksOf(node)) await book.setTrustOwn(trustOwn);
-    if (trustOwn === true) await applyAll(node);
-    const chosen = choose(await listPending(node), ids, all);
-    for (const pending of chosen) await (answer === 'approve' ? pending.approve() : pending.reject());
-    await applyAll(node);
+  async run(node, { answer, ids, all, trust_own: trusts }): Promise<AnswerResult> {
+    if (trusts !== undefined) await setTrustOwn(node, trusts);
+    const answered = await answerPending(node, answer, all ? { all } : { ids });
     const left = (await listPending(node)).filter(({ entry }) => !entry.rejected);
-    return { answered: chosen.map(({ entry }) => entry), left: left.length, trust_own: await trustsOwn(node) };
+    return { answered, left: left.length, trust_own: await trustsOwn(node) };
   },
 });
-
-function choose(all: readonly Pending[], ids: readonly string[], everything: boolean): Pending[] {
-  if (everything) return all.filter(({ entry }) => !entry.rejected);
-  const chosen = new Set<Pending>();
-  for (const id of ids) {
-    const found = all.filter(({ entry }) => id.length >= 4 && entry.id.startsWith(id.toLowerCase()));
-    if (found.length === 0) throw new OperationFailure('usage', 'no-such-entry', `nothing of that id waits: ${id}`, 'Run: satchel pending');
-    if (found.length > 1)
-      throw new OperationFailure('usage', 'ambiguous-entry', `more than one entry begins with ${id}`, 'Use more characters');
-    for (const pending of found) chosen.add(pending);
-  }
-  return [...chosen];
-}
-
-async function applyAll(node: SatchelNode): Promise<void> {
-  for (const { sources } of node.spaces.values()) for (const { source } of sources) await source.apply();
-}
-
-function booksOf(node: SatchelNode) {
-  return [...node.spaces.values()].flatMap(({ sources }) => sources.flatMap(({ consents }) => (consents === null ? [] : [consents.book])));
-}
-
-async function trustsOwn(node: SatchelNode): Promise<boolean> {
-  for (const book of booksOf(node)) if (await book.trustsOwn()) return true;
-  return false;
-}
