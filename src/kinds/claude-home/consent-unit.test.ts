@@ -16,7 +16,7 @@ function namesOf(pattern: string): fc.Arbitrary<string> {
 }
 
 const upper = (name: string, mask: number): string =>
-  [...name].map((character, index) => ((mask >> (index % 30)) & 1 ? character.toUpperCase() : character)).join('');
+  Array.from(name, (character, index) => ((mask >> (index % 30)) & 1 ? character.toUpperCase() : character)).join('');
 
 describe('what needs an answer', () => {
   it.each(INVENTORY.map(({ pattern }) => pattern))('is everything at %s that is not known to be inert', (pattern) => {
