@@ -104,7 +104,15 @@ export function createTreeSource(
       await claude?.consents.book.close();
       await claude?.projects.close();
     },
-    source: createFileTreeSource({ files, workspace, rules: rulesOf(definition), clock: deps.clock, log: deps.log }),
+    source: createFileTreeSource({
+      files,
+      workspace,
+      rules: rulesOf(definition),
+      clock: deps.clock,
+      log: deps.log,
+      // What the decorators of the Claude home show may change without a view.
+      ...(claude === null ? { seen: inner.kept } : {}),
+    }),
   };
 }
 

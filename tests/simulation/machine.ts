@@ -167,6 +167,7 @@ export class SimMachine {
       rules: RULES,
       clock: this.clock,
       log: { info: () => undefined, warn: () => undefined },
+      seen: workspace.kept,
     });
     for (const view of (await this.store.read((tx) => tx.views.list(space, 'home'))).values()) {
       this.witness.noteShown(view.item.name, view.shown);

@@ -54,7 +54,7 @@ describe('file trees on two replicas and a hub', () => {
       const files = createMemoryFiles({ ...options, now: () => clock.now() });
       const open = (): FileTreeSource => {
         const workspace = createReplicaWorkspace(replica, { writer: 'tree', covers: () => true });
-        return createFileTreeSource({ files, workspace, rules, clock, log: silent });
+        return createFileTreeSource({ files, workspace, rules, clock, log: silent, seen: workspace.kept });
       };
       const made: Machine = { replica, files, source: open(), restart: () => void (made.source = open()) };
       return made;

@@ -57,7 +57,15 @@ export function createTreeHome(
         },
         disk,
       );
-      home.source = createFileTreeSource({ files: home.files, workspace, rules: testRules, clock, log: silent, limits });
+      home.source = createFileTreeSource({
+        files: home.files,
+        workspace,
+        rules: testRules,
+        clock,
+        log: silent,
+        limits,
+        seen: workspace.kept,
+      });
     },
     write: (path, text, mode) => disk.write(path, Buffer.from(text), mode),
     text(path) {

@@ -24,6 +24,9 @@ export interface WorkspaceDouble extends Workspace {
   /** Set to throw in a call, as a process that dies. */
   crash: ((call: string) => void) | null;
   readonly table: Map<string, View>;
+  /** Calls of `views`. */
+  looks: number;
+  readonly kept: { get(): Promise<string | null>; keep(note: string): Promise<void> };
 }
 
 export function createSpaceDouble(): SpaceDouble {
@@ -64,19 +67,28 @@ export function createSpaceDouble(): SpaceDouble {
   const workspace = (writer: string, deletable: (kind: string) => boolean = () => true): WorkspaceDouble => {
     const table = new Map<string, View>();
     const viewOf = (item: Item): View => table.get(itemKey(item)) ?? { item, shown: null, intended: null, notHere: null, local: null };
-    const set = (view: View): void => void table.set(itemKey(view.item), view);
+    let kept: string | null = null;
+    const set = (view: View): void => {
+      table.set(itemKey(view.item), view);
+      kept = null;
+    };
     const double: WorkspaceDouble = {
       writer,
       table,
       crash: null,
-      views: (under) =>
-        Promise.resolve(
-          new Map(
-            [...table].filter(
-              ([, { item }]) => under === undefined || under.some((name) => item.name === name || item.name.startsWith(`${name}/`)),
-            ),
-          ),
-        ),
+      looks: 0,
+      kept: {
+        get: async () => kept,
+        async keep(note) {
+          double.crash?.('keep');
+          kept = note;
+        },
+      },
+      async views(under) {
+        double.looks += 1;
+        const isAsked = (name: string): boolean => under === undefined || under.some((one) => name === one || name.startsWith(`${one}/`));
+        return new Map([...table].filter(([, { item }]) => isAsked(item.name)));
+      },
       async capture(found): Promise<CaptureReport> {
         double.crash?.('capture');
         const conflicts: Item[] = [];

@@ -20,6 +20,9 @@ export interface WorkspaceOptions {
 /** Collection of notes that a writer had everything in place, by writer. Whoever takes its views away takes these too. */
 export const settledNotes = (space: SpaceId): string => `settled/${space}`;
 
+/** Collection of what a writer keeps for as long as none of its views is written, by writer. Goes with its views. */
+export const keptNotes = (space: SpaceId): string => `kept/${space}`;
+
 interface SettledNote {
   readonly head: string;
   readonly scope: string;
@@ -39,8 +42,14 @@ const SMALL_PIECE = LIMITS.chunkMin;
 /** One commit's header names every chunk of every body in it. */
 const BODY_LIMIT = Math.min(LIMITS.bodyBytes, (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin);
 
+export interface ReplicaWorkspace extends Workspace {
+  /** A note of the writer's on all of its views: gone as soon as one is written. */
+  readonly kept: { get(): Promise<string | null>; keep(note: string): Promise<void> };
+  close(): Promise<void>;
+}
+
 /** A writer's window on a replica. Remembers which items to look at, so that `outstanding` costs what changed. */
-export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptions): Workspace & { close(): Promise<void> } {
+export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptions): ReplicaWorkspace {
   const { writer, covers, scope = null } = options;
   const { store } = replica.deps;
   const { space } = replica;
@@ -95,6 +104,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     }
     const drafted = await replica.draft(wishes, note, commit, async (tx) => {
       await tx.views.put(space, writer, sorted.views);
+      await tx.documents.remove(keptNotes(space), writer);
       if (wishes.length > 0) await tx.documents.remove(settledNotes(space), writer);
     });
     // What the merge made of it may differ from what is in place.
@@ -211,6 +221,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
           writer,
           items.map((item) => update(item, views.get(itemKey(item)))),
         );
+        await tx.documents.remove(keptNotes(space), writer);
       });
     });
   }
@@ -253,6 +264,10 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     },
     read: (_item, content, offset) => replica.bodies.read(content, offset),
     prefetch: (contents) => replica.bodies.prefetch(contents),
+    kept: {
+      get: async () => (await store.read((tx) => tx.documents.get<string>(keptNotes(space), writer))) ?? null,
+      keep: (note) => replica.exclusive(() => store.write((tx) => tx.documents.put(keptNotes(space), writer, note))),
+    },
     async close() {
       stopListening();
       await replica.exclusive(noteSettled);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Decrypter } from 'age-encryption';
 import { isHex32, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
-import { settledNotes } from '../../core/replica/replica-workspace.ts';
+import { keptNotes, settledNotes } from '../../core/replica/replica-workspace.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
@@ -178,7 +178,8 @@ async function settleStore(file: string, asSameMachine: boolean): Promise<void> 
     await store.write(async (tx) => {
       for (const space of await tx.logs.spaces()) {
         for (const writer of await tx.views.writers(space)) await tx.views.clear(space, writer);
-        for (const { id } of await tx.documents.list(settledNotes(space))) await tx.documents.remove(settledNotes(space), id);
+        for (const notes of [settledNotes(space), keptNotes(space)])
+          for (const { id } of await tx.documents.list(notes)) await tx.documents.remove(notes, id);
       }
       if (asSameMachine) return;
       // Whoever holds such a link would meet another machine than the one that made it.

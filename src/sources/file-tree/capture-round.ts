@@ -1,4 +1,4 @@
-import { sameStat } from '../../core/ports/files.ts';
+import { sameStat, type TreeScan } from '../../core/ports/files.ts';
 import type { CaptureReport } from '../../core/replica/workspace.ts';
 import { createBatches, emptyCapture } from './capture-batches.ts';
 import type { TreeContext } from './context.ts';
@@ -8,7 +8,8 @@ import { removeEmptyFolders } from './remove-from-place.ts';
 import type { ScanReport } from './reports.ts';
 import { restoreShown } from './restore-shown.ts';
 import { diskPath } from './tree-memory.ts';
-import { scanRound, type Candidate, type TreeRound } from './tree-round.ts';
+import { isAsSeen, keepSeen, lookOf } from './seen-tree.ts';
+import { scanRound, scanWhole, type Candidate, type TreeRound } from './tree-round.ts';
 import { isBeingRemoved, loadViews, type ViewsByName } from './views-by-name.ts';
 
 export interface CaptureOptions {
@@ -22,9 +23,12 @@ export interface CaptureOptions {
 /** Finds what differs from the views and captures it. Never takes a missing root, or a mass of absences, for a wish. */
 export async function captureRound(context: TreeContext, options: CaptureOptions): Promise<ScanReport> {
   const { memory, files } = context;
-  memory.folding ??= files.scan({ enters: () => false }).root === null ? null : await files.folds();
+  const whole = options.paths === null ? scanWhole(context) : null;
+  const look = whole === null ? null : lookOf(context, whole);
+  memory.folding ??= (whole ?? files.scan({ enters: () => false })).root === null ? null : await files.folds();
+  if (whole !== null && (await isAsSeen(context, look))) return nothingNew(context, whole);
   let views = await loadViews(context, namesToLoad(context, options.paths));
-  const round = scanRound(context, options.paths, (name) => views.get(name));
+  const round = scanRound(context, whole === null ? { paths: options.paths ?? [] } : { whole }, (name) => views.get(name));
   if (round.scope !== null && looksDrastic(context, round, views)) views = await loadViews(context);
   if (options.paths === null) {
     memory.unsettled.clear();
@@ -42,16 +46,18 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   for (const name of memory.confirmed) if (round.present.has(name)) memory.confirmed.delete(name);
 
   const changing: string[] = [];
+  let isSettled = true;
   const batches = createBatches(context);
   for (const candidate of round.candidates) {
     const { name } = candidate.item;
-    if (wasRefused(context, candidate)) continue;
+    if (wasRefused(context, candidate)) continue; // and is skipped
     const inspection = await inspectFile(context, candidate.item, candidate.path, candidate.stat, views.get(name), {
       trustPrefix: options.paths !== null,
       mayWait: options.mayWait ?? false,
       takeInterrupted: options.takeInterrupted ?? false,
     });
     memory.unsettled.delete(candidate.path);
+    isSettled &&= inspection.type === 'clean' && inspection.settled;
     if (inspection.type === 'unsettled') memory.unsettled.set(candidate.path, context.clock.now() + context.limits.racyMs);
     else if (inspection.type === 'changing') changing.push(candidate.path);
     else if (inspection.type === 'skipped') memory.skipped.set(name, inspection.reason);
@@ -60,17 +66,32 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
       if (inspection.type === 'found') await batches.add(inspection.found, inspection.stat);
     }
   }
-  for (const item of absences(context, round, views)) {
+  const absent = absences(context, round, views);
+  for (const item of absent) {
     await batches.add({ type: 'absent', item }, null);
     const view = views.get(item.name);
     // The end of an apply that was interrupted.
     if (view !== undefined && isBeingRemoved(view)) await removeEmptyFolders(context, diskPath(memory, item.name));
   }
   const captured = await batches.finish();
-  await restoreShown(context, interruptedRestores(round, views));
+  const interrupted = interruptedRestores(round, views);
+  await restoreShown(context, interrupted);
   if (options.paths === null) memory.scannedOnce = true;
   if (options.paths === null || memory.root === null) memory.root = round.root;
+  if (isSettled && absent.length + interrupted.length === 0) await keepSeen(context, look);
   return report(context, captured, changing);
+}
+
+/** What a round ends with that finds the tree as it was when all of it was what the views show. */
+function nothingNew(context: TreeContext, { root }: TreeScan): ScanReport {
+  const { memory } = context;
+  memory.unsettled.clear();
+  memory.torn.clear();
+  memory.confirmed.clear();
+  if (memory.state.type !== 'disk-full') memory.state = { type: 'ok' };
+  memory.scannedOnce = true;
+  memory.root = root;
+  return report(context, emptyCapture(), []);
 }
 
 /** A look at a few paths needs their views alone, where nothing waits for an answer. */

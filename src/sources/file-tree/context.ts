@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { FileTree } from '../../core/ports/files.ts';
 import type { Workspace } from '../../core/replica/workspace.ts';
+import type { SeenTree } from './seen-tree.ts';
 import type { TreeLimits, TreeRules } from './rules.ts';
 import type { TreeMemory } from './tree-memory.ts';
 
@@ -18,4 +19,5 @@ export interface TreeContext {
   readonly log: TreeLog;
   readonly limits: TreeLimits;
   readonly memory: TreeMemory;
+  readonly seen?: SeenTree;
 }

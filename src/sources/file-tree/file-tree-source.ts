@@ -9,6 +9,7 @@ import type { ApplyReport, ScanReport, SourceState } from './reports.ts';
 import { restoreShown } from './restore-shown.ts';
 import { nextRetry } from './retries.ts';
 import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
+import type { SeenTree } from './seen-tree.ts';
 import { createTreeMemory } from './tree-memory.ts';
 import { createChangeQueue, type ChangeQueue } from './watch-loop.ts';
 
@@ -19,6 +20,8 @@ export interface FileTreeSourceDeps {
   readonly clock: Clock;
   readonly log: TreeLog;
   readonly limits?: Partial<TreeLimits>;
+  /** Only where the views change by nothing but what the source itself reports to the workspace. */
+  readonly seen?: SeenTree;
 }
 
 /** A folder tree as items of a space. Its rounds never overlap: each waits for the one before. */

@@ -13,7 +13,8 @@ import { attributesFrom, encodeNote, isRacy, looksLike, parseNote, type StatNote
 import { extendPrefix, rememberPrefix } from './tree-memory.ts';
 
 export type Inspection =
-  | { readonly type: 'clean'; readonly torn: boolean }
+  /** `settled`: its stat alone tells, and will next time. */
+  | { readonly type: 'clean'; readonly torn: boolean; readonly settled: boolean }
   | { readonly type: 'found'; readonly found: Found; readonly stat: FileStat; readonly torn: boolean }
   | { readonly type: 'skipped'; readonly reason: string }
   /** Looks as we put it there a moment ago: read later, when no other write can hide behind its times. */
@@ -45,7 +46,7 @@ export async function inspectFile(
   const note = view?.shown === null || view?.shown === undefined ? null : parseNote(view.local);
   if (note !== null && !note.unsettled && looksLike(note, stat)) {
     const torn = note.length < note.stat.size;
-    if (!torn || !isOldTear(context, item, stat)) return { type: 'clean', torn };
+    if (!torn || !isOldTear(context, item, stat)) return { type: 'clean', torn, settled: !torn };
   }
   if (
     options.mayWait &&
@@ -125,15 +126,15 @@ async function inspectBody(
   const known = await knownAttributes(context, item, bytes, view);
   if (!context.rules.appends(item.kind)) {
     const body = wholeLines(context, item, stat, bytes);
-    if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
+    if (isTornWhole(body, bytes)) return { type: 'clean', torn: true, settled: false };
     return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null, known);
   }
-  if (!options.takeInterrupted && (await isInterrupted(context, item, bytes, view))) return { type: 'clean', torn: false };
+  if (!options.takeInterrupted && (await isInterrupted(context, item, bytes, view))) return { type: 'clean', torn: false, settled: false };
   const lines = wholeLines(context, item, stat, bytes);
   // The space may hold an unfinished line too: what is shown is not taken back.
   const isShown = note !== null && lines.length < note.length && bytes.length >= note.length && startsAs(bytes, note);
   const body = isShown ? bytes.subarray(0, note.length) : lines;
-  if (isTornWhole(body, bytes)) return { type: 'clean', torn: true };
+  if (isTornWhole(body, bytes)) return { type: 'clean', torn: true, settled: false };
   const sha256 = rememberPrefix(context.memory, item.name, body, stat.ino);
   const grew = note !== null && view?.shown?.size === note.length && body.length > note.length && startsAs(body, note);
   return grew
@@ -172,7 +173,7 @@ function compare(
   const torn = stat.type === 'file' && length < stat.size;
   const sameAttributes = shown !== null && equalBytes(encodeCanonical(shown.attributes), encodeCanonical(attributes));
   if (sameAttributes && note !== null && note.sha256 === sha256 && note.length === length) {
-    return local === view?.local ? { type: 'clean', torn } : { type: 'found', found: { type: 'same', item, local }, stat, torn };
+    return local === view?.local ? { type: 'clean', torn, settled: false } : { type: 'found', found: { type: 'same', item, local }, stat, torn };
   }
   const found: Found =
     grownFrom !== null && piece.length > 0

@@ -26,17 +26,25 @@ export interface TreeRound {
   readonly scope: readonly string[] | null;
 }
 
-/** Scans the whole tree (`paths: null`) or what stands at and under some paths, and sorts out what may be carried. */
-export function scanRound(context: TreeContext, paths: readonly string[] | null, viewOf: (name: string) => View | undefined): TreeRound {
+/** All that stands in the tree; what a round before found out about it is forgotten. */
+export function scanWhole(context: TreeContext): TreeScan {
   const { memory, files } = context;
-  if (paths === null) {
-    memory.spelling.clear();
-    memory.skipped.clear();
-    memory.followed.clear();
-    files.follow(memory.followed);
-  }
-  const scans = paths === null ? [files.scan(scanOptions(context))] : spellingsOf(context, paths).map((path) => scanPath(context, path));
-  const entries = new Map(scans.flatMap((scan) => [...scan.entries]));
+  memory.spelling.clear();
+  memory.skipped.clear();
+  memory.followed.clear();
+  files.follow(memory.followed);
+  return files.scan(scanOptions(context));
+}
+
+/** Sorts out what may be carried: of the whole tree (`whole`), or of what stands at and under some paths. */
+export function scanRound(
+  context: TreeContext,
+  what: { readonly whole: TreeScan } | { readonly paths: readonly string[] },
+  viewOf: (name: string) => View | undefined,
+): TreeRound {
+  const { memory, files } = context;
+  const scans = 'whole' in what ? [what.whole] : spellingsOf(context, what.paths).map((path) => scanPath(context, path));
+  const entries = new Map(scans.length === 1 ? scans[0]?.entries : scans.flatMap((scan) => [...scan.entries]));
   const unreadable = scans.flatMap((scan) => scan.unreadable);
   for (const link of followedLinks(context, entries, viewOf)) {
     memory.followed.add(link);
@@ -77,7 +85,7 @@ export function scanRound(context: TreeContext, paths: readonly string[] | null,
     present.add(name);
     if (path === '' || context.rules.enters?.(name) !== false) skipped.set(name, problem.message);
   }
-  const scope = paths === null ? null : paths.map((path) => path.normalize('NFC'));
+  const scope = 'whole' in what ? null : what.paths.map((path) => path.normalize('NFC'));
   return { root: scans[0]?.root ?? null, candidates, present, unseen, skipped, temporaries, scope };
 }
 

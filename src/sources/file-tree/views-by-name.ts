@@ -22,7 +22,8 @@ export function isBeingRemoved(view: View): boolean {
 
 /** A restore was about to write it again, as it was shown. */
 export function isBeingRestored(view: View): boolean {
-  return view.shown !== null && view.intended?.content?.digest === view.shown.digest;
+  const intended = view.intended?.content ?? null;
+  return view.shown !== null && intended !== null && intended.digest === view.shown.digest; // in this order: most digests are never read
 }
 
 /**
