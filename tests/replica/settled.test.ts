@@ -83,4 +83,25 @@ describe('what a writer had in place when its process ended', () => {
     await looked.close();
     expect(await names(open('fresh'))).toEqual(['y']);
   });
+
+  it('is the writer’s own note until one of its views is written', async () => {
+    const item = textItem('x');
+    const seen = async (writer = 'home') => open('all', writer).kept.get();
+    const content = (await open().views()).get('text\0x')?.shown ?? null;
+    const writes: [string, (workspace: ReturnType<typeof open>) => Promise<unknown>][] = [
+      ['capture', (w) => w.capture([found('x', '2')], NOTE)],
+      ['same', (w) => w.capture([{ type: 'same', item, local: 'note' }], NOTE)],
+      ['intend', (w) => w.intend([{ item, content, shown: null, local: null }])],
+      ['applied', (w) => w.applied([{ item, content, local: null }])],
+      ['notHere', (w) => w.notHere([{ item, reason: 'why' }])],
+    ];
+    for (const [name, write] of writes) {
+      await open().kept.keep('as it was');
+      await open('all', 'other').kept.keep('of another');
+      await restart();
+      expect([name, await seen(), await seen('other')]).toEqual([name, 'as it was', 'of another']);
+      await write(open());
+      expect([name, await seen(), await seen('other')]).toEqual([name, null, 'of another']);
+    }
+  });
 });

@@ -173,7 +173,9 @@ function compare(
   const torn = stat.type === 'file' && length < stat.size;
   const sameAttributes = shown !== null && equalBytes(encodeCanonical(shown.attributes), encodeCanonical(attributes));
   if (sameAttributes && note !== null && note.sha256 === sha256 && note.length === length) {
-    return local === view?.local ? { type: 'clean', torn, settled: false } : { type: 'found', found: { type: 'same', item, local }, stat, torn };
+    return local === view?.local
+      ? { type: 'clean', torn, settled: false }
+      : { type: 'found', found: { type: 'same', item, local }, stat, torn };
   }
   const found: Found =
     grownFrom !== null && piece.length > 0
