@@ -37,10 +37,10 @@ describe('a tree that looks as it did when all of it was what the views show', (
   });
 
   it.each<[string, (home: TreeHome) => void, number]>([
-    ['an edit', ({ write }) => write('d/1', 'other'), 1],
-    ['an edit of the same size', ({ write }) => write('d/1', '2'), 1],
-    ['another mode', ({ write }) => write('d/1', '1', 0o755), 1],
-    ['a new file', ({ write }) => write('e', 'new'), 1],
+    ['an edit', (h) => h.write('d/1', 'other'), 1],
+    ['an edit of the same size', (h) => h.write('d/1', '2'), 1],
+    ['another mode', (h) => h.write('d/1', '1', 0o755), 1],
+    ['a new file', (h) => h.write('e', 'new'), 1],
     ['a removed file', ({ disk }) => disk.remove('d/1'), 1],
     ['a new name', ({ disk }) => disk.rename('d/1', 'd/x'), 2],
     [
@@ -66,7 +66,7 @@ describe('a tree that looks as it did when all of it was what the views show', (
   it.each<[string, (home: TreeHome) => void, object]>([
     ['is skipped', ({ disk }) => disk.link('out', '/etc/passwd'), { skipped: [{ name: 'out' }] }],
     ['has an unfinished line', ({ disk }) => disk.append('log.jsonl', Buffer.from('{"a')), { torn: ['log.jsonl'] }],
-    ['was written a moment ago', ({ write }) => write('d/1', 'x'), {}],
+    ['was written a moment ago', (h) => h.write('d/1', 'x'), {}],
   ])('is compared each time where something %s', async (_, edit, report) => {
     edit(home);
     await home.source.scan();
