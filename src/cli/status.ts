@@ -25,6 +25,9 @@ export const statusCommand = defineCommand({
       const which = elsewhere.length === 1 ? `Project ${first} has` : `${elsewhere.length} projects (${first} …) have`;
       lines.push(style.dim(`${which} no folder on this machine, so their sessions are not put in place here. See: satchel projects`));
     }
+    const secrets = status.spaces.reduce((sum, space) => sum + space.secrets, 0);
+    if (secrets > 0)
+      lines.push(style.dim(`${secrets} ${secrets === 1 ? 'item holds' : 'items hold'} what looks like a secret. Which: satchel doctor`));
     if (status.spaces.some((space) => space.recovery_unshown))
       lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
     const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;

@@ -36,6 +36,7 @@ import { createNodeLog } from './node-log.ts';
 import { lockNode } from './node-lock.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
+import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { placeHere } from './remote-registry.ts';
 import { createSealingThreads, sealingScript } from './sealing-threads.ts';
 import { SpaceRunner } from './space-runner.ts';
@@ -62,6 +63,7 @@ export interface OpenSpace {
   readonly replica: Replica;
   readonly runner: SpaceRunner;
   readonly sources: readonly TreeSource[];
+  readonly secrets: SecretWatch;
   /** Ends the watching of the sources, each a promise in `watches`. */
   readonly watching: AbortController;
   readonly watches: Promise<void>[];
@@ -263,7 +265,8 @@ export class SatchelNode {
           sources.push(createTreeSource(definition, definitions, replica, { config: this.config, clock, random, log: this.log, onPlaced }));
       }
     }
-    const open = { entry, replica, runner, sources, watching: new AbortController(), watches: [] };
+    const secrets = createSecretWatch(replica, clock);
+    const open = { entry, replica, runner, sources, secrets, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
     return open;
   }
@@ -283,6 +286,7 @@ export class SatchelNode {
   #startSpace(open: OpenSpace): void {
     open.runner.start();
     const { clock } = this.deps;
+    if (open.sources.length > 0) open.watches.push(this.#watchSecrets(open));
     for (const { source, definition, health, projects } of open.sources) {
       const onRound = (round: WatchRound): void => {
         this.#memory.touch();
@@ -309,6 +313,17 @@ export class SatchelNode {
       } catch (error) {
         this.log.error({ error: String(error) }, 'places of projects could not be looked for');
       }
+    }
+  }
+
+  async #watchSecrets({ secrets, watching }: OpenSpace): Promise<void> {
+    try {
+      await secrets.run(watching.signal);
+    } catch (error) {
+      this.log.error(
+        { error: error instanceof Error ? error.stack : String(error) },
+        'looking for secrets failed; it starts again with the node',
+      );
     }
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Check } from '../doctor/check.ts';
 import { checkSessions } from '../doctor/session-checks.ts';
+import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
 import { defineOperation } from './operation.ts';
@@ -13,10 +14,11 @@ export const doctorOperation = defineOperation({
     const all = [...node.spaces.values()];
     for (const [index, open] of all.entries()) {
       progress(index, all.length, 'spaces');
-      checks.push(...(await checkSpace(node, open)));
+      checks.push(...(await checkSpace(node, open)), await checkSecrets(open));
       checks.push(...(await checkSessions(open)));
       for (const source of open.sources) checks.push(...(await checkSource(node, open, source)));
     }
+    checks.push(await checkPending(node));
     return { checks, live: node.isLive };
   },
 });

@@ -20,6 +20,8 @@ export interface SpaceStatus {
   readonly conflicts: number;
   /** What waits for an answer: satchel pending. */
   readonly pending: number;
+  /** Items that hold what looks like a secret, as far as was looked: satchel doctor names them. */
+  readonly secrets: number;
   readonly machines: number;
   /** Projects without a folder on this machine, whose sessions are not put in place here: satchel projects. */
   readonly projects_without_folder: readonly string[];
@@ -61,7 +63,7 @@ export const statusOperation = defineOperation({
   },
 });
 
-async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: OpenSpace): Promise<SpaceStatus> {
+async function statusOf(node: SatchelNode, { entry, replica, runner, sources, secrets }: OpenSpace): Promise<SpaceStatus> {
   const head = await replica.head();
   const counts = await node.store.read((tx) => tx.items.count(entry.space));
   const { state } = runner;
@@ -77,6 +79,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources }: 
     drafts: replica.drafts.length,
     conflicts: (await replica.siblings()).length,
     pending: await countPending(sources),
+    secrets: (await secrets.list()).length,
     projects_without_folder: joined ? await projectsWithoutFolder(sources) : [],
     machines: joined ? replica.membership.members.size : 0,
     last_sync: iso(state.lastSync),

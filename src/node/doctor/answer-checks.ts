@@ -1,0 +1,35 @@
+import { listPending } from '../pending/list-pending.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { passed, some, warned, type Check } from './check.ts';
+
+/** What waits for an answer. */
+export async function checkPending(node: SatchelNode): Promise<Check> {
+  const open = (await listPending(node)).map(({ entry }) => entry).filter(({ rejected }) => !rejected);
+  if (open.length === 0) return passed('pending', 'nothing waits for an answer');
+  const evidence = some(open.map(({ path, what }) => `${path}: ${what}`));
+  return warned(
+    'pending',
+    'medium',
+    `${open.length} ${open.length === 1 ? 'thing waits' : 'things wait'} for your answer`,
+    'Run: satchel pending',
+    evidence,
+  );
+}
+
+/** What looks like a secret in what a space holds: where, and of what sort. Never the secret. */
+export async function checkSecrets({ entry, secrets }: OpenSpace): Promise<Check> {
+  const id = `secrets:${entry.name}`;
+  const items = await secrets.list();
+  if (items.length === 0) return passed(id, 'nothing that was looked at looks like a secret');
+  const lines = items.flatMap(({ item, found, count }) => [
+    ...found.map(({ what, line }) => `${item.name}, line ${line}: ${what}`),
+    ...(count > found.length ? [`${item.name}: and ${count - found.length} more`] : []),
+  ]);
+  return warned(
+    id,
+    'low',
+    `${items.length} ${items.length === 1 ? 'item holds' : 'items hold'} what looks like a secret; only your own machines can read it`,
+    'Where it is none of theirs: take it out there and replace it, then satchel forget ITEM',
+    some(lines),
+  );
+}

@@ -1,0 +1,68 @@
+import type { Content, Piece } from '../../core/content.ts';
+import type { FoundSecret } from '../../redaction/finding.ts';
+import { scanText } from '../../redaction/scan-text.ts';
+
+/** How far a body was looked through, so that one that grew is not looked through again. */
+export interface ScanState {
+  readonly pieces: readonly { readonly key: string; readonly start: number; readonly line: number }[];
+  readonly found: readonly (FoundSecret & { readonly at: number })[];
+}
+
+/** Bytes looked at together; more of them in one piece are looked at in parts. About 10 ms. */
+const SLICE = 128 * 1024;
+/** What may stand on both sides of a cut. Longer secrets are found by their beginning. */
+const OVERLAP = 8 * 1024;
+const BINARY = /\0/;
+
+/**
+ * What looks like a secret in a body, slice by slice; `pause` runs between them and ends it by false: `null` then. `before` is
+ * what an earlier scan of the same item ended with: pieces that are the same are not read again. Cost: O(what is new).
+ */
+export async function scanContent(
+  content: Content,
+  read: (pieces: readonly Piece[]) => Promise<Uint8Array>,
+  before: ScanState | undefined,
+  pause: () => Promise<boolean>,
+): Promise<ScanState | null> {
+  const keys = content.pieces.map(({ object, offset, length }) => `${object} ${offset} ${length}`);
+  const differs = keys.findIndex((key, index) => before?.pieces[index]?.key !== key);
+  const same = differs === -1 ? keys.length : differs;
+  // Some way back, for what stands on both sides of the end of what is known.
+  const known = content.pieces.slice(0, same).reduce((sum, { length }) => sum + length, 0);
+  const from = Math.max(0, before?.pieces.findLastIndex(({ start }, index) => index < same && start <= known - OVERLAP) ?? 0);
+  const pieces = before?.pieces.slice(0, from) ?? [];
+  let start = before?.pieces[from]?.start ?? 0;
+  let line = before?.pieces[from]?.line ?? 1;
+  const found = before?.found.filter(({ at }) => at < start) ?? [];
+  const counted = new Set(found.map(({ at }) => at));
+  let tail = '';
+  for (const [index, piece] of content.pieces.slice(from).entries()) {
+    pieces.push({ key: keys[from + index] ?? '', start, line });
+    // Tokens are ASCII, and a byte a character keeps places and is quick.
+    const text = Buffer.from(await read([piece])).toString('latin1');
+    if (start === 0 && BINARY.test(text.slice(0, OVERLAP))) return { pieces, found: [] };
+    for (let cut = 0; cut < text.length; cut += SLICE) {
+      const slice = text.slice(cut, cut + SLICE);
+      const whole = tail + slice;
+      const base = start + cut - tail.length;
+      const firstLine = line - newlines(tail);
+      for (const finding of scanText(whole)) {
+        const at = base + finding.start;
+        if (counted.has(at)) continue;
+        counted.add(at);
+        found.push({ what: finding.what, line: firstLine + newlines(whole.slice(0, finding.start)), at });
+      }
+      line += newlines(slice);
+      tail = whole.slice(-OVERLAP);
+      if (!(await pause())) return null;
+    }
+    start += piece.length;
+  }
+  return { pieces, found };
+}
+
+function newlines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1;
+  return count;
+}

@@ -1,0 +1,137 @@
+import type { Content } from '../../core/content.ts';
+import { sha256Hex } from '../../core/crypto/hash.ts';
+import { itemKey, type Item } from '../../core/item.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import { DRAFT_POSITION } from '../../core/replica/overlay.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+import { BodyUnavailable } from '../../core/replica/workspace.ts';
+import type { FoundSecret } from '../../redaction/finding.ts';
+import { scanContent, type ScanState } from './scan-content.ts';
+
+/** An item that holds what looks like secrets. Never the secrets. */
+export interface ItemSecrets {
+  readonly item: Item;
+  readonly count: number;
+  /** The first few. */
+  readonly found: readonly FoundSecret[];
+}
+
+/** Looks through what a space holds for secrets, in the background. */
+export interface SecretWatch {
+  /** What was found so far. O(items with findings). */
+  list(): Promise<ItemSecrets[]>;
+  /** Looks through everything that is new until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A burst of captures is looked at once it has ended. */
+const QUIET = 3_000;
+/** Between slices of some 10 ms: it never has more than a fifth of a core. */
+const PAUSE = 50;
+const NAMED = 20;
+/** Of growing bodies, so that only their ends are read again. */
+const STATES = 64;
+
+interface Stored extends ItemSecrets {
+  readonly digest: string;
+}
+
+export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
+  const { store, kinds } = replica.deps;
+  const collection = `secrets/${replica.space}`;
+  const scanned = 'secrets-scanned';
+  const states = new Map<string, ScanState>();
+  const queue = new Map<string, Item>();
+  let wake: (() => void) | null = null;
+
+  const isText = ({ kind }: Item): boolean => kinds.get(kind) !== undefined;
+  const idOf = (item: Item): string => sha256Hex('satchel/v1/secret-of\0', itemKey(item));
+
+  /** What was never brought here does not leave from here. */
+  async function isHere({ pieces }: Content): Promise<boolean> {
+    const ids = new Set(pieces.map(({ object }) => object));
+    return (await replica.deps.objects.has(replica.space, [...ids])).size === ids.size;
+  }
+
+  async function enqueueNew(): Promise<void> {
+    const done = (await store.read((tx) => tx.documents.get<{ readonly position: number }>(scanned, replica.space)))?.position ?? -1;
+    if (done >= replica.position && replica.drafts.length === 0) return;
+    for (const { item, position } of await replica.list()) if (position > done && isText(item)) queue.set(itemKey(item), item);
+  }
+
+  async function scan(item: Item, content: Content | null, signal: AbortSignal): Promise<void> {
+    const key = itemKey(item);
+    const id = idOf(item);
+    const before = await store.read((tx) => tx.documents.get<Stored>(collection, id));
+    if (content === null) {
+      if (before !== undefined) await store.write((tx) => tx.documents.remove(collection, id));
+      return;
+    }
+    if (before?.digest === content.digest || !(await isHere(content))) return;
+    const read = (pieces: Content['pieces']): Promise<Uint8Array> => replica.bodies.readStart({ ...content, pieces }, Infinity);
+    const state = await scanContent(content, read, states.get(key), async () => {
+      await clock.sleep(PAUSE, signal);
+      return !signal.aborted;
+    });
+    if (state === null) return;
+    if (kinds.get(item.kind)?.appends === true) {
+      states.delete(key);
+      states.set(key, state);
+      const oldest = states.keys().next();
+      if (states.size > STATES && !oldest.done) states.delete(oldest.value);
+    }
+    const found = state.found.map(({ what, line }) => ({ what, line }));
+    const stored: Stored = { item, digest: content.digest, count: found.length, found: found.slice(0, NAMED) };
+    if (found.length > 0) await store.write((tx) => tx.documents.put(collection, id, stored));
+    else if (before !== undefined) await store.write((tx) => tx.documents.remove(collection, id));
+  }
+
+  /** Looks at what waits; what comes meanwhile waits for the next time. */
+  async function drain(signal: AbortSignal): Promise<void> {
+    const { position } = replica;
+    const items = [...queue.values()];
+    queue.clear();
+    const later: Item[] = [];
+    for (const item of items) {
+      if (signal.aborted) return;
+      const state = (await replica.visible([item])).get(itemKey(item));
+      if (state === undefined) continue;
+      try {
+        await scan(item, state.content, signal);
+      } catch (error) {
+        if (!(error instanceof BodyUnavailable)) throw error;
+        continue; // it was pruned or erased meanwhile
+      }
+      // A draft gets its position later, and would be looked for again.
+      if (state.position === DRAFT_POSITION) later.push(item);
+    }
+    if (later.length === 0) await store.write((tx) => tx.documents.put(scanned, replica.space, { position }));
+  }
+
+  return {
+    async list() {
+      const stored = await store.read((tx) => tx.documents.list<Stored>(collection));
+      return stored
+        .map(({ value: { item, count, found } }) => ({ item, count, found }))
+        .toSorted((a, b) => (a.item.name < b.item.name ? -1 : 1));
+    },
+    async run(signal) {
+      const stopListening = replica.onChange((items) => {
+        for (const item of items) if (isText(item)) queue.set(itemKey(item), item);
+        wake?.();
+      });
+      signal.addEventListener('abort', () => wake?.(), { once: true });
+      try {
+        if ((await replica.head()) !== null) await enqueueNew();
+        while (!signal.aborted) {
+          if (queue.size === 0) await new Promise<void>((resolve) => (wake = resolve));
+          wake = null;
+          await clock.sleep(QUIET, signal);
+          if (!signal.aborted) await drain(signal);
+        }
+      } finally {
+        stopListening();
+      }
+    },
+  };
+}
