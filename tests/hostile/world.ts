@@ -10,7 +10,7 @@ import { Replica } from '../../src/core/replica/replica.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
-import { createTestClock } from '../contracts/test-clock.ts';
+import { createTestClock, type TestClock } from '../contracts/test-clock.ts';
 import { createTestMachine, followSpace, foundSpace } from '../doubles/machine.ts';
 import { Home } from '../replica/home.ts';
 
@@ -31,10 +31,10 @@ export async function createHub(clock = createTestClock()): Promise<Remote> {
   return createLocalRemote({ store, objects: createObjectStoreDouble(), clock, address: 'test:hub' });
 }
 
-export async function createWorld(seed: string): Promise<World> {
+export async function createWorld(seed: string, openHub: (clock: TestClock) => Promise<Remote> = createHub): Promise<World> {
   const clock = createTestClock();
   const openStore = () => createSqliteStore({ path: ':memory:' });
-  const hub = await createHub(clock);
+  const hub = await openHub(clock);
   const deps = async (name: string) =>
     createTestMachine({ name, seed, store: await openStore(), objects: createObjectStoreDouble(), clock });
   const a = new Home(await foundSpace(await deps('a'), hub));

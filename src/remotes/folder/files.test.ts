@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFolderFiles, unless, type FolderFiles } from './files.ts';
+import { unless } from './errors.ts';
+import { createFolderFiles, type FolderFiles } from './files.ts';
 
 let folder: string;
 let files: FolderFiles;

@@ -1,7 +1,9 @@
-import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { bytesToHex } from '../../core/ids.ts';
+import { bytesToHex, isHex16 } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
+import { unless } from './errors.ts';
+import { checkDirectories } from './open-file.ts';
 
 /** Writing in a shared folder so that a crash, or another writer, at any point leaves whole files only. */
 export interface FolderFiles {
@@ -36,11 +38,13 @@ const SETTLED_AFTER = 60 * 60 * 1000;
 /** `temporary` lies on the same file system as everything that is published. */
 export function createFolderFiles(temporary: string, random: Random): FolderFiles {
   const ensured = new Set<string>();
+  const root = dirname(temporary);
   const temporaryPath = (): string => join(temporary, bytesToHex(random.bytes(16)));
 
   async function ensure(directory: string): Promise<void> {
     if (ensured.has(directory)) return;
     await mkdir(directory, { mode: DIRECTORY_MODE }).catch(unless('EEXIST'));
+    await checkDirectories(root, directory);
     // Also where it existed: whoever made it may have been killed before this.
     await syncDirectory(dirname(directory));
     ensured.add(directory);
@@ -48,6 +52,7 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
 
   /** The folder's clock may be another machine's: ages are measured against a file made now. */
   async function timeThere(): Promise<number> {
+    await checkDirectories(root, temporary);
     const probe = temporaryPath();
     await writeDurably(probe, new Uint8Array(0));
     const { mtimeMs } = await stat(probe);
@@ -60,6 +65,8 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
     sync: syncDirectory,
     async publish(path, bytes) {
       const directory = dirname(path);
+      await checkDirectories(root, temporary);
+      await checkDirectories(root, directory);
       const draft = temporaryPath();
       try {
         await writeDurably(draft, bytes);
@@ -78,6 +85,8 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
       }
     },
     async replace(path, size, parts) {
+      await checkDirectories(root, temporary);
+      await checkDirectories(root, dirname(path));
       const draft = temporaryPath();
       const file = await open(draft, 'wx', FILE_MODE);
       try {
@@ -103,17 +112,20 @@ export function createFolderFiles(temporary: string, random: Random): FolderFile
       return old;
     },
     async discard(path) {
+      await checkDirectories(root, temporary);
+      await checkDirectories(root, dirname(path));
       const gone = temporaryPath();
       const moved = await rename(path, gone).then(() => true, unless('ENOENT'));
       if (moved === true) await rm(gone, { recursive: true, force: true });
     },
     async clean() {
-      const names = await readdir(temporary);
+      await checkDirectories(root, temporary);
+      const names = (await readdir(temporary)).filter(isHex16);
       if (names.length === 0) return;
       const now = await timeThere();
       for (const name of names) {
         const path = join(temporary, name);
-        const found = await stat(path).catch(unless('ENOENT'));
+        const found = await lstat(path).catch(unless('ENOENT'));
         if (found !== undefined && now - found.mtimeMs > STALE_AFTER) await rm(path, { recursive: true, force: true });
       }
     },
@@ -152,12 +164,4 @@ async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** For `.catch`: swallows these error codes only. */
-export function unless(...codes: readonly string[]): (error: NodeJS.ErrnoException) => undefined {
-  return (error) => {
-    if (error.code === undefined || !codes.includes(error.code)) throw error;
-    return undefined;
-  };
 }

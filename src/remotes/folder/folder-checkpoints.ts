@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { checkCheckpoint } from '../checks.ts';
-import { unless, type FolderFiles } from './files.ts';
+import { unless } from './errors.ts';
+import type { FolderFiles } from './files.ts';
 import { encodeFrame, readFrame } from './frame.ts';
 
 /** The checkpoints of one space: `<position>-<turn>.ckpt`, of which the greatest counts and the others go. */

@@ -1,10 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isHex32 } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { RemoteError, type Mailboxes } from '../../core/ports/remote.ts';
 import { checkLetter, checkMailbox, checkSlot, refused } from '../checks.ts';
 import { REMOTE_LIMITS } from '../limits.ts';
-import { unless, type FolderFiles } from './files.ts';
+import { unless } from './errors.ts';
+import type { FolderFiles } from './files.ts';
 import { encodeFrame, readFrame, readFrameHead } from './frame.ts';
 
 /** A letter's file is `<slot>.<turn>`, its expiry (8) the frame's head. A slot whose letter expired takes its next turn. */
@@ -41,7 +43,7 @@ export function createFolderMailboxes(files: FolderFiles, directory: string, clo
   async function clearExpired(): Promise<{ boxes: number; bytes: number }> {
     let boxes = 0;
     let bytes = 0;
-    for (const mailbox of (await readdir(directory).catch(unless('ENOENT'))) ?? []) {
+    for (const mailbox of ((await readdir(directory).catch(unless('ENOENT'))) ?? []).filter(isHex32)) {
       // A damaged letter is named to those who use its mailbox; the others go on.
       const there = await letters(mailbox).catch(unlessDamaged);
       const last = Math.max(0, ...there.map((letter) => letter.expires));

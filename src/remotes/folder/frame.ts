@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { openFile } from './open-file.ts';
 
 /**
  * Every file of a folder remote is one frame (docs/formats-folder.md), so that a torn or half-copied one is known
@@ -82,10 +82,7 @@ export async function readRanges(path: string, ranges: readonly { offset: number
 type Read = (offset: number, length: number) => Promise<Buffer>;
 
 async function withFile<T>(path: string, work: (read: Read, size: number) => Promise<T>): Promise<T | null> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
-    throw error;
-  });
+  const file = await openFile(path);
   if (file === null) return null;
   try {
     const { size } = await file.stat();

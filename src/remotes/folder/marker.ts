@@ -1,9 +1,11 @@
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesToHex, isHex16 } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
-import { createFolderFiles, DIRECTORY_MODE, unless } from './files.ts';
+import { unless } from './errors.ts';
+import { createFolderFiles, DIRECTORY_MODE } from './files.ts';
+import { checkDirectories, openFile } from './open-file.ts';
 
 /** The file that makes a folder a remote, and an empty mount point none. */
 export const MARKER = 'satchel-folder.json';
@@ -15,8 +17,8 @@ const MARKER_LIMIT = 4096;
 /** The folder's id. `null` where there is no marker. Throws a RemoteError where there is one of another version or none that reads. */
 export async function readMarker(folder: string): Promise<string | null> {
   const path = join(folder, MARKER);
-  const file = await open(path, 'r').catch(unless('ENOENT', 'ENOTDIR'));
-  if (file === undefined) return null;
+  const file = await openFile(path);
+  if (file === null) return null;
   let text: string;
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(MARKER_LIMIT), 0, MARKER_LIMIT, 0);
@@ -46,6 +48,7 @@ export async function writeMarker(folder: string, random: Random): Promise<strin
     }
   }
   for (const name of FOLDERS) await mkdir(join(folder, name), { mode: DIRECTORY_MODE }).catch(unless('EEXIST'));
+  for (const name of FOLDERS) await checkDirectories(folder, join(folder, name));
   const files = createFolderFiles(join(folder, 'tmp'), random);
   const marker = { format: 'satchel-folder', version: VERSION, id: bytesToHex(random.bytes(16)) };
   await files.publish(join(folder, MARKER), Buffer.from(`${JSON.stringify(marker)}\n`));

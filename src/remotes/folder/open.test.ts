@@ -312,12 +312,12 @@ describe('what it leaves in the folder', () => {
   });
 
   it('is cleared of what crashed writers left, by age', async () => {
-    const [stale, young] = [join(folder, 'tmp', 'stale'), join(folder, 'tmp', 'young')];
+    const [stale, young] = [join(folder, 'tmp', '0a'.repeat(16)), join(folder, 'tmp', '0b'.repeat(16))];
     await writeFile(stale, 'x');
     await writeFile(young, 'x');
     const old = new Date(Date.now() - 25 * 60 * 60 * 1000);
     await utimes(stale, old, old);
     await open();
-    expect(await readdir(join(folder, 'tmp'))).toEqual(['young']);
+    expect(await readdir(join(folder, 'tmp'))).toEqual(['0b'.repeat(16)]);
   });
 });

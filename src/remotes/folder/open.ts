@@ -8,8 +8,8 @@ import { RemoteError, type AppendOutcome, type Mailboxes, type Remote, type Segm
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed } from '../checks.ts';
 import { deletableObjects, type ReadableLog } from '../deletable-objects.ts';
 import { REMOTE_LIMITS } from '../limits.ts';
-import { folderError } from './errors.ts';
-import { createFolderFiles, unless } from './files.ts';
+import { folderError, unless } from './errors.ts';
+import { createFolderFiles } from './files.ts';
 import { createFolderCheckpoints, type FolderCheckpoints } from './folder-checkpoints.ts';
 import { createFolderLog, type FolderLog } from './folder-log.ts';
 import { createFolderMailboxes } from './folder-mailboxes.ts';
@@ -135,7 +135,10 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
     return guarded(() => folderOf(space).log.head());
   }
 
-  await files.clean().catch(unless('ENOENT', 'EROFS', 'EACCES', 'EPERM')); // of a reader too, who may not
+  await files.clean().catch((error: NodeJS.ErrnoException) => {
+    // Of a reader too, who may not.
+    if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes(error.code ?? '')) throw folderError(folder, error);
+  });
   return {
     address: `folder:${folder}`,
     spaces: () =>

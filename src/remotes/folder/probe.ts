@@ -2,7 +2,8 @@ import { link, mkdir, mkdtemp, readFile, realpath, rm, stat } from 'node:fs/prom
 import { join, resolve } from 'node:path';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { findCloudMarker } from './cloud-markers.ts';
-import { DIRECTORY_MODE, unless, writeDurably } from './files.ts';
+import { unless } from './errors.ts';
+import { DIRECTORY_MODE, writeDurably } from './files.ts';
 
 /** The calls that a probe makes of a file system, so that tests can stand in for those that lack something. */
 export interface ProbeFileSystem {

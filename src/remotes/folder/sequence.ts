@@ -1,7 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { torn } from './frame.ts';
-import { unless, type FolderFiles } from './files.ts';
+import { unless } from './errors.ts';
+import type { FolderFiles } from './files.ts';
 
 /**
  * Immutable files numbered from 0 without gaps, in directories of a thousand: the n-th is there once all before it
