@@ -13,6 +13,7 @@ import { locate, mayHoldCarried, mayMatchBelow, type InventoryChoice } from '../
 import { shownTime } from '../kinds/claude-home/shown-time.ts';
 import { transcriptKind } from '../kinds/jsonl/transcript.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
+import type { FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { TreeRules } from '../sources/file-tree/rules.ts';
 import {
@@ -38,6 +39,8 @@ export interface TreeDefinition {
   readonly exclude: readonly string[];
   /** Of the Claude home: the inventory decides what is carried, by what the user chose, instead of `include` and `exclude`. */
   readonly inventory?: InventoryChoice;
+  /** The folder is there for other things: that nothing of what is carried is in it is no sign of another folder. */
+  readonly mayBeEmpty?: boolean;
 }
 
 export function treeDefinitions(config: Config): TreeDefinition[] {
@@ -60,6 +63,8 @@ export interface TreeSource {
   readonly consents: ClaudeConsents | null;
   /** Of the Claude home: where its projects are. */
   readonly projects: ClaudeProjects | null;
+  /** Of the Claude home: items that this machine has in a form of its own. */
+  readonly forms: FormsWorkspace | null;
   /** Of the watching, in a node that runs. */
   readonly health: WatchHealth;
   /** Before the store: notes that all is in place, so that the next start need not look. */
@@ -86,12 +91,15 @@ export function createTreeSource(
     carries(definition, item.name.slice(definition.prefix.length));
   const writer = `tree:${definition.id}`;
   const inner = createReplicaWorkspace(replica, { writer, covers, scope: JSON.stringify([definition, prefixes]) });
-  const claude = definition.inventory === undefined ? null : createClaudeWorkspace(inner, replica, definition.inventory, deps);
+  const files = createNodeFiles({ root: definition.root, random: deps.random });
+  const claude =
+    definition.inventory === undefined
+      ? null
+      : createClaudeWorkspace(inner, replica, { ...definition, inventory: definition.inventory }, { ...deps, files });
   const workspace = createFirstApplyWorkspace(
     claude?.workspace ?? createPrefixedWorkspace(inner, definition.prefix),
     firstApplyNote(replica, writer),
   );
-  const files = createNodeFiles({ root: definition.root, random: deps.random });
   return {
     definition,
     workspace,
@@ -99,10 +107,11 @@ export function createTreeSource(
     consents: claude?.consents ?? null,
     health: { problem: null },
     projects: claude?.projects ?? null,
+    forms: claude?.forms ?? null,
     async close() {
       await inner.close();
       await claude?.consents.book.close();
-      await claude?.projects.close();
+      await claude?.projects?.close();
     },
     source: createFileTreeSource({
       files,
@@ -134,7 +143,7 @@ function rulesOf(definition: TreeDefinition): TreeRules {
     enters: (folder) => mayEnter(definition, folder),
     appends: (kind) => kindOf(kind)?.appends ?? false,
     deletable: (kind) => kindOf(kind)?.deletable ?? true,
-    mayBeEmpty: definition.inventory === undefined && definition.prefix === '',
+    mayBeEmpty: definition.mayBeEmpty === true,
     modifiedAt: (kind, end, now) => (kind === transcriptKind.id ? shownTime(end, now) : null),
     wholeLines: (kind) => kind === 'jsonl' || kind === 'transcript',
   };

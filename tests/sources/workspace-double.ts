@@ -3,6 +3,7 @@ import type { Attributes, Content } from '../../src/core/content.ts';
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import { bytesToHex, type ContentDigest, type ObjectId } from '../../src/core/ids.ts';
 import { itemKey, type Item } from '../../src/core/item.ts';
+import type { Kind } from '../../src/core/merge/kind.ts';
 import type { View } from '../../src/core/ports/store.ts';
 import { BodyUnavailable, type CaptureReport, type Workspace } from '../../src/core/replica/workspace.ts';
 
@@ -29,7 +30,8 @@ export interface WorkspaceDouble extends Workspace {
   readonly kept: { get(): Promise<string | null>; keep(note: string): Promise<void> };
 }
 
-export function createSpaceDouble(): SpaceDouble {
+/** `kinds`: those that merge as they do in a real space. */
+export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
   const heads: SpaceDouble['heads'] = new Map();
   const siblings: { item: Item; content: Content | null }[] = [];
   const bodies = new Map<string, Uint8Array>();
@@ -60,8 +62,19 @@ export function createSpaceDouble(): SpaceDouble {
       return false;
     }
     if (ours === null || begins(theirs, ours)) return false;
+    const merged = merge(item, base, theirs, ours);
+    if (merged !== null) {
+      heads.set(itemKey(item), { item, content: merged });
+      return false;
+    }
     siblings.push({ item, content: ours });
     return true;
+  };
+  const merge = (item: Item, base: Content | null, theirs: Content, ours: Content): Content | null => {
+    const kind = kinds.find(({ id }) => id === item.kind);
+    const version = (content: Content) => ({ body: bodyOf(content), attributes: content.attributes });
+    const outcome = kind?.merge({ name: item.name, base: base && version(base), theirs: version(theirs), ours: version(ours) });
+    return outcome?.type === 'merged' ? contentOf(outcome.version.body, outcome.version.attributes) : null;
   };
 
   const workspace = (writer: string, deletable: (kind: string) => boolean = () => true): WorkspaceDouble => {

@@ -31,9 +31,9 @@ export interface FormContext {
 /** Values that stay on this machine, by the place that their marks have in the space. */
 export type KeptSecrets = Readonly<Record<string, string>>;
 
-/** What a machine has of a form. */
+/** What a machine has of a form. `body: null`: nothing of it was shown yet. */
 export interface LocalForm {
-  readonly body: Uint8Array;
+  readonly body: Uint8Array | null;
   readonly kept: KeptSecrets;
 }
 
@@ -61,15 +61,15 @@ export interface Form {
   extract(file: Uint8Array, known: Uint8Array | null): Result<Uint8Array, string>;
   /** The local file (`null`: there is none) with that part replaced. */
   embed(file: Uint8Array | null, body: Uint8Array): Result<Uint8Array, string>;
-  /** This machine's bytes of a full body, given what it has now (`null`: nothing was shown yet). */
-  show(full: Uint8Array, local: LocalForm | null, context: FormContext): Result<Shown, string>;
+  /** This machine's bytes of a full body, given what it has now. */
+  show(full: Uint8Array, local: LocalForm, context: FormContext): Result<Shown, string>;
   /**
    * Lays the difference between what was shown and what is found on the full body (`null`: there is none). Where both
    * changed, what is found stands.
    */
   lay(
     full: Uint8Array | null,
-    shown: LocalForm | null,
+    shown: LocalForm,
     now: Uint8Array,
     context: FormContext,
   ): Result<{ readonly full: Uint8Array; readonly kept: KeptSecrets }, string>;

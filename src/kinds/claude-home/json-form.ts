@@ -4,7 +4,7 @@ import { createMeanings } from '../json/document.ts';
 import { mergeValues } from '../json/merge-values.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { printMerged } from '../json/print-merged.ts';
-import { EMPTY_OBJECT, parseTree, printOnto, printTree, type JsonTree } from '../json/tree.ts';
+import { EMPTY_OBJECT, parseTree, printOnto, printTree, treeOf, type JsonTree } from '../json/tree.ts';
 import { encodeText, readText } from '../read-text.ts';
 import { combineParts, type PartsAt } from './form-parts.ts';
 import type { Form, FormContext, FormPart, KeptSecrets, LocalForm, Shown } from './form.ts';
@@ -56,46 +56,46 @@ export function createJsonForm(spec: JsonFormSpec): Form {
   };
 }
 
-function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm | null, context: FormContext): Result<Shown, string> {
-  const trees = both(full, local?.body ?? encodeText('{}'));
+function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: FormContext): Result<Shown, string> {
+  const trees = both(full, local.body ?? encodeText('{}'));
   if (!trees.ok) return trees;
   const [wanted, here] = trees.value;
-  const before = local?.kept ?? {};
+  const before = local.kept;
   const applied = toPortableTree(here, before, context);
   const find: FindSecret = (key) => applied.kept[key] ?? before[key] ?? null;
   const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
-  const combined = combineParts(wanted, local === null ? null : applied.tree, {
+  const combined = combineParts(wanted, local.body === null ? null : applied.tree, {
     name: spec.name,
     partsAt: spec.partsAt,
     admit: (place, part) => spec.atOnce(place, part) || context.admit(part),
     here: (want, place, have) => withoutMissing(want, place, have, find, options).tree,
   });
-  const body = printOnto(local?.body ?? full, toLocalTree(combined.tree ?? EMPTY_OBJECT, find, context.paths));
+  const body = printOnto(local.body ?? full, toLocalTree(combined.tree ?? EMPTY_OBJECT, find, context.paths));
   return ok({ body, held: combined.held, needs: withoutMissing(wanted, [], applied.tree, find, options).needs });
 }
 
 function lay(
   spec: JsonFormSpec,
   full: Uint8Array | null,
-  shown: LocalForm | null,
+  shown: LocalForm,
   now: Uint8Array,
   context: FormContext,
 ): Result<{ full: Uint8Array; kept: KeptSecrets }, string> {
-  if (full !== null && shown !== null && equalBytes(shown.body, now)) return ok({ full, kept: shown.kept });
+  if (full !== null && shown.body !== null && equalBytes(shown.body, now)) return ok({ full, kept: shown.kept });
   const found = parseObject(now);
   if (!found.ok) return found;
-  const ours = toPortableTree(found.value, shown?.kept ?? {}, context);
+  const ours = toPortableTree(found.value, shown.kept, context);
   const portable = printOnto(now, ours.tree);
-  const before = shown === null ? null : parseObject(shown.body);
-  const base = shown === null || before?.ok !== true ? null : toPortableTree(before.value, shown.kept, context);
+  const before = shown.body === null ? null : parseObject(shown.body);
+  const base = before?.ok !== true ? null : toPortableTree(before.value, shown.kept, context);
   // What others took out of the space is kept for when it comes back; what was taken out here is gone.
-  const unseen = Object.entries(shown?.kept ?? {}).filter(([key]) => base?.kept[key] === undefined);
+  const unseen = Object.entries(shown.kept).filter(([key]) => base?.kept[key] === undefined);
   const kept = { ...Object.fromEntries(unseen), ...ours.kept };
   if (full === null) return ok({ full: portable, kept });
   if (base === null) return withKept(mergeOnto(full, null, portable), kept);
   const wanted = parseObject(full);
   if (!wanted.ok) return wanted;
-  const find: FindSecret = (key) => base.kept[key] ?? shown?.kept[key] ?? null;
+  const find: FindSecret = (key) => base.kept[key] ?? shown.kept[key] ?? null;
   const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
   const revealed = withNeverShown(withoutSilent(base.tree, ours.tree, spec), wanted.value, ours.tree, {
     partsAt: spec.partsAt,
@@ -133,7 +133,7 @@ function mergeOnto(full: Uint8Array, base: JsonTree | null, ours: Uint8Array): R
   const merged = mergeValues(shared?.value.root, theirs.value.root, mine.value.root, [], [], 'ours');
   if (merged === undefined) throw new Error('two values make a value');
   if (merged.type === 'node' && merged.node === theirs.value.root) return ok(full);
-  if (merged.type === 'node' && merged.node === mine.value.root) return ok(ours);
+  if (merged.type === 'node' && merged.node === mine.value.root) return ok(printOnto(full, treeOf(merged.node)));
   return ok(encodeText(printMerged(merged, theirs.value, mine.value)));
 }
 

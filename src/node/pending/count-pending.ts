@@ -1,14 +1,20 @@
+import { authorsOf, partSubject } from '../claude-forms.ts';
 import type { TreeSource } from '../tree-sources.ts';
 
 /** How many entries of these sources wait for an answer, without what describing them costs. */
 export async function countPending(sources: readonly TreeSource[]): Promise<number> {
   let count = 0;
-  for (const { source, consents, firstApply } of sources) {
+  for (const { source, consents, firstApply, forms } of sources) {
     if ((await firstApply.state()) === 'waiting') count += 1;
     const { type } = source.state();
     if (type === 'mass-deletion' || type === 'root-missing') count += 1;
     const withheld = (await consents?.workspace.withheld()) ?? [];
     count += withheld.filter(({ verdict }) => verdict === 'waiting').length;
+    if (forms === null || consents === null) continue;
+    for (const { item, held } of await forms.inspect()) {
+      const authors = held.length === 0 ? [] : await authorsOf(consents.book, item.name);
+      count += held.filter((part) => consents.book.judge(partSubject(part), authors) === 'waiting').length;
+    }
   }
   return count;
 }

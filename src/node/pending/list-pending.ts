@@ -1,5 +1,6 @@
 import type { SatchelNode } from '../node.ts';
 import { pendingConsents } from './pending-consents.ts';
+import { pendingForms } from './pending-forms.ts';
 import { pendingDeletions } from './pending-deletions.ts';
 import { pendingFirstApply } from './pending-first-apply.ts';
 import type { Pending } from './pending-entry.ts';
@@ -12,6 +13,7 @@ export async function listPending(node: SatchelNode): Promise<Pending[]> {
       pending.push(...(await pendingFirstApply(node, open, source)));
       pending.push(...(await pendingDeletions(node, source)));
       pending.push(...(await pendingConsents(node, open, source)));
+      pending.push(...(await pendingForms(node, open, source)));
     }
   }
   return pending;

@@ -41,7 +41,9 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
   if (!sha256.ok) return sha256;
   if (ready.way !== 'keep') memory.putHere.add(item.name);
   const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
-  return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length: content.size, unsettled }) });
+  // A form has other bytes here than in the space.
+  const length = ready.way === 'extend' ? content.size : ready.piece.length;
+  return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length, unsettled }) });
 }
 
 function putBody(context: TreeContext, path: string, ready: ReadyPut): Promise<Result<FileStat, FileProblem>> {

@@ -1,0 +1,66 @@
+import type { Config } from '../config/config.ts';
+import type { MachineId } from '../core/ids.ts';
+import { sha256Hex } from '../core/crypto/hash.ts';
+import type { FileTree } from '../core/ports/files.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import type { Workspace } from '../core/replica/workspace.ts';
+import { REMOVED } from '../kinds/claude-home/consent-answer.ts';
+import type { Form, FormPart } from '../kinds/claude-home/form.ts';
+import { FORMS } from '../kinds/claude-home/forms.ts';
+import { INVENTORY } from '../kinds/claude-home/inventory.ts';
+import { isSecretValue } from '../redaction/secret-value.ts';
+import type { ConsentSubject } from '../sources/claude-home/consent.ts';
+import { createFormMemory } from '../sources/claude-home/form-memory.ts';
+import { createFormsWorkspace, type FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
+import type { SpaceConsents } from './consent-book.ts';
+
+/** The forms by the names of their items. */
+export const FORMS_BY_NAME: ReadonlyMap<string, Form> = new Map(
+  INVENTORY.flatMap((row): [string, Form][] => {
+    const form = row.class === 'never' || row.form === null ? undefined : FORMS.get(row.form);
+    return form === undefined ? [] : [[row.pattern, form]];
+  }),
+);
+
+/** The forms of a Claude home over its consents. */
+export function createClaudeForms(
+  inner: Workspace,
+  replica: Replica,
+  book: SpaceConsents,
+  { config, files }: { readonly config: Config; readonly files: FileTree },
+): FormsWorkspace {
+  const { userHome, claudeHome } = config.environment;
+  return createFormsWorkspace(inner, {
+    forms: FORMS_BY_NAME,
+    memory: createFormMemory(replica.deps.store, replica.space),
+    async contextOf(item) {
+      await book.refresh();
+      const authors = await authorsOf(book, item.name);
+      return {
+        paths: { home: userHome, claudeHome },
+        isSecret: isSecretValue,
+        admit: (part) => book.judge(partSubject(part), authors) === 'allowed',
+      };
+    },
+    async readLocal(name) {
+      const read = await files.read(name);
+      if (read.ok) return read.value.bytes;
+      if (read.error.type === 'missing') return null;
+      throw new Error(read.error.message);
+    },
+  });
+}
+
+/** Who wrote the item that a part stands in, as far as its record is here. */
+export async function authorsOf(book: SpaceConsents, name: string): Promise<(MachineId | null)[]> {
+  return (await book.standing({ items: itemsOf(name) })).map(({ author }) => author);
+}
+
+/** What an answer about a part binds: its place in the item, and what would stand there on every machine. */
+export function partSubject({ name, pointer, wanted }: FormPart): ConsentSubject {
+  return { path: `${name}#${pointer}`, hash: wanted === null ? REMOVED : sha256Hex(wanted) };
+}
+
+function itemsOf(name: string) {
+  return [{ kind: name.endsWith('.jsonl') ? 'jsonl' : 'json', name }];
+}
