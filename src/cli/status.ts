@@ -1,4 +1,4 @@
-import type { SpaceStatus, Status } from '../node/operations/status.ts';
+import type { SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -50,6 +50,21 @@ function describe(space: SpaceStatus): string[] {
   const lines = [
     `${space.name}: ${space.items} items, ${formatBytes(space.bytes)}, ${space.machines} ${space.machines === 1 ? 'machine' : 'machines'}, record ${space.position} (${space.words})`,
   ];
-  for (const source of space.sources) lines.push(`  ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
+  for (const source of space.sources) {
+    lines.push(`  ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
+    lines.push(...describeSource(source));
+  }
   return lines;
+}
+
+const NAMED = 3;
+
+/** What of a Claude home is not as on the other machines. */
+function describeSource({ unknown, needs_value: needs, unshown }: SourceStatus): string[] {
+  const lines = unshown.map(({ item, reason }) => `    ${item} is not put in place: ${reason}`);
+  for (const { item, pointer } of needs)
+    lines.push(`    ${item} needs a value for ${pointer.slice(1).replaceAll('/', ' → ')}: this machine has none`);
+  if (unknown.length === 0) return lines;
+  const rest = unknown.length > NAMED ? `, and ${unknown.length - NAMED} more` : '';
+  return [...lines, `    stays local, unknown to Satchel: ${unknown.slice(0, NAMED).join(', ')}${rest}`];
 }

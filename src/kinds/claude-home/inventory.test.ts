@@ -3,7 +3,7 @@ import { configSchema } from '../../config/schema.ts';
 import { classify } from '../classify/classify.ts';
 import { DEFAULT_RULES } from '../classify/default-rules.ts';
 import { CATEGORIES, INVENTORY } from './inventory.ts';
-import { DEFAULT_CHOICE, locate, mayHoldCarried, type InventoryChoice } from './locate.ts';
+import { DEFAULT_CHOICE, isUnknown, locate, mayHoldCarried, type InventoryChoice } from './locate.ts';
 
 const SESSION = '1b4e28ba-2fa1-11d2-883f-0016d3cca427';
 
@@ -93,6 +93,17 @@ describe('the inventory', () => {
 
   it.each(NEVER)('never carries %s', (name) => expect(locate(name).type).toBe('local'));
   it.each(UNKNOWN)('does not know %s', (name) => expect(locate(name)).toEqual({ type: 'unknown' }));
+  it.each([
+    ['new-feature', true],
+    ['plugins/data', true],
+    ['plugins', false],
+    ['projects/-home-ada-app', false],
+    ['cache', false],
+    ['skills', false],
+  ])('knows nothing of the folder %s: %s', (folder, unknown) => {
+    const off: InventoryChoice = { ...DEFAULT_CHOICE, categories: { plugins: false } };
+    expect([isUnknown(folder, true), isUnknown(folder, true, off)]).toEqual([unknown, unknown]);
+  });
 
   it('has no line that no example of the table needs', () => {
     const names = [...CARRIED.map(([name]) => name), ...NEVER];

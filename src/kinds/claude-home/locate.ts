@@ -32,6 +32,12 @@ export function locate(name: string, choice: InventoryChoice = DEFAULT_CHOICE, l
   return isOn(row, choice) ? { type: 'carried', row } : { type: 'local', why: `belongs to ${row.category}, which is switched off` };
 }
 
+/** Whether the inventory knows nothing of a file, or of a folder and what may stand in it. */
+export function isUnknown(name: string, isFolder: boolean, choice: InventoryChoice = DEFAULT_CHOICE): boolean {
+  if (locate(name, choice).type !== 'unknown') return false;
+  return !isFolder || !INVENTORY.some(({ pattern }) => !pattern.startsWith('**') && mayMatchBelow(pattern, name));
+}
+
 /** False for a folder in which nothing can be carried. */
 export function mayHoldCarried(folder: string, choice: InventoryChoice = DEFAULT_CHOICE): boolean {
   if (matchesAny(choice.exclude, `${folder}/x`) && choice.exclude.some((pattern) => coversFolder(pattern, folder))) return false;

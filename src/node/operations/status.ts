@@ -3,7 +3,10 @@ import { headWords } from '../../core/joining/words.ts';
 import { openText } from '../../core/replica/sealed-text.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { countPending } from '../pending/count-pending.ts';
+import type { TreeSource } from '../tree-sources.ts';
+import { unknownPaths } from '../unknown-paths.ts';
 import { defineOperation } from './operation.ts';
 
 export interface SpaceStatus {
@@ -31,7 +34,20 @@ export interface SpaceStatus {
   readonly problem_type: string | null;
   readonly retry_at: string | null;
   readonly recovery_unshown: boolean;
-  readonly sources: readonly { readonly id: string; readonly path: string; readonly state: string; readonly detail: string | null }[];
+  readonly sources: readonly SourceStatus[];
+}
+
+export interface SourceStatus {
+  readonly id: string;
+  readonly path: string;
+  readonly state: string;
+  readonly detail: string | null;
+  /** Of a Claude home: what stands there and stays local because nothing is known of it. Folders end in a slash. */
+  readonly unknown: readonly string[];
+  /** Values that only this machine could give: left out of these items until it does. */
+  readonly needs_value: readonly { readonly item: string; readonly pointer: string }[];
+  /** Items that cannot be shown here. */
+  readonly unshown: readonly { readonly item: string; readonly reason: string }[];
 }
 
 export interface Status {
@@ -87,12 +103,23 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources, se
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
-    sources: sources.map(({ definition, source, health }) => {
-      const current = source.state();
-      const [state, detail] =
-        health.problem === null ? [current.type, 'message' in current ? current.message : null] : ['failed', health.problem];
-      return { id: definition.id, path: definition.root, state, detail };
-    }),
+    sources: await Promise.all(sources.map((source) => sourceStatus(node, source))),
+  };
+}
+
+async function sourceStatus(node: SatchelNode, { definition, source, health, forms }: TreeSource): Promise<SourceStatus> {
+  const current = source.state();
+  const [state, detail] =
+    health.problem === null ? [current.type, 'message' in current ? current.message : null] : ['failed', health.problem];
+  const states = (await forms?.inspect()) ?? [];
+  return {
+    id: definition.id,
+    path: definition.root,
+    state,
+    detail,
+    unknown: unknownPaths(definition, createNodeFiles({ root: definition.root, random: node.deps.random })),
+    needs_value: states.flatMap(({ item, needs }) => needs.map((pointer) => ({ item: item.name, pointer }))),
+    unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
 }
 
