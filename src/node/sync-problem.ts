@@ -3,7 +3,14 @@ import type { Replica } from '../core/replica/replica.ts';
 import type { Divergence } from '../core/replica/chain.ts';
 import type { SyncReport } from '../core/replica/transfer.ts';
 
-export type SyncProblemType = RemoteError['type'] | Divergence['type'] | 'waiting-for-key' | 'unknown-feature' | 'not-a-member' | 'failed';
+export type SyncProblemType =
+  | RemoteError['type']
+  | Divergence['type']
+  | 'waiting-for-key'
+  | 'unknown-feature'
+  | 'not-a-member'
+  | 'not-shown'
+  | 'failed';
 
 export interface SyncProblem {
   readonly type: SyncProblemType;
@@ -17,7 +24,11 @@ export function problemOf(report: SyncReport, replica: Replica): SyncProblem | n
   if (replica.isRevoked) {
     return { type: 'not-a-member', message: 'this machine was removed from the space; its files and what it did not send stay here' };
   }
-  if (report.divergence !== null) return { type: report.divergence.type, message: describeDivergence(report.divergence) };
+  const { divergence } = report;
+  if (divergence !== null) {
+    const isHidden = divergence.type === 'rolled-back' && divergence.remote === null;
+    return { type: isHidden ? 'not-shown' : divergence.type, message: describeDivergence(divergence) };
+  }
   if (stop?.type === 'waiting-for-key') {
     return { type: stop.type, message: `record ${stop.position} needs a key that this machine does not have` };
   }

@@ -22,8 +22,10 @@ export class Machine {
   #node: ChildProcess | null = null;
   #output = '';
   readonly #children = new Set<ChildProcess>();
+  readonly #env: NodeJS.ProcessEnv;
 
-  constructor(root: string, name: string, program: string) {
+  constructor(root: string, name: string, program: string, env: NodeJS.ProcessEnv = {}) {
+    this.#env = env;
     this.name = name;
     this.home = mkdtempSync(path.join(root, `${name}-`));
     this.program = program;
@@ -36,6 +38,11 @@ export class Machine {
 
   get store(): string {
     return path.join(this.home, '.satchel');
+  }
+
+  /** What its commands find in their environment: nothing of ours. */
+  get env(): NodeJS.ProcessEnv {
+    return { PATH: process.env['PATH'], HOME: this.home, SATCHEL_PORT: '0', ...this.#env };
   }
 
   /** What the running node printed. */
@@ -117,7 +124,7 @@ export class Machine {
   }
 
   #spawn(args: readonly string[]): ChildProcess {
-    const env = { PATH: process.env['PATH'], HOME: this.home, SATCHEL_PORT: '0' };
+    const { env } = this;
     const child = spawn(process.execPath, [this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
@@ -127,10 +134,11 @@ export class Machine {
 
 /** Waits for something that happens in its own time; fails loudly when it does not within `limit` milliseconds. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 20_000): Promise<void> {
-  for (let waited = 0; waited < limit; waited += 20) {
+  const end = performance.now() + limit;
+  do {
     if (await holds()) return;
     await sleep(20);
-  }
+  } while (performance.now() < end);
   throw new Error(`waited in vain: ${what}`);
 }
 

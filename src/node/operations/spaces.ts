@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { headWords } from '../../core/joining/words.ts';
+import { RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { connect } from '../connect.ts';
 import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
-import type { SatchelNode } from '../node.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
 import { placeHere } from '../remote-registry.ts';
 import { listProjects } from '../sessions/list-projects.ts';
 import { defineOperation, OperationFailure, spaceField } from './operation.ts';
@@ -86,9 +87,7 @@ export const moveSpaceOperation = defineOperation({
     try {
       if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
       else
-        await moveHome(replica, await open.runner.connected(), to, encodeDescriptor(target), (done, total) =>
-          progress(done, total, 'records'),
-        );
+        await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), (done, total) => progress(done, total, 'records'));
     } finally {
       if (!isHere) await to.close();
     }
@@ -96,6 +95,23 @@ export const moveSpaceOperation = defineOperation({
     return { ...result, moved: true };
   },
 });
+
+/** Asked before anything is moved, so that it is the one blamed: where it is lost for good, nobody needs to wait for it. */
+async function presentHome({ entry, runner }: OpenSpace): Promise<Remote> {
+  try {
+    const remote = await runner.connected();
+    await remote.head(entry.space);
+    return remote;
+  } catch (error) {
+    if (!(error instanceof RemoteError) || error.type !== 'unreachable') throw error;
+    throw new OperationFailure(
+      'unreachable',
+      error.type,
+      `the present home cannot be reached: ${error.message}`,
+      `Bring it within reach; or, where it is lost for good: satchel spaces move ${entry.name} REMOTE --lost`,
+    );
+  }
+}
 
 async function findRemote(node: SatchelNode, text: string): Promise<RemoteDescriptor> {
   const address = parseRemoteAddress(text);

@@ -162,6 +162,8 @@ function remedy(space: SpaceStatus): string {
       return 'satchel sync';
     case 'not-a-member':
       return 'satchel join (as a new machine), or satchel leave';
+    case 'not-shown':
+      return 'satchel join (as a new machine, where it was removed), or satchel spaces move --help (where the remote lost it)';
     case 'rolled-back':
     case 'forked':
       return 'satchel spaces move --help';

@@ -1,0 +1,101 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Machine, makeRoot, until } from './machine.ts';
+import { plain, Terminal } from './terminal.ts';
+
+interface Machines {
+  readonly machines: readonly { readonly id: string; readonly name: string; readonly role: string; readonly here: boolean }[];
+}
+
+describe('machines are lost', () => {
+  const { root, remove } = makeRoot();
+  const machine = (name: string): Machine => new Machine(root, name, inject('program'));
+  const [hub, ana, bea, fresh] = [machine('hub'), machine('ana'), machine('bea'), machine('fresh')];
+  let address = '';
+  let words: string[] = [];
+
+  beforeAll(async () => {
+    ana.write('CLAUDE.md', 'first\n');
+    await hub.start(['up', '--hub', '--port', '0']);
+    address = (await hub.ask<{ address: string }>(['status'])).address;
+    const { link } = await hub.ask<{ link: string }>(['invite']);
+    await ana.start(['join', link, '--name', 'ana']);
+    const invitation = await ana.ask<{ words: string; address: string }>(['invite']);
+    await bea.start(['join', invitation.address, '--words', invitation.words, '--name', 'bea']);
+    await until('bea has it', () => bea.read('CLAUDE.md') === 'first\n');
+  });
+  afterAll(async () => {
+    await Promise.all([hub, ana, bea, fresh].map((m) => m.kill()));
+    remove();
+  });
+
+  it('shows the recovery key once, on a terminal, and wants it repeated', async () => {
+    expect((await ana.run(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
+    const terminal = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });
+    await terminal.shows(/Go on\? \[Y\/n\] /);
+    terminal.type('y');
+    const read = async (): Promise<string[]> => {
+      const screen = plain(await terminal.shows(/ 1 [a-z][^]*24 [a-z]+ *\r/));
+      return [...screen.matchAll(/\b(\d+) ([a-z]+)\b/g)].toSorted((a, b) => Number(a[1]) - Number(b[1])).map((match) => match[2] as string);
+    };
+    const answer = async (spoil: (word: string) => string): Promise<void> => {
+      for (let i = 0; i < 2; i++) {
+        const [, number] = /Word number (\d+): $/.exec(await terminal.shows(/Word number \d+: /)) ?? [];
+        terminal.type(spoil(words[Number(number) - 1] ?? ''));
+      }
+    };
+    words = await read();
+    expect(words).toHaveLength(24);
+    terminal.type('');
+    await answer(() => 'wrong');
+    await terminal.shows(/That is not what was shown\. Once more:/);
+    expect(await read()).toEqual(words);
+    terminal.type('');
+    await answer((word) => word);
+    await terminal.shows(/It is only on your paper now/);
+    expect(await terminal.end()).toBe(0);
+    const again = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });
+    await again.shows(/Go on\? \[Y\/n\] /);
+    again.type('y');
+    await again.shows(/it was shown, or made elsewhere[^]*satchel keys recovery --replace/);
+    expect(await again.end()).toBe(5);
+    expect((await ana.run(['status'])).stdout).not.toContain('never written down');
+  });
+
+  it('revokes one that is lost: it reads and writes nothing new, and is told so', async () => {
+    await bea.stop();
+    const revoked = await ana.run(['machines', 'revoke', 'bea', '--yes']);
+    expect([revoked.code, revoked.stdout]).toEqual([0, expect.stringContaining('Revoked bea')]);
+    ana.write('CLAUDE.md', 'not for bea\n');
+    await until('it is sent', async () => (await ana.run(['status'])).stdout.startsWith('In sync'));
+    bea.write('rules/b.md', 'from the thief\n');
+    await bea.start();
+    await until('bea is told', async () =>
+      /^Not syncing: .*removed from the space.*Run: satchel join \(as a new machine/.test((await bea.run(['status'])).stdout),
+    );
+    expect(bea.read('CLAUDE.md')).toBe('first\n');
+    expect(ana.read('rules/b.md')).toBeNull();
+    expect((await ana.run(['audit'])).stdout).toMatch(/bea/);
+    expect((await ana.run(['machines', 'revoke', 'bea', '--yes'])).code).toBe(2);
+  });
+
+  it('brings everything back with the words, where all machines are lost', async () => {
+    const names = (await ana.ask<Machines>(['machines'])).machines.map(({ name }) => name);
+    await Promise.all([ana.kill(), bea.kill()]);
+    for (const lost of [ana, bea]) rmSync(lost.home, { recursive: true });
+    const wrong = [...words.slice(1), words[0]].join(' ');
+    expect((await fresh.run(['keys', 'recover', address, '-'], wrong)).code).toBe(2);
+    const recovered = await fresh.run(['keys', 'recover', address, '-'], words.join(' '));
+    expect([recovered.code, recovered.stderr]).toEqual([0, '']);
+    expect(recovered.stdout).toMatch(/personal: 1 items? (?:are|is) back[^]*Still listed: ana/);
+    await fresh.start();
+    await until('its file is back', () => fresh.read('CLAUDE.md') === 'not for bea\n');
+    expect((await fresh.run(['log', 'CLAUDE.md'])).stdout).toContain('ana');
+    for (const name of names.filter((each) => each === 'ana'))
+      expect((await fresh.run(['machines', 'revoke', name, '--yes'])).code).toBe(0);
+    const { machines } = await fresh.ask<Machines>(['machines']);
+    expect(machines.map(({ here, role }) => [here, role])).toEqual([[true, 'owner']]);
+    expect(readFileSync(`${fresh.store}/keys/machine.json`, 'utf8')).not.toContain(words[0]);
+    expect((await fresh.run(['doctor'])).code).toBe(0);
+  });
+});

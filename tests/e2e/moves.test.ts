@@ -1,0 +1,89 @@
+import { renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Machine, makeRoot, until } from './machine.ts';
+
+interface Spaces {
+  readonly spaces: readonly { readonly name: string; readonly remote: string | null; readonly term: number; readonly words: string }[];
+}
+
+describe('a space moves from place to place, and its machines with it', () => {
+  const { root, remove } = makeRoot();
+  const machine = (name: string): Machine => new Machine(root, name, inject('program'));
+  const [hub, ana, bea] = [machine('hub'), machine('ana'), machine('bea')];
+  const stick = path.join(root, 'stick');
+  let port = '';
+
+  beforeAll(async () => {
+    ana.write('CLAUDE.md', 'at home\n');
+    await ana.start();
+    port = new URL((await ana.ask<{ address: string }>(['status'])).address).port;
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    await bea.start(['join', link, '--name', 'bea']);
+    await hub.start(['up', '--hub', '--port', '0']);
+  });
+  afterAll(async () => {
+    await Promise.all([hub, ana, bea].map((m) => m.kill()));
+    remove();
+  });
+
+  /** An edit of each reaches the other. */
+  async function travels(what: string): Promise<void> {
+    ana.write('rules/a.md', `${what}, says ana\n`);
+    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
+    bea.write('rules/b.md', `${what}, says bea\n`);
+    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
+  }
+  const homes = async (): Promise<(string | null | undefined)[]> =>
+    Promise.all([ana, bea].map(async (m) => (await m.ask<Spaces>(['spaces'])).spaces.find(({ name }) => name === 'personal')?.remote));
+
+  it('to a hub, which is known by its invitation', async () => {
+    const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
+    const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
+    const moved = await ana.run(['spaces', 'move', 'personal', address]);
+    expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
+    await until('bea follows', async () => (await homes()).every((home) => home === address));
+    await travels('the hub');
+    expect((await ana.run(['spaces', 'move', 'personal', address])).stdout).toContain('was kept at');
+    expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
+  });
+
+  it('to a folder', async () => {
+    await ana.ask(['remotes', 'add', stick]);
+    expect((await ana.run(['spaces', 'move', 'personal', stick])).code).toBe(0);
+    await until('bea follows', async () => (await homes()).every((home) => home === `folder:${stick}`));
+    await travels('the stick');
+    await hub.stop();
+    await travels('the stick, without the hub');
+  });
+
+  it('goes on offline while the folder is away, and catches up', async () => {
+    renameSync(stick, `${stick}-unplugged`);
+    ana.write('rules/away.md', 'written while it was unplugged\n');
+    await until('ana says so', async () => /^Not syncing: .*stick/.test((await ana.run(['status'])).stdout));
+    renameSync(`${stick}-unplugged`, stick);
+    await until('bea has it', () => bea.read('rules/away.md') !== null);
+    expect((await ana.run(['status'])).code).toBe(0);
+  });
+
+  it('home, where the folder is lost for good; the other machine is told where', async () => {
+    rmSync(stick, { recursive: true });
+    ana.write('rules/after.md', 'after the stick was lost\n');
+    bea.write('rules/after-bea.md', 'bea too\n');
+    const refused = await ana.run(['spaces', 'move', 'personal', 'here']);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain('--lost');
+    expect((await ana.run(['spaces', 'move', 'personal', 'here', '--lost'])).stdout).toBe('personal is kept at this node now.\n');
+    const { link } = await ana.ask<{ link: string }>(['invite', '--hub']);
+    const { address } = await bea.ask<{ address: string }>(['remotes', 'add', link]);
+    expect(new URL(address).port).toBe(port);
+    const told = await bea.run(['spaces', 'move', 'personal', address, '--lost']);
+    expect([told.code, told.stderr]).toEqual([0, '']);
+    await until('both have both', () =>
+      [ana, bea].every((m) => m.read('rules/after.md') !== null && m.read('rules/after-bea.md') !== null),
+    );
+    await travels('home again');
+    const [a, b] = await Promise.all([ana, bea].map((m) => m.ask<Spaces>(['spaces'])));
+    expect(a?.spaces[0]?.words).toBe(b?.spaces[0]?.words);
+  });
+});

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Machine, makeRoot, until } from './machine.ts';
+
+interface Sizes {
+  readonly spaces: readonly { readonly records: number; readonly objects: number; readonly object_bytes: number }[];
+}
+
+describe('the store, from the command line', () => {
+  const { root, remove } = makeRoot();
+  const machine = (name: string): Machine => new Machine(root, name, inject('program'));
+  const [ana, bea] = [machine('ana'), machine('bea')];
+  const backup = path.join(root, 'satchel.age');
+  const key = path.join(root, 'key.txt');
+
+  beforeAll(async () => {
+    ana.write('CLAUDE.md', 'a plain word: pomegranate\n');
+    await ana.start();
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    await bea.start(['join', link, '--name', 'bea']);
+    for (let i = 0; i < 5; i++) {
+      ana.write('plans/plan.md', `version ${i}\n`.repeat(4_000));
+      await until(`bea has version ${i}`, () => bea.read('plans/plan.md')?.startsWith(`version ${i}`) === true);
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([ana, bea].map((m) => m.kill()));
+    remove();
+  });
+
+  it('says what is kept, and that it is sound', async () => {
+    expect((await ana.run(['store'])).stdout).toMatch(/personal: \d+ records, 2 items, \d+ encrypted bodies/);
+    for (const depth of [[], ['--read-data'], ['--full']]) {
+      const verified = await ana.run(['store', 'verify', ...depth]);
+      expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('Everything is sound.')]);
+    }
+  });
+
+  it('prunes superseded bodies, here and on the other machine, and says so before', async () => {
+    const before = (await ana.ask<Sizes>(['store'])).spaces[0]?.object_bytes ?? 0;
+    expect((await ana.run(['store', 'prune', '--older-than', '0', '--dry-run'])).stdout).toMatch(/^Would drop [3-5] superseded bodies/);
+    expect((await ana.ask<Sizes>(['store'])).spaces[0]?.object_bytes).toBe(before);
+    expect((await ana.run(['store', 'prune', '--older-than', '0'])).stdout).toMatch(/^Dropped [3-5] superseded bodies/);
+    expect((await ana.run(['store', 'prune', '--older-than', '0'])).stdout).toBe('Nothing to drop\n');
+    expect(bea.read('plans/plan.md')).toMatch(/^version 4/);
+    const gone = await ana.run(['restore', 'plans/plan.md']);
+    expect(gone.code).not.toBe(0);
+    expect(gone.stderr).toMatch(/pruned|not here|dropped/);
+    await until('bea obeyed', async () => (await bea.run(['store', 'verify', '--full'])).code === 0);
+    expect((await ana.run(['store', 'verify', '--full'])).code).toBe(0);
+  });
+
+  it('backs up while it runs, encrypted, and never over a file', async () => {
+    expect((await ana.run(['store', 'backup', backup])).stdout).toContain(backup);
+    expect(readFileSync(backup).subarray(0, 21).toString()).toBe('age-encryption.org/v1');
+    expect(readFileSync(backup).includes('pomegranate')).toBe(false);
+    expect((await ana.run(['store', 'backup', backup])).code).toBe(2);
+  });
+
+  it('notices damage, heals it from the other machine where that has it, and says what to do where not', async () => {
+    await bea.stop();
+    const objects = path.join(bea.store, 'objects');
+    const packs = readdirSync(objects, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pack'));
+    for (const pack of packs) {
+      const file = path.join(objects, pack);
+      const bytes = readFileSync(file);
+      for (let i = 200; i < bytes.length; i += 1000) bytes[i] = (bytes[i] ?? 0) ^ 0xff;
+      writeFileSync(file, bytes);
+    }
+    const healed = await bea.run(['store', 'verify', '--read-data']);
+    expect([healed.code, healed.stdout]).toEqual([0, expect.stringMatching(/fetched anew from the remote[^]*Everything is sound/)]);
+    expect((await bea.run(['store', 'verify', '--full'])).code).toBe(0);
+  });
+
+  it('forgets an item everywhere, for ever', async () => {
+    await bea.start();
+    ana.write('rules/secret.md', 'the word is hippopotamus\n');
+    await until('bea has it', () => bea.read('rules/secret.md') !== null);
+    const forgotten = await ana.run(['forget', 'rules/secret.md', '--yes']);
+    expect([forgotten.code, forgotten.stdout]).toEqual([0, expect.stringContaining('Erased 1 body')]);
+    await until('it is gone', () => [ana, bea].every((m) => m.read('rules/secret.md') === null));
+    expect((await ana.run(['forget'])).stdout).toMatch(/not known to have obeyed yet: bea|all machines have obeyed/);
+    // A machine shows that it read so far by what it writes.
+    bea.write('rules/b.md', 'bea writes\n');
+    await until('bea is known to have obeyed', async () => (await ana.run(['forget'])).stdout.includes('all machines have obeyed'));
+    const shown = await ana.run(['show', 'rules/secret.md']);
+    expect(shown.code).not.toBe(0);
+    expect((await ana.run(['restore', 'rules/secret.md'])).code).not.toBe(0);
+    for (const m of [ana, bea]) expect((await m.run(['store', 'verify', '--full'])).code).toBe(0);
+  });
+
+  it('restores a backup with this machine’s key, as the same machine', async () => {
+    const { identity } = JSON.parse(readFileSync(path.join(ana.store, 'keys/machine.json'), 'utf8')) as { identity: string };
+    writeFileSync(key, identity, { mode: 0o600 });
+    const { port } = new URL((await ana.ask<{ address: string }>(['status'])).address);
+    expect((await ana.run(['store', 'restore', backup, '--key', key])).code).toBe(5);
+    await ana.stop();
+    rmSync(ana.store, { recursive: true });
+    const restored = await ana.run(['store', 'restore', backup, '--key', key, '--same-machine']);
+    expect([restored.code, restored.stdout]).toEqual([0, expect.stringContaining('It goes on as the same machine. Run: satchel up')]);
+    expect(existsSync(path.join(ana.store, 'store.db'))).toBe(true);
+    expect((await ana.run(['store', 'verify', '--full'])).stdout).toContain('Everything is sound.');
+    await ana.start(['up', '--port', port]);
+    expect((await ana.run(['log'])).stdout).toContain('CLAUDE.md');
+    expect(ana.read('CLAUDE.md')).toBe('a plain word: pomegranate\n');
+  });
+
+  it('shows no plain text of a sealed space in its chunks', () => {
+    const found = execFileSync('sh', ['-c', 'grep -rla pomegranate "$1" || true', 'sh', path.join(ana.store, 'objects')]).toString();
+    expect(found).toBe('');
+  });
+});
