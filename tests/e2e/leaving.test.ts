@@ -39,7 +39,7 @@ describe('leaving, with the service installed', () => {
     expect([installed.code, installed.stdout]).toEqual([0, expect.stringContaining(unit(bea))]);
     expect(systemctl()).toEqual(expect.arrayContaining([expect.stringMatching(/--user.*enable/), expect.stringMatching(/--user.*start/)]));
     const text = readFileSync(unit(bea), 'utf8');
-    expect(text).toContain(`${inject('program')}`);
+    expect(text).toContain(inject('program'));
     expect(text).toContain(`SATCHEL_HOME=${bea.store}`);
     writeFileSync(path.join(root, 'active'), '0');
     expect((await bea.run(['service', 'status'])).stdout).toBe('Runs.\n');
