@@ -145,8 +145,16 @@ function rulesOf(definition: TreeDefinition): TreeRules {
     deletable: (kind) => kindOf(kind)?.deletable ?? true,
     mayBeEmpty: definition.mayBeEmpty === true,
     modifiedAt: (kind, end, now) => (kind === transcriptKind.id ? shownTime(end, now) : null),
+    groupOf: (name) => groupOf(definition, name),
     wholeLines: (kind) => kind === 'jsonl' || kind === 'transcript',
   };
+}
+
+/** What a mass deletion is judged by in the Claude home. An update of a plugin replaces most of its files, as it should. */
+function groupOf({ inventory }: TreeDefinition, name: string): string | null {
+  if (inventory === undefined) return null;
+  const located = locate(name, inventory);
+  return located.type === 'carried' && located.row.category !== 'plugins' ? located.row.category : null;
 }
 
 /** Whether a definition carries a name (NFC, relative to its root). */

@@ -57,6 +57,22 @@ describe('what is gone from a file tree', () => {
     expect(await home.source.scan(['a/b'])).toMatchObject({ changes: 0, state: { type: 'ok' } });
   });
 
+  it('holds back more than half of a group, however much else there is', async () => {
+    await fill(100);
+    for (let index = 0; index < 40; index += 1) home.write(`group/${index}`, 'x');
+    await home.source.scan();
+    home.settle();
+    for (let index = 0; index < 20; index += 1) home.disk.remove(`group/${index}`);
+    expect(await home.source.scan(['group'])).toMatchObject({ changes: 20, state: { type: 'ok' } });
+    for (let index = 20; index < 23; index += 1) home.disk.remove(`group/${index}`);
+    const { state } = await home.source.scan(['group']);
+    expect(state).toMatchObject({ type: 'mass-deletion', names: ['group/20', 'group/21', 'group/22'] });
+    await home.source.answerDeletions('restore');
+    expect(home.text('group/20')).toBe('x');
+    removeFirst(30);
+    expect(await home.source.scan()).toMatchObject({ changes: 30, state: { type: 'ok' } });
+  });
+
   it('holds back a mass deletion, and lets everything else through', async () => {
     await fill(40);
     removeFirst(21);

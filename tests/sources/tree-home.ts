@@ -11,6 +11,7 @@ export const testRules: TreeRules = {
   appends: (kind) => kind === 'lines',
   deletable: (kind) => kind !== 'lines',
   wholeLines: (kind) => kind === 'lines',
+  groupOf: (name) => (name.startsWith('group/') ? 'group' : null),
 };
 
 export const silent = { info: () => undefined, warn: () => undefined };

@@ -4,7 +4,7 @@ import { judgeAbsences } from './absence.ts';
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `f${index}`);
 const nobody = new Set<string>();
 const judge = (absent: number, shown: number, more: { recent?: number; confirmed?: Set<string>; held?: Set<string> } = {}) =>
-  judgeAbsences({ absent: names(absent), shown, recent: 0, confirmed: nobody, held: nobody, limit: 20, ...more });
+  judgeAbsences({ absent: names(absent), shown, recent: 0, confirmed: nobody, held: nobody, limit: 20, many: 2_000, ...more });
 
 describe('absences', () => {
   it.each([
@@ -12,6 +12,8 @@ describe('absences', () => {
     [21, 42, 21],
     [21, 41, 0],
     [1_000, 2_000, 1_000],
+    [2_000, 50_000, 2_000],
+    [2_001, 50_000, 0],
     [0, 0, 0],
   ])('of %i among %i shown: %i are taken', (absent, shown, taken) => {
     const { take, hold } = judge(absent, shown);

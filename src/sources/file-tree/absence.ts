@@ -11,16 +11,18 @@ export interface AbsenceInput {
   readonly held: ReadonlySet<string>;
   /** Deletions up to this number never wait. */
   readonly limit: number;
+  /** More deletions than this always wait. */
+  readonly many: number;
 }
 
 /**
  * Which absences count as wishes to delete. Together with those just before, more than `limit` and more than half of
- * what was shown wait until someone confirms exactly these names; what waits goes on waiting.
+ * what was shown, or more than `many`, wait until someone confirms exactly these names; what waits goes on waiting.
  */
 export function judgeAbsences(input: AbsenceInput): { readonly take: readonly string[]; readonly hold: readonly string[] } {
   const open = input.absent.filter((name) => !input.confirmed.has(name));
   const count = open.length + input.recent;
-  const mass = count > input.limit && count * 2 > input.shown + input.recent;
+  const mass = count > input.many || (count > input.limit && count * 2 > input.shown + input.recent);
   const hold = mass ? open : open.filter((name) => input.held.has(name));
   const held = new Set(hold);
   return { take: input.absent.filter((name) => !held.has(name)), hold };

@@ -43,22 +43,48 @@ export function absences(context: TreeContext, round: TreeRound, views: ViewsByN
   const recent = memory.deletions.filter(({ time }) => Math.abs(now - time) < limits.deletionsWindowMs);
   memory.deletions.splice(0, memory.deletions.length, ...recent);
   const deletable = gone.filter((view) => rules.deletable(view.item.kind) && !isBeingRemoved(view)).map((view) => view.item.name);
-  const judged = judgeAbsences({
-    absent: [...deletable, ...stillHeld],
-    shown: views.deletable(),
-    recent: recent.reduce((sum, { count }) => sum + count, 0),
-    confirmed: memory.confirmed,
-    held,
-    limit: limits.deletions,
-  });
+  const judged = judgeByGroup(context, [...deletable, ...stillHeld], held, views);
   if (judged.hold.length > 0) {
     memory.state = { type: 'mass-deletion', message: `${judged.hold.length} files are gone at once`, names: judged.hold };
   } else if (memory.state.type !== 'disk-full') memory.state = { type: 'ok' };
-  if (judged.take.length > 0) memory.deletions.push({ time: now, count: judged.take.length });
+  for (const [group, names] of byGroup(context, judged.take)) memory.deletions.push({ time: now, group, count: names.length });
   for (const name of judged.take) memory.confirmed.delete(name);
   const hold = new Set(judged.hold);
   const answered = stillHeld.filter((name) => !hold.has(name)).flatMap((name) => views.get(name)?.item ?? []);
   return [...gone.map((view) => view.item).filter((item) => !hold.has(item.name)), ...answered];
+}
+
+/** Judges all absences together, and then each group by itself. */
+function judgeByGroup(
+  context: TreeContext,
+  absent: readonly string[],
+  held: ReadonlySet<string>,
+  views: ViewsByName,
+): ReturnType<typeof judgeAbsences> {
+  const { confirmed, deletions } = context.memory;
+  const recentOf = (group: string | null): number =>
+    deletions.filter((each) => group === null || each.group === group).reduce((sum, { count }) => sum + count, 0);
+  const shared = { confirmed, held, limit: context.limits.deletions, many: context.limits.manyDeletions };
+  const all = judgeAbsences({ ...shared, absent, shown: views.deletable(), recent: recentOf(null) });
+  const hold = new Set(all.hold);
+  for (const [group, names] of byGroup(context, all.take)) {
+    // Counting what is shown of a group is worth it only where enough of it is gone.
+    if (group === null || names.length + recentOf(group) <= shared.limit) continue;
+    const judged = judgeAbsences({ ...shared, absent: names, shown: views.deletable(group), recent: recentOf(group) });
+    for (const name of judged.hold) hold.add(name);
+  }
+  return { take: absent.filter((name) => !hold.has(name)), hold: [...hold] };
+}
+
+function byGroup(context: TreeContext, names: readonly string[]): Map<string | null, string[]> {
+  const groups = new Map<string | null, string[]>();
+  for (const name of names) {
+    const group = context.rules.groupOf?.(name) ?? null;
+    const known = groups.get(group);
+    if (known === undefined) groups.set(group, [name]);
+    else known.push(name);
+  }
+  return groups;
 }
 
 /** Files that a restore did not come to write before the process died. */

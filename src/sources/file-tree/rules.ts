@@ -12,6 +12,8 @@ export interface TreeRules {
   deletable(kind: string): boolean;
   /** When a file should say that it was modified, by the end of its body (milliseconds); `null`: when it is written. */
   modifiedAt?(kind: string, end: Uint8Array, now: number): number | null;
+  /** Names that are one thing to their user, by any word: a mass deletion in it is one, however much else there is. */
+  groupOf?(name: string): string | null;
   /** A last line without newline is still being written: it is held back. */
   wholeLines(kind: string): boolean;
 }
@@ -22,10 +24,14 @@ export interface TreeLimits {
   readonly fileBytes: number;
   /** A file written less than this before it was read may have changed since without its times showing it. */
   readonly racyMs: number;
+  /** Names that are one thing to their user, by any word: a mass deletion in it is one, however much else there is. */
+  groupOf?(name: string): string | null;
   /** A last line without newline that nobody went on with for so long is taken as it is. */
   readonly tornLineMs: number;
-  /** More deletions than this, and more than half of what is shown, wait for an answer. */
+  /** More deletions than this, and more than half of what is shown (in all, or of a group), wait for an answer. */
   readonly deletions: number;
+  /** More deletions than this wait, however much is shown. */
+  readonly manyDeletions: number;
   /** Deletions within this time count together. */
   readonly deletionsWindowMs: number;
   readonly quietMs: number;
@@ -44,6 +50,7 @@ export const TREE_LIMITS: TreeLimits = {
   racyMs: 2_000,
   tornLineMs: 10 * 60_000,
   deletions: 20,
+  manyDeletions: 2_000,
   deletionsWindowMs: 60_000,
   quietMs: 25,
   busyMs: 500,

@@ -39,7 +39,7 @@ export interface TreeMemory {
   /** Paths to read again, and when that tells more than their times do. */
   readonly unsettled: Map<string, number>;
   readonly retries: Map<string, Retry>;
-  readonly deletions: { readonly time: number; readonly count: number }[];
+  readonly deletions: { readonly time: number; readonly group: string | null; readonly count: number }[];
   readonly confirmed: Set<string>;
 }
 

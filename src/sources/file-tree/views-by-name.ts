@@ -5,8 +5,8 @@ import type { TreeContext } from './context.ts';
 export interface ViewsByName {
   get(name: string): View | undefined;
   all(): Iterable<View>;
-  /** How many are shown and could be deleted. */
-  deletable(): number;
+  /** How many are shown and could be deleted, in all or of one group. */
+  deletable(group?: string): number;
   /** Names shown, without those that an apply was about to remove. */
   shown(): Iterable<string>;
 }
@@ -38,7 +38,13 @@ export async function loadViews(context: TreeContext, under: readonly string[] |
   return {
     get: (name) => byName.get(name),
     all: () => byName.values(),
-    deletable: () => [...byName.values()].filter((view) => isShown(view) && context.rules.deletable(view.item.kind)).length,
+    deletable: (group) =>
+      [...byName.values()].filter(
+        (view) =>
+          isShown(view) &&
+          context.rules.deletable(view.item.kind) &&
+          (group === undefined || context.rules.groupOf?.(view.item.name) === group),
+      ).length,
     shown: () => [...byName.values()].filter((view) => isShown(view) && !isBeingRemoved(view)).map((view) => view.item.name),
   };
 }
