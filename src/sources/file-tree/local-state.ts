@@ -2,6 +2,7 @@ import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { FileStat } from '../../core/ports/files.ts';
 import type { Outstanding } from '../../core/replica/workspace.ts';
 import type { TreeContext } from './context.ts';
+import { growsInPlace } from './grows-in-place.ts';
 import { attributesFrom, isExecutable, isLink, looksLike, parseNote } from './stat-note.ts';
 import { diskPath } from './tree-memory.ts';
 
@@ -32,7 +33,9 @@ export async function localState(context: TreeContext, outstanding: Outstanding)
   const note = outstanding.shown === null ? null : parseNote(outstanding.local);
   const whole = note !== null && note.length === note.stat.size;
   const asShown = isLink(outstanding.shown?.attributes ?? {}) === (stat.value.type === 'link');
-  if (note !== null && whole && asShown && !note.unsettled && looksLike(note, stat.value)) return { type: 'as-shown', stat: stat.value };
+  // A write that its times may hide would be read below. Where the file is only extended, nothing of it can be lost.
+  const sure = note !== null && (!note.unsettled || growsInPlace(context, outstanding));
+  if (note !== null && whole && asShown && sure && looksLike(note, stat.value)) return { type: 'as-shown', stat: stat.value };
 
   if (stat.value.type === 'link') {
     const target = files.readLink(path);

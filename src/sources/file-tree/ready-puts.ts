@@ -1,9 +1,9 @@
-import { encodeCanonical } from '../../core/canonical.ts';
-import type { Content, Piece } from '../../core/content.ts';
+import type { Content } from '../../core/content.ts';
 import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
 import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { TreeContext } from './context.ts';
+import { growsInPlace, sameAttributes } from './grows-in-place.ts';
 import { staysInside } from './link-target.ts';
 import type { LocalState } from './local-state.ts';
 import type { ReadyPut } from './put-in-place.ts';
@@ -61,7 +61,7 @@ async function readPiece(
   if (!grows || content.size <= shown.size || !sameAttributes(shown, content)) {
     return { outstanding, stat, folderGivesWay, piece: await workspace.read(outstanding.item, content), way: 'write' };
   }
-  if (beginsWithPieces(content.pieces, shown.pieces)) {
+  if (growsInPlace(context, outstanding)) {
     return { outstanding, stat, folderGivesWay, piece: await workspace.read(outstanding.item, content, shown.size), way: 'extend' };
   }
   const body = await workspace.read(outstanding.item, content);
@@ -69,17 +69,6 @@ async function readPiece(
   return { outstanding, stat, folderGivesWay, piece: continues ? body.subarray(shown.size) : body, way: continues ? 'extend' : 'write' };
 }
 
-function sameAttributes(a: Content, b: Content): boolean {
-  return equalBytes(encodeCanonical(a.attributes), encodeCanonical(b.attributes));
-}
-
 function startsWith(body: Uint8Array, start: Uint8Array): boolean {
   return equalBytes(body.subarray(0, start.length), start);
-}
-
-function beginsWithPieces(pieces: readonly Piece[], start: readonly Piece[]): boolean {
-  return start.every((piece, index) => {
-    const other = pieces[index];
-    return other !== undefined && other.object === piece.object && other.offset === piece.offset && other.length === piece.length;
-  });
 }
