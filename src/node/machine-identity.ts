@@ -50,7 +50,7 @@ function parse(text: string, file: string): StoredIdentity {
     new DamagedKeyFile(`${file} is damaged: restore it from a backup, or join again as a new machine (move the file away first)`);
   let value: Partial<StoredIdentity>;
   try {
-    value = JSON.parse(text) as Partial<StoredIdentity>;
+    value = (JSON.parse(text) as Partial<StoredIdentity> | null) ?? {};
   } catch {
     throw damaged();
   }

@@ -29,14 +29,15 @@ export async function readRecoverySecret(
   const text = await readPrivate(file);
   if (text === null) return null;
   const damaged = new Error(`${file} is damaged; make a new recovery key: satchel keys recovery --replace`);
-  let value: { secret?: unknown };
+  let value: { secret?: unknown } | null;
   try {
-    value = JSON.parse(text) as { secret?: unknown };
+    value = JSON.parse(text) as { secret?: unknown } | null;
   } catch {
     throw damaged;
   }
-  if (!isHex32(value.secret)) throw damaged;
-  return hexToBytes(value.secret);
+  const secret = value?.secret;
+  if (!isHex32(secret)) throw damaged;
+  return hexToBytes(secret);
 }
 
 export function forgetRecoverySecret(home: NodeHome, space: SpaceId, which: 'current' | 'next' = 'current'): Promise<void> {

@@ -10,8 +10,8 @@ export async function readRunning(home: NodeHome): Promise<RunningNode | null> {
   const text = await readPrivate(home.running);
   if (text === null) return null;
   try {
-    const value = JSON.parse(text) as { pid?: unknown; address?: unknown };
-    return typeof value.pid === 'number' ? { pid: value.pid, address: typeof value.address === 'string' ? value.address : null } : null;
+    const value = JSON.parse(text) as { pid?: unknown; address?: unknown } | null;
+    return typeof value?.pid === 'number' ? { pid: value.pid, address: typeof value.address === 'string' ? value.address : null } : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

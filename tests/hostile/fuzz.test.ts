@@ -34,6 +34,7 @@ import { createSpace } from '../../src/core/replica/create-space.ts';
 import { openText } from '../../src/core/replica/sealed-text.ts';
 import { createZstd } from '../../src/store/zstd.ts';
 import { createTestMachine } from '../doubles/machine.ts';
+import { mutated, noise, noiseOr } from './mutate.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -51,27 +52,6 @@ const COMMIT = 'bb'.repeat(16) as CommitId;
 const keys = createSpaceKeys({ spaceKey: random.bytes(32), epochKeys: new Map([[1, random.bytes(32)]]) });
 const signing = createSigningKey(random.bytes(32));
 const HEAD: Head = { term: 0, position: 4, hash: 'cc'.repeat(32) as RecordHash };
-
-/** Valid bytes with bits flipped, a part cut out or put in, doubled, or the end missing. Never the same bytes. */
-function mutated(good: Uint8Array): fc.Arbitrary<Uint8Array> {
-  const at = fc.nat({ max: Math.max(0, good.length - 1) });
-  return fc
-    .oneof(
-      fc.tuple(at, fc.integer({ min: 1, max: 255 })).map(([i, bits]) => good.map((byte, j) => (i === j ? byte ^ bits : byte))),
-      at.map((length) => good.subarray(0, length)),
-      fc
-        .tuple(at, fc.uint8Array({ minLength: 1, maxLength: 40 }))
-        .map(([i, more]) => Buffer.concat([good.subarray(0, i), more, good.subarray(i)])),
-      fc.tuple(at, fc.nat({ max: 60 })).map(([i, n]) => Buffer.concat([good.subarray(0, i), good.subarray(i + n + 1)])),
-      fc
-        .tuple(at, fc.uint8Array({ minLength: 1, maxLength: 9 }))
-        .map(([i, more]) => Buffer.concat([good.subarray(0, i), more, good.subarray(i + more.length)])),
-    )
-    .filter((bytes) => !Buffer.from(bytes).equals(good));
-}
-
-const noise = fc.uint8Array({ maxLength: 300 });
-const noiseOr = (good: Uint8Array) => fc.oneof({ weight: 1, arbitrary: noise }, { weight: 4, arbitrary: mutated(good) });
 
 describe('parsers of records', () => {
   let genesis: LogRecord;

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * What is inside a backup's age encryption (docs/formats-backup.md): "satchel backup 1\n", then entries, each a
  * 4-byte big-endian length, a JSON header of that length, and as many bytes as the header's `size` says. The last
@@ -31,6 +33,37 @@ export function encodeEntryHeader(entry: BackupEntry): Buffer {
   return Buffer.concat([length, json]);
 }
 
+const size = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const text = z.string().max(32_768);
+const entrySchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('manifest'),
+    size: z.literal(0),
+    made: text,
+    version: text,
+    machine: z.object({ id: text, file: text }),
+    home: text,
+    host: text,
+  }),
+  z.object({ type: z.literal('file'), name: text, size }),
+  z.object({ type: z.literal('object'), space: text, id: text, size }),
+  z.object({ type: z.literal('end'), size: z.literal(0), objects: size }),
+]) satisfies z.ZodType<BackupEntry>;
+
+/** Foreign text → entry. Throws {@link BackupUnreadable}. */
+function parseEntry(json: string): BackupEntry {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new BackupUnreadable('an entry of the backup is malformed');
+  }
+  const entry = entrySchema.safeParse(value);
+  if (!entry.success) throw new BackupUnreadable('an entry of the backup is malformed, or of an unknown type');
+  return entry.data;
+}
+
 /** The file is no backup of this format, or was damaged. */
 export class BackupUnreadable extends Error {
   override readonly name = 'BackupUnreadable';
@@ -53,12 +86,7 @@ export class BackupReader {
   async next(): Promise<BackupEntry> {
     const length = (await this.#take(4)).readUInt32BE(0);
     if (length > HEADER_LIMIT) throw new BackupUnreadable('an entry of the backup is malformed');
-    try {
-      return JSON.parse((await this.#take(length)).toString('utf8')) as BackupEntry;
-    } catch (error) {
-      if (error instanceof SyntaxError) throw new BackupUnreadable('an entry of the backup is malformed');
-      throw error;
-    }
+    return parseEntry((await this.#take(length)).toString('utf8'));
   }
 
   /** A payload in parts. */

@@ -4,10 +4,12 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { Decrypter } from 'age-encryption';
 import { isHex32, type ObjectId, type SpaceId } from '../../core/ids.ts';
+import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import { keptNotes, settledNotes } from '../../core/replica/replica-workspace.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
+import { StoreUnusable } from '../../store/store-unusable.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { nodeHome, readPrivate, writePrivate } from '../home.ts';
 import { BackupReader, BackupUnreadable, type BackupEntry } from './backup-format.ts';
@@ -88,6 +90,10 @@ async function unpack(options: RestoreOptions, folder: string): Promise<Restored
   if (manifest.type !== 'manifest') throw new BackupUnreadable('the backup does not begin with its manifest');
   await refuseTwins(options, manifest);
   const objects = createFolderObjects({ path: home.objects, random: options.random });
+  const files = new Map([
+    ['store.db', home.store],
+    ['config.json', path.join(folder, 'config.json')],
+  ]);
   let count = 0;
   try {
     let space: SpaceId | null = null;
@@ -104,12 +110,16 @@ async function unpack(options: RestoreOptions, folder: string): Promise<Restored
         if (entry.objects !== count) throw new BackupUnreadable(`${count} objects are there, ${entry.objects} were announced`);
         break;
       }
-      if (entry.type === 'file' && entry.name === 'store.db') await writeFile(reader, entry.size, home.store);
-      else if (entry.type === 'file' && entry.name === 'config.json') await writeFile(reader, entry.size, path.join(folder, entry.name));
-      else if (entry.type === 'object' && isHex32(entry.id) && isHex32(entry.space) && entry.size <= OBJECT_LIMIT) {
+      const file = entry.type === 'file' ? files.get(entry.name) : undefined;
+      if (entry.type === 'file' && file !== undefined) {
+        files.delete(entry.name); // each stands there once
+        await writeFile(reader, entry.size, file);
+      } else if (entry.type === 'object' && isHex32(entry.id) && isHex32(entry.space) && entry.size <= OBJECT_LIMIT) {
         if (space !== entry.space || bytes > BATCH_BYTES) await flush();
         space = entry.space as SpaceId;
-        batch.push({ id: entry.id as ObjectId, bytes: await reader.whole(entry.size) });
+        const object = await reader.whole(entry.size);
+        if (sha256Hex(object) !== entry.id) throw new BackupUnreadable('an object in the backup is not the one that it is called');
+        batch.push({ id: entry.id as ObjectId, bytes: object });
         bytes += entry.size;
         count += 1;
       } else throw new BackupUnreadable('an entry of the backup is of an unknown type');
@@ -117,6 +127,7 @@ async function unpack(options: RestoreOptions, folder: string): Promise<Restored
   } finally {
     await objects.close();
   }
+  if (files.has('store.db')) throw new BackupUnreadable('the backup holds no database');
   await settleStore(home.store, options.asSameMachine);
   if (options.asSameMachine) await writePrivate(path.join(home.keys, 'machine.json'), manifest.machine.file);
   return { made: manifest.made, machine: manifest.machine.id, objects: count, asSameMachine: options.asSameMachine };
@@ -171,7 +182,12 @@ async function writeFile(reader: BackupReader, size: number, file: string): Prom
 
 /** Takes out what belonged to the home and the process that were backed up. */
 async function settleStore(file: string, asSameMachine: boolean): Promise<void> {
-  const store = await createSqliteStore({ path: file });
+  const store = await createSqliteStore({ path: file }).catch((error: unknown) => {
+    // A later version's is no damage: its own words say what to do.
+    if (error instanceof StoreUnusable && error.reason !== 'newer')
+      throw new BackupUnreadable(`the database in the backup is damaged: ${error.message}`);
+    throw error;
+  });
   try {
     const damage = await store.verify();
     if (damage[0] !== undefined) throw new BackupUnreadable(`the database in the backup is damaged: ${damage[0]}`);
