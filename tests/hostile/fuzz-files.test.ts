@@ -148,7 +148,7 @@ describe('a restore', () => {
     ['a file that is to lie elsewhere', [{ type: 'file', name: '../evil', size: 0 }]],
     ['a file with an absolute name', [{ type: 'file', name: '/tmp/evil', size: 0 }]],
     ['the keys of a machine', [{ type: 'file', name: 'keys/machine.json', size: 0 }]],
-    ['a file twice', Array<BackupEntry>(2).fill({ type: 'file', name: 'config.json', size: 0 })],
+    ['a file twice', [1, 2].map((): BackupEntry => ({ type: 'file', name: 'config.json', size: 0 }))],
     ['an object of a space with a path for its id', [{ type: 'object', space: `../../${'a'.repeat(58)}`, id: objectId, size: 0 }]],
     ['an object of another content than its id', [{ type: 'object', space: SPACE, id: 'bb'.repeat(32), size: 0 }]],
     ['no database', [{ type: 'end', size: 0, objects: 0 }]],
