@@ -4,6 +4,7 @@ import { itemKey } from '../core/item.ts';
 import { KINDS } from '../kinds/registry.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
+import { carries } from './tree-sources.ts';
 
 /**
  * An item by what a person types: its name, `kind:name`, or the path of its file on this machine. Deleted items are
@@ -42,8 +43,10 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
 function nameOf(open: OpenSpace, text: string): string {
   if (!path.isAbsolute(text)) return text.normalize('NFC').replace(/^\.\//, '');
   for (const { definition } of open.sources) {
-    const relative = path.relative(definition.root, text);
-    if (relative !== '' && !relative.startsWith('..')) return (definition.prefix + relative.split(path.sep).join('/')).normalize('NFC');
+    const relative = path.relative(definition.root, text).split(path.sep).join('/').normalize('NFC');
+    if (relative === '' || relative === '..' || relative.startsWith('../')) continue;
+    // Of a whole HOME only some files are meant; elsewhere what is not carried now may have been once.
+    if (definition.mayBeEmpty !== true || carries(definition, relative)) return definition.prefix + relative;
   }
   throw new OperationFailure('usage', 'not-carried', 'that path is in no folder that this space carries', 'Run: satchel status');
 }

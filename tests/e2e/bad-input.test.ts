@@ -1,12 +1,11 @@
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createSystemRandom } from '../../src/node/system.ts';
 import { secretToWords } from '../../src/core/joining/words.ts';
 import { generatedUses, MEANING, type BadUse } from './bad-uses.ts';
-import { folderState } from './folder-state.ts';
-import { Machine, makeRoot, until } from './machine.ts';
+import { atRest, folderState } from './folder-state.ts';
+import { Machine, makeRoot } from './machine.ts';
 import { allLeaves, flagOf, runHere } from './run-here.ts';
 
 const leaves = await allLeaves();
@@ -36,14 +35,7 @@ describe('bad input on the command line', () => {
     const { link } = await ana.ask<{ link: string }>(['invite']);
     places['link'] = link;
     places['shortened link'] = link.slice(0, -10);
-    // Its first capture and the commands above are through: from here on nothing writes but what a command asks for.
-    let last = '';
-    await until('ana is at rest', async () => {
-      const before = last;
-      last = folderState(ana.store).join();
-      await sleep(300);
-      return before === last;
-    });
+    await atRest(ana.store);
   });
   afterAll(async () => {
     await ana.kill();

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
 import { loadOperation, OPERATIONS, type OperationName } from '../../src/node/operations/table.ts';
 import { send, sessionOf, type Question } from './api-client.ts';
-import { folderState } from './folder-state.ts';
-import { Machine, makeRoot, until } from './machine.ts';
+import { atRest, folderState } from './folder-state.ts';
+import { Machine, makeRoot } from './machine.ts';
 
 interface Route {
   readonly method: string;
@@ -36,13 +35,7 @@ describe('bad requests to a node', () => {
     authorization.token = `Bearer ${readFileSync(path.join(ana.store, 'api-token'), 'utf8').trim()}`;
     authorization.session = `Bearer ${await sessionOf(ana, address)}`;
     routes = routesOf(JSON.parse((await send(address, { method: 'GET', path: '/openapi.json' })).text) as OpenApi);
-    let last = '';
-    await until('ana is at rest', async () => {
-      const before = last;
-      last = folderState(ana.store).join();
-      await sleep(300);
-      return before === last;
-    });
+    await atRest(ana.store);
   });
   afterAll(async () => {
     await ana.kill();

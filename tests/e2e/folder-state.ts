@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * Everything below a folder: names, kinds, modes, times and contents, a line each; nothing for a folder that is not
@@ -21,4 +22,21 @@ export function folderState(folder: string): string[] {
   };
   visit('.');
   return lines;
+}
+
+/** A running node looks again after moments of quiet; none of its pauses is longer. */
+const QUIET_LOOKS = 9;
+const LOOK_EVERY = 500;
+
+/** Waits until what a node does by itself is through: from then on nothing writes there but what somebody asks for. */
+export async function atRest(folder: string): Promise<void> {
+  let last = '';
+  let quiet = 0;
+  for (let looks = 0; quiet < QUIET_LOOKS; looks++) {
+    if (looks > 100) throw new Error(`${folder} does not come to rest`);
+    const now = folderState(folder).join();
+    quiet = now === last ? quiet + 1 : 0;
+    last = now;
+    await sleep(LOOK_EVERY);
+  }
 }
