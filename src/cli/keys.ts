@@ -41,7 +41,8 @@ const recovery = defineCommand({
     replace: { type: 'flag', summary: 'make a new one; the old words stop working' },
   },
   examples: ['satchel keys recovery', 'satchel keys recovery --replace'],
-  notes: 'Only on a terminal. With these words everything can be brought back when all machines are lost: satchel keys recover.',
+  notes:
+    'Only on a terminal. With these words everything can be brought back when all machines are lost: satchel keys recover. With --json it is refused: {error}.',
   async run(context) {
     // Asked first, so that nothing is changed where the words could not be shown.
     const ready = await context.ask(

@@ -16,7 +16,7 @@ export const upCommand = defineCommand({
   },
   examples: ['satchel up', 'satchel up --host 0.0.0.0', 'satchel up --hub --port 4600'],
   notes:
-    'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.',
+    'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const { options } = context;

@@ -111,6 +111,17 @@ export class InvitationKeeper {
     return all.map(({ id, value }) => ({ id: id.slice(0, 8), invites: value.invites, expires: value.expires }));
   }
 
+  /** Before a space's log moves: whoever comes with such an invitation would wait where nobody looks any more. */
+  async withdrawAll(space: SpaceId): Promise<void> {
+    const all = await this.#node.store.read((tx) => tx.documents.list<Invitation>(INVITATIONS));
+    for (const { id, value } of all) {
+      if (value.space !== space) continue;
+      await this.#withdraw(id, value).catch((error: unknown) => {
+        if (!(error instanceof RemoteError)) throw error; // its home is gone, and the mailbox with it
+      });
+    }
+  }
+
   /** Answers requests while invitations are open. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#node.deps;

@@ -174,7 +174,10 @@ export class SatchelNode {
   /** Writes a changed entry; a changed remote is connected anew. */
   async updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
     const before = this.spaces.get(entry.space);
-    if (before !== undefined) await this.#closeSpace(before);
+    if (before !== undefined) {
+      if (before.entry.remote?.address !== entry.remote?.address) await this.invitations.withdrawAll(entry.space);
+      await this.#closeSpace(before);
+    }
     return this.addSpace(entry);
   }
 

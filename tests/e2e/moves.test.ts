@@ -38,11 +38,14 @@ describe('a space moves from place to place, and its machines with it', () => {
     Promise.all([ana, bea].map(async (m) => (await m.ask<Spaces>(['spaces'])).spaces.find(({ name }) => name === 'personal')?.remote));
 
   it('to a hub, which is known by its invitation', async () => {
+    const { link: old } = await ana.ask<{ link: string }>(['invite']);
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
     const moved = await ana.run(['spaces', 'move', 'personal', address]);
     expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
     await until('bea follows', async () => (await homes()).every((home) => home === address));
+    // An invitation to where it was is no good any more, and whoever comes with it is told so at once.
+    expect((await machine('late').run(['join', old, '--once'])).stderr).toMatch(/no such invitation[^]*satchel invite/);
     await travels('the hub');
     expect((await ana.run(['spaces', 'move', 'personal', address])).stdout).toContain('was kept at');
     expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
