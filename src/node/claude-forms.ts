@@ -10,6 +10,7 @@ import { FORMS } from '../kinds/claude-home/forms.ts';
 import { INVENTORY } from '../kinds/claude-home/inventory.ts';
 import { isSecretValue } from '../redaction/secret-value.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
+import { admitPlugin } from '../sources/claude-home/admit-plugin.ts';
 import { createFormMemory } from '../sources/claude-home/form-memory.ts';
 import { createFormsWorkspace, type FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import type { SpaceConsents } from './consent-book.ts';
@@ -27,7 +28,7 @@ export function createClaudeForms(
   inner: Workspace,
   replica: Replica,
   book: SpaceConsents,
-  { config, files }: { readonly config: Config; readonly files: FileTree },
+  { config, files, onPlaced }: { readonly config: Config; readonly files: FileTree; readonly onPlaced?: () => void },
 ): FormsWorkspace {
   const { userHome, claudeHome } = config.environment;
   return createFormsWorkspace(inner, {
@@ -39,9 +40,10 @@ export function createClaudeForms(
       return {
         paths: { home: userHome, claudeHome },
         isSecret: isSecretValue,
-        admit: (part) => book.judge(partSubject(part), authors) === 'allowed',
+        admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors) === 'allowed' ? 'yes' : 'ask'),
       };
     },
+    ...(onPlaced === undefined ? {} : { onPlaced }),
     async readLocal(name) {
       const read = await files.read(name);
       if (read.ok) return read.value.bytes;

@@ -16,7 +16,7 @@ import type { TreeDefinition } from './tree-sources.ts';
 /** Categories that travel by now. */
 const CARRIED: readonly Category[] = [
   ...(['instructions', 'themes', 'keybindings', 'plans', 'memory', 'sessions'] as const),
-  ...(['settings', 'mcp'] as const),
+  ...(['settings', 'mcp', 'plugins'] as const),
   ...(['skills', 'agents', 'commands', 'workflows', 'output-styles', 'hooks'] as const),
 ];
 

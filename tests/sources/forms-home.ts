@@ -54,7 +54,7 @@ export function createFormsHome(space: SpaceDouble, name: string): FormsHome {
   const context = (): FormContext => ({
     paths: { home: `/home/${name}`, claudeHome: `/home/${name}/.claude` },
     isSecret: (keyPath) => isSecretName(keyPath.at(-1) ?? ''),
-    admit: (part) => home.admit(part),
+    admit: (part) => (home.admit(part) ? 'yes' : 'ask'),
   });
   const memory: FormMemory = {
     get: (id) => Promise.resolve(documents.get(id) ?? NO_FORM),

@@ -1,5 +1,5 @@
 import { canonicalTree, type JsonTree } from '../json/tree.ts';
-import type { FormPart } from './form.ts';
+import type { Admission, FormPart } from './form.ts';
 import { pointerOf } from './portable-tree.ts';
 
 /**
@@ -9,7 +9,7 @@ import { pointerOf } from './portable-tree.ts';
 export type PartsAt = (place: readonly string[]) => 'inside' | 'entries' | 'part';
 
 /** Whether a part may go from `applied` to `wanted` here (`null`: nothing). Asked only where they differ. */
-export type AdmitPart = (place: readonly string[], part: FormPart) => boolean;
+export type AdmitPart = (place: readonly string[], part: FormPart) => Admission;
 
 export interface PartsInput {
   readonly name: string;
@@ -22,17 +22,19 @@ export interface PartsInput {
 export interface Combined {
   /** As the space spells it: each part that was admitted as the space wants it, the others as they are applied. */
   readonly tree: JsonTree | null;
+  /** Parts that wait for an answer, and for something else. */
   readonly held: readonly FormPart[];
+  readonly later: readonly FormPart[];
 }
 
 /** Puts together what is wanted and what may be applied of it. Both as the space spells them; `null`: nothing is there. */
 export function combineParts(wanted: JsonTree | null, applied: JsonTree | null, input: PartsInput): Combined {
-  const held: FormPart[] = [];
+  const waiting: Record<Exclude<Admission, 'yes'>, FormPart[]> = { ask: [], later: [] };
   const isAdmitted = (place: readonly string[], want: JsonTree | null, have: JsonTree | null): boolean => {
     const part = { name: input.name, pointer: pointerOf(place), wanted: canonical(want), applied: canonical(have) };
-    if (input.admit(place, part)) return true;
-    held.push(part);
-    return false;
+    const admission = input.admit(place, part);
+    if (admission !== 'yes') waiting[admission].push(part);
+    return admission === 'yes';
   };
   const settle = (place: readonly string[], want: JsonTree | null, have: JsonTree | null): JsonTree | null => {
     const visible = want === null ? null : input.here(want, place, have);
@@ -74,7 +76,7 @@ export function combineParts(wanted: JsonTree | null, applied: JsonTree | null, 
     if (stay.length + come.length === 0 && (want === null || have === null)) return want === null ? null : have;
     return { type: 'array', items: [...stay, ...come].map(entry) };
   };
-  return { tree: combine([], wanted, applied), held };
+  return { tree: combine([], wanted, applied), held: waiting.ask, later: waiting.later };
 }
 
 function canonical(tree: JsonTree | null): string | null {

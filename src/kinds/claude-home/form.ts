@@ -19,8 +19,11 @@ export interface FormPart {
   readonly applied: string | null;
 }
 
+/** `ask`: it waits for an answer. `later`: it waits for something else to be in place first. */
+export type Admission = 'yes' | 'ask' | 'later';
+
 /** Whether a part that could make something execute may be put in place here. */
-export type Admit = (part: FormPart) => boolean;
+export type Admit = (part: FormPart) => Admission;
 
 export interface FormContext {
   readonly paths: MachinePaths;
@@ -43,6 +46,8 @@ export interface Shown {
   readonly needs: readonly string[];
   /** Parts that wait for an answer: as before on this machine. */
   readonly held: readonly FormPart[];
+  /** Parts that wait for something else. */
+  readonly later: readonly FormPart[];
 }
 
 /**

@@ -1,15 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { claudeJsonForm } from './claude-json-form.ts';
-import type { Form, FormContext, FormPart, LocalForm, Shown } from './form.ts';
+import type { Admission, Form, FormContext, FormPart, LocalForm, Shown } from './form.ts';
 import { FORMS } from './forms.ts';
 import { installedPluginsForm, knownMarketplacesForm } from './plugin-forms.ts';
 import { isSecretValue } from '../../redaction/secret-value.ts';
 import { settingsForm } from './settings-form.ts';
 
-const onAna: FormContext = { paths: { home: '/home/ana', claudeHome: '/home/ana/.claude' }, isSecret: isSecretValue, admit: () => true };
+const onAna: FormContext = { paths: { home: '/home/ana', claudeHome: '/home/ana/.claude' }, isSecret: isSecretValue, admit: () => 'yes' };
 const onBea: FormContext = { ...onAna, paths: { home: '/Users/bea', claudeHome: '/Users/bea/.claude' } };
-const strict = (context: FormContext): FormContext => ({ ...context, admit: () => false });
+const strict = (context: FormContext): FormContext => ({ ...context, admit: () => 'ask' });
 const NOTHING: LocalForm = { body: null, kept: {} };
 const KEY = 'sk-ant-abcdefghijklmnopqrstuvwxyz';
 
@@ -300,8 +300,8 @@ describe('laws', () => {
   const claudeJson = fc.record({ mcpServers: servers });
   const admit = fc.func<[string], boolean>(fc.boolean()).map(
     (decide) =>
-      ({ pointer }: FormPart) =>
-        decide(pointer),
+      ({ pointer }: FormPart): Admission =>
+        decide(pointer) ? 'yes' : 'ask',
   );
   const layout = fc.constantFrom(0, 2, '\t');
   const print = ([body, indent]: readonly [unknown, string | number]): Uint8Array => Buffer.from(JSON.stringify(body, null, indent));

@@ -73,7 +73,7 @@ const MACHINE = 'belongs to this machine alone';
  * Facts measured on Claude Code 2.1.2, 2.1.139 and 2.1.329.
  */
 export const INVENTORY: readonly InventoryRow[] = [
-  ...never(SECRET, false, '.credentials.json', '.claude.json.backup*', '.claude.json.corrupted*'),
+  ...never(SECRET, false, '.credentials.json', '.claude.json.*', '.config.json', 'hfi-auth.json'),
   ...never(LIVE, false, '**/*.lock/**'),
   ...never('is a repository’s own folder', false, '**/.git/**'),
   ...never('is left behind by the system', false, '**/.DS_Store', '**/Thumbs.db', '**/desktop.ini'),
@@ -105,7 +105,9 @@ export const INVENTORY: readonly InventoryRow[] = [
 
   ...never(LIVE, false, 'teams/**', 'jobs/**', 'daemon*/**', 'sessions/**', 'ide/**'),
   ...never(DERIVED, true, 'session-env/**', 'shell-snapshots/**', 'debug/**', 'cache/**', 'paste-cache/**', 'image-cache/**'),
-  ...never(DERIVED, true, 'telemetry/**', 'statsig/**', 'traces/**', 'stats-cache.json'),
-  ...never(MACHINE, false, '.last-cleanup', 'mcp-needs-auth-cache.json'),
+  ...never(DERIVED, true, 'telemetry/**', 'statsig/**', 'traces/**', 'stats-cache.json', 'usage-data/**', 'startup-perf/**'),
+  ...never(DERIVED, true, 'mcp-discovery-cache/**', 'gh-pr-status-cache.json', 'model-capabilities.json', 'gateway-models.json'),
+  ...never(DERIVED, true, 'plugins/install-counts-cache.json', 'plugins/.last_inuse_sweep'),
+  ...never(MACHINE, false, '.last-cleanup', 'mcp-needs-auth-cache.json', 'local/**', 'chrome/**', 'remote-settings.json'),
   ...never('holds copies of what may be secret', false, 'backups/**'),
 ];

@@ -67,11 +67,11 @@ function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: F
   const combined = combineParts(wanted, local.body === null ? null : applied.tree, {
     name: spec.name,
     partsAt: spec.partsAt,
-    admit: (place, part) => spec.atOnce(place, part) || context.admit(part),
+    admit: (place, part) => (spec.atOnce(place, part) ? 'yes' : context.admit(part)),
     here: (want, place, have) => withoutMissing(want, place, have, find, options).tree,
   });
   const body = printOnto(local.body ?? full, toLocalTree(combined.tree ?? EMPTY_OBJECT, find, context.paths));
-  return ok({ body, held: combined.held, needs: withoutMissing(wanted, [], applied.tree, find, options).needs });
+  return ok({ body, held: combined.held, later: combined.later, needs: withoutMissing(wanted, [], applied.tree, find, options).needs });
 }
 
 function lay(

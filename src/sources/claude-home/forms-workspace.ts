@@ -15,6 +15,8 @@ export interface FormsDeps {
   contextOf(item: Item): Promise<FormContext>;
   /** The local file as it is now, for forms that are a part of one; `null`: there is none. */
   readLocal(name: string): Promise<Uint8Array | null>;
+  /** What a part waited for may be in place now, so that another apply is due. */
+  onPlaced?(): void;
 }
 
 /** How an item with a form stands on this machine. */
@@ -24,6 +26,8 @@ export interface FormState {
   readonly needs: readonly string[];
   /** Parts that wait for an answer. */
   readonly held: readonly FormPart[];
+  /** Parts that wait for something else to be in place. */
+  readonly later: readonly FormPart[];
   /** Why it cannot be shown at all. */
   readonly problem: string | null;
 }
@@ -53,6 +57,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   const { forms, memory } = deps;
   /** What was last handed out to be put in place, by name. */
   const targets = new Map<string, { readonly digest: string; readonly pair: FormPair }>();
+  /** Names of items with a part that waits for something else. */
+  const waiting = new Set<string>();
   const formOf = (item: Item): Form | undefined => forms.get(item.name);
 
   /** The pair that the view shows; the local body is found anew where none was noted. */
@@ -88,8 +94,10 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     if (!file.ok) return fail(`the file here cannot be read: ${file.error}`);
     const part = form.extract(file.value, wanted.value.body);
     if (!part.ok) return fail(part.error);
-    const { held, needs } = wanted.value;
-    return ok({ full, local: part.value, file: file.value, state: { item, held, needs, problem: null } });
+    const { held, later, needs } = wanted.value;
+    if (later.length === 0) waiting.delete(item.name);
+    else waiting.add(item.name);
+    return ok({ full, local: part.value, file: file.value, state: { item, held, later, needs, problem: null } });
   }
 
   function remember(item: Item, content: Content, target: Target): FormPair {
@@ -113,6 +121,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
       if (!target.ok) return null;
       const document = await memory.get(item.name);
       const shown = await shownPair(item, view, document);
+      // No file is made for nothing.
+      if (shown === null && isNothing(target.value.local)) return null;
       if (shown === null || !equalBytes(shown.local.body, target.value.local)) {
         return entry ?? { item, content, shown: view?.shown ?? null, local: view?.local ?? null };
       }
@@ -233,6 +243,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         await memory.put(item.name, { ...document, before: document.shown, shown: known.pair, intended: null, captured: null });
       }
       await inner.applied(results);
+      if (waiting.size > 0 && results.some(({ item }) => formOf(item) === undefined)) deps.onPlaced?.();
     },
 
     async read(item, content, offset) {
@@ -252,10 +263,10 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         if (formOf(item) === undefined || content === null || content === undefined) continue;
         try {
           const target = await targetOf(item, content, views.get(key));
-          states.push(target.ok ? target.value.state : { item, held: [], needs: [], problem: target.error });
+          states.push(target.ok ? target.value.state : { item, held: [], later: [], needs: [], problem: target.error });
         } catch (error) {
           if (!(error instanceof BodyUnavailable)) throw error;
-          states.push({ item, held: [], needs: [], problem: error.message });
+          states.push({ item, held: [], later: [], needs: [], problem: error.message });
         }
       }
       return states;
