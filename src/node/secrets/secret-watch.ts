@@ -42,6 +42,9 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
   const scanned = 'secrets-scanned';
   const states = new Map<string, ScanState>();
   const queue = new Map<string, Item>();
+  /** Up to which position all was looked at; written down at the end, so that an idle node writes nothing. */
+  let done = -1;
+  let noted = -1;
   let wake: (() => void) | null = null;
 
   const isText = ({ kind }: Item): boolean => kinds.get(kind) !== undefined;
@@ -54,7 +57,8 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
   }
 
   async function enqueueNew(): Promise<void> {
-    const done = (await store.read((tx) => tx.documents.get<{ readonly position: number }>(scanned, replica.space)))?.position ?? -1;
+    done = (await store.read((tx) => tx.documents.get<{ readonly position: number }>(scanned, replica.space)))?.position ?? -1;
+    noted = done;
     if (done >= replica.position && replica.drafts.length === 0) return;
     for (const { item, position } of await replica.list()) if (position > done && isText(item)) queue.set(itemKey(item), item);
   }
@@ -105,7 +109,7 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
       // A draft gets its position later, and would be looked for again.
       if (state.position === DRAFT_POSITION) later.push(item);
     }
-    if (later.length === 0) await store.write((tx) => tx.documents.put(scanned, replica.space, { position }));
+    if (later.length === 0 && !signal.aborted) done = Math.max(done, position);
   }
 
   return {
@@ -131,6 +135,7 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
         }
       } finally {
         stopListening();
+        if (done > noted) await store.write((tx) => tx.documents.put(scanned, replica.space, { position: done }));
       }
     },
   };
