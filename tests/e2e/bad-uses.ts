@@ -67,7 +67,7 @@ const NO_ENTRY = (command: string): BadUse[] => [
   { args: [command], says: /say which[^]*satchel pending/ },
   { args: [command, 'abc'], says: /nothing of that id waits: abc[^]*satchel pending/ },
   { args: [command, '0'.repeat(64)], says: /nothing of that id waits/ },
-  { args: [command, 'x'.repeat(65)], says: /ids/ },
+  { args: [command, 'x'.repeat(65)], says: /ids?[^]*at most 64/ },
 ];
 const NO_SPACE = (...words: string[]): BadUse[] => [
   { args: [...words, '--space', 'elsewhere'], says: /no space elsewhere.*personal[^]*satchel spaces/ },
@@ -148,6 +148,7 @@ export const MEANING: MeaningUses = {
     ]),
   },
   invite: { '--space': NO_SPACE('invite') },
+  pending: { id: NO_ENTRY('pending').slice(1) },
   approve: { id: NO_ENTRY('approve') },
   reject: { id: NO_ENTRY('reject') },
   log: { item: NO_ITEM('log'), '--space': NO_SPACE('log') },

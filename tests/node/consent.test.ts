@@ -77,6 +77,40 @@ describe('what could be executed', () => {
     expect(await place.read('a', 'skills/deploy/SKILL.md')).toBe('two\n');
   });
 
+  it('is shown as what it would change, before the answer', async () => {
+    const { a, b } = await two();
+    await place.write('a', 'one\ntwo\n', 'skills/deploy/SKILL.md');
+    await syncBoth(a, b);
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await place.write('a', 'one\nthree\n', 'skills/deploy/SKILL.md');
+    await place.write('a', 'rm -rf /\n', 'skills/deploy/run.sh');
+    await syncBoth(a, b);
+    const [entry] = (await ask(b, 'pending', {})).pending;
+    const shown = await ask(b, 'pending-show', { id: entry?.id.slice(0, 8) ?? '' });
+    expect(shown.changes).toEqual([
+      { item: 'skills/deploy/SKILL.md', before: 'one\ntwo\n', after: 'one\nthree\n', unshown: null },
+      { item: 'skills/deploy/run.sh', before: null, after: 'rm -rf /\n', unshown: null },
+    ]);
+    await expect(ask(b, 'pending-show', { id: 'ffff' })).rejects.toThrow('nothing of that id waits');
+  });
+
+  it('is asked for part by part in settings, where what restricts goes in place at once', async () => {
+    const { a, b } = await two();
+    await place.write(
+      'a',
+      '{"theme":"dark","permissions":{"deny":["Bash(curl:*)"],"allow":["Bash(ls)"]},"hooks":{"Stop":[]}}\n',
+      'settings.json',
+    );
+    await syncBoth(a, b);
+    expect(JSON.parse(await place.read('b', 'settings.json'))).toEqual({ theme: 'dark', permissions: { deny: ['Bash(curl:*)'] } });
+    expect((await paths(b)).toSorted()).toEqual(['settings.json#/hooks', 'settings.json#/permissions/allow/Bash(ls)']);
+    const allow = (await ask(b, 'pending', {})).pending.find(({ path: place_ }) => place_.includes('allow'));
+    await ask(b, 'answer-pending', { answer: 'approve', ids: [allow?.id ?? ''] });
+    expect(JSON.parse(await place.read('b', 'settings.json'))).toMatchObject({ permissions: { allow: ['Bash(ls)'] } });
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    expect(JSON.parse(await place.read('b', 'settings.json'))).toEqual(JSON.parse(await place.read('a', 'settings.json')));
+  });
+
   it('is put in place unasked where one trusts one’s own machines', async () => {
     const { a, b } = await two();
     await ask(b, 'answer-pending', { answer: 'approve', trust_own: true });

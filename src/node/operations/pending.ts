@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { answerPending, setTrustOwn, trustsOwn } from '../pending/answer-pending.ts';
+import { answerPending, findPending, setTrustOwn, trustsOwn } from '../pending/answer-pending.ts';
 import { listPending } from '../pending/list-pending.ts';
-import type { PendingEntry } from '../pending/pending-entry.ts';
+import type { PendingChange, PendingEntry } from '../pending/pending-entry.ts';
 import { defineOperation } from './operation.ts';
 
 export interface PendingResult {
@@ -15,6 +15,21 @@ export const pendingOperation = defineOperation({
   input: z.strictObject({}),
   async run(node): Promise<PendingResult> {
     return { pending: (await listPending(node)).map(({ entry }) => entry), trust_own: await trustsOwn(node) };
+  },
+});
+
+export interface PendingShowResult {
+  readonly entry: PendingEntry;
+  /** At most a hundred. */
+  readonly changes: readonly PendingChange[];
+}
+
+/** One entry by the beginning of its id, with what would change. */
+export const pendingShowOperation = defineOperation({
+  input: z.strictObject({ id: z.string().max(64) }),
+  async run(node, { id }): Promise<PendingShowResult> {
+    const pending = findPending(await listPending(node), id);
+    return { entry: pending.entry, changes: await pending.change() };
   },
 });
 

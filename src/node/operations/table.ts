@@ -13,6 +13,7 @@ export const OPERATIONS = {
   diff: async () => (await import('./history.ts')).diffOperation,
   restore: async () => (await import('./edit.ts')).restoreOperation,
   pending: async () => (await import('./pending.ts')).pendingOperation,
+  'pending-show': async () => (await import('./pending.ts')).pendingShowOperation,
   'answer-pending': async () => (await import('./pending.ts')).answerPendingOperation,
   sessions: async () => (await import('./sessions.ts')).sessionsOperation,
   'session-restore': async () => (await import('./sessions.ts')).restoreSessionOperation,

@@ -29,18 +29,19 @@ export async function trustsOwn(node: SatchelNode): Promise<boolean> {
   return false;
 }
 
+/** The one entry whose id begins so. Throws OperationFailure. */
+export function findPending(all: readonly Pending[], id: string): Pending {
+  const [found, ...more] = all.filter(({ entry }) => id.length >= 4 && entry.id.startsWith(id.toLowerCase()));
+  if (found === undefined) throw new OperationFailure('usage', 'no-such-entry', `nothing of that id waits: ${id}`, 'Run: satchel pending');
+  if (more.length > 0)
+    throw new OperationFailure('usage', 'ambiguous-entry', `more than one entry begins with ${id}`, 'Use more characters');
+  return found;
+}
+
 function choose(all: readonly Pending[], chosen: Chosen): Pending[] {
   if ('all' in chosen) return all.filter(({ entry }) => !entry.rejected);
   if ('type' in chosen) return all.filter(({ entry }) => entry.type === chosen.type && !entry.rejected);
-  const found = new Set<Pending>();
-  for (const id of chosen.ids) {
-    const named = all.filter(({ entry }) => id.length >= 4 && entry.id.startsWith(id.toLowerCase()));
-    if (named.length === 0) throw new OperationFailure('usage', 'no-such-entry', `nothing of that id waits: ${id}`, 'Run: satchel pending');
-    if (named.length > 1)
-      throw new OperationFailure('usage', 'ambiguous-entry', `more than one entry begins with ${id}`, 'Use more characters');
-    for (const pending of named) found.add(pending);
-  }
-  return [...found];
+  return [...new Set(chosen.ids.map((id) => findPending(all, id)))];
 }
 
 async function applyAll(node: SatchelNode): Promise<void> {

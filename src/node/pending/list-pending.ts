@@ -9,6 +9,7 @@ import type { Pending } from './pending-entry.ts';
 export async function listPending(node: SatchelNode): Promise<Pending[]> {
   const pending: Pending[] = [];
   for (const open of node.spaces.values()) {
+    if (open.replica.term === null) continue; // nothing of its log is here yet
     for (const source of open.sources) {
       pending.push(...(await pendingFirstApply(node, open, source)));
       pending.push(...(await pendingDeletions(node, source)));

@@ -4,6 +4,7 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { machineNames } from '../operations/status.ts';
 import { recordTime } from '../record-times.ts';
 import type { TreeSource } from '../tree-sources.ts';
+import { changedText } from './changed-text.ts';
 import type { Pending, PendingItem } from './pending-entry.ts';
 
 /** What came from other machines and could be executed. */
@@ -26,6 +27,7 @@ export async function pendingConsents(node: SatchelNode, open: OpenSpace, { cons
         items: itemsOf(withheld),
         rejected: verdict === 'rejected',
       },
+      change: () => changedText(consents.workspace, withheld.items),
       approve: () => consents.book.answer([subject], 'approved'),
       reject: () => consents.book.answer([subject], 'rejected'),
     });

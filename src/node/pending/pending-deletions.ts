@@ -23,6 +23,7 @@ export async function pendingDeletions(node: SatchelNode, { source, definition }
         items: names.map((name) => ({ item: definition.prefix + name, change: 'removed', size: null })),
         rejected: false,
       },
+      change: () => Promise.resolve([]),
       approve: async () => {
         await source.answerDeletions('delete');
       },

@@ -23,9 +23,19 @@ export interface PendingItem {
   readonly size: number | null;
 }
 
+/** What becomes of one item, for a diff. `null`: nothing stands there. */
+export interface PendingChange {
+  readonly item: string;
+  readonly before: string | null;
+  readonly after: string | null;
+  /** Why it is not shown; `null` where it is. */
+  readonly unshown: string | null;
+}
+
 /** An entry, and what to do when the answer comes. */
 export interface Pending {
   readonly entry: PendingEntry;
+  change(): Promise<PendingChange[]>;
   approve(): Promise<void>;
   reject(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { Outstanding } from '../../core/replica/workspace.ts';
 import { keepReplaced } from '../keep-replaced.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import type { TreeSource } from '../tree-sources.ts';
+import { changedText } from './changed-text.ts';
 import type { Pending, PendingItem } from './pending-entry.ts';
 
 /** A folder with files of its own that joined: what would be written, merged and kept. */
@@ -35,6 +36,7 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
         items: [...changed, ...preview.filter(({ shown }) => shown === null)].map(itemOf),
         rejected: state === 'rejected',
       },
+      change: () => changedText(workspace, changed),
       approve: async () => {
         await keepReplaced(
           node,

@@ -39,12 +39,18 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
           ],
           rejected: book.judge(subject, authors) === 'rejected',
         },
+        change: () => Promise.resolve([{ item: subject.path, before: pretty(part.applied), after: pretty(part.wanted), unshown: null }]),
         approve: () => book.answer([subject], 'approved'),
         reject: () => book.answer([subject], 'rejected'),
       });
     }
   }
   return pending;
+}
+
+/** Line by line, for a diff. */
+function pretty(canonical: string | null): string | null {
+  return canonical === null ? null : `${JSON.stringify(JSON.parse(canonical), null, 2)}\n`;
 }
 
 const LONGEST = 160;
