@@ -64,24 +64,47 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     report(path);
   };
 
-  /** Watchers for a folder and all below it; for a file nothing. */
-  const cover = (under: string): Set<string> => {
-    const found = new Set<string>();
-    const scan = scanTree(place, { ...options, under });
-    for (const [path, stat] of scan.entries) {
-      if (stat.type !== 'folder' || options.enters?.(path) === false) continue;
-      found.add(path);
-      add(path);
+  /**
+   * Watchers for a folder and all below it; for a file nothing. What is made in a folder between its listing and its
+   * watcher would never be seen: it looks again until it finds no folder without one. O(entries), twice where some are
+   * new.
+   */
+  const cover = (under: string): { readonly found: ReadonlySet<string>; readonly fresh: readonly string[] } => {
+    const renewed = new Set<string>();
+    const fresh: string[] = [];
+    for (;;) {
+      const before = fresh.length;
+      const found = foldersAt(under);
+      for (const path of found) {
+        if (renewed.has(path)) continue;
+        renewed.add(path);
+        if (!watchers.has(path)) fresh.push(path);
+        add(path);
+      }
+      if (fresh.length === before) return { found, fresh };
     }
-    return found;
+  };
+
+  const foldersAt = (under: string): ReadonlySet<string> => {
+    const { entries } = scanTree(place, { ...options, under });
+    const folders = [...entries].filter(([path, stat]) => stat.type === 'folder' && options.enters?.(path) !== false);
+    return new Set(folders.map(([path]) => path));
+  };
+
+  /** Returns the folders that had no watcher yet. */
+  const lookAtAll = (): readonly string[] => {
+    failure = null;
+    add('');
+    const { found, fresh } = cover('');
+    for (const path of watchers.keys()) if (path !== '' && !found.has(path)) drop(path);
+    return fresh;
   };
 
   const refresh = (): void => {
     if (closed) return;
-    failure = null;
-    const found = cover('');
-    add('');
-    for (const path of watchers.keys()) if (path !== '' && !found.has(path)) drop(path);
+    // They came unnoticed, and so may have what is in them.
+    const paths = lookAtAll();
+    if (paths.length > 0) onChange({ type: 'paths', paths });
   };
 
   /** The root came, went, or is another one. */
@@ -90,7 +113,7 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     onChange({ type: 'all' });
   });
 
-  refresh();
+  lookAtAll();
   return {
     refresh,
     async settle() {
