@@ -15,7 +15,7 @@ export const joinCommand = defineCommand({
     name: { type: 'text', value: 'NAME', summary: 'what this machine is called there (default: its host name)' },
     yes: { type: 'flag', summary: 'ask nothing: where files of this machine change, copy them and go ahead' },
     trustOwn: { type: 'flag', summary: 'put in place unasked what your own machines write: skills, agents, commands, hooks' },
-    words: { type: 'text', value: 'WORDS', summary: 'the 12 words, with an address; `-` reads them from standard input' },
+    words: { type: 'text', value: '-', summary: '`-` reads the 12 words from standard input, with an address (default: asks for them)' },
     once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
@@ -68,7 +68,14 @@ async function readWish(context: CommandContext, given: string | undefined, give
       throw new CommandFailure(EXIT.usage, 'bad-link', link.error, { next: 'Make a new one on the other machine: satchel invite' });
     return { link: text.trim(), address: null, words: null };
   }
-  const words = givenWords === '-' ? await context.readStdin(4096) : (givenWords ?? (await context.ask('The 12 words: ')));
+  if (givenWords !== undefined && givenWords !== '-')
+    throw new CommandFailure(
+      EXIT.usage,
+      'usage',
+      'the words are secret: they are typed, or read from standard input with `--words -`, not given as arguments',
+      { next: 'Run: satchel join ADDRESS' },
+    );
+  const words = givenWords === '-' ? await context.readStdin(4096) : await context.ask('The 12 words: ');
   if (words === null)
     throw new CommandFailure(
       EXIT.usage,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { createSystemClock } from '../node/system.ts';
+import { titleHidingLinks } from './hide-link.ts';
 
 function onStopSignal(stop: () => void): () => void {
   // Once each: a second signal of the same kind ends the process as usual.
@@ -23,6 +24,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 async function main(words: readonly string[]): Promise<void> {
+  const title = titleHidingLinks(words);
+  if (title !== null) process.title = title;
   if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
     // Asked often, by installers and scripts: nothing is loaded for it.
     process.stdout.write(`satchel ${version()}\n`);

@@ -142,10 +142,10 @@ export const MEANING: MeaningUses = {
       { args: ['join', '{link}', '--name', ' '], says: /name/ },
       { args: ['join', '{link}', '--name', 'x'.repeat(65)], says: /name: expected at most 64 characters/ },
     ],
-    '--words': WORDS.flatMap(([words, says]) => [
-      { args: ['join', 'http://127.0.0.1:1', '--words', words], says },
-      { args: ['join', 'http://127.0.0.1:1', '--words', '-'], input: words, says },
-    ]),
+    '--words': [
+      { args: ['join', 'http://127.0.0.1:1', '--words', 'zoo zoo zoo'], says: /not given as arguments/ },
+      ...WORDS.map(([words, says]) => ({ args: ['join', 'http://127.0.0.1:1', '--words', '-'], input: words, says })),
+    ],
   },
   invite: { '--space': NO_SPACE('invite') },
   pending: { id: NO_ENTRY('pending').slice(1) },

@@ -21,7 +21,7 @@ describe('machines are lost', () => {
     const { link } = await hub.ask<{ link: string }>(['invite']);
     await ana.start(['join', link, '--name', 'ana']);
     const invitation = await ana.ask<{ words: string; address: string }>(['invite']);
-    await bea.start(['join', invitation.address, '--words', invitation.words, '--name', 'bea']);
+    await bea.start(['join', invitation.address, '--words', '-', '--name', 'bea'], invitation.words);
     await until('bea has it', () => bea.read('CLAUDE.md') === 'first\n');
   });
   afterAll(async () => {

@@ -92,11 +92,11 @@ export class Machine {
   }
 
   /** Starts `up`, or another command that stays, and waits until the node answers. */
-  async start(args: readonly string[] = ['up', '--port', '0']): Promise<void> {
+  async start(args: readonly string[] = ['up', '--port', '0'], input = ''): Promise<void> {
     this.#output = '';
     const node = this.#spawn(args);
     this.#node = node;
-    node.stdin?.end();
+    node.stdin?.end(input);
     for (const stream of [node.stdout, node.stderr]) stream?.on('data', (part: Buffer) => (this.#output += part.toString()));
     await until(
       `${this.name} is up`,
