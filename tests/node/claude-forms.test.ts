@@ -152,6 +152,49 @@ describe('the forms of a Claude home, between two nodes', () => {
     expect((await ask(b, 'status', {})).spaces[0]).toMatchObject({ position: before, conflicts: 0 });
   });
 
+  it('CLAUDE_CONFIG_DIR moves the Claude home, and .claude.json into it', async () => {
+    const a = await place.start('a');
+    const folder = path.join(place.home('b'), 'elsewhere');
+    const b = await place.start('b', { live: false, env: { CLAUDE_CONFIG_DIR: folder } });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    await place.write('a', json({ theme: path.join(place.home('a'), '.claude', 'my.json') }), 'settings.json');
+    await writeFile(claudeJson('a'), json({ mcpServers: { x: { command: path.join(place.home('a'), 'bin', 'x') } } }));
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    const there = async (name: string): Promise<unknown> => JSON.parse(await readFile(path.join(folder, name), 'utf8'));
+    expect(await there('settings.json')).toEqual({ theme: path.join(folder, 'my.json') });
+    expect(await there('.claude.json')).toEqual({ mcpServers: { x: { command: path.join(place.home('b'), 'bin', 'x') } } });
+    await expect(readFile(claudeJson('b'))).rejects.toThrow(/ENOENT/);
+  });
+
+  it('doctor names what would run in vain, not load, or be deleted, and values that are missing', async () => {
+    const { a, b } = await two();
+    const checksOf = async (node: SatchelNode) => new Map((await ask(node, 'doctor', {})).checks.map((check) => [check.id, check]));
+    await place.write(
+      'a',
+      json({
+        cleanupPeriodDays: 0,
+        env: { GITHUB_TOKEN: 'ghp_Zx9kQ2mW7rT4yU1iO8pA5sD6fG3hJ0kLmN12' },
+        enabledPlugins: { 'hello@mp': true },
+        hooks: { Stop: [{ hooks: [{ type: 'command', command: '~/.claude/hooks/gone.sh' }] }] },
+      }),
+      'settings.json',
+    );
+    await mkdir(path.join(place.home('a'), '.claude', '.git'));
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    const [onA, onB] = [await checksOf(a), await checksOf(b)];
+    expect(onA.get('claude.cleanup')).toMatchObject({ result: 'warn', severity: 'high' });
+    expect(onA.get('claude.commands')?.evidence).toEqual([`hooks → Stop: ${place.home('a')}/.claude/hooks/gone.sh`]);
+    expect(onA.get('claude.plugins')?.evidence).toEqual(['hello@mp is enabled, and not registered on this machine']);
+    expect(onA.get('claude.repository')?.result).toBe('ok');
+    expect(onA.get('forms:claude.values')?.result).toBe('ok');
+    expect(onB.get('claude.commands')?.result).toBe('ok');
+    expect(onB.get('forms:claude.values')?.evidence).toEqual(['settings.json: /env/GITHUB_TOKEN']);
+    expect(JSON.stringify([...onA.values(), ...onB.values()])).not.toContain('ghp_');
+  });
+
   it('lists what it does not know, and carries it once the user says so', async () => {
     const a = await place.start('a', { live: false });
     await a.ensurePersonalSpace();

@@ -16,7 +16,7 @@ describe('a node whose space moves', () => {
     await ask(a, 'join', { link: (await ask(hub, 'invite', {})).link });
     expect(a.spaces.get(first.entry.space)).not.toBe(first);
     expect(first.watching.signal.aborted).toBe(true);
-    expect(await Promise.all(first.watches)).toEqual(first.sources.map(() => undefined));
+    expect(await Promise.all(first.watches)).toEqual(first.watches.map(() => undefined));
 
     await place.write('a', 'one\n');
     await ask(a, 'sync', {});

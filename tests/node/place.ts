@@ -25,9 +25,12 @@ export class Place {
   }
 
   /** Opens a machine's node; `live` makes it listen on a free port and sync by itself. */
-  async start(machine: string, { hub = false, live = true } = {}): Promise<SatchelNode> {
+  async start(
+    machine: string,
+    { hub = false, live = true, env = {} }: { hub?: boolean; live?: boolean; env?: Readonly<Record<string, string>> } = {},
+  ): Promise<SatchelNode> {
     await mkdir(path.join(this.home(machine), '.claude'), { recursive: true });
-    const environment = readEnvironment({ HOME: this.home(machine), SATCHEL_PORT: '0', SATCHEL_LOG_LEVEL: 'silent' });
+    const environment = readEnvironment({ HOME: this.home(machine), SATCHEL_PORT: '0', SATCHEL_LOG_LEVEL: 'silent', ...env });
     if (!environment.ok) throw new Error('bad environment');
     const config = await loadConfig(environment.value, hub ? { hub: true } : {});
     if (!config.ok) throw new Error(JSON.stringify(config.error));

@@ -54,13 +54,17 @@ export async function checkSource(
         some(waiting.map(([path]) => path)),
       ),
     );
-  checks.push(
-    notCarried(
-      id,
-      definition.root,
-      [...files.scan({ enters: () => false }).entries.keys()].filter((name) => !carries(definition, name) && !mayEnter(definition, name)),
-    ),
-  );
+  // Of a Claude home the inventory tells more.
+  if (definition.inventory === undefined) {
+    const names = [...files.scan({ enters: () => false }).entries.keys()];
+    checks.push(
+      notCarried(
+        id,
+        definition.root,
+        names.filter((name) => !carries(definition, name) && !mayEnter(definition, name)),
+      ),
+    );
+  }
   return checks;
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Check } from '../doctor/check.ts';
 import { checkSessions } from '../doctor/session-checks.ts';
 import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
+import { checkClaudeHome } from '../doctor/claude-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
 import { defineOperation } from './operation.ts';
@@ -16,7 +17,7 @@ export const doctorOperation = defineOperation({
       progress(index, all.length, 'spaces');
       checks.push(...(await checkSpace(node, open)), await checkSecrets(open));
       checks.push(...(await checkSessions(open)));
-      for (const source of open.sources) checks.push(...(await checkSource(node, open, source)));
+      for (const source of open.sources) checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, source)));
     }
     checks.push(await checkPending(node));
     return { checks, live: node.isLive };

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { pathsIn, serverCommands, settingsCommands, type ConfiguredCommand } from '../../kinds/claude-home/command-paths.ts';
+import type { MachinePaths } from '../../kinds/claude-home/path-tokens.ts';
+import { lostPlugins } from '../../kinds/claude-home/plugin-health.ts';
+import { findCloudMarker } from '../../remotes/folder/cloud-markers.ts';
+import { createNodeFiles } from '../../sources/files/node-files.ts';
+import type { SatchelNode } from '../node.ts';
+import type { TreeSource } from '../tree-sources.ts';
+import { unknownPaths } from '../unknown-paths.ts';
+import { failed, passed, some, warned, type Check } from './check.ts';
+
+const DEFAULT_DAYS = 30;
+
+/** Of a Claude home: what Claude Code would delete, run in vain, or not load; and who else has a hand in it. */
+export async function checkClaudeHome(node: SatchelNode, source: TreeSource): Promise<Check[]> {
+  const { definition, forms } = source;
+  if (forms === null) return [];
+  const checks = await checkForms(source);
+  if (source.projects === null) return checks;
+  const { userHome: home, claudeHome, claudeConfigDir } = node.config.environment;
+  const inHome = (name: string): Promise<unknown> => readJson(path.join(claudeHome, name));
+  const settings = await inHome('settings.json');
+  const claudeJson = await readJson(path.join(claudeConfigDir ?? home, '.claude.json'));
+  const plugins = lostPlugins(
+    settings,
+    await inHome('plugins/installed_plugins.json'),
+    await inHome('plugins/known_marketplaces.json'),
+    existsSync,
+  );
+  const unknown = unknownPaths(definition, createNodeFiles({ root: definition.root, random: node.deps.random }));
+  return [
+    ...checks,
+    checkCleanup(settings),
+    checkCommands([...settingsCommands(settings), ...serverCommands(claudeJson)], { home, claudeHome }),
+    plugins.length === 0
+      ? passed('claude.plugins', 'every enabled plugin is where it is registered')
+      : warned(
+          'claude.plugins',
+          'medium',
+          `${plugins.length} plugins would not load`,
+          'Run: satchel pending; or install them again: claude plugin install NAME',
+          some(plugins.map(({ plugin, reason }) => `${plugin} ${reason}`)),
+        ),
+    unknown.length === 0
+      ? passed('claude.unknown', 'everything in the Claude home is known')
+      : passed(
+          'claude.unknown',
+          `${unknown.length} paths are unknown to Satchel and stay local; claude.include in config.json carries them`,
+          some(unknown),
+        ),
+    ...(await checkOthers(claudeHome)),
+  ];
+}
+
+async function checkForms({ definition, forms }: TreeSource): Promise<Check[]> {
+  const states = (await forms?.inspect()) ?? [];
+  const id = `forms:${definition.id}`;
+  const unshown = states.filter(({ problem }) => problem !== null).map(({ item, problem }) => `${item.name}: ${problem}`);
+  const needs = states.flatMap(({ item, needs }) => needs.map((pointer) => `${item.name}: ${pointer}`));
+  const later = states.flatMap(({ item, later }) => later.map(({ pointer }) => `${item.name}: ${pointer}`));
+  const checks: Check[] = [];
+  if (unshown.length > 0)
+    checks.push(
+      failed(
+        `${id}.unshown`,
+        'medium',
+        'what the space holds cannot be put in place',
+        'Run: satchel log NAME, and restore a version that is right',
+        unshown,
+      ),
+    );
+  checks.push(
+    needs.length === 0
+      ? passed(`${id}.values`, 'no value is missing on this machine')
+      : warned(
+          `${id}.values`,
+          'medium',
+          `${needs.length} settings need a value on this machine: secrets stay where they are`,
+          'Set them here',
+          some(needs),
+        ),
+  );
+  if (later.length > 0)
+    checks.push(warned(`${id}.later`, 'low', `${later.length} plugins wait for their folders`, 'Run: satchel pending', some(later)));
+  return checks;
+}
+
+function checkCleanup(settings: unknown): Check {
+  const id = 'claude.cleanup';
+  const value =
+    typeof settings === 'object' && settings !== null && 'cleanupPeriodDays' in settings ? settings.cleanupPeriodDays : DEFAULT_DAYS;
+  const days = typeof value === 'number' ? value : DEFAULT_DAYS;
+  const evidence = [`cleanupPeriodDays is ${days}`];
+  if (days < 1)
+    return warned(
+      id,
+      'high',
+      'Claude Code deletes sessions here at once, perhaps before they are captured',
+      'Raise cleanupPeriodDays in settings.json',
+      evidence,
+    );
+  return passed(id, `Claude Code deletes sessions here after ${days} days; the space keeps them all: satchel sessions`, evidence);
+}
+
+function checkCommands(commands: readonly ConfiguredCommand[], paths: MachinePaths): Check {
+  const lost = commands.flatMap(({ where, command }) =>
+    pathsIn(command, paths)
+      .filter((file) => !existsSync(file))
+      .map((file) => `${where}: ${file}`),
+  );
+  if (lost.length === 0) return passed('claude.commands', 'every command that Claude Code would run is there');
+  return warned(
+    'claude.commands',
+    'medium',
+    `${lost.length} commands name files that are not on this machine`,
+    'Install what they name, or approve it: satchel pending',
+    some([...new Set(lost)]),
+  );
+}
+
+/** Others that write into the Claude home behind everyone's back. */
+async function checkOthers(claudeHome: string): Promise<Check[]> {
+  if (!existsSync(claudeHome)) return [];
+  const checks: Check[] = [];
+  const marker = await findCloudMarker(await realpath(claudeHome));
+  if (marker !== null)
+    checks.push(
+      warned(
+        'claude.cloud-folder',
+        'high',
+        `the Claude home lies in a folder of ${marker.client}, which copies files while they are being written`,
+        'Take it out of there: Satchel carries it',
+        [marker.path],
+      ),
+    );
+  if (existsSync(path.join(claudeHome, '.git')))
+    checks.push(
+      passed(
+        'claude.repository',
+        'the Claude home is a git repository too: its .git stays local, and a checkout is captured like any other edit',
+        ['add .credentials.json, .claude.json and settings.local.json to its .gitignore'],
+      ),
+    );
+  return checks;
+}
+
+/** `null` for what is not there, or no JSON. */
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as unknown;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof SyntaxError || code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return null;
+    throw error;
+  }
+}
