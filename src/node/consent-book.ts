@@ -20,6 +20,7 @@ import type { ConsentBook, Standing } from '../sources/claude-home/consent-works
 
 const TRUST = 'trust-own';
 const WRITER = 'consents';
+const WRITERS_KEPT = 10_000;
 
 /** The answers of all machines of an account, which are items of its personal space. */
 export interface SpaceConsents extends ConsentBook {
@@ -40,6 +41,8 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   const answers = new Map<string, Map<MachineId, Answer>>();
   /** Answers that count as long as they are exactly these: content by item. */
   let read = new Map<string, string>();
+  const writers = new Map<number, MachineId>();
+  let writersOf: number | null = null;
   let isStale = true;
   let trusts = false;
   const stopListening = replica.onChange((items) => {
@@ -50,10 +53,19 @@ export function createConsentBook(replica: Replica): SpaceConsents {
 
   const writerOf = async ({ position }: Pick<ItemState, 'position'>): Promise<MachineId | null> => {
     if (position === DRAFT_POSITION) return self;
+    // A move of the home may put other records at the same positions, in a later term.
+    if (replica.term !== writersOf) writers.clear();
+    writersOf = replica.term;
+    const known = writers.get(position);
+    if (known !== undefined) return known;
     const [stored] = await store.read((tx) => tx.logs.read(space, position, { records: 1, bytes: 1 }));
     if (stored?.position !== position) return null; // from before a checkpoint, and not fetched yet
     const record = decodeRecord(stored.bytes);
-    return record.ok ? record.value.header.signer : null;
+    if (!record.ok) return null;
+    // A folder of thousands of files came with a few records.
+    if (writers.size >= WRITERS_KEPT) writers.clear();
+    writers.set(position, record.value.header.signer);
+    return record.value.header.signer;
   };
 
   async function refresh(): Promise<void> {
@@ -145,7 +157,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       const standing: Standing[] = [];
       for (const { item, content, position } of states) {
         if (content === null) continue;
-        standing.push({ item, digest: content.digest, position, author: await writerOf({ position }) });
+        standing.push({ item, content, position, author: await writerOf({ position }) });
       }
       return standing.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
     },

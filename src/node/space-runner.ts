@@ -130,6 +130,8 @@ export class SpaceRunner {
         const result = await backfill(this.#deps.replica, await this.connected());
         if (result === 'mismatch')
           this.#deps.log.error({}, 'the checkpoint that this machine began with was wrong; its state was derived from the log');
+        // Who wrote what is known now, which consent asks for.
+        if (result === 'done' || result === 'mismatch') await this.#deps.apply();
         if (result !== 'more') return;
         await this.#deps.clock.sleep(20, this.#stopping.signal);
       }

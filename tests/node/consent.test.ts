@@ -178,6 +178,38 @@ function sampleOf(pattern: string): string {
     .join('/');
 }
 
+describe('what a command of this machine’s user makes', () => {
+  it('is put in place here at once, and waits elsewhere', async () => {
+    const { a, b } = await two();
+    await place.write('a', 'one\n', 'skills/deploy/SKILL.md');
+    await place.write('a', '{"hooks":{"Stop":[]}}\n', 'settings.json');
+    await ask(a, 'sync', {});
+    await place.write('a', 'two\n', 'skills/deploy/SKILL.md');
+    await place.write('a', '{}\n', 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(a, 'restore', { item: 'skills/deploy/SKILL.md' });
+    await ask(a, 'restore', { item: 'settings.json' });
+    expect(await place.read('a', 'skills/deploy/SKILL.md')).toBe('one\n');
+    expect(JSON.parse(await place.read('a', 'settings.json'))).toEqual({ hooks: { Stop: [] } });
+    expect(await paths(a)).toEqual([]);
+    await syncBoth(a, b);
+    expect((await paths(b)).toSorted()).toEqual(['settings.json#/hooks', 'skills/deploy']);
+  });
+
+  it('is not taken for a yes to what waits at the same place', async () => {
+    const { a, b } = await two();
+    await place.write('a', 'one\n', 'skills/deploy/SKILL.md');
+    await syncBoth(a, b);
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await place.write('a', 'two\n', 'skills/deploy/SKILL.md');
+    await place.write('a', 'rm -rf /\n', 'skills/deploy/run.sh');
+    await syncBoth(a, b);
+    await ask(b, 'restore', { item: 'skills/deploy/SKILL.md' });
+    expect(await exists('b', 'skills/deploy/run.sh')).toBe(false);
+    expect(await paths(b)).toEqual(['skills/deploy']);
+  });
+});
+
 describe('an answer', () => {
   it('holds on all of the account’s machines, but not for what the machine that gave it wrote itself', async () => {
     const { a, b } = await two();
@@ -192,7 +224,7 @@ describe('an answer', () => {
     // As a machine that turned bad would: it says that its own is fine.
     const [consents] = [...b.spaces.values()].flatMap(({ sources }) => sources.flatMap((source) => source.consents ?? []));
     const [standing] = (await consents?.book.standing({ items: [{ kind: 'text', name: 'agents/by-b.md' }] })) ?? [];
-    await consents?.book.answer([{ path: 'agents/by-b.md', hash: standing?.digest ?? '' }], 'approved');
+    await consents?.book.answer([{ path: 'agents/by-b.md', hash: standing?.content.digest ?? '' }], 'approved');
     await syncBoth(b, c);
     expect(await place.read('c', 'agents/by-a.md')).toBe('by a\n');
     expect(await paths(c)).toEqual(['agents/by-b.md']);

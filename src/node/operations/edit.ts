@@ -5,6 +5,7 @@ import type { Sibling } from '../../core/ports/store.ts';
 import { findItem } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { approveOwn, noteWaiting } from '../pending/approve-own.ts';
 import { defineOperation, OperationFailure, revisionField, spaceField } from './operation.ts';
 import { readBody, versionAt, versionBefore, type VersionAt } from './history.ts';
 
@@ -29,6 +30,7 @@ export const restoreOperation = defineOperation({
     const present = await versionAt(node, open, input.item, input.revision);
     const entry = input.revision === undefined ? await lastThatHeld(node, open, present) : present;
     if (entry.content !== null) await readBody(open, entry.content); // said now, not when it is applied
+    const own = await noteWaiting(node);
     const changed = await write(
       open,
       entry.item,
@@ -36,6 +38,7 @@ export const restoreOperation = defineOperation({
       entry.revision === null ? 'Restore' : `Restore ${entry.revision.slice(0, 8)}`,
       'restore',
     );
+    await approveOwn(node, own, entry.item);
     return { item: entry.item.name, revision: entry.revision, deleted: entry.content === null, changed };
   },
 });
@@ -103,6 +106,7 @@ export const resolveOperation = defineOperation({
     const siblings = await open.replica.siblings(item);
     if (siblings.length === 0)
       throw new OperationFailure('usage', 'no-conflict', `${item.name} has no open conflict`, 'Run: satchel conflicts');
+    const own = await noteWaiting(node);
     await open.replica.exclusive(async () => {
       const commit = open.replica.newCommitId();
       const ours = await wanted(open, input, siblings, current, commit);
@@ -114,6 +118,7 @@ export const resolveOperation = defineOperation({
       });
     });
     await settle(open);
+    if (input.take !== 'current') await approveOwn(node, own, item);
     return { item: item.name, settled: siblings.length, took: input.take };
   },
 });

@@ -21,7 +21,7 @@ export async function pendingConsents(node: SatchelNode, open: OpenSpace, { cons
         id: subjectId(subject),
         type: 'consent',
         path: subject.path,
-        what: whatOf(withheld),
+        what: withheld.refused ?? whatOf(withheld),
         machines: authors.map((author) => names.get(author) ?? author.slice(0, 8)),
         since: newest < 0 || newest === Number.MAX_SAFE_INTEGER ? null : await recordTime(node, open, newest),
         items: itemsOf(withheld),

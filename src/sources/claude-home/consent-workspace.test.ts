@@ -25,7 +25,7 @@ function home(space: SpaceDouble) {
     const covers = (item: Item): boolean =>
       'folder' in where ? item.name.startsWith(`${where.folder}/`) : where.items.some((each) => each.name === item.name);
     const found = [...space.heads.values()].filter(({ item }) => covers(item));
-    return Promise.resolve(found.map(({ item, content }) => ({ item, digest: content.digest, author: AUTHOR, position: 1 })));
+    return Promise.resolve(found.map(({ item, content }) => ({ item, content, author: AUTHOR, position: 1 })));
   };
   const inner: Workspace = space.workspace('home');
   const workspace = createConsentWorkspace(inner, { book, standing });
@@ -80,6 +80,20 @@ describe('what is left out of outstanding', () => {
     expect(await workspace.withheld()).toMatchObject([{ subject: { path: 'hooks/guard.sh', hash: 'removed' } }]);
   });
 
+  it('is a link in it to what changes unasked, whatever was answered', async () => {
+    const space = createSpaceDouble();
+    const { workspace, approved, keyOf } = home(space);
+    space.put('skills/a/SKILL.md', '../../rules/x.md', { link: true });
+    space.put('skills/b/SKILL.md', 'real/SKILL.md', { link: true });
+    space.put('skills/c', 'b', { link: true });
+    space.put('agents/d', '../plans', { link: true });
+    space.put('rules/e', '../plans', { link: true });
+    const held = await workspace.withheld();
+    for (const { subject } of held) approved.add(keyOf(subject));
+    expect(held.filter(({ refused }) => refused !== null).map(({ unit }) => unit.path)).toEqual(['agents/d', 'skills/a']);
+    expect(await names(workspace)).toEqual(['rules/e', 'skills/b/SKILL.md', 'skills/c']);
+  });
+
   it('is what came between the looks at what is outstanding and at what stands there', async () => {
     const space = createSpaceDouble();
     const { approved, keyOf, standing } = home(space);
@@ -91,7 +105,7 @@ describe('what is left out of outstanding', () => {
       onChange: () => () => undefined,
     };
     space.put('agents/a.md', 'good');
-    approved.add(`agents/a.md ${(await standing({ items: [{ kind: 'text', name: 'agents/a.md' }] }))[0]?.digest}`);
+    approved.add(`agents/a.md ${(await standing({ items: [{ kind: 'text', name: 'agents/a.md' }] }))[0]?.content.digest}`);
     space.put('agents/a.md', 'bad');
     const late = createConsentWorkspace(inner, {
       book,

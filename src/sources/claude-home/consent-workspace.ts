@@ -1,6 +1,8 @@
-import type { ContentDigest, MachineId } from '../../core/ids.ts';
+import path from 'node:path';
+import type { Content } from '../../core/content.ts';
+import type { MachineId } from '../../core/ids.ts';
 import { itemKey, type Item } from '../../core/item.ts';
-import type { Outstanding, Workspace } from '../../core/replica/workspace.ts';
+import { BodyUnavailable, type Outstanding, type Workspace } from '../../core/replica/workspace.ts';
 import { REMOVED, treeHash } from '../../kinds/claude-home/consent-answer.ts';
 import { consentUnit, type ConsentUnit } from '../../kinds/claude-home/consent-unit.ts';
 import type { InventoryChoice } from '../../kinds/claude-home/locate.ts';
@@ -19,7 +21,7 @@ export interface ConsentBook extends Consent {
 /** An item as the space holds it. */
 export interface Standing {
   readonly item: Item;
-  readonly digest: ContentDigest;
+  readonly content: Content;
   /** Who wrote it, as the record says that holds it; `null`: the record is not here. */
   readonly author: MachineId | null;
   readonly position: number;
@@ -34,6 +36,8 @@ export interface Withheld {
   readonly items: readonly Outstanding[];
   /** All that would stand there. */
   readonly standing: readonly Standing[];
+  /** Why no answer puts it in place; `null` where one does. */
+  readonly refused: string | null;
 }
 
 export interface ConsentWorkspace extends Workspace {
@@ -68,7 +72,7 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, choic
   async function judge(
     unit: ConsentUnit,
     items: readonly Outstanding[],
-  ): Promise<'allowed' | Pick<Withheld, 'subject' | 'verdict' | 'standing'>> {
+  ): Promise<'allowed' | Pick<Withheld, 'subject' | 'verdict' | 'standing' | 'refused'>> {
     const there = await standing(unit.type === 'folder' ? { folder: unit.path } : { items: items.map(({ item }) => item) });
     // Nothing would stand there any more.
     if (there.length === 0 && items.every(({ content }) => content === null) && !unit.removalAsks) return 'allowed';
@@ -77,11 +81,37 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, choic
       subject,
       there.map(({ author }) => author),
     );
-    if (verdict !== 'allowed') return { subject, verdict, standing: there };
+    const held = { subject, standing: there, refused: await looseLink(unit, there) };
+    if (held.refused !== null) return { ...held, verdict: 'waiting' };
+    if (verdict !== 'allowed') return { ...held, verdict };
     // Something newer came between the two looks: what was allowed is not what would be put in place.
-    const digests = new Map(there.map(({ item, digest }) => [itemKey(item), digest]));
+    const digests = new Map(there.map(({ item, content }) => [itemKey(item), content.digest]));
     const isThat = items.every(({ item, content }) => content?.digest === digests.get(itemKey(item)));
-    return isThat ? 'allowed' : { subject, verdict: 'waiting', standing: there };
+    return isThat ? 'allowed' : { ...held, verdict: 'waiting' };
+  }
+
+  /** A link to what is put in place without an answer would let that be executed. */
+  async function looseLink(unit: ConsentUnit, there: readonly Standing[]): Promise<string | null> {
+    for (const { item, content } of there) {
+      if (!('link' in content.attributes)) continue;
+      const link = await targetOf(item, content);
+      if (link === null) return `${item.name} is a link that cannot be read now`;
+      const target = path.posix.join(path.posix.dirname(item.name), link);
+      const isOwn = target === unit.path || target.startsWith(`${unit.path}/`);
+      const runs = consentUnit(item.name, false, choice) !== null;
+      if (runs && !isOwn && consentUnit(target, false, choice) === null)
+        return `${item.name} is a link to ${target}, which changes unasked`;
+    }
+    return null;
+  }
+
+  async function targetOf(item: Item, content: Content): Promise<string | null> {
+    try {
+      return Buffer.from(await inner.read(item, content)).toString();
+    } catch (error) {
+      if (error instanceof BodyUnavailable) return null;
+      throw error;
+    }
   }
 
   return {
@@ -118,8 +148,8 @@ function byUnit(
 function hashOf(unit: ConsentUnit, there: readonly Standing[]): string {
   if (there.length === 0) return REMOVED;
   const [only] = there;
-  if (unit.type === 'file' && only !== undefined && there.length === 1) return only.digest;
-  return treeHash(there.map(({ item, digest }) => ({ name: item.name, digest })));
+  if (unit.type === 'file' && only !== undefined && there.length === 1) return only.content.digest;
+  return treeHash(there.map(({ item, content }) => ({ name: item.name, digest: content.digest })));
 }
 
 function byName(a: Outstanding, b: Outstanding): number {
