@@ -47,6 +47,16 @@ describe('the registry', () => {
   it('refuses two kinds of one id', () => expect(() => createKindRegistry([opaqueKind, opaqueKind])).toThrow('two kinds share an id'));
 
   it('holds the ids that stand in items', () => {
-    expect(KINDS.map((kind) => kind.id)).toEqual(['text', 'json', 'jsonl', 'transcript', 'folder', 'opaque', 'project', 'session-file']);
+    expect(KINDS.map((kind) => kind.id)).toEqual([
+      'text',
+      'json',
+      'jsonl',
+      'transcript',
+      'folder',
+      'opaque',
+      'project',
+      'session-file',
+      'history',
+    ]);
   });
 });

@@ -12,6 +12,7 @@ const NAMES: { readonly [kind: string]: readonly string[] } = {
   transcript: ['projects/p/1b4e28ba-2fa1-41d2-883f-0016d3cca427.jsonl'],
   folder: ['skills/a/SKILL.md', 'skills/a/b.json', 'skills/a/c.bin', 'skills/alone.md'],
   opaque: ['picture.png'],
+  history: ['history.jsonl'],
   'session-file': ['todos/x.json', 'file-history/1b4e28ba-2fa1-41d2-883f-0016d3cca427/1234@v1'],
   project: ['.satchel/projects/app-0123456789ab'],
 };

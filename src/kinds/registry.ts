@@ -2,6 +2,7 @@ import type { Kind, KindRegistry } from '../core/merge/kind.ts';
 import { classify } from './classify/classify.ts';
 import { FORMAT_RULES } from './classify/default-rules.ts';
 import { createFolderKind } from './folder.ts';
+import { historyKind } from './claude-home/history-kind.ts';
 import { projectKind } from './claude-home/project.ts';
 import { sessionFileKind } from './claude-home/session-file.ts';
 import { jsonKind } from './json/json.ts';
@@ -13,7 +14,17 @@ import { textKind } from './text/text.ts';
 /** Skills and the like: `skills/NAME/**` is a unit. Its files are text, JSON or opaque, by their names. */
 export const folderKind: Kind = createFolderKind({ id: 'folder', depth: 2, memberKind });
 
-export const KINDS: readonly Kind[] = [textKind, jsonKind, jsonlKind, transcriptKind, folderKind, opaqueKind, projectKind, sessionFileKind];
+export const KINDS: readonly Kind[] = [
+  textKind,
+  jsonKind,
+  jsonlKind,
+  transcriptKind,
+  folderKind,
+  opaqueKind,
+  projectKind,
+  sessionFileKind,
+  historyKind,
+];
 
 /** Throws if two kinds share an id: a bug. */
 export function createKindRegistry(kinds: readonly Kind[] = KINDS): KindRegistry {

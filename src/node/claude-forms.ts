@@ -7,6 +7,7 @@ import type { Workspace } from '../core/replica/workspace.ts';
 import { REMOVED } from '../kinds/claude-home/consent-answer.ts';
 import type { Form, FormPart } from '../kinds/claude-home/form.ts';
 import { FORMS } from '../kinds/claude-home/forms.ts';
+import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { INVENTORY } from '../kinds/claude-home/inventory.ts';
 import { isSecretValue } from '../redaction/secret-value.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
@@ -28,7 +29,17 @@ export function createClaudeForms(
   inner: Workspace,
   replica: Replica,
   book: SpaceConsents,
-  { config, files, onPlaced }: { readonly config: Config; readonly files: FileTree; readonly onPlaced?: () => void },
+  {
+    config,
+    files,
+    projects,
+    onPlaced,
+  }: {
+    readonly config: Config;
+    readonly files: FileTree;
+    readonly projects: () => Promise<ProjectPaths>;
+    readonly onPlaced?: () => void;
+  },
 ): FormsWorkspace {
   const { userHome, claudeHome } = config.environment;
   return createFormsWorkspace(inner, {
@@ -39,6 +50,7 @@ export function createClaudeForms(
       const authors = await authorsOf(book, item.name);
       return {
         paths: { home: userHome, claudeHome },
+        projects: await projects(),
         isSecret: isSecretValue,
         admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors) === 'allowed' ? 'yes' : 'ask'),
       };
@@ -64,5 +76,5 @@ export function partSubject({ name, pointer, wanted }: FormPart): ConsentSubject
 }
 
 function itemsOf(name: string) {
-  return [{ kind: name.endsWith('.jsonl') ? 'jsonl' : 'json', name }];
+  return [{ kind: name.endsWith('.jsonl') ? 'history' : 'json', name }];
 }

@@ -5,6 +5,7 @@ import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import { CATEGORIES, type Category } from '../kinds/claude-home/inventory.ts';
 import type { InventoryChoice } from '../kinds/claude-home/locate.ts';
+import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { createConsentWorkspace, type ConsentWorkspace } from '../sources/claude-home/consent-workspace.ts';
 import type { FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import { createProjectsWorkspace } from '../sources/claude-home/projects-workspace.ts';
@@ -15,10 +16,12 @@ import type { TreeDefinition } from './tree-sources.ts';
 
 /** Categories that travel by now. */
 const CARRIED: readonly Category[] = [
-  ...(['instructions', 'themes', 'keybindings', 'plans', 'memory', 'sessions'] as const),
+  ...(['instructions', 'themes', 'keybindings', 'plans', 'memory', 'sessions', 'history'] as const),
   ...(['settings', 'mcp', 'plugins'] as const),
   ...(['skills', 'agents', 'commands', 'workflows', 'output-styles', 'hooks'] as const),
 ];
+
+const NO_PROJECTS: ProjectPaths = { idOf: () => null, pathOf: () => null };
 
 /** The tree that holds .claude.json alone, where it lies beside the Claude home. */
 const CLAUDE_JSON = 'claude-json';
@@ -65,10 +68,13 @@ export function createClaudeWorkspace(
 ): ClaudeWorkspace {
   const book = createConsentBook(replica);
   const consent = createConsentWorkspace(inner, { book, choice: definition.inventory, standing: (where) => book.standing(where) });
-  const forms = createClaudeForms(consent, replica, book, deps);
   const consents = { book, workspace: consent };
-  if (definition.id === CLAUDE_JSON) return { workspace: forms, consents, forms, projects: null };
+  if (definition.id === CLAUDE_JSON) {
+    const forms = createClaudeForms(consent, replica, book, { ...deps, projects: () => Promise.resolve(NO_PROJECTS) });
+    return { workspace: forms, consents, forms, projects: null };
+  }
   const projects = createClaudeProjects(deps.config, replica, deps.clock);
+  const forms = createClaudeForms(consent, replica, book, { ...deps, projects: () => projects.paths() });
   const workspace = createProjectsWorkspace(forms, () => projects.places(), deps.onPlaced);
   return { workspace, consents, forms, projects };
 }

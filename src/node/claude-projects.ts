@@ -13,6 +13,8 @@ import {
   projectOfItemName,
   type Project,
 } from '../kinds/claude-home/project.ts';
+import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
+import { projectFolder } from '../kinds/claude-home/project-folder.ts';
 import { createNodePaths } from '../sources/claude-home/node-paths.ts';
 import { openPlaceBook, type PlaceBook } from '../sources/claude-home/place-book.ts';
 import { createProjectPlaces, type ProjectPlaces } from '../sources/claude-home/project-places.ts';
@@ -77,6 +79,8 @@ export interface ClaudeProjects {
   readonly registry: ProjectRegistry;
   readonly book: () => Promise<PlaceBook>;
   readonly places: () => Promise<ProjectPlaces>;
+  /** For paths that stand in bodies. */
+  paths(): Promise<ProjectPaths>;
   /** Whether a project that had no place here has one by now. Cost: some stats, and none where all have theirs. */
   hasNewPlaces(): Promise<boolean>;
   close(): Promise<void>;
@@ -96,6 +100,18 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
     async places() {
       const opened = await book();
       return (places ??= createProjectPlaces({ book: opened, registry, paths, clock }));
+    },
+    async paths() {
+      const opened = await book();
+      const pathOf = (id: string): string | null => opened.folder(opened.placeOf(id) ?? '')?.path ?? null;
+      return {
+        pathOf,
+        // Both ways or not at all: another checkout of the project is a path like others.
+        idOf(folder) {
+          const id = opened.folder(projectFolder(folder))?.project;
+          return id !== undefined && pathOf(id) === folder ? id : null;
+        },
+      };
     },
     async hasNewPlaces() {
       const opened = await book();

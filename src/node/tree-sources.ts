@@ -133,6 +133,9 @@ function firstApplyNote({ deps: { store }, space }: Replica, writer: string): Fi
   };
 }
 
+/** Kinds of files that programs write line by line. */
+const WHOLE_LINES = new Set(['jsonl', 'transcript', 'history']);
+
 function rulesOf(definition: TreeDefinition): TreeRules {
   // What is recognised by its place is so in the Claude home alone.
   const kindRules = definition.prefix === '' ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => !('pattern' in rule));
@@ -146,7 +149,7 @@ function rulesOf(definition: TreeDefinition): TreeRules {
     mayBeEmpty: definition.mayBeEmpty === true,
     modifiedAt: (kind, end, now) => (kind === transcriptKind.id ? shownTime(end, now) : null),
     groupOf: (name) => groupOf(definition, name),
-    wholeLines: (kind) => kind === 'jsonl' || kind === 'transcript',
+    wholeLines: (kind) => WHOLE_LINES.has(kind),
   };
 }
 

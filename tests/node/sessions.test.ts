@@ -198,4 +198,34 @@ describe('sessions on two machines', () => {
     await expect(ask(b, 'project-map', { project: 'app', folder: there })).rejects.toThrow('already');
     expect((await ask(b, 'status', {})).spaces[0]?.projects_without_folder).toEqual([]);
   });
+
+  it('history.jsonl is one, with each machine’s own paths; what one deletes by age stays on the others', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const there = await workFolder('b', 'code/y', 'git@github.com:acme/app.git');
+    await transcript('a', here, SESSION, 'one');
+    const historyOf = (machine: string): string => path.join(place.home(machine), '.claude', 'history.jsonl');
+    const typed = (display: string, project: string, timestamp: number): string => `${JSON.stringify({ display, timestamp, project })}\n`;
+    await writeFile(historyOf('a'), typed('first', here, 1) + typed('second', here, 2));
+    const [a, b] = await two();
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await ask(b, 'sync', {});
+    expect(await readFile(historyOf('b'), 'utf8')).toBe(typed('first', there, 1) + typed('second', there, 2));
+
+    await appendFile(historyOf('a'), typed('third', here, 3));
+    await appendFile(historyOf('b'), typed('on b', there, 4));
+    for (const node of [a, b, a]) await ask(node, 'sync', {});
+    expect(await readFile(historyOf('a'), 'utf8')).toBe(
+      [typed('first', here, 1), typed('second', here, 2), typed('third', here, 3), typed('on b', here, 4)].join(''),
+    );
+
+    await writeFile(historyOf('b'), typed('third', there, 3) + typed('on b', there, 4));
+    await ask(b, 'sync', {});
+    await appendFile(historyOf('a'), typed('fifth', here, 5));
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    expect(await readFile(historyOf('b'), 'utf8')).toBe(
+      [typed('third', there, 3), typed('on b', there, 4), typed('fifth', there, 5)].join(''),
+    );
+    expect(await readFile(historyOf('a'), 'utf8')).toContain('first');
+  });
 });

@@ -15,7 +15,7 @@ describe('the kind of a name', () => {
     ['Makefile', 'text'],
     ['settings.json', 'json'],
     ['todos/a-agent-b.json', 'session-file'],
-    ['history.jsonl', 'jsonl'],
+    ['history.jsonl', 'history'],
     ['other/log.jsonl', 'jsonl'],
     ['projects/-home-me-x/1b4e28ba.jsonl', 'transcript'],
     ['projects/x/1b4e28ba/subagents/agent-1.jsonl', 'transcript'],

@@ -27,6 +27,7 @@ export const FORMAT_RULES: readonly KindRule[] = [
 /** The first rule that holds decides. Changing a row moves names to another kind: a change of format, to be migrated. */
 export const DEFAULT_RULES: readonly KindRule[] = [
   { kind: 'folder', pattern: 'skills/*/**/*' },
+  { kind: 'history', pattern: 'history.jsonl' },
   { kind: 'transcript', pattern: 'projects/**/*.jsonl' },
   { kind: 'session-file', pattern: 'projects/*/*/tool-results/**' },
   { kind: 'session-file', pattern: 'projects/*/*/subagents/**' },

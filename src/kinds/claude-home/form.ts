@@ -1,5 +1,6 @@
 import type { Result } from '../../core/result.ts';
 import type { FormId } from './inventory.ts';
+import type { ProjectPaths } from './history-line.ts';
 import type { MachinePaths } from './path-tokens.ts';
 
 /** Whether a value must not leave its machine. `keyPath` from the document's root, array indexes in digits. */
@@ -29,6 +30,8 @@ export interface FormContext {
   readonly paths: MachinePaths;
   readonly isSecret: IsSecret;
   readonly admit: Admit;
+  /** Where projects stand on this machine; none where absent. */
+  readonly projects?: ProjectPaths;
 }
 
 /** Values that stay on this machine, by the place that their marks have in the space. */
@@ -59,6 +62,8 @@ export interface Form {
   readonly id: FormId;
   /** Only a part of the local file takes part; the rest of it is of no interest to the space. */
   readonly partial: boolean;
+  /** What is shown changes with the full body alone, as far as it matters at once: it is not looked at each time. */
+  readonly standsStill?: boolean;
   /**
    * What of the local file takes part; the file itself where all of it does. `known`: what took part before, so that what
    * is empty by now is told from what never was there. Fails with why the file cannot be read.

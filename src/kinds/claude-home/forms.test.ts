@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { claudeJsonForm } from './claude-json-form.ts';
 import type { Admission, Form, FormContext, FormPart, LocalForm, Shown } from './form.ts';
 import { FORMS } from './forms.ts';
+import { historyForm } from './history-form.ts';
 import { installedPluginsForm, knownMarketplacesForm } from './plugin-forms.ts';
 import { isSecretValue } from '../../redaction/secret-value.ts';
 import { settingsForm } from './settings-form.ts';
@@ -228,8 +229,8 @@ describe('plugin registries', () => {
   });
 });
 
-describe('any form refuses what it cannot read', () => {
-  it.each([...FORMS.values()].map((form) => [form.id, form] as const))('%s', (_, form) => {
+describe('any form of JSON refuses what it cannot read', () => {
+  it.each([...FORMS.values()].filter((form) => form !== historyForm).map((form) => [form.id, form] as const))('%s', (_, form) => {
     for (const body of ['{"a":1,}', '[]', '', '{"a":1,"a":2}', '\0'])
       expect([
         form.extract(bytes(body), null).ok,

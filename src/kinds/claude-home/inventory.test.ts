@@ -31,7 +31,7 @@ const CARRIED: readonly (readonly [string, string, string, string, string | null
   [`projects/-home-ada-app/${SESSION}/tool-results/1.txt`, 'session', 'sessions', 'at-once', null, 'session-file'],
   ['projects/-home-ada-app/memory/MEMORY.md', 'portable', 'memory', 'at-once', null, 'text'],
   ['agent-memory/reviewer/MEMORY.md', 'portable', 'memory', 'at-once', null, 'text'],
-  ['history.jsonl', 'portable', 'history', 'at-once', 'history', 'jsonl'],
+  ['history.jsonl', 'portable', 'history', 'at-once', 'history', 'history'],
   [`tasks/${SESSION}/1.json`, 'session', 'sessions', 'at-once', null, 'session-file'],
   [`todos/${SESSION}-agent-${SESSION}.json`, 'session', 'sessions', 'at-once', null, 'session-file'],
   [`file-history/${SESSION}/0123abcd@v1`, 'session', 'sessions', 'at-once', null, 'session-file'],

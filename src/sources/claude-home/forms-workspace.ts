@@ -109,6 +109,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   /** Sees to one item with a form; `null`: nothing is to be put in place of it. */
   async function due(item: Item, entry: Outstanding | undefined, view: View | undefined): Promise<Outstanding | null> {
     const form = formOf(item) as Form;
+    if (entry === undefined && form.standsStill === true) return null;
     if (entry !== undefined && entry.content === null) {
       if (!form.partial) return entry;
       await inner.notHere([{ item, reason: 'was removed from the space; the file here belongs to this machine' }]);
