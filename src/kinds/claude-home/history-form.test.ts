@@ -6,7 +6,7 @@ import { historyForm } from './history-form.ts';
 const machine = (home: string, places: Readonly<Record<string, string>>): FormContext => ({
   paths: { home, claudeHome: `${home}/.claude` },
   isSecret: () => false,
-  admit: () => true,
+  admit: () => 'yes',
   projects: {
     idOf: (path) => Object.keys(places).find((id) => places[id] === path) ?? null,
     pathOf: (id) => places[id] ?? null,

@@ -29,7 +29,7 @@ export const historyForm: Form = {
   show(full, local, context) {
     const lines = linesHere(full, local.kept, context);
     const { lines: present, torn } = splitJsonl(local.body ?? new Uint8Array(0));
-    return ok({ body: joinJsonl({ lines: inOrder(lines, present), torn }), needs: [], held: [] });
+    return ok({ body: joinJsonl({ lines: inOrder(lines, present), torn }), needs: [], held: [], later: [] });
   },
   lay(full, shown, now, context) {
     const present = splitJsonl(full ?? new Uint8Array(0));
