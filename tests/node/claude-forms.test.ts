@@ -23,6 +23,14 @@ const waiting = async (node: SatchelNode): Promise<string[]> => (await ask(node,
 const claudeJson = (machine: string): string => path.join(place.home(machine), '.claude.json');
 
 describe('the forms of a Claude home, between two nodes', () => {
+  it('a setting that nobody knows waits, and is shown as it was written', async () => {
+    const { a, b } = await two();
+    await place.write('a', json({ somethingNew: { limit: 60, often: 2.5 } }), 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    expect((await ask(b, 'pending', {})).pending.map(({ what }) => what)).toEqual(['adds {"limit":60,"often":2.5}']);
+  });
+
   it('settings stand with each machine’s paths; what could run something waits part by part', async () => {
     const { a, b } = await two();
     const script = path.join(place.home('a'), '.claude', 'hooks', 'x.sh');

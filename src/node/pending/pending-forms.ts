@@ -56,7 +56,10 @@ function pretty(canonical: string | null): string | null {
 const LONGEST = 160;
 
 function whatOf({ wanted, applied }: FormPart): string {
-  const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
-  if (wanted === null) return `removes ${cut(applied ?? '')}`;
+  const cut = (canonical: string): string => {
+    const text = JSON.stringify(JSON.parse(canonical)); // numbers as people write them
+    return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+  };
+  if (wanted === null) return `removes ${cut(applied ?? 'null')}`;
   return applied === null ? `adds ${cut(wanted)}` : `changes it to ${cut(wanted)}`;
 }
