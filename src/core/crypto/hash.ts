@@ -1,10 +1,12 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hash as hashAtOnce, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { bytesToHex } from '../ids.ts';
 
 export type Bytes = Uint8Array;
 
 /** SHA-256 over the concatenation of the parts. Lengths of parts that vary must be fixed or part of the input. */
 export function sha256(...parts: readonly (Bytes | string)[]): Bytes {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return hashAtOnce('sha256', only, 'buffer');
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest();

@@ -1,5 +1,5 @@
 import { attributesBytes, type Attributes, type Content, type Piece } from '../content.ts';
-import { sha256 } from '../crypto/hash.ts';
+import { bodySha256 } from '../crypto/body-hash.ts';
 import { openObject, sealBundle, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
 import { contentDigest, type SpaceKeys } from '../crypto/space-keys.ts';
 import { sealChunks } from '../crypto/seal-chunks.ts';
@@ -55,7 +55,7 @@ export class Bodies {
   }
 
   digestOf(body: Uint8Array, attributes: Attributes): ContentDigest {
-    return this.digest(sha256(body), attributes);
+    return this.digest(bodySha256(body), attributes);
   }
 
   /**

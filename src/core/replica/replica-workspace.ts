@@ -1,5 +1,5 @@
 import type { Content, Piece } from '../content.ts';
-import { sha256 } from '../crypto/hash.ts';
+import { bodySha256 } from '../crypto/body-hash.ts';
 import type { ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
@@ -320,7 +320,7 @@ function sortBody(
   view: View,
   sorted: { views: View[]; bodies: WantedBody[] },
 ): void {
-  const hash = hashOf(entry);
+  const hash = entry.type === 'body' ? bodySha256(entry.body) : entry.sha256;
   const digest = replica.bodies.digest(hash, entry.attributes);
   const intended = view.intended?.content;
   if (intended?.digest === digest || view.shown?.digest === digest) {
@@ -345,11 +345,6 @@ function sortBody(
     shown: view.shown,
     size: entry.baseSize + entry.tail.length,
   });
-}
-
-function hashOf(entry: Extract<Found, { type: 'body' | 'tail' }>): Uint8Array {
-  if (entry.type === 'tail') return entry.sha256;
-  return entry.hashed?.of === entry.body ? entry.hashed.sha256 : sha256(entry.body);
 }
 
 function sortAbsent(replica: Replica, item: Item, view: View, sorted: { views: View[]; absent: ItemWish[] }): void {

@@ -51,8 +51,6 @@ export type Found =
       readonly item: Item;
       readonly attributes: Attributes;
       readonly body: Uint8Array;
-      /** What the writer hashed already. Counts only where `of` is the very `body`: it may have been put in another's place. */
-      readonly hashed?: { readonly of: Uint8Array; readonly sha256: Uint8Array };
       readonly local: string | null;
     }
   /**

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { encodeCanonical } from '../../core/canonical.ts';
 import type { Attributes, Content } from '../../core/content.ts';
+import { bodySha256 } from '../../core/crypto/body-hash.ts';
 import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
-import { hexToBytes } from '../../core/ids.ts';
+import { bytesToHex, hexToBytes } from '../../core/ids.ts';
 import type { Item } from '../../core/item.ts';
 import type { FileStat } from '../../core/ports/files.ts';
 import type { View } from '../../core/ports/store.ts';
@@ -127,7 +128,7 @@ async function inspectBody(
   if (!context.rules.appends(item.kind)) {
     const body = wholeLines(context, item, stat, bytes);
     if (isTornWhole(body, bytes)) return { type: 'clean', torn: true, settled: false };
-    return compare(context, item, body, sha256Hex(body), stat, body.length, racy, view, note, null, known);
+    return compare(context, item, body, bytesToHex(bodySha256(body)), stat, body.length, racy, view, note, null, known);
   }
   if (!options.takeInterrupted && (await isInterrupted(context, item, bytes, view))) return { type: 'clean', torn: false, settled: false };
   const lines = wholeLines(context, item, stat, bytes);
@@ -180,7 +181,7 @@ function compare(
   const found: Found =
     grownFrom !== null && piece.length > 0
       ? { type: 'tail', item, attributes, baseSize: grownFrom, tail: piece, sha256: hexToBytes(sha256), local }
-      : { type: 'body', item, attributes, body: piece, hashed: { of: piece, sha256: hexToBytes(sha256) }, local };
+      : { type: 'body', item, attributes, body: piece, local };
   // Nothing was added, and an attribute changed: that takes the whole body.
   if (found.type === 'body' && found.body.length !== length) return { type: 'changing' };
   return { type: 'found', found, stat, torn };

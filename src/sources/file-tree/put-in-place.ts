@@ -1,4 +1,6 @@
-import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
+import { bodySha256 } from '../../core/crypto/body-hash.ts';
+import { equalBytes } from '../../core/crypto/hash.ts';
+import { bytesToHex } from '../../core/ids.ts';
 import type { Content } from '../../core/content.ts';
 import type { FileProblem, FileStat } from '../../core/ports/files.ts';
 import type { Applied, Outstanding } from '../../core/replica/workspace.ts';
@@ -68,7 +70,7 @@ function modeFor(stat: FileStat | null, executable: boolean): number {
 function hashBody({ memory, rules }: TreeContext, { outstanding, piece }: ReadyPut, after: FileStat): string {
   const { item, content } = outstanding;
   const grows = rules.appends(item.kind) && !isLink(content.attributes);
-  return grows ? rememberPrefix(memory, item.name, piece, after.ino) : sha256Hex(piece);
+  return grows ? rememberPrefix(memory, item.name, piece, after.ino) : bytesToHex(bodySha256(piece));
 }
 
 /** The hash of an extended file: from the state kept of its beginning, or by reading it. */

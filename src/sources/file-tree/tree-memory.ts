@@ -1,4 +1,5 @@
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { bodyHash } from '../../core/crypto/body-hash.ts';
 import type { FileStat, Folding } from '../../core/ports/files.ts';
 import type { SourceState } from './reports.ts';
 
@@ -68,7 +69,7 @@ const END_BYTES = 4_096;
 
 /** Hashes `body` whole and keeps the state for the next growth. Returns the SHA-256 in hex. */
 export function rememberPrefix(memory: TreeMemory, name: string, body: Uint8Array, ino: bigint): string {
-  const hash = createHash('sha256').update(body);
+  const hash = bodyHash(body);
   keepPrefix(memory, name, { hash, length: body.length, ino, end: Uint8Array.from(body.subarray(-END_BYTES)) }); // a copy: a Buffer's slice would keep the body
   return hash.copy().digest('hex');
 }
