@@ -47,6 +47,6 @@ function whatOf({ unit, items }: Withheld): string {
   const count = (change: PendingItem['change']): number => itemsOf({ items } as Withheld).filter((each) => each.change === change).length;
   const parts = (['new', 'changed', 'removed'] as const).flatMap((change) => (count(change) === 0 ? [] : [`${count(change)} ${change}`]));
   return unit.type === 'folder'
-    ? `puts the folder in place: ${parts.join(', ')}`
+    ? `puts the folder in place: ${parts.join(', ')} ${items.length === 1 ? 'file' : 'files'}`
     : `${items[0]?.content === null ? 'removes' : items[0]?.shown === null ? 'adds' : 'changes'} the file`;
 }

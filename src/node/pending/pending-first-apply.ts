@@ -26,10 +26,11 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
         type: 'first-apply',
         path: definition.root,
         what: [
-          `writes ${preview.length - changed.length} new files`,
-          `merges ${changed.length - replaced} of yours`,
-          `replaces ${replaced} of yours that could not be merged (your version is kept: satchel conflicts)`,
-          `keeps ${kept} as they are; a copy of what changes is made before`,
+          ...some(preview.length - changed.length, (count) => `writes ${count} new ${count === 1 ? 'file' : 'files'}`),
+          ...some(changed.length - replaced, (count) => `merges ${count} of yours`),
+          ...some(replaced, (count) => `replaces ${count} of yours that could not be merged (your version is kept: satchel conflicts)`),
+          ...some(kept, (count) => `keeps ${count} as ${count === 1 ? 'it is' : 'they are'}`),
+          'a copy of what changes is made before',
         ].join(', '),
         machines: [],
         since: null,
@@ -48,6 +49,10 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
       reject: () => firstApply.answer('rejected'),
     },
   ];
+}
+
+function some(count: number, say: (count: number) => string): string[] {
+  return count > 0 ? [say(count)] : [];
 }
 
 function fingerprint({ item, content, shown }: Outstanding): string[] {
