@@ -75,7 +75,11 @@ export function createClaudeWorkspace(
   }
   const projects = createClaudeProjects(deps.config, replica, deps.clock);
   const forms = createClaudeForms(consent, replica, book, { ...deps, projects: () => projects.paths() });
-  const workspace = createProjectsWorkspace(forms, () => projects.places(), deps.onPlaced);
+  const workspace = createProjectsWorkspace(forms, {
+    places: () => projects.places(),
+    goneOn: () => projects.goneOn(),
+    onPlaced: deps.onPlaced,
+  });
   return { workspace, consents, forms, projects };
 }
 

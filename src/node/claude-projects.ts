@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
-import { itemKey } from '../core/item.ts';
+import type { Content } from '../core/content.ts';
+import { itemKey, type Item } from '../core/item.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
 import type { Replica } from '../core/replica/replica.ts';
@@ -15,6 +16,7 @@ import {
 } from '../kinds/claude-home/project.ts';
 import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { projectFolder } from '../kinds/claude-home/project-folder.ts';
+import { transcriptKind } from '../kinds/jsonl/transcript.ts';
 import { createNodePaths } from '../sources/claude-home/node-paths.ts';
 import { openPlaceBook, type PlaceBook } from '../sources/claude-home/place-book.ts';
 import { createProjectPlaces, type ProjectPlaces } from '../sources/claude-home/project-places.ts';
@@ -79,6 +81,8 @@ export interface ClaudeProjects {
   readonly registry: ProjectRegistry;
   readonly book: () => Promise<PlaceBook>;
   readonly places: () => Promise<ProjectPlaces>;
+  /** Transcripts that changed since the last call, and what they hold now. */
+  goneOn(): Promise<{ readonly item: Item; readonly content: Content }[]>;
   /** For paths that stand in bodies. */
   paths(): Promise<ProjectPaths>;
   /** Whether a project that had no place here has one by now. Cost: some stats, and none where all have theirs. */
@@ -93,6 +97,10 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
   const paths = createNodePaths({ home: userHome, claudeHome, claudeJson: path.join(claudeConfigDir ?? userHome, '.claude.json'), clock });
   let opening: Promise<PlaceBook> | null = null;
   let places: ProjectPlaces | null = null;
+  const changed = new Map<string, Item>();
+  const stop = replica.onChange((items) => {
+    for (const item of items) if (item.kind === transcriptKind.id) changed.set(itemKey(item), item);
+  });
   const book = (): Promise<PlaceBook> => (opening ??= openPlaceBook(replica.deps.store, replica.space));
   return {
     registry,
@@ -100,6 +108,12 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
     async places() {
       const opened = await book();
       return (places ??= createProjectPlaces({ book: opened, registry, paths, clock }));
+    },
+    async goneOn() {
+      if (changed.size === 0) return [];
+      const items = [...changed.values()];
+      changed.clear();
+      return [...(await replica.visible(items)).values()].flatMap(({ item, content }) => (content === null ? [] : [{ item, content }]));
     },
     async paths() {
       const opened = await book();
@@ -120,6 +134,9 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
       }
       return false;
     },
-    close: () => registry.close(),
+    close() {
+      stop();
+      return registry.close();
+    },
   };
 }

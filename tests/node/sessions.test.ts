@@ -143,6 +143,11 @@ describe('sessions on two machines', () => {
     for (const node of [a, b, a]) await ask(node, 'sync', {});
     expect(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8')).toContain('one');
     expect(await stat(original).catch(() => null)).toBeNull();
+
+    // Used again elsewhere, it is wanted here too.
+    await appendFile(inProjects('b', there, `${SESSION}.jsonl`), record(there, 'again'));
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    expect(await readFile(original, 'utf8')).toBe(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8'));
   });
 
   it('are listed with title, project, machine and time, and found by words; those gone come back fresh', async () => {

@@ -35,7 +35,7 @@ export function findForks(outstanding: readonly Outstanding[]): ForkedSession[] 
  * Forgets what was shown of a session and all that belongs to it, so that under whatever names its files stand next, nothing
  * of them counts as gone.
  */
-export async function forgetShown(workspace: Workspace, { project, session }: ForkedSession): Promise<void> {
+export async function forgetShown(workspace: Workspace, { project, session }: Pick<ForkedSession, 'project' | 'session'>): Promise<void> {
   const own = `projects/${project}/${session}`;
   const views = await workspace.views([`${own}.jsonl`, own, `tasks/${session}`, `file-history/${session}`, 'todos']);
   const tied = [...views.values()].filter((view) => sessionOf(view.item.name) === session);

@@ -1,3 +1,4 @@
+import type { Content } from '../../core/content.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { CaptureReport, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
@@ -6,21 +7,26 @@ import { findCwd } from '../../kinds/claude-home/session-records.ts';
 import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
 import { findForks, forgetShown } from './exchange-forks.ts';
 import { keepLonger } from './keep-longer.ts';
+import { reviveGoneOn } from './revive-gone-on.ts';
 import { NO_PLACE, type ProjectPlaces } from './project-places.ts';
+
+export interface ProjectsDeps {
+  /** Called once, with the first use. */
+  readonly places: () => Promise<ProjectPlaces>;
+  /** A capture gave something a place: it is outstanding now. */
+  readonly onPlaced?: (() => void) | undefined;
+  /** Transcripts that others went on with since the last call, and what they hold now. */
+  readonly goneOn?: () => Promise<readonly { readonly item: Item; readonly content: Content }[]>;
+}
 
 /**
  * A workspace on a Claude home in which the sessions and memory of a project stand under the folder name that this
  * machine's path gives, while the space names the project. What has no place here is *not here*, with the reason, and
- * comes when a place appears. Bodies pass through untouched. `opened` is called once, with the first use.
+ * comes when a place appears. Bodies pass through untouched.
  */
-export function createProjectsWorkspace(
-  inner: Workspace,
-  opened: () => Promise<ProjectPlaces>,
-  /** A capture gave something a place: it is outstanding now. */
-  onPlaced: () => void = () => undefined,
-): Workspace {
+export function createProjectsWorkspace(inner: Workspace, deps: ProjectsDeps): Workspace {
   let opening: Promise<ProjectsView> | null = null;
-  const view = (): Promise<ProjectsView> => (opening ??= opened().then((places) => viewProjects(inner, places, onPlaced)));
+  const view = (): Promise<ProjectsView> => (opening ??= deps.places().then((places) => viewProjects(inner, places, deps)));
   return {
     writer: inner.writer,
     views: async (under) => (await view()).views(under),
@@ -36,7 +42,7 @@ export function createProjectsWorkspace(
 
 type ProjectsView = Omit<Workspace, 'writer' | 'prefetch'>;
 
-function viewProjects(inner: Workspace, places: ProjectPlaces, onPlaced: () => void): ProjectsView {
+function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDeps): ProjectsView {
   /** Of an item that was mapped before: a bug where it cannot be. */
   const spaceItem = (item: Item): Item => {
     const name = places.toSpace(item.name);
@@ -125,7 +131,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, onPlaced: () => v
       const report: CaptureReport = await inner.capture(accepted, note);
       if (accepted.some(({ item }) => item.kind === transcriptKind.id)) await settleForks();
       // A folder that was used for the first time may be the place of what waits.
-      if (await findPlaces()) onPlaced();
+      if (await findPlaces()) deps.onPlaced?.();
       return {
         ...report,
         conflicts: report.conflicts.map(localItem),
@@ -135,6 +141,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, onPlaced: () => v
 
     async outstanding() {
       await findPlaces();
+      await reviveGoneOn(inner, (await deps.goneOn?.()) ?? []);
       const here: Outstanding[] = [];
       const notHere: { item: Item; reason: string }[] = [];
       for (const entry of await settleForks()) {
