@@ -14,14 +14,14 @@ describe('package-lock.json', () => {
   it('pins what package.json asks for, exactly', () => {
     const { dependencies, devDependencies } = read('package.json');
     for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
-      expect(version, name).toMatch(/^\d+\.\d+\.\d+/);
-      expect(lock.packages[`node_modules/${name}`]?.version, name).toBe(version);
+      expect(`${name}@${version}`).toMatch(/@\d+\.\d+\.\d+$/);
+      expect([name, lock.packages[`node_modules/${name}`]?.version]).toEqual([name, version]);
     }
   });
 
   it('names no place to fetch from, and what each package must hash to, but for platforms that are not at hand', () => {
     for (const [name, entry] of Object.entries(lock.packages).filter(([at]) => at !== '')) {
-      expect(entry.resolved, name).toBeUndefined();
+      expect([name, entry.resolved]).toEqual([name, undefined]);
       if (entry.integrity === undefined) expect([name, entry.optional, entry.os]).toEqual([name, true, [expect.any(String)]]);
     }
   });

@@ -1,4 +1,5 @@
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
@@ -24,10 +25,10 @@ export const forgetCommand = defineCommand({
     if (args.items.length === 0) return listErasures(context, inSpace);
     const input = { items: [...args.items], ...inSpace, ...(options.revision === undefined ? {} : { revision: options.revision }) };
     const plan = await askNode(context, 'forget', { ...input, plan: true });
-    await confirm(context, options.yes, `${plan.items.map(printable).join(', ')}: ${count(plan.bodies, 'body', 'bodies')}`);
+    await confirm(context, options.yes, `${plan.items.map(printable).join(', ')}: ${counted(plan.bodies, 'body', 'bodies')}`);
     const done = await askNode(context, 'forget', input);
     const lines = [
-      done.erased ? `Erased ${count(done.bodies, 'body', 'bodies')} (record ${done.position})` : 'Everything of it was erased before',
+      done.erased ? `Erased ${counted(done.bodies, 'body', 'bodies')} (record ${done.position})` : 'Everything of it was erased before',
     ];
     if (done.unheard.length > 0) lines.push(unheardText(done.unheard), 'Look again: satchel forget');
     return { human: lines.join('\n'), json: done };
@@ -54,8 +55,4 @@ async function confirm(context: CommandContext, yes: boolean, what: string): Pro
   throw answer === null
     ? new CommandFailure(EXIT.usage, 'unconfirmed', 'this cannot be undone, and there is no terminal to ask', { next: 'Give --yes' })
     : new CommandFailure(EXIT.failed, 'unconfirmed', 'nothing was erased');
-}
-
-function count(n: number, one: string, many: string): string {
-  return `${n} ${n === 1 ? one : many}`;
 }

@@ -51,6 +51,8 @@ export interface CommandContext<A extends ArgumentSpecs = ArgumentSpecs, O exten
   readonly config: (flags?: ConfigFlags) => Promise<Config>;
   /** For stdout. */
   readonly style: Style;
+  /** Text that names our commands, as this person calls them: in a clone `satchel up` is `npm start -- up`. No foreign text. */
+  readonly asCalled: (text: string) => string;
   readonly clock: Clock;
   /** Silent unless stderr is a terminal. */
   readonly progress: Progress;

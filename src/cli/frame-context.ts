@@ -1,6 +1,7 @@
 import type { Environment } from '../config/environment.ts';
 import { problemToText, type ConfigProblem } from '../config/problem.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import { asCalled } from './as-called.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 import type { Invocation } from './frame-parser.ts';
@@ -40,6 +41,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
     json,
     environment,
     style,
+    asCalled: (text) => asCalled(text, environment.program),
     clock,
     progress,
     signal,
@@ -52,7 +54,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
     print(line) {
       if (json) return;
       progress.stop();
-      io.stdout.write(`${line}\n`);
+      io.stdout.write(`${asCalled(line, environment.program)}\n`);
     },
     ask: (question) => (json || io.stdin.isTTY !== true || io.stderr.isTTY !== true ? Promise.resolve(null) : askOnTerminal(io, question)),
     readStdin: async (limit) => decodeText(await readAll(io.stdin, limit)),

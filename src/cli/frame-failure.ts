@@ -1,4 +1,5 @@
 import { RemoteError } from '../core/ports/remote.ts';
+import { asCalled } from './as-called.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure } from './frame-command.ts';
 import { printableText, type Style } from './output-style.ts';
@@ -39,8 +40,8 @@ function toFailure(error: unknown): CommandFailure {
 }
 
 /** Messages may hold foreign names: they are escaped. */
-export function failureToText(failure: CommandFailure, style: Style): string {
-  const next = failure.next === undefined ? '' : `\n${failure.next}`;
+export function failureToText(failure: CommandFailure, style: Style, program: string): string {
+  const next = failure.next === undefined ? '' : `\n${asCalled(failure.next, program)}`;
   return `${style.red('satchel:')} ${printableText(failure.message + next)}\n`;
 }
 

@@ -25,6 +25,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
   const { io, clock } = deps;
   const json = beforeDashes(argv).includes('--json');
   let color = false;
+  let program = 'satchel';
   const progressOf: { stop: () => void } = { stop() {} };
   let call: string | null = null;
   try {
@@ -41,6 +42,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
     call = invocation.call;
     const environment = deps.variables === undefined ? readEnvironment() : readEnvironment(deps.variables);
     if (!environment.ok) throw configFailure(environment.error);
+    program = environment.value.program;
     color = environment.value.color && io.stderr.isTTY === true;
     const stopping = new AbortController();
     const stopListening = invocation.leaf.longRunning === true ? deps.onStopSignal(() => stopping.abort()) : () => undefined;
@@ -60,7 +62,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
     progressOf.stop();
     const failure = failureOf(error, call);
     if (json) io.stdout.write(`${JSON.stringify(failureToJson(failure))}\n`);
-    else io.stderr.write(failureToText(failure, createStyle(color)));
+    else io.stderr.write(failureToText(failure, createStyle(color), program));
     return failure.exit;
   }
 }

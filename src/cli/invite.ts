@@ -34,12 +34,19 @@ export const inviteCommand = defineCommand({
       '',
       `  satchel join '${made.link}'`,
       '',
+      'In a clone of Satchel there: npm start -- join, and paste it when it asks.',
+      '',
       `Or type there: satchel join ${made.address}`,
       `and these words: ${style.bold(made.words)}`,
       '',
       `Expires ${made.expires_at}. Keep this node running until then.`,
     ];
-    if (made.only_here) lines.push(style.yellow('This address works on this machine only. For others, run: satchel up --host 0.0.0.0'));
+    if (made.only_here)
+      lines.push(
+        style.yellow(
+          context.asCalled('This address works on this machine only. For others, start the node with: satchel up --host 0.0.0.0'),
+        ),
+      );
     return { human: lines.join('\n'), json: made };
   },
 });

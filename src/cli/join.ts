@@ -3,6 +3,7 @@ import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
 import { askAfterJoin, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 
@@ -51,7 +52,7 @@ async function readWish(context: CommandContext, given: string | undefined, give
   const text =
     (given === '-'
       ? linkIn(await context.readStdin(64 * 1024))
-      : (given ?? (await context.ask('Paste the link from the other machine: ')))) ?? '';
+      : (given ?? withoutCommand(await context.ask('Paste the link from the other machine: ')))) ?? '';
   if (text.trim() === '')
     throw new CommandFailure(EXIT.usage, 'usage', 'no link was given', {
       next: 'On the other machine: satchel invite. Here: satchel join LINK',
@@ -91,6 +92,16 @@ async function readWish(context: CommandContext, given: string | undefined, give
   return { link: null, address: text.trim(), words };
 }
 
+/** What `satchel invite` shows may be pasted with the command and the quotes around it. */
+function withoutCommand(line: string | null): string | null {
+  return line === null
+    ? null
+    : line
+        .trim()
+        .replace(/^(?:satchel|npm start --) join +/, '')
+        .replaceAll(/^['"]|['"]$/g, '');
+}
+
 /** `satchel invite --json` may be piped as it is. */
 function linkIn(text: string): string {
   if (!text.trimStart().startsWith('{')) return text;
@@ -127,6 +138,6 @@ function describe(joined: OperationOutput<'join'>): CommandResult {
   const place =
     joined.joined === 'hub'
       ? `Spaces of this machine are kept at ${joined.remote} now.`
-      : `Joined ${joined.inviter} as ${joined.role}: ${joined.items} items from ${joined.remote}.`;
+      : `Joined ${joined.inviter} as ${joined.role}: ${counted(joined.items, 'item')} from ${joined.remote}.`;
   return { human: `${place}\nBoth machines show the same words for the same history: ${joined.words}`, json: joined };
 }

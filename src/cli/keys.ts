@@ -4,6 +4,7 @@ import { nodeHome } from '../node/home.ts';
 import { readRecoverySecret } from '../node/recovery-file.ts';
 import { createSystemRandom } from '../node/system.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';
@@ -135,7 +136,9 @@ const recover = defineCommand({
       words,
       ...(space === undefined ? {} : { space }),
     });
-    const lines = result.recovered.map((r) => `${r.name}: ${r.items} items are back (record ${r.position}).`);
+    const lines = result.recovered.map(
+      (r) => `${r.name}: ${counted(r.items, 'item')} ${r.items === 1 ? 'is' : 'are'} back (record ${r.position}).`,
+    );
     const lost = [...new Set(result.recovered.flatMap((r) => r.other_machines))];
     if (lost.length > 0)
       lines.push(`Still listed: ${lost.map(printable).join(', ')}. For each that is lost or stolen: satchel machines revoke NAME`);

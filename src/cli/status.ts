@@ -1,5 +1,6 @@
 import type { SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { formatBytes } from './output-style.ts';
@@ -12,7 +13,8 @@ export const statusCommand = defineCommand({
   async run(context): Promise<CommandResult> {
     const status = await askStatus(context);
     const { style } = context;
-    const lines = [status.in_sync ? style.green(status.verdict) : style.yellow(status.verdict)];
+    const verdict = context.asCalled(status.verdict);
+    const lines = [status.in_sync ? style.green(verdict) : style.yellow(verdict)];
     for (const space of status.spaces) lines.push(...describe(space));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
     if (conflicts > 0) lines.push(style.yellow(`${conflicts} open ${conflicts === 1 ? 'conflict' : 'conflicts'}. Run: satchel conflicts`));
@@ -48,7 +50,7 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
 
 function describe(space: SpaceStatus): string[] {
   const lines = [
-    `${space.name}: ${space.items} items, ${formatBytes(space.bytes)}, ${space.machines} ${space.machines === 1 ? 'machine' : 'machines'}, record ${space.position} (${space.words})`,
+    `${space.name}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, ${counted(space.machines, 'machine')}, record ${space.position} (${space.words})`,
   ];
   for (const source of space.sources) {
     lines.push(`  ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandResult, type CommandSpec } from './frame-command.ts';
 import { formatBytes, printable } from './output-style.ts';
@@ -19,7 +20,7 @@ const sizes = defineCommand({
         space.current_bytes === null
           ? ''
           : ` (current ${formatBytes(space.current_bytes)}, history ${formatBytes(space.object_bytes - space.current_bytes)})`;
-      lines.push(`${name}: ${space.records} records, ${space.items} items, ${bodies}${split}`);
+      lines.push(`${name}: ${counted(space.records, 'record')}, ${counted(space.items, 'item')}, ${bodies}${split}`);
     }
     return { human: lines.join('\n'), json: found };
   },

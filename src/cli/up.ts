@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { Config } from '../config/config.ts';
 import { createAnswerProgress } from './answer-progress.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { formatBytes } from './output-style.ts';
@@ -62,7 +63,13 @@ async function start(node: SatchelNode, config: Config): Promise<void> {
   try {
     await node.start();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new CommandFailure(EXIT.usage, 'no-such-address', `${config.host} is no address of this machine`, {
+        next: 'All of its addresses: satchel up --host 0.0.0.0',
+        cause: error,
+      });
+    if (code !== 'EADDRINUSE') throw error;
     throw new CommandFailure(EXIT.failed, 'port-in-use', `port ${config.port} on ${config.host} is taken by another program`, {
       next: 'Choose another: satchel up --port 4601',
       cause: error,
@@ -90,5 +97,5 @@ async function sayCaptured(context: CommandContext, { sources, replica }: OpenSp
   }
   const items = await replica.list();
   const bytes = items.reduce((sum, state) => sum + (state.content?.size ?? 0), 0);
-  context.print(`Captured: ${items.length} items, ${formatBytes(bytes)}`);
+  context.print(`Captured: ${counted(items.length, 'item')}, ${formatBytes(bytes)}`);
 }

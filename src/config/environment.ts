@@ -18,6 +18,8 @@ export interface Environment {
   readonly configHome: string;
   /** False where NO_COLOR is set or the terminal is dumb. */
   readonly color: boolean;
+  /** What a person types to call Satchel: `npm start --` in a clone, where that called it, else `satchel`. */
+  readonly program: string;
   /** SATCHEL_HOST, SATCHEL_PORT … by the key of the setting that they override. */
   readonly settings: Readonly<Partial<Record<EnvironmentSetting, string>>>;
 }
@@ -72,6 +74,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     claudeConfigDir: (env['CLAUDE_CONFIG_DIR'] ?? '') === '' ? null : claudeHome,
     configHome: folder('XDG_CONFIG_HOME', path.join(userHome, '.config')),
     color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    program: env['npm_lifecycle_event'] === 'start' && env['npm_package_name'] === 'satchel' ? 'npm start --' : 'satchel',
     settings,
   };
   return problems.length === 0 ? ok(environment) : fail(problems);

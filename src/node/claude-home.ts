@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FileTree } from '../core/ports/files.ts';
@@ -52,6 +53,7 @@ export function claudeDefinitions(config: Config): TreeDefinition[] {
         exclude: choice.exclude.filter((pattern) => !pattern.includes('/')),
       },
       mayBeEmpty: true,
+      shownAs: path.join(userHome, '.claude.json'),
     },
   ];
 }

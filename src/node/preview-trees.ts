@@ -18,7 +18,7 @@ export async function previewTrees(config: Config): Promise<TreePreview[]> {
     const carried = [...scan.entries].filter(([path, stat]) => stat.type === 'file' && carries(definition, path.normalize('NFC')));
     return {
       id: definition.id,
-      root: definition.root,
+      root: definition.shownAs ?? definition.root,
       files: carried.length,
       bytes: carried.reduce((sum, [, stat]) => sum + stat.size, 0),
     };

@@ -41,6 +41,8 @@ export interface TreeDefinition {
   readonly inventory?: InventoryChoice;
   /** The folder is there for other things: that nothing of what is carried is in it is no sign of another folder. */
   readonly mayBeEmpty?: boolean;
+  /** What people are shown instead of the folder, where only a file in it is meant. */
+  readonly shownAs?: string;
 }
 
 export function treeDefinitions(config: Config): TreeDefinition[] {

@@ -26,7 +26,7 @@ export async function checkSource(
   else if (health.problem !== null)
     checks.push(failed(id, 'high', `watching failed and is tried again: ${health.problem}`, `See ${node.home.log}`, [definition.root]));
   else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, 'Run: satchel status', [definition.root]));
-  else checks.push(passed(id, `${definition.root} is carried`, [`${scan.entries.size} entries`]));
+  else checks.push(passed(id, `${definition.shownAs ?? definition.root} is carried`, [`${scan.entries.size} entries`]));
 
   const unreadable = scan.unreadable.map(({ path, problem }) => `${path}: ${problem.message}`);
   if (unreadable.length > 0)

@@ -114,7 +114,7 @@ async function sourceStatus(node: SatchelNode, { definition, source, health, for
   const states = (await forms?.inspect()) ?? [];
   return {
     id: definition.id,
-    path: definition.root,
+    path: definition.shownAs ?? definition.root,
     state,
     detail,
     unknown: unknownPaths(definition, createNodeFiles({ root: definition.root, random: node.deps.random })),

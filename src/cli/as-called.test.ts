@@ -1,0 +1,14 @@
+import { describe, expect, it } from 'vitest';
+import { asCalled } from './as-called.ts';
+
+describe('asCalled', () => {
+  it.each([
+    ['Run: satchel up, or satchel join', 'Run: npm start -- up, or npm start -- join'],
+    ['run here `satchel invite`', 'run here `npm start -- invite`'],
+    ['/media/satchel is there; satchel: no', '/media/satchel is there; satchel: no'],
+    ['In /home/satchel now', 'In /home/satchel now'],
+  ])('%s', (text, expected) => {
+    expect(asCalled(text, 'npm start --')).toBe(expected);
+    expect(asCalled(text, 'satchel')).toBe(text);
+  });
+});

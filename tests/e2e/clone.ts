@@ -1,0 +1,50 @@
+import { cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { Terminal } from './terminal.ts';
+
+const repository = path.resolve(import.meta.dirname, '../..');
+const PARTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts', 'src', 'README.md', 'LICENSE'];
+
+/** The repository as a clone has it, and an empty home: what a new user begins with. */
+export class Clone {
+  readonly folder: string;
+  readonly home: string;
+  readonly #terminals: Terminal[] = [];
+
+  /** `installed`: with the packages that are installed here, so that only the program is built. */
+  constructor(root: string, { installed }: { readonly installed: boolean }) {
+    this.folder = mkdtempSync(path.join(root, 'clone-'));
+    this.home = mkdtempSync(path.join(root, 'home-'));
+    for (const part of PARTS) cpSync(path.join(repository, part), path.join(this.folder, part), { recursive: true });
+    if (installed) symlinkSync(path.join(repository, 'node_modules'), path.join(this.folder, 'node_modules'));
+    mkdirSync(path.join(this.home, '.claude'));
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    // npm's own settings say where packages come from; its caches stay out of the home that is looked at.
+    const npm = Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name));
+    const settings = {
+      npm_config_userconfig: path.join(process.env['HOME'] ?? '/', '.npmrc'),
+      npm_config_cache: path.join(this.folder, '.npm-cache'),
+    };
+    return {
+      ...Object.fromEntries(npm),
+      ...settings,
+      npm_config_update_notifier: 'false',
+      PATH: process.env['PATH'],
+      HOME: this.home,
+      SATCHEL_PORT: '0',
+    };
+  }
+
+  /** `npm start [-- args]` on a terminal. */
+  npmStart(...args: readonly string[]): Terminal {
+    const terminal = new Terminal(['npm', 'start', ...(args.length === 0 ? [] : ['--', ...args])], { env: this.env, cwd: this.folder });
+    this.#terminals.push(terminal);
+    return terminal;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#terminals.map((terminal) => terminal.close()));
+  }
+}
