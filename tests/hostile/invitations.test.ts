@@ -1,9 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSigningKey } from '../../src/core/crypto/signing.ts';
-import { hexToBytes, type SpaceId } from '../../src/core/ids.ts';
-import { ANSWER_SLOT, invitationKeys, OFFER_SLOT, REQUEST_SLOTS, sealRequest } from '../../src/core/joining/invitation.ts';
-import { parseJoinLink, type JoinLink } from '../../src/core/joining/link.ts';
+import { hexToBytes, type RecordHash, type SpaceId } from '../../src/core/ids.ts';
+import {
+  ANSWER_SLOT,
+  invitationKeys,
+  OFFER_SLOT,
+  openRequest,
+  REQUEST_SLOTS,
+  sealAnswer,
+  sealOffer,
+  sealRequest,
+} from '../../src/core/joining/invitation.ts';
+import { formatJoinLink, parseJoinLink, type JoinLink } from '../../src/core/joining/link.ts';
 import { secretToWords } from '../../src/core/joining/words.ts';
+import { addMember } from '../../src/core/replica/administer.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { connect } from '../../src/node/connect.ts';
@@ -139,6 +149,35 @@ describe('an invitation, against who comes uninvited', () => {
     });
     await isClosed();
     await expectRefused(byWords(invitation.link.remote.address, invitation.words), 'no-invitation');
+  });
+
+  it('leads to no other log than the inviter’s: one that lacks the head of its letters is refused', async () => {
+    const open = inviter.spaces.get(space);
+    const head = await open?.replica.head();
+    const descriptor = open?.entry.remote ?? null;
+    if (open === undefined || head == null || descriptor === null) throw new Error('no space');
+    const { key, name } = inviter.deps.machine;
+    // What the inviter has read, and the hub does not show any more: another record at the same place.
+    const seen = { ...head, hash: '22'.repeat(32) as RecordHash };
+    const secret = random.bytes(16);
+    const keys = invitationKeys(secret);
+    const remote = await open.runner.connected();
+    const fields = { space, inviter: key.machine, head: seen, expires: hour(), inviterName: name };
+    const offer = sealOffer({ ...fields, hubKey: descriptor.hubKey ?? null, tlsPin: descriptor.tlsPin ?? null }, keys, random);
+    await remote.mailboxes.post(keys.mailbox, OFFER_SLOT, offer, hour());
+    const link = formatJoinLink({ remote: descriptor, secret, invites: 'space', space, inviter: key.machine, head: seen });
+    const joining = ask(joiner, 'join', { link });
+    joining.catch(() => undefined); // looked at below
+    await until('it asks', async () => (await remote.mailboxes.slots(keys.mailbox)).includes(REQUEST_SLOTS[0]));
+    const letter = (await remote.mailboxes.read(keys.mailbox, REQUEST_SLOTS[0])) as Uint8Array;
+    const request = openRequest(letter, offer, keys);
+    if (!request.ok) throw new Error(request.error);
+    await addMember(open.replica, remote, { ...request.value, role: 'owner', account: null });
+    const after = (await open.replica.head()) ?? head;
+    const answer = sealAnswer({ accepted: true, role: 'owner', head: after }, offer, letter, keys, random);
+    await remote.mailboxes.post(keys.mailbox, ANSWER_SLOT, answer, hour());
+    await expect(joining).rejects.toMatchObject({ kind: 'refused', type: 'untrusted-log' });
+    expect([...joiner.spaces.keys()]).toEqual([]);
   });
 
   it('goes on where another invitation cannot be answered', async () => {
