@@ -70,6 +70,20 @@ describe('all machines are lost, and the remote remains', () => {
     await ask(fresh, 'recover', { at: stick, words: paper });
     expect(await place.read('fresh')).toBe('on a stick\n');
   });
+
+  it('says where a revoked machine still gets in: whoever has the folder has the folder', async () => {
+    const stick = path.join(place.root, 'stick');
+    const a = await place.start('a');
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    const b = await place.start('b', { live: false });
+    await ask(b, 'remote-add', { remote: stick });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
+    const { machines } = await ask(a, 'machines', {});
+    const other = machines.find((machine) => !machine.here);
+    const { shared_storage } = await ask(a, 'machine-revoke', { machine: other?.id ?? '' });
+    expect(shared_storage).toEqual([`folder:${stick}`]);
+  });
 });
 
 describe('a folder as home', () => {
