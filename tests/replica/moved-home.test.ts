@@ -1,10 +1,11 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
-import type { ObjectId } from '../../src/core/ids.ts';
-import { decodeRecord, EMPTY_HEAD, type LogRecord } from '../../src/core/log/record.ts';
+import type { CommitId, ObjectId } from '../../src/core/ids.ts';
+import { encodeControl, type ControlPayload } from '../../src/core/log/control.ts';
+import { decodeRecord, EMPTY_HEAD, sealRecord, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import { forget } from '../../src/core/replica/forget.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { addMember } from '../../src/core/replica/administer.ts';
+import { addMember, revoke } from '../../src/core/replica/administer.ts';
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
@@ -154,6 +155,60 @@ it('asks a home that comes back from a backup once more to delete what was prune
   await reviveHome(owner.replica, old, 'the same');
   expect((await old.head(owner.replica.space))?.position).toBe(owner.replica.position);
   expect((await old.hasObjects(owner.replica.space, [...before.keys()])).size).toBe(0);
+});
+
+it('follows the owner back although a member began the same term with a record that is void', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const head = (await hub.head(owner.replica.space)) as Head;
+  const term = head.term + 1;
+  const header = {
+    type: 'control' as const,
+    space: owner.replica.space,
+    id: 'ab'.repeat(16) as CommitId,
+    position: head.position + 1,
+    objects: [],
+  };
+  const behind = { previous: head.hash, term, keyId: owner.replica.keyId, previousControl: owner.replica.membership.lastControl };
+  const payload: ControlPayload = { op: 'move', term, position: head.position, head: head.hash, sealedRemote: new Uint8Array(0) };
+  const record = sealRecord({ ...header, ...behind }, encodeControl(payload), other.deps.machine.key);
+  await hub.append(owner.replica.space, head, { records: [record], objects: [] });
+  await pull(other.replica, hub);
+  const old = await restored(hub, head.position + 1);
+  await reviveHome(owner.replica, old, 'the same');
+  await syncWith(other.replica, old);
+  expect(await syncWith(other.replica, old)).toMatchObject({ divergence: null });
+  expect(other.replica.position).toBe(owner.replica.position);
+});
+
+it('brings a home back although a body that it took over from a machine now gone fell with a later key', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const before = (await hub.head(owner.replica.space))?.position ?? 0;
+  await revoke(owner.replica, hub, []);
+  await other.write(FILE, 'by the other\n');
+  await syncWith(other.replica, hub);
+  await pull(owner.replica, hub);
+  // It takes that body over without ever having it here.
+  const taken: Item = { kind: 'text', name: 'taken.md' };
+  await owner.replica.exclusive(async () => {
+    const content = (await owner.replica.visible([FILE])).values().next().value?.content ?? null;
+    const note = { message: '', writer: 'test' };
+    await owner.replica.draft([{ item: taken, base: null, ours: content, history: [] }], note, owner.replica.newCommitId());
+  });
+  await owner.write({ kind: 'text', name: 'own.md' }, 'own\n');
+  await syncWith(owner.replica, hub);
+  for await (const { id } of owner.deps.objects.list(owner.replica.space)) {
+    const { pieces } = (await owner.replica.visible([FILE])).values().next().value?.content ?? { pieces: [] };
+    if (pieces.some((piece) => piece.object === id)) await owner.deps.objects.delete(owner.replica.space, [id]);
+  }
+  await owner.restart();
+  const old = await restored(hub, before + 1);
+  owner.replica.setRemote(old);
+  await reviveHome(owner.replica, old, 'the same');
+  expect((await syncWith(owner.replica, old)).divergence).toBeNull();
+  expect(owner.replica.drafts).toEqual([]);
+  expect(await owner.read({ kind: 'text', name: 'own.md' })).toBe('own\n');
 });
 
 async function namedObjects({ deps, replica }: SmallMachine): Promise<ObjectId[]> {

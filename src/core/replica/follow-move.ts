@@ -26,12 +26,14 @@ export async function followMove(replica: Replica, remote: Remote, divergence: D
   const there = await remote.head(replica.space);
   if (there === null) return false;
   const shared = await lastShared(replica, remote);
-  if (shared.position === there.position && there.term < local.term) {
+  // Of ours, only moves by owners count: anyone may have begun a term with a record that is void.
+  const { term } = replica.membership;
+  if (shared.position === there.position && there.term < term) {
     // Whoever lacks older records itself leaves it to the others.
     return there.position >= ((await gapUntil(replica)) ?? 0) && isCopied(replica, remote);
   }
-  if (there.term <= local.term || shared.position < 0 || shared.position >= local.position) return false;
-  if (!(await isVouchedFor(replica, remote, shared, local.term))) return false;
+  if (there.term <= term || shared.position < 0 || shared.position >= local.position) return false;
+  if (!(await isVouchedFor(replica, remote, shared, term))) return false;
   await fallBackTo(replica, remote, shared);
   return true;
 }

@@ -12,6 +12,7 @@ import type { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import type { Collapsed } from './rebase.ts';
 import type { ItemWish } from './wishes.ts';
+import { BodyUnavailable } from './workspace.ts';
 
 /**
  * A commit that a move of the home remote left behind (or a draft that stood on such a one), as wishes that can be
@@ -98,28 +99,50 @@ async function lostCommits(
  * nobody could prove any more. Cost: O(bytes of bodies under later keys).
  */
 export async function resealRelands(relands: readonly Reland[], bodies: Bodies, keyId: number): Promise<Reland[]> {
-  const fresh = async (content: Content, commit: CommitId): Promise<Content> => {
+  const fresh = async (content: Content, commit: CommitId): Promise<Content | null> => {
     if (content.pieces.every((piece) => piece.keyId <= keyId)) return content;
-    const [pieces] = await bodies.store([await bodies.read(content)], commit, keyId);
+    const body = await readIfThere(content, bodies);
+    if (body === null) return null;
+    const [pieces] = await bodies.store([body], commit, keyId);
     return { ...content, pieces: pieces ?? [] };
   };
-  return Promise.all(
-    relands.map(async (reland) => ({
-      ...reland,
-      commit: {
-        ...reland.commit,
-        changes: await Promise.all(
-          reland.commit.changes.map(async (change): Promise<Change> => {
-            if (change.type !== 'put' && change.type !== 'keep') return change;
-            const history = await Promise.all(change.history.map((c) => fresh(c, reland.id)));
-            if (change.type === 'put') return { ...change, history, content: await fresh(change.content, reland.id) };
-            return { ...change, history, content: change.content === null ? null : await fresh(change.content, reland.id) };
-          }),
-        ),
-      },
-      bases: await Promise.all(reland.bases.map(async (base) => (base === null ? null : fresh(base, reland.id)))),
-    })),
-  );
+  const freshChange = async (change: Change, commit: CommitId): Promise<Change | null> => {
+    if (change.type !== 'put' && change.type !== 'keep') return change;
+    const content = change.content === null ? null : await fresh(change.content, commit);
+    const history = (await Promise.all(change.history.map((c) => fresh(c, commit)))).filter((c) => c !== null);
+    if (content === null && change.content !== null) return keepsRest(change, history);
+    return change.type === 'put' ? { ...change, history, content: content as Content } : { ...change, history, content };
+  };
+  const resealed: Reland[] = [];
+  for (const reland of relands) {
+    const [changes, bases]: [Change[], (Content | null)[]] = [[], []];
+    for (const [index, change] of reland.commit.changes.entries()) {
+      const made = await freshChange(change, reland.id);
+      if (made === null) continue;
+      changes.push(made);
+      const base = reland.bases[index] ?? null;
+      // Without its base a change is made from nothing: both sides stay.
+      bases.push(base === null || made.type === 'keep' ? null : await fresh(base, reland.id));
+    }
+    resealed.push({ ...reland, bases, commit: { ...reland.commit, changes } });
+  }
+  return resealed;
+}
+
+/** A body that this machine took over from another's, and that was lost with the home, is the other's to bring again. */
+async function readIfThere(content: Content, bodies: Bodies): Promise<Uint8Array | null> {
+  try {
+    return await bodies.read(content);
+  } catch (error) {
+    if (error instanceof BodyUnavailable && error.reason !== 'offline') return null;
+    throw error;
+  }
+}
+
+/** Of a change whose own body is lost: the bodies that were collapsed into it, as a sibling. */
+function keepsRest({ item, base }: Change, history: readonly Content[]): Change | null {
+  const content = history.at(-1);
+  return content === undefined ? null : { type: 'keep', item, base, needs: [], content, history: history.slice(0, -1) };
 }
 
 /** Appends as puts of the whole content; notes what every revision made here holds. */
