@@ -67,6 +67,43 @@ describe('what is outstanding is not forgotten', () => {
       expect(await names(machine)).toEqual(['CLAUDE.md', 'notes.md']);
     }
   });
+
+  it.each(['read', 'write'] as const)(
+    'where a %s fails, it is looked at meanwhile, and the draft of an item becomes one of another',
+    async (what) => {
+      const session: Item = { kind: 'transcript', name: 'session.jsonl' };
+      for (let count = 1; count <= 14; count += 1) {
+        const space = await createSmallSpace(`forks ${what} ${count}`);
+        const { machine, fail } = await createFailingMachine(space);
+        await machine.write(session, '{"a":1}\n');
+        expect(await names(machine)).toEqual([]);
+        await space.owner.write(session, '{"b":1}\n');
+        await syncWith(space.owner.replica, space.hub);
+        fail(what, count);
+        await pull(machine.replica, space.hub).catch(() => null);
+        fail(what, 0);
+        await names(machine);
+        await pull(machine.replica, space.hub);
+        expect(await names(machine)).toContain('session.jsonl');
+      }
+    },
+  );
+
+  it('where it was not here, and is found as it was shown', async () => {
+    const { owner, hub } = await createSmallSpace('reappears');
+    await owner.write(FILE, 'one\n');
+    await syncWith(owner.replica, hub);
+    const note = { message: '', writer: 'test' };
+    await owner.replica.exclusive(async () => {
+      const [state] = [...(await owner.replica.visible([FILE])).values()];
+      await owner.replica.draft([{ item: FILE, base: state?.content ?? null, ours: null, history: [] }], note, owner.replica.newCommitId());
+    });
+    expect(await names(owner)).toEqual(['CLAUDE.md']);
+    await owner.workspace.notHere([{ item: FILE, reason: 'the file here keeps changing' }]);
+    expect(await names(owner)).toEqual([]);
+    await owner.write(FILE, 'one\n');
+    expect(await names(owner)).toEqual(['CLAUDE.md']);
+  });
 });
 
 it('keeps a reader’s drafts to itself, until it is made a writer', async () => {

@@ -77,7 +77,7 @@ export class Replica {
       sharesContext: () => this.#isOnePersons(),
       fetch: async (ids) => this.#fetch(ids),
       dropped: (id) => this.#replay.dropped(id),
-      replacement: (id) => this.#replay.replacement(id),
+      forms: (id) => this.#replay.forms(id),
     });
   }
 
@@ -478,6 +478,8 @@ export class Replica {
       // The old drafts go with the last new one: a crash before leaves both, which collapse to the same again.
       const parts = partsOf(collapsed);
       for (const part of parts) await this.#redraft(component, part, part === parts.at(-1));
+      // A change may be gone with its draft: its item is what the log says again.
+      this.#changed(itemsOf(component));
     }
     await this.#storeDrafts(this.#overlay.drafts);
   }
@@ -494,7 +496,7 @@ export class Replica {
       return true;
     });
     // Where a rebase failed half-way they were out of sight meanwhile.
-    if (isValid) this.#changed(component.flatMap((draft) => draft.changes).map((change) => change.item));
+    if (isValid) this.#changed(itemsOf(component));
     else for (const step of undo.toReversed()) step();
     return isValid;
   }
@@ -576,6 +578,11 @@ export class Replica {
     return this.#replay.replacement(id);
   }
 
+  /** An object and what erase records put in its place since, oldest first: each lacks more than the one before it. */
+  formsOf(id: ObjectId): readonly ObjectId[] {
+    return this.#replay.forms(id);
+  }
+
   /** Position of the newest prune or erase record, −1 for none. */
   get lastDrop(): number {
     return this.#replay.lastDrop;
@@ -584,6 +591,10 @@ export class Replica {
   get machine(): MachineId {
     return this.deps.machine.key.machine;
   }
+}
+
+function itemsOf(drafts: readonly Commit[]): Item[] {
+  return drafts.flatMap(({ changes }) => changes).map(({ item }) => item);
 }
 
 /** Collapsed drafts in parts that fit a commit each. */
