@@ -131,7 +131,8 @@ describe('forget', () => {
     );
     const grown = `${large('hunter3')}\nmore`;
     const tail = { type: 'tail' as const, item: SECRET, attributes: {}, baseSize: large('hunter3').length, tail: Buffer.from('\nmore') };
-    await other.workspace.capture([{ ...tail, sha256: sha256(Buffer.from(grown)), local: 'new note' }], NOTE);
+    const { refused } = await other.workspace.capture([{ ...tail, sha256: sha256(Buffer.from(grown)), local: 'new note' }], NOTE);
+    expect(refused).toMatchObject([{ item: SECRET, again: true }]);
     const view = [...(await other.workspace.views()).values()].find(({ item }) => item.name === SECRET.name);
     expect(view).toMatchObject({ local: null, shown: { size: large('hunter3').length } });
     expect(other.replica.drafts).toEqual([]);
@@ -178,5 +179,25 @@ describe('forget', () => {
     expect(await plaintexts(owner)).not.toMatch(/hunter|harmless/);
     expect(await plaintexts(other)).not.toMatch(/hunter|harmless/);
     expect(await other.read(KEPT)).toBe('another kept body');
+  });
+
+  it('sends what was drafted of a body that was cut out of its object after another was', async () => {
+    const third: Item = { kind: 'text', name: 'third.md' };
+    await owner.workspace.capture([body(SECRET, 'hunter4'), body(third, 'hunter5'), body(KEPT, 'kept again')], NOTE);
+    await sync(owner);
+    await sync(other);
+    await owner.remove(SECRET);
+    await sync(owner);
+    await forgetSecret();
+    await sync(other);
+    await other.append(third, ' and more');
+    await owner.remove(third);
+    await sync(owner);
+    await forget(owner.replica, space.hub, { items: [third], reason: '' });
+    await sync(other);
+    expect(other.replica.drafts).toEqual([]);
+    await sync(owner);
+    expect(await owner.read(third)).toBe('hunter5 and more');
+    expect(await owner.read(KEPT)).toBe('kept again');
   });
 });

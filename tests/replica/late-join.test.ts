@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SpaceId } from '../../src/core/ids.ts';
-import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
+import type { CommitId, SpaceId } from '../../src/core/ids.ts';
+import { encodeControl } from '../../src/core/log/control.ts';
+import { decodeRecord, EMPTY_HEAD, sealRecord, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
@@ -14,6 +15,12 @@ import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 import { createTestMachine, foundSpace } from '../doubles/machine.ts';
 import { Home, textItem } from './home.ts';
+
+function expectRecord(bytes: Uint8Array | undefined): LogRecord {
+  const record = decodeRecord(bytes ?? new Uint8Array(0));
+  if (!record.ok) throw new Error(record.error);
+  return record.value;
+}
 
 describe('joining late, from a checkpoint', () => {
   let remote: Remote;
@@ -100,6 +107,21 @@ describe('joining late, from a checkpoint', () => {
       altered.writeUInt8(altered.readUInt8(i) ^ 1, i);
       expect(openCheckpoint(altered, space).ok).toBe(false);
     }
+  });
+
+  it('knows which control records before the checkpoint are void', async () => {
+    const { key } = late.machine;
+    const head = (await remote.head(space)) as Head;
+    const { objects } = expectRecord((await remote.read(space, 1, { records: 1, bytes: 1 })).records[0]).header;
+    const header = { type: 'control' as const, space, id: 'ab'.repeat(16) as CommitId, position: head.position + 1, previous: head.hash };
+    const rest = { term: head.term, keyId: 1, objects: [], previousControl: a.replica.membership.lastControl };
+    const record = sealRecord({ ...header, ...rest }, encodeControl({ op: 'prune', objects }), key);
+    expect(await remote.append(space, head, { records: [record], objects: [] })).toMatchObject({ type: 'appended' });
+    await a.sync(remote);
+    await writeCheckpoint(a.replica, remote);
+    await begin();
+    const isVoid = await late.store.read((tx) => tx.documents.get(`voids/${space}`, String(head.position + 1)));
+    expect(isVoid).toMatchObject({ signer: key.machine, reason: 'signer is no owner' });
   });
 
   it('finds out a checkpoint whose state is not what the log makes', async () => {

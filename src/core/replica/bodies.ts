@@ -29,8 +29,8 @@ export interface BodiesDeps {
   fetch(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
   /** Why an object may be missing everywhere: dropped by a prune or an erase record. */
   dropped(id: ObjectId): 'pruned' | 'erased' | null;
-  /** Where an erase record moved a bundle's other bodies. */
-  replacement(id: ObjectId): ObjectId;
+  /** An object and what erase records put in its place, oldest first. */
+  forms(id: ObjectId): readonly ObjectId[];
 }
 
 const FETCH_BYTES = 8 * 1024 * 1024;
@@ -210,16 +210,18 @@ export class Bodies {
     return new BodyUnavailable('withheld', `the remote does not hand out object ${id}, which the log names`);
   }
 
-  /** The object to read: the one named, as long as a draft keeps it here, or the one that an erase record put in its place. */
+  /** The object to read: the oldest form that a draft keeps here, which lacks the least; else the newest. */
   async #standsFor(id: ObjectId): Promise<ObjectId> {
-    const replacement = this.#deps.replacement(id);
-    if (replacement === id || (await this.#deps.objects.has(this.#deps.space, [id])).size === 0) return replacement;
-    return id;
+    const forms = this.#deps.forms(id);
+    const newest = forms.at(-1) as ObjectId;
+    if (forms.length === 1) return newest;
+    const here = await this.#deps.objects.has(this.#deps.space, forms);
+    return forms.find((form) => here.has(form)) ?? newest;
   }
 
   /** Whether an erase record put another object in the place of this one. */
   isReplaced(id: ObjectId): boolean {
-    return this.#deps.replacement(id) !== id;
+    return this.#deps.forms(id).length > 1;
   }
 
   /** Keeps nothing decrypted in memory of what was dropped. */

@@ -122,6 +122,14 @@ export interface OpenedCheckpoint {
   readonly head: CheckpointHead;
   readonly membership: Membership;
   readonly controls: readonly Uint8Array[];
+  /** Those of the control records that are void. */
+  readonly voids: readonly VoidControl[];
+}
+
+export interface VoidControl {
+  readonly position: number;
+  readonly reason: string;
+  readonly signer: MachineId;
 }
 
 /**
@@ -144,17 +152,23 @@ export function openCheckpoint(bytes: Uint8Array, space: SpaceId): Result<Opened
   if (!parsed.ok) return fail('the checkpoint is malformed');
   const head = parsed.value;
   if (head.space !== space) return fail('the checkpoint is of another space');
-  const membership = foldControls(records, space, head.position);
-  if (!membership.ok) return membership;
-  if (membership.value.lastControl !== head.lastControl) return fail('the control records are not those that the checkpoint was made with');
-  if (!isOwner(membership.value, head.signer)) return fail('the checkpoint is signed by no owner');
+  const folded = foldControls(records, space, head.position);
+  if (!folded.ok) return folded;
+  const { membership, voids } = folded.value;
+  if (membership.lastControl !== head.lastControl) return fail('the control records are not those that the checkpoint was made with');
+  if (!isOwner(membership, head.signer)) return fail('the checkpoint is signed by no owner');
   if (!verifySignature(head.signer, SIGNATURE_TAG, headBytes, signature)) return fail('the signature of the checkpoint is wrong');
-  return ok({ head, membership: membership.value, controls: records });
+  return ok({ head, membership, controls: records, voids });
 }
 
 /** Control records prove themselves: each names the one before it, and one that does not is void. */
-function foldControls(records: readonly Uint8Array[], space: SpaceId, position: number): Result<Membership, string> {
+function foldControls(
+  records: readonly Uint8Array[],
+  space: SpaceId,
+  position: number,
+): Result<{ readonly membership: Membership; readonly voids: readonly VoidControl[] }, string> {
   let membership: Membership | null = null;
+  const voids: VoidControl[] = [];
   for (const bytes of records) {
     const record = decodeRecord(bytes);
     if (!record.ok || record.value.header.type !== 'control') return fail('a control record of the checkpoint is malformed');
@@ -172,11 +186,12 @@ function foldControls(records: readonly Uint8Array[], space: SpaceId, position: 
     if (header.position > position || header.position <= membership.lastControlPosition) {
       return fail('the control records of the checkpoint are not in one chain');
     }
-    const applied: Result<Membership, string> | null =
-      payload.ok && isSigned ? applyControl(membership, record.value, payload.value) : null;
-    membership = applied?.ok === true ? applied.value : linkVoidControl(membership, record.value);
+    const read = isSigned ? payload : fail('its signature is wrong');
+    const applied: Result<Membership, string> = read.ok ? applyControl(membership, record.value, read.value) : read;
+    if (!applied.ok) voids.push({ position: header.position, reason: applied.error, signer: header.signer });
+    membership = applied.ok ? applied.value : linkVoidControl(membership, record.value);
   }
-  return membership === null ? fail('the checkpoint holds no control records') : ok(membership);
+  return membership === null ? fail('the checkpoint holds no control records') : ok({ membership, voids });
 }
 
 /** Opens the pages with this machine's own keys, and checks them against the head. Errors say why it is not used. */

@@ -63,7 +63,7 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
   };
   const opened = openCheckpoint(bytes, space);
   if (!opened.ok) return refuse(opened.error);
-  const { head, controls } = opened.value;
+  const { head, controls, voids } = opened.value;
   const { records } = await remote.read(space, head.position, { records: 1, bytes: 1 });
   const record = records[0] === undefined ? null : decodeRecord(records[0]);
   if (record?.ok !== true || record.value.hash !== head.hash) return refuse('the log does not hold the record that it names');
@@ -93,6 +93,7 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
         })),
       );
       for (const key of state.value.used) await tx.documents.put(`carried/${space}`, key, { position: head.position });
+      for (const { position, reason, signer } of voids) await tx.documents.put(`voids/${space}`, String(position), { reason, signer });
       await tx.documents.put('cursors', space, { position: until.position, hash: until.hash });
       const waiting: Backfill = { next: 0, previous: EMPTY_HEAD, until, digest: head.digest };
       await tx.documents.put(BACKFILLS, space, waiting);

@@ -123,7 +123,7 @@ async function inUse(replica: Replica) {
   return replica.deps.store.read(async (tx) => {
     const pinned = await pinnedContents(tx, replica);
     // A draft needs the very bytes that it was made of, even those that an erase record cut out since.
-    const drafted = pinned.drafts.flatMap(({ pieces }) => pieces.map((piece) => piece.object));
+    const drafted = pinned.drafts.flatMap(({ pieces }) => pieces.flatMap((piece) => replica.formsOf(piece.object)));
     return {
       live: objectsOf(await liveContents(tx, replica), replica),
       drafts: objectsOf(pinned.drafts, replica, new Set(drafted)),

@@ -68,7 +68,8 @@ export class Replay {
   readonly #dropped = new Map<ObjectId, { readonly how: 'pruned' | 'erased'; readonly position: number }>();
   /** Dropped objects that a commit named again: by the last one that did. */
   readonly #returned = new Map<ObjectId, number>();
-  readonly #replaced = new Map<ObjectId, ObjectId>();
+  /** What erase records put in the place of an object, one after another. */
+  readonly #replaced = new Map<ObjectId, readonly ObjectId[]>();
   #lastDrop = -1;
 
   constructor(deps: ReplicaDeps, space: SpaceId) {
@@ -93,7 +94,12 @@ export class Replay {
   }
 
   replacement(id: ObjectId): ObjectId {
-    return this.#replaced.get(id) ?? id;
+    return this.#replaced.get(id)?.at(-1) ?? id;
+  }
+
+  /** An object and what erase records put in its place since, oldest first: each lacks more than the one before it. */
+  forms(id: ObjectId): readonly ObjectId[] {
+    return [id, ...(this.#replaced.get(id) ?? [])];
   }
 
   get lastDrop(): number {
@@ -259,7 +265,7 @@ export class Replay {
     if (payload.op === 'prune') for (const id of payload.objects) drop(id, 'pruned');
     if (payload.op !== 'erase') return;
     for (const id of payload.objects) drop(id, 'erased');
-    for (const { from, to } of payload.replaced) this.#replaced.set(from, to);
+    for (const { from, to } of payload.replaced) this.#replaced.set(from, [...(this.#replaced.get(from) ?? []), to]);
   }
 
   /** `null`: the key is missing, so this record and all after it wait. */

@@ -64,7 +64,13 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const viewsOf = (items: readonly Item[]): Promise<Map<string, View>> => store.read((tx) => tx.views.get(space, writer, items));
 
   async function capture(found: readonly Found[], note: Omit<CommitNote, 'time'>): Promise<CaptureReport> {
-    const report = { commits: 0, changes: 0, bytes: 0, conflicts: [] as Item[], refused: [] as { item: Item; reason: string }[] };
+    const report = {
+      commits: 0,
+      changes: 0,
+      bytes: 0,
+      conflicts: [] as Item[],
+      refused: [] as { item: Item; reason: string; again?: true }[],
+    };
     const accepted = found.filter((entry) => {
       const size = entry.type === 'body' ? entry.body.length : entry.type === 'tail' ? entry.baseSize + entry.tail.length : 0;
       if (size <= BODY_LIMIT) return true;
@@ -77,6 +83,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       report.changes += made.changes;
       report.bytes += made.bytes;
       report.conflicts.push(...made.conflicts);
+      for (const item of made.unheld) report.refused.push({ item, reason: 'the whole file has to be read', again: true });
     }
     return report;
   }
@@ -84,11 +91,12 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   async function captureBatch(
     found: readonly Found[],
     note: Omit<CommitNote, 'time'>,
-  ): Promise<{ changes: number; bytes: number; conflicts: readonly Item[] }> {
+  ): Promise<{ changes: number; bytes: number; conflicts: readonly Item[]; unheld: readonly Item[] }> {
     await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const views = await viewsOf(found.map((f) => f.item));
-    const sorted = sortFound(replica, found, views, await forgottenBases(found, views));
+    const unheld = await unheldBases(found, views);
+    const sorted = sortFound(replica, found, views, unheld);
     const commit = replica.newCommitId();
     const pieces = await replica.bodies.store(
       sorted.bodies.map((b) => b.bytes),
@@ -109,18 +117,33 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     });
     // What the merge made of it may differ from what is in place.
     markDirty(wishes.map((w) => w.item));
-    return { ...drafted, bytes: sorted.bodies.reduce((sum, b) => sum + b.bytes.length, 0) };
+    // Nor was anybody to look at what was not here and is found now.
+    markDirty(sorted.views.map((view) => view.item).filter((item) => (views.get(itemKey(item))?.notHere ?? null) !== null));
+    return {
+      ...drafted,
+      bytes: sorted.bodies.reduce((sum, b) => sum + b.bytes.length, 0),
+      unheld: found.map(({ item }) => item).filter((item) => unheld.has(itemKey(item))),
+    };
   }
 
-  /** Items of which only a tail was found, behind a body that a prune or an erase record took from here. */
-  async function forgottenBases(found: readonly Found[], views: ReadonlyMap<string, View>): Promise<Set<string>> {
-    const forgotten = new Set<string>();
+  /**
+   * Items of which only a tail was found, behind a body that this machine does not hold itself: it may be pruned or
+   * erased everywhere before the draft has landed.
+   */
+  async function unheldBases(found: readonly Found[], views: ReadonlyMap<string, View>): Promise<Set<string>> {
+    const unheld = new Set<string>();
     for (const { type, item } of found) {
       const shown = type === 'tail' ? (views.get(itemKey(item))?.shown ?? null) : null;
-      if (shown === null || shown.pieces.every((piece) => replica.droppedObject(piece.object) === null)) continue;
-      if (!(await canRead(shown))) forgotten.add(itemKey(item));
+      if (shown === null) continue;
+      const objects = [...new Set(shown.pieces.map((piece) => piece.object))];
+      const here = await replica.deps.objects.has(space, objects);
+      const missing = objects.filter((id) => !here.has(id));
+      // Keys fall with a home that falls back.
+      const hasKeys = shown.pieces.every((piece) => replica.keys.epoch(piece.keyId) !== undefined);
+      const isHeld = hasKeys && (missing.length === 0 || (missing.every((id) => replica.bodies.isReplaced(id)) && (await canRead(shown))));
+      if (!isHeld) unheld.add(itemKey(item));
     }
-    return forgotten;
+    return unheld;
   }
 
   async function canRead(content: Content): Promise<boolean> {
@@ -128,8 +151,8 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       await replica.bodies.read(content);
       return true;
     } catch (error) {
-      if (!(error instanceof BodyUnavailable)) throw error;
-      return error.reason !== 'erased' && error.reason !== 'pruned';
+      if (error instanceof BodyUnavailable) return false;
+      throw error;
     }
   }
 
@@ -292,7 +315,7 @@ function sortFound(
   replica: Replica,
   found: readonly Found[],
   views: ReadonlyMap<string, View>,
-  forgottenBases: ReadonlySet<string>,
+  unheldBases: ReadonlySet<string>,
 ): { views: View[]; bodies: WantedBody[]; absent: ItemWish[] } {
   const sorted = { views: [] as View[], bodies: [] as WantedBody[], absent: [] as ItemWish[] };
   for (const entry of found) {
@@ -307,7 +330,7 @@ function sortFound(
       case 'body':
       case 'tail':
         // A tail is no body without what it follows: without its note the file is read whole next time.
-        if (forgottenBases.has(itemKey(entry.item))) sorted.views.push({ ...view, local: null });
+        if (entry.type === 'tail' && unheldBases.has(itemKey(entry.item))) sorted.views.push({ ...view, local: null });
         else sortBody(replica, entry, view, sorted);
     }
   }

@@ -79,8 +79,11 @@ export interface CaptureReport {
   readonly bytes: number;
   /** Items that now have a new open conflict. */
   readonly conflicts: readonly Item[];
-  /** Items that the format does not take, with the reason. They stay local, and nothing of them is lost. */
-  readonly refused: readonly { readonly item: Item; readonly reason: string }[];
+  /**
+   * Items that were not taken, with the reason. They stay local, and nothing of them is lost. `again`: not as they were
+   * found, and the writer's note is gone: read whole they will be. Otherwise the format does not take them.
+   */
+  readonly refused: readonly { readonly item: Item; readonly reason: string; readonly again?: true }[];
 }
 
 export interface Outstanding {

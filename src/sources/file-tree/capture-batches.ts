@@ -20,7 +20,8 @@ export function createBatches(context: TreeContext): CaptureBatches {
   const send = async (): Promise<void> => {
     if (batch.length === 0) return;
     const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
-    for (const { item, reason } of made.refused) {
+    for (const { item, reason, again } of made.refused) {
+      if (again === true) continue;
       const stat = stats.get(item.name);
       if (stat !== undefined) context.memory.refused.set(item.name, { stat, reason });
       context.memory.skipped.set(item.name, reason);

@@ -74,6 +74,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
     if (view !== undefined && isBeingRemoved(view)) await removeEmptyFolders(context, diskPath(memory, item.name));
   }
   const captured = await batches.finish();
+  for (const { item, again } of captured.refused) if (again === true) changing.push(diskPath(memory, item.name));
   const interrupted = interruptedRestores(round, views);
   await restoreShown(context, interrupted);
   if (options.paths === null) memory.scannedOnce = true;
