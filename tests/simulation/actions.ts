@@ -10,14 +10,16 @@ export async function act(machine: SimMachine, name: string, work: () => Promise
 }
 
 export async function scan(machine: SimMachine): Promise<number> {
-  const report = await machine.source.scan();
+  const first = await machine.source.scan();
+  // As a node does: what could not be taken as it was found is looked at once more.
+  const report = first.changing.length === 0 ? first : await machine.source.scan(first.changing);
   if (report.state.type === 'mass-deletion' || report.state.type === 'root-missing') {
     if (!machine.disk.hasRoot()) return report.changes;
     const answer = machine.clock.now() % 2 === 0 ? 'delete' : 'restore';
     if (answer === 'delete') await machine.noteShownAsRemoved(report.state.names);
     return report.changes + (await machine.source.answerDeletions(answer)).changes;
   }
-  return report.changes;
+  return report.changes + (report === first ? 0 : first.changes);
 }
 
 export async function apply(machine: SimMachine): Promise<number> {

@@ -40,6 +40,11 @@ export async function settleHome(world: World): Promise<void> {
   }
 }
 
+/** Most machines are there from the start; the others come late. */
+export async function gather(world: World): Promise<void> {
+  while (world.machines.length < world.character.machines && world.random.chance(0.7)) await invite(world, await world.addMachine());
+}
+
 /** An owner lists a machine, takes it off, or changes its role. */
 export async function administer(world: World, machine: SimMachine): Promise<void> {
   const { random, machines, member, roles, character } = world;
@@ -53,12 +58,12 @@ export async function administer(world: World, machine: SimMachine): Promise<voi
   await owner.run('administer', async () => {
     if (roll === 0) {
       await revoke(owner.replica, owner.link, [target]);
-      member[index] = false;
+      sameMachine(world, machine, (at) => (member[at] = false));
       world.trace.push(`${machine.name} is revoked`);
     } else if (roll === 1) {
       const role = (['reader', 'reader', 'writer', 'owner'] as const)[random.below(4)] as Role;
       await changeRole(owner.replica, owner.link, target, role);
-      roles[index] = role;
+      sameMachine(world, machine, (at) => (roles[at] = role));
       world.trace.push(`${machine.name} is made ${role}`);
     } else if (roll === 2) await revoke(owner.replica, owner.link, []);
   });
@@ -66,7 +71,6 @@ export async function administer(world: World, machine: SimMachine): Promise<voi
 
 async function invite(world: World, machine: SimMachine): Promise<void> {
   const [owner] = world.machines as [SimMachine];
-  const index = world.machines.indexOf(machine);
   await owner.run('invite', async () => {
     await addMember(owner.replica, owner.link, {
       machine: machine.replica.machine,
@@ -75,10 +79,15 @@ async function invite(world: World, machine: SimMachine): Promise<void> {
       account: null,
       name: machine.name,
     });
-    [world.member[index], world.roles[index]] = [true, 'writer'];
+    sameMachine(world, machine, (at) => ([world.member[at], world.roles[at]] = [true, 'writer']));
     // The invitation says where the home is.
     machine.home = owner.home;
     world.trace.push(`${machine.name} is a member`);
   });
   if (keeps(world.character.family) && world.random.chance(0.7)) await checkpoint(world, owner);
+}
+
+/** A copy of a machine is the same to all others. */
+function sameMachine({ machines }: World, { replica }: SimMachine, note: (index: number) => void): void {
+  for (const [index, other] of machines.entries()) if (other.replica.machine === replica.machine) note(index);
 }

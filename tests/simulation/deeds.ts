@@ -2,10 +2,13 @@ import { pull, push } from '../../src/core/replica/transfer.ts';
 import { act, apply, deliverLate, expectEmptyCapture, scan, sync, turn } from './actions.ts';
 import { administer, changeHome } from './administration.ts';
 import { burst, edit, makeLink, resolve, restore, stampUnit } from './editing.ts';
-import { keeps, type Family } from './families.ts';
+import { isHostile, keeps, type Family } from './families.ts';
 import { checkpoint, fetchHistory, forgetSome, pruneSome } from './keeping.ts';
+import { lease } from './lease-deeds.ts';
 import type { SimMachine } from './machine.ts';
+import { forge } from './malice.ts';
 import { NAMES } from './names.ts';
+import { expectForgeriesVoid } from './forgeries.ts';
 import { expectEqualStates, expectUnitsWhole } from './oracle.ts';
 import { meddle } from './user.ts';
 import type { World } from './world.ts';
@@ -25,7 +28,7 @@ const DEEDS: readonly (readonly [number, string, Deed, ((family: Family) => bool
   [6, 'weather', changeWeather],
   [4, 'clock', turnClock],
   [6, 'mail', async (world) => deliverLate(world)],
-  [5, 'administer', administer],
+  [7, 'administer', administer],
   [6, 'resolve', async (world, m) => act(m, 'resolve', () => resolve(world, m))],
   [3, 'restart', async (world, m) => m.boot(world.space)],
   [5, 'settle', settle],
@@ -36,6 +39,9 @@ const DEEDS: readonly (readonly [number, string, Deed, ((family: Family) => bool
   [3, 'unit', stampUnit],
   [2, 'link', makeLink],
   [3, 'restore', async (world, m) => act(m, 'restore', () => restore(world, m))],
+  [1, 'lease', lease],
+  [14, 'forge', forge, isHostile],
+  [2, 'copy', copy, isHostile],
   [8, 'prune', async (world, m) => pruneSome(world, someOwner(world, m)), keeps],
   [7, 'forget', async (world, m) => forgetSome(world, someOwner(world, m)), keeps],
   [4, 'checkpoint', async (world, m) => checkpoint(world, someOwner(world, m)), keeps],
@@ -85,6 +91,15 @@ export async function step(world: World): Promise<void> {
   if (machine.hasLog && machine.hasKeys) machine.witness.expectNothingOverwritten(machine.replica);
 }
 
+/** A disk is copied to another machine, and both go on as the same: the owner's never is, which administers alone. */
+async function copy(world: World, machine: SimMachine): Promise<void> {
+  const index = world.machines.indexOf(machine);
+  if (index === 0 || !machine.hasLog || world.roles[index] === 'owner' || world.machines.length > 4) return;
+  if (!machine.disk.hasRoot()) return;
+  await world.copyMachine(machine);
+  world.trace.push(`${world.machines.at(-1)?.name} is a copy of ${machine.name}`);
+}
+
 /** Two things at once, on two machines or on one. */
 async function race(world: World, machine: SimMachine): Promise<void> {
   const { random, machines } = world;
@@ -132,6 +147,7 @@ async function settle(world: World, machine: SimMachine): Promise<void> {
 async function compare(world: World): Promise<void> {
   await expectEqualStates(world);
   await expectUnitsWhole(world);
+  await expectForgeriesVoid(world);
 }
 
 async function dropRoot({ random, trace }: World, machine: SimMachine): Promise<void> {

@@ -1,4 +1,6 @@
 import type { SpaceId } from '../../src/core/ids.ts';
+import type { Lease } from '../../src/core/lease.ts';
+import type { LogRecord } from '../../src/core/log/record.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
 import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
@@ -39,6 +41,10 @@ export interface SimMachineOptions {
   /** Whether a home lost bodies that their authors may have yet to bring again. */
   mayLackBodies(): boolean;
   note(what: string): void;
+  /** Whoever runs the network sees what is sent. */
+  readonly onSent: (records: readonly LogRecord[]) => void;
+  /** The machine whose store was copied: this one believes to be it. */
+  readonly copyOf?: SimMachine;
 }
 
 /** One machine: a disk, a store and objects that outlive it, and a process that may die at any moment. */
@@ -53,6 +59,8 @@ export class SimMachine {
   readonly link: Link;
   readonly witness: Witness;
   readonly clock: Clock;
+  /** What its workers believe that they hold. */
+  readonly leases = new Map<string, Lease>();
   /** The store as it lies on the disk, without faults. */
   readonly store: Store;
   /** The same of its objects. */
@@ -97,13 +105,15 @@ export class SimMachine {
 
   static async create(options: SimMachineOptions): Promise<SimMachine> {
     const machine = new SimMachine(options);
-    machine.deps = await createTestMachine({
+    const deps = await createTestMachine({
       name: options.name,
       seed: options.seed,
       store: createFailingStore(options.store, machine.faults),
       objects: createFailingObjects(options.objects, machine.faults),
       clock: machine.clock,
     });
+    const { copyOf } = options;
+    machine.deps = copyOf === undefined ? deps : { ...deps, machine: copyOf.deps.machine, wrapping: copyOf.deps.wrapping };
     return machine;
   }
 
@@ -120,14 +130,23 @@ export class SimMachine {
 
   /** The network between this machine and one of the places. */
   linkTo(address: () => string): Link {
-    const { places, random, mail, name, pageRecords } = this.#options;
+    const { places, random, mail, name, pageRecords, onSent } = this.#options;
     const { faults, weather } = this;
     const remote = (): Remote => {
       const place = places.get(address());
       if (place === undefined) throw new Error(`there is no place ${address()}`);
       return place;
     };
-    return createLink({ remote, faults, random, weather, mail, pageRecords, note: (what) => this.#options.note(`${name}: ${what}`) });
+    return createLink({
+      remote,
+      faults,
+      random,
+      weather,
+      mail,
+      pageRecords,
+      onSent,
+      note: (what) => this.#options.note(`${name}: ${what}`),
+    });
   }
 
   /** As a node does: where the log says that its home is, the machine goes. */

@@ -1,3 +1,4 @@
+import type { LogRecord } from '../../src/core/log/record.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import type { createSeededRandom } from '../doubles/seeded-random.ts';
 import type { Faults } from './faults.ts';
@@ -27,6 +28,7 @@ export interface LinkDeps {
   readonly note: (what: string) => void;
   /** Records that the remote gives at once, where it gives fewer than it is asked for. */
   readonly pageRecords: number;
+  readonly onSent: (records: readonly LogRecord[]) => void;
 }
 
 export interface Link extends Remote {
@@ -37,7 +39,7 @@ export interface Link extends Remote {
 const MOST_CALLS = 2_000;
 
 /** A remote behind a bad network: requests and answers get lost, arrive twice, late, and out of order. */
-export function createLink({ remote, faults, random, weather, mail, note, pageRecords }: LinkDeps): Link {
+export function createLink({ remote, faults, random, weather, mail, note, pageRecords, onSent }: LinkDeps): Link {
   let calls = 0;
 
   async function call<T>(name: string, run: () => Promise<T>): Promise<T> {
@@ -71,7 +73,10 @@ export function createLink({ remote, faults, random, weather, mail, note, pageRe
       const page = { ...limit, records: Math.min(limit.records, pageRecords) };
       return call('read', () => remote().read(space, from, page));
     },
-    append: (space, expected, segment) => send('append', (to) => to.append(space, expected, segment)),
+    append: (space, expected, segment) => {
+      onSent(segment.records);
+      return send('append', (to) => to.append(space, expected, segment));
+    },
     hasObjects: (space, ids) => call('has', () => remote().hasObjects(space, ids)),
     putObjects: (space, objects) => send('put', (to) => to.putObjects(space, objects)),
     getObjects: (space, ids) => call('get', () => remote().getObjects(space, ids)),

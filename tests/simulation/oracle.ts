@@ -8,6 +8,7 @@ import { isTemporary } from '../../src/core/ports/files.ts';
 import type { SimMachine } from './machine.ts';
 import { Bodies } from '../../src/core/replica/bodies.ts';
 import { expectOnlyDroppedMissing, expectViewsReadable } from './drops.ts';
+import { expectForgeriesVoid } from './forgeries.ts';
 import { inUnit, leadsOut, UNIT } from './names.ts';
 import { wordsIn, type Captured } from './witness.ts';
 import { Violation } from './violation.ts';
@@ -97,6 +98,7 @@ export async function expectEverythingKept(world: World): Promise<void> {
   if (replica.position !== owner.replica.position)
     throw new Violation(`the auditor stops at ${replica.position}: ${JSON.stringify(replica.stop)}`);
   await expectEqualStates(world);
+  await expectForgeriesVoid(world);
 
   const reachable = await contentsOf(auditor.store, world.space);
   await expectOnlyDroppedMissing(world, auditor);
@@ -110,7 +112,7 @@ export async function expectEverythingKept(world: World): Promise<void> {
     sharesContext: () => true,
     fetch: async () => new Map(),
     dropped: () => null,
-    replacement: (id) => id,
+    forms: (id) => [id],
   });
   for (const [index, machine] of world.machines.entries()) {
     // What fell with a restored home, and only a machine off the space holds, cannot land again.

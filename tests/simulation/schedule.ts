@@ -1,7 +1,7 @@
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
 import { apply, deliverLate, expectEmptyCapture, scan, sync } from './actions.ts';
-import { settleHome } from './administration.ts';
+import { gather, settleHome } from './administration.ts';
 import { step } from './deeds.ts';
 import { fetchHistory } from './keeping.ts';
 import type { SimMachine } from './machine.ts';
@@ -26,6 +26,7 @@ export async function runSchedule(seed: number): Promise<Outcome> {
   let failure: Error | null = null;
   let state = '';
   try {
+    await gather(world);
     for (let left = world.character.steps; left > 0; left -= 1) await step(world);
     await quiesce(world);
     await expectWordsKept(world);

@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { decodeRecord, EMPTY_HEAD, type LogRecord } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
-import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { createSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { foundSpace } from '../doubles/machine.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
@@ -39,6 +43,8 @@ export interface World {
   readonly forgets: ForgetTarget[];
   /** Forged records, and what is wrong with each: no machine may take them for good. */
   readonly forged: Map<RecordHash, string>;
+  /** Records that were sent, whether or not they arrived. */
+  readonly sent: LogRecord[];
   readonly trace: string[];
   readonly character: Character;
   /** Everything that lies at the places of logs, by address. */
@@ -46,6 +52,8 @@ export interface World {
   /** Everything that was ever put at a place of logs, deleted or not. */
   readonly archive: ObjectStore;
   addMachine(): Promise<SimMachine>;
+  /** The whole disk of a machine on another one, which wakes up as the same. */
+  copyMachine(original: SimMachine): Promise<void>;
   /** A new, empty place where a log can be kept. */
   addPlace(): Promise<string>;
   /** The place loses all records behind `position`, and the objects that only they name. */
@@ -76,12 +84,12 @@ export async function createWorld(seed: number): Promise<World> {
   const character: Character = {
     family,
     machines: 2 + random.below(3),
-    steps: 12 + random.below(60),
+    steps: (family === 'common' ? 12 : 25) + random.below(60),
     crashes: [0, 0.1, 0.3][random.below(3)] as number,
     fullDisks: [0, 0, 0.05][random.below(3)] as number,
     meddling: [0, 0.1, 0.4][random.below(3)] as number,
     loss: [0, 0.05, 0.25][random.below(3)] as number,
-    keep: 1 + random.below(3),
+    keep: [1, 1, 3][random.below(3)] as number,
     pageRecords: [2, 7, 512][random.below(3)] as number,
   };
   const trace: string[] = [];
@@ -90,11 +98,18 @@ export async function createWorld(seed: number): Promise<World> {
   };
   let time = 1_750_000_000_000;
   const worldTime = (): number => (time += 1);
-  const stores: Store[] = [];
-  const openStore = async (): Promise<Store> => {
-    const store = await createSqliteStore({ path: ':memory:' });
+  const stores: SqliteStore[] = [];
+  const folders: string[] = [];
+  const openStore = async (path = ':memory:'): Promise<SqliteStore> => {
+    const store = await createSqliteStore({ path });
     stores.push(store);
     return store;
+  };
+  const copyStore = async (original: Store): Promise<Store> => {
+    const folder = await mkdtemp(join(tmpdir(), 'satchel-simulation-'));
+    folders.push(folder);
+    await (original as SqliteStore).backup(join(folder, 'store'));
+    return openStore(join(folder, 'store'));
   };
   const mail: Mail = { late: [] };
   const places = new Map<string, Remote>();
@@ -109,19 +124,20 @@ export async function createWorld(seed: number): Promise<World> {
     return place;
   };
   const hub = await openPlace('sim:hub-0');
+  const sent: LogRecord[] = [];
   const machines: SimMachine[] = [];
-  const createMachine = async (): Promise<SimMachine> => {
+  const createMachine = async (store: Store, copyOf?: SimMachine): Promise<SimMachine> => {
     const machine = await SimMachine.create({
       name: String.fromCharCode(65 + machines.length),
       seed: `simulation/${seed}`,
-      store: await openStore(),
+      store,
       objects: createObjectStoreDouble(),
       places,
-      home: machines[0]?.home ?? hub.address,
+      home: (copyOf ?? machines[0])?.home ?? hub.address,
       random,
       mail,
-      foldsCase: random.chance(0.35),
-      keepsModes: random.chance(0.8),
+      foldsCase: copyOf?.foldsCase ?? random.chance(0.35),
+      keepsModes: copyOf?.keepsModes ?? random.chance(0.8),
       takesCheckpoints: random.chance(0.7),
       pageRecords: character.pageRecords,
       worldTime,
@@ -129,12 +145,14 @@ export async function createWorld(seed: number): Promise<World> {
       // Or it was dropped by a record that the machine has yet to read.
       mayLackBodies: () => world.moving !== null || world.everRestored || keeps(family),
       note,
+      onSent: (records) => sent.push(...records),
+      ...(copyOf === undefined ? {} : { copyOf }),
     });
     machines.push(machine);
     return machine;
   };
 
-  const founder = await createMachine();
+  const founder = await createMachine(await openStore());
   const { space } = await foundSpace(founder.deps, hub);
   await founder.boot(space);
   const world: World = {
@@ -152,16 +170,29 @@ export async function createWorld(seed: number): Promise<World> {
     roles: ['owner'],
     forgets: [],
     forged: new Map(),
+    sent,
     trace,
     character,
     objectsAt,
     archive,
     async addMachine() {
-      const machine = await createMachine();
+      const machine = await createMachine(await openStore());
       world.member.push(false);
       world.roles.push('writer');
       await machine.boot(space);
       return machine;
+    },
+    async copyMachine(original) {
+      const machine = await createMachine(await copyStore(original.store), original);
+      const index = machines.indexOf(original);
+      world.member.push(world.member[index] === true);
+      world.roles.push(world.roles[index] as Role);
+      for await (const { id } of original.objects.list(space)) {
+        const bytes = (await original.objects.get(space, [id])).get(id);
+        if (bytes !== undefined) await machine.objects.put(space, [{ id, bytes }]);
+      }
+      for (const path of original.disk.paths()) copyPath(original.disk, machine.disk, path);
+      await machine.boot(space);
     },
     addPlace: async () => (await openPlace(`sim:hub-${places.size}`)).address,
     async restorePlace(address, position) {
@@ -184,9 +215,17 @@ export async function createWorld(seed: number): Promise<World> {
     },
     async close() {
       for (const store of stores) await store.close();
+      for (const folder of folders) await rm(folder, { recursive: true });
     },
   };
   return world;
+}
+
+function copyPath(from: MemoryDisk, to: MemoryDisk, path: string): void {
+  const entry = from.get(path);
+  if (entry?.type === 'folder') to.makeFolder(path);
+  else if (entry?.type === 'link') to.link(path, entry.target);
+  else if (entry?.type === 'file') to.write(path, entry.body, from.stat(path)?.mode);
 }
 
 /** What is put there is put into the archive too: a place that is restored has what was deleted since. */
