@@ -22,11 +22,13 @@ import {
   type FirstApplyNote,
   type FirstApplyWorkspace,
 } from '../sources/first-apply/first-apply-workspace.ts';
+import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
 import { claudeDefinitions, createClaudeWorkspace, type ClaudeConsents } from './claude-home.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
+import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
 /** A folder that is captured and applied. */
@@ -61,6 +63,8 @@ export interface TreeSource {
   readonly source: FileTreeSource;
   readonly workspace: Workspace;
   readonly firstApply: FirstApplyWorkspace['firstApply'];
+  /** What looks like a secret, on its way to a space that others can read. */
+  readonly outgoing: OutgoingWorkspace;
   /** Of the Claude home: what may be put in place. */
   readonly consents: ClaudeConsents | null;
   /** Of the Claude home: where its projects are. */
@@ -94,18 +98,24 @@ export function createTreeSource(
   const writer = `tree:${definition.id}`;
   const inner = createReplicaWorkspace(replica, { writer, covers, scope: JSON.stringify([definition, prefixes]) });
   const files = createNodeFiles({ root: definition.root, random: deps.random });
+  const outgoing = createOutgoingWorkspace(inner, {
+    isShared: () => isShared(replica),
+    answers: createOutgoingAnswers(replica),
+    digest: (hash) => replica.bodies.digest(hash, {}),
+  });
   const claude =
     definition.inventory === undefined
       ? null
-      : createClaudeWorkspace(inner, replica, { ...definition, inventory: definition.inventory }, { ...deps, files });
+      : createClaudeWorkspace(outgoing, replica, { ...definition, inventory: definition.inventory }, { ...deps, files });
   const workspace = createFirstApplyWorkspace(
-    claude?.workspace ?? createPrefixedWorkspace(inner, definition.prefix),
+    claude?.workspace ?? createPrefixedWorkspace(outgoing, definition.prefix),
     firstApplyNote(replica, writer),
   );
   return {
     definition,
     workspace,
     firstApply: workspace.firstApply,
+    outgoing,
     consents: claude?.consents ?? null,
     health: { problem: null },
     projects: claude?.projects ?? null,

@@ -1,5 +1,9 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EMPTY_HEAD } from '../../src/core/log/record.ts';
+import { createSpace } from '../../src/core/replica/create-space.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from './place.ts';
 
@@ -19,6 +23,45 @@ async function secretsOf(node: SatchelNode, wanted: number): Promise<number> {
   }
   return (await ask(node, 'status', {})).spaces[0]?.secrets ?? 0;
 }
+
+describe('secrets on their way to a space that others can read', () => {
+  it('wait for an answer to exactly them, and are named by place alone', async () => {
+    const notes = path.join(place.home('a'), 'notes');
+    await mkdir(notes, { recursive: true });
+    await mkdir(path.join(place.home('a'), '.satchel'), { recursive: true, mode: 0o700 });
+    const config = JSON.stringify({ sources: [{ id: 'team', path: notes, space: 'team' }] });
+    await writeFile(path.join(place.home('a'), '.satchel/config.json'), config, { mode: 0o600 });
+    const a = await place.start('a');
+    const { space, genesis } = await createSpace(a.deps, 'open');
+    await a.local.append(space, EMPTY_HEAD, { records: [genesis], objects: [] });
+    await writeFile(path.join(notes, 'deploy.md'), `# Deploy\n\nuse ${TOKEN}\n`);
+    await writeFile(path.join(notes, 'fine.md'), 'fine\n');
+    const open = await a.addSpace({ space, name: 'team', remote: null, addedAt: 0, recoveryShown: true });
+    const captured = async (): Promise<string[]> => (await open.replica.list()).map(({ item }) => item.name).toSorted();
+    await ask(a, 'sync', {});
+    expect(await captured()).toEqual(['team/fine.md']);
+
+    const { pending } = await ask(a, 'pending', {});
+    expect(pending).toMatchObject([{ type: 'secret', path: 'team/deploy.md' }]);
+    expect(pending[0]?.what).toBe('sends GitHub token (line 3) to team, which others can read');
+    const everything = JSON.stringify([
+      pending,
+      await ask(a, 'status', {}),
+      await ask(a, 'doctor', {}),
+      await ask(a, 'pending-show', { id: pending[0]?.id ?? '' }),
+    ]);
+    expect(everything).not.toContain(TOKEN.slice(4, 14));
+    expect(await readFile(a.home.log, 'utf8').catch(() => '')).not.toContain(TOKEN.slice(4, 14));
+
+    const id = pending[0]?.id ?? '';
+    expect((await ask(a, 'answer-pending', { answer: 'reject', ids: [id] })).left).toBe(0);
+    expect((await ask(a, 'status', {})).spaces.map(({ pending: count }) => count)).toEqual([0, 0]);
+    expect(await captured()).toEqual(['team/fine.md']);
+    await ask(a, 'answer-pending', { answer: 'approve', ids: [id] });
+    expect(await captured()).toEqual(['team/deploy.md', 'team/fine.md']);
+    expect((await ask(a, 'pending', {})).pending).toEqual([]);
+  });
+});
 
 describe('secrets in what is captured', () => {
   it('are reported by place and sort, never shown, and forgotten once they are gone', async () => {

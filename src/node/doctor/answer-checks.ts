@@ -1,4 +1,5 @@
 import { listPending } from '../pending/list-pending.ts';
+import { isShared } from '../outgoing-answers.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { passed, some, warned, type Check } from './check.ts';
 
@@ -17,7 +18,7 @@ export async function checkPending(node: SatchelNode): Promise<Check> {
 }
 
 /** What looks like a secret in what a space holds: where, and of what sort. Never the secret. */
-export async function checkSecrets({ entry, secrets }: OpenSpace): Promise<Check> {
+export async function checkSecrets({ entry, secrets, replica }: OpenSpace): Promise<Check> {
   const id = `secrets:${entry.name}`;
   const items = await secrets.list();
   if (items.length === 0) return passed(id, 'nothing that was looked at looks like a secret');
@@ -28,7 +29,7 @@ export async function checkSecrets({ entry, secrets }: OpenSpace): Promise<Check
   return warned(
     id,
     'low',
-    `${items.length} ${items.length === 1 ? 'item holds' : 'items hold'} what looks like a secret; only your own machines can read it`,
+    `${items.length} ${items.length === 1 ? 'item holds' : 'items hold'} what looks like a secret; ${isShared(replica) ? 'others can read it' : 'only your own machines can read it'}`,
     'Where it is none of theirs: take it out there and replace it, then satchel forget ITEM',
     some(lines),
   );

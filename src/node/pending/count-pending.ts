@@ -1,10 +1,14 @@
 import { authorsOf, partSubject } from '../claude-forms.ts';
+import type { SatchelNode } from '../node.ts';
+import { outgoingId, rejectedSecrets } from './pending-outgoing.ts';
 import type { TreeSource } from '../tree-sources.ts';
 
 /** How many entries of these sources wait for an answer, without what describing them costs. */
-export async function countPending(sources: readonly TreeSource[]): Promise<number> {
+export async function countPending(node: SatchelNode, sources: readonly TreeSource[]): Promise<number> {
   let count = 0;
-  for (const { source, consents, firstApply, forms } of sources) {
+  const rejected = await rejectedSecrets(node);
+  for (const { source, consents, firstApply, forms, outgoing } of sources) {
+    count += outgoing.held().filter((held) => !rejected.has(outgoingId(held))).length;
     if ((await firstApply.state()) === 'waiting') count += 1;
     const { type } = source.state();
     if (type === 'mass-deletion' || type === 'root-missing') count += 1;

@@ -2,6 +2,7 @@ import type { SatchelNode } from '../node.ts';
 import { pendingConsents } from './pending-consents.ts';
 import { pendingForms } from './pending-forms.ts';
 import { pendingDeletions } from './pending-deletions.ts';
+import { pendingOutgoing } from './pending-outgoing.ts';
 import { pendingFirstApply } from './pending-first-apply.ts';
 import type { Pending } from './pending-entry.ts';
 
@@ -13,6 +14,7 @@ export async function listPending(node: SatchelNode): Promise<Pending[]> {
     for (const source of open.sources) {
       pending.push(...(await pendingFirstApply(node, open, source)));
       pending.push(...(await pendingDeletions(node, source)));
+      pending.push(...(await pendingOutgoing(node, open, source)));
       pending.push(...(await pendingConsents(node, open, source)));
       pending.push(...(await pendingForms(node, open, source)));
     }

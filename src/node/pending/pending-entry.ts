@@ -2,7 +2,7 @@
 export interface PendingEntry {
   /** Stays the same as long as the answer would mean the same. 64 hex characters; 8 of them are shown. */
   readonly id: string;
-  readonly type: 'consent' | 'mass-deletion' | 'first-apply';
+  readonly type: 'consent' | 'mass-deletion' | 'first-apply' | 'secret';
   /** What it is about: a name, a folder unit, a captured folder. */
   readonly path: string;
   /** What an approval does. One line. */

@@ -46,6 +46,8 @@ export interface FileTreeSource {
    * written here again at once.
    */
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
+  /** Captures everything again that the workspace refused, though it did not change since. */
+  offerAgain(): Promise<ScanReport>;
 }
 
 export type WatchRound = { readonly type: 'scan'; readonly report: ScanReport } | { readonly type: 'apply'; readonly report: ApplyReport };
@@ -144,6 +146,11 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
       }
     },
     state: () => memory.state,
+    offerAgain: () =>
+      turns.run(() => {
+        memory.refused.clear();
+        return capture(null);
+      }),
     answerDeletions: (answer) =>
       turns.run(async () => {
         const { state } = memory;
