@@ -44,6 +44,8 @@ export function createProjectPlaces(deps: {
   const { book, registry, paths, clock } = deps;
   let looked: { readonly at: number; readonly projects: ReadonlyMap<string, Project> } | null = null;
   let placed = new Set<string>();
+  /** Folders that were looked at for a remote, once a process. */
+  const told = new Set<string>();
 
   /** The name with its session's id on the other side. */
   const exchanged = (name: string, id: (session: string) => string): string => {
@@ -85,7 +87,20 @@ export function createProjectPlaces(deps: {
     for (const held of holds) placed.add(held);
   };
 
+  /** A checkout that got its remote after its project was minted tells the others. */
+  const tellRemotes = async (projects: ReadonlyMap<string, Project>): Promise<void> => {
+    for (const [name, { path, project, holds }] of [...book.folders()]) {
+      const known = projects.get(project)?.aliases;
+      if (told.has(name) || known === undefined || !holds.includes(project)) continue;
+      told.add(name);
+      if (known.some(isGitAlias)) continue;
+      const remotes = (await paths.aliasesOf(path)).filter(isGitAlias);
+      if (remotes.length > 0) await registry.add(project, remotes);
+    }
+  };
+
   const look = async (projects: ReadonlyMap<string, Project>): Promise<void> => {
+    await tellRemotes(projects);
     for (const project of projects.values()) {
       if (book.placeOf(project.id) !== undefined) continue;
       const path = await paths.placeOf(project);
