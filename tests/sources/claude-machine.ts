@@ -53,7 +53,7 @@ export async function createClaudeMachine(
 ): Promise<ClaudeMachine> {
   const clock = createTestClock();
   const disk = createMemoryDisk({ now: () => clock.now() });
-  const double = space.workspace(name, rules.deletable);
+  const double = space.workspace(name, (kind) => rules.deletable(kind));
   const store: Store = createLogStoreDouble();
   const known = new Map(Object.entries(folders));
   const machine = { clock, space: double, folders: known } as { -readonly [K in keyof ClaudeMachine]: ClaudeMachine[K] };
