@@ -25,7 +25,7 @@ describe('settings.json on two machines', () => {
   it('stands with each machine’s paths, and without the other’s secrets', () => {
     expect(full()).toMatchObject({ env: { API_KEY: '{{satchel:secret}}' } });
     expect(bea.value(SETTINGS)).toEqual({ model: 'opus', env: { EDITOR: 'vi' }, hooks: { Stop: [{ command: '/home/bea/.claude/x' }] } });
-    expect([...space.bodies.values()].map(String).join()).not.toContain('of ana');
+    expect([...space.bodies.values()].map((body) => Buffer.from(body).toString()).join()).not.toContain('of ana');
   });
 
   it('does not go back and forth: what was put in place is no change', async () => {
