@@ -96,6 +96,21 @@ describe('file trees on two replicas and a hub', () => {
     expect(b.files.disk.stat('s.jsonl')?.ino).toBe(before);
   });
 
+  it('a transcript that was gone and came back as it was goes on with what others wrote', async () => {
+    write(a, 's.jsonl', '{"uuid":"1"}\n');
+    await sync(a);
+    await sync(b);
+    b.files.disk.remove('s.jsonl');
+    await sync(b);
+    a.files.disk.append('s.jsonl', Buffer.from('{"uuid":"2"}\n'));
+    await sync(a);
+    await sync(b);
+    expect(text(b, 's.jsonl')).toBeNull();
+    write(b, 's.jsonl', '{"uuid":"1"}\n');
+    await sync(b);
+    expect(text(b, 's.jsonl')).toBe('{"uuid":"1"}\n{"uuid":"2"}\n');
+  });
+
   it('joins an existing home without a base: both stay', async () => {
     write(a, 'CLAUDE.md', 'mine');
     write(b, 'CLAUDE.md', 'theirs');

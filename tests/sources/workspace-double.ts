@@ -109,7 +109,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
         for (const entry of found) {
           const view = viewOf(entry.item);
           if (entry.type === 'same') {
-            set({ ...view, local: entry.local, intended: null });
+            set({ ...view, local: entry.local, intended: null, notHere: null });
             continue;
           }
           if (entry.type === 'absent') {

@@ -322,7 +322,8 @@ function sortFound(
     const view = views.get(itemKey(entry.item)) ?? unseen(entry.item);
     switch (entry.type) {
       case 'same':
-        sorted.views.push({ ...view, intended: null, local: entry.local });
+        // It stands there: what was not here, for whatever reason, is.
+        sorted.views.push({ ...view, intended: null, notHere: null, local: entry.local });
         break;
       case 'absent':
         sortAbsent(replica, entry.item, view, sorted);
