@@ -283,6 +283,34 @@ describe('a process that dies at any step', () => {
     }
   });
 
+  it('takes what it put in place for the space’s, and captures nothing', async () => {
+    const outstanding = async (): Promise<FormsHome> => {
+      const home = await prepare();
+      await home.live();
+      // In another layout than this machine's.
+      space.put(SETTINGS, JSON.stringify({ theme: 'dark', ...(full() as object) }), {}, 'json');
+      space.put('.claude.json', '{ "mcpServers": { } }', {}, 'json');
+      home.settle();
+      return home;
+    };
+    const calm = await outstanding();
+    const steps = dieAt(calm, Infinity);
+    await calm.source.apply();
+    for (let at = 1; at <= steps(); at += 1) {
+      const home = await outstanding();
+      dieAt(home, at);
+      await expect(home.source.apply()).rejects.toThrow(Crash);
+      home.options = {};
+      home.inner.crash = null;
+      home.crash = null;
+      home.restart();
+      home.settle();
+      expect(await home.source.scan(), `step ${at}`).toMatchObject({ changes: 0 });
+      await home.live();
+      expect([home.value(SETTINGS), home.value('.claude.json')]).toMatchObject([{ theme: 'dark' }, { mcpServers: {}, mine: 3 }]);
+    }
+  });
+
   it('nor where it is edited right after', async () => {
     const calm = await prepare();
     const steps = dieAt(calm, Infinity);
