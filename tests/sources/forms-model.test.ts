@@ -71,7 +71,7 @@ async function dieing(home: FormsHome, at: number): Promise<void> {
 
 /** Without what is empty, what stays local, and the order of entries. */
 function essence(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? undefined : value.toSorted();
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map(String).toSorted((a, b) => (a < b ? -1 : 1));
   if (typeof value !== 'object' || value === null) return typeof value === 'string' && value.includes('secret') ? undefined : value;
   const members = Object.entries(value).flatMap(([key, member]) => {
     const kept = essence(member);
