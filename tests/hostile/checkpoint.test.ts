@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeCanonical, encodeCanonical, type Canonical } from '../../src/core/canonical.ts';
 import type { RecordHash } from '../../src/core/ids.ts';
@@ -8,6 +9,7 @@ import { backfill, beginWithCheckpoint, writeCheckpoint } from '../../src/core/r
 import { Replica } from '../../src/core/replica/replica.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { Forger } from './forge.ts';
+import { mutated } from './mutate.ts';
 import { createWorld, type World } from './world.ts';
 
 /** A checkpoint saves a late joiner the replay, if an owner signed it; else it is named and the log is replayed. */
@@ -77,6 +79,14 @@ describe('a checkpoint that a hub or a member made up', () => {
     ],
   ])('%s', async (_what, change, reason) => {
     await expectRefused(serving(encodeCanonical(change(fieldsOf(honest)))), reason);
+  });
+
+  it('changed anywhere, in any way: not one is believed', () => {
+    expect(openCheckpoint(honest, world.space).ok).toBe(true);
+    fc.assert(
+      fc.property(mutated(honest), (bytes) => !openCheckpoint(bytes, world.space).ok),
+      { numRuns: 400 },
+    );
   });
 
   it('of a position that the log does not hold', async () => {

@@ -22,11 +22,12 @@ export function discoverHub(address: string): Promise<RemoteDescriptor> {
     // The certificate is pinned by what the offer says, not vouched for by an authority.
     const request = (secure ? httpsRequest : httpRequest)(
       url,
-      { timeout: TIMEOUT, ...(secure ? { rejectUnauthorized: false } : {}) },
+      { signal: AbortSignal.timeout(TIMEOUT), ...(secure ? { rejectUnauthorized: false } : {}) },
       (response) => {
         const parts: Buffer[] = [];
         let length = 0;
         const certificate = secure ? (response.socket as TLSSocket).getPeerCertificate(false).raw : undefined;
+        if (Number(response.headers['content-length'] ?? 0) > MAX_ANSWER) response.destroy();
         response.on('data', (part: Buffer) => {
           length += part.length;
           if (length > MAX_ANSWER) response.destroy();
@@ -44,7 +45,6 @@ export function discoverHub(address: string): Promise<RemoteDescriptor> {
         });
       },
     );
-    request.on('timeout', () => request.destroy(new Error('timed out')));
     request.on('error', (error) => fail(`${url.host} does not answer (${error.message})`, error));
     request.end();
   });
