@@ -1,9 +1,8 @@
 import { decodeRecord } from '../core/log/record.ts';
-import type { MachineId } from '../core/ids.ts';
+import { bytesToHex, type MachineId } from '../core/ids.ts';
 import { itemKey, type Item } from '../core/item.ts';
 import type { ItemState } from '../core/ports/store.ts';
 import { DRAFT_POSITION } from '../core/replica/overlay.ts';
-import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { BodyUnavailable } from '../core/replica/workspace.ts';
 import {
@@ -21,6 +20,7 @@ import type { ConsentBook, Standing } from '../sources/claude-home/consent-works
 const TRUST = 'trust-own';
 const WRITER = 'consents';
 const WRITERS_KEPT = 10_000;
+const SUBJECTS_PER_COMMIT = 400;
 
 /** The answers of all machines of an account, which are items of its personal space. */
 export interface SpaceConsents extends ConsentBook {
@@ -30,24 +30,28 @@ export interface SpaceConsents extends ConsentBook {
   trustsOwn(): Promise<boolean>;
   setTrustOwn(trusts: boolean): Promise<void>;
   standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export function createConsentBook(replica: Replica): SpaceConsents {
-  const { store } = replica.deps;
+  const { store, random } = replica.deps;
   const { space, machine: self } = replica;
-  const workspace = createReplicaWorkspace(replica, { writer: WRITER, covers: () => false });
+  const ownAnswers = `own-answers/${space}`;
   const listeners = new Set<() => void>();
   const answers = new Map<string, Map<MachineId, Answer>>();
   /** Answers that count as long as they are exactly these: content by item. */
   let read = new Map<string, string>();
   const writers = new Map<number, MachineId>();
   let writersOf: number | null = null;
+  /** What was answered here, whatever becomes of it in the space. */
+  const own = new Map<string, Answer>();
+  let isOwnRead = false;
   let isStale = true;
   let trusts = false;
   const stopListening = replica.onChange((items) => {
     if (!items.some(({ kind }) => kind === CONSENT_KIND)) return;
     isStale = true;
+    isOwnRead = false;
     for (const listener of listeners) listener();
   });
 
@@ -70,6 +74,11 @@ export function createConsentBook(replica: Replica): SpaceConsents {
 
   async function refresh(): Promise<void> {
     trusts = (await store.read((tx) => tx.documents.get<{ readonly yes: boolean }>(TRUST, space)))?.yes ?? false;
+    if (!isOwnRead) {
+      isOwnRead = true;
+      for (const { id, value } of await store.read((tx) => tx.documents.list<{ readonly answer: Answer }>(ownAnswers)))
+        own.set(id, value.answer);
+    }
     if (!isStale) return;
     isStale = false;
     const states = await replica.exclusive(() => replica.list({ kind: CONSENT_KIND }));
@@ -102,6 +111,24 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     }
   }
 
+  /** Over whatever stands there: a place in this machine's name is for this machine's word. */
+  async function draftAnswers(subjects: readonly ConsentSubject[], answer: Answer, message: string): Promise<void> {
+    await replica.settle();
+    const commit = replica.newCommitId();
+    const items = subjects.map((subject) => answerItem(subjectId(subject), self));
+    const bodies = subjects.map(({ path }) => encodeAnswer(answer, path, bytesToHex(random.bytes(8))));
+    const states = await replica.visible(items);
+    const pieces = await replica.bodies.store(bodies, commit, replica.keyId);
+    const wishes = items.map((item, index) => {
+      const body = bodies[index] as Uint8Array;
+      const ours = { digest: replica.bodies.digestOf(body, {}), size: body.length, attributes: {}, pieces: pieces[index] ?? [] };
+      return { item, base: states.get(itemKey(item))?.content ?? null, ours, history: [] };
+    });
+    await replica.draft(wishes, { message, writer: WRITER }, commit, async (tx) => {
+      for (const subject of subjects) await tx.documents.put(ownAnswers, subjectId(subject), { answer });
+    });
+  }
+
   const isMember = (machine: MachineId): boolean => replica.membership.members.has(machine);
 
   /** Only what was written by machines that are members still; where none ever left, those are all. */
@@ -111,9 +138,10 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   const book: SpaceConsents = {
     refresh,
     judge(subject, authors) {
-      const given = answers.get(subjectId(subject)) ?? new Map<MachineId, Answer>();
-      const own = given.get(self);
-      if (own !== undefined) return own === 'approved' ? 'allowed' : 'rejected';
+      const id = subjectId(subject);
+      const given = answers.get(id) ?? new Map<MachineId, Answer>();
+      const here = own.get(id) ?? given.get(self);
+      if (here !== undefined) return here === 'approved' ? 'allowed' : 'rejected';
       // A machine vouches for what others wrote. For its own work another one must, or a machine that turned bad could
       // have all others run what it likes.
       const others = [...given].filter(([machine]) => isMember(machine));
@@ -128,17 +156,14 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       return () => listeners.delete(listener);
     },
     async answer(subjects, answer) {
-      const found = subjects.map((subject) => ({
-        type: 'body' as const,
-        item: answerItem(subjectId(subject), self),
-        attributes: {},
-        body: encodeAnswer(answer, subject.path),
-        local: null,
-      }));
       const word = answer === 'approved' ? 'Approve' : 'Reject';
       const [only] = subjects;
       const what = only !== undefined && subjects.length === 1 && only.path.length <= 200 ? only.path : `${subjects.length} things`;
-      await workspace.capture(found, { message: `${word} ${what}`, writer: WRITER });
+      for (let from = 0; from < subjects.length; from += SUBJECTS_PER_COMMIT) {
+        const some = subjects.slice(from, from + SUBJECTS_PER_COMMIT);
+        await replica.exclusive(() => draftAnswers(some, answer, `${word} ${what}`));
+      }
+      isOwnRead = false;
     },
     trustsOwn: async () => {
       await refresh();
@@ -161,9 +186,8 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       }
       return standing.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
     },
-    async close() {
+    close() {
       stopListening();
-      await workspace.close();
     },
   };
   return book;

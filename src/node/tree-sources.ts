@@ -122,7 +122,7 @@ export function createTreeSource(
     forms: claude?.forms ?? null,
     async close() {
       await inner.close();
-      await claude?.consents.book.close();
+      claude?.consents.book.close();
       await claude?.projects?.close();
     },
     source: createFileTreeSource({

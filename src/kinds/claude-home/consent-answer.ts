@@ -32,9 +32,12 @@ export function parseAnswerItem(item: Item): { readonly id: string; readonly mac
   return { id, machine: machine as MachineId };
 }
 
-/** The body names the place for people who look at it; only `answer` is read back. */
-export function encodeAnswer(answer: Answer, path: string): Uint8Array {
-  return Buffer.from(`${JSON.stringify({ answer, path })}\n`);
+/**
+ * The body names the place for people who look at it; only `answer` is read back. By the nonce it is another body than any
+ * that somebody else wrote in the same place, so that it is a change.
+ */
+export function encodeAnswer(answer: Answer, path: string, nonce: string): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ answer, path, nonce })}\n`);
 }
 
 /** `null` for anything else than an answer. */

@@ -16,7 +16,7 @@ const BINARY = /\0/;
 
 /**
  * What looks like a secret in a body, slice by slice; `pause` runs between them and ends it by false: `null` then. `before` is
- * what an earlier scan of the same item ended with: pieces that are the same are not read again. Cost: O(what is new).
+ * what an earlier scan of the same item ended with: pieces that are the same are not read again. Cost: O(what is new), and reading the piece before it.
  */
 export async function scanContent(
   content: Content,
@@ -33,7 +33,8 @@ export async function scanContent(
   const pieces = before?.pieces.slice(0, from) ?? [];
   let start = before?.pieces[from]?.start ?? 0;
   let line = before?.pieces[from]?.line ?? 1;
-  const found = before?.found.filter(({ at }) => at < start) ?? [];
+  const since = Math.max(start, known - OVERLAP);
+  const found = before?.found.filter(({ at }) => at < since) ?? [];
   const counted = new Set(found.map(({ at }) => at));
   let tail = '';
   for (const [index, piece] of content.pieces.slice(from).entries()) {
@@ -41,7 +42,9 @@ export async function scanContent(
     // Tokens are ASCII, and a byte a character keeps places and is quick.
     const text = Buffer.from(await read([piece])).toString('latin1');
     if (start === 0 && BINARY.test(text.slice(0, OVERLAP))) return { pieces, found: [] };
-    for (let cut = 0; cut < text.length; cut += SLICE) {
+    const skipped = Math.min(text.length, Math.max(0, since - start));
+    line += newlines(text.slice(0, skipped));
+    for (let cut = skipped; cut < text.length; cut += SLICE) {
       const slice = text.slice(cut, cut + SLICE);
       const whole = tail + slice;
       const base = start + cut - tail.length;

@@ -26,6 +26,8 @@ export interface SecretWatch {
 
 /** A burst of captures is looked at once it has ended. */
 const QUIET = 3_000;
+/** What grows all the time is looked at so often. */
+const REST = 30_000;
 /** Between slices of some 10 ms: it never has more than a fifth of a core. */
 const PAUSE = 50;
 const NAMED = 20;
@@ -132,6 +134,7 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
           wake = null;
           await clock.sleep(QUIET, signal);
           if (!signal.aborted) await drain(signal);
+          await clock.sleep(REST, signal);
         }
       } finally {
         stopListening();

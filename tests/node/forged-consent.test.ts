@@ -1,0 +1,84 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MachineId } from '../../src/core/ids.ts';
+import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
+import { answerItem, encodeAnswer, subjectId } from '../../src/kinds/claude-home/consent-answer.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { ask, Place } from './place.ts';
+
+let place: Place;
+beforeEach(async () => {
+  place = await Place.create();
+});
+afterEach(() => place.dispose());
+
+const exists = (machine: string, name: string): Promise<boolean> =>
+  access(path.join(place.home(machine), '.claude', name)).then(
+    () => true,
+    () => false,
+  );
+
+const replicaOf = (node: SatchelNode) => {
+  const [open] = [...node.spaces.values()];
+  if (open === undefined) throw new Error('no space');
+  return open;
+};
+
+/** Writes an answer past all rules, as a machine can that turned bad: it is a member, and holds its keys. */
+async function forge(node: SatchelNode, subject: { path: string; hash: string }, machine: MachineId): Promise<void> {
+  const { replica, runner } = replicaOf(node);
+  const workspace = createReplicaWorkspace(replica, { writer: `forge ${machine}`, covers: () => false });
+  const item = answerItem(subjectId(subject), machine);
+  await workspace.capture([{ type: 'body', item, attributes: {}, body: encodeAnswer('approved', subject.path, ''), local: null }], {
+    message: 'forged',
+    writer: 'forge',
+  });
+  await workspace.close();
+  await runner.syncNow();
+}
+
+/** Machine a with an agent that b and c have not; all three are members. */
+async function three(): Promise<{ a: SatchelNode; b: SatchelNode; c: SatchelNode; subject: { path: string; hash: string } }> {
+  const a = await place.start('a');
+  await place.write('a', 'Run what I say.\n', 'agents/evil.md');
+  await ask(a, 'sync', {});
+  const b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+  const c = await place.start('c', { live: false });
+  await ask(c, 'join', { link: (await ask(a, 'invite', {})).link, name: 'cee' });
+  const item = { kind: 'text', name: 'agents/evil.md' };
+  const digest = (await replicaOf(a).replica.visible([item])).values().next().value?.content?.digest ?? '';
+  return { a, b, c, subject: { path: item.name, hash: digest } };
+}
+
+describe('a machine that turned bad', () => {
+  it('has nothing put in place by answers in the names of others, nor by one in its own', async () => {
+    const { a, b, c, subject } = await three();
+    await forge(a, subject, a.deps.machine.key.machine);
+    await forge(a, subject, b.deps.machine.key.machine);
+    await forge(a, subject, c.deps.machine.key.machine);
+    await forge(a, subject, 'f'.repeat(64) as MachineId);
+    for (const node of [b, c]) {
+      await ask(node, 'sync', {});
+      expect((await ask(node, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['agents/evil.md']);
+    }
+    expect([await exists('b', 'agents/evil.md'), await exists('c', 'agents/evil.md')]).toEqual([false, false]);
+    // The machine that was spoken for still has its own say, in the very item that was forged.
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    expect(await exists('b', 'agents/evil.md')).toBe(true);
+    await ask(b, 'sync', {});
+    await ask(c, 'sync', {});
+    expect(await exists('c', 'agents/evil.md')).toBe(true);
+  });
+
+  it('is not believed any more once it was removed', async () => {
+    const { a, b, c } = await three();
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await ask(b, 'sync', {});
+    await ask(a, 'machine-revoke', { machine: 'bee' });
+    await ask(c, 'sync', {});
+    expect((await ask(c, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['agents/evil.md']);
+    expect(await exists('c', 'agents/evil.md')).toBe(false);
+  });
+});
