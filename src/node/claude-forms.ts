@@ -5,7 +5,7 @@ import type { FileTree } from '../core/ports/files.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import { REMOVED } from '../kinds/claude-home/consent-answer.ts';
-import type { Form, FormPart } from '../kinds/claude-home/form.ts';
+import type { Form, FormPart, IsSecret } from '../kinds/claude-home/form.ts';
 import { FORMS } from '../kinds/claude-home/forms.ts';
 import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { INVENTORY } from '../kinds/claude-home/inventory.ts';
@@ -42,16 +42,20 @@ export function createClaudeForms(
   },
 ): FormsWorkspace {
   const { userHome, claudeHome } = config.environment;
+  let answers = 0;
+  book.onChange(() => (answers += 1));
+  const isSecret = remembering(isSecretValue);
   return createFormsWorkspace(inner, {
     forms: FORMS_BY_NAME,
     memory: createFormMemory(replica.deps.store, replica.space),
+    stamp: () => [answers, replica.membership.members.size, replica.membership.removed.size].join(' '),
     async contextOf(item) {
       await book.refresh();
       const authors = await authorsOf(book, item.name);
       return {
         paths: { home: userHome, claudeHome },
         projects: await projects(),
-        isSecret: isSecretValue,
+        isSecret,
         admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors) === 'allowed' ? 'yes' : 'ask'),
       };
     },
@@ -63,6 +67,22 @@ export function createClaudeForms(
       throw new Error(read.error.message);
     },
   });
+}
+
+const REMEMBERED = 5_000;
+
+/** The same values are looked at again and again, which costs some 100 µs each. */
+function remembering(isSecret: IsSecret): IsSecret {
+  const known = new Map<string, boolean>();
+  return (keyPath, value) => {
+    const key = JSON.stringify([keyPath.findLast((part) => !/^\d+$/.test(part)) ?? '', value]);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    if (known.size >= REMEMBERED) known.clear();
+    const secret = isSecret(keyPath, value);
+    known.set(key, secret);
+    return secret;
+  };
 }
 
 /** Who wrote the item that a part stands in, as far as its record is here. */

@@ -34,7 +34,9 @@ export interface FormsHome {
   workspace: FormsWorkspace;
   source: FileTreeSource;
   options: MemoryFilesOptions;
+  /** Assigning it is an answer. */
   admit: (part: FormPart) => boolean;
+  readonly stamp: number;
   /** Set to throw where a document is written, as a process that dies. */
   crash: (() => void) | null;
   restart(): void;
@@ -51,6 +53,7 @@ export function createFormsHome(space: SpaceDouble, name: string): FormsHome {
   const disk = createMemoryDisk({ now: () => clock.now() });
   const inner = space.workspace(name);
   const documents = new Map<string, FormDocument>();
+  let admit: (part: FormPart) => boolean = () => true;
   const context = (): FormContext => ({
     paths: { home: `/home/${name}`, claudeHome: `/home/${name}/.claude` },
     isSecret: (keyPath) => isSecretName(keyPath.at(-1) ?? ''),
@@ -69,7 +72,14 @@ export function createFormsHome(space: SpaceDouble, name: string): FormsHome {
     inner,
     documents,
     options: {},
-    admit: () => true,
+    stamp: 0,
+    get admit() {
+      return admit;
+    },
+    set admit(next) {
+      admit = next;
+      (home as { stamp: number }).stamp += 1;
+    },
     crash: null,
     workspace: undefined as never,
     source: undefined as never,
@@ -81,6 +91,7 @@ export function createFormsHome(space: SpaceDouble, name: string): FormsHome {
       home.workspace = createFormsWorkspace(inner, {
         forms: FORMS,
         memory,
+        stamp: () => `${home.stamp}`,
         contextOf: () => Promise.resolve(context()),
         async readLocal(path) {
           const read = await files.read(path);

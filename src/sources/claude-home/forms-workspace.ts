@@ -13,6 +13,8 @@ export interface FormsDeps {
   readonly forms: ReadonlyMap<string, Form>;
   /** What holds on this machine now for an item; `content` is what would be shown of it. */
   contextOf(item: Item): Promise<FormContext>;
+  /** Changes whenever an answer of `contextOf` may have changed. Cheap. */
+  stamp(): string;
   /** The local file as it is now, for forms that are a part of one; `null`: there is none. */
   readLocal(name: string): Promise<Uint8Array | null>;
   /** What a part waited for may be in place now, so that another apply is due. */
@@ -59,6 +61,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   const targets = new Map<string, { readonly digest: string; readonly pair: FormPair }>();
   /** Names of items with a part that waits for something else. */
   const waiting = new Set<string>();
+  /** What was looked at, by name, where nothing was to be done. */
+  const settled = new Map<string, string>();
   const formOf = (item: Item): Form | undefined => forms.get(item.name);
 
   /** The pair that the view shows; the local body is found anew where none was noted. */
@@ -117,6 +121,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     }
     const content = entry?.content ?? view?.shown ?? null;
     if (content === null || (entry === undefined && view?.notHere !== null)) return null;
+    const looked = `${content.digest} ${view?.local} ${deps.stamp()}`;
+    if (entry === undefined && settled.get(item.name) === looked) return null;
     try {
       const target = await targetOf(item, content, view);
       if (!target.ok) return null;
@@ -127,6 +133,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
       if (shown === null || !equalBytes(shown.local.body, target.value.local)) {
         return entry ?? { item, content, shown: view?.shown ?? null, local: view?.local ?? null };
       }
+      if (!waiting.has(item.name)) settled.set(item.name, looked);
       // Nothing changes here: the view moves on by itself.
       if (entry === undefined) return null;
       await memory.put(item.name, { ...document, before: pairOf(shown), shown: remember(item, content, target.value) });
