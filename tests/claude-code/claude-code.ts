@@ -42,12 +42,14 @@ export interface Answer {
   readonly text: string;
 }
 
-/** Runs the program once, without a terminal, as somebody with this HOME in this folder. */
-export async function askClaude(
-  binary: string,
-  place: { readonly home: string; readonly cwd: string; readonly api: string },
-  args: readonly string[],
-): Promise<Answer> {
+export interface ClaudePlace {
+  readonly home: string;
+  readonly cwd: string;
+  readonly api: string;
+}
+
+/** Runs the program once, without a terminal, as somebody with this HOME in this folder. Gives what it prints. */
+export async function runClaude(binary: string, place: ClaudePlace, args: readonly string[]): Promise<string> {
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: place.home,
@@ -56,8 +58,14 @@ export async function askClaude(
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
   };
-  const asked = run(binary, ['-p', '--output-format', 'json', ...args], { cwd: place.cwd, env, timeout: 60_000 });
+  const asked = run(binary, [...args], { cwd: place.cwd, env, timeout: 60_000 });
   asked.child.stdin?.end();
-  const { session_id: session, result: text } = JSON.parse((await asked).stdout) as { session_id: string; result: string };
+  return (await asked).stdout;
+}
+
+/** Asks the model once. */
+export async function askClaude(binary: string, place: ClaudePlace, args: readonly string[]): Promise<Answer> {
+  const printed = await runClaude(binary, place, ['-p', '--output-format', 'json', ...args]);
+  const { session_id: session, result: text } = JSON.parse(printed) as { session_id: string; result: string };
   return { session, text };
 }
