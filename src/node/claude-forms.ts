@@ -1,10 +1,7 @@
 import type { Config } from '../config/config.ts';
-import type { MachineId } from '../core/ids.ts';
-import { sha256Hex } from '../core/crypto/hash.ts';
 import type { FileTree } from '../core/ports/files.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
-import { REMOVED } from '../kinds/claude-home/consent-answer.ts';
 import type { Form, FormPart, IsSecret } from '../kinds/claude-home/form.ts';
 import { FORMS } from '../kinds/claude-home/forms.ts';
 import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
@@ -15,6 +12,7 @@ import { admitPlugin } from '../sources/claude-home/admit-plugin.ts';
 import { createFormMemory } from '../sources/claude-home/form-memory.ts';
 import { createFormsWorkspace, type FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import type { SpaceConsents } from './consent-book.ts';
+import { partAuthors, partSubjectOf } from './part-authors.ts';
 
 /** The forms by the names of their items. */
 export const FORMS_BY_NAME: ReadonlyMap<string, Form> = new Map(
@@ -51,12 +49,12 @@ export function createClaudeForms(
     stamp: () => [answers, replica.membership.members.size, replica.membership.removed.size].join(' '),
     async contextOf(item) {
       await book.refresh();
-      const authors = await authorsOf(book, item.name);
+      const authors = await partAuthors(replica, book, item);
       return {
         paths: { home: userHome, claudeHome },
         projects: await projects(),
         isSecret,
-        admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors) === 'allowed' ? 'yes' : 'ask'),
+        admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors(part.pointer)) === 'allowed' ? 'yes' : 'ask'),
       };
     },
     ...(onPlaced === undefined ? {} : { onPlaced }),
@@ -85,16 +83,7 @@ function remembering(isSecret: IsSecret): IsSecret {
   };
 }
 
-/** Who wrote the item that a part stands in, as far as its record is here. */
-export async function authorsOf(book: SpaceConsents, name: string): Promise<(MachineId | null)[]> {
-  return (await book.standing({ items: itemsOf(name) })).map(({ author }) => author);
-}
-
 /** What an answer about a part binds: its place in the item, and what would stand there on every machine. */
 export function partSubject({ name, pointer, wanted }: FormPart): ConsentSubject {
-  return { path: `${name}#${pointer}`, hash: wanted === null ? REMOVED : sha256Hex(wanted) };
-}
-
-function itemsOf(name: string) {
-  return [{ kind: name.endsWith('.jsonl') ? 'history' : 'json', name }];
+  return partSubjectOf(name, pointer, wanted);
 }

@@ -17,6 +17,12 @@ import {
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
 import type { ConsentBook, Standing } from '../sources/claude-home/consent-workspace.ts';
 
+/** An answer as its machine gave it. The path is what it says: the subject's id alone binds. */
+interface Given {
+  readonly answer: Answer;
+  readonly path: string;
+}
+
 const TRUST = 'trust-own';
 const WRITER = 'consents';
 const WRITERS_KEPT = 10_000;
@@ -29,6 +35,10 @@ export interface SpaceConsents extends ConsentBook {
   /** Whether what machines wrote that are members now needs no answer on this machine. Said here, for here alone. */
   trustsOwn(): Promise<boolean>;
   setTrustOwn(trusts: boolean): Promise<void>;
+  /** What other machines approved at places that begin so, as they say. Call `refresh` before. O(answers). */
+  approvedByOthers(prefix: string): readonly { readonly id: string; readonly path: string }[];
+  /** Who signed the record at a position; `null` where it is not here. */
+  writerOf(position: number): Promise<MachineId | null>;
   standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
   close(): void;
 }
@@ -38,7 +48,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   const { space, machine: self } = replica;
   const ownAnswers = `own-answers/${space}`;
   const listeners = new Set<() => void>();
-  const answers = new Map<string, Map<MachineId, Answer>>();
+  const answers = new Map<string, Map<MachineId, Given>>();
   /** Answers that count as long as they are exactly these: content by item. */
   let read = new Map<string, string>();
   const writers = new Map<number, MachineId>();
@@ -103,7 +113,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       if (writer === null) isStale = true;
       else read.set(itemKey(state.item), `${state.content.digest} ${state.position}`);
       if (answer === null) return;
-      const given = answers.get(named.id) ?? new Map<MachineId, Answer>();
+      const given = answers.get(named.id) ?? new Map<MachineId, Given>();
       answers.set(named.id, given.set(named.machine, answer));
     } catch (error) {
       if (!(error instanceof BodyUnavailable)) throw error;
@@ -139,14 +149,14 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     refresh,
     judge(subject, authors) {
       const id = subjectId(subject);
-      const given = answers.get(id) ?? new Map<MachineId, Answer>();
-      const here = own.get(id) ?? given.get(self);
+      const given = answers.get(id) ?? new Map<MachineId, Given>();
+      const here = own.get(id) ?? given.get(self)?.answer;
       if (here !== undefined) return here === 'approved' ? 'allowed' : 'rejected';
       // A machine vouches for what others wrote. For its own work another one must, or a machine that turned bad could
       // have all others run what it likes.
       const others = [...given].filter(([machine]) => isMember(machine));
-      if (others.some(([, answer]) => answer === 'rejected')) return 'rejected';
-      if (others.some(([machine, answer]) => answer === 'approved' && authors.every((author) => author !== null && author !== machine)))
+      if (others.some(([, { answer }]) => answer === 'rejected')) return 'rejected';
+      if (others.some(([machine, { answer }]) => answer === 'approved' && authors.every((author) => author !== null && author !== machine)))
         return 'allowed';
       return trusts && authors.every(isOwn) ? 'allowed' : 'waiting';
     },
@@ -174,6 +184,13 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       trusts = yes;
       for (const listener of listeners) listener();
     },
+    approvedByOthers: (prefix) =>
+      [...answers].flatMap(([id, given]) =>
+        [...given].flatMap(([machine, { answer, path }]) =>
+          machine !== self && answer === 'approved' && path.startsWith(prefix) ? [{ id, path }] : [],
+        ),
+      ),
+    writerOf: (position) => writerOf({ position }),
     async standing(where) {
       const states =
         'items' in where

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import type { MachineId } from '../../src/core/ids.ts';
 import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
 import { answerItem, encodeAnswer, subjectId } from '../../src/kinds/claude-home/consent-answer.ts';
@@ -70,6 +71,25 @@ describe('a machine that turned bad', () => {
     await ask(b, 'sync', {});
     await ask(c, 'sync', {});
     expect(await exists('c', 'agents/evil.md')).toBe(true);
+  });
+
+  it('cannot wait until another one wrote to the same settings, and then vouch for what it planted there', async () => {
+    const { a, b, c } = await three();
+    await place.write('a', '{"hooks":{"Stop":[]},"theme":"dark"}\n', 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await place.write('b', '{"theme":"light"}\n', 'settings.json');
+    for (const node of [b, a, c]) await ask(node, 'sync', {});
+    const planted = { path: 'settings.json#/hooks', hash: sha256Hex('{"Stop":[]}') };
+    await forge(a, planted, a.deps.machine.key.machine);
+    await ask(c, 'sync', {});
+    expect(JSON.parse(await place.read('c', 'settings.json'))).toEqual({ theme: 'light' });
+    expect((await ask(c, 'pending', {})).pending.map((entry) => entry.path)).toContain(planted.path);
+    // From one that did not plant it, the same word counts.
+    const entry = (await ask(b, 'pending', {})).pending.find((each) => each.path === planted.path);
+    await ask(b, 'answer-pending', { answer: 'approve', ids: [entry?.id ?? ''] });
+    for (const node of [b, c]) await ask(node, 'sync', {});
+    expect(JSON.parse(await place.read('c', 'settings.json'))).toEqual({ theme: 'light', hooks: { Stop: [] } });
   });
 
   it('is not believed any more once it was removed', async () => {

@@ -33,7 +33,7 @@ export function parseAnswerItem(item: Item): { readonly id: string; readonly mac
 }
 
 /**
- * The body names the place for people who look at it; only `answer` is read back. By the nonce it is another body than any
+ * The body names the place for people who look at it; only `answer` counts. By the nonce it is another body than any
  * that somebody else wrote in the same place, so that it is a change.
  */
 export function encodeAnswer(answer: Answer, path: string, nonce: string): Uint8Array {
@@ -41,11 +41,12 @@ export function encodeAnswer(answer: Answer, path: string, nonce: string): Uint8
 }
 
 /** `null` for anything else than an answer. */
-export function parseAnswer(body: Uint8Array): Answer | null {
+export function parseAnswer(body: Uint8Array): { readonly answer: Answer; readonly path: string } | null {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    const answer = typeof value === 'object' && value !== null && 'answer' in value ? value.answer : null;
-    return answer === 'approved' || answer === 'rejected' ? answer : null;
+    if (typeof value !== 'object' || value === null || !('answer' in value) || !('path' in value)) return null;
+    const { answer, path } = value;
+    return typeof path === 'string' && (answer === 'approved' || answer === 'rejected') ? { answer, path } : null;
   } catch {
     return null; // not JSON, or no text: written by something else
   }

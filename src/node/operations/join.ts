@@ -53,7 +53,7 @@ export const joinOperation = defineOperation({
       remote: now.entry.remote?.address ?? '',
       items: counts.items,
       words: head === null ? '' : headWords(head.hash),
-      pending: (await Promise.all([...node.spaces.values()].map(({ sources }) => countPending(node, sources)))).reduce(
+      pending: (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
         (sum, count) => sum + count,
         0,
       ),

@@ -94,7 +94,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources, se
     bytes: counts.bytes,
     drafts: replica.drafts.length,
     conflicts: (await replica.siblings()).length,
-    pending: await countPending(node, sources),
+    pending: await countPending(node, { sources, replica }),
     secrets: (await secrets.list()).length,
     projects_without_folder: joined ? await projectsWithoutFolder(sources) : [],
     machines: joined ? replica.membership.members.size : 0,

@@ -1,10 +1,10 @@
-import { authorsOf, partSubject } from '../claude-forms.ts';
-import type { SatchelNode } from '../node.ts';
+import { partSubject } from '../claude-forms.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { partAuthors } from '../part-authors.ts';
 import { outgoingId, rejectedSecrets } from './pending-outgoing.ts';
-import type { TreeSource } from '../tree-sources.ts';
 
 /** How many entries of these sources wait for an answer, without what describing them costs. */
-export async function countPending(node: SatchelNode, sources: readonly TreeSource[]): Promise<number> {
+export async function countPending(node: SatchelNode, { sources, replica }: Pick<OpenSpace, 'sources' | 'replica'>): Promise<number> {
   let count = 0;
   const rejected = await rejectedSecrets(node);
   for (const { source, consents, firstApply, forms, outgoing } of sources) {
@@ -16,8 +16,9 @@ export async function countPending(node: SatchelNode, sources: readonly TreeSour
     count += withheld.filter(({ verdict }) => verdict === 'waiting').length;
     if (forms === null || consents === null) continue;
     for (const { item, held } of await forms.inspect()) {
-      const authors = held.length === 0 ? [] : await authorsOf(consents.book, item.name);
-      count += held.filter((part) => consents.book.judge(partSubject(part), authors) === 'waiting').length;
+      if (held.length === 0) continue;
+      const authors = await partAuthors(replica, consents.book, item);
+      count += held.filter((part) => consents.book.judge(partSubject(part), authors(part.pointer)) === 'waiting').length;
     }
   }
   return count;

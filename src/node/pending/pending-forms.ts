@@ -1,8 +1,9 @@
 import { subjectId } from '../../kinds/claude-home/consent-answer.ts';
 import type { FormPart } from '../../kinds/claude-home/form.ts';
-import { authorsOf, partSubject } from '../claude-forms.ts';
+import { partSubject } from '../claude-forms.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { machineNames } from '../operations/status.ts';
+import { partAuthors } from '../part-authors.ts';
 import { recordTime } from '../record-times.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import type { Pending } from './pending-entry.ts';
@@ -17,11 +18,12 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
   for (const { item, held } of await forms.inspect()) {
     if (held.length === 0) continue;
     const [standing] = await book.standing({ items: [item] });
-    const authors = await authorsOf(book, item.name);
+    const authorsOf = await partAuthors(open.replica, book, item);
     const since =
       standing === undefined || standing.position === Number.MAX_SAFE_INTEGER ? null : await recordTime(node, open, standing.position);
     for (const part of held) {
       const subject = partSubject(part);
+      const authors = authorsOf(part.pointer);
       pending.push({
         entry: {
           id: subjectId(subject),
