@@ -34,6 +34,8 @@ describe('secrets of real processes', () => {
   const secrets: string[] = [];
   const raw: Buffer[] = [];
   const outputs: string[] = [];
+  /** What was seen of each joining process, by its machine. */
+  const processes = new Map<string, string>();
 
   beforeAll(async () => {
     await hub.start(['up', '--hub', '--port', '0']);
@@ -46,6 +48,7 @@ describe('secrets of real processes', () => {
     const { link } = await hub.ask<Invitation>(['invite']);
     remember({ link, words: '', address: '' });
     await ana.start(['join', '-', '--name', 'ana'], link);
+    await joinWatched();
   });
   afterAll(async () => {
     await Promise.all(all.map((each) => each.kill()));
@@ -69,45 +72,50 @@ describe('secrets of real processes', () => {
     return invitation;
   }
 
-  function expectNoneInProcessList(...pids: (number | undefined)[]): void {
-    const list = execFileSync('ps', ['-eo', 'args'], { maxBuffer: 64 * 1024 * 1024 }).toString();
-    expect(list).toContain('up --hub');
-    for (const pid of pids) {
-      expect(pid).toBeDefined();
-      for (const what of ['cmdline', 'environ']) outputs.push(readProc(`/proc/${pid}/${what}`));
-    }
-    const shown = [list, ...outputs].join('\n');
-    for (const secret of secrets) expect(shown.includes(secret) ? secret.slice(0, 12) : '').toBe('');
+  /** All three begin to join while nobody answers, so that their processes can be looked at; then they are let in. */
+  async function joinWatched(): Promise<void> {
+    const [byInput, byArgument, byWords] = [await invite(), await invite(), await invite()];
+    await ana.stop();
+    const joining = [
+      bea.start(['join', '-', '--name', 'bea'], byInput.link),
+      cem.start(['join', byArgument.link, '--name', 'cem']),
+      dan.start(['join', byWords.address, '--words', '-', '--name', 'dan'], byWords.words),
+    ];
+    const joiners = [bea, cem, dan];
+    for (const each of joiners) await until(`${each.name} waits`, () => each.output.includes('Waiting for ana'));
+    for (const each of joiners) processes.set(each.name, shownOf(each.pid));
+    await Promise.all([ana.start(), ...joining]);
+    for (const each of joiners) outputs.push(each.output);
   }
 
-  /** A machine that begins to join while nobody answers, so that its process can be looked at. */
-  async function joinWatched(joiner: Machine, args: readonly string[], input: string): Promise<void> {
-    await ana.stop();
-    const joining = joiner.start(args, input);
-    await until(`${joiner.name} waits`, () => joiner.output.includes('Waiting for ana'));
-    expectNoneInProcessList(joiner.pid);
-    await Promise.all([ana.start(), joining]);
-    outputs.push(joiner.output);
+  /** What anybody on the machine, and its own user, can see of a process and of all others. */
+  function shownOf(pid: number | undefined): string {
+    const list = execFileSync('ps', ['-eo', 'args'], { maxBuffer: 64 * 1024 * 1024 }).toString();
+    expect(list).toContain('up --hub');
+    return [list, ...['cmdline', 'environ'].map((what) => readProc(`/proc/${pid}/${what}`))].join('\n');
+  }
+
+  function expectNoSecretIn(shown: string | undefined): void {
+    expect(shown).toBeDefined();
+    for (const secret of secrets) expect(shown?.includes(secret) === true ? secret.slice(0, 12) : '').toBe('');
   }
 
   it('a link read from standard input is in no process list', async () => {
-    const { link } = await invite();
-    await joinWatched(bea, ['join', '-', '--name', 'bea'], link);
+    expectNoSecretIn(processes.get('bea'));
     await until('bea has it', () => bea.read(`rules/${NAMES[0]}.md`) === `${BODIES[0]}\n`);
   });
 
-  it('a link given as an argument is taken off the process list at once', async () => {
-    const { link } = await invite();
-    await joinWatched(cem, ['join', link, '--name', 'cem'], '');
+  it('a link given as an argument is taken off the process list at once', () => {
+    expectNoSecretIn(processes.get('cem'));
   });
 
   it('words are read from standard input, and refused as arguments', async () => {
+    expectNoSecretIn(processes.get('dan'));
     const { words, address } = await invite();
-    const refused = await dan.run(['join', address, '--words', words, '--once']);
+    const refused = await eve.run(['join', address, '--words', words, '--once']);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('not given as arguments');
     expect(refused.stderr + refused.stdout).not.toContain(words.split(' ').slice(0, 3).join(' '));
-    await joinWatched(dan, ['join', address, '--words', '-', '--name', 'dan'], words);
   });
 
   it('recovery words are read from standard input, and refused as arguments', async () => {
@@ -121,7 +129,7 @@ describe('secrets of real processes', () => {
     expect(refused.code).toBe(2);
     const recovering = eve.run(['keys', 'recover', address, '-'], words);
     await until('it runs', () => execFileSync('ps', ['-eo', 'args']).toString().includes('keys recover'));
-    expectNoneInProcessList();
+    expectNoSecretIn(shownOf(undefined));
     const { code, stdout, stderr } = await recovering;
     expect([code, stderr]).toEqual([0, '']);
     outputs.push(stdout, stderr);
