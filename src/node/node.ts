@@ -43,6 +43,7 @@ import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
+import { watchForWake } from './wake-watch.ts';
 import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
 
 export const PERSONAL = 'personal';
@@ -193,6 +194,7 @@ export class SatchelNode {
     await writePrivate(this.home.running, JSON.stringify({ pid: process.pid, address: this.address }));
     for (const open of this.spaces.values()) this.#startSpace(open);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
+    this.#loops.push(watchForWake({ clock: this.deps.clock, onWake: (reason) => this.#wakeUp(reason) }, this.#stopping.signal));
   }
 
   /** Whether it listens, watches and syncs by itself; else it only serves the command that opened it. */
@@ -234,6 +236,15 @@ export class SatchelNode {
     await this.store.close();
     if (this.#listener !== null) await removePrivate(this.home.running);
     this.#lock.release();
+  }
+
+  #wakeUp(reason: string): void {
+    this.log.info({ reason }, 'woke up');
+    for (const { entry, runner } of this.spaces.values()) {
+      // What is ordered here needs no network, and serves others.
+      if (entry.remote === null) continue;
+      runner.wakeUp().catch((error: unknown) => this.log.error({ error: String(error) }, 'a connection could not be dropped'));
+    }
   }
 
   async #openSpace(entry: SpaceEntry): Promise<OpenSpace> {

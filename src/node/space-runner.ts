@@ -34,11 +34,14 @@ export interface SpaceRunnerDeps {
 
 const FIRST_RETRY = 1_000;
 const LAST_RETRY = 5 * 60_000;
+const LISTEN_AGAIN = 30_000;
 
 /**
  * Keeps one space in sync: pushes when drafts appear, pulls when the remote says that its head moved, applies what
- * came. After a failure it tries again with growing pauses, and at once when something new happens locally and the
- * last try is over a second ago.
+ * came. After a failure it tries again with pauses that grow to five minutes; sooner, though not within a second, when
+ * something happens here, when the remote is heard of again (it is listened for every 30 s), and at once when asked to
+ * ({@link SpaceRunner.syncNow}) or when the machine woke up ({@link SpaceRunner.wakeUp}). Where the remote said when to
+ * come again, nothing but the last two comes before that. Pauses are slept, not compared with the clock, which may jump.
  */
 export class SpaceRunner {
   readonly #deps: SpaceRunnerDeps;
@@ -53,7 +56,10 @@ export class SpaceRunner {
   readonly #carried = { pulled: 0, pushed: 0 };
   #captures = 0;
   #backfilling = false;
-  #wake: (() => void) | null = null;
+  /** Ends the pause after a failure: `rest` for what happened here, `all` for who is sure that it is worth a try. */
+  #pause: { readonly rest: AbortController; readonly all: AbortController } | null = null;
+  /** Ends the live stream, which is opened anew. */
+  #listening = new AbortController();
 
   constructor(deps: SpaceRunnerDeps) {
     this.#deps = deps;
@@ -78,7 +84,7 @@ export class SpaceRunner {
   /** Something changed: sync soon. Cheap; many calls are one sync. */
   kick(): void {
     this.#wanted = true;
-    this.#wake?.();
+    this.#pause?.rest.abort();
     if (this.#running !== null || this.#stopping.signal.aborted) return;
     this.#running = this.#work().finally(() => {
       this.#running = null;
@@ -88,7 +94,27 @@ export class SpaceRunner {
 
   /** One sync now, behind one that runs. Throws what it throws. */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    return this.#turns.run(() => this.#sync(onProgress));
+    const report = await this.#turns.run(() => this.#sync(onProgress));
+    this.#failures = 0;
+    this.#pause?.all.abort();
+    return report;
+  }
+
+  /**
+   * The machine slept, or is in another network: connections may be dead without knowing it, and what failed may work.
+   * Drops them, and tries at once.
+   */
+  async wakeUp(): Promise<void> {
+    if (this.#loops.length === 0 || this.#stopping.signal.aborted) return;
+    const remote = this.#remote;
+    this.#remote = null;
+    this.#failures = 0;
+    this.#wanted = true;
+    this.#listening.abort();
+    // What was under way fails, and must not pause for that.
+    await remote?.close();
+    this.#pause?.all.abort();
+    this.kick();
   }
 
   /** Captures and syncs: what is captured is on its way while more is. The report is of all that was carried meanwhile. */
@@ -154,7 +180,6 @@ export class SpaceRunner {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#wake?.();
     await this.#remote?.close();
     await Promise.allSettled([...this.#loops, this.#running ?? Promise.resolve()]);
   }
@@ -165,7 +190,6 @@ export class SpaceRunner {
       this.#wanted = false;
       try {
         await this.syncNow();
-        this.#failures = 0;
       } catch (error) {
         await this.#failed(error);
       }
@@ -184,7 +208,8 @@ export class SpaceRunner {
     this.#failures += 1;
     const jitter = 0.75 + Buffer.from(random.bytes(1)).readUInt8(0) / 512;
     const hinted = error instanceof RemoteError ? error.retryAfter : undefined;
-    const pause = hinted ?? Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10)) * jitter;
+    const asked = hinted === undefined ? undefined : Math.max(hinted, FIRST_RETRY);
+    const pause = asked ?? Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10) * jitter);
     const message = error instanceof Error ? error.message : String(error);
     this.#state = {
       ...this.#state,
@@ -194,14 +219,13 @@ export class SpaceRunner {
     };
     if (error instanceof RemoteError) log.warn({ type: error.type, pause: Math.round(pause) }, 'sync failed');
     else log.error({ error: error instanceof Error ? error.stack : message }, 'sync failed');
-    const waiting = new AbortController();
-    const earliest = clock.now() + FIRST_RETRY;
-    // A local change may cut the pause short, but never below a second.
-    this.#wake = () => {
-      if (clock.now() >= earliest || this.#stopping.signal.aborted) waiting.abort();
-    };
-    await clock.sleep(pause, AbortSignal.any([waiting.signal, this.#stopping.signal]));
-    this.#wake = null;
+    const [all, rest] = [new AbortController(), new AbortController()];
+    this.#pause = { all, rest };
+    const ended = AbortSignal.any([all.signal, this.#stopping.signal]);
+    const least = asked ?? Math.min(pause, FIRST_RETRY);
+    await clock.sleep(least, ended);
+    if (pause > least) await clock.sleep(pause - least, AbortSignal.any([rest.signal, ended]));
+    this.#pause = null;
     this.#state = { ...this.#state, retryAt: null };
     this.#wanted = true;
   }
@@ -210,18 +234,26 @@ export class SpaceRunner {
     const { clock, replica } = this.#deps;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const started = clock.now();
+      const listening = new AbortController();
+      this.#listening = listening;
+      let heard = false;
+      const onHead = (): void => {
+        heard = true;
+        this.kick();
+      };
       try {
         const remote = await this.connected();
-        await remote.watch([replica.space], () => this.kick(), signal);
+        await remote.watch([replica.space], onHead, AbortSignal.any([listening.signal, signal]));
       } catch (error) {
         if (!(error instanceof RemoteError))
           this.#deps.log.error({ error: error instanceof Error ? error.message : String(error) }, 'watching failed');
       }
       if (signal.aborted) break;
-      this.kick();
-      const calm = clock.now() - started > 60_000 ? FIRST_RETRY : Math.min(30_000, FIRST_RETRY * 2 ** Math.min(5, this.#failures));
-      await clock.sleep(calm, signal);
+      // Whoever was heard and went silent may have news by now. Whoever was not, is listened for again.
+      if (heard) this.kick();
+      if (listening.signal.aborted) continue;
+      const calm = heard ? FIRST_RETRY : Math.min(LISTEN_AGAIN, FIRST_RETRY * 2 ** Math.min(5, this.#failures));
+      await clock.sleep(calm, AbortSignal.any([listening.signal, signal]));
     }
   }
 

@@ -24,13 +24,13 @@ export class Place {
     return path.join(this.root, machine);
   }
 
-  /** Opens a machine's node; `live` makes it listen on a free port and sync by itself. */
+  /** Opens a machine's node; `live` makes it listen (on a free port) and sync by itself. */
   async start(
     machine: string,
-    { hub = false, live = true, env = {} }: { hub?: boolean; live?: boolean; env?: Readonly<Record<string, string>> } = {},
+    { hub = false, live = true, port = 0, env = {} }: { hub?: boolean; live?: boolean; port?: number; env?: Readonly<Record<string, string>> } = {},
   ): Promise<SatchelNode> {
     await mkdir(path.join(this.home(machine), '.claude'), { recursive: true });
-    const environment = readEnvironment({ HOME: this.home(machine), SATCHEL_PORT: '0', SATCHEL_LOG_LEVEL: 'silent', ...env });
+    const environment = readEnvironment({ HOME: this.home(machine), SATCHEL_PORT: `${port}`, SATCHEL_LOG_LEVEL: 'silent', ...env });
     if (!environment.ok) throw new Error('bad environment');
     const config = await loadConfig(environment.value, hub ? { hub: true } : {});
     if (!config.ok) throw new Error(JSON.stringify(config.error));

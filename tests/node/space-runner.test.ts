@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/core/ports/clock.ts';
+import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
+import type { HubLog } from '../../src/gateways/native/hub-app.ts';
+import { SpaceRunner } from '../../src/node/space-runner.ts';
+import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const SILENT: HubLog = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+} as unknown as HubLog;
+
+/** Time that passes only when a test says so; its clock can be set without that. */
+function createStepClock() {
+  let [passed, set] = [0, 0];
+  const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
+  const clock: Clock = {
+    now: () => 1_750_000_000_000 + passed + set,
+    sleep: (ms, signal) =>
+      new Promise<void>((resolve) => {
+        if (signal?.aborted === true) return resolve();
+        const wake = (): void => {
+          sleepers.delete(sleeper);
+          signal?.removeEventListener('abort', wake);
+          resolve();
+        };
+        const sleeper = { at: passed + ms, wake };
+        sleepers.add(sleeper);
+        signal?.addEventListener('abort', wake, { once: true });
+      }),
+  };
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return {
+    clock,
+    settle,
+    setBy: (ms: number) => void (set += ms),
+    async pass(ms: number) {
+      const until = passed + ms;
+      for (;;) {
+        await settle();
+        const due = [...sleepers].filter(({ at }) => at <= until).toSorted((one, other) => one.at - other.at)[0];
+        if (due === undefined) break;
+        passed = Math.max(passed, due.at);
+        due.wake();
+      }
+      passed = until;
+    },
+  };
+}
+
+let time: ReturnType<typeof createStepClock>;
+let machine: SmallMachine;
+let runner: SpaceRunner;
+/** When the remote was asked for, milliseconds from the first time. */
+let tries: number[];
+let trouble: RemoteError | null;
+
+beforeEach(async () => {
+  time = createStepClock();
+  const space = await createSmallSpace('runner');
+  machine = space.owner;
+  tries = [];
+  trouble = new RemoteError('unreachable', 'nobody is there');
+  const remote: Remote = {
+    ...space.hub,
+    // Of the sync alone: the watching fails for itself.
+    watch: (_spaces, _onHead, signal) =>
+      trouble === null ? new Promise((resolve) => signal.addEventListener('abort', () => resolve())) : Promise.reject(trouble),
+    read: async (...asked) => {
+      tries.push(time.clock.now());
+      if (trouble !== null) throw trouble;
+      return space.hub.read(...asked);
+    },
+  };
+  const random = { bytes: (length: number) => new Uint8Array(length).fill(128) };
+  runner = new SpaceRunner({
+    replica: machine.replica,
+    clock: time.clock,
+    random,
+    log: SILENT,
+    apply: async () => undefined,
+    openRemote: async () => remote,
+  });
+  runner.start();
+  await time.settle();
+});
+afterEach(() => runner.stop());
+
+const edit = (text: string): Promise<unknown> => machine.write({ kind: 'text', name: 'CLAUDE.md' }, text);
+
+describe('a remote that is away', () => {
+  it('for a week is asked ever more rarely, and not for ever', async () => {
+    await time.pass(7 * 24 * HOUR);
+    const pauses = tries.slice(1).map((at, index) => at - (tries[index] as number));
+    expect(pauses.slice(0, 5).map((pause) => Math.round(pause / 1_000))).toEqual([1, 2, 4, 8, 16]);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(5 * MINUTE);
+    expect(tries.length).toBeLessThan(2_200);
+    expect(runner.state.problemType).toBe('unreachable');
+  });
+
+  it.each([0, 30 * 24 * HOUR, -30 * 24 * HOUR])('is asked within the same time where the clock is set by %i', async (by) => {
+    await time.pass(HOUR);
+    time.setBy(by);
+    tries.length = 0;
+    await time.pass(6 * MINUTE);
+    expect(tries.length).toBeGreaterThan(0);
+    tries.length = 0;
+    await edit('written now\n');
+    await time.pass(1_100);
+    expect(tries.length).toBe(1);
+  });
+
+  it('is asked at once by a person, and in sync when it is back', async () => {
+    await edit('written meanwhile\n');
+    await time.pass(HOUR);
+    await expect(runner.syncNow()).rejects.toThrow('nobody is there');
+    trouble = null;
+    await runner.syncNow();
+    expect(machine.replica.drafts).toEqual([]);
+    expect(runner.state).toMatchObject({ problem: null, retryAt: null });
+  });
+
+  it('is asked at once when the machine wakes up', async () => {
+    await edit('written meanwhile\n');
+    await time.pass(HOUR);
+    trouble = null;
+    await runner.wakeUp();
+    await time.pass(0);
+    for (let turn = 0; turn < 50 && machine.replica.drafts.length > 0; turn += 1) await time.settle();
+    expect(machine.replica.drafts).toEqual([]);
+  });
+
+  it('and said when to come again is left alone until then, but for a person', async () => {
+    trouble = new RemoteError('unreachable', 'too many requests', { retryAfter: 10 * MINUTE });
+    await time.pass(6 * MINUTE);
+    tries.length = 0;
+    for (let second = 0; second < 120; second += 1) {
+      await edit(`at ${second}\n`);
+      await time.pass(1_000);
+    }
+    expect(tries).toEqual([]);
+    await expect(runner.syncNow()).rejects.toThrow('too many requests');
+    expect(tries.length).toBe(1);
+  });
+
+  it('is not asked in a frenzy where it says to come again at once', async () => {
+    trouble = new RemoteError('unreachable', 'too many requests', { retryAfter: 0 });
+    tries.length = 0;
+    await time.pass(10_000);
+    expect(tries.length).toBeLessThanOrEqual(11);
+  });
+});
