@@ -87,7 +87,7 @@ export class Machine {
     const { code, stdout, stderr } = await this.run([...args, '--json'], input);
     const value = stdout.trim() === '' ? null : (JSON.parse(stdout) as T & { readonly error?: unknown });
     if (value === null || value.error !== undefined)
-      throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
+      throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stdout}${stderr}${this.#obituary()}`);
     return value;
   }
 
@@ -106,6 +106,13 @@ export class Machine {
       },
       START_LIMIT,
     );
+  }
+
+  /** Where the node ended by itself: how, and what it said. */
+  #obituary(): string {
+    const node = this.#node;
+    if (node === null || (node.exitCode === null && node.signalCode === null)) return '';
+    return `\nIts node had ended (${node.signalCode ?? node.exitCode}): ${this.#output}`;
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

@@ -128,12 +128,16 @@ export async function push(
     const divergence = outcome.missing.length > 0 ? await acceptRecords(replica, outcome.missing, segment.head) : null;
     if (divergence !== null) return { pulled, pushed, divergence };
     pulled += outcome.missing.length;
+    const local = (await replica.head()) ?? EMPTY_HEAD;
+    // Whoever lost a race tries again at once: another question first would lose the next one too.
+    if (outcome.missing.length > 0 && outcome.head?.hash === local.hash) continue;
     const rest = await pull(replica, remote);
     pulled += rest.pulled;
     if (rest.divergence !== null) return { pulled, pushed, divergence: rest.divergence };
     emptyMoves = (await replica.head())?.hash === segment.head.hash ? emptyMoves + 1 : 0;
     if (emptyMoves === EMPTY_MOVES) throw new RemoteError('protocol', 'the remote says that its log moved on, and shows no such record');
   }
+  await replica.catchUp(); // what was read last may have moved the home, and the drafts wait for it
   onProgress(pushed, pushed);
   return { pulled, pushed, divergence: null };
 }
