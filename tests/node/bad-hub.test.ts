@@ -63,6 +63,22 @@ async function drafted(node: SatchelNode, count: number): Promise<void> {
   await until(`${count} drafts wait`, () => personal(node).replica.drafts.length >= count);
 }
 
+describe('a machine that wakes up', () => {
+  it('again and again drops its connections, and loses nothing', async () => {
+    const a = await joined();
+    const { runner, replica } = personal(a);
+    for (let turn = 0; turn < 20; turn += 1) {
+      await place.write('a', `turn ${turn}\n`);
+      await delay(turn * 5);
+      await Promise.all([runner.wakeUp(), runner.wakeUp()]);
+    }
+    await until('it is in sync', async () => (await ask(a, 'status', {})).in_sync && replica.drafts.length === 0);
+    const [item] = await replica.list();
+    if (item?.content == null) throw new Error('nothing is there');
+    expect(Buffer.from(await replica.bodies.read(item.content)).toString()).toBe('turn 19\n');
+  });
+});
+
 describe('a hub that', () => {
   it.each([
     ['never answers', 'silent' as const],
