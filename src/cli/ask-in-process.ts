@@ -1,3 +1,4 @@
+import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
 import { readVersion, SatchelNode } from '../node/node.ts';
@@ -18,10 +19,14 @@ async function loadRoutes(node: SatchelNode): Promise<(app: HubApp) => void> {
 
 /** Opens this machine's node in this process. Throws CommandFailure where another process runs it. */
 /** @param purpose as one is told who waits for the store meanwhile. */
-export async function openNode(config: Config, purpose: string): Promise<SatchelNode> {
+export async function openNode(config: Config, purpose: string, copy?: CopyAnswer): Promise<SatchelNode> {
   try {
-    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose });
+    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy });
   } catch (error) {
+    if (error instanceof StoreWasCopied)
+      throw new CommandFailure(EXIT.refused, 'copied', error.message, {
+        next: 'If the other store is gone for good: satchel up --same-machine. If it goes on: satchel up --new-machine',
+      });
     if (error instanceof NodeIsRunning)
       throw new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });
     throw error;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
+import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
 import { createAnswerProgress } from './answer-progress.ts';
 import { counted } from './counted.ts';
@@ -13,6 +14,8 @@ export const upCommand = defineCommand({
     host: { type: 'text', value: 'ADDRESS', summary: 'listen on this address (default 127.0.0.1; others get TLS)' },
     port: { type: 'number', value: 'PORT', summary: 'listen on this port (default 4600; 0 takes a free one)', min: 0, max: 65_535 },
     hub: { type: 'flag', summary: 'order logs for others only: no sources, no keys of sealed spaces' },
+    sameMachine: { type: 'flag', summary: 'this store was copied, and the other one is gone for good: go on as that machine' },
+    newMachine: { type: 'flag', summary: 'this store was copied, and the other one goes on: be a new machine' },
     yes: { type: 'flag', summary: 'do not ask before the first capture' },
   },
   examples: ['satchel up', 'satchel up --host 0.0.0.0', 'satchel up --hub --port 4600'],
@@ -23,7 +26,7 @@ export const upCommand = defineCommand({
     const { options } = context;
     const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
     const { openNode } = await import('./ask-in-process.ts');
-    const node = await openNode(config, 'up');
+    const node = await openNode(config, 'up', copyAnswer(options));
     try {
       return await runUp(context, node, config, { ask: !options.yes });
     } finally {
@@ -31,6 +34,11 @@ export const upCommand = defineCommand({
     }
   },
 });
+
+function copyAnswer({ sameMachine, newMachine }: { readonly sameMachine: boolean; readonly newMachine: boolean }): CopyAnswer | undefined {
+  if (sameMachine && newMachine) throw new CommandFailure(EXIT.usage, 'usage', 'a copy is the same machine or a new one, not both');
+  return sameMachine ? 'same-machine' : newMachine ? 'new-machine' : undefined;
+}
 
 /** Starts an open node and stays until the signal. Shared by `up` and `join`. */
 export async function runUp(

@@ -7,11 +7,13 @@ import type { Random } from '../core/ports/random.ts';
 import type { MachineIdentity } from '../core/replica/deps.ts';
 import { readPrivate, writePrivate, type NodeHome } from './home.ts';
 
-interface StoredIdentity {
+export interface StoredIdentity {
   readonly seed: string;
   readonly identity: string;
   readonly recipient: string;
   readonly name: string;
+  /** The recipient of the machine that the store was a copy of when this identity was made. */
+  readonly copyOf?: string;
 }
 
 export class DamagedKeyFile extends Error {
@@ -25,7 +27,7 @@ export async function loadMachineIdentity(
 ): Promise<MachineIdentity> {
   const file = path.join(home.keys, 'machine.json');
   const text = await readPrivate(file);
-  const stored = text === null ? await create(file, deps) : parse(text, file);
+  const stored = text === null ? await createIdentity(file, deps, { name: hostname().slice(0, 64) }) : parseIdentity(text, file);
   return { key: createSigningKey(hexToBytes(stored.seed)), identity: stored.identity, recipient: stored.recipient, name: stored.name };
 }
 
@@ -33,19 +35,21 @@ export async function renameMachine(home: NodeHome, name: string): Promise<void>
   const file = path.join(home.keys, 'machine.json');
   const text = await readPrivate(file);
   if (text === null) throw new DamagedKeyFile(`${file} is missing`);
-  await writePrivate(file, JSON.stringify({ ...parse(text, file), name }, null, 2));
+  await writePrivate(file, JSON.stringify({ ...parseIdentity(text, file), name }, null, 2));
 }
 
-async function create(
+/** Makes a machine's keys, durable in `file`. */
+export async function createIdentity(
   file: string,
   { random, wrapping }: { readonly random: Random; readonly wrapping: KeyWrapping },
+  about: Pick<StoredIdentity, 'name' | 'copyOf'>,
 ): Promise<StoredIdentity> {
-  const stored = { seed: bytesToHex(random.bytes(32)), ...(await wrapping.generate()), name: hostname().slice(0, 64) };
+  const stored = { seed: bytesToHex(random.bytes(32)), ...(await wrapping.generate()), ...about };
   await writePrivate(file, JSON.stringify(stored, null, 2));
   return stored;
 }
 
-function parse(text: string, file: string): StoredIdentity {
+export function parseIdentity(text: string, file: string): StoredIdentity {
   const damaged = (): DamagedKeyFile =>
     new DamagedKeyFile(`${file} is damaged: restore it from a backup, or join again as a new machine (move the file away first)`);
   let value: Partial<StoredIdentity>;
@@ -54,7 +58,7 @@ function parse(text: string, file: string): StoredIdentity {
   } catch {
     throw damaged();
   }
-  const { seed, identity, recipient, name } = value;
+  const { seed, identity, recipient, name, copyOf } = value;
   if (!isHex32(seed) || typeof identity !== 'string' || typeof recipient !== 'string' || typeof name !== 'string') throw damaged();
-  return { seed, identity, recipient, name };
+  return { seed, identity, recipient, name, ...(typeof copyOf === 'string' ? { copyOf } : {}) };
 }

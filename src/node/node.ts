@@ -24,6 +24,8 @@ import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { connect } from './connect.ts';
+import { admitCopy } from './copied-store/admit-copy.ts';
+import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
 import { nodeHome, prepareHome, readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
@@ -54,6 +56,8 @@ export interface NodeOptions {
   readonly version: string;
   /** What the store is opened for, as one who waits for it is told: `up`, or a command's name. */
   readonly purpose?: string;
+  /** What this store is, where it is a copy of one that ordered logs. */
+  readonly copy?: CopyAnswer | undefined;
   /** Routes for this machine's commands. */
   readonly routes?: (node: SatchelNode) => Promise<(app: HubApp) => void> | ((app: HubApp) => void);
 }
@@ -130,8 +134,10 @@ export class SatchelNode {
       const random = createSystemRandom();
       const wrapping = createAgeKeyWrapping();
       const log = createNodeLog(home.log, config.logLevel);
-      const machine = await loadMachineIdentity(home, { random, wrapping });
       const store = await createSqliteStore({ path: home.store });
+      const isCopy = await settleCopy(home, store, { random, wrapping, isHub: config.hub, answer: options.copy });
+      if (isCopy) log.warn({}, 'this store was copied from another place: it is a new machine from now on');
+      const machine = await loadMachineIdentity(home, { random, wrapping });
       const objects = createFolderObjects({ path: home.objects, random });
       const compression = createZstd();
       const deps: ReplicaDeps = {
@@ -222,6 +228,8 @@ export class SatchelNode {
   /** The remote that a space's log is ordered at. Throws RemoteError. */
   async openRemote(entry: SpaceEntry): Promise<Remote> {
     if (entry.remote === null) return this.local;
+    const open = this.spaces.get(entry.space);
+    if (open !== undefined) await admitCopy(this, open);
     const { clock, random, machine } = this.deps;
     return connect(await placeHere(this.store, entry.remote), { clock, random, key: machine.key });
   }

@@ -137,7 +137,7 @@ describe('a hub that', () => {
     expect((retryAt ?? 0) - a.deps.clock.now()).toBeLessThan(10_000);
     expect((await ask(a, 'status', {})).verdict).toContain('Not syncing');
     expect(heard()).toBeLessThan(50);
-    await expect(ask(a, 'sync', {})).rejects.toThrow();
+    await expect(ask(a, 'sync', {})).rejects.toMatchObject({ type });
     await mendHub();
     await ask(a, 'sync', {});
     expect(personal(a).replica.drafts).toEqual([]);

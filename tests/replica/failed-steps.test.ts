@@ -3,6 +3,8 @@ import type { Item } from '../../src/core/item.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { changeRole } from '../../src/core/replica/administer.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
+import { verifyChain } from '../../src/core/replica/chain.ts';
+import { EMPTY_HEAD } from '../../src/core/log/record.ts';
 import { pull, push, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, SmallMachine, type SmallSpace } from './small-space.ts';
 
@@ -48,6 +50,33 @@ describe('what is outstanding is not forgotten', () => {
     fail('read', count);
     await names(machine).catch(() => []);
     fail('read', 0);
+    expect(await names(machine)).toEqual(['CLAUDE.md']);
+  });
+
+  it('where it was looked for while more records were on their way', async () => {
+    const space = await createSmallSpace('on its way');
+    const { machine } = await createFailingMachine(space);
+    await machine.write(FILE, 'a draft\n');
+    expect(await names(machine)).toEqual([]);
+    const before = { head: await machine.replica.head(), records: [] as Uint8Array[] };
+    await space.owner.write(FILE, 'otherwise\n');
+    await syncWith(space.owner.replica, space.hub);
+    const { records } = await space.hub.read(space.owner.replica.space, (before.head?.position ?? -1) + 1, { records: 10, bytes: 1e6 });
+    const chain = verifyChain(records, before.head ?? EMPTY_HEAD, space.owner.replica.space);
+    if (!chain.ok || before.head === null) throw new Error('no chain');
+    const { head } = before;
+    await machine.deps.store.write((tx) => tx.logs.append(machine.replica.space, head, chain.value));
+    await machine.replica.follow();
+    // Behind the draft, which stands as it was.
+    expect(await names(machine)).toEqual([]);
+    // The draft goes, as if it had landed: what is in the log comes to light.
+    await machine.deps.store.write(async (tx) =>
+      tx.drafts.remove(
+        machine.replica.space,
+        machine.replica.drafts.map((draft) => draft.id),
+      ),
+    );
+    await machine.replica.catchUp();
     expect(await names(machine)).toEqual(['CLAUDE.md']);
   });
 

@@ -57,6 +57,8 @@ export class Replica {
   readonly #overlay: Overlay;
   /** False while drafts may not stand behind what was replayed: a replay or rebase runs, or failed half-way. */
   #isSettled = false;
+  /** Items that changed in records whose drafts were not rebased yet. */
+  readonly #untold = new Map<string, Item>();
   readonly #listeners = new Set<(items: readonly Item[]) => void>();
   #remote: Remote | null = null;
   #stop: ReplayStop | null = null;
@@ -358,7 +360,13 @@ export class Replica {
       }
       this.#isSettled = true;
     } finally {
-      if (report.touched.length > 0) this.#changed(report.touched);
+      for (const item of report.touched) this.#untold.set(itemKey(item), item);
+      // Told while drafts still hid them, they would pass for seen.
+      if (this.#isSettled || isLast) {
+        const items = [...this.#untold.values()];
+        if (this.#isSettled) this.#untold.clear();
+        if (items.length > 0) this.#changed(items);
+      }
     }
     return report;
   }

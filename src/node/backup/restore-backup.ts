@@ -6,11 +6,11 @@ import { Decrypter } from 'age-encryption';
 import { isHex32, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
-import { keptNotes, settledNotes } from '../../core/replica/replica-workspace.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
+import { forgetPlace } from '../copied-store/forget-place.ts';
 import { nodeHome, readPrivate, writePrivate } from '../home.ts';
 import { BackupReader, BackupUnreadable, type BackupEntry } from './backup-format.ts';
 
@@ -191,16 +191,7 @@ async function settleStore(file: string, asSameMachine: boolean): Promise<void> 
   try {
     const damage = await store.verify();
     if (damage[0] !== undefined) throw new BackupUnreadable(`the database in the backup is damaged: ${damage[0]}`);
-    await store.write(async (tx) => {
-      for (const space of await tx.logs.spaces()) {
-        for (const writer of await tx.views.writers(space)) await tx.views.clear(space, writer);
-        for (const notes of [settledNotes(space), keptNotes(space)])
-          for (const { id } of await tx.documents.list(notes)) await tx.documents.remove(notes, id);
-      }
-      if (asSameMachine) return;
-      // Whoever holds such a link would meet another machine than the one that made it.
-      for (const { id } of await tx.documents.list('invitations')) await tx.documents.remove('invitations', id);
-    });
+    await forgetPlace(store, { invitations: !asSameMachine });
   } finally {
     await store.close();
   }

@@ -1,6 +1,8 @@
 import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { quickCheck } from '../../store/sqlite/quick-check.ts';
+import { isCopied } from '../copied-store/place-mark.ts';
+import { copiedIdentityFile, readIdentity } from '../copied-store/settle-copy.ts';
 import type { NodeHome } from '../home.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
@@ -12,7 +14,7 @@ export async function checkHome(home: NodeHome, nodeVersion: string): Promise<Ch
   const checks = [checkNodeVersion(nodeVersion)];
   if ((await sizeOf(home.root)) === null)
     return [...checks, warned('home.present', 'low', `there is nothing at ${home.root} yet`, 'Run: satchel up, or satchel join')];
-  return [...checks, await checkModes(home), await checkDisk(home), await checkStore(home)];
+  return [...checks, await checkModes(home), await checkDisk(home), await checkPlace(home), await checkStore(home)];
 }
 
 function checkNodeVersion(version: string): Check {
@@ -44,6 +46,19 @@ async function checkDisk({ root }: NodeHome): Promise<Check> {
   if (free < VERY_LITTLE) return failed('disk.space', 'high', 'the disk is full: nothing can be captured', 'Make room', evidence);
   if (free < LITTLE) return warned('disk.space', 'medium', 'the disk is nearly full', 'Make room', evidence);
   return passed('disk.space', 'there is room on the disk', evidence);
+}
+
+async function checkPlace(home: NodeHome): Promise<Check> {
+  if (await isCopied(home))
+    return warned('home.place', 'medium', 'this store was copied here: with its next start it is a new machine', 'Run: satchel up');
+  if ((await readIdentity(copiedIdentityFile(home))) !== null)
+    return warned(
+      'home.place',
+      'medium',
+      'this store was copied here, and is a new machine that no space knows yet',
+      'Run: satchel sync; or let it in by a link: satchel invite on another machine, satchel join here',
+    );
+  return passed('home.place', 'the store is where it was made');
 }
 
 async function checkStore({ store }: NodeHome): Promise<Check> {
