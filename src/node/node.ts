@@ -17,6 +17,7 @@ import type { ReplicaDeps } from '../core/replica/deps.ts';
 import { whileUnused } from '../core/replica/prune-obey.ts';
 import { Replica } from '../core/replica/replica.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
+import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import { createFolderObjects } from '../store/chunks/folder-objects.ts';
 import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
@@ -111,7 +112,7 @@ export class SatchelNode {
     this.log = log;
     this.options = options;
     this.#lock = lock;
-    this.local = createLocalRemote({
+    const local = createLocalRemote({
       store,
       objects,
       clock: deps.clock,
@@ -121,6 +122,7 @@ export class SatchelNode {
         await (replica === undefined ? work(() => false) : whileUnused(replica, work));
       },
     });
+    this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
     this.#memory = createIdleMemory({ clock: deps.clock, signal: this.#stopping.signal });
   }
