@@ -93,6 +93,6 @@ describe('whoever lost a race', () => {
       await settle();
       if (length() >= 90) await pass(1_000); // whoever is in line has gone home
     }
-    for (const count of wins as number[]) expect(count).toBeGreaterThan(5);
+    for (const count of wins as number[]) expect(count).toBeGreaterThan(2);
   });
 });
