@@ -1,4 +1,5 @@
 import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-copy.ts';
+import { isDiskFull } from '../node/disk-full.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
 import { readVersion, SatchelNode } from '../node/node.ts';
@@ -9,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import type { HubApp } from '../gateways/native/hub-app.ts';
 import { createAnswerProgress } from './answer-progress.ts';
 import { toFailure } from './ask-node.ts';
+import { StoreUnusable } from '../store/store-unusable.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
@@ -23,6 +25,13 @@ export async function openNode(config: Config, purpose: string, copy?: CopyAnswe
   try {
     return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy });
   } catch (error) {
+    if (isDiskFull(error))
+      throw new CommandFailure(EXIT.failed, 'disk-full', 'the disk is full', {
+        next: `Make room where ${config.environment.home} is`,
+        cause: error,
+      });
+    if (error instanceof StoreUnusable)
+      throw new CommandFailure(EXIT.failed, `store-${error.reason}`, error.message, { next: 'Run: satchel doctor', cause: error });
     if (error instanceof StoreWasCopied)
       throw new CommandFailure(EXIT.refused, 'copied', error.message, {
         next: 'If the other store is gone for good: satchel up --same-machine. If it goes on: satchel up --new-machine',

@@ -4,9 +4,13 @@ import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
 import { createAnswerProgress } from './answer-progress.ts';
 import { counted } from './counted.ts';
+import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { formatBytes } from './output-style.ts';
+
+/** Milliseconds. */
+const LOOK_FOR_ROOM_EVERY = 5_000;
 
 export const upCommand = defineCommand({
   summary: 'Run this machine’s node in the foreground',
@@ -26,11 +30,20 @@ export const upCommand = defineCommand({
     const { options } = context;
     const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
     const { openNode } = await import('./ask-in-process.ts');
-    const node = await openNode(config, 'up', copyAnswer(options));
-    try {
-      return await runUp(context, node, config, { ask: !options.yes });
-    } finally {
-      await node.close();
+    for (let said = false; ; said = true) {
+      try {
+        const node = await openNode(config, 'up', copyAnswer(options));
+        try {
+          return await runUp(context, node, config, { ask: !options.yes });
+        } finally {
+          await node.close();
+        }
+      } catch (error) {
+        if (!isDiskFull(error) || context.signal.aborted) throw error;
+        if (!said) context.print(`The disk is full: waiting for room where ${config.environment.home} is. Ctrl-C stops it.`);
+        await context.clock.sleep(LOOK_FOR_ROOM_EVERY, context.signal);
+        if (context.signal.aborted) return { human: 'Stopped.', json: { stopped: true }, exit: EXIT.ok };
+      }
     }
   },
 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/ports/clock.ts';
+import { sayTrouble } from './disk-full.ts';
 import type { FileTreeSource, WatchRound } from '../sources/file-tree/file-tree-source.ts';
 
 /** Why a source does not watch now; `null` while it does. */
@@ -36,7 +37,7 @@ export async function keepWatching(
       if (signal.aborted) return;
       const pause = Math.min(LAST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures, 10));
       failures += 1;
-      health.problem = error instanceof Error ? error.message : String(error);
+      health.problem = sayTrouble(error);
       deps.onFailure(error, pause);
       await clock.sleep(pause, signal);
     }

@@ -11,7 +11,10 @@ export function createNodeLog(file: string, level: LogLevel): HubLog {
   let opened: HubLog | null = null;
   const open = (): HubLog => {
     const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
-    return (opened ??= pino({ level, base: null }, pino.destination({ dest: file, mode: 0o600, sync: false, minLength: 0 })));
+    const destination = pino.destination({ dest: file, mode: 0o600, sync: false, minLength: 0 });
+    // On a full disk lines are lost; the node goes on.
+    destination.on('error', () => undefined);
+    return (opened ??= pino({ level, base: null }, destination));
   };
   const method =
     (name: (typeof LEVELS)[number], rank: number) =>

@@ -6,6 +6,7 @@ import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { sayTrouble } from './disk-full.ts';
 import { problemOf, type SyncProblemType } from './sync-problem.ts';
 
 /** Where a space stands, for `status`. */
@@ -210,7 +211,7 @@ export class SpaceRunner {
     const hinted = error instanceof RemoteError ? error.retryAfter : undefined;
     const asked = hinted === undefined ? undefined : Math.max(hinted, FIRST_RETRY);
     const pause = asked ?? Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10) * jitter);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = sayTrouble(error);
     this.#state = {
       ...this.#state,
       problem: message,

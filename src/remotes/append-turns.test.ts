@@ -15,7 +15,7 @@ function createPlace() {
     now: () => now,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
-        const sleeper = { at: now + ms, wake: () => void (sleepers.delete(sleeper), resolve()) };
+        const sleeper = { at: now + ms, wake: (): void => (sleepers.delete(sleeper) ? resolve() : undefined) };
         sleepers.add(sleeper);
         signal?.addEventListener('abort', sleeper.wake);
       }),
@@ -32,11 +32,11 @@ function createPlace() {
   return {
     settle,
     length: () => length,
-    tryAt(signer: string, position: number): Promise<AppendOutcome['type']> {
+    tryAt: (signer: string, position: number): Promise<AppendOutcome['type']> => {
       const segment = { records: [{ header: { signer } } as unknown as LogRecord], objects: [] } satisfies Segment;
       return remote.append(SPACE, { position } as Head, segment).then((outcome) => outcome.type);
     },
-    async pass(ms: number) {
+    pass: async (ms: number): Promise<void> => {
       now += ms;
       for (const sleeper of sleepers) if (sleeper.at <= now) sleeper.wake();
       await settle();

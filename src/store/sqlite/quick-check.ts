@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { isForWantOfRoom } from './sqlite-file.ts';
 
 /**
  * What is wrong with a database file that another process may be using, one line each; none when it is sound. Opens it
@@ -11,6 +12,8 @@ export function quickCheck(path: string): string[] {
     const lines = database.pragma('quick_check(20)') as { quick_check: string }[];
     return lines.map((line) => line.quick_check).filter((line) => line !== 'ok');
   } catch (error) {
+    // What cannot be looked at now is not damaged.
+    if (error instanceof Database.SqliteError && isForWantOfRoom(error.code, path)) return [];
     if (error instanceof Database.SqliteError) return [error.message];
     throw error;
   } finally {

@@ -1,10 +1,12 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { StoreUnusable } from '../store-unusable.ts';
 
 /** In the file's header (PRAGMA application_id), so that `file` and we know whose it is: "Stch". */
 const APPLICATION_ID = 0x53746368;
+/** Less is not enough to open a database, bytes. */
+const NO_ROOM = 256 * 1024;
 /** How long opening waits for another process, ms. */
 const OPEN_TIMEOUT = 5_000;
 /** How long a statement does, before the driver lets our own process go on and asks again, ms. */
@@ -53,5 +55,14 @@ function unusable(error: InstanceType<typeof Database.SqliteError>, path: string
   if (error.code === 'SQLITE_NOTADB' || error.code.startsWith('SQLITE_CORRUPT')) {
     return new StoreUnusable('damaged', `${path} is not readable as a database; restore it from a backup`, error);
   }
+  if (isForWantOfRoom(error.code, path)) return new StoreUnusable('full', `there is no room on the disk of ${path}`, error);
   return error;
+}
+
+/** SQLite names some failures of a full disk after what it was doing. */
+export function isForWantOfRoom(code: string, path: string): boolean {
+  if (code === 'SQLITE_FULL') return true;
+  if (!code.startsWith('SQLITE_IOERR') && code !== 'SQLITE_CANTOPEN') return false;
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize < NO_ROOM;
 }

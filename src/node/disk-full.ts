@@ -1,0 +1,16 @@
+import { StoreUnusable } from '../store/store-unusable.ts';
+
+const CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+
+/** Whether something failed for want of room: it goes on by itself once there is some. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof StoreUnusable && error.reason === 'full') return true;
+  return ('code' in error && CODES.has(error.code)) || isDiskFull(error.cause);
+}
+
+/** What went wrong, in words for people. */
+export function sayTrouble(error: unknown): string {
+  if (isDiskFull(error)) return 'the disk is full; it goes on by itself when there is room';
+  return error instanceof Error ? error.message : String(error);
+}
