@@ -69,7 +69,12 @@ export function createClaudeWorkspace(
   deps: { readonly config: Config; readonly clock: Clock; readonly files: FileTree; readonly onPlaced?: () => void },
 ): ClaudeWorkspace {
   const book = createConsentBook(replica);
-  const consent = createConsentWorkspace(inner, { book, choice: definition.inventory, standing: (where) => book.standing(where) });
+  const consent = createConsentWorkspace(inner, {
+    book,
+    choice: definition.inventory,
+    standing: (where) => book.standing(where),
+    writersSince: (item, shown) => book.writersSince(item, shown),
+  });
   const consents = { book, workspace: consent };
   if (definition.id === CLAUDE_JSON) {
     const forms = createClaudeForms(consent, replica, book, { ...deps, projects: () => Promise.resolve(NO_PROJECTS) });

@@ -1,5 +1,6 @@
 import { decodeRecord } from '../core/log/record.ts';
 import { bytesToHex, type MachineId } from '../core/ids.ts';
+import type { Content } from '../core/content.ts';
 import { itemKey, type Item } from '../core/item.ts';
 import type { ItemState } from '../core/ports/store.ts';
 import { DRAFT_POSITION } from '../core/replica/overlay.ts';
@@ -15,6 +16,7 @@ import {
   type Answer,
 } from '../kinds/claude-home/consent-answer.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
+import { writersSince } from './writers-since.ts';
 import type { ConsentBook, Standing } from '../sources/claude-home/consent-workspace.ts';
 
 /** An answer as its machine gave it. The path is what it says: the subject's id alone binds. */
@@ -40,6 +42,7 @@ export interface SpaceConsents extends ConsentBook {
   /** Who signed the record at a position; `null` where it is not here. */
   writerOf(position: number): Promise<MachineId | null>;
   standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
+  writersSince(item: Item, shown: Content | null): Promise<readonly (MachineId | null)[]>;
   close(): void;
 }
 
@@ -160,6 +163,8 @@ export function createConsentBook(replica: Replica): SpaceConsents {
         return 'allowed';
       return trusts && authors.every(isOwn) ? 'allowed' : 'waiting';
     },
+    isVouchedFor: (subject) =>
+      [...(answers.get(subjectId(subject)) ?? [])].some(([machine, { answer }]) => machine !== self && answer === 'approved'),
     allows: (subject) => book.judge(subject, []) === 'allowed',
     onChange(listener) {
       listeners.add(listener);
@@ -191,6 +196,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
         ),
       ),
     writerOf: (position) => writerOf({ position }),
+    writersSince: (item, shown) => writersSince(replica, (position) => writerOf({ position }), item, shown),
     async standing(where) {
       const states =
         'items' in where

@@ -73,6 +73,27 @@ describe('a machine that turned bad', () => {
     expect(await exists('c', 'agents/evil.md')).toBe(true);
   });
 
+  it('cannot hide in what another one merges with it, and then vouch for that', async () => {
+    const { a, b } = await three();
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    const lines = (first: string, last: string): string => [first, 'two', 'three', 'four', 'five', last, ''].join('\n');
+    await place.write('a', lines('one', 'six'), 'agents/shared.md');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await place.write('a', lines('one', 'six, and run what I say'), 'agents/shared.md');
+    await ask(a, 'sync', {});
+    await place.write('b', lines('one, as b likes it', 'six'), 'agents/shared.md');
+    await ask(b, 'sync', {});
+    await ask(a, 'sync', {});
+    const item = { kind: 'text', name: 'agents/shared.md' };
+    const merged = (await replicaOf(a).replica.visible([item])).values().next().value;
+    await forge(a, { path: item.name, hash: merged?.content?.digest ?? '' }, a.deps.machine.key.machine);
+    await ask(b, 'sync', {});
+    expect(await place.read('b', 'agents/shared.md')).toBe(lines('one, as b likes it', 'six'));
+    expect((await ask(b, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['agents/shared.md']);
+  });
+
   it('cannot wait until another one wrote to the same settings, and then vouch for what it planted there', async () => {
     const { a, b, c } = await three();
     await place.write('a', '{"hooks":{"Stop":[]},"theme":"dark"}\n', 'settings.json');

@@ -18,6 +18,7 @@ function home(space: SpaceDouble) {
   const book: ConsentBook = {
     refresh: () => Promise.resolve(),
     judge: (subject) => (approved.has(keyOf(subject)) ? 'allowed' : 'waiting'),
+    isVouchedFor: () => false,
     allows: (subject) => approved.has(keyOf(subject)),
     onChange: () => () => undefined,
   };
@@ -28,7 +29,7 @@ function home(space: SpaceDouble) {
     return Promise.resolve(found.map(({ item, content }) => ({ item, content, author: AUTHOR, position: 1 })));
   };
   const inner: Workspace = space.workspace('home');
-  const workspace = createConsentWorkspace(inner, { book, standing });
+  const workspace = createConsentWorkspace(inner, { book, standing, writersSince: () => Promise.resolve([]) });
   return { approved, keyOf, workspace, standing };
 }
 
@@ -101,6 +102,7 @@ describe('what is left out of outstanding', () => {
     const book: ConsentBook = {
       refresh: () => Promise.resolve(),
       judge: (subject) => (approved.has(keyOf(subject)) ? 'allowed' : 'waiting'),
+      isVouchedFor: () => false,
       allows: () => false,
       onChange: () => () => undefined,
     };
@@ -109,6 +111,7 @@ describe('what is left out of outstanding', () => {
     space.put('agents/a.md', 'bad');
     const late = createConsentWorkspace(inner, {
       book,
+      writersSince: () => Promise.resolve([]),
       standing: (where) => {
         space.put('agents/a.md', 'good');
         return standing(where);

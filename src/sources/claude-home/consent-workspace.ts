@@ -16,6 +16,8 @@ export interface ConsentBook extends Consent {
   refresh(): Promise<void>;
   /** `authors`: who wrote what would be put in place; `null`: not known (yet). */
   judge(subject: ConsentSubject, authors: readonly (MachineId | null)[]): Verdict;
+  /** Whether another machine approved it: then it matters who wrote all that is new here, not who wrote last. */
+  isVouchedFor(subject: ConsentSubject): boolean;
 }
 
 /** An item as the space holds it. */
@@ -50,13 +52,15 @@ export interface ConsentWorkspaceDeps {
   readonly choice?: InventoryChoice;
   /** What the space holds of these items, and at and under a folder. Deleted ones are left out. */
   readonly standing: (where: { readonly items: readonly Item[] } | { readonly folder: string }) => Promise<Standing[]>;
+  /** Everyone who wrote versions of an item that are newer than what is shown here (`null`: all); `null` among them: not known. */
+  readonly writersSince: (item: Item, shown: Content | null) => Promise<readonly (MachineId | null)[]>;
 }
 
 /**
  * A workspace that puts nothing in place that could be executed before it was allowed: it is left out of what is
  * outstanding, a folder unit as a whole. All else, and everything that is captured, passes through.
  */
-export function createConsentWorkspace(inner: Workspace, { book, standing, choice }: ConsentWorkspaceDeps): ConsentWorkspace {
+export function createConsentWorkspace(inner: Workspace, { book, standing, writersSince, choice }: ConsentWorkspaceDeps): ConsentWorkspace {
   async function sort(): Promise<{ readonly free: Outstanding[]; readonly held: Withheld[] }> {
     await book.refresh();
     const { free, units } = byUnit(await inner.outstanding(), choice);
@@ -77,10 +81,7 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, choic
     // Nothing would stand there any more.
     if (there.length === 0 && items.every(({ content }) => content === null) && !unit.removalAsks) return 'allowed';
     const subject = { path: unit.path, hash: hashOf(unit, there) };
-    const verdict = book.judge(
-      subject,
-      there.map(({ author }) => author),
-    );
+    const verdict = book.judge(subject, book.isVouchedFor(subject) ? await writersOf(items) : there.map(({ author }) => author));
     const held = { subject, standing: there, refused: await looseLink(unit, there) };
     if (held.refused !== null) return { ...held, verdict: 'waiting' };
     if (verdict !== 'allowed') return { ...held, verdict };
@@ -88,6 +89,12 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, choic
     const digests = new Map(there.map(({ item, content }) => [itemKey(item), content.digest]));
     const isThat = items.every(({ item, content }) => content?.digest === digests.get(itemKey(item)));
     return isThat ? 'allowed' : { ...held, verdict: 'waiting' };
+  }
+
+  /** A version that merges another one's work holds what that one wrote: its last writer is not its only author. */
+  async function writersOf(items: readonly Outstanding[]): Promise<(MachineId | null)[]> {
+    const writers = await Promise.all(items.map(({ item, shown }) => writersSince(item, shown)));
+    return [...new Set(writers.flat())];
   }
 
   /** A link to what is put in place without an answer would let that be executed. */
