@@ -44,6 +44,7 @@ export function createClaudeForms(
   book.onChange(() => (answers += 1));
   const isSecret = remembering(isSecretValue);
   return createFormsWorkspace(inner, {
+    clock: replica.deps.clock,
     forms: FORMS_BY_NAME,
     memory: createFormMemory(replica.deps.store, replica.space),
     stamp: () => [answers, replica.membership.members.size, replica.membership.removed.size].join(' '),

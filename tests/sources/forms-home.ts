@@ -89,6 +89,7 @@ export function createFormsHome(space: SpaceDouble, name: string): FormsHome {
         disk,
       );
       home.workspace = createFormsWorkspace(inner, {
+        clock,
         forms: FORMS,
         memory,
         stamp: () => `${home.stamp}`,

@@ -125,6 +125,32 @@ describe('settings.json on two machines', () => {
     expect(ana.value(SETTINGS)).toMatchObject({ model: 'of bea', env: { API_KEY: 'of ana' } });
   });
 
+  describe('that another program rewrites as it had read it', () => {
+    const rewrite = async (wait: number): Promise<void> => {
+      const read = bea.value(SETTINGS) as Record<string, unknown>;
+      ana.write(SETTINGS, { ...(ana.value(SETTINGS) as object), model: 'haiku', theme: 'light' });
+      await ana.live();
+      bea.settle();
+      await bea.source.apply();
+      expect(bea.value(SETTINGS)).toMatchObject({ model: 'haiku', theme: 'light' });
+      bea.clock.advance(wait);
+      bea.write(SETTINGS, { ...read, verbose: true });
+      await bea.source.scan();
+      for (const home of [bea, ana]) await home.live();
+    };
+
+    it('keeps what was put there meanwhile', async () => {
+      await rewrite(1_000);
+      for (const home of [ana, bea]) expect(home.value(SETTINGS)).toMatchObject({ model: 'haiku', theme: 'light', verbose: true });
+    });
+
+    it('is as it was written once it cannot be a matter of moments', async () => {
+      await rewrite(3_000);
+      for (const home of [ana, bea]) expect(home.value(SETTINGS)).toMatchObject({ model: 'opus', verbose: true });
+      expect(full()).not.toHaveProperty('theme');
+    });
+  });
+
   it('a link in its place is not followed, and puts nothing in place', async () => {
     space.put(SETTINGS, '/etc/passwd', { link: true }, 'json');
     await bea.live();

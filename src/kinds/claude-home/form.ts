@@ -74,6 +74,11 @@ export interface Form {
   /** This machine's bytes of a full body, given what it has now. */
   show(full: Uint8Array, local: LocalForm, context: FormContext): Result<Shown, string>;
   /**
+   * What is found, by a writer that had read `before` when `shown` was put in its place: its own changes, with what was
+   * put there. Absent: found is found.
+   */
+  rebase?(before: Uint8Array, shown: Uint8Array, now: Uint8Array): Uint8Array;
+  /**
    * Lays the difference between what was shown and what is found on the full body (`null`: there is none). Where both
    * changed, what is found stands.
    */

@@ -51,6 +51,11 @@ export function createJsonForm(spec: JsonFormSpec): Form {
       const trees = both(file ?? encodeText('{}\n'), body);
       return trees.ok ? ok(printOnto(file, part.embed(...trees.value))) : trees;
     },
+    rebase(before, shown, now) {
+      const base = parseObject(before);
+      const merged = base.ok ? mergeOnto(shown, base.value, now) : base;
+      return merged.ok ? merged.value : now;
+    },
     show: (full, local, context) => show(spec, full, local, contextOf(context)),
     lay: (full, shown, now, context) => lay(spec, full, shown, now, contextOf(context)),
   };

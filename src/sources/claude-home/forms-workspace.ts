@@ -1,13 +1,18 @@
 import type { Content } from '../../core/content.ts';
 import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
 import { itemKey, type Item } from '../../core/item.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { View } from '../../core/ports/store.ts';
 import { BodyUnavailable, type Found, type Outstanding, type Workspace } from '../../core/replica/workspace.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Form, FormContext, FormPart, KeptSecrets, LocalForm } from '../../kinds/claude-home/form.ts';
 import type { FormDocument, FormMemory, FormPair } from './form-memory.ts';
 
+/** Milliseconds in which a writer that had read a file before it was written over may still write what it made of that. */
+const STALE_MS = 2_000;
+
 export interface FormsDeps {
+  readonly clock: Clock;
   readonly memory: FormMemory;
   /** Names that have a form, and their forms. */
   readonly forms: ReadonlyMap<string, Form>;
@@ -61,6 +66,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   const targets = new Map<string, { readonly digest: string; readonly pair: FormPair }>();
   /** Names of items with a part that waits for something else. */
   const waiting = new Set<string>();
+  /** What stood in a file's place until a moment ago, by name: newest first. */
+  const overwritten = new Map<string, { readonly until: number; readonly body: Uint8Array }[]>();
   /** What was looked at, by name, where nothing was to be done. */
   const settled = new Map<string, string>();
   const formOf = (item: Item): Form | undefined => forms.get(item.name);
@@ -145,6 +152,16 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     }
   }
 
+  /**
+   * Claude Code reads its settings, changes them and writes them whole. What it wrote back just now as it was before is no
+   * wish to have it so again.
+   */
+  function withoutStale(name: string, form: Form, shown: Uint8Array, now: Uint8Array): Uint8Array {
+    const recent = (overwritten.get(name) ?? []).filter(({ until }) => deps.clock.now() < until);
+    overwritten.set(name, recent);
+    return recent.reduce((body, before) => form.rebase?.(before.body, shown, body) ?? body, now);
+  }
+
   /** What a found local body is in the space; noted before it goes there. */
   async function toSpace(entry: Found & { readonly type: 'body' }, view: View | undefined): Promise<Result<Found, string>> {
     const { item } = entry;
@@ -169,7 +186,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     // A file that comes back after it was gone takes nothing out.
     const base = view?.shown ?? (isNothing(part.value) ? await standing(item) : null);
     const full = shown?.full ?? (base === null ? null : await inner.read(item, base));
-    const laid = form.lay(full, shown?.local ?? { body: null, kept }, part.value, await deps.contextOf(item));
+    const now = shown === null ? part.value : withoutStale(item.name, form, shown.local.body, part.value);
+    const laid = form.lay(full, shown?.local ?? { body: null, kept }, now, await deps.contextOf(item));
     if (!laid.ok) return fail(`cannot be read: ${laid.error}`);
     const captured = { full: sha256Hex(laid.value.full), local: textOf(part.value) };
     if (!isNoted(document, captured, laid.value.kept)) await memory.put(item.name, { ...document, captured, kept: laid.value.kept });
@@ -249,6 +267,10 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         if (formOf(item) === undefined || content === null || known?.digest !== content.digest) continue;
         const document = await memory.get(item.name);
         await memory.put(item.name, { ...document, before: document.shown, shown: known.pair, intended: null, captured: null });
+        if (document.shown !== null && document.shown.local !== known.pair.local) {
+          const before = { until: deps.clock.now() + STALE_MS, body: bytesOf(document.shown.local) };
+          overwritten.set(item.name, [before, ...(overwritten.get(item.name) ?? []).slice(0, 9)]);
+        }
       }
       await inner.applied(results);
       if (waiting.size > 0 && results.some(({ item }) => formOf(item) === undefined)) deps.onPlaced?.();

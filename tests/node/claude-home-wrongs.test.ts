@@ -1,0 +1,124 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { until } from '../e2e/machine.ts';
+import { ask, Place } from './place.ts';
+
+let place: Place;
+beforeEach(async () => {
+  place = await Place.create();
+});
+afterEach(() => place.dispose());
+
+async function two({ live = false } = {}): Promise<{ a: SatchelNode; b: SatchelNode }> {
+  const a = await place.start('a');
+  const b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+  if (!live) return { a, b };
+  await place.stop('b');
+  return { a, b: await place.start('b') };
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+const settingsOf = async (machine: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await place.read(machine, 'settings.json')) as Record<string, unknown>;
+const names = async (node: SatchelNode): Promise<string[]> => {
+  const [open] = node.spaces.values();
+  return ((await open?.replica.list()) ?? []).map(({ item }) => item.name).filter((name) => !name.startsWith('.satchel/'));
+};
+
+describe('what others got wrong', () => {
+  it('credentials, locks and live state are not even captured', async () => {
+    const a = await place.start('a', { live: false });
+    await a.ensurePersonalSpace();
+    for (const name of [
+      '.credentials.json',
+      'settings.local.json',
+      'ide/1.lock',
+      'history.jsonl.lock',
+      'statsig/x',
+      'backups/.claude.json.backup.1',
+      'sessions/4.json',
+    ])
+      await place.write('a', '{"secret": "never"}\n', name);
+    await place.write('a', '{}\n', 'settings.json');
+    await ask(a, 'sync', {});
+    expect(await names(a)).toEqual(['settings.json']);
+    expect((await ask(a, 'status', {})).spaces[0]?.sources[0]?.unknown).toEqual([]);
+  });
+
+  it('a conflict leaves a live settings.json that is JSON, with the log’s value, and keeps the other', async () => {
+    const { a, b } = await two();
+    await place.write('a', json({ model: 'first', theme: 'light' }), 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await place.write('a', json({ model: 'of a', theme: 'light' }), 'settings.json');
+    await place.write('b', json({ model: 'of b', theme: 'dark' }), 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await ask(a, 'sync', {});
+    for (const machine of ['a', 'b']) expect(await settingsOf(machine)).toEqual({ model: 'of a', theme: 'dark' });
+    const { conflicts } = await ask(a, 'conflicts', {});
+    expect(conflicts).toMatchObject([{ item: 'settings.json' }]);
+  });
+
+  it('absolute paths of hooks do not go back and forth', async () => {
+    const { a, b } = await two();
+    const hook = (machine: string) => ({
+      hooks: { Stop: [{ hooks: [{ type: 'command', command: `${place.home(machine)}/.claude/hooks/x` }] }] },
+    });
+    await place.write('a', json(hook('a')), 'settings.json');
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    const position = (await ask(a, 'status', {})).spaces[0]?.position;
+    for (const node of [a, b, a, b]) await ask(node, 'sync', {});
+    expect((await ask(a, 'status', {})).spaces[0]?.position).toBe(position);
+    expect([await settingsOf('a'), await settingsOf('b')]).toEqual([hook('a'), hook('b')]);
+  });
+
+  it('a .claude.json that something else broke is not carried, and not written over', async () => {
+    const { a, b } = await two();
+    const file = (machine: string): string => path.join(place.home(machine), '.claude.json');
+    await writeFile(file('a'), json({ mcpServers: { x: { command: 'x' } } }));
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await writeFile(file('b'), '{"mcpServers": {"x"');
+    await writeFile(file('a'), json({ mcpServers: { x: { command: 'y' } } }));
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    expect(await readFile(file('b'), 'utf8')).toBe('{"mcpServers": {"x"');
+    await writeFile(file('b'), json({ numStartups: 1 }));
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    expect(JSON.parse(await readFile(file('a'), 'utf8'))).toEqual({ mcpServers: { x: { command: 'y' } } });
+  });
+
+  it('a Claude Code that rewrites its files all the while on both sides is not fought', async () => {
+    const nodes = await two({ live: true });
+    const both = ['a', 'b'] as const;
+    const claudeJson = (machine: string): string => path.join(place.home(machine), '.claude.json');
+    for (const machine of both) {
+      await place.write(machine, json({}), 'settings.json');
+      await writeFile(claudeJson(machine), json({ numStartups: 0 }));
+    }
+    /** Reads, changes and writes the whole file, in place, as a program does that knows of nobody else. */
+    const rewrite = async (machine: string, round: number): Promise<void> => {
+      const settings = path.join(place.home(machine), '.claude', 'settings.json');
+      const before = JSON.parse(await readFile(settings, 'utf8')) as object;
+      await writeFile(settings, json({ ...before, [machine === 'a' ? 'model' : 'theme']: `${machine} ${round}` }));
+      await writeFile(claudeJson(machine), json({ numStartups: round }));
+    };
+    for (let round = 1; round <= 40; round += 1) {
+      await Promise.all(both.map((machine) => rewrite(machine, round)));
+      await sleep(25);
+    }
+    await until('both have what was written last', async () => {
+      const [onA, onB] = [await settingsOf('a'), await settingsOf('b')];
+      const isLast = ({ model, theme }: Record<string, unknown>): boolean => model === 'a 40' && theme === 'b 40';
+      return isLast(onA) && isLast(onB);
+    });
+    for (const machine of both) expect(JSON.parse(await readFile(claudeJson(machine), 'utf8'))).toEqual({ numStartups: 40 });
+    expect((await ask(nodes.a, 'conflicts', {})).conflicts).toEqual([]);
+  });
+});
