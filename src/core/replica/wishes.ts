@@ -52,8 +52,14 @@ export async function grantWishes(
   const changes: Change[] = [];
   const conflicts: Item[] = [];
   const denied: Item[] = [];
-  for (const { wish, current, settlement } of settled) {
-    const made = await changesFor(wish, current, settlement, present, deps);
+  // Forks come last: where one meets a change of the same commit under its new name, it keeps to its own item.
+  const forksLast = settled.toSorted((a, b) => Number(a.settlement.type === 'forked') - Number(b.settlement.type === 'forked'));
+  const changed = new Set<string>();
+  for (const { wish, current, settlement } of forksLast) {
+    const granted = await changesFor(wish, current, settlement, present, deps);
+    const meets = settlement.type === 'forked' && granted.some(({ item }) => changed.has(itemKey(item)));
+    const made = meets ? await keep(wish, current?.revision ?? null, present) : granted;
+    for (const { item } of made) changed.add(itemKey(item));
     if (made.some((c) => c.type === 'keep')) conflicts.push(wish.item);
     if (settlement.type === 'conflict' || (settlement.type === 'forked' && made.every((c) => c.type === 'keep'))) denied.push(wish.item);
     changes.push(...made);
@@ -115,7 +121,7 @@ async function changesFor(
   current: ItemState | undefined,
   settlement: Settlement,
   present: Present,
-  deps: { readonly bodies: Bodies; readonly commit: CommitId; readonly keyId: number },
+  deps: { readonly kinds: KindRegistry; readonly bodies: Bodies; readonly commit: CommitId; readonly keyId: number },
 ): Promise<Change[]> {
   const { item } = wish;
   const base = current?.revision ?? null;
@@ -131,7 +137,7 @@ async function changesFor(
     case 'merged':
       return [put(item, base, await storeVersion(settlement.version, deps), unreachable(wish, null))];
     case 'forked':
-      return forked(wish, settlement.name, current, present);
+      return forked(wish, settlement.name, current, present, deps);
     case 'conflict': {
       const changes: Change[] = [];
       if (settlement.merged !== null) {
@@ -158,12 +164,22 @@ async function keep(wish: ItemWish, base: Revision | null, present: Present): Pr
   return [{ type: 'keep', item: wish.item, base, needs: [], content: wish.ours, history: wish.history }];
 }
 
-async function forked(wish: ItemWish, name: string, current: ItemState | undefined, present: Present): Promise<Change[]> {
+/** Ours goes on under the fork's name, behind what an earlier part of it left there. */
+async function forked(
+  wish: ItemWish,
+  name: string,
+  current: ItemState | undefined,
+  present: Present,
+  deps: { readonly kinds: KindRegistry; readonly bodies: Bodies; readonly commit: CommitId; readonly keyId: number },
+): Promise<Change[]> {
   const item = { kind: wish.item.kind, name };
   const there = (await present.visible([item])).get(itemKey(item));
   if (there?.content?.digest === wish.ours?.digest) return [];
-  if (there !== undefined || wish.ours === null) return keep(wish, current?.revision ?? null, present);
-  return [put(item, null, wish.ours, wish.history)];
+  if (there === undefined && wish.ours !== null) return [put(item, null, wish.ours, wish.history)];
+  const again = { ...wish, item, base: null };
+  const settlement = there === undefined || wish.ours === null ? null : await settle(again, there.content, deps);
+  if (settlement === null || settlement.type === 'forked') return keep(wish, current?.revision ?? null, present);
+  return changesFor(again, there, settlement, present, deps);
 }
 
 function put(item: Item, base: Revision | null, content: Content, history: readonly Content[]): Change {

@@ -47,7 +47,8 @@ describe('a transcript goes on, or forks', () => {
     ['an unfinished line is finished', 'a\n', 'a\n{"x', 'a\n{"x":1}\n', 'a\n{"x":1}\n'],
     ['two ways', 'a\n', 'a\nt\n', 'a\no\n', FORK],
     ['two ways without a base', null, 'a\nt\n', 'a\no\n', FORK],
-    ['theirs was rewritten', 'a\n', 'A\n', 'a\no\n', FORK],
+    ['theirs was rewritten', 'a\n', 'A\n', 'a\no\n', `> ${forkName(NAME, bytes('a\n'))}`],
+    ['ours went on further', 'a\n', 'a\nt\nt\n', 'a\no\nmore\n', FORK],
   ])('%s', (_, base, theirs, ours, expected) => expect(merge(transcriptKind, base, theirs, ours)).toBe(expected));
 
   it('is never deleted by its disappearance', () => expect(transcriptKind.deletable).toBe(false));

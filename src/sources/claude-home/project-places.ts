@@ -25,6 +25,8 @@ export interface ProjectPlaces {
   findPlaces(): Promise<string[]>;
   /** Notes durably that an item stands in this local folder, where that is not what follows by itself. */
   keep(name: string, folder: string): Promise<void>;
+  /** The id that a session of the space has on this machine. */
+  localSession(session: string): string;
   /** From now on a session and its fork have each other's id on this machine, in the same folder. */
   exchange(forked: ForkedSession): Promise<void>;
 }
@@ -153,6 +155,7 @@ export function createProjectPlaces(deps: {
       placed = new Set();
       return found;
     },
+    localSession: (session) => book.localId(session),
     async exchange({ project, session, fork }) {
       const folder = book.exception(project, session);
       if (folder !== undefined) await book.putException(project, fork, folder);

@@ -4,7 +4,7 @@ import type { View } from '../../core/ports/store.ts';
 import type { CaptureReport, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
 import { findCwd } from '../../kinds/claude-home/session-records.ts';
-import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
+import { parseProjectName, sessionOf } from '../../kinds/claude-home/session-name.ts';
 import { findForks, forgetShown } from './exchange-forks.ts';
 import { keepLonger } from './keep-longer.ts';
 import { reviveGoneOn } from './revive-gone-on.ts';
@@ -64,9 +64,12 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
     return waiting.length > 0;
   };
 
+  /** Sessions whose names mean something else than when the views were read: what was found of them is found again. */
+  const exchanged = new Set<string>();
+
   /**
    * A session that went on here and elsewhere keeps its file here: on this machine ours has the id, and theirs comes under
-   * the fork's. So nothing is ever taken from under a running Claude Code. Only where no round works by the old names.
+   * the fork's. So nothing is ever taken from under a running Claude Code.
    */
   const settleForks = async (): Promise<readonly Outstanding[]> => {
     const outstanding = await inner.outstanding();
@@ -76,6 +79,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
       // In this order: after a crash in between, the files are found anew, and none counts as gone.
       await forgetShown(inner, fork);
       await places.exchange(fork);
+      for (const id of [fork.session, fork.fork]) exchanged.add(places.localSession(id));
     }
     return inner.outstanding();
   };
@@ -91,6 +95,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
 
   return {
     async views(under) {
+      exchanged.clear();
       const names = under?.flatMap((name) => places.spaceNamesUnder(name));
       const views = await (under !== undefined && names?.length === 0 ? Promise.resolve(new Map<string, View>()) : inner.views(names));
       const local = new Map<string, View>();
@@ -103,8 +108,10 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
       return local;
     },
 
-    async capture(found, note) {
+    async capture(all, note) {
       const refused: { item: Item; reason: string }[] = [];
+      if (all.some(({ item }) => item.kind === transcriptKind.id)) await settleForks();
+      const found = all.filter(({ item }) => !exchanged.has(sessionOf(item.name) ?? ''));
       await bindFolders(places, found);
       const strangers = elsewhere(places, found);
       const views = strangers.length === 0 ? new Map<string, View>() : await inner.views(strangers);
