@@ -25,7 +25,7 @@ it('a transcript that went on in two places is two, however often ours was captu
   for (const machine of [a, b]) {
     const all = await machine.replica.list({ kind: 'transcript' });
     const bodies = await Promise.all(all.map(({ item }) => machine.read(item)));
-    expect(bodies.sort()).toEqual(['one\non a\nmore on a\n', 'one\non b\nmore on b\nand more\n']);
+    expect(bodies.map(String).sort()).toEqual(['one\non a\nmore on a\n', 'one\non b\nmore on b\nand more\n']);
     expect(await machine.replica.siblings()).toEqual([]);
   }
 });
