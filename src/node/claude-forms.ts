@@ -55,7 +55,7 @@ export function createClaudeForms(
         paths: { home: userHome, claudeHome },
         projects: await projects(),
         isSecret,
-        admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors(part.pointer)) === 'allowed' ? 'yes' : 'ask'),
+        admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors(part)) === 'allowed' ? 'yes' : 'ask'),
       };
     },
     ...(onPlaced === undefined ? {} : { onPlaced }),

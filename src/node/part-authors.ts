@@ -4,7 +4,8 @@ import { itemKey, type Item } from '../core/item.ts';
 import type { Content } from '../core/content.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { BodyUnavailable } from '../core/replica/workspace.ts';
-import { REMOVED, subjectId } from '../kinds/claude-home/consent-answer.ts';
+import { REMOVED } from '../kinds/claude-home/consent-answer.ts';
+import type { FormPart } from '../kinds/claude-home/form.ts';
 import { canonicalTree, parseTree, type JsonTree } from '../kinds/json/tree.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
 import type { SpaceConsents } from './consent-book.ts';
@@ -17,51 +18,65 @@ export function partSubjectOf(name: string, pointer: string, wanted: string | nu
   return { path: `${name}#${pointer}`, hash: wanted === null ? REMOVED : sha256Hex(wanted) };
 }
 
-/** Who wrote a part of an item, by its pointer. */
-export type PartAuthors = (pointer: string) => readonly (MachineId | null)[];
+/** Who wrote what is new in a part here. */
+export type PartAuthors = (part: Pick<FormPart, 'pointer' | 'applied'>) => readonly (MachineId | null)[];
+
+/** A version of an item: what it held at a pointer, and who wrote it. */
+interface PartVersion {
+  /** `undefined`: not known. */
+  readonly value: string | null | undefined;
+  readonly writer: MachineId | null;
+}
 
 /**
- * Who first wrote the parts of an item as they stand. An item like settings.json is written by many, so its last writer says
- * little: a machine could vouch for what it planted itself, once another one changed something else. Looked up only for
- * parts that another machine approved; for others it is the item's last writer. Cost: O(versions since), where there are any.
+ * Who changed a part of an item since what this machine applies of it. An item like settings.json is written by many, so its
+ * last writer says little: a machine could vouch for what it planted itself, once another one changed something else or
+ * merged with it. Looked up only for parts that another machine approved; for others it is the item's last writer.
+ * Cost: O(versions), where there are any.
  */
 export async function partAuthors(replica: Replica, book: SpaceConsents, item: Item): Promise<PartAuthors> {
   const [standing] = await book.standing({ items: [item] });
   const last = standing === undefined ? [] : [standing.author];
-  const approved = book.approvedByOthers(`${item.name}#`);
-  if (approved.length === 0 || standing === undefined) return () => last;
-  const tree = await treeOf(replica, standing.content);
-  const first = new Map<string, MachineId | null>();
-  for (const { id, path } of approved) {
-    const pointer = path.slice(item.name.length + 1);
-    const wanted = tree === null ? null : valueAt(tree, pointer);
-    const isThis = subjectId(partSubjectOf(item.name, pointer, wanted)) === id;
-    if (isThis) first.set(pointer, await firstAuthor(replica, book, item, pointer, wanted));
-    else if (!first.has(pointer)) first.set(pointer, null);
+  const pointers = new Set(book.approvedByOthers(`${item.name}#`).map(({ path }) => path.slice(item.name.length + 1)));
+  if (pointers.size === 0) return () => last;
+  const versions = new Map<string, PartVersion[]>([...pointers].map((pointer) => [pointer, []]));
+  for (const { tree, writer } of await versionsOf(replica, book, item)) {
+    for (const [pointer, known] of versions) known.push({ value: tree ? valueAt(tree, pointer) : tree, writer });
   }
-  return (pointer) => (first.has(pointer) ? [first.get(pointer) ?? null] : last);
+  return ({ pointer, applied }) => {
+    const known = versions.get(pointer);
+    return known === undefined ? last : writersSince(known, applied);
+  };
 }
 
-async function firstAuthor(
+/** Newest first: who made the changes behind the version that was as it is applied here. */
+function writersSince(versions: readonly PartVersion[], applied: string | null): (MachineId | null)[] {
+  const writers = new Set<MachineId | null>();
+  for (const [index, { value, writer }] of versions.entries()) {
+    if (value === applied) return [...writers];
+    if (value !== versions[index + 1]?.value) writers.add(writer);
+  }
+  return [...writers];
+}
+
+const UNKNOWN = { tree: undefined, writer: null };
+
+/** Newest first. What cannot be read, or is too long ago, ends the list with a version by nobody known. */
+async function versionsOf(
   replica: Replica,
   book: SpaceConsents,
   item: Item,
-  pointer: string,
-  wanted: string | null,
-): Promise<MachineId | null> {
-  const { store } = replica.deps;
+): Promise<{ readonly tree: JsonTree | null | undefined; readonly writer: MachineId | null }[]> {
   const current = (await replica.visible([item])).get(itemKey(item));
-  const history = await store.read((tx) => tx.items.history(replica.space, item, { limit: VERSIONS }));
-  const versions = [...(current === undefined ? [] : [current]), ...history.filter(({ type }) => type !== 'keep' && type !== 'collapsed')];
-  let author: MachineId | null = null;
-  for (const { content, position } of versions) {
+  const history = await replica.deps.store.read((tx) => tx.items.history(replica.space, item, { limit: VERSIONS }));
+  const inPlace = history.filter(({ type }) => type !== 'keep' && type !== 'collapsed');
+  const versions = [];
+  for (const { content, position } of [...(current === undefined ? [] : [current]), ...inPlace]) {
     const tree = content === null ? null : await treeOf(replica, content);
-    if ((tree === null ? null : valueAt(tree, pointer)) !== wanted) return author;
-    author = await book.writerOf(position);
-    if (author === null) return null;
+    if (tree === null && content !== null) return [...versions, UNKNOWN];
+    versions.push({ tree, writer: await book.writerOf(position) });
   }
-  // The item’s first version has it too, or what came before is not known.
-  return history.length < VERSIONS && versions.at(-1)?.content !== null ? author : null;
+  return history.length < VERSIONS ? versions : [...versions, UNKNOWN];
 }
 
 async function treeOf(replica: Replica, content: Content): Promise<JsonTree | null> {

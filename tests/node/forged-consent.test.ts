@@ -113,6 +113,25 @@ describe('a machine that turned bad', () => {
     expect(JSON.parse(await place.read('c', 'settings.json'))).toEqual({ theme: 'light', hooks: { Stop: [] } });
   });
 
+  it('cannot have its part of settings merged with another one’s, and then vouch for that', async () => {
+    const { a, b } = await three();
+    const settings = (hooks: object): string => `${JSON.stringify({ hooks })}\n`;
+    await place.write('a', settings({ Stop: [] }), 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await place.write('a', settings({ Stop: [], PreToolUse: [] }), 'settings.json');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await place.write('b', settings({ Stop: [], Notification: [] }), 'settings.json');
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    for (const hooks of ['{"Notification":[],"PreToolUse":[],"Stop":[]}', '{"PreToolUse":[],"Stop":[]}'])
+      await forge(a, { path: 'settings.json#/hooks', hash: sha256Hex(hooks) }, a.deps.machine.key.machine);
+    await ask(b, 'sync', {});
+    expect(JSON.parse(await place.read('b', 'settings.json'))).toEqual({ hooks: { Stop: [], Notification: [] } });
+    expect((await ask(b, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['settings.json#/hooks']);
+  });
+
   it('is not believed any more once it was removed', async () => {
     const { a, b, c } = await three();
     await ask(b, 'answer-pending', { answer: 'approve', all: true });

@@ -18,7 +18,7 @@ export async function countPending(node: SatchelNode, { sources, replica }: Pick
     for (const { item, held } of await forms.inspect()) {
       if (held.length === 0) continue;
       const authors = await partAuthors(replica, consents.book, item);
-      count += held.filter((part) => consents.book.judge(partSubject(part), authors(part.pointer)) === 'waiting').length;
+      count += held.filter((part) => consents.book.judge(partSubject(part), authors(part)) === 'waiting').length;
     }
   }
   return count;

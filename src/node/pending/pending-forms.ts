@@ -23,7 +23,7 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
       standing === undefined || standing.position === Number.MAX_SAFE_INTEGER ? null : await recordTime(node, open, standing.position);
     for (const part of held) {
       const subject = partSubject(part);
-      const authors = authorsOf(part.pointer);
+      const authors = authorsOf(part);
       pending.push({
         entry: {
           id: subjectId(subject),
