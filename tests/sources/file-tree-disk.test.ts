@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WatchRound } from '../../src/sources/file-tree/file-tree-source.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createDiskHome, until, type DiskHome } from './disk-home.ts';
 import { testRules } from './tree-home.ts';
 import { createSpaceDouble, type SpaceDouble } from './workspace-double.ts';
@@ -144,6 +145,35 @@ describe('two homes on a real disk', () => {
     stop.abort();
     await watching;
     expect(rounds.every(({ type }) => type === 'scan')).toBe(true);
+  });
+
+  it('is not woken by what is none of its business', async () => {
+    const one = space.workspace('one');
+    const carried = (name: string): boolean => name === 'settings.json';
+    const home = createDiskHome(one, {
+      ...testRules,
+      classify: (name) => (carried(name) ? { kind: 'text' } : null),
+      enters: () => false,
+      mayBeEmpty: true,
+    });
+    const stop = new AbortController();
+    const rounds: WatchRound[] = [];
+    const watching = home.source.watch((round) => rounds.push(round), stop.signal);
+    home.write('settings.json', '1');
+    await until(() => space.text('settings.json') === '1');
+    const before = rounds.length;
+    for (let count = 0; count < 5; count += 1) {
+      home.write('.bash_history', `${count}`);
+      home.write(`deep/${count}`, '1');
+      await delay(40);
+    }
+    // A file that was read a moment after it was written is read once more.
+    expect(rounds.length - before).toBeLessThanOrEqual(1);
+    home.write('settings.json', '2');
+    await until(() => space.text('settings.json') === '2');
+    stop.abort();
+    await watching;
+    home.close();
   });
 
   it('catches up with all that was written before, watched or not', async () => {

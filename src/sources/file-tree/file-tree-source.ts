@@ -119,7 +119,16 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
         again = report.changing;
         onRound({ type: 'scan', report });
       };
-      const watcher = deps.files.watch((change) => queue.push(change), { enters });
+      // Much of what happens in a folder is none of ours: it wakes nobody.
+      const concerns = (path: string): boolean => path === '' || enters(path) || deps.rules.classify(path.normalize('NFC')) !== null;
+      const watcher = deps.files.watch(
+        (change) => {
+          const paths = change.type === 'all' ? null : change.paths.filter(concerns);
+          if (paths === null) queue.push(change);
+          else if (paths.length > 0) queue.push({ type: 'paths', paths });
+        },
+        { enters },
+      );
       try {
         await round(null);
         watcher.refresh();
