@@ -73,7 +73,7 @@ export function createClaudeWorkspace(
     book,
     choice: definition.inventory,
     standing: (where) => book.standing(where),
-    writersSince: (item, shown) => book.writersSince(item, shown),
+    writersSince: (item, shown) => book.writers.since(item, shown),
   });
   const consents = { book, workspace: consent };
   if (definition.id === CLAUDE_JSON) {

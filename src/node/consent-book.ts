@@ -1,9 +1,6 @@
-import { decodeRecord } from '../core/log/record.ts';
 import { bytesToHex, type MachineId } from '../core/ids.ts';
-import type { Content } from '../core/content.ts';
 import { itemKey, type Item } from '../core/item.ts';
 import type { ItemState } from '../core/ports/store.ts';
-import { DRAFT_POSITION } from '../core/replica/overlay.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { BodyUnavailable } from '../core/replica/workspace.ts';
 import {
@@ -16,7 +13,7 @@ import {
   type Answer,
 } from '../kinds/claude-home/consent-answer.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
-import { writersSince } from './writers-since.ts';
+import { createRecordWriters, type RecordWriters } from './record-writers.ts';
 import type { ConsentBook, Standing } from '../sources/claude-home/consent-workspace.ts';
 
 /** An answer as its machine gave it. The path is what it says: the subject's id alone binds. */
@@ -27,7 +24,6 @@ interface Given {
 
 const TRUST = 'trust-own';
 const WRITER = 'consents';
-const WRITERS_KEPT = 10_000;
 const SUBJECTS_PER_COMMIT = 400;
 
 /** The answers of all machines of an account, which are items of its personal space. */
@@ -39,10 +35,8 @@ export interface SpaceConsents extends ConsentBook {
   setTrustOwn(trusts: boolean): Promise<void>;
   /** What other machines approved at places that begin so, as they say. Call `refresh` before. O(answers). */
   approvedByOthers(prefix: string): readonly { readonly id: string; readonly path: string }[];
-  /** Who signed the record at a position; `null` where it is not here. */
-  writerOf(position: number): Promise<MachineId | null>;
+  readonly writers: RecordWriters;
   standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
-  writersSince(item: Item, shown: Content | null): Promise<readonly (MachineId | null)[]>;
   close(): void;
 }
 
@@ -54,8 +48,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   const answers = new Map<string, Map<MachineId, Given>>();
   /** Answers that count as long as they are exactly these: content by item. */
   let read = new Map<string, string>();
-  const writers = new Map<number, MachineId>();
-  let writersOf: number | null = null;
+  const writers = createRecordWriters(replica);
   /** What was answered here, whatever becomes of it in the space. */
   const own = new Map<string, Answer>();
   let isOwnRead = false;
@@ -67,23 +60,6 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     isOwnRead = false;
     for (const listener of listeners) listener();
   });
-
-  const writerOf = async ({ position }: Pick<ItemState, 'position'>): Promise<MachineId | null> => {
-    if (position === DRAFT_POSITION) return self;
-    // A move of the home may put other records at the same positions, in a later term.
-    if (replica.term !== writersOf) writers.clear();
-    writersOf = replica.term;
-    const known = writers.get(position);
-    if (known !== undefined) return known;
-    const [stored] = await store.read((tx) => tx.logs.read(space, position, { records: 1, bytes: 1 }));
-    if (stored?.position !== position) return null; // from before a checkpoint, and not fetched yet
-    const record = decodeRecord(stored.bytes);
-    if (!record.ok) return null;
-    // A folder of thousands of files came with a few records.
-    if (writers.size >= WRITERS_KEPT) writers.clear();
-    writers.set(position, record.value.header.signer);
-    return record.value.header.signer;
-  };
 
   async function refresh(): Promise<void> {
     trusts = (await store.read((tx) => tx.documents.get<{ readonly yes: boolean }>(TRUST, space)))?.yes ?? false;
@@ -111,7 +87,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     answers.get(named.id)?.delete(named.machine);
     try {
       // What another machine wrote under this name is no answer of the one that it names.
-      const writer = await writerOf(state);
+      const writer = await writers.at(state.position);
       const answer = writer === named.machine ? parseAnswer(await replica.bodies.read(state.content)) : null;
       if (writer === null) isStale = true;
       else read.set(itemKey(state.item), `${state.content.digest} ${state.position}`);
@@ -149,6 +125,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     author === null ? replica.membership.removed.size === 0 : author === self || isMember(author);
 
   const book: SpaceConsents = {
+    writers,
     refresh,
     judge(subject, authors) {
       const id = subjectId(subject);
@@ -195,8 +172,6 @@ export function createConsentBook(replica: Replica): SpaceConsents {
           machine !== self && answer === 'approved' && path.startsWith(prefix) ? [{ id, path }] : [],
         ),
       ),
-    writerOf: (position) => writerOf({ position }),
-    writersSince: (item, shown) => writersSince(replica, (position) => writerOf({ position }), item, shown),
     async standing(where) {
       const states =
         'items' in where
@@ -205,7 +180,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       const standing: Standing[] = [];
       for (const { item, content, position } of states) {
         if (content === null) continue;
-        standing.push({ item, content, position, author: await writerOf({ position }) });
+        standing.push({ item, content, position, author: await writers.at(position) });
       }
       return standing.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
     },

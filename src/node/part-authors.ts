@@ -74,7 +74,7 @@ async function versionsOf(
   for (const { content, position } of [...(current === undefined ? [] : [current]), ...inPlace]) {
     const tree = content === null ? null : await treeOf(replica, content);
     if (tree === null && content !== null) return [...versions, UNKNOWN];
-    versions.push({ tree, writer: await book.writerOf(position) });
+    versions.push({ tree, writer: await book.writers.at(position) });
   }
   return history.length < VERSIONS ? versions : [...versions, UNKNOWN];
 }
