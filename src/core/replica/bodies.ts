@@ -9,7 +9,7 @@ import type { Compression, Effort } from '../ports/compression.ts';
 import type { ObjectStore } from '../ports/objects.ts';
 import type { Random } from '../ports/random.ts';
 import { RemoteError } from '../ports/remote.ts';
-import type { Sealing } from '../ports/sealing.ts';
+import type { SealedChunk, Sealing } from '../ports/sealing.ts';
 import { PlainCache } from './plain-cache.ts';
 import { BodyUnavailable } from './workspace.ts';
 
@@ -37,6 +37,7 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 const FETCH_IDS = 1_000;
 const PARALLEL_FETCHES = 4;
 const BUNDLE_BYTES = 1024 * 1024;
+const AHEAD_BYTES = 1024 * 1024;
 /** What is stored at once up to this much is compressed as far as it goes: somebody waits for it elsewhere. */
 const SMALL_EFFORT_BYTES = 1024 * 1024;
 
@@ -44,6 +45,8 @@ const SMALL_EFFORT_BYTES = 1024 * 1024;
 export class Bodies {
   readonly #deps: BodiesDeps;
   readonly #cache = new PlainCache(16 * 1024 * 1024);
+  /** Bodies that are being sealed before they are stored. */
+  readonly #ahead = new WeakMap<Uint8Array, { readonly keyId: number; readonly chunks: Promise<readonly SealedChunk[]> }>();
 
   constructor(deps: BodiesDeps) {
     this.#deps = deps;
@@ -83,15 +86,26 @@ export class Bodies {
   }
 
   async #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
-    const { sealing, space, compression } = this.#deps;
-    const keys = this.#deps.keys();
-    const chunks = await (sealing === undefined
-      ? sealChunks(body, space, keyId, keys, compression)
-      : sealing.chunks(body, space, keyId, keys));
+    const ahead = this.#ahead.get(body);
+    const chunks = await (ahead?.keyId === keyId ? ahead.chunks : this.#seal(body, keyId));
     return chunks.map(({ object, length }) => {
       sealed.set(object.id, object);
       return { object: object.id, keyId, offset: 0, length };
     });
+  }
+
+  /** Begins to seal a body that will be stored soon, where there are other threads to do it. */
+  sealAhead(body: Uint8Array, keyId: number): void {
+    if (this.#deps.sealing === undefined || body.length < AHEAD_BYTES) return;
+    const chunks = this.#seal(body, keyId);
+    chunks.catch(() => undefined); // thrown where it is stored
+    this.#ahead.set(body, { keyId, chunks });
+  }
+
+  #seal(body: Uint8Array, keyId: number): Promise<readonly SealedChunk[]> {
+    const { sealing, space, compression } = this.#deps;
+    const keys = this.#deps.keys();
+    return sealing === undefined ? sealChunks(body, space, keyId, keys, compression) : sealing.chunks(body, space, keyId, keys);
   }
 
   async #storeWhole(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>, effort: Effort): Promise<Piece[]> {

@@ -286,6 +286,9 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       );
     },
     read: (_item, content, offset) => replica.bodies.read(content, offset),
+    expect: (body) => {
+      if (replica.canWrite) replica.bodies.sealAhead(body, replica.keyId);
+    },
     prefetch: (contents) => replica.bodies.prefetch(contents),
     kept: {
       get: async () => (await store.read((tx) => tx.documents.get<string>(keptNotes(space), writer))) ?? null,

@@ -41,6 +41,9 @@ export interface Workspace {
   /** The body of an item, or the part of it from `offset` on. Throws {@link BodyUnavailable} where it cannot be had now. */
   read(item: Item, content: Content, offset?: number): Promise<Uint8Array>;
 
+  /** A hint: this body is new to the space and will be captured soon, so that what takes long may begin. */
+  expect?(body: Uint8Array): void;
+
   /** Fetches the objects of several bodies in few round trips, so that reads after it are local. */
   prefetch(contents: readonly Content[]): Promise<void>;
 }

@@ -7,18 +7,22 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 1_000;
 
 export interface CaptureBatches {
-  add(found: Found, stat: FileStat | null): Promise<void>;
+  /** `isNew`: the space holds nothing of it yet. */
+  add(found: Found, stat: FileStat | null, isNew?: boolean): Promise<void>;
   finish(): Promise<CaptureReport>;
 }
 
-/** Hands on what was found in portions, and adds up what became of it. */
+/**
+ * Hands on what was found in portions, and adds up what became of it. While one portion is taken the next is collected;
+ * what goes wrong with one is thrown by the next call.
+ */
 export function createBatches(context: TreeContext): CaptureBatches {
   let batch: Found[] = [];
   let bytes = 0;
   let sum = emptyCapture();
+  let underway: Promise<void> = Promise.resolve();
   const stats = new Map<string, FileStat>();
-  const send = async (): Promise<void> => {
-    if (batch.length === 0) return;
+  const capture = async (batch: readonly Found[]): Promise<void> => {
     const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
     for (const { item, reason, again } of made.refused) {
       if (again === true) continue;
@@ -33,18 +37,26 @@ export function createBatches(context: TreeContext): CaptureBatches {
       conflicts: [...sum.conflicts, ...made.conflicts],
       refused: [...sum.refused, ...made.refused],
     };
+  };
+  const send = async (): Promise<void> => {
+    await underway;
+    if (batch.length === 0) return;
+    underway = capture(batch);
+    underway.catch(() => undefined); // thrown where it is awaited
     batch = [];
     bytes = 0;
   };
   return {
-    async add(found, stat) {
+    async add(found, stat, isNew = false) {
       batch.push(found);
       if (stat !== null) stats.set(found.item.name, stat);
+      if (found.type === 'body' && isNew) context.workspace.expect?.(found.body);
       bytes += found.type === 'body' ? found.body.length : found.type === 'tail' ? found.tail.length : 0;
       if (batch.length >= BATCH_ITEMS || bytes >= BATCH_BYTES) await send();
     },
     async finish() {
       await send();
+      await underway;
       return sum;
     },
   };

@@ -63,7 +63,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
     else if (inspection.type === 'skipped') memory.skipped.set(name, inspection.reason);
     else {
       if (inspection.torn) memory.torn.add(name);
-      if (inspection.type === 'found') await batches.add(inspection.found, inspection.stat);
+      if (inspection.type === 'found') await batches.add(inspection.found, inspection.stat, (views.get(name)?.shown ?? null) === null);
     }
   }
   const absent = absences(context, round, views);
