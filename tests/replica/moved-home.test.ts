@@ -134,6 +134,55 @@ it('falls back without a key', async () => {
   expect(await late.read(FILE)).toBe('written meanwhile\n');
 });
 
+it('finishes a move whose answer got lost, though others have gone on at the target since', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const target = await openHub();
+  const deaf: Remote = {
+    ...hub,
+    async append(...args) {
+      await hub.append(...args);
+      throw new Error('the answer got lost');
+    },
+  };
+  await expect(moveHome(owner.replica, deaf, target, 'elsewhere')).rejects.toThrow('the answer got lost');
+  expect(await syncWith(other.replica, hub)).toMatchObject({ moved: true });
+  await syncWith(other.replica, target);
+  await other.write(FILE, 'at the target\n');
+  expect(await syncWith(other.replica, target)).toMatchObject({ pushed: 1, divergence: null });
+
+  await moveHome(owner.replica, hub, target, 'elsewhere');
+  owner.replica.setRemote(target);
+  expect(await syncWith(owner.replica, target)).toMatchObject({ divergence: null });
+  expect(await owner.read(FILE)).toBe('at the target\n');
+});
+
+it('lands again what it took over from another only when the other has brought its body again', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const before = (await hub.head(owner.replica.space))?.position ?? 0;
+  await other.write(FILE, 'by the other\n');
+  await syncWith(other.replica, hub);
+  await pull(owner.replica, hub);
+  const taken: Item = { kind: 'text', name: 'taken.md' };
+  await owner.replica.exclusive(async () => {
+    const content = (await owner.replica.visible([FILE])).values().next().value?.content ?? null;
+    const note = { message: '', writer: 'test' };
+    await owner.replica.draft([{ item: taken, base: null, ours: content, history: [] }], note, owner.replica.newCommitId());
+  });
+  await owner.write({ kind: 'text', name: 'own.md' }, 'own\n');
+  await syncWith(owner.replica, hub);
+  const old = await restored(hub, before + 1);
+  for (const machine of [owner, other]) machine.replica.setRemote(old);
+  await reviveHome(owner.replica, old, 'the same');
+  expect(await syncWith(owner.replica, old)).toMatchObject({ divergence: null });
+  expect(await owner.read(taken)).toBeNull();
+  expect(await owner.read({ kind: 'text', name: 'own.md' })).toBe('own\n');
+  expect(owner.replica.drafts).toEqual([]);
+  for (const machine of [other, other, owner]) expect(await syncWith(machine.replica, old)).toMatchObject({ divergence: null });
+  expect(await owner.read(taken)).toBe('by the other\n');
+});
+
 it('asks a home that comes back from a backup once more to delete what was pruned and forgotten', async () => {
   const { owner, hub } = space;
   await owner.write(FILE, 'hunter2');

@@ -2,7 +2,7 @@ import type { Change } from '../change.ts';
 import type { Content } from '../content.ts';
 import { openCommitBody } from '../crypto/object-cipher.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
-import { commitKey, type CommitId, type CommitKey, type MachineId, type Revision, type SpaceId } from '../ids.ts';
+import { commitKey, type CommitId, type CommitKey, type MachineId, type ObjectId, type Revision, type SpaceId } from '../ids.ts';
 import { carriedKey } from '../log/carried.ts';
 import { decodeCommit, encodeCommit, piecesNamed, resultingRevision } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
@@ -99,34 +99,51 @@ async function lostCommits(
  * nobody could prove any more. Cost: O(bytes of bodies under later keys).
  */
 export async function resealRelands(relands: readonly Reland[], bodies: Bodies, keyId: number): Promise<Reland[]> {
-  const fresh = async (content: Content, commit: CommitId): Promise<Content | null> => {
-    if (content.pieces.every((piece) => piece.keyId <= keyId)) return content;
-    const body = await readIfThere(content, bodies);
-    if (body === null) return null;
-    const [pieces] = await bodies.store([body], commit, keyId);
-    return { ...content, pieces: pieces ?? [] };
-  };
-  const freshChange = async (change: Change, commit: CommitId): Promise<Change | null> => {
+  const resealed: Reland[] = [];
+  for (const reland of relands) {
+    resealed.push(
+      await withBodies(reland, async (content) => {
+        if (content.pieces.every((piece) => piece.keyId <= keyId)) return content;
+        const body = await readIfThere(content, bodies);
+        if (body === null) return null;
+        const [pieces] = await bodies.store([body], reland.id, keyId);
+        return { ...content, pieces: pieces ?? [] };
+      }),
+    );
+  }
+  return resealed;
+}
+
+/** Relands without the bodies of which objects `isGone`: pruned or erased before the log fell back. */
+export async function withoutGone(relands: readonly Reland[], isGone: (id: ObjectId) => boolean): Promise<Reland[]> {
+  const fresh = async (content: Content): Promise<Content | null> => (content.pieces.some(({ object }) => isGone(object)) ? null : content);
+  return Promise.all(relands.map((reland) => withBodies(reland, fresh)));
+}
+
+/** Objects that a reland's changes name, each once. */
+export function objectsOfReland({ commit }: Reland): ObjectId[] {
+  return [...new Set(commit.changes.flatMap(piecesNamed).map((piece) => piece.object))];
+}
+
+/** The reland with each body as `fresh` gives it back; `null`: it cannot be had any more. */
+async function withBodies(reland: Reland, fresh: (content: Content) => Promise<Content | null>): Promise<Reland> {
+  const freshChange = async (change: Change): Promise<Change | null> => {
     if (change.type !== 'put' && change.type !== 'keep') return change;
-    const content = change.content === null ? null : await fresh(change.content, commit);
-    const history = (await Promise.all(change.history.map((c) => fresh(c, commit)))).filter((c) => c !== null);
+    const content = change.content === null ? null : await fresh(change.content);
+    const history = (await Promise.all(change.history.map(fresh))).filter((c) => c !== null);
     if (content === null && change.content !== null) return keepsRest(change, history);
     return change.type === 'put' ? { ...change, history, content: content as Content } : { ...change, history, content };
   };
-  const resealed: Reland[] = [];
-  for (const reland of relands) {
-    const [changes, bases]: [Change[], (Content | null)[]] = [[], []];
-    for (const [index, change] of reland.commit.changes.entries()) {
-      const made = await freshChange(change, reland.id);
-      if (made === null) continue;
-      changes.push(made);
-      const base = reland.bases[index] ?? null;
-      // Without its base a change is made from nothing: both sides stay.
-      bases.push(base === null || made.type === 'keep' ? null : await fresh(base, reland.id));
-    }
-    resealed.push({ ...reland, bases, commit: { ...reland.commit, changes } });
+  const [changes, bases]: [Change[], (Content | null)[]] = [[], []];
+  for (const [index, change] of reland.commit.changes.entries()) {
+    const made = await freshChange(change);
+    if (made === null) continue;
+    changes.push(made);
+    const base = reland.bases[index] ?? null;
+    // Without its base a change is made from nothing: both sides stay.
+    bases.push(base === null || made.type === 'keep' ? null : await fresh(base));
   }
-  return resealed;
+  return { ...reland, bases, commit: { ...reland.commit, changes } };
 }
 
 /** A body that this machine took over from another's, and that was lost with the home, is the other's to bring again. */
@@ -221,7 +238,8 @@ const collection = (space: SpaceId): string => `relands/${space}`;
 
 /** Ids of documents keep the order of the relands. */
 export async function putRelands(tx: StoreTransaction, space: SpaceId, relands: readonly Reland[]): Promise<void> {
-  const taken = (await tx.documents.list(collection(space))).length;
+  const waiting = await tx.documents.list(collection(space));
+  const taken = waiting.reduce((next, { id }) => Math.max(next, Number(id) + 1), 0);
   for (const [index, reland] of relands.entries()) {
     const stored: StoredReland = {
       id: reland.id,

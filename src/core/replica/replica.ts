@@ -27,7 +27,18 @@ import { decodeDraft, encodeDraft, Overlay } from './overlay.ts';
 import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
 import { isReached, landingsOf } from './landings.ts';
 import { overtakenDrafts } from './overtaken.ts';
-import { listRelands, putRelands, readRelands, relandKey, relandToWishes, removeReland, resealRelands, type Reland } from './reland.ts';
+import {
+  listRelands,
+  objectsOfReland,
+  putRelands,
+  readRelands,
+  relandKey,
+  relandToWishes,
+  removeReland,
+  resealRelands,
+  withoutGone,
+  type Reland,
+} from './reland.ts';
 import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
 import { isSealedFor, reseal } from './reseal.ts';
 import { grantWishes, type ItemWish, type Present } from './wishes.ts';
@@ -405,7 +416,7 @@ export class Replica {
       // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
       const { keys } = this.#replay;
       const found = keys === null ? [] : await readRelands(this.deps, this.space, keys, position, this.#overlay.drafts);
-      const relands = await resealRelands(found, this.bodies, await this.#epochAt(position));
+      const relands = await resealRelands(await this.#withoutGone(found), this.bodies, await this.#epochAt(position));
       await this.deps.store.write(async (tx) => {
         await putRelands(tx, this.space, relands);
         await tx.drafts.remove(
@@ -421,6 +432,24 @@ export class Replica {
       this.deps.log('log fell back', { space: this.space, position, relands: relands.length });
       await this.#catchUp(new Map());
     });
+  }
+
+  /** What was pruned or erased here falls for good: nobody is to wait for it. */
+  async #withoutGone(relands: readonly Reland[]): Promise<Reland[]> {
+    const dropped = new Set(relands.flatMap(objectsOfReland).filter((id) => this.droppedObject(id) === 'pruned'));
+    const here = await this.deps.objects.has(this.space, [...dropped]);
+    return dropped.size === here.size ? [...relands] : withoutGone(relands, (id) => dropped.has(id) && !here.has(id));
+  }
+
+  /**
+   * Whether everything that a commit of ours names is here or at the home: what it took over from another's body may
+   * have fallen with the home, until the other brings it again. Cost: a look-up, a question to the home where one fails.
+   */
+  async #canLand(reland: Reland): Promise<boolean> {
+    const named = objectsOfReland(reland).filter((id) => this.droppedObject(id) === null);
+    const here = await this.deps.objects.has(this.space, named);
+    const missing = named.filter((id) => !here.has(id));
+    return missing.length === 0 || (await this.hasAtRemote(missing)).size === missing.length;
   }
 
   /** The number of the epoch that was the current one behind `position`. */
@@ -460,6 +489,7 @@ export class Replica {
       return { landings: found, isDone: landed };
     });
     if (isDone || drafted.has(key)) return this.deps.store.write(done);
+    if (!(await this.#canLand(reland))) return;
     drafted.add(key);
     const { message, writer, session } = reland.commit;
     const note = { message, writer, ...(session === undefined ? {} : { session }) };
