@@ -2,7 +2,7 @@ import { addMember, changeRole, revoke } from '../../src/core/replica/administer
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
 import type { Role } from '../../src/core/log/control.ts';
 import { checkpoint } from './keeping.ts';
-import { keeps } from './families.ts';
+import { isHostile, keeps } from './families.ts';
 import type { SimMachine } from './machine.ts';
 import type { Link } from './network.ts';
 import type { World } from './world.ts';
@@ -52,7 +52,8 @@ export async function administer(world: World, machine: SimMachine): Promise<voi
   if (machines.length < character.machines) return invite(world, await world.addMachine());
   const index = machines.indexOf(machine);
   if (index === 0) return;
-  if (member[index] !== true) return invite(world, machine);
+  // Where machines are hostile, it is of interest what they do once they are no members.
+  if (member[index] !== true) return isHostile(character.family) && random.chance(0.6) ? undefined : invite(world, machine);
   const target = machine.replica.machine;
   const roll = random.below(4);
   await owner.run('administer', async () => {

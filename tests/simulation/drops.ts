@@ -41,13 +41,15 @@ export async function expectOnlyDroppedMissing(world: World, auditor: SimMachine
 
 /** What a machine's home shows stays readable there: it is what its next edit is merged from. */
 export async function expectViewsReadable(world: World, machine: SimMachine): Promise<void> {
+  const { drops } = await readLog(world, machine);
   for (const { item, shown } of (await machine.workspace.views()).values()) {
     const reason = shown === null ? null : await whyUnreadable(machine, shown);
     // The key of an epoch that fell with a home is nobody's any more: what is made from it is kept beside the rest.
     if (reason === 'no-key' && world.everRestored) continue;
     if (reason !== null && reason !== 'erased') throw new Violation(`${machine.name}: what ${item.name} shows is ${reason}`);
-    if (reason === 'erased' && !world.forgets.some(({ items }) => items.some((i) => itemKey(i) === itemKey(item))))
-      throw new Violation(`${machine.name}: what ${item.name} shows is erased, and nobody forgot it`);
+    // An object of which all was pruned goes as a whole where a part of it is forgotten.
+    const isMeant = world.forgets.some(({ items }) => items.some((i) => itemKey(i) === itemKey(item))) || isPruned(drops, shown);
+    if (reason === 'erased' && !isMeant) throw new Violation(`${machine.name}: what ${item.name} shows is erased, and nobody forgot it`);
   }
 }
 
@@ -63,13 +65,13 @@ async function whyUnreadable({ replica }: SimMachine, content: Content): Promise
 
 /** Every body that lay in one of the objects was, when a prune record named it, past the newest that stay of its item. */
 function expectPrunable({ character }: World, { drops, history }: Log, lost: HistoryEntry): void {
-  const objects = standingFor(drops, lost);
+  const objects = standingFor(drops, lost.content);
   const records = drops.filter(({ payload }) => payload.op === 'prune' && payload.objects.some((id) => objects.has(id)));
   if (records.length === 0) throw new Violation(`a body of ${lost.item.name} is pruned, and no record says so`);
   for (const { position, payload } of records) {
     const named = new Set(payload.objects.filter((id) => objects.has(id)));
     for (const entry of history) {
-      if (entry.position >= position || !isVersion(entry) || ![...standingFor(drops, entry)].some((id) => named.has(id))) continue;
+      if (entry.position >= position || !isVersion(entry) || ![...standingFor(drops, entry.content)].some((id) => named.has(id))) continue;
       const newer = history.filter((e) => isVersion(e) && itemKey(e.item) === itemKey(entry.item) && isBetween(e, entry, position));
       const bodies = newer.filter(({ content }) => content !== null).length;
       if (newer.length === 0 || bodies < character.keep)
@@ -79,7 +81,7 @@ function expectPrunable({ character }: World, { drops, history }: Log, lost: His
 }
 
 /** The objects of a body, and those that erase records put in their place. */
-function standingFor(drops: readonly Drop[], { content }: HistoryEntry): Set<ObjectId> {
+function standingFor(drops: readonly Drop[], content: Content | null): Set<ObjectId> {
   const objects = new Set(content?.pieces.map((piece) => piece.object));
   for (const { payload } of drops)
     if (payload.op === 'erase') for (const { from, to } of payload.replaced) if (objects.has(from)) objects.add(to);
@@ -95,15 +97,20 @@ function isBetween(entry: HistoryEntry, after: HistoryEntry, before: number): bo
   return entry.position > after.position || entry.index > after.index;
 }
 
+function isPruned(drops: readonly Drop[], content: Content | null): boolean {
+  const objects = standingFor(drops, content);
+  return drops.some(({ payload }) => payload.op === 'prune' && payload.objects.some((id) => objects.has(id)));
+}
+
 function expectForgotten({ forgets }: World, { drops }: Log, lost: HistoryEntry): void {
-  const objects = standingFor(drops, lost);
+  const objects = standingFor(drops, lost.content);
   const isMeant = forgets.some(
     ({ items, digest }) =>
       items.some((item) => itemKey(item) === itemKey(lost.item)) && (digest === undefined || digest === lost.content?.digest),
   );
   // What shares an object with it, and was pruned with it before, goes with it.
-  const isPruned = drops.some(({ payload }) => payload.op === 'prune' && payload.objects.some((id) => objects.has(id)));
-  if (!isMeant && !isPruned) throw new Violation(`${lost.item.name} at ${lost.position} is erased, and nobody forgot it`);
+  if (!isMeant && !isPruned(drops, lost.content))
+    throw new Violation(`${lost.item.name} at ${lost.position} is erased, and nobody forgot it`);
   const says = drops.some(({ payload }) => payload.op === 'erase' && erasedBy(payload).some((id) => objects.has(id)));
   if (!says) throw new Violation(`${lost.item.name} at ${lost.position} is erased, and no record says so`);
 }

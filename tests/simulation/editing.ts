@@ -25,13 +25,20 @@ export async function burst(world: World, machine: SimMachine): Promise<void> {
   await act(machine, 'scan', () => scan(machine));
 }
 
-/** The user writes the unit, or removes it: whole, between two looks at it. */
+/**
+ * The user writes the unit, or removes it: whole, between two looks at it. Each stamp goes to the top or to the bottom of
+ * what stands there, the same in all files: texts can be merged then, and the file that is no text cannot.
+ */
 export async function stampUnit({ random, words, trace }: World, { name, disk, witness }: SimMachine): Promise<void> {
   const stamp = random.chance(0.15) ? null : words.next();
+  const atTop = random.chance(0.5);
   witness.byUser(() => {
+    const there = disk.get(UNIT[0]);
+    const lines = there?.type === 'file' ? Buffer.from(there.body).toString().split('\n') : ['top', 'a', 'b', 'c', 'bottom'];
+    lines[atTop ? 0 : lines.length - 1] = stamp ?? '';
     for (const path of UNIT) {
       if (stamp === null) disk.remove(path);
-      else disk.write(path, Buffer.from(`${stamp}\n`));
+      else disk.write(path, Buffer.from(lines.join('\n')));
     }
     trace.push(`${name}: the user ${stamp === null ? 'removes the unit' : `stamps the unit ${stamp}`}`);
   });

@@ -20,6 +20,7 @@ export async function pruneSome(world: World, machine: SimMachine): Promise<void
     const { objects } = await prune(machine.replica, machine.link, { olderThan, keep: character.keep });
     trace.push(`${machine.name}: prunes ${objects.length} objects older than ${olderThan} ms`);
   });
+  await noteLetGo(world, machine);
 }
 
 /** An owner forgets an item or two, or one old body: as the command does it. */
@@ -38,6 +39,14 @@ export async function forgetSome(world: World, machine: SimMachine): Promise<voi
     );
     if (world.random.chance(0.5)) await apply(machine);
   });
+  await noteLetGo(world, machine);
+}
+
+async function noteLetGo({ letGo, space }: World, { hasLog, store, replica }: SimMachine): Promise<void> {
+  if (!hasLog) return;
+  const history = await store.read((tx) => tx.items.historyByPosition(space, { limit: 100_000 }));
+  for (const { content } of history)
+    if (content?.pieces.some(({ object }) => replica.droppedObject(object) !== null) === true) letGo.add(content.digest);
 }
 
 async function chooseTarget({ random, space }: World, { replica }: SimMachine): Promise<ForgetTarget | null> {

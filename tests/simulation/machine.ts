@@ -197,6 +197,8 @@ export class SimMachine {
   async noteShownAsRemoved(names: readonly string[]): Promise<void> {
     for (const { item, shown } of (await this.workspace.views()).values()) {
       if (shown === null || !names.includes(item.name)) continue;
+      // What was erased meanwhile was taken away with the forgetting.
+      if (shown.pieces.some(({ object }) => this.replica.droppedObject(object) === 'erased')) continue;
       for (const word of wordsIn(await this.replica.bodies.read(shown))) this.witness.removed.add(placed(item.name, word));
     }
   }

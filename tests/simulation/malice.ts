@@ -46,7 +46,13 @@ const FORGERIES: readonly (readonly [string, Forge])[] = [
   ['carries what its author did not sign', async (f) => carries(f, 'altered')],
   ['carries what has landed', async (f) => carries(f, 'landed')],
   ['carries what another sent, without what is in it', async (f) => carries(f, 'sent')],
-  ['makes itself an owner', async (f) => control(f, { op: 'member', member: { ...entry(f), role: 'owner' }, envelope: new Uint8Array(0) })],
+  [
+    'makes itself an owner',
+    async (f) => {
+      const listed = entry(f);
+      return listed === null ? null : control(f, { op: 'member', member: { ...listed, role: 'owner' }, envelope: new Uint8Array(0) });
+    },
+  ],
   ['prunes everything', async (f) => control(f, { op: 'prune', objects: namedObjects(f) })],
   [
     'erases everything',
@@ -62,6 +68,8 @@ const FORGERIES: readonly (readonly [string, Forge])[] = [
   ],
 ];
 
+const NOT_ALLOWED = FORGERIES.findIndex(([name]) => name === 'writes though it may not');
+
 /** A member, or a machine that was one, appends a record that breaks the rules, past the product's own code. */
 export async function forge(world: World, machine: SimMachine): Promise<void> {
   const { random, machines, places, space, trace } = world;
@@ -72,8 +80,10 @@ export async function forge(world: World, machine: SimMachine): Promise<void> {
   const head = await place.head(space);
   if (head === null || owner.replica.position !== head.position) return;
   const log = await readLog(place, world);
-  const [name, make] = FORGERIES[random.below(FORGERIES.length)] as (typeof FORGERIES)[number];
-  const forged = await make({ world, machine, owner, head, log });
+  const forger: Forger = { world, machine, owner, head, log };
+  const choice = !mayWrite(forger) && random.chance(0.5) ? NOT_ALLOWED : random.below(FORGERIES.length);
+  const [name, make] = FORGERIES[choice] as (typeof FORGERIES)[number];
+  const forged = await make(forger);
   if (forged === null) return;
   const { type } = await place.append(space, head, { records: [forged.record], objects: [] });
   trace.push(`${machine.name} ${name}, at ${head.position + 1}: ${type}`);
@@ -97,9 +107,10 @@ function newId({ world }: Forger): CommitId {
   return bytesToHex(world.random.bytes(16)) as CommitId;
 }
 
-function entry({ owner, machine }: Forger): MemberEntry {
+/** What the log says of the forger; `null` where its listing fell with a home. */
+function entry({ owner, machine }: Forger): MemberEntry | null {
   const { members, removed } = owner.replica.membership;
-  return (members.get(machine.replica.machine) ?? removed.get(machine.replica.machine)) as MemberEntry;
+  return members.get(machine.replica.machine) ?? removed.get(machine.replica.machine) ?? null;
 }
 
 function namedObjects({ log }: Forger) {

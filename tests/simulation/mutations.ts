@@ -56,4 +56,40 @@ export const MUTATIONS: readonly CodeMutation[] = [
     from: 'const drafted = await replica.draft(wishes, note, commit, async (tx) => {\n      await tx.views.put(space, writer, sorted.views);',
     to: 'await store.write((tx) => tx.views.put(space, writer, sorted.views));\n    const drafted = await replica.draft(wishes, note, commit, async (tx) => {',
   },
+  {
+    name: 'a prune takes open siblings for superseded',
+    file: 'src/core/replica/live-objects.ts',
+    from: 'for (const { content } of await tx.items.siblings(replica.space)) if (content !== null) contents.push(content);',
+    to: '',
+  },
+  {
+    name: 'forgetting leaves the bytes on this disk',
+    file: 'src/core/replica/prune-obey.ts',
+    from: 'dropHere: gone.filter((id) => !isNeeded(id))',
+    to: 'dropHere: gone.filter((id) => !isNeeded(id) && !erased.has(id))',
+  },
+  {
+    name: 'whoever was a member may go on writing',
+    file: 'src/core/log/membership.ts',
+    from: 'const role = membership.members.get(machine)?.role;',
+    to: 'const role = (membership.members.get(machine) ?? membership.removed.get(machine))?.role;',
+  },
+  {
+    name: 'a machine that joins with a checkpoint passes folders over',
+    file: 'src/core/replica/checkpoint.ts',
+    from: 'state.items.push(parseItemState(entry));',
+    to: "state.items.push(...[parseItemState(entry)].filter(({ item }) => item.kind !== 'folder'));",
+  },
+  {
+    name: 'half a folder is taken',
+    file: 'src/core/replica/wishes.ts',
+    from: 'if (group === null || !torn.has(group) ||',
+    to: 'if (group !== null || group === null ||',
+  },
+  {
+    name: 'an id that is used counts again',
+    file: 'src/core/log/rule.ts',
+    from: "if (state.isUsed(key)) return fail('its id is in the log already');",
+    to: '',
+  },
 ];

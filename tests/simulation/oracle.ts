@@ -1,5 +1,6 @@
 import type { Content } from '../../src/core/content.ts';
-import type { SpaceId } from '../../src/core/ids.ts';
+import type { ContentDigest, SpaceId } from '../../src/core/ids.ts';
+import { listRelands } from '../../src/core/replica/reland.ts';
 import { decodeCommit } from '../../src/core/log/commit-codec.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
@@ -118,6 +119,9 @@ export async function expectEverythingKept(world: World): Promise<void> {
     // What fell with a restored home, and only a machine off the space holds, cannot land again.
     if (world.everRestored && world.member[index] !== true) continue;
     const drafted = await contentsOfDrafts(machine.store, world.space);
+    // A commit that took another's body over waits until the other brings it again; what was pruned fell for good.
+    for (const digest of await digestsWaiting(machine.store, world.space)) drafted.add(digest);
+    if (world.everRestored) for (const digest of world.letGo) drafted.add(digest);
     for (const captured of machine.witness.captured.values()) {
       if (reachable.has(captured.digest) || drafted.has(captured.digest)) continue;
       if (await isBeginning(captured, reachable, archive)) continue;
@@ -161,17 +165,27 @@ async function contentsOf(store: Store, space: SpaceId): Promise<Map<string, Con
 }
 
 /** What a machine that was taken off the space can never send stays in its drafts. */
-async function contentsOfDrafts(store: Store, space: SpaceId): Promise<Map<string, Content>> {
-  const contents = new Map<string, Content>();
+async function contentsOfDrafts(store: Store, space: SpaceId): Promise<Set<ContentDigest>> {
+  const digests = new Set<ContentDigest>();
   for (const draft of await store.read((tx) => tx.drafts.list(space))) {
     const commit = decodeCommit(draft.bytes, draft.id, { objects: [], keyId: 0 });
     if (!commit.ok) throw new Violation(`a draft cannot be read: ${commit.error}`);
     for (const change of commit.value.changes) {
       const held = 'content' in change && change.content !== null ? [change.content] : [];
-      for (const content of [...held, ...('history' in change ? change.history : [])]) contents.set(content.digest, content);
+      for (const { digest } of [...held, ...('history' in change ? change.history : [])]) digests.add(digest);
     }
   }
-  return contents;
+  return digests;
+}
+
+async function digestsWaiting(store: Store, space: SpaceId): Promise<ContentDigest[]> {
+  const waiting = await store.read((tx) => listRelands(tx, space));
+  return waiting.flatMap(({ reland }) =>
+    reland.commit.changes.flatMap((change) => {
+      const held = 'content' in change && change.content !== null ? [change.content] : [];
+      return [...held, ...('history' in change ? change.history : [])].map(({ digest }) => digest);
+    }),
+  );
 }
 
 /** Looked for among all bodies that ever were, pruned and forgotten ones too. */

@@ -15,7 +15,7 @@ import { SimMachine } from './machine.ts';
 import type { Mail, SimRandom } from './network.ts';
 import { familyOf, keeps, type Family } from './families.ts';
 import type { Role } from '../../src/core/log/control.ts';
-import type { RecordHash } from '../../src/core/ids.ts';
+import type { ContentDigest, RecordHash } from '../../src/core/ids.ts';
 import type { ForgetTarget } from '../../src/core/replica/forget.ts';
 import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import { createWords, type Words } from './user.ts';
@@ -41,6 +41,8 @@ export interface World {
   readonly roles: Role[];
   /** What was to be forgotten, whether or not the erase record came to be. */
   readonly forgets: ForgetTarget[];
+  /** Bodies that prune and erase records let go, whether or not those fell with a home later. */
+  readonly letGo: Set<ContentDigest>;
   /** Forged records, and what is wrong with each: no machine may take them for good. */
   readonly forged: Map<RecordHash, string>;
   /** Records that were sent, whether or not they arrived. */
@@ -169,6 +171,7 @@ export async function createWorld(seed: number): Promise<World> {
     member: [true],
     roles: ['owner'],
     forgets: [],
+    letGo: new Set(),
     forged: new Map(),
     sent,
     trace,
