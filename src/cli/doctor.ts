@@ -65,12 +65,12 @@ async function checkService({ environment }: CommandContext): Promise<Check> {
   }
 }
 
-function describe(check: Check, { style }: CommandContext): string {
+function describe(check: Check, { style, asCalled }: CommandContext): string {
   const mark = { ok: style.green('ok  '), warn: style.yellow('warn'), fail: style.red('FAIL') }[check.result];
   const lines = [
     `${mark} ${check.id}: ${printable(check.reason)}`,
     ...check.evidence.map((line) => `       ${style.dim(printable(line))}`),
   ];
-  if (check.next_step !== null) lines.push(`     → ${check.next_step}`);
+  if (check.next_step !== null) lines.push(`     → ${asCalled(check.next_step)}`);
   return lines.join('\n');
 }

@@ -47,6 +47,9 @@ function describeChange({ style }: CommandContext, change: LogChange): string {
   return `${style.dim(revision)}  ${change.type.padEnd(9)} ${printable(change.item)}${style.dim(size)}`;
 }
 
+/** What Satchel keeps for itself in a space: answers to `pending`, where projects are. `--all` shows them. */
+const HOUSEKEEPING = new Set(['consent', 'project']);
+
 /** Neighbours of one machine and session as one entry, an item once. */
 function describeGroups(context: CommandContext, commits: readonly LogCommit[]): string[] {
   const groups: LogCommit[][] = [];
@@ -65,10 +68,12 @@ function describeGroups(context: CommandContext, commits: readonly LogCommit[]):
     const newest = group[0] as LogCommit;
     const items = new Map<string, { change: LogChange; times: number }>();
     for (const change of group.flatMap((commit) => commit.changes)) {
+      if (HOUSEKEEPING.has(change.kind)) continue;
       const key = `${change.kind}:${change.item}`;
       const known = items.get(key);
       items.set(key, { change: known?.change ?? change, times: (known?.times ?? 0) + 1 });
     }
+    if (items.size === 0) return [];
     const where = newest.position === null ? 'not sent yet' : `to record ${newest.position}`;
     const title = `${context.style.bold(printable(newest.machine))}, ${ago(context, newest)}, ${where}${newest.session === null ? '' : `, session ${printable(newest.session)}`}`;
     return [

@@ -24,8 +24,8 @@ const list = defineCommand({
       words ? m.words : m.id.slice(0, 12),
       m.role,
       m.space,
-      m.since ?? `record ${m.since_position}`,
-      m.last_seen ?? (m.last_position === null ? '-' : `record ${m.last_position}`),
+      minuteOf(m.since) ?? `record ${m.since_position}`,
+      minuteOf(m.last_seen) ?? (m.last_position === null ? '-' : `record ${m.last_position}`),
     ]);
     const columns = ['NAME', words ? 'KEY' : 'ID', 'ROLE', 'SPACE', 'SINCE', 'LAST WROTE'].map((title) => ({ title }));
     const parts = rows.length === 0 ? [] : [renderTable(columns, rows, context.style.dim)];
@@ -36,6 +36,11 @@ const list = defineCommand({
     return { human: parts.length === 0 ? 'No machines yet. Run: satchel up, or satchel join' : parts.join('\n\n'), json: result };
   },
 });
+
+/** To the minute, UTC. */
+function minuteOf(time: string | null): string | null {
+  return time === null ? null : time.slice(0, 16).replace('T', ' ');
+}
 
 const revoke = defineCommand({
   summary: 'Remove a machine and begin new keys that it does not get',

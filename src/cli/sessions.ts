@@ -19,7 +19,10 @@ const list = defineCommand({
     const search = context.args.search.join(' ');
     const result = await askNode(context, 'sessions', { search, ...(limit === undefined ? {} : { limit }) });
     if (result.sessions.length === 0)
-      return { human: search === '' ? 'No sessions yet. Run: satchel up' : 'No session mentions that.', json: result };
+      return {
+        human: search === '' ? 'No sessions yet: they come with the first one of Claude Code.' : 'No session mentions that.',
+        json: result,
+      };
     const columns = [
       { title: 'ID' },
       { title: 'USED' },

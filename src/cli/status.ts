@@ -17,10 +17,10 @@ export const statusCommand = defineCommand({
     const lines = [status.in_sync ? style.green(verdict) : style.yellow(verdict)];
     for (const space of status.spaces) lines.push(...describe(space));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
-    if (conflicts > 0) lines.push(style.yellow(`${conflicts} open ${conflicts === 1 ? 'conflict' : 'conflicts'}. Run: satchel conflicts`));
+    if (conflicts > 0) lines.push(style.yellow(context.asCalled(`${counted(conflicts, 'open conflict')}. Run: satchel conflicts`)));
     const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
     if (pending > 0)
-      lines.push(style.yellow(`${pending} ${pending === 1 ? 'thing waits' : 'things wait'} for your answer. Run: satchel pending`));
+      lines.push(style.yellow(context.asCalled(`${counted(pending, 'thing waits', 'things wait')} for your answer. Run: satchel pending`)));
     const elsewhere = status.spaces.flatMap((space) => space.projects_without_folder);
     if (elsewhere.length > 0) {
       const [first = ''] = elsewhere;
@@ -31,7 +31,7 @@ export const statusCommand = defineCommand({
     if (secrets > 0)
       lines.push(style.dim(`${secrets} ${secrets === 1 ? 'item holds' : 'items hold'} what looks like a secret. Which: satchel doctor`));
     if (status.spaces.some((space) => space.recovery_unshown))
-      lines.push(style.yellow('The recovery key was never written down. Run: satchel keys recovery'));
+      lines.push(style.yellow(context.asCalled('The recovery key was never written down. Run: satchel keys recovery')));
     const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
     return { human: lines.join('\n'), json: status, exit };
   },

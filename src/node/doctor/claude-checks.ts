@@ -77,8 +77,8 @@ async function checkForms({ definition, forms }: TreeSource): Promise<Check[]> {
       : warned(
           `${id}.values`,
           'medium',
-          `${needs.length} settings need a value on this machine: secrets stay where they are`,
-          'Set them here',
+          `${needs.length} ${needs.length === 1 ? 'setting needs' : 'settings need'} a value on this machine: secrets stay where they are`,
+          'Write them into that file on this machine',
           some(needs),
         ),
   );

@@ -125,5 +125,11 @@ async function checkConflicts({ entry, replica }: OpenSpace): Promise<Check> {
   const id = `space.conflicts:${entry.name}`;
   const names = [...new Set((await replica.siblings()).map((sibling) => sibling.item.name))];
   if (names.length === 0) return passed(id, 'no conflict is open');
-  return warned(id, 'medium', `${names.length} items are in conflict; both versions are kept`, 'Run: satchel conflicts', some(names));
+  return warned(
+    id,
+    'medium',
+    `${names.length} ${names.length === 1 ? 'item is' : 'items are'} in conflict; both versions are kept`,
+    'Run: satchel conflicts',
+    some(names),
+  );
 }

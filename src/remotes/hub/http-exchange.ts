@@ -186,6 +186,17 @@ export function toRemoteError(error: unknown, base: URL): RemoteError {
   if (error instanceof RemoteError) return error;
   const reason = error instanceof Error ? error.message : 'no reason given';
   // The parser's own errors: whatever answers there does not speak HTTP.
-  const type = codeOf(error).startsWith('HPE_') ? 'protocol' : 'unreachable';
-  return new RemoteError(type, `${base.host}: ${reason}`, { cause: error });
+  const code = codeOf(error);
+  const type = code.startsWith('HPE_') ? 'protocol' : 'unreachable';
+  return new RemoteError(type, `${base.host}${PLAINLY[code] ?? `: ${reason}`}`, { cause: error });
 }
+
+/** What the commonest failures mean to people. */
+const PLAINLY: Readonly<Record<string, string>> = {
+  ECONNREFUSED: ' does not answer: no node runs there now',
+  ETIMEDOUT: ' does not answer: it may be off, or not in this network',
+  EHOSTUNREACH: ' cannot be reached: it may be off, or not in this network',
+  ENETUNREACH: ' cannot be reached: this machine has no network',
+  ENOTFOUND: ' is a name that this network does not know',
+  EAI_AGAIN: ' cannot be looked up: this machine has no network, or its name service does not answer',
+};
