@@ -25,6 +25,7 @@ export async function bundle(root, dist) {
       entryFileNames: '[name].js',
       chunkFileNames: 'cli/[name]-[hash].js',
     });
+    await Promise.all(output.filter(({ type }) => type === 'chunk').map(({ fileName }) => toAscii(path.join(dist, fileName))));
     const main = path.join(dist, 'cli/main.js');
     await chmod(main, 0o755);
     await writeFile(path.join(dist, 'package.json'), '{"type":"commonjs"}\n');
@@ -33,6 +34,15 @@ export async function bundle(root, dist) {
   } finally {
     await build.close();
   }
+}
+
+/** One character beyond Latin-1 anywhere, and V8 holds two bytes for each of the file, for as long as the process lives. */
+async function toAscii(file) {
+  const text = await readFile(file, 'utf8');
+  if (/(?<!\\)(?:\\\\)*\\[^\0-\x7f]/.test(text))
+    throw new Error(`${file}: a character that cannot be written otherwise follows a backslash`);
+  const escape = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  await writeFile(file, text.replaceAll(/[^\0-\x7f]/g, escape));
 }
 
 /** The licenses of the packages that the bundle holds parts of: they ask for it. */

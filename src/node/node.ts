@@ -124,7 +124,13 @@ export class SatchelNode {
     });
     this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
-    this.#memory = createIdleMemory({ clock: deps.clock, signal: this.#stopping.signal });
+    this.#memory = createIdleMemory({
+      clock: deps.clock,
+      signal: this.#stopping.signal,
+      release: () => {
+        for (const { replica } of this.spaces.values()) replica.bodies.forgetPlain();
+      },
+    });
   }
 
   /** Opens the store (made if new), and the spaces in it. */

@@ -238,7 +238,7 @@ export class Bodies {
     return this.#deps.forms(id).length > 1;
   }
 
-  /** Keeps nothing decrypted in memory of what was dropped. */
+  /** Keeps nothing decrypted in memory: something was dropped, or the node is idle. */
   forgetPlain(): void {
     this.#cache.clear();
   }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { checkUnitText, MARKER, type ServiceKind, type ServiceProgram } from './service.ts';
+import { NODE_FLAGS } from './thrift.ts';
 
 const LABEL = 'org.satchel.node';
 
@@ -35,10 +36,7 @@ export function launchdAgent(program: ServiceProgram): string {
   <string>${LABEL}</string>
   <key>ProgramArguments</key>
   <array>
-    <string>${xml(program.node)}</string>
-    <string>${xml(program.script)}</string>
-    <string>up</string>
-  </array>
+${[program.node, ...NODE_FLAGS, program.script, 'up'].map((word) => `    <string>${xml(word)}</string>\n`).join('')}  </array>
   <key>EnvironmentVariables</key>
   <dict>
 ${variables.join('')}  </dict>

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { checkUnitText, MARKER, type Command, type ServiceKind, type ServiceProgram } from './service.ts';
+import { GLIBC_VARIABLES, NODE_FLAGS } from './thrift.ts';
 
 const UNIT = 'satchel.service';
 
@@ -33,14 +34,16 @@ StartLimitBurst=10
 [Service]
 Type=exec
 # The colon keeps $ in paths as it is.
-ExecStart=:${quote(program.node)} ${quote(program.script)} up
+ExecStart=:${[program.node, ...NODE_FLAGS, program.script].map(quote).join(' ')} up
 ${variables.map((line) => `${line}\n`).join('')}Restart=on-failure
 RestartSec=5
 # Wrong configuration does not mend itself.
 RestartPreventExitStatus=2
 TimeoutStopSec=20
-# glibc would keep the memory of large files for the next ones: about 100 MB that an idle node does not need.
-Environment=MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072
+# An idle node gives memory back.
+Environment=${Object.entries(GLIBC_VARIABLES)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}
 UMask=0077
 NoNewPrivileges=yes
 LockPersonality=yes

@@ -26,7 +26,7 @@ describe('systemdUnit', () => {
   it('starts satchel up, hardened, again after failures but not after wrong configuration', () => {
     const unit = systemdUnit(plain);
     expect(unit).toContain(
-      'ExecStart=:"/usr/bin/node" "/opt/satchel/dist/cli/main.js" up\nEnvironment="SATCHEL_HOME=/home/ada/.satchel"\nRestart=on-failure\n',
+      'ExecStart=:"/usr/bin/node" "--max-semi-space-size=4" "/opt/satchel/dist/cli/main.js" up\nEnvironment="SATCHEL_HOME=/home/ada/.satchel"\nRestart=on-failure\n',
     );
     for (const line of ['NoNewPrivileges=yes', 'UMask=0077', 'RestartPreventExitStatus=2', 'WantedBy=default.target']) {
       expect(unit.split('\n')).toContain(line);
@@ -79,7 +79,7 @@ describe('launchdAgent', () => {
     const parsed: unknown = JSON.parse(execFileSync('python3', ['-c', script], { input: launchdAgent(program), encoding: 'utf8' }));
     expect(parsed).toMatchObject({
       Label: 'org.satchel.node',
-      ProgramArguments: [program.node, program.script, 'up'],
+      ProgramArguments: [program.node, '--max-semi-space-size=4', program.script, 'up'],
       EnvironmentVariables: program.variables,
       RunAtLoad: true,
       KeepAlive: { SuccessfulExit: false },

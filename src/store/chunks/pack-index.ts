@@ -138,6 +138,9 @@ function openIndex(path: string): PackIndex {
   };
 }
 
+/** Of pages kept in memory: objects have random names, so hardly any would do for a large index, and these do for 20,000. */
+const CACHE_KIB = 2_048;
+
 /** Not flushed with each commit: what it lacks after a power failure is read from the packs. */
 function openPrivately(path: string): Database.Database {
   closeSync(openSync(path, 'a', 0o600));
@@ -146,6 +149,7 @@ function openPrivately(path: string): Database.Database {
     db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
+    db.pragma(`cache_size = -${CACHE_KIB}`);
     db.exec(`
       begin immediate;
       create table if not exists spaces (number integer primary key, id blob not null unique);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GLIBC_VARIABLES, NODE_FLAGS } from '../../../src/node/service/thrift.ts';
 import { run, runMeasured, type Finished } from '../measured-process.ts';
 
 /** The built program: BENCH_SATCHEL, or dist/ of the nearest folder above that has one. */
@@ -59,8 +60,8 @@ export class SatchelMachine {
 
   /** Starts the node, with what the service unit sets for it, and resolves when it listens. */
   async up(...flags: readonly string[]): Promise<void> {
-    const node = spawn(process.execPath, [this.#program, 'up', '--yes', ...flags], {
-      env: { ...process.env, ...this.#environment, MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' },
+    const node = spawn(process.execPath, [...NODE_FLAGS, this.#program, 'up', '--yes', ...flags], {
+      env: { ...process.env, ...this.#environment, ...GLIBC_VARIABLES },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#node = node;
