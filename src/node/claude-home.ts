@@ -6,12 +6,12 @@ import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import { CATEGORIES, type Category } from '../kinds/claude-home/inventory.ts';
 import type { InventoryChoice } from '../kinds/claude-home/locate.ts';
-import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { createConsentWorkspace, type ConsentWorkspace } from '../sources/claude-home/consent-workspace.ts';
 import type { FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
+import { openPlaceBook } from '../sources/claude-home/place-book.ts';
 import { createProjectsWorkspace } from '../sources/claude-home/projects-workspace.ts';
 import { createClaudeForms } from './claude-forms.ts';
-import { createClaudeProjects, type ClaudeProjects } from './claude-projects.ts';
+import { createClaudeProjects, projectPathsOf, type ClaudeProjects } from './claude-projects.ts';
 import { createConsentBook, type SpaceConsents } from './consent-book.ts';
 import type { TreeDefinition } from './tree-sources.ts';
 
@@ -21,8 +21,6 @@ const CARRIED: readonly Category[] = [
   ...(['settings', 'mcp', 'plugins'] as const),
   ...(['skills', 'agents', 'commands', 'workflows', 'output-styles', 'hooks'] as const),
 ];
-
-const NO_PROJECTS: ProjectPaths = { idOf: () => null, pathOf: () => null };
 
 /** The tree that holds .claude.json alone, where it lies beside the Claude home. */
 const CLAUDE_JSON = 'claude-json';
@@ -77,7 +75,11 @@ export function createClaudeWorkspace(
   });
   const consents = { book, workspace: consent };
   if (definition.id === CLAUDE_JSON) {
-    const forms = createClaudeForms(consent, replica, book, { ...deps, projects: () => Promise.resolve(NO_PROJECTS) });
+    const forms = createClaudeForms(consent, replica, book, {
+      ...deps,
+      // As the other tree has them by now.
+      projects: async () => projectPathsOf(await openPlaceBook(replica.deps.store, replica.space)),
+    });
     return { workspace: forms, consents, forms, projects: null };
   }
   const projects = createClaudeProjects(deps.config, replica, deps.clock);

@@ -115,18 +115,7 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
       changed.clear();
       return [...(await replica.visible(items)).values()].flatMap(({ item, content }) => (content === null ? [] : [{ item, content }]));
     },
-    async paths() {
-      const opened = await book();
-      const pathOf = (id: string): string | null => opened.folder(opened.placeOf(id) ?? '')?.path ?? null;
-      return {
-        pathOf,
-        // Both ways or not at all: another checkout of the project is a path like others.
-        idOf(folder) {
-          const id = opened.folder(projectFolder(folder))?.project;
-          return id !== undefined && pathOf(id) === folder ? id : null;
-        },
-      };
-    },
+    paths: async () => projectPathsOf(await book()),
     async hasNewPlaces() {
       const opened = await book();
       for (const project of (await registry.projects()).values()) {
@@ -137,6 +126,19 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
     close() {
       stop();
       return registry.close();
+    },
+  };
+}
+
+/** Where projects are on this machine, for paths that stand in bodies. */
+export function projectPathsOf(book: PlaceBook): ProjectPaths {
+  const pathOf = (id: string): string | null => book.folder(book.placeOf(id) ?? '')?.path ?? null;
+  return {
+    pathOf,
+    // Both ways or not at all: another checkout of the project is a path like others.
+    idOf(folder) {
+      const id = book.folder(projectFolder(folder))?.project;
+      return id !== undefined && pathOf(id) === folder ? id : null;
     },
   };
 }

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { projectFolder } from '../../src/kinds/claude-home/project-folder.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from './place.ts';
 
@@ -106,6 +107,31 @@ describe('the forms of a Claude home, between two nodes', () => {
     await ask(a, 'sync', {});
     expect(JSON.parse(await readFile(claudeJson('a'), 'utf8'))).toMatchObject({ mcpServers: { time: {} } });
     expect((await ask(b, 'status', {})).spaces[0]?.sources.every(({ state }) => state === 'ok')).toBe(true);
+  });
+
+  it('an MCP server of a project comes to that project’s folder on the other machine', async () => {
+    const folder = async (machine: string, name: string): Promise<string> => {
+      const made = path.join(place.home(machine), name);
+      await mkdir(path.join(made, '.git'), { recursive: true });
+      await writeFile(path.join(made, '.git', 'config'), '[remote "origin"]\n\turl = https://example.com/acme/app.git\n');
+      return realpath(made);
+    };
+    const { a, b } = await two();
+    const [here, there] = [await folder('a', 'work/x'), await folder('b', 'code/y')];
+    const line = `${JSON.stringify({ type: 'user', cwd: here, message: { role: 'user', content: 'hello' } })}\n`;
+    await place.write('a', line, `projects/${projectFolder(here)}/1b4e28ba-2fa1-41d2-883f-0016d3cca427.jsonl`);
+    await writeFile(
+      claudeJson('a'),
+      json({ projects: { [here]: { mcpServers: { db: { command: 'db' } }, hasTrustDialogAccepted: true } } }),
+    );
+    await writeFile(claudeJson('b'), json({ projects: { [there]: { lastCost: 1 } } }));
+    for (const node of [a, b, b]) await ask(node, 'sync', {});
+    const [first] = await waiting(b);
+    expect(first).toMatch(/^\.claude\.json#\/projects\/\{\{satchel:project:app-[0-9a-f]{12}\}\}\/mcpServers\/db$/);
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    expect(JSON.parse(await readFile(claudeJson('b'), 'utf8'))).toEqual({
+      projects: { [there]: { lastCost: 1, mcpServers: { db: { command: 'db' } } } },
+    });
   });
 
   it('a plugin is registered where it stands, and only once it does', async () => {

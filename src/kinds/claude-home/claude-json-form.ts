@@ -29,6 +29,7 @@ export const claudeJsonForm = createJsonForm({
     return restricts('allow', part);
   },
   isWhole: (place) => (place[0] === 'mcpServers' && place.length === 2) || (place[2] === 'mcpServers' && place.length === 4),
+  isProject: (place) => place[0] === 'projects' && place.length === 2,
   // Claude Code begins the file anew where it finds it broken, and forgets projects: neither is a wish.
   absenceSaysNothing: (place) => place.length === 1 || (place[0] === 'projects' && place.length <= 3),
   part: { extract, embed },

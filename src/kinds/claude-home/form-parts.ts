@@ -15,6 +15,8 @@ export interface PartsInput {
   readonly name: string;
   readonly partsAt: PartsAt;
   readonly admit: AdmitPart;
+  /** Members whose absence from what is wanted says nothing. */
+  readonly absenceSaysNothing: (place: readonly string[]) => boolean;
   /** What of a wanted part can stand on this machine, which has `have` there; `null`: nothing of it. */
   readonly here: (want: JsonTree, place: readonly string[], have: JsonTree | null) => JsonTree | null;
 }
@@ -42,6 +44,7 @@ export function combineParts(wanted: JsonTree | null, applied: JsonTree | null, 
     return isAdmitted(place, want, have) ? visible : have;
   };
   const combine = (place: readonly string[], want: JsonTree | null, have: JsonTree | null): JsonTree | null => {
+    if (want === null && input.absenceSaysNothing(place)) return have;
     const way = input.partsAt(place);
     const fits = way === 'inside' ? isObject : isTexts;
     const combineAll = way === 'inside' ? combineMembers : combineEntries;

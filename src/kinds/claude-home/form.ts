@@ -55,7 +55,8 @@ export interface Shown {
 
 /**
  * An item whose bytes on a machine differ from those in the space. Pure. Laws: what `lay` made of a local body, `show`
- * makes that body again; `lay` of an unchanged local body gives the full body back, byte for byte; and what was never
+ * makes that body again; `lay` of an unchanged local body gives the full body back, byte for byte (but for paths
+ * that became known as projects); and what was never
  * shown is never taken out by its absence.
  */
 export interface Form {

@@ -198,6 +198,59 @@ describe('.claude.json', () => {
   });
 });
 
+describe('projects in .claude.json', () => {
+  const at = (context: FormContext, places: Readonly<Record<string, string>>): FormContext => ({
+    ...context,
+    projects: {
+      idOf: (path) => Object.entries(places).find(([, place]) => place === path)?.[0] ?? null,
+      pathOf: (id) => places[id] ?? null,
+    },
+  });
+  const ana = at(onAna, { 'app-1': '/home/ana/work/app' });
+  const bea = at(onBea, { 'app-1': '/Users/bea/code/app' });
+  const servers = { mcpServers: { db: { command: 'db' } } };
+  const extracted = (projects: unknown, known: Uint8Array | null = null) => good(claudeJsonForm.extract(bytes({ projects }), known));
+
+  it('are found at another path of another machine', () => {
+    const { full } = capture(claudeJsonForm, { projects: { '/home/ana/work/app': servers } }, ana);
+    expect(value(full)).toEqual({ projects: { '{{satchel:project:app-1}}': servers } });
+    const shown = show(claudeJsonForm, full, { body: extracted({ '/Users/bea/code/app': {} }), kept: {} }, bea);
+    const file = bytes({ projects: { '/Users/bea/code/app': { lastCost: 1 } } });
+    expect(value(good(claudeJsonForm.embed(file, shown.body)))).toEqual({
+      projects: { '/Users/bea/code/app': { lastCost: 1, ...servers } },
+    });
+  });
+
+  it('wait where they have no place, and are not taken out by that', () => {
+    const { full } = capture(claudeJsonForm, { projects: { '/home/ana/work/app': servers } }, ana);
+    const shown = show(claudeJsonForm, full, NOTHING, at(onBea, {}));
+    expect([value(shown.body), shown.held, shown.needs]).toEqual([{}, [], []]);
+    const now = bytes({ mcpServers: { x: {} } });
+    expect(value(good(claudeJsonForm.lay(full, { body: shown.body, kept: {} }, now, at(onBea, {}))).full)).toEqual({
+      projects: { '{{satchel:project:app-1}}': servers },
+      mcpServers: { x: {} },
+    });
+  });
+
+  it('keep what they have when a path becomes known as a project', () => {
+    const { full, kept } = capture(claudeJsonForm, { projects: { '/home/ana/work/app': servers } }, onAna);
+    expect(value(full)).toEqual({ projects: { '{{satchel:home}}/work/app': servers } });
+    const local = { body: extracted({ '/home/ana/work/app': servers }), kept };
+    const shown = show(claudeJsonForm, full, local, strict(ana));
+    expect([value(shown.body), shown.held]).toEqual([value(local.body), []]);
+    const renamed = good(claudeJsonForm.lay(full, local, local.body, ana)).full;
+    expect(value(renamed)).toEqual({ projects: { '{{satchel:project:app-1}}': servers } });
+    const now = extracted({ '/home/ana/work/app': { mcpServers: {} } }, local.body);
+    const laid = good(claudeJsonForm.lay(full, local, now, ana));
+    expect(value(show(claudeJsonForm, laid.full, { body: now, kept: laid.kept }, ana).body)).toEqual(value(now));
+  });
+
+  it('are taken out of a machine by nobody’s silence', () => {
+    const shown = show(claudeJsonForm, bytes({ mcpServers: {} }), { body: extracted({ '/home/ana/work/app': servers }), kept: {} }, ana);
+    expect(value(shown.body)).toMatchObject({ projects: { '/home/ana/work/app': servers } });
+  });
+});
+
 describe('plugin registries', () => {
   it.each([
     [

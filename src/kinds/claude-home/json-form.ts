@@ -10,7 +10,15 @@ import { combineParts, type PartsAt } from './form-parts.ts';
 import type { Form, FormContext, FormPart, KeptSecrets, LocalForm, Shown } from './form.ts';
 import type { FormId } from './inventory.ts';
 import { withNeverShown } from './never-shown.ts';
-import { toLocalTree, toPortableTree, withoutMissing, type FindSecret } from './portable-tree.ts';
+import {
+  isElsewhere,
+  toLocalTree,
+  toPortableTree,
+  withoutMissing,
+  type FindSecret,
+  type TreeContext,
+  withProjectNames,
+} from './portable-tree.ts';
 
 export interface JsonFormSpec {
   readonly id: FormId;
@@ -23,7 +31,9 @@ export interface JsonFormSpec {
   readonly mayHoldSecrets: boolean;
   /** What goes as one where a value in a list in it is missing here. */
   readonly isWhole?: (place: readonly string[]) => boolean;
-  /** Members whose absence from the local file says nothing: the file was begun anew, not edited. */
+  /** Whether the member at a place is named by the path of a project. */
+  readonly isProject?: (place: readonly string[]) => boolean;
+  /** Members whose absence says nothing: the file was begun anew, not edited; the space names them otherwise. */
   readonly absenceSaysNothing?: (place: readonly string[]) => boolean;
   /** Where only some of a larger file takes part. */
   readonly part?: {
@@ -35,7 +45,11 @@ export interface JsonFormSpec {
 /** A form of a JSON document, merged by key. Cost: O(n log n) for n bytes in all. */
 export function createJsonForm(spec: JsonFormSpec): Form {
   const { part } = spec;
-  const contextOf = (context: FormContext): FormContext => (spec.mayHoldSecrets ? context : { ...context, isSecret: () => false });
+  const contextOf = (context: FormContext): TreeContext => ({
+    ...context,
+    ...(spec.mayHoldSecrets ? {} : { isSecret: () => false }),
+    ...(spec.isProject === undefined ? {} : { isProject: spec.isProject }),
+  });
   return {
     id: spec.id,
     partial: part !== undefined,
@@ -61,7 +75,7 @@ export function createJsonForm(spec: JsonFormSpec): Form {
   };
 }
 
-function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: FormContext): Result<Shown, string> {
+function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: TreeContext): Result<Shown, string> {
   const trees = both(full, local.body ?? encodeText('{}'));
   if (!trees.ok) return trees;
   const [wanted, here] = trees.value;
@@ -69,30 +83,35 @@ function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: F
   const applied = toPortableTree(here, before, context);
   const find: FindSecret = (key) => applied.kept[key] ?? before[key] ?? null;
   const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
-  const combined = combineParts(wanted, local.body === null ? null : applied.tree, {
+  const combined = combineParts(withProjectNames(wanted, context), local.body === null ? null : applied.tree, {
     name: spec.name,
     partsAt: spec.partsAt,
+    absenceSaysNothing: spec.absenceSaysNothing ?? (() => false),
     admit: (place, part) => (spec.atOnce(place, part) ? 'yes' : context.admit(part)),
-    here: (want, place, have) => withoutMissing(want, place, have, find, options).tree,
+    here: (want, place, have) => (isElsewhere(place, context) ? have : withoutMissing(want, place, have, find, options).tree),
   });
-  const body = printOnto(local.body ?? full, toLocalTree(combined.tree ?? EMPTY_OBJECT, find, context.paths));
-  return ok({ body, held: combined.held, later: combined.later, needs: withoutMissing(wanted, [], applied.tree, find, options).needs });
+  const needs = withoutMissing(wanted, [], applied.tree, find, options).needs.filter(
+    (pointer) => !isElsewhere(pointer.split('/'), context),
+  );
+  const body = printOnto(local.body ?? full, toLocalTree(combined.tree ?? EMPTY_OBJECT, find, context));
+  return ok({ body, held: combined.held, later: combined.later, needs });
 }
 
 function lay(
   spec: JsonFormSpec,
-  full: Uint8Array | null,
+  before: Uint8Array | null,
   shown: LocalForm,
   now: Uint8Array,
-  context: FormContext,
+  context: TreeContext,
 ): Result<{ full: Uint8Array; kept: KeptSecrets }, string> {
+  const full = before === null || spec.isProject === undefined ? before : named(before, context);
   if (full !== null && shown.body !== null && equalBytes(shown.body, now)) return ok({ full, kept: shown.kept });
   const found = parseObject(now);
   if (!found.ok) return found;
   const ours = toPortableTree(found.value, shown.kept, context);
   const portable = printOnto(now, ours.tree);
-  const before = shown.body === null ? null : parseObject(shown.body);
-  const base = before?.ok !== true ? null : toPortableTree(before.value, shown.kept, context);
+  const known = shown.body === null ? null : parseObject(shown.body);
+  const base = known?.ok !== true ? null : toPortableTree(known.value, shown.kept, context);
   // What others took out of the space is kept for when it comes back; what was taken out here is gone.
   const unseen = Object.entries(shown.kept).filter(([key]) => base?.kept[key] === undefined);
   const kept = { ...Object.fromEntries(unseen), ...ours.kept };
@@ -104,9 +123,15 @@ function lay(
   const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
   const revealed = withNeverShown(withoutSilent(base.tree, ours.tree, spec), wanted.value, ours.tree, {
     partsAt: spec.partsAt,
-    here: (want, place, have) => withoutMissing(want, place, have, find, options).tree,
+    here: (want, place, have) => (isElsewhere(place, context) ? have : withoutMissing(want, place, have, find, options).tree),
   });
   return withKept(mergeOnto(full, revealed.shown, printOnto(portable, revealed.ours)), kept);
+}
+
+/** With the names of projects that were paths before this machine knew them. */
+function named(full: Uint8Array, context: TreeContext): Uint8Array {
+  const tree = parseObject(full);
+  return tree.ok ? printOnto(full, withProjectNames(tree.value, context)) : full;
 }
 
 function withKept(full: Result<Uint8Array, string>, kept: KeptSecrets): Result<{ full: Uint8Array; kept: KeptSecrets }, string> {

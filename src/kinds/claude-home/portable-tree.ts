@@ -2,6 +2,13 @@ import type { JsonTree } from '../json/tree.ts';
 import type { FormContext, KeptSecrets } from './form.ts';
 import { fromPortable, toPortable, type MachinePaths } from './path-tokens.ts';
 
+/** What a form adds to its context. */
+export interface TreeContext extends FormContext {
+  /** Whether the member at a place is named by the path of a project. */
+  readonly isProject?: (place: readonly string[]) => boolean;
+}
+
+const PROJECT = /^\{\{satchel:project:([a-z0-9-]+)\}\}$/;
 const MARK = /^\{\{satchel:secret(?: (\d+))?\}\}$/;
 
 export const pointerOf = (path: readonly string[]): string =>
@@ -12,7 +19,7 @@ export const pointerOf = (path: readonly string[]): string =>
  * values behind the marks come back in `kept`. In a list a mark has a number, so that it means the same value wherever
  * it moves in there: the number its value had before, else that of the value whose place it took, else a new one.
  */
-export function toPortableTree(tree: JsonTree, before: KeptSecrets, context: FormContext): { tree: JsonTree; kept: KeptSecrets } {
+export function toPortableTree(tree: JsonTree, before: KeptSecrets, context: TreeContext): { tree: JsonTree; kept: KeptSecrets } {
   const kept: Record<string, string> = {};
   const numbers = numberSecrets(tree, before, context);
   const convert = (value: JsonTree, path: readonly string[], place: readonly string[], listed: boolean): JsonTree => {
@@ -20,7 +27,7 @@ export function toPortableTree(tree: JsonTree, before: KeptSecrets, context: For
       return { type: 'array', items: value.items.map((item, i) => convert(item, [...path, `${i}`], place, true)) };
     if (value.type === 'object') {
       const members = [...value.members].map(([key, member]): [string, JsonTree] => {
-        const name = toPortable(key, context.paths);
+        const name = spaceKey(key, place, context);
         return [name, convert(member, [...path, key], [...place, name], listed)];
       });
       return { type: 'object', members: new Map(members) };
@@ -94,12 +101,13 @@ function respelled(value: JsonTree, paths: MachinePaths): JsonTree {
 }
 
 /** A portable value as this machine has it. Every mark in it must have a value. */
-export function toLocalTree(tree: JsonTree, find: FindSecret, paths: MachinePaths): JsonTree {
+export function toLocalTree(tree: JsonTree, find: FindSecret, context: TreeContext): JsonTree {
+  const { paths } = context;
   const convert = (value: JsonTree, place: readonly string[]): JsonTree => {
     if (value.type === 'array') return { type: 'array', items: value.items.map((item) => convert(item, place)) };
     if (value.type === 'object') {
       const members = [...value.members].map(([key, member]): [string, JsonTree] => [
-        fromPortable(key, paths),
+        localKey(key, context),
         convert(member, [...place, key]),
       ]);
       return { type: 'object', members: new Map(members) };
@@ -114,18 +122,52 @@ export function toLocalTree(tree: JsonTree, find: FindSecret, paths: MachinePath
   return convert(tree, []);
 }
 
+/** Two folders of one project are two paths: the first has the project's name. */
+function spaceKey(key: string, place: readonly string[], { paths, projects, isProject }: TreeContext): string {
+  const id = isProject?.([...place, key]) === true ? (projects?.idOf(key) ?? null) : null;
+  return id === null ? toPortable(key, paths) : `{{satchel:project:${id}}}`;
+}
+
+function localKey(key: string, { paths, projects }: TreeContext): string {
+  const id = PROJECT.exec(key)?.[1];
+  return id === undefined ? fromPortable(key, paths) : (projects?.pathOf(id) ?? key);
+}
+
+/**
+ * What the space named by a path before it was known to be a project, under the project's name. Where it has both, what
+ * has the name counts.
+ */
+export function withProjectNames(tree: JsonTree, context: TreeContext, place: readonly string[] = []): JsonTree {
+  if (tree.type !== 'object' || context.isProject === undefined) return tree;
+  const members = new Map<string, JsonTree>();
+  for (const [key, member] of tree.members) {
+    const isNamed = PROJECT.test(key);
+    const name = context.isProject([...place, key]) && !isNamed ? spaceKey(fromPortable(key, context.paths), place, context) : key;
+    if (isNamed || !members.has(name)) members.set(name, withProjectNames(member, context, [...place, name]));
+  }
+  return { type: 'object', members };
+}
+
+/** Whether something stands below a project that has no place here. */
+export function isElsewhere(place: readonly string[], { projects }: FormContext): boolean {
+  return place.some((key) => {
+    const id = PROJECT.exec(key)?.[1];
+    return id !== undefined && (projects?.pathOf(id) ?? null) === null;
+  });
+}
+
 export function secretKey(place: readonly string[], number: string | number | undefined): string {
   return number === undefined ? pointerOf(place) : `${pointerOf(place)}#${number}`;
 }
 
 /** Numbers for the secrets that stand in lists, by pointer. */
-function numberSecrets(tree: JsonTree, before: KeptSecrets, { isSecret, paths }: FormContext): Map<string, number> {
+function numberSecrets(tree: JsonTree, before: KeptSecrets, context: TreeContext): Map<string, number> {
   const places = new Map<string, { pointer: string; value: string }[]>();
   const collect = (value: JsonTree, path: readonly string[], place: readonly string[], listed: boolean): void => {
     if (value.type === 'array') value.items.forEach((item, i) => collect(item, [...path, `${i}`], place, true));
     else if (value.type === 'object') {
-      for (const [key, member] of value.members) collect(member, [...path, key], [...place, toPortable(key, paths)], listed);
-    } else if (value.type === 'string' && listed && isSecret(path, value.value)) {
+      for (const [key, member] of value.members) collect(member, [...path, key], [...place, spaceKey(key, place, context)], listed);
+    } else if (value.type === 'string' && listed && context.isSecret(path, value.value)) {
       const at = pointerOf(place);
       places.set(at, [...(places.get(at) ?? []), { pointer: pointerOf(path), value: value.value }]);
     }
