@@ -5,13 +5,15 @@ import { defineCommand, type CommandResult } from './frame-command.ts';
 export const syncCommand = defineCommand({
   summary: 'Capture, send, fetch and apply once, now',
   examples: ['satchel sync'],
-  notes: 'Works without a running node too. JSON: {spaces: [{name, pulled, pushed, conflicts}]}.',
+  notes:
+    'Works without a running node too. JSON: {spaces: [{name, pulled, pushed, conflicts, pending}]}. Exit 3 with open conflicts, or while something waits for an answer.',
   async run(context): Promise<CommandResult> {
     const result = await askNode(context, 'sync', {});
     const lines = result.spaces.map(
-      (s) => `${s.name}: ${s.pushed} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${s.conflicts} open conflicts`}`,
+      (s) =>
+        `${s.name}: ${s.pushed} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${s.conflicts} open conflicts`}${s.pending === 0 ? '' : `, ${s.pending} to answer (satchel pending)`}`,
     );
-    const open = result.spaces.some((s) => s.conflicts > 0);
+    const open = result.spaces.some((s) => s.conflicts + s.pending > 0);
     return {
       human: lines.length === 0 ? 'No space here yet. Run: satchel up, or satchel join' : lines.join('\n'),
       json: result,

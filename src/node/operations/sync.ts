@@ -1,9 +1,17 @@
 import { z } from 'zod';
+import { countPending } from '../pending/count-pending.ts';
 import { describeDivergence } from '../sync-problem.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface SyncResult {
-  readonly spaces: readonly { readonly name: string; readonly pulled: number; readonly pushed: number; readonly conflicts: number }[];
+  readonly spaces: readonly {
+    readonly name: string;
+    readonly pulled: number;
+    readonly pushed: number;
+    readonly conflicts: number;
+    /** What waits for an answer: satchel pending. */
+    readonly pending: number;
+  }[];
 }
 
 /** Captures, syncs and applies once, now. */
@@ -23,7 +31,13 @@ export const syncOperation = defineOperation({
           describeDivergence(report.divergence),
           'Run: satchel spaces move --help',
         );
-      spaces.push({ name: entry.name, pulled: report.pulled, pushed: report.pushed, conflicts: (await replica.siblings()).length });
+      spaces.push({
+        name: entry.name,
+        pulled: report.pulled,
+        pushed: report.pushed,
+        conflicts: (await replica.siblings()).length,
+        pending: await countPending(node, { sources, replica }),
+      });
     }
     return { spaces };
   },
