@@ -41,7 +41,6 @@ export async function grantWishes(
   deps: { readonly kinds: KindRegistry; readonly bodies: Bodies; readonly commit: CommitId; readonly keyId: number },
 ): Promise<Granted> {
   const states = await present.visible(wishes.map((w) => w.item));
-  await bringSides(wishes, states, deps.bodies);
   const settled: { wish: ItemWish; current: ItemState | undefined; settlement: Settlement }[] = [];
   for (const wish of wishes) {
     const current = states.get(itemKey(wish.item));
@@ -65,19 +64,6 @@ export async function grantWishes(
     changes.push(...made);
   }
   return { changes, conflicts, denied };
-}
-
-/** What merges will read, in one question instead of one an item. What cannot be had now is asked for again by its merge. */
-async function bringSides(wishes: readonly ItemWish[], states: ReadonlyMap<string, ItemState>, bodies: Bodies): Promise<void> {
-  const sides = wishes.flatMap((wish) => {
-    const theirs = states.get(itemKey(wish.item))?.content ?? null;
-    return settleByDigest(wish, theirs) === undefined ? [wish.base, theirs, wish.ours] : [];
-  });
-  const contents = sides.filter((content) => content !== null);
-  if (contents.length === 0) return;
-  await bodies.prefetch(contents).catch((error: unknown) => {
-    if (!(error instanceof BodyUnavailable)) throw error;
-  });
 }
 
 async function settle(
