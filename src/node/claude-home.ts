@@ -87,6 +87,7 @@ export function createClaudeWorkspace(
   const workspace = createProjectsWorkspace(forms, {
     places: () => projects.places(),
     goneOn: () => projects.goneOn(),
+    outstanding: () => inner.outstanding(),
     onPlaced: deps.onPlaced,
   });
   return { workspace, consents, forms, projects };

@@ -15,6 +15,8 @@ export interface ProjectsDeps {
   readonly places: () => Promise<ProjectPlaces>;
   /** A capture gave something a place: it is outstanding now. */
   readonly onPlaced?: (() => void) | undefined;
+  /** What is outstanding before any form is shown and consent asked, which transcripts need neither of: cheaper. */
+  readonly outstanding?: () => Promise<readonly Outstanding[]>;
   /** Transcripts that others went on with since the last call, and what they hold now. */
   readonly goneOn?: () => Promise<readonly { readonly item: Item; readonly content: Content }[]>;
 }
@@ -72,17 +74,14 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
    * A session that went on here and elsewhere keeps its file here: on this machine ours has the id, and theirs comes under
    * the fork's. So nothing is ever taken from under a running Claude Code.
    */
-  const settleForks = async (): Promise<readonly Outstanding[]> => {
-    const outstanding = await inner.outstanding();
-    const forks = findForks(outstanding);
-    if (forks.length === 0) return outstanding;
-    for (const fork of forks) {
+  const settleForks = async (): Promise<void> => {
+    const outstanding = await (deps.outstanding ?? inner.outstanding.bind(inner))();
+    for (const fork of findForks(outstanding)) {
       // In this order: after a crash in between, the files are found anew, and none counts as gone.
       await forgetShown(inner, fork);
       await places.exchange(fork);
       for (const id of [fork.session, fork.fork]) exchanged.add(places.localSession(id));
     }
-    return inner.outstanding();
   };
 
   let released = false;
@@ -152,7 +151,8 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
       await reviveGoneOn(inner, (await deps.goneOn?.()) ?? []);
       const here: Outstanding[] = [];
       const notHere: { item: Item; reason: string }[] = [];
-      for (const entry of await settleForks()) {
+      await settleForks();
+      for (const entry of await inner.outstanding()) {
         const name = places.toLocal(entry.item.name);
         if (!name.ok) {
           notHere.push({ item: entry.item, reason: name.error });
