@@ -151,6 +151,30 @@ describe('settings.json on two machines', () => {
     });
   });
 
+  it('whose body was erased everywhere can be written anew', async () => {
+    const [head] = [...space.heads.values()];
+    space.erased.add(head?.content.digest ?? '');
+    bea.write(SETTINGS, { model: 'haiku' });
+    bea.settle();
+    expect(await bea.source.scan()).toMatchObject({ changes: 1, skipped: [] });
+    expect(full()).toEqual({ model: 'haiku' });
+    await ana.live();
+    expect(ana.value(SETTINGS)).toEqual({ model: 'haiku' });
+  });
+
+  it('whose body cannot be had just now waits, and holds up nothing else', async () => {
+    const [head] = [...space.heads.values()];
+    space.unavailable.add(head?.content.digest ?? '');
+    bea.write(SETTINGS, { model: 'haiku' });
+    bea.write('CLAUDE.md', 'x');
+    bea.settle();
+    expect(await bea.source.scan()).toMatchObject({ changes: 1, skipped: [{ name: SETTINGS }] });
+    space.unavailable.clear();
+    bea.restart();
+    await bea.live();
+    expect(full()).toMatchObject({ model: 'haiku' });
+  });
+
   it('a link in its place is not followed, and puts nothing in place', async () => {
     space.put(SETTINGS, '/etc/passwd', { link: true }, 'json');
     await bea.live();

@@ -14,6 +14,8 @@ export interface SpaceDouble {
   /** Every body ever captured, by digest: history. */
   readonly bodies: Map<string, Uint8Array>;
   readonly unavailable: Set<string>;
+  /** Digests of bodies that were erased everywhere. */
+  readonly erased: Set<string>;
   /** Puts a head as another machine would. */
   put(name: string, body: string | Uint8Array, attributes?: Attributes, kind?: string): void;
   remove(name: string, kind?: string): void;
@@ -37,6 +39,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
   const bodies = new Map<string, Uint8Array>();
   const objects = new Map<string, Uint8Array>();
   const unavailable = new Set<string>();
+  const erased = new Set<string>();
 
   const contentOf = (body: Uint8Array, attributes: Attributes, base: Content | null = null): Content => {
     const digest = sha256Hex(body, '\0', encodeCanonical(attributes)) as ContentDigest;
@@ -48,6 +51,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
     return { digest, size: body.length, attributes, pieces: [...(base?.pieces ?? []), ...pieces] };
   };
   const bodyOf = (content: Content): Uint8Array => {
+    if (erased.has(content.digest)) throw new BodyUnavailable('erased', 'it was erased');
     if (unavailable.has(content.digest)) throw new BodyUnavailable('offline', 'the hub is away');
     return Buffer.concat(content.pieces.map((piece) => objects.get(piece.object) as Uint8Array));
   };
@@ -178,6 +182,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
     siblings,
     bodies,
     unavailable,
+    erased,
     workspace,
     put(name, body, attributes = {}, kind = 'text') {
       const item = { kind, name };

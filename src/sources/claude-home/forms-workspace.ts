@@ -72,21 +72,33 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   const settled = new Map<string, string>();
   const formOf = (item: Item): Form | undefined => forms.get(item.name);
 
+  /** `null`: it was forgotten, and can be had nowhere any more. */
+  async function readKept(item: Item, content: Content): Promise<Uint8Array | null> {
+    try {
+      return await inner.read(item, content);
+    } catch (error) {
+      if (error instanceof BodyUnavailable && (error.reason === 'erased' || error.reason === 'pruned')) return null;
+      throw error;
+    }
+  }
+
   /** The pair that the view shows; the local body is found anew where none was noted. */
   async function shownPair(
     item: Item,
     view: View | undefined,
     document: FormDocument,
-  ): Promise<{ full: Uint8Array; local: LocalForm & { readonly body: Uint8Array } } | null> {
+  ): Promise<{ full: Uint8Array | null; pair: FormPair | null; local: LocalForm & { readonly body: Uint8Array } } | null> {
     const form = formOf(item);
     if (form === undefined || view === undefined || view.shown === null || view.notHere !== null) return null;
-    const full = await inner.read(item, view.shown);
+    const full = await readKept(item, view.shown);
+    const { kept } = document;
+    if (full === null)
+      return document.shown === null ? null : { full, pair: document.shown, local: { body: bytesOf(document.shown.local), kept } };
     const hash = sha256Hex(full);
     const pair = [document.captured, document.shown, document.before].find((known) => known?.full === hash);
-    const { kept } = document;
-    if (pair !== undefined && pair !== null) return { full, local: { body: bytesOf(pair.local), kept } };
+    if (pair !== undefined && pair !== null) return { full, pair, local: { body: bytesOf(pair.local), kept } };
     const shown = form.show(full, { body: null, kept }, await deps.contextOf(item));
-    return { full, local: { body: shown.ok ? shown.value.body : full, kept } };
+    return { full, pair: null, local: { body: shown.ok ? shown.value.body : full, kept } };
   }
 
   async function viewOf(item: Item): Promise<View | undefined> {
@@ -143,7 +155,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
       if (!waiting.has(item.name)) settled.set(item.name, looked);
       // Nothing changes here: the view moves on by itself.
       if (entry === undefined) return null;
-      await memory.put(item.name, { ...document, before: pairOf(shown), shown: remember(item, content, target.value) });
+      await memory.put(item.name, { ...document, before: shown.pair, shown: remember(item, content, target.value) });
       await inner.applied([{ item, content, local: entry.local }]);
       return null;
     } catch (error) {
@@ -170,10 +182,10 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     const { kept } = document;
     const intended = view?.intended?.content ?? null;
     if (intended !== null) {
-      const full = await inner.read(item, intended);
-      const hash = sha256Hex(full);
+      const full = await readKept(item, intended);
+      const hash = full === null ? null : sha256Hex(full);
       for (const pair of [document.intended, document.shown]) {
-        if (pair === null || pair.full !== hash) continue;
+        if (full === null || pair === null || pair.full !== hash) continue;
         const part = form.extract(entry.body, bytesOf(pair.local));
         if (!part.ok || !equalBytes(part.value, bytesOf(pair.local))) continue;
         await memory.put(item.name, { ...document, captured: pair });
@@ -185,13 +197,22 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     if (!part.ok) return fail(`cannot be read: ${part.error}`);
     // A file that comes back after it was gone takes nothing out.
     const base = view?.shown ?? (isNothing(part.value) ? await standing(item) : null);
-    const full = shown?.full ?? (base === null ? null : await inner.read(item, base));
+    const full = shown?.full ?? (base === null ? null : await readKept(item, base));
     const now = shown === null ? part.value : withoutStale(item.name, form, shown.local.body, part.value);
     const laid = form.lay(full, shown?.local ?? { body: null, kept }, now, await deps.contextOf(item));
     if (!laid.ok) return fail(`cannot be read: ${laid.error}`);
     const captured = { full: sha256Hex(laid.value.full), local: textOf(part.value) };
     if (!isNoted(document, captured, laid.value.kept)) await memory.put(item.name, { ...document, captured, kept: laid.value.kept });
     return ok({ type: 'body', item, attributes: entry.attributes, body: laid.value.full, local: entry.local });
+  }
+
+  async function toSpaceNow(entry: Found & { readonly type: 'body' }, view: View | undefined): Promise<Result<Found, string>> {
+    try {
+      return await toSpace(entry, view);
+    } catch (error) {
+      if (error instanceof BodyUnavailable) return fail(`cannot be captured without what it was made from: ${error.message}`);
+      throw error;
+    }
   }
 
   /** What the space holds of an item that was not shown yet. */
@@ -221,7 +242,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
           else gone.push(entry.item);
         } else if (entry.type === 'tail') throw new Error(`${entry.item.name} has a form: its growth is not captured by itself`);
         else {
-          const laid = await toSpace(entry, view);
+          const laid = await toSpaceNow(entry, view);
           if (laid.ok) captured.push(laid.value);
           else refused.push({ item: entry.item, reason: laid.error });
         }
@@ -315,10 +336,6 @@ function isNoted(document: FormDocument, pair: FormPair, kept: KeptSecrets): boo
 /** A file that has nothing to say has no say in what the space holds. */
 function isNothing(part: Uint8Array): boolean {
   return part.length < 100 && /^\s*\{\s*\}\s*$/.test(textOf(part));
-}
-
-function pairOf({ full, local }: { readonly full: Uint8Array; readonly local: { readonly body: Uint8Array } }): FormPair {
-  return { full: sha256Hex(full), local: textOf(local.body) };
 }
 
 function bytesOf(text: string): Uint8Array {
