@@ -33,6 +33,7 @@ describe('a value of settings', () => {
     [['env', 'AWS_PROFILE'], 'engineering-production-readonly'],
     [['env', 'NODE_OPTIONS'], '--max-old-space-size=8192'],
     [['apiKeyHelper'], '/usr/local/bin/get-key.sh'],
+    [['awsCredentialExport'], 'aws-vault exec work --json'],
     [['hooks', 'PreToolUse', '0', 'hooks', '0', 'command'], '$HOME/.claude/hooks/check-secrets-before-commit.sh --strict'],
     [['permissions', 'allow', '0'], 'Bash(git push --force-with-lease origin:*)'],
     [['mcpServers', 'x', 'args', '1'], '@modelcontextprotocol/server-filesystem'],
