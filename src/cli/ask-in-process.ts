@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
@@ -50,11 +52,27 @@ export async function askInProcess(context: CommandContext, name: OperationName,
   const config = await context.config();
   await checkInput(name, input);
   if (!BEGINNINGS.has(name) && !(await isStarted(nodeHome(context.environment.home)))) throw notStarted();
-  const node = await openNode(config, name);
+  return useNode(config, name, (node) => runInProcess(context, node, name, input));
+}
+
+/**
+ * Opens this machine's node for `work`, and closes it. Where a machine was to begin with it and was refused, by a link
+ * that was used or words that are of no space there, it is as it was before: it has not begun.
+ */
+export async function useNode<T>(config: Config, purpose: string, work: (node: SatchelNode) => Promise<T>): Promise<T> {
+  const { home } = config.environment;
+  const isNew = !existsSync(home);
+  const node = await openNode(config, purpose);
+  let isUnbegun = false;
   try {
-    return await runInProcess(context, node, name, input);
+    return await work(node);
+  } catch (error) {
+    const isRefused = error instanceof CommandFailure && (error.exit === EXIT.usage || error.exit === EXIT.refused);
+    isUnbegun = isNew && isRefused && node.spaces.size === 0;
+    throw error;
   } finally {
     await node.close();
+    if (isUnbegun) await rm(home, { recursive: true, force: true });
   }
 }
 

@@ -119,19 +119,16 @@ async function joinAndStay(
   skip: { readonly trust: boolean },
 ): Promise<CommandResult> {
   const config = await context.config();
-  const { checkInput, openNode, runInProcess } = await import('./ask-in-process.ts');
+  const { checkInput, runInProcess, useNode } = await import('./ask-in-process.ts');
   await checkInput('join', input);
   const { runUp } = await import('./up.ts');
-  const node = await openNode(config, 'join');
-  try {
+  return useNode(config, 'join', async (node) => {
     const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;
     const joined = await ask('join', input);
     context.print(describe(joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, ask, skip);
-    return await runUp(context, node, config, { ask: false });
-  } finally {
-    await node.close();
-  }
+    return runUp(context, node, config, { ask: false });
+  });
 }
 
 function describe(joined: OperationOutput<'join'>): CommandResult {

@@ -30,11 +30,15 @@ export const upCommand = defineCommand({
     const { options } = context;
     const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
     const { openNode } = await import('./ask-in-process.ts');
+    const { isStarted, nodeHome } = await import('../node/home.ts');
+    // Asked before anything is made: a no leaves nothing behind.
+    const isFirst = !config.hub && !(await isStarted(nodeHome(config.environment.home)));
+    if (isFirst && !options.yes && !(await mayCapture(context, config))) return NOT_BEGUN;
     for (let said = false; ; said = true) {
       try {
         const node = await openNode(config, 'up', copyAnswer(options));
         try {
-          return await runUp(context, node, config, { ask: !options.yes });
+          return await runUp(context, node, config, { ask: !options.yes && !isFirst });
         } finally {
           await node.close();
         }
@@ -53,6 +57,8 @@ function copyAnswer({ sameMachine, newMachine }: { readonly sameMachine: boolean
   return sameMachine ? 'same-machine' : newMachine ? 'new-machine' : undefined;
 }
 
+const NOT_BEGUN: CommandResult = { human: 'Nothing was captured, nothing was written.', json: { started: false }, exit: EXIT.ok };
+
 /** Starts an open node and stays until the signal. Shared by `up` and `join`. */
 export async function runUp(
   context: CommandContext,
@@ -62,9 +68,7 @@ export async function runUp(
 ): Promise<CommandResult> {
   const { print, style, signal } = context;
   if (!config.hub && node.spaces.size === 0) {
-    if (ask && !(await mayCapture(context, config))) {
-      return { human: 'Nothing was captured, nothing was written.', json: { started: false }, exit: EXIT.ok };
-    }
+    if (ask && !(await mayCapture(context, config))) return NOT_BEGUN;
     await node.ensurePersonalSpace();
   }
   await start(node, config);

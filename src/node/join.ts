@@ -144,6 +144,14 @@ async function exchange(
   if (invitation.space !== null && (offer.value.space !== invitation.space || offer.value.inviter !== invitation.inviter)) {
     throw new OperationFailure('refused', 'bad-offer', 'the offer at the hub is for another space than the link');
   }
+  // Who knows the secret vouches for the offer: a link that names another hub was changed. Nothing is told to either.
+  if ((offer.value.hubKey ?? undefined) !== invitation.remote.hubKey || (offer.value.tlsPin ?? undefined) !== invitation.remote.tlsPin)
+    throw new OperationFailure(
+      'refused',
+      'wrong-hub',
+      'the link was changed: it names another hub than the inviter means',
+      'Make a new one: satchel invite',
+    );
   if (offer.value.inviter === machine.key.machine)
     throw new OperationFailure('usage', 'own-link', 'this machine made that invitation itself', 'Use it on the other machine');
   const request = sealRequest({ recipient: machine.recipient, name }, machine.key, offerLetter, keys, random);

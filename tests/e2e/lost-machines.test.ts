@@ -1,5 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { secretToWords } from '../../src/core/joining/words.ts';
+import { createSystemRandom } from '../../src/node/system.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 import { plain, Terminal } from './terminal.ts';
 
@@ -85,6 +87,9 @@ describe('machines are lost', () => {
     for (const lost of [ana, bea]) rmSync(lost.home, { recursive: true });
     const wrong = [...words.slice(1), words[0]].join(' ');
     expect((await fresh.run(['keys', 'recover', address, '-'], wrong)).code).toBe(2);
+    // Right words of something else: 24 that belong together, and open nothing there.
+    const stranger = await fresh.run(['keys', 'recover', address, '-'], secretToWords(createSystemRandom().bytes(32)));
+    expect([stranger.code, existsSync(fresh.store)]).toEqual([5, false]);
     const recovered = await fresh.run(['keys', 'recover', address, '-'], words.join(' '));
     expect([recovered.code, recovered.stderr]).toEqual([0, '']);
     expect(recovered.stdout).toMatch(/personal: 1 items? (?:are|is) back[^]*Still listed: ana/);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
 
@@ -52,6 +53,7 @@ describe('two homes, three, and a hub', () => {
     expect(refused.stderr).toMatch(/invitation/);
     expect(refused.stderr).not.toContain(link.split('#')[1]);
     expect(fourth.read('CLAUDE.md')).toBeNull();
+    expect(existsSync(fourth.store)).toBe(false);
   });
 
   it('lets a machine in by an address and 12 words', async () => {
