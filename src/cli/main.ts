@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { createSystemClock } from '../node/system.ts';
 import { titleHidingLinks } from './hide-link.ts';
 
@@ -23,6 +25,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+/**
+ * Node 22.8 and newer keep what they compiled, checked against the files, beside the program: who could write there could
+ * change the program too. Where we cannot, nothing is kept.
+ */
+function keepCompiled(): void {
+  const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
+  enableCompileCache?.(fileURLToPath(new URL('../compiled', import.meta.url)));
+}
+
 async function main(words: readonly string[]): Promise<void> {
   const title = titleHidingLinks(words);
   if (title !== null) process.title = title;
@@ -31,6 +42,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.stdout.write(`satchel ${version()}\n`);
     return;
   }
+  keepCompiled();
   const [{ runCli }, { COMMANDS }] = await Promise.all([import('./frame.ts'), import('./main-commands.ts')]);
   process.exitCode = await runCli(words, {
     entries: COMMANDS,

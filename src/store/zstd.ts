@@ -1,4 +1,4 @@
-import zstd from '@toondepauw/node-zstd';
+import type { Decoder, Encoder } from '@toondepauw/node-zstd';
 import type { Compression } from '../core/ports/compression.ts';
 import { declareContentSize, parseZstdFrame } from './zstd-frame.ts';
 
@@ -12,12 +12,12 @@ const LEVELS = { fast: 3, small: 9 } as const;
  * allocates what a frame declares, and stops there.
  */
 export function createZstd(): Compression {
-  const encoders = { fast: new zstd.Encoder(LEVELS.fast), small: new zstd.Encoder(LEVELS.small) };
-  const decoder = new zstd.Decoder();
+  let loaded: Promise<Coders> | null = null;
+  const coders = (): Promise<Coders> => (loaded ??= loadCoders());
   return {
     async compress(plain, effort = 'fast') {
       const input = asBuffer(plain);
-      const encoder = encoders[effort];
+      const { [effort]: encoder } = await coders();
       return declareContentSize(input.length < SYNC_BYTES ? encoder.encodeSync(input) : await encoder.encode(input), plain.length);
     },
     async expand(compressed, length) {
@@ -27,11 +27,24 @@ export function createZstd(): Compression {
       if (frameLength !== compressed.length) throw new Error('bytes follow the zstd frame');
       if (length === 0) return new Uint8Array(0);
       const input = asBuffer(compressed);
+      const { decoder } = await coders();
       const plain = length < SYNC_BYTES ? decoder.decodeSync(input) : await decoder.decode(input);
       if (plain.length !== length) throw new Error(`zstd frame expands to ${plain.length} bytes, not ${length}`);
       return plain;
     },
   };
+}
+
+interface Coders {
+  readonly fast: Encoder;
+  readonly small: Encoder;
+  readonly decoder: Decoder;
+}
+
+/** With the first body: loading it takes 5 ms and more, since it asks for a report of the process to find its libc. */
+async function loadCoders(): Promise<Coders> {
+  const { default: zstd } = await import('@toondepauw/node-zstd');
+  return { fast: new zstd.Encoder(LEVELS.fast), small: new zstd.Encoder(LEVELS.small), decoder: new zstd.Decoder() };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
