@@ -366,6 +366,22 @@ describe('the config file', () => {
   });
   afterAll(() => rm(home, { recursive: true }));
 
+  it.each([
+    ['lists in lists', '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['maps in maps', `${'{"sources":'.repeat(50_000)}1${'}'.repeat(50_000)}`],
+    ['nesting where a setting is due', `{"sources":${'['.repeat(50_000)}${']'.repeat(50_000)}}`],
+    ['a key that reaches a prototype', '{"__proto__":{"hub":true},"constructor":{"prototype":{"hub":true}}}'],
+    ['100,000 unknown settings', `{${Array.from({ length: 100_000 }, (_, i) => `"k${i}":0`).join()}}`],
+  ])('names what is wrong with %s', async (_what, text) => {
+    const environment = readEnvironment({ HOME: home, SATCHEL_HOME: home });
+    if (!environment.ok) throw new Error('the environment was refused');
+    await writeFile(join(home, 'config.json'), text, { mode: 0o600 });
+    const config = await loadConfig(environment.value);
+    expect(config.ok).toBe(false);
+    expect(JSON.stringify(config).length).toBeLessThan(100_000);
+    expect(({} as { hub?: boolean }).hub).toBeUndefined();
+  });
+
   it('never throws: problems are named, with the file', async () => {
     const environment = readEnvironment({ HOME: home, SATCHEL_HOME: home });
     if (!environment.ok) throw new Error('the environment was refused');
