@@ -74,6 +74,12 @@ describe('what a writer had in place when its process ended', () => {
     expect(await names()).toEqual(['y']);
   });
 
+  it('is looked at once the writer says that something is shown otherwise, or is not here', async () => {
+    const workspace = open();
+    await workspace.applied([{ item: textItem('x'), content: null, local: null }]);
+    expect(await names(workspace)).toEqual(['x', 'y']);
+  });
+
   it('is not noted while something is outstanding, or was never looked at', async () => {
     const workspace = open('fresh');
     await workspace.close();

@@ -244,7 +244,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
           writer,
           items.map((item) => update(item, views.get(itemKey(item)))),
         );
-        await tx.documents.remove(keptNotes(space), writer);
+        for (const notes of [keptNotes(space), settledNotes(space)]) await tx.documents.remove(notes, writer);
       });
     });
   }
