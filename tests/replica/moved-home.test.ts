@@ -183,6 +183,38 @@ it('lands again what it took over from another only when the other has brought i
   expect(await owner.read(taken)).toBe('by the other\n');
 });
 
+it('lands again what shared an object with a forgotten body, although the record of that fell', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const before = (await hub.head(owner.replica.space))?.position ?? 0;
+  const kept: Item = { kind: 'text', name: 'kept.md' };
+  const body = (item: Item, text: string) => ({ type: 'body' as const, item, attributes: {}, body: Buffer.from(text), local: null });
+  await other.workspace.capture([body(FILE, 'hunter2'), body(kept, 'kept\n')], { message: '', writer: 'test' });
+  await syncWith(other.replica, hub);
+  await pull(owner.replica, hub);
+  await owner.apply();
+  await owner.remove(FILE);
+  await syncWith(owner.replica, hub);
+  await forget(owner.replica, hub, { items: [FILE], reason: '' });
+  await syncWith(other.replica, hub);
+
+  const old = await restored(hub, before + 1);
+  for (const machine of [owner, other]) {
+    await machine.restart();
+    machine.replica.setRemote(old);
+  }
+  await owner.replica.fallBack(before);
+  await owner.deps.store.write(async (tx) => {
+    for (const { id } of await tx.documents.list(`relands/${owner.replica.space}`))
+      await tx.documents.remove(`relands/${owner.replica.space}`, id);
+  });
+  await reviveHome(owner.replica, old, 'the same');
+  for (const machine of [other, other, owner]) expect(await syncWith(machine.replica, old)).toMatchObject({ divergence: null });
+  expect(other.replica.drafts).toEqual([]);
+  expect(await owner.read(kept)).toBe('kept\n');
+  expect(await other.deps.store.read((tx) => tx.documents.list(`relands/${owner.replica.space}`))).toEqual([]);
+});
+
 it('asks a home that comes back from a backup once more to delete what was pruned and forgotten', async () => {
   const { owner, hub } = space;
   await owner.write(FILE, 'hunter2');

@@ -39,6 +39,7 @@ export async function obeyDrops(replica: Replica, remote: Remote): Promise<void>
 
   if (!(await saveNeeded(replica, pruned)))
     throw new RemoteError('unreachable', 'what is needed here of pruned bodies cannot be fetched now');
+  await fetchReplacements(replica, erased);
   const first = await replica.exclusive(() => judge(replica, pruned, erased));
   const keptThere = new Set<ObjectId>();
   for (let at = 0; at < first.gone.length; at += BATCH)
@@ -142,6 +143,26 @@ async function saveNeeded(replica: Replica, pruned: ReadonlySet<ObjectId>): Prom
   } catch (error) {
     if (error instanceof BodyUnavailable && error.reason === 'offline') return false;
     throw error;
+  }
+}
+
+/**
+ * Brings here what stands in the place of objects that are here: what a machine holds of its own, it goes on holding.
+ * Throws RemoteError while the remote cannot be asked.
+ */
+async function fetchReplacements(replica: Replica, erased: ReadonlySet<ObjectId>): Promise<void> {
+  const { objects } = replica.deps;
+  const here = await objects.has(replica.space, [...erased]);
+  const replacements = new Set([...here].filter((id) => replica.bodies.isReplaced(id)).map((id) => replica.replacementOf(id)));
+  const there = await objects.has(replica.space, [...replacements]);
+  for (const id of replacements) {
+    if (there.has(id)) continue;
+    try {
+      await replica.bodies.object(id);
+    } catch (error) {
+      if (!(error instanceof BodyUnavailable)) throw error;
+      if (error.reason === 'offline') throw new RemoteError('unreachable', 'what stands for erased bodies cannot be fetched now');
+    }
   }
 }
 

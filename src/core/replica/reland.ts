@@ -49,6 +49,7 @@ export async function readRelands(
   keys: SpaceKeys,
   position: number,
   drafts: readonly Commit[],
+  formsOf: (id: ObjectId) => readonly ObjectId[],
 ): Promise<Reland[]> {
   const contents = new Map<Revision, Content | null>();
   const relands: Reland[] = [];
@@ -59,9 +60,8 @@ export async function readRelands(
     for (const change of full.changes) bases.push(await baseOf(deps, space, change, contents));
     relands.push({ id: commit.id, commit: full, bases, record });
   }
-  const named = relands.flatMap((r) => r.commit.changes.flatMap(piecesNamed)).map((piece) => piece.object);
-  const here = await deps.objects.has(space, [...new Set(named)]);
-  return relands.filter((r) => r.record === null || r.commit.changes.flatMap(piecesNamed).every((piece) => here.has(piece.object)));
+  const here = await deps.objects.has(space, [...new Set(relands.flatMap(objectsOfReland).flatMap(formsOf))]);
+  return relands.filter((r) => r.record === null || objectsOfReland(r).every((id) => formsOf(id).some((form) => here.has(form))));
 }
 
 async function lostCommits(
@@ -103,7 +103,8 @@ export async function resealRelands(relands: readonly Reland[], bodies: Bodies, 
   for (const reland of relands) {
     resealed.push(
       await withBodies(reland, async (content) => {
-        if (content.pieces.every((piece) => piece.keyId <= keyId)) return content;
+        // What an erase record put in an object's place falls with the record.
+        if (content.pieces.every((piece) => piece.keyId <= keyId && !bodies.isReplaced(piece.object))) return content;
         const body = await readIfThere(content, bodies);
         if (body === null) return null;
         const [pieces] = await bodies.store([body], reland.id, keyId);

@@ -415,7 +415,8 @@ export class Replica {
     await this.exclusive(async () => {
       // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
       const { keys } = this.#replay;
-      const found = keys === null ? [] : await readRelands(this.deps, this.space, keys, position, this.#overlay.drafts);
+      const found =
+        keys === null ? [] : await readRelands(this.deps, this.space, keys, position, this.#overlay.drafts, (id) => this.formsOf(id));
       const relands = await resealRelands(await this.#withoutGone(found), this.bodies, await this.#epochAt(position));
       await this.deps.store.write(async (tx) => {
         await putRelands(tx, this.space, relands);
@@ -434,11 +435,15 @@ export class Replica {
     });
   }
 
-  /** What was pruned or erased here falls for good: nobody is to wait for it. */
+  /** What was pruned or erased, and is not here, falls for good: nobody is to wait for it. */
   async #withoutGone(relands: readonly Reland[]): Promise<Reland[]> {
-    const dropped = new Set(relands.flatMap(objectsOfReland).filter((id) => this.droppedObject(id) === 'pruned'));
-    const here = await this.deps.objects.has(this.space, [...dropped]);
-    return dropped.size === here.size ? [...relands] : withoutGone(relands, (id) => dropped.has(id) && !here.has(id));
+    const dropped = new Set(relands.flatMap(objectsOfReland).filter((id) => this.droppedObject(id) !== null));
+    if (dropped.size === 0) return [...relands];
+    const here = await this.deps.objects.has(
+      this.space,
+      [...dropped].flatMap((id) => this.formsOf(id)),
+    );
+    return withoutGone(relands, (id) => dropped.has(id) && !this.formsOf(id).some((form) => here.has(form)));
   }
 
   /**
