@@ -118,6 +118,20 @@ describe('what is gone from a file tree', () => {
     expect(await home.source.scan()).toMatchObject({ changes: 0 });
   });
 
+  it('shows nothing of what was forgotten before it was restored, and then what others made of it', async () => {
+    await fill(40);
+    removeFirst(30);
+    await home.source.scan();
+    const forgotten = space.heads.get('text\0f3')?.content.digest ?? '';
+    space.put('f3', 'newer');
+    space.erased.add(forgotten);
+    await home.source.answerDeletions('restore');
+    expect(home.text('f4')).toBe('4');
+    await home.source.apply();
+    expect(home.text('f3')).toBe('newer');
+    expect(await home.source.scan()).toMatchObject({ changes: 0 });
+  });
+
   it('answers for an emptied root too', async () => {
     await fill(30);
     home.disk.replaceRoot();

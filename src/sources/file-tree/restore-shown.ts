@@ -1,3 +1,4 @@
+import type { Item } from '../../core/item.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import type { TreeContext } from './context.ts';
 import { emptyTally, inTurn } from './in-turn.ts';
@@ -29,6 +30,7 @@ export async function restoreShown(context: TreeContext, names: readonly string[
   });
   if (folded.length > 0) await context.workspace.notHere(folded);
   await context.workspace.intend(all.map((view) => ({ item: view.item, content: view.shown, shown: view.shown, local: view.local })));
+  const forgotten: Item[] = [];
   for (let from = 0; from < all.length; from += BATCH) {
     const ready: ReadyPut[] = [];
     for (const view of all.slice(from, from + BATCH)) {
@@ -39,11 +41,14 @@ export async function restoreShown(context: TreeContext, names: readonly string[
         ready.push({ outstanding, stat: null, folderGivesWay: false, piece, way: 'write' });
       } catch (error) {
         if (!(error instanceof BodyUnavailable)) throw error;
-        postpone(context, view.item.name, error.message);
+        if (error.reason === 'erased' || error.reason === 'pruned') forgotten.push(view.item);
+        else postpone(context, view.item.name, error.message);
       }
     }
     // A file that is back by itself is `changed` for the write: the scan that follows finds it.
     tally.written += await inTurn(context, ready, [], tally, (put) => putInPlace(context, put));
   }
+  // Nothing is shown of what was forgotten meanwhile: what the space holds by now follows.
+  await context.workspace.applied(forgotten.map((item) => ({ item, content: null, local: null })));
   return tally.written;
 }
