@@ -81,12 +81,6 @@ export const MUTATIONS: readonly CodeMutation[] = [
     to: "state.items.push(...[parseItemState(entry)].filter(({ item }) => item.kind !== 'folder'));",
   },
   {
-    name: 'half a folder is taken',
-    file: 'src/core/replica/wishes.ts',
-    from: 'if (group === null || !torn.has(group) ||',
-    to: 'if (group !== null || group === null ||',
-  },
-  {
     name: 'an id that is used counts again',
     file: 'src/core/log/rule.ts',
     from: "if (state.isUsed(key)) return fail('its id is in the log already');",
