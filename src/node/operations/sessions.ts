@@ -18,9 +18,11 @@ export const sessionsOperation = defineOperation({
     search: z.string().max(1024).default(''),
     limit: z.number().int().min(1).max(10_000).default(50),
   }),
-  async run(node, { search, limit }): Promise<SessionsResult> {
+  async run(node, { search, limit }, { progress }): Promise<SessionsResult> {
     const words = search.toLowerCase().split(/\s+/);
-    const found = (await listSessions(node)).map(({ entry }) => entry).filter((entry) => words.every((word) => mentions(entry, word)));
+    const found = (await listSessions(node, (done, total) => progress(done, total, 'sessions')))
+      .map(({ entry }) => entry)
+      .filter((entry) => words.every((word) => mentions(entry, word)));
     return { sessions: found.slice(0, limit), total: found.length };
   },
 });

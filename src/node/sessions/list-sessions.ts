@@ -38,14 +38,17 @@ export interface ListedSession {
 }
 
 /** All sessions of all machines, those used last first. Cost: O(sessions), and the ends of those that changed. */
-export async function listSessions(node: SatchelNode): Promise<ListedSession[]> {
+export async function listSessions(
+  node: SatchelNode,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<ListedSession[]> {
   const all: ListedSession[] = [];
   for (const open of node.spaces.values()) {
     const source = open.sources.find(({ projects }) => projects !== null);
     if (source?.projects == null || (await open.replica.head()) === null) continue;
     const states = (await open.replica.list({ kind: transcriptKind.id, prefix: 'projects/' })).filter(isSession);
     const [summaries, names, book, places] = [
-      await summariesOf(open, states),
+      await summariesOf(open, states, onProgress),
       await machineNames(node, open),
       await source.projects.book(),
       await source.projects.places(),
