@@ -25,8 +25,8 @@ export const claudeJsonForm = createJsonForm({
   },
   atOnce(place, part) {
     if (place[0] === 'mcpServers' || place[2] === 'mcpServers') return part.wanted === null;
-    if (place[2] === 'disabledMcpjsonServers') return restricts('deny', part);
-    return restricts('allow', part);
+    if (place.length !== 4) return false; // a list that is none
+    return restricts(place[2] === 'disabledMcpjsonServers' ? 'deny' : 'allow', part);
   },
   isWhole: (place) => (place[0] === 'mcpServers' && place.length === 2) || (place[2] === 'mcpServers' && place.length === 4),
   isProject: (place) => place[0] === 'projects' && place.length === 2,

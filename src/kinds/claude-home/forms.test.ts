@@ -82,6 +82,10 @@ describe('settings.json', () => {
     ['a plugin on', { enabledPlugins: { 'p@m': true } }, { enabledPlugins: { 'p@m': false } }, ['/enabledPlugins/p@m']],
     ['a plugin off', { enabledPlugins: { 'p@m': false } }, { enabledPlugins: { 'p@m': true } }, []],
     ['a helper', { apiKeyHelper: '/bin/key' }, {}, ['/apiKeyHelper']],
+    ['a list of denials that is none', { permissions: { deny: 5 } }, {}, ['/permissions/deny']],
+    ['denials that are no texts', { permissions: { deny: [1] } }, { permissions: { deny: ['a'] } }, ['/permissions/deny']],
+    ['a model that is no text', { model: { a: 1 } }, { model: 'a' }, ['/model']],
+    ['sessions deleted at once', { cleanupPeriodDays: 0 }, { cleanupPeriodDays: 30 }, ['/cleanupPeriodDays']],
     ['all inert', { model: 'a', outputStyle: 'b', theme: 'c' }, {}, []],
   ])('asks about %s', (_, full, local, held) => {
     const shown = show(settingsForm, bytes(full), { body: bytes(local), kept: {} }, strict(onBea));

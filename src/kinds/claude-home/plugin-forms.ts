@@ -16,7 +16,7 @@ export const installedPluginsForm = createJsonForm({
   name: INSTALLED,
   mayHoldSecrets: false,
   partsAt: ([key, name]) => (key === undefined || (key === 'plugins' && name === undefined) ? 'inside' : 'part'),
-  atOnce: ([key], { wanted }) => key === 'version' || wanted === null,
+  atOnce: ([key], { wanted, applied }) => (key === 'version' ? applied === null && /^\d$/.test(wanted ?? '') : wanted === null),
   absenceSaysNothing: (place) => place.length === 1,
   part: {
     extract: (file) => mapMember(file, 'plugins', (plugins) => mapMembers(plugins, (entries) => mapItems(entries, withoutLooked))),

@@ -1,36 +1,35 @@
 import { createJsonForm } from './json-form.ts';
 import type { FormPart } from './form.ts';
 
-/** Settings that change what is shown or said, and nothing that runs. Any other, and any unknown one, needs an answer. */
-const INERT: ReadonlySet<string> = new Set([
-  '$schema',
-  'alwaysThinkingEnabled',
-  'attribution',
-  'autoUpdatesChannel',
-  'cleanupPeriodDays',
-  'companyAnnouncements',
-  'editorMode',
-  'effortLevel',
-  'feedbackSurveyRate',
-  'includeCoAuthoredBy',
-  'includeGitInstructions',
-  'language',
-  'model',
-  'outputStyle',
-  'preferredNotifChannel',
-  'prefersReducedMotion',
-  'respectGitignore',
-  'showThinkingSummaries',
-  'showTurnDuration',
-  'spinnerTipsEnabled',
-  'spinnerTipsOverride',
-  'spinnerVerbs',
-  'syntaxHighlightingDisabled',
-  'terminalProgressBarEnabled',
-  'theme',
-  'verbose',
-  'viewMode',
-]);
+/**
+ * Settings that change what is shown or said, and nothing that runs, with the type of their values: of another type they
+ * could make Claude Code refuse the whole file, and the rest of what stands in it. Any other setting needs an answer.
+ */
+const INERT: Readonly<Record<string, 'string' | 'boolean' | 'number'>> = {
+  $schema: 'string',
+  alwaysThinkingEnabled: 'boolean',
+  autoUpdatesChannel: 'string',
+  cleanupPeriodDays: 'number',
+  editorMode: 'string',
+  effortLevel: 'string',
+  feedbackSurveyRate: 'number',
+  includeCoAuthoredBy: 'boolean',
+  includeGitInstructions: 'boolean',
+  language: 'string',
+  model: 'string',
+  outputStyle: 'string',
+  preferredNotifChannel: 'string',
+  prefersReducedMotion: 'boolean',
+  respectGitignore: 'boolean',
+  showThinkingSummaries: 'boolean',
+  showTurnDuration: 'boolean',
+  spinnerTipsEnabled: 'boolean',
+  syntaxHighlightingDisabled: 'boolean',
+  terminalProgressBarEnabled: 'boolean',
+  theme: 'string',
+  verbose: 'boolean',
+  viewMode: 'string',
+};
 
 const LISTS: ReadonlySet<string> = new Set(['allow', 'ask', 'deny', 'additionalDirectories']);
 
@@ -47,13 +46,23 @@ export const settingsForm = createJsonForm({
     if (list === undefined) return key === 'env' || key === 'permissions' || key === 'enabledPlugins' ? 'inside' : 'part';
     return key === 'permissions' && LISTS.has(list) && deeper.length === 0 ? 'entries' : 'part';
   },
-  atOnce([key, name], part) {
+  atOnce(place, part) {
+    const [key, name = ''] = place;
     if (key === undefined) return false;
-    if (key === 'permissions') return restricts(name ?? '', part);
+    if (key === 'permissions')
+      return LISTS.has(name) && place.length !== 3 ? part.wanted === null && name === 'allow' : restricts(name, part);
     if (key === 'enabledPlugins') return part.wanted === null || part.wanted === 'false';
-    return INERT.has(key);
+    return isInert(key, part.wanted);
   },
 });
+
+function isInert(key: string, wanted: string | null): boolean {
+  if (!Object.hasOwn(INERT, key)) return false;
+  if (wanted === null) return true;
+  const value: unknown = JSON.parse(wanted);
+  // Nought days delete sessions before anybody has them.
+  return typeof value === INERT[key] && !(key === 'cleanupPeriodDays' && Number(value) < 1);
+}
 
 /** Whether a change of a permission allows nothing that was not allowed before. */
 export function restricts(list: string, { wanted, applied }: FormPart): boolean {
