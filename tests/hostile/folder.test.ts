@@ -99,7 +99,7 @@ describe('a folder that a foreign writer had in hand', () => {
     }
   }
 
-  /** A machine that syncs with it is unharmed, also as a new process; and with the stick as it was, all is well. */
+  /** A machine that syncs with it is unharmed, also as a new process. The stick is as it was, then. */
   async function expectMachineUnharmed(): Promise<void> {
     const { a } = world;
     const before = await snapshotOf(a);
@@ -112,8 +112,10 @@ describe('a folder that a foreign writer had in hand', () => {
     await Replica.open(a.replica.deps, world.space);
     await rm(folder, { recursive: true, force: true });
     await cp(good, folder, { recursive: true, preserveTimestamps: true });
-    await expectInSync(world);
   }
+
+  /** With the stick as it was, all is well. */
+  afterEach(() => expectInSync(world));
 
   type Mischief = (path: string, files: readonly string[]) => Promise<unknown>;
   const mischief: readonly (readonly [string, Mischief])[] = [

@@ -134,13 +134,13 @@ describe('a restore', () => {
 
   it('takes no foreign file, and none that was changed', async () => {
     const good = await encrypted(plainBackup(Buffer.from('db')));
-    await fc.assert(fc.asyncProperty(noiseOr(good), expectNothingRestored), { numRuns: 60 });
+    await fc.assert(fc.asyncProperty(noiseOr(good), expectNothingRestored), { numRuns: 40 });
   });
 
   it('takes nothing that someone else encrypted for this key and that is no backup', async () => {
     await fc.assert(
       fc.asyncProperty(noiseOr(plainBackup(Buffer.from('db'))), async (plain) => expectNothingRestored(await encrypted(plain))),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -188,7 +188,7 @@ describe('files of this machine that were damaged', () => {
         if (secret instanceof Error) expect(secret.message).toMatch(/is damaged; make a new recovery key/);
         else expect((secret as Uint8Array).length).toBe(32);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -199,7 +199,7 @@ describe('files of this machine that were damaged', () => {
         const running = await readRunning(home);
         if (running !== null) expect(typeof running.pid).toBe('number');
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -213,7 +213,7 @@ describe('files of this machine that were damaged', () => {
         const machine: unknown = await loadMachineIdentity(home, { random, wrapping }).catch((error: unknown) => error);
         if (machine instanceof Error) expect(machine.name).toBe('DamagedKeyFile');
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

@@ -52,16 +52,17 @@ describe.each(KINDS.map((kind) => [kind.id, kind] as const))('the merger of %s',
   });
 
   it.each(BOMBS)('takes %s, on either side', (_what, bomb) => {
-    for (const name of ['skills/a/x.json', 'skills/a/x.md', 'x']) {
-      for (const good of GOOD.slice(0, 2)) {
-        for (const [base, theirs, ours] of [
-          [good, bomb, bytes(`${good.toString()}more\n`)],
-          [good, bytes(`${good.toString()}more\n`), bomb],
-          [bomb, good, Buffer.concat([bomb, bytes('x')])],
-        ] as const) {
-          const outcome = kind.merge({ name, base: version(base), theirs: version(theirs), ours: version(ours) });
-          expect(['merged', 'conflict', 'forked']).toContain(outcome.type);
-        }
+    for (const [name, good] of [
+      ['skills/a/x.json', GOOD[1] as Buffer],
+      ['x', GOOD[0] as Buffer],
+    ] as const) {
+      for (const [base, theirs, ours] of [
+        [good, bomb, bytes(`${good.toString()}more\n`)],
+        [good, bytes(`${good.toString()}more\n`), bomb],
+        [bomb, good, Buffer.concat([bomb, bytes('x')])],
+      ] as const) {
+        const outcome = kind.merge({ name, base: version(base), theirs: version(theirs), ours: version(ours) });
+        expect(['merged', 'conflict', 'forked']).toContain(outcome.type);
       }
     }
     expect(({} as Record<string, unknown>)['a'] ?? ({} as Record<string, unknown>)['b']).toBeUndefined();
