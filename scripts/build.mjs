@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from './run.mjs';
 
 const STAMP = '.build-stamp';
 
+/** What a node that runs since before may still load. */
+const KEPT_DAYS = 30;
+
 /**
  * Builds dist/ where a source changed since (told by names, sizes and times). The new build is made beside the old one
- * and takes its place as a whole, so a running node or a second `npm start` never sees half of one.
+ * and takes its place as a whole, so a running node or a second `npm start` never sees half of one; the parts of earlier
+ * builds, whose names differ, stay beside it for a while, since a running node loads some of its own later.
  */
 export async function ensureBuilt(root) {
   const dist = path.join(root, 'dist');
@@ -21,12 +25,25 @@ export async function ensureBuilt(root) {
     // In a fresh clone the bundler was not there when this process began.
     const { bundle } = await import('./bundle.mjs');
     await bundle(root, fresh);
+    await keepParts(path.join(dist, 'cli'), path.join(fresh, 'cli'));
     await writeFile(path.join(fresh, STAMP), state);
     await rename(dist, old).catch(ignoreMissing);
     await rename(fresh, dist);
   } finally {
     await rm(fresh, { recursive: true, force: true });
     await rm(old, { recursive: true, force: true });
+  }
+}
+
+/** Links what an earlier build has and this one has not. */
+export async function keepParts(from, to) {
+  const parts = await readdir(from).catch((error) => ignoreMissing(error) ?? []);
+  const oldest = Date.now() - KEPT_DAYS * 86_400_000;
+  for (const part of parts) {
+    if (!part.endsWith('.js') || (await stat(path.join(from, part))).mtimeMs < oldest) continue;
+    await link(path.join(from, part), path.join(to, part)).catch((error) => {
+      if (error.code !== 'EEXIST') throw error; // the same in both, or this build's own
+    });
   }
 }
 

@@ -18,7 +18,8 @@ const START_LIMIT = 120_000;
 export class Machine {
   readonly name: string;
   readonly home: string;
-  readonly program: string;
+  /** What the next command and the next start run. */
+  program: string;
   #node: ChildProcess | null = null;
   #output = '';
   readonly #children = new Set<ChildProcess>();

@@ -53,8 +53,21 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
   });
 }
 
+/** A part of the program that is loaded when it is needed is not there any more: another version took its place. */
+function isOfReplacedProgram(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND');
+}
+
 function failureFields(error: unknown, node: SatchelNode, request: string): FailureFields {
   if (error instanceof OperationFailure) return { kind: error.kind, type: error.type, message: error.message, next: error.next ?? null };
+  if (isOfReplacedProgram(error)) {
+    return {
+      kind: 'failed',
+      type: 'program-replaced',
+      message: 'the program was replaced on the disk since this node started',
+      next: 'Stop the node and start it again: satchel up',
+    };
+  }
   node.log.error({ request, error: error instanceof Error ? error.stack : String(error) }, 'operation failed');
   return { kind: 'failed', type: 'bug', message: `the node failed (request ${request}); its log says more`, next: 'Run: satchel doctor' };
 }
