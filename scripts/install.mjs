@@ -11,8 +11,8 @@ export async function ensureInstalled(root) {
   const reason = await whyInstall(root);
   if (reason === null) return;
   process.stderr.write(`Installing packages (${reason}) …\n`);
-  // Not `npm ci`: it refuses a lock file that lacks a platform's optional package, which happens when the registry that
-  // wrote it did not carry that one. What the lock file names is installed exactly, and the file itself stays as it is.
+  // Not `npm ci`, which would take all packages away first: what changed is installed exactly as the lock file names it,
+  // and the file itself stays as it is.
   const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', root];
   const npm = process.env.npm_execpath;
   const code = npm ? await run(process.execPath, [npm, ...args], { stdout: 'stderr' }) : await run('npm', args, { stdout: 'stderr' });
