@@ -68,14 +68,19 @@ function machine(name) {
 }
 
 async function until(what, holds) {
-  for (let waited = 0; waited < 15_000; waited += 20) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
     if (await holds()) return;
     await sleep(20);
   }
   throw new Error(`waited in vain: ${what}`);
 }
 
-const linkOf = async (host) => JSON.parse((await host.run('invite', '--json')).output).link;
+async function linkOf(host) {
+  const { output } = await host.run('invite', '--json');
+  const { link } = JSON.parse(output);
+  if (link === undefined) throw new Error(`${host.name}: satchel invite: ${output}`);
+  return link;
+}
 
 async function play() {
   const [hub, laptop, desktop] = [machine('hub'), machine('laptop'), machine('desktop')];
