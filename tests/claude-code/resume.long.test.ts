@@ -74,4 +74,52 @@ it('a session goes on at another path of another machine, and at home again', as
   for (const [index, messages] of sent.entries())
     expect(sent.at(-1)?.slice(0, messages.length), `request ${index}`).toMatchObject(messages);
   expect(await readdir(path.join(place.home('b'), '.claude', 'projects'))).toEqual([projectFolder(there)]);
-});
+}, 120_000);
+
+it('of several sessions, the one that was used last is continued', async () => {
+  const here = await checkout('a', 'work/x');
+  const there = await checkout('b', 'code/y');
+  const a = await place.start('a');
+  const asked: Answer[] = [];
+  for (const text of ['one', 'two', 'three']) asked.push(await claude('a', here, text));
+  await claude('a', here, '--resume', asked[1]?.session ?? '', 'two again');
+  const b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
+  await sync(a, b);
+  expect((await claude('b', there, '--continue', 'on')).session).toBe(asked[1]?.session);
+
+  // And when it was off while they went on.
+  await sync(b, a);
+  await claude('a', here, '--resume', asked[2]?.session ?? '', 'three again');
+  await claude('a', here, '--resume', asked[0]?.session ?? '', 'one again');
+  await sync(a, b);
+  expect((await claude('b', there, '--continue', 'on')).session).toBe(asked[0]?.session);
+}, 120_000);
+
+it('a session that went on here and there can be resumed as both', async () => {
+  const here = await checkout('a', 'x');
+  const there = await checkout('b', 'x');
+  const a = await place.start('a');
+  const b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
+  const { session } = await claude('a', here, 'one');
+  await sync(a, b);
+  await claude('a', here, '--resume', session, 'on a');
+  await claude('b', there, '--resume', session, 'on b');
+  await sync(a, b, a);
+  const others = await readdir(path.join(place.home('a'), '.claude', 'projects', projectFolder(here)));
+  const fork = others.find((name) => name.endsWith('.jsonl') && !name.startsWith(session))?.replace('.jsonl', '') ?? '';
+  const asked = api.requests.length;
+  await claude('a', here, '--resume', session, 'mine');
+  await claude('a', here, '--resume', fork, 'theirs');
+  await claude('b', there, '--resume', session, 'mine');
+  await claude('b', there, '--resume', fork, 'theirs');
+  const said = (...texts: string[]): string[] => texts.map((text) => `user: ${text}`);
+  const told = api.requests.slice(asked).map((request) => conversation(request).filter((text) => text.startsWith('user')));
+  expect(told).toEqual([
+    said('one', 'on a', 'mine'),
+    said('one', 'on b', 'theirs'),
+    said('one', 'on b', 'mine'),
+    said('one', 'on a', 'theirs'),
+  ]);
+}, 120_000);

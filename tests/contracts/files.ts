@@ -148,6 +148,16 @@ export function filesContract(name: string, open: () => FilesUnderTest): void {
       expect(after.ino).toBe(before.ino);
     });
 
+    it('says that a file was modified when it is told to say', async () => {
+      const modifiedAt = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+      const made = value(await files.write('f', Buffer.from('one\n'), { expected: null, modifiedAt }));
+      expect(made).toEqual(stat('f'));
+      expect(Math.abs(Number(made.mtimeNs / 1_000_000n) - modifiedAt)).toBeLessThanOrEqual(1);
+      const grown = value(await files.extend('f', Buffer.from('two\n'), made, { modifiedAt: modifiedAt + 1_000 }));
+      expect(grown).toEqual(stat('f'));
+      expect(Math.abs(Number(grown.mtimeNs / 1_000_000n) - modifiedAt - 1_000)).toBeLessThanOrEqual(1);
+    });
+
     it('writes links, and replaces a file by one and back', async () => {
       hand.write('f', 'text');
       value(await files.writeLink('f', 'other', stat('f')));
