@@ -125,6 +125,9 @@ describe('the forms of a Claude home, between two nodes', () => {
       json({ projects: { [here]: { mcpServers: { db: { command: 'db' } }, hasTrustDialogAccepted: true } } }),
     );
     await writeFile(claudeJson('b'), json({ projects: { [there]: { lastCost: 1 } } }));
+    await ask(a, 'sync', {});
+    // By now the folder is known as a project, whichever of the two files was seen first.
+    await writeFile(claudeJson('a'), json({ ...(JSON.parse(await readFile(claudeJson('a'), 'utf8')) as object), numStartups: 2 }));
     for (const node of [a, b, b]) await ask(node, 'sync', {});
     const [first] = await waiting(b);
     expect(first).toMatch(/^\.claude\.json#\/projects\/\{\{satchel:project:app-[0-9a-f]{12}\}\}\/mcpServers\/db$/);

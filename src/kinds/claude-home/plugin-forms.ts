@@ -16,7 +16,7 @@ export const installedPluginsForm = createJsonForm({
   name: INSTALLED,
   mayHoldSecrets: false,
   partsAt: ([key, name]) => (key === undefined || (key === 'plugins' && name === undefined) ? 'inside' : 'part'),
-  atOnce: ([key], { wanted, applied }) => (key === 'version' ? applied === null && /^\d$/.test(wanted ?? '') : wanted === null),
+  atOnce: ([key], { wanted, applied }) => (key === 'version' ? applied === null && isNumber(wanted) : wanted === null),
   absenceSaysNothing: (place) => place.length === 1,
   part: {
     extract: (file) => mapMember(file, 'plugins', (plugins) => mapMembers(plugins, (entries) => mapItems(entries, withoutLooked))),
@@ -71,6 +71,10 @@ function withLooked(entry: JsonTree, before: JsonTree | null): JsonTree {
   if (entry.type !== 'object') return entry;
   const looked: JsonTree = member(before, LOOKED) ?? { type: 'string', value: NEVER_LOOKED };
   return { type: 'object', members: new Map([...entry.members, [LOOKED, looked]]) };
+}
+
+function isNumber(canonical: string | null): boolean {
+  return canonical !== null && typeof JSON.parse(canonical) === 'number';
 }
 
 /** Claude Code expects the list, be it empty. */
