@@ -59,7 +59,8 @@ describe('two homes, three, and a hub', () => {
   it('lets a machine in by an address and 12 words', async () => {
     const { words, address } = await ana.ask<Invitation>(['invite']);
     const wrong = words.split(' ').toReversed().join(' ');
-    expect((await cem.run(['join', address, '--words', '-', '--once'], wrong)).code).toBe(2);
+    // One order in sixteen has a right check sum, and is then no invitation there.
+    expect([2, 5]).toContain((await cem.run(['join', address, '--words', '-', '--once'], wrong)).code);
     await expect(cem.ask(['join', address, '--words', '-', '--name', 'cem', '--once'], `${words}\n`)).resolves.toMatchObject({
       joined: 'space',
       inviter: 'ana',
