@@ -88,7 +88,7 @@ export class Machine {
     const { code, stdout, stderr } = await this.run([...args, '--json'], input);
     const value = stdout.trim() === '' ? null : (JSON.parse(stdout) as T & { readonly error?: unknown });
     if (value === null || value.error !== undefined)
-      throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stdout}${stderr}${this.#obituary()}`);
+      throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stdout}${stderr}${this.ending()}`);
     return value;
   }
 
@@ -110,7 +110,7 @@ export class Machine {
   }
 
   /** Where the node ended by itself: how, and what it said. */
-  #obituary(): string {
+  ending(): string {
     const node = this.#node;
     if (node === null || (node.exitCode === null && node.signalCode === null)) return '';
     return `\nIts node had ended (${node.signalCode ?? node.exitCode}): ${this.#output}`;

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { landAgain } from '../../src/core/replica/land-again.ts';
 import type { SigningKey } from '../../src/core/crypto/signing.ts';
 import type { CommitId } from '../../src/core/ids.ts';
 import { EMPTY_HEAD, encodeRecord, headAfter, type LogRecord } from '../../src/core/log/record.ts';
@@ -209,7 +210,7 @@ describe('a commit is its signer and its id', () => {
       const { b } = world;
       expect(await followMove(b.replica, hub, { type: 'forked', remote: EMPTY_HEAD, local: EMPTY_HEAD })).toBe(true);
       await pull(b.replica, hub);
-      await b.replica.landAgain();
+      await landAgain(b.replica);
       expect(b.replica.drafts).toHaveLength(1);
       await b.apply();
       await b.write('c.md', 'by c, and b\n');

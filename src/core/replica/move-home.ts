@@ -6,6 +6,7 @@ import { copyLog, isCopied } from './copy-log.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
 import { backfill, gapUntil } from './late-join.ts';
 import { obeyDropsAgain } from './prune-obey.ts';
+import { landAgain } from './land-again.ts';
 import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
 import { pull } from './transfer.ts';
@@ -53,7 +54,7 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     if (!isBehind || !(await isCopied(replica, target))) await fallBackTo(replica, target, await lastShared(replica, target));
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
-  await replica.landAgain();
+  await landAgain(replica);
   await obeyDropsAgain(replica, target);
 }
 

@@ -5,7 +5,8 @@ import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, View } from '../ports/store.ts';
-import { KeyMissing, type Replica } from './replica.ts';
+import { KeyMissing } from './key-missing.ts';
+import type { Replica } from './replica.ts';
 import type { ItemWish } from './wishes.ts';
 import { BodyUnavailable, type Applied, type CaptureReport, type Found, type Outstanding, type Workspace } from './workspace.ts';
 

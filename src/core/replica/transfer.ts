@@ -6,6 +6,7 @@ import { EMPTY_HEAD, encodeRecord, headAfter, sealRecord, type Head, type LogRec
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import { toStored, verifyChain, type Divergence } from './chain.ts';
 import { followMove } from './follow-move.ts';
+import { landAgain } from './land-again.ts';
 import { obeyDrops } from './prune-obey.ts';
 import type { Replica } from './replica.ts';
 import { createUpload } from './upload.ts';
@@ -43,7 +44,7 @@ export async function syncWith(
   }
   const moved = (): boolean => (replica.term ?? 0) !== (term ?? 0);
   if (pulled.divergence !== null || replica.stop !== null || moved()) return { ...pulled, pushed: 0, moved: moved() };
-  await replica.landAgain();
+  await landAgain(replica);
   await obeyDrops(replica, remote);
   const pushed = await push(replica, remote, onProgress);
   return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };

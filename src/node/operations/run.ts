@@ -1,6 +1,6 @@
 import { expectation } from '../../config/validation.ts';
 import { NotAllowed } from '../../core/replica/administer.ts';
-import { KeyMissing } from '../../core/replica/replica.ts';
+import { KeyMissing } from '../../core/replica/key-missing.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type OperationContext } from './operation.ts';

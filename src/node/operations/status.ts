@@ -92,7 +92,7 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources, se
     words: head === null ? '' : headWords(head.hash),
     items: counts.items,
     bytes: counts.bytes,
-    drafts: replica.drafts.length,
+    drafts: replica.draftCount,
     conflicts: (await replica.siblings()).length,
     pending: await countPending(node, { sources, replica }),
     secrets: (await secrets.list()).length,

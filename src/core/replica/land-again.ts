@@ -1,0 +1,83 @@
+import { commitKey, type CommitKey } from '../ids.ts';
+import { carriedKey } from '../log/carried.ts';
+import { decodeControl } from '../log/control.ts';
+import { decodeRecord } from '../log/record.ts';
+import type { StoreTransaction } from '../ports/store.ts';
+import { isReached, landingsOf } from './landings.ts';
+import { listRelands, objectsOfReland, relandKey, relandToWishes, removeReland, withoutGone, type Reland } from './reland.ts';
+import type { Replica } from './replica.ts';
+
+/** Makes drafts of what fell back and is not in the log again. Cost: one look-up where there is nothing to do. */
+export async function landAgain(replica: Replica): Promise<void> {
+  await replica.exclusive(async () => {
+    const waiting = await replica.deps.store.read((tx) => listRelands(tx, replica.space));
+    if (waiting.length === 0 || !replica.canWrite) return;
+    const drafted = new Set<CommitKey | null>();
+    for (const draft of replica.drafts)
+      for (const key of [commitKey(replica.machine, draft.id), ...draft.carried.map(carriedKey)]) drafted.add(key);
+    for (const { key, reland } of waiting) await landOne(replica, reland, drafted, (tx) => removeReland(tx, replica.space, key));
+  });
+}
+
+/** Must run inside the replica’s queue. `done` goes into the transaction that makes the draft, or finds that none is due. */
+async function landOne(
+  replica: Replica,
+  reland: Reland,
+  drafted: Set<CommitKey | null>,
+  done: (tx: StoreTransaction) => Promise<void>,
+): Promise<void> {
+  const key = relandKey(reland, replica.machine);
+  const evidence = reland.record === null ? reland.commit.carried : [reland.record];
+  const keys = evidence.map(carriedKey);
+  const { landings, isDone } = await replica.deps.store.read(async (tx) => {
+    const found = await landingsOf(tx, replica.space, [key, ...keys.filter((k) => k !== null)]);
+    const landing = found.get(key);
+    const landed = landing !== undefined && (landing.how === 'itself' || (await isReached(tx, replica.space, reland.commit, landing)));
+    return { landings: found, isDone: landed };
+  });
+  if (isDone || drafted.has(key)) return replica.deps.store.write(done);
+  if (!(await canLand(replica, reland))) return;
+  drafted.add(key);
+  const { message, writer, session } = reland.commit;
+  const note = { message, writer, ...(session === undefined ? {} : { session }) };
+  const collapsed = relandToWishes(reland);
+  // Our own keep their id; another's travels inside a commit of ours.
+  const id = reland.record === null && !landings.has(key) ? reland.id : replica.newCommitId();
+  const carried = evidence.filter((_, index) => !landings.has(keys[index] as CommitKey));
+  await replica.draft(collapsed.wishes, note, id, done, collapsed, carried);
+}
+
+/**
+ * Whether everything that a commit of ours names is here or at the home: what it took over from another's body may
+ * have fallen with the home, until the other brings it again. Cost: a look-up, a question to the home where one fails.
+ */
+async function canLand(replica: Replica, reland: Reland): Promise<boolean> {
+  const named = objectsOfReland(reland).filter((id) => replica.droppedObject(id) === null);
+  const here = await replica.deps.objects.has(replica.space, named);
+  const missing = named.filter((id) => !here.has(id));
+  return missing.length === 0 || (await replica.hasAtRemote(missing)).size === missing.length;
+}
+
+/** What was pruned or erased, and is not here, falls for good: nobody is to wait for it. */
+export async function withoutPruned(replica: Replica, relands: readonly Reland[]): Promise<Reland[]> {
+  const dropped = new Set(relands.flatMap(objectsOfReland).filter((id) => replica.droppedObject(id) !== null));
+  if (dropped.size === 0) return [...relands];
+  const here = await replica.deps.objects.has(
+    replica.space,
+    [...dropped].flatMap((id) => replica.formsOf(id)),
+  );
+  return withoutGone(relands, (id) => dropped.has(id) && !replica.formsOf(id).some((form) => here.has(form)));
+}
+
+/** The number of the epoch that was the current one behind `position`. */
+export async function epochAt(replica: Replica, position: number): Promise<number> {
+  const controls = await replica.deps.store.read((tx) => tx.logs.controls(replica.space, 0));
+  const begun = controls
+    .filter((stored) => stored.position <= position)
+    .flatMap((stored) => {
+      const record = decodeRecord(stored.bytes);
+      const payload = record.ok ? decodeControl(record.value.body) : null;
+      return payload?.ok === true && payload.value.op === 'epoch' ? [payload.value.epoch.number] : [];
+    });
+  return Math.min(replica.keyId, Math.max(1, ...begun));
+}
