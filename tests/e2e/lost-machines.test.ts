@@ -86,7 +86,7 @@ describe('machines are lost', () => {
     await Promise.all([ana.kill(), bea.kill()]);
     for (const lost of [ana, bea]) rmSync(lost.home, { recursive: true });
     const wrong = [...words.slice(1), words[0]].join(' ');
-    expect((await fresh.run(['keys', 'recover', address, '-'], wrong)).code).toBe(2);
+    expect([2, 5]).toContain((await fresh.run(['keys', 'recover', address, '-'], wrong)).code);
     // Right words of something else: 24 that belong together, and open nothing there.
     const stranger = await fresh.run(['keys', 'recover', address, '-'], secretToWords(createSystemRandom().bytes(32)));
     expect([stranger.code, existsSync(fresh.store)]).toEqual([5, false]);
