@@ -43,6 +43,11 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({ ok: true, value: { host: 'a', port: 3, hub: true, logLevel: 'debug' } });
   });
 
+  it.each(['claude', 'claude-json'])('refuses a source of the name %s, which is a part of the Claude home', async (id) => {
+    const config = await load({ sources: [{ id, path: '/tmp/x' }] });
+    expect(JSON.stringify(config)).toContain('sources[0].id: expected another name: claude and claude-json are the Claude home’s own');
+  });
+
   it('expands ~ in paths of sources', async () => {
     const config = await load({ sources: [{ id: 'notes', path: '~/notes', exclude: ['tmp/**'] }] });
     expect(config).toMatchObject({ ok: true, value: { sources: [{ id: 'notes', path: '/home/ada/notes', exclude: ['tmp/**'] }] } });

@@ -35,9 +35,15 @@ const CLAUDE_CATEGORIES = [
 
 const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'expected a host name or an IP address, without scheme, port or brackets');
 
+/** Two sources of one name would write over what the other one notes. */
+const OWN_SOURCES = ['claude', 'claude-json'];
+
 const source = z.strictObject({
   /** Names the source in views and messages; stays the same when the path moves. */
-  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'expected lower-case letters, digits and dashes, 64 at most'),
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'expected lower-case letters, digits and dashes, 64 at most')
+    .refine((id) => !OWN_SOURCES.includes(id), `expected another name: ${OWN_SOURCES.join(' and ')} are the Claude home’s own`),
   path: absolutePath,
   /** Name of the space that it writes to; the personal one where absent. */
   space: z.string().min(1).max(64).optional(),
