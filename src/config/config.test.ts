@@ -45,7 +45,7 @@ describe('loadConfig', () => {
 
   it.each(['claude', 'claude-json'])('refuses a source of the name %s, which is a part of the Claude home', async (id) => {
     const config = await load({ sources: [{ id, path: '/tmp/x' }] });
-    expect(JSON.stringify(config)).toContain('sources[0].id: expected another name: claude and claude-json are the Claude home’s own');
+    expect(JSON.stringify(config)).toContain('expected another name than claude and claude-json, the Claude home’s own');
   });
 
   it('expands ~ in paths of sources', async () => {

@@ -43,7 +43,7 @@ const source = z.strictObject({
   id: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'expected lower-case letters, digits and dashes, 64 at most')
-    .refine((id) => !OWN_SOURCES.includes(id), `expected another name: ${OWN_SOURCES.join(' and ')} are the Claude home’s own`),
+    .refine((id) => !OWN_SOURCES.includes(id), `expected another name than ${OWN_SOURCES.join(' and ')}, the Claude home’s own`),
   path: absolutePath,
   /** Name of the space that it writes to; the personal one where absent. */
   space: z.string().min(1).max(64).optional(),
