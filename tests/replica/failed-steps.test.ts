@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Content } from '../../src/core/content.ts';
 import type { Item } from '../../src/core/item.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { changeRole } from '../../src/core/replica/administer.ts';
@@ -164,4 +165,27 @@ it.each([1, 2, 3, 4])('sends a draft once, where write %i of sending it fails', 
   expect(machine.replica.drafts).toEqual([]);
   await pull(space.owner.replica, space.hub);
   expect(await space.owner.history(FILE)).toEqual(['one\n']);
+});
+
+it('keeps both where an apply was interrupted, the item is again what was shown before it, and the file was edited', async () => {
+  const { owner, hub } = await createSmallSpace('doubtful');
+  await owner.write(FILE, 'ours\n');
+  await syncWith(owner.replica, hub);
+  const [shown] = [...(await owner.workspace.views()).values()].map((view) => view.shown);
+  const note = { message: '', writer: 'test' };
+  const change = async (content: Content | null) =>
+    owner.replica.exclusive(async () => {
+      const held = (await owner.replica.visible([FILE])).values().next().value?.content ?? null;
+      await owner.replica.draft([{ item: FILE, base: held, ours: content, history: [] }], note, owner.replica.newCommitId());
+    });
+  const [pieces] = await owner.replica.bodies.store([Buffer.from('theirs\n')], owner.replica.newCommitId(), owner.replica.keyId);
+  const theirs = { digest: owner.replica.bodies.digestOf(Buffer.from('theirs\n'), {}), size: 7, attributes: {}, pieces: pieces ?? [] };
+  await change(theirs);
+  await owner.workspace.intend(await owner.workspace.outstanding());
+  // Power is lost behind the write of the file. Then somebody takes the old body back, and the user edits the new one.
+  await owner.restart();
+  await change(shown ?? null);
+  await owner.write(FILE, 'theirs, edited\n');
+  const bodies = (await owner.replica.siblings(FILE)).map(({ content }) => content?.size);
+  expect([await owner.read(FILE), bodies]).toEqual(['ours\n', ['theirs, edited\n'.length]]);
 });

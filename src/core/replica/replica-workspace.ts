@@ -98,6 +98,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     const views = await viewsOf(found.map((f) => f.item));
     const unheld = await unheldBases(found, views);
     const sorted = sortFound(replica, found, views, unheld);
+    const doubtful = await doubtfulBases(views);
     const commit = replica.newCommitId();
     const pieces = await replica.bodies.store(
       sorted.bodies.map((b) => b.bytes),
@@ -108,7 +109,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     const wishes: ItemWish[] = [...sorted.absent];
     for (const [index, wanted] of sorted.bodies.entries()) {
       const content = await contentOf(wanted, pieces[index] ?? [], commit);
-      wishes.push({ item: wanted.item, base: wanted.shown, ours: content, history: [] });
+      wishes.push({ item: wanted.item, base: doubtful.has(itemKey(wanted.item)) ? null : wanted.shown, ours: content, history: [] });
       sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
     }
     const drafted = await replica.draft(wishes, note, commit, async (tx) => {
@@ -145,6 +146,19 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       if (!isHeld) unheld.add(itemKey(item));
     }
     return unheld;
+  }
+
+  /**
+   * Items whose apply was interrupted, and that hold again what was shown before it. What is found of such a file may be
+   * an edit of either body: made from what was shown it would silently undo the other, so it is made from nothing.
+   */
+  async function doubtfulBases(views: ReadonlyMap<string, View>): Promise<Set<string>> {
+    const interrupted = [...views.values()].filter(({ intended, shown }) => intended?.content != null && shown !== null);
+    if (interrupted.length === 0) return new Set();
+    const states = await replica.visible(interrupted.map(({ item }) => item));
+    const isBack = ({ item, shown, intended }: View): boolean =>
+      states.get(itemKey(item))?.content?.digest === shown?.digest && intended?.content?.digest !== shown?.digest;
+    return new Set(interrupted.filter(isBack).map(({ item }) => itemKey(item)));
   }
 
   async function canRead(content: Content): Promise<boolean> {
