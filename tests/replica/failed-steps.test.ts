@@ -5,9 +5,9 @@ import type { Store } from '../../src/core/ports/store.ts';
 import { changeRole } from '../../src/core/replica/administer.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
 import { verifyChain } from '../../src/core/replica/chain.ts';
-import { EMPTY_HEAD } from '../../src/core/log/record.ts';
+import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
 import { pull, push, syncWith } from '../../src/core/replica/transfer.ts';
-import { createSmallSpace, SmallMachine, type SmallSpace } from './small-space.ts';
+import { createSmallSpace, openHub, SmallMachine, type SmallSpace } from './small-space.ts';
 
 const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };
 const OTHER: Item = { kind: 'text', name: 'notes.md' };
@@ -119,6 +119,25 @@ describe('what is outstanding is not forgotten', () => {
     },
   );
 
+  it.each(['read', 'write'] as const)('where a %s fails, a look never finds a machine’s own draft taken back', async (what) => {
+    for (let count = 1; count <= 14; count += 1) {
+      const space = await createSmallSpace(`own ${what} ${count}`);
+      const { machine, fail } = await createFailingMachine(space);
+      await space.owner.write(FILE, 'first\n\n\n\nlast\n');
+      await syncWith(space.owner.replica, space.hub);
+      await syncWith(machine.replica, space.hub);
+      await machine.apply();
+      await machine.write(FILE, 'first\n\n\n\nlast of the machine\n');
+      await space.owner.write(FILE, 'first of the owner\n\n\n\nlast\n');
+      await syncWith(space.owner.replica, space.hub);
+      fail(what, count);
+      await pull(machine.replica, space.hub).catch(() => null);
+      fail(what, 0);
+      for (const { content } of await machine.workspace.outstanding())
+        expect(Buffer.from(await machine.replica.bodies.read(content as Content)).toString()).toContain('last of the machine');
+    }
+  });
+
   it('where it was not here, and is found as it was shown', async () => {
     const { owner, hub } = await createSmallSpace('reappears');
     await owner.write(FILE, 'one\n');
@@ -188,4 +207,30 @@ it('keeps both where an apply was interrupted, the item is again what was shown 
   await owner.write(FILE, 'theirs, edited\n');
   const bodies = (await owner.replica.siblings(FILE)).map(({ content }) => content?.size);
   expect([await owner.read(FILE), bodies]).toEqual(['ours\n', ['theirs, edited\n'.length]]);
+});
+
+it('follows a home that came back although what was read of it before was never replayed', async () => {
+  const space = await createSmallSpace('unreplayed');
+  const { deps, hub } = await space.machine('late');
+  await space.invite(new SmallMachine(Replica.create(deps, space.owner.replica.space), deps, hub));
+  const head = await hub.head(space.owner.replica.space);
+  let isFull = false;
+  const store: Store = {
+    ...deps.store,
+    read: (work) => deps.store.read(work),
+    async write(work) {
+      if (isFull) throw new Error('the disk is full');
+      isFull = true;
+      return deps.store.write(work);
+    },
+  };
+  const replica = Replica.create({ ...deps, store }, space.owner.replica.space);
+  await expect(pull(replica, hub)).rejects.toThrow('the disk is full');
+  isFull = false;
+  expect(replica.term).toBeNull();
+  const old = await openHub();
+  const genesis = decodeRecord((await hub.read(space.owner.replica.space, 0, { records: 1, bytes: 1 })).records[0] as Uint8Array);
+  if (!genesis.ok) throw new Error(genesis.error);
+  await old.append(space.owner.replica.space, EMPTY_HEAD, { records: [genesis.value], objects: [] });
+  expect((await syncWith(replica, old)).divergence).toMatchObject({ type: 'rolled-back', local: head });
 });

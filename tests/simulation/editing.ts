@@ -64,6 +64,7 @@ export async function resolve({ random, trace }: World, { replica, name, witness
   const takes = random.chance(0.5) && !inUnit(item.name); // half a unit is nobody's wish
   trace.push(`${name}: ${item.name} is settled: ${takes ? 'the sibling' : 'what stands'}`);
   await replica.exclusive(async () => {
+    await replica.settle();
     const held = (await replica.visible([item])).values().next().value?.content ?? null;
     const [left, right] = await Promise.all([held, sibling.content].map((content) => wordsHeld(replica, content)));
     for (const word of (takes ? left : right) ?? [])
@@ -86,6 +87,7 @@ export async function restore({ random, space, trace }: World, machine: SimMachi
   const body = content === null ? new Uint8Array(0) : await readOld(replica, content);
   if (body === null) return;
   await replica.exclusive(async () => {
+    await replica.settle();
     const held = (await replica.visible([item])).values().next().value?.content ?? null;
     await noteTakenAway(witness, replica, item, held, wordsIn(body));
     const note = { message: 'Restore', writer: 'restore' };

@@ -73,6 +73,7 @@ async function chooseTarget({ random, space }: World, { replica }: SimMachine): 
 async function deleteItems(machine: SimMachine, items: readonly Item[]): Promise<void> {
   const { replica, witness } = machine;
   await replica.exclusive(async () => {
+    await replica.settle();
     const states = await replica.visible(items);
     const siblings = (await replica.siblings()).filter((s) => items.some((item) => itemKey(item) === itemKey(s.item)));
     for (const state of [...states.values(), ...siblings]) await noteTakenAway(witness, replica, state.item, state.content);

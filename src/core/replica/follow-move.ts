@@ -23,6 +23,7 @@ const PAGE = { records: 256, bytes: 8 * 1024 * 1024 };
 export async function followMove(replica: Replica, remote: Remote, divergence: Divergence): Promise<boolean> {
   const local = await replica.head();
   if (local === null || divergence.type === 'broken') return false;
+  if (replica.term === null) await replica.catchUp(); // what was stored before may not be replayed yet
   const there = await remote.head(replica.space);
   if (there === null) return false;
   const shared = await lastShared(replica, remote);

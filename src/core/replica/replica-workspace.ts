@@ -190,6 +190,8 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const outstanding = (): Promise<Outstanding[]> =>
     replica.exclusive(async () => {
       try {
+        // Where a rebase failed half-way, drafts are out of sight: what they hold must not be taken from its place.
+        if (replica.isTorn) await replica.settle();
         return await findOutstanding();
       } catch (error) {
         dirty = 'all'; // which items were to be looked at may be forgotten by now

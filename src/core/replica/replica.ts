@@ -32,6 +32,7 @@ export class Replica {
   readonly #drafts: SpaceDrafts;
   /** False while drafts may not stand behind what was replayed: a replay or rebase runs, or failed half-way. */
   #isSettled = false;
+  #isTorn = false;
   /** Items that changed in records whose drafts were not rebased yet. */
   readonly #untold = new Map<string, Item>();
   readonly #listeners = new Set<(items: readonly Item[]) => void>();
@@ -179,6 +180,11 @@ export class Replica {
     return this.exclusive(() => this.#catchUp(new Map(), false));
   }
 
+  /** Whether a rebase failed half-way: drafts are out of sight until {@link settle}. */
+  get isTorn(): boolean {
+    return this.#isTorn;
+  }
+
   /**
    * Catches up where records were stored and their replay is due, or where it failed half-way. Must run inside
    * {@link exclusive}, before anything is made of the drafts as they are. Cost: one look-up where nothing is to do.
@@ -256,8 +262,10 @@ export class Replica {
       if (landed !== null) this.#drafts.overlay.landed(landed);
       else if (!isLast) return report;
       else {
+        this.#isTorn = true;
         await this.#drafts.dropOvertaken();
         await this.#drafts.rebase();
+        this.#isTorn = false;
       }
       this.#isSettled = true;
     } finally {

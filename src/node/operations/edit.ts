@@ -108,6 +108,7 @@ export const resolveOperation = defineOperation({
       throw new OperationFailure('usage', 'no-conflict', `${item.name} has no open conflict`, 'Run: satchel conflicts');
     const own = await noteWaiting(node);
     await open.replica.exclusive(async () => {
+      await open.replica.settle();
       const commit = open.replica.newCommitId();
       const ours = await wanted(open, input, siblings, current, commit);
       const resolve = { type: 'resolve' as const, item, base: null, needs: [], siblings: siblings.map((s) => s.sibling) };
@@ -150,6 +151,7 @@ async function wanted(
 /** One item set to a content, as a draft. False where it holds it already. */
 async function write(open: OpenSpace, item: Item, content: Content | null, message: string, writer: string): Promise<boolean> {
   const made = await open.replica.exclusive(async () => {
+    await open.replica.settle();
     const current = (await open.replica.visible([item])).get(itemKey(item))?.content ?? null;
     return open.replica.draft([{ item, base: current, ours: content, history: [] }], { message, writer }, open.replica.newCommitId());
   });

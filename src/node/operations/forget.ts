@@ -109,6 +109,7 @@ function refuseShared(items: readonly Item[], { sharedWith }: ForgetPlan): void 
 async function deleteItems(open: OpenSpace, items: readonly Item[]): Promise<void> {
   const { replica, runner } = open;
   await replica.exclusive(async () => {
+    await replica.settle();
     const states = await replica.visible(items);
     const wishes = items.flatMap((item) => {
       const base = states.get(itemKey(item))?.content ?? null;
