@@ -17,8 +17,8 @@ export const MUTATIONS: readonly CodeMutation[] = [
   {
     name: 'a capture merges from the head of the store, not from what was shown',
     file: 'src/core/replica/replica-workspace.ts',
-    from: 'base: wanted.shown, ours: content,',
-    to: 'base: (await replica.visible([wanted.item])).get(itemKey(wanted.item))?.content ?? null, ours: content,',
+    from: 'base: doubtful.has(itemKey(wanted.item)) ? null : wanted.shown,',
+    to: 'base: (await replica.visible([wanted.item])).get(itemKey(wanted.item))?.content ?? null,',
   },
   {
     name: 'collapsing drafts forgets the bodies between',
