@@ -208,7 +208,7 @@ describe('a folder that a foreign writer had in hand', () => {
         await visit();
         await expectMachineUnharmed();
       }),
-      { numRuns: 20 },
+      { numRuns: 5 },
     );
   });
 

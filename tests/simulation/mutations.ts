@@ -4,9 +4,11 @@ export interface CodeMutation {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** Takes many seeds to find: `npm run test:long` looks for it. */
+  readonly isRare?: true;
 }
 
-/** Applied only inside `mutations.test.ts`, by a transform of the module when it is loaded. */
+/** Applied only inside `mutations*.test.ts`, by a transform of the module when it is loaded. */
 export const MUTATIONS: readonly CodeMutation[] = [
   {
     name: 'the rule does not compare the base',
@@ -58,30 +60,35 @@ export const MUTATIONS: readonly CodeMutation[] = [
   },
   {
     name: 'a prune takes open siblings for superseded',
+    isRare: true,
     file: 'src/core/replica/live-objects.ts',
     from: 'for (const { content } of await tx.items.siblings(replica.space)) if (content !== null) contents.push(content);',
     to: '',
   },
   {
     name: 'forgetting leaves the bytes on this disk',
+    isRare: true,
     file: 'src/core/replica/prune-obey.ts',
     from: 'dropHere: gone.filter((id) => !isNeeded(id))',
     to: 'dropHere: gone.filter((id) => !isNeeded(id) && !erased.has(id))',
   },
   {
     name: 'whoever was a member may go on writing',
+    isRare: true,
     file: 'src/core/log/membership.ts',
     from: 'const role = membership.members.get(machine)?.role;',
     to: 'const role = (membership.members.get(machine) ?? membership.removed.get(machine))?.role;',
   },
   {
     name: 'a machine that joins with a checkpoint passes folders over',
+    isRare: true,
     file: 'src/core/replica/checkpoint.ts',
     from: 'state.items.push(parseItemState(entry));',
     to: "state.items.push(...[parseItemState(entry)].filter(({ item }) => item.kind !== 'folder'));",
   },
   {
     name: 'an id that is used counts again',
+    isRare: true,
     file: 'src/core/log/rule.ts',
     from: "if (state.isUsed(key)) return fail('its id is in the log already');",
     to: '',
