@@ -53,7 +53,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   const own = new Map<string, Answer>();
   let isOwnRead = false;
   let isStale = true;
-  let trusts = false;
+  let trusts: boolean | null = null;
   const stopListening = replica.onChange((items) => {
     if (!items.some(({ kind }) => kind === CONSENT_KIND)) return;
     isStale = true;
@@ -62,7 +62,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   });
 
   async function refresh(): Promise<void> {
-    trusts = (await store.read((tx) => tx.documents.get<{ readonly yes: boolean }>(TRUST, space)))?.yes ?? false;
+    trusts ??= (await store.read((tx) => tx.documents.get<{ readonly yes: boolean }>(TRUST, space)))?.yes ?? false;
     if (!isOwnRead) {
       isOwnRead = true;
       for (const { id, value } of await store.read((tx) => tx.documents.list<{ readonly answer: Answer }>(ownAnswers)))
@@ -138,7 +138,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       if (others.some(([, { answer }]) => answer === 'rejected')) return 'rejected';
       if (others.some(([machine, { answer }]) => answer === 'approved' && authors.every((author) => author !== null && author !== machine)))
         return 'allowed';
-      return trusts && authors.every(isOwn) ? 'allowed' : 'waiting';
+      return trusts === true && authors.every(isOwn) ? 'allowed' : 'waiting';
     },
     isVouchedFor: (subject) =>
       [...(answers.get(subjectId(subject)) ?? [])].some(([machine, { answer }]) => machine !== self && answer === 'approved'),
@@ -159,7 +159,7 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     },
     trustsOwn: async () => {
       await refresh();
-      return trusts;
+      return trusts === true;
     },
     async setTrustOwn(yes) {
       await store.write((tx) => tx.documents.put(TRUST, space, { yes }));

@@ -53,6 +53,9 @@ const ANSWER_KEPT = 10 * 60_000;
 export class InvitationKeeper {
   readonly #node: SatchelNode;
 
+  /** Whether the store may hold one: where it does not, there is nothing to look for. */
+  #mayBeOpen = true;
+
   constructor(node: SatchelNode) {
     this.#node = node;
   }
@@ -95,6 +98,7 @@ export class InvitationKeeper {
       failures: 0,
     };
     await node.store.write((tx) => tx.documents.put(INVITATIONS, keys.mailbox, invitation));
+    this.#mayBeOpen = true;
     const link = formatJoinLink({
       remote: descriptor,
       secret,
@@ -134,7 +138,10 @@ export class InvitationKeeper {
   /** One that cannot be answered now keeps no other waiting. */
   async lookOnce(): Promise<void> {
     const node = this.#node;
+    if (!this.#mayBeOpen) return;
+    this.#mayBeOpen = false; // one that is put from here on says so itself
     const open = await node.store.read((tx) => tx.documents.list<Invitation>(INVITATIONS));
+    this.#mayBeOpen ||= open.length > 0;
     for (const { id, value } of open) {
       try {
         if (node.deps.clock.now() > value.expires) await this.#withdraw(id, value);

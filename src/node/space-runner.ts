@@ -1,3 +1,5 @@
+import type { SpaceId } from '../core/ids.ts';
+import type { Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
@@ -50,6 +52,13 @@ export class SpaceRunner {
   #remote: Remote | null = null;
   #state: SyncState = { lastSync: null, problem: null, problemType: null, retryAt: null };
   #wanted = false;
+  /** What the remote said last of its head, where that was not looked at yet. */
+  #heard: { readonly head: Head | null } | null = null;
+  /** While a sync reads and sends, what changes by that is applied in its end: no other one is needed for it. */
+  #isExchanging = false;
+  #hasChanged = false;
+  /** All up to this position was applied, and followed where the home moved. */
+  #syncedTo = -1;
   #running: Promise<void> | null = null;
   #loops: Promise<void>[] = [];
   #failures = 0;
@@ -76,7 +85,10 @@ export class SpaceRunner {
 
   /** Starts the live loops. Without it `syncNow` still works: commands that run without a node use that. */
   start(): void {
-    const stopListening = this.#deps.replica.onChange(() => this.kick());
+    const stopListening = this.#deps.replica.onChange(() => {
+      if (this.#isExchanging && this.#deps.replica.draftCount === 0) this.#hasChanged = true;
+      else this.kick();
+    });
     this.#stopping.signal.addEventListener('abort', stopListening);
     this.#loops.push(this.#watchLoop());
     this.kick();
@@ -86,10 +98,21 @@ export class SpaceRunner {
   kick(): void {
     this.#wanted = true;
     this.#pause?.rest.abort();
+    this.#begin();
+  }
+
+  /** The remote said where its log ends: news, unless ours ends there by the time that is looked at. */
+  #hear(head: Head | null): void {
+    this.#heard = { head };
+    this.#pause?.rest.abort();
+    this.#begin();
+  }
+
+  #begin(): void {
     if (this.#running !== null || this.#stopping.signal.aborted) return;
     this.#running = this.#work().finally(() => {
       this.#running = null;
-      if (this.#wanted && this.#state.retryAt === null) this.kick();
+      if ((this.#wanted || this.#heard !== null) && this.#state.retryAt === null) this.#begin();
     });
   }
 
@@ -135,17 +158,37 @@ export class SpaceRunner {
 
   async #sync(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
-    const report = await syncWith(this.#deps.replica, remote, onProgress);
-    this.#carried.pulled += report.pulled;
-    this.#carried.pushed += report.pushed;
-    // An apply would wait for the capture's end, and what is to be sent with it.
-    if (this.#captures === 0) await this.#deps.apply();
+    const report = await this.#exchange(remote, onProgress);
     this.#note(report);
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
     if (report.moved && !this.#stopping.signal.aborted) return this.#sync(onProgress);
     if (report.divergence === null) this.#backfill();
     return report;
+  }
+
+  /** Reads, sends, and applies: the last not during a capture, for whose end it would wait, and what is to be sent with it. */
+  async #exchange(remote: Remote, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    let isApplied = false;
+    this.#isExchanging = true;
+    try {
+      const report = await syncWith(this.#deps.replica, remote, onProgress);
+      this.#carried.pulled += report.pulled;
+      this.#carried.pushed += report.pushed;
+      this.#isExchanging = false;
+      const { position } = this.#deps.replica;
+      if (this.#captures === 0) {
+        await this.#deps.apply();
+        isApplied = true;
+        this.#syncedTo = position;
+      }
+      return report;
+    } finally {
+      this.#isExchanging = false;
+      const isLeft = this.#hasChanged && !isApplied;
+      this.#hasChanged = false;
+      if (isLeft) this.kick();
+    }
   }
 
   /** History from before a checkpoint comes in the background, a page at a time. */
@@ -187,14 +230,24 @@ export class SpaceRunner {
 
   async #work(): Promise<void> {
     const { signal } = this.#stopping;
-    while (this.#wanted && !signal.aborted) {
-      this.#wanted = false;
+    while ((this.#wanted || this.#heard !== null) && !signal.aborted) {
       try {
+        if (!(await this.#isDue())) continue;
         await this.syncNow();
       } catch (error) {
         await this.#failed(error);
       }
     }
+  }
+
+  /** Takes what calls for a sync. False where all that does is a head that ours is by now, as after what we sent ourselves. */
+  async #isDue(): Promise<boolean> {
+    const [wanted, heard] = [this.#wanted, this.#heard];
+    this.#wanted = false;
+    this.#heard = null;
+    if (wanted || heard === null || heard.head === null) return true;
+    if (this.#state.problem !== null || heard.head.position !== this.#syncedTo) return true;
+    return (await this.#deps.replica.head())?.hash !== heard.head.hash;
   }
 
   #note(report: SyncReport): void {
@@ -238,9 +291,12 @@ export class SpaceRunner {
       const listening = new AbortController();
       this.#listening = listening;
       let heard = false;
-      const onHead = (): void => {
+      const onHead = (_space: SpaceId, head: Head | null): void => {
+        const isFirst = !heard;
         heard = true;
-        this.kick();
+        // Whoever comes back may have missed more than the head says.
+        if (isFirst) this.kick();
+        else this.#hear(head);
       };
       try {
         const remote = await this.connected();

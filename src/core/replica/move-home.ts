@@ -67,10 +67,18 @@ async function completeHistory(replica: Replica, from: Remote): Promise<void> {
   }
 }
 
+/** What sealed homes say, by the bytes that the membership holds: it is asked for after each sync. */
+const opened = new WeakMap<Uint8Array, string>();
+
 /** Where the log says that its home is since its last move; `null` before the first. */
 export async function homeOf(replica: Replica): Promise<string | null> {
   const { sealedRemote } = replica.membership;
-  return sealedRemote === null ? null : openText(sealedRemote, replica.space, replica.keys, replica.deps.compression);
+  if (sealedRemote === null) return null;
+  const known = opened.get(sealedRemote);
+  if (known !== undefined) return known;
+  const text = await openText(sealedRemote, replica.space, replica.keys, replica.deps.compression);
+  if (text !== null) opened.set(sealedRemote, text);
+  return text;
 }
 
 const TERMS = 'terms';

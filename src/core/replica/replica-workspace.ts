@@ -239,6 +239,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   }
 
   async function lookAt(candidates: readonly Item[]): Promise<Looked> {
+    if (candidates.length === 0) return { states: new Map(), views: new Map(), candidates };
     const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);
     return { states, views, candidates };
   }

@@ -104,6 +104,7 @@ export async function push(
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<{ readonly pulled: number; readonly pushed: number; readonly divergence: Divergence | null }> {
+  if (replica.drafts.length === 0 || !replica.canSend) return { pulled: 0, pushed: 0, divergence: null };
   let [pulled, pushed, emptyMoves] = [0, 0, 0];
   const upload = createUpload(replica, remote);
   const term = replica.term;

@@ -41,11 +41,12 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
     (error: unknown) => ({ failure: failureFields(error, node, c.env.requestId) }),
   );
   await Promise.race([begun, last]);
+  c.header('content-type', 'application/x-ndjson');
   if (waiting.length === 0) {
     const ended = await last;
     if ('failure' in ended) return c.json({ error: { code: ended.failure.type, ...ended.failure } }, KIND_STATUS[ended.failure.kind]);
+    return c.body(`${JSON.stringify(ended)}\n`); // whole: a stream would take several writes
   }
-  c.header('content-type', 'application/x-ndjson');
   return stream(c, async (out) => {
     write = (line) => void out.write(`${JSON.stringify(line)}\n`);
     for (const line of waiting) write(line);

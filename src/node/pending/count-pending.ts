@@ -6,19 +6,20 @@ import { outgoingId, rejectedSecrets } from './pending-outgoing.ts';
 /** How many entries of these sources wait for an answer, without what describing them costs. */
 export async function countPending(node: SatchelNode, { sources, replica }: Pick<OpenSpace, 'sources' | 'replica'>): Promise<number> {
   let count = 0;
-  const rejected = await rejectedSecrets(node);
   for (const { source, consents, firstApply, forms, outgoing } of sources) {
-    count += outgoing.held().filter((held) => !rejected.has(outgoingId(held))).length;
+    const held = outgoing.held();
+    const rejected = held.length === 0 ? null : await rejectedSecrets(node);
+    count += held.filter((each) => rejected?.has(outgoingId(each)) !== true).length;
     if ((await firstApply.state()) === 'waiting') count += 1;
     const { type } = source.state();
     if (type === 'mass-deletion' || type === 'root-missing') count += 1;
     const withheld = (await consents?.workspace.withheld()) ?? [];
     count += withheld.filter(({ verdict }) => verdict === 'waiting').length;
     if (forms === null || consents === null) continue;
-    for (const { item, held } of await forms.inspect()) {
-      if (held.length === 0) continue;
+    for (const { item, held: parts } of await forms.inspect()) {
+      if (parts.length === 0) continue;
       const authors = await partAuthors(replica, consents.book, item);
-      count += held.filter((part) => consents.book.judge(partSubject(part), authors(part)) === 'waiting').length;
+      count += parts.filter((part) => consents.book.judge(partSubject(part), authors(part)) === 'waiting').length;
     }
   }
   return count;

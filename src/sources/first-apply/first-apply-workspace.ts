@@ -52,7 +52,7 @@ export function createFirstApplyWorkspace(inner: Workspace, note: FirstApplyNote
     ...inner,
     outstanding,
     firstApply: {
-      state: () => note.read(),
+      state: async () => (isDone ? 'done' : note.read()),
       preview: () => inner.outstanding(),
       async answer(state) {
         await note.write(state);

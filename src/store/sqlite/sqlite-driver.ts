@@ -13,6 +13,7 @@ const KEPT_LENGTH = 16 * 1024;
  */
 export function createSqliteDriver(database: Database): Driver {
   const connection = createConnection(database);
+  let isReadOnly = false;
   let turn: Promise<void> = Promise.resolve();
   let endTurn = nothing;
 
@@ -29,16 +30,15 @@ export function createSqliteDriver(database: Database): Driver {
     releaseConnection: async () => endTurn(),
     async beginTransaction(_, settings: TransactionSettings) {
       const readOnly = settings.accessMode === 'read only';
+      if (readOnly !== isReadOnly) connection.run(`pragma query_only = ${readOnly ? 1 : 0}`);
+      isReadOnly = readOnly;
       await whenFree(() => connection.run(readOnly ? 'begin' : 'begin immediate'));
-      if (readOnly) connection.run('pragma query_only = 1');
     },
     async commitTransaction() {
       connection.run('commit');
-      connection.run('pragma query_only = 0');
     },
     async rollbackTransaction() {
       if (database.inTransaction) connection.run('rollback'); // SQLite itself rolls back on a full disk
-      connection.run('pragma query_only = 0');
     },
     destroy: async () => {
       database.close();
