@@ -6,7 +6,6 @@ import type { Form, FormPart, IsSecret } from '../kinds/claude-home/form.ts';
 import { FORMS } from '../kinds/claude-home/forms.ts';
 import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { INVENTORY } from '../kinds/claude-home/inventory.ts';
-import { isSecretValue } from '../redaction/secret-value.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
 import { admitPlugin } from '../sources/claude-home/admit-plugin.ts';
 import { createFormMemory } from '../sources/claude-home/form-memory.ts';
@@ -42,7 +41,7 @@ export function createClaudeForms(
   const { userHome, claudeHome } = config.environment;
   let answers = 0;
   book.onChange(() => (answers += 1));
-  const isSecret = remembering(isSecretValue);
+  let isSecret: Promise<IsSecret> | null = null;
   return createFormsWorkspace(inner, {
     clock: replica.deps.clock,
     forms: FORMS_BY_NAME,
@@ -54,7 +53,7 @@ export function createClaudeForms(
       return {
         paths: { home: userHome, claudeHome },
         projects: await projects(),
-        isSecret,
+        isSecret: await (isSecret ??= loadIsSecret()),
         admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors(part)) === 'allowed' ? 'yes' : 'ask'),
       };
     },
@@ -69,6 +68,11 @@ export function createClaudeForms(
 }
 
 const REMEMBERED = 5_000;
+
+/** The rules load in some 20 ms: not before there is a value to look at. */
+async function loadIsSecret(): Promise<IsSecret> {
+  return remembering((await import('../redaction/secret-value.ts')).isSecretValue);
+}
 
 /** The same values are looked at again and again, which costs some 100 µs each. */
 function remembering(isSecret: IsSecret): IsSecret {

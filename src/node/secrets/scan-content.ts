@@ -1,6 +1,5 @@
 import type { Content, Piece } from '../../core/content.ts';
 import type { FoundSecret } from '../../redaction/finding.ts';
-import { scanText } from '../../redaction/scan-text.ts';
 
 /** How far a body was looked through, so that one that grew is not looked through again. */
 export interface ScanState {
@@ -36,6 +35,8 @@ export async function scanContent(
   const since = Math.max(start, known - OVERLAP);
   const found = before?.found.filter(({ at }) => at < since) ?? [];
   const counted = new Set(found.map(({ at }) => at));
+  // The rules load in some 20 ms: not before there is a text to look at.
+  const { scanText } = await import('../../redaction/scan-text.ts');
   let tail = '';
   for (const [index, piece] of content.pieces.slice(from).entries()) {
     pieces.push({ key: keys[from + index] ?? '', start, line });

@@ -2,7 +2,6 @@ import { sha256 } from '../../core/crypto/hash.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import { BodyUnavailable, type CaptureReport, type Found, type Workspace } from '../../core/replica/workspace.ts';
 import { byLine, type FoundSecret } from '../../redaction/finding.ts';
-import { scanText } from '../../redaction/scan-text.ts';
 
 /** An item that is not captured before somebody said yes to what looks like secrets in it. */
 export interface HeldOutgoing {
@@ -34,6 +33,9 @@ export interface OutgoingDeps {
   readonly digest: (hash: Uint8Array) => string;
 }
 
+/** The rules load in some 20 ms: not before there is a text to look at. */
+const loadScan = () => import('../../redaction/scan-text.ts');
+
 const REASON = 'holds what looks like a secret, and others can read this space: it waits for an answer (satchel pending)';
 
 /**
@@ -47,6 +49,7 @@ export function createOutgoingWorkspace(inner: Workspace, { isShared, answers, d
   async function secretsThere(item: Item): Promise<ReadonlySet<string>> {
     const view = (await inner.views([item.name])).get(itemKey(item));
     const there = new Set<string>();
+    const { scanText } = await loadScan();
     for (const content of [view?.shown ?? null, view?.intended?.content ?? null]) {
       if (content === null) continue;
       try {
@@ -63,6 +66,7 @@ export function createOutgoingWorkspace(inner: Workspace, { isShared, answers, d
   async function examine(entry: Found): Promise<HeldOutgoing | null> {
     if (entry.type !== 'body' && entry.type !== 'tail') return null;
     const text = Buffer.from(entry.type === 'body' ? entry.body : entry.tail).toString('latin1');
+    const { scanText } = await loadScan();
     const findings = scanText(text);
     if (findings.length === 0) return null;
     const allowed = await answers.allowed(entry.item);
