@@ -3,6 +3,8 @@ import path from 'node:path';
 import { fail, ok, type Result } from '../core/result.ts';
 import { ENVIRONMENT_SETTINGS, type Environment, type EnvironmentSetting } from './environment.ts';
 import { readPrivateFile, shellWord } from './private-file.ts';
+import { parseSetting } from './parse-setting.ts';
+import { plainConfig } from './plain-config.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -29,8 +31,13 @@ export async function loadConfig(environment: Environment, flags: ConfigFlags = 
   if (!fromFile.ok) problems.push(fromFile.error);
   const settings: Record<string, unknown> = fromFile.ok ? { ...fromFile.value } : {};
 
-  // zod takes 50 ms to load: only here, so that thin commands start without it.
-  const [{ configSchema }, { duplicateIdProblems, flagName, issueToProblems, parseSetting }] = await Promise.all([
+  if (problems.length === 0) {
+    const plain = plainly(settings, environment, flags);
+    if (plain !== null) return ok(configOf(plain, environment, file));
+  }
+
+  // zod takes 50 ms to load: only where something is to be said, or to be looked at more closely.
+  const [{ configSchema }, { duplicateIdProblems, flagName, issueToProblems }] = await Promise.all([
     import('./schema.ts'),
     import('./validation.ts'),
   ]);
@@ -52,9 +59,23 @@ export async function loadConfig(environment: Environment, flags: ConfigFlags = 
     else problems.push(...parsed.error.issues.flatMap((issue) => issueToProblems(issue, 'the command line', value, flagName(key))));
   }
   if (problems.length > 0) return fail(problems);
-  const values = configSchema.parse(settings);
+  return ok(configOf(configSchema.parse(settings), environment, file));
+}
+
+/** `null` unless the file, the environment and the flags are each plainly right. */
+function plainly(inFile: Readonly<Record<string, unknown>>, environment: Environment, flags: ConfigFlags): ConfigFile | null {
+  const given = Object.entries(environment.settings) as [EnvironmentSetting, string][];
+  const variables = Object.fromEntries(given.map(([key, text]) => [key, parseSetting(key, text)]));
+  const layers = [inFile, variables, flags];
+  if (layers.some((layer) => plainConfig(layer) === null)) return null;
+  const set = layers.flatMap((layer) => Object.entries(layer).filter(([, value]) => value !== undefined));
+  const plain = plainConfig(Object.fromEntries(set));
+  return plain === null || new Set(plain.sources.map(({ id }) => id)).size < plain.sources.length ? null : plain;
+}
+
+function configOf(values: ConfigFile, environment: Environment, file: string): Config {
   const sources = values.sources.map((source) => ({ ...source, path: expandHome(source.path, environment.userHome) }));
-  return ok({ ...values, sources, environment, file });
+  return { ...values, sources, environment, file };
 }
 
 async function readConfigFile(file: string): Promise<Result<Record<string, unknown>, ConfigProblem>> {

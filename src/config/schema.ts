@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+import { CLAUDE_CATEGORIES, HOST, LOG_LEVELS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 const absolutePath = z
   .string()
@@ -13,36 +12,13 @@ const absolutePath = z
 
 const pattern = z.string().min(1).max(1024);
 
-/** Of the inventory of the Claude home. */
-const CLAUDE_CATEGORIES = [
-  'instructions',
-  'skills',
-  'agents',
-  'commands',
-  'output-styles',
-  'workflows',
-  'hooks',
-  'settings',
-  'mcp',
-  'plugins',
-  'sessions',
-  'history',
-  'memory',
-  'plans',
-  'themes',
-  'keybindings',
-] as const;
-
-const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'expected a host name or an IP address, without scheme, port or brackets');
-
-/** Two sources of one name would write over what the other one notes. */
-const OWN_SOURCES = ['claude', 'claude-json'];
+const host = z.string().regex(HOST, 'expected a host name or an IP address, without scheme, port or brackets');
 
 const source = z.strictObject({
   /** Names the source in views and messages; stays the same when the path moves. */
   id: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'expected lower-case letters, digits and dashes, 64 at most')
+    .regex(SOURCE_ID, 'expected lower-case letters, digits and dashes, 64 at most')
     .refine((id) => !OWN_SOURCES.includes(id), `expected another name than ${OWN_SOURCES.join(' and ')}, the Claude home’s own`),
   path: absolutePath,
   /** Name of the space that it writes to; the personal one where absent. */
@@ -61,7 +37,7 @@ const claude = z.strictObject({
   exclude: z.array(pattern).max(1000).default([]),
 });
 
-/** config.json. Every key is optional there; the defaults are those of a work machine. */
+/** config.json. Every key is optional there; the defaults are those of a work machine. What it refuses, plain-config.ts must not take. */
 export const configSchema = z.strictObject({
   host: host.default('127.0.0.1'),
   port: z.int().min(0).max(65_535).default(4600),

@@ -1,17 +1,10 @@
 import type { z } from 'zod';
-import { ENVIRONMENT_SETTINGS, type EnvironmentSetting } from './environment.ts';
+import { ENVIRONMENT_SETTINGS } from './environment.ts';
 import { nearestName } from './nearest-name.ts';
 import type { ConfigProblem } from './problem.ts';
 import { KNOWN_KEYS } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
-
-/** Text of a variable as the value that the schema expects; text that is none stays text, and fails there. */
-export function parseSetting(key: EnvironmentSetting, text: string): unknown {
-  if (key === 'port') return /^\d{1,6}$/.test(text) ? Number(text) : text;
-  if (key === 'hub') return { true: true, '1': true, false: false, '0': false }[text.toLowerCase()] ?? text;
-  return text;
-}
 
 /** A zod issue in our words: names the key and the type of the wrong value, never the value. */
 export function issueToProblems(issue: Issue, where: string, input: unknown, name?: string): ConfigProblem[] {

@@ -1,0 +1,28 @@
+/** Which values config.json takes, for the schema and for what is plainly right without it. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** Of the inventory of the Claude home. */
+export const CLAUDE_CATEGORIES = [
+  'instructions',
+  'skills',
+  'agents',
+  'commands',
+  'output-styles',
+  'workflows',
+  'hooks',
+  'settings',
+  'mcp',
+  'plugins',
+  'sessions',
+  'history',
+  'memory',
+  'plans',
+  'themes',
+  'keybindings',
+] as const;
+
+export const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
+export const SOURCE_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
+/** Two sources of one name would write over what the other one notes. */
+export const OWN_SOURCES: readonly string[] = ['claude', 'claude-json'];
