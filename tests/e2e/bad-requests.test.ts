@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
+import { noInput } from '../../src/node/operations/no-input.ts';
 import { loadOperation, OPERATIONS, type OperationName } from '../../src/node/operations/table.ts';
 import { send, sessionOf, type Question } from './api-client.ts';
 import { atRest, folderState } from './folder-state.ts';
@@ -151,8 +152,8 @@ describe('bad requests to a node', () => {
   describe.each(Object.keys(OPERATIONS) as OperationName[])('POST /v1/node/%s', (name) => {
     it('refuses what it does not take, by name', async () => {
       const { input } = await loadOperation(name);
-      expect(input, 'an input is a strict object, so that nothing is read over').toBeInstanceOf(z.ZodObject);
-      const fields = Object.keys((input as z.ZodObject).shape);
+      if (input !== noInput) expect(input, 'an input is a strict object, so that nothing is read over').toBeInstanceOf(z.ZodObject);
+      const fields = input === noInput ? [] : Object.keys((input as z.ZodObject).shape);
       const ask = (body: unknown, says: RegExp): Promise<void> => {
         const headers = { 'content-type': 'application/json', authorization: authorization.token };
         return refused({ method: 'POST', path: `/v1/node/${name}`, headers, body: JSON.stringify(body) }, [400], says);

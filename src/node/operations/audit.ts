@@ -6,7 +6,8 @@ import { findSpace } from '../find-space.ts';
 import { parseDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recordTime } from '../record-times.ts';
-import { defineOperation, spaceField } from './operation.ts';
+import { spaceField } from './fields.ts';
+import { defineOperation } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface AuditEntry {

@@ -1,15 +1,15 @@
-import { z } from 'zod';
 import type { Check } from '../doctor/check.ts';
 import { checkSessions } from '../doctor/session-checks.ts';
 import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
 import { checkClaudeHome } from '../doctor/claude-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
 
 /** What only the node can tell: spaces, remotes, sources. Read-only, except that remotes are asked. */
 export const doctorOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node, _input, { progress }): Promise<{ readonly checks: readonly Check[]; readonly live: boolean }> {
     const checks: Check[] = [];
     const all = [...node.spaces.values()];

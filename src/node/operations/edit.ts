@@ -6,7 +6,8 @@ import { findItem } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { approveOwn, noteWaiting } from '../pending/approve-own.ts';
-import { defineOperation, OperationFailure, revisionField, spaceField } from './operation.ts';
+import { revisionField, spaceField } from './fields.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 import { readBody, versionAt, versionBefore, type VersionAt } from './history.ts';
 
 export interface RestoreResult {

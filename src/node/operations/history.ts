@@ -12,7 +12,8 @@ import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import { findItem, findRevision } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { defineOperation, OperationFailure, revisionField, spaceField } from './operation.ts';
+import { revisionField, spaceField } from './fields.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface LogChange {

@@ -3,7 +3,8 @@ import { NotAllowed } from '../../core/replica/administer.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { findSpace } from '../find-space.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
-import { defineOperation, OperationFailure, spaceField } from './operation.ts';
+import { spaceField } from './fields.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface InviteResult {
   /** Single use, until `expires_at`. */

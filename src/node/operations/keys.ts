@@ -12,7 +12,9 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recoverSpaces } from '../recover-spaces.ts';
 import { forgetRecoverySecret, keepRecoverySecret, readRecoverySecret } from '../recovery-file.ts';
 import { putSpace } from '../space-registry.ts';
-import { defineOperation, OperationFailure, spaceField } from './operation.ts';
+import { spaceField } from './fields.ts';
+import { noInput } from './no-input.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface KeysResult {
   readonly machine: { readonly name: string; readonly id: string; readonly words: string };
@@ -29,7 +31,7 @@ export interface KeysResult {
 
 /** Fingerprints and states; never a secret. */
 export const keysOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<KeysResult> {
     const { key, name } = node.deps.machine;
     const spaces = [];

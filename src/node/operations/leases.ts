@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { listLeases, readLease, releaseLease } from '../../core/lease.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface LeaseLine {
@@ -10,7 +11,7 @@ export interface LeaseLine {
 }
 
 export const leasesOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<{ readonly leases: readonly LeaseLine[] }> {
     const held = await node.store.read((tx) => listLeases(tx.documents, node.deps.clock.now()));
     return {

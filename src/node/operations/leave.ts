@@ -10,6 +10,7 @@ import { createNodeFiles } from '../../sources/files/node-files.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import { mayEnter, treeDefinitions } from '../tree-sources.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 /** What leaving would lose, by space. */
@@ -32,7 +33,7 @@ const ITEMS_NAMED = 20;
 
 /** Sends what can be sent, then says what would be lost. */
 export const leavePlanOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<LeavePlan> {
     const spaces = [];
     for (const open of node.spaces.values()) spaces.push(await planFor(node, open));

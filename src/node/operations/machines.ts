@@ -12,7 +12,8 @@ import { ACCOUNTS, type HubAccount } from '../log-authority.ts';
 import { renameMachine } from '../machine-identity.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recordTime } from '../record-times.ts';
-import { defineOperation, OperationFailure, spaceField } from './operation.ts';
+import { spaceField } from './fields.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 import { machineNames } from './status.ts';
 
 export interface MachineLine {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { SatchelNode } from '../node.ts';
 
 /** What an operation gets besides its input. */
@@ -9,9 +9,18 @@ export interface OperationContext {
   readonly signal: AbortSignal;
 }
 
+/** What judges foreign input: a zod schema, or what speaks like one. */
+export interface InputSchema<I> {
+  safeParse(
+    input: unknown,
+  ):
+    | { readonly success: true; readonly data: I }
+    | { readonly success: false; readonly error: { readonly issues: readonly z.core.$ZodIssue[] } };
+}
+
 /** One thing that this machine's commands may ask a node: by HTTP where it runs, in process where it does not. */
 export interface Operation<I = unknown, O = unknown> {
-  readonly input: z.ZodType<I>;
+  readonly input: InputSchema<I>;
   run(node: SatchelNode, input: I, context: OperationContext): Promise<O>;
 }
 
@@ -36,7 +45,3 @@ export class OperationFailure extends Error {
 export function defineOperation<I, O>(operation: Operation<I, O>): Operation<I, O> {
   return operation;
 }
-
-/** A space by name or id, and a revision or sibling by the beginning of its id: no longer than such things are. */
-export const spaceField = z.string().min(1).max(128);
-export const revisionField = z.string().min(1).max(64);

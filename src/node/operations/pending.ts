@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { answerPending, findPending, setTrustOwn, trustsOwn } from '../pending/answer-pending.ts';
 import { listPending } from '../pending/list-pending.ts';
 import type { PendingChange, PendingEntry } from '../pending/pending-entry.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
 
 export interface PendingResult {
@@ -12,7 +13,7 @@ export interface PendingResult {
 }
 
 export const pendingOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<PendingResult> {
     return { pending: (await listPending(node)).map(({ entry }) => entry), trust_own: await trustsOwn(node) };
   },

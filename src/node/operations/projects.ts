@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { listProjects, type ProjectEntry } from '../sessions/list-projects.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface ProjectsResult {
@@ -8,7 +9,7 @@ export interface ProjectsResult {
 }
 
 export const projectsOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<ProjectsResult> {
     return { projects: (await Promise.all([...node.spaces.values()].map(listProjects))).flat() };
   },

@@ -7,6 +7,7 @@ import { createFolder } from '../../remotes/folder/open.ts';
 import { join } from '../join.ts';
 import type { SatchelNode } from '../node.ts';
 import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../remote-registry.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface RemoteLine {
@@ -19,7 +20,7 @@ export interface RemoteLine {
 }
 
 export const remotesOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<{ readonly remotes: readonly RemoteLine[] }> {
     const remotes = [];
     for (const descriptor of await knownRemotes(node)) {

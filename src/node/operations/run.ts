@@ -1,4 +1,3 @@
-import { expectation } from '../../config/validation.ts';
 import { NotAllowed } from '../../core/replica/administer.ts';
 import { KeyMissing } from '../../core/replica/key-missing.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
@@ -21,6 +20,7 @@ export async function runOperation(node: SatchelNode, name: OperationName, input
 export async function parseInput(name: OperationName, input: unknown): Promise<unknown> {
   const parsed = (await loadOperation(name)).input.safeParse(input);
   if (parsed.success) return parsed.data;
+  const { expectation } = await import('../../config/validation.ts'); // loads zod, which most calls never need
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${expectation(issue)}`);
   throw new OperationFailure('usage', 'bad-input', issues.join('; '));
 }

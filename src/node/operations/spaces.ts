@@ -10,7 +10,9 @@ import { encodeDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { placeHere } from '../remote-registry.ts';
 import { listProjects } from '../sessions/list-projects.ts';
-import { defineOperation, OperationFailure, spaceField } from './operation.ts';
+import { spaceField } from './fields.ts';
+import { noInput } from './no-input.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 import { knownRemotes } from './remotes.ts';
 
 export interface SpaceLine {
@@ -29,7 +31,7 @@ export interface SpaceLine {
 }
 
 export const spacesOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<{ readonly spaces: readonly SpaceLine[] }> {
     const spaces = [];
     for (const open of node.spaces.values()) {

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { headWords } from '../../core/joining/words.ts';
 import { openText } from '../../core/replica/sealed-text.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -7,6 +6,7 @@ import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { countPending } from '../pending/count-pending.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
 
 export interface SpaceStatus {
@@ -62,7 +62,7 @@ export interface Status {
 }
 
 export const statusOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<Status> {
     const spaces = await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)));
     const { verdict, inSync } = judge(node, spaces);

@@ -8,7 +8,9 @@ import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { writeBackup, type BackupResult } from '../backup/write-backup.ts';
 import { findSpace } from '../find-space.ts';
 import type { SatchelNode } from '../node.ts';
-import { defineOperation, OperationFailure, spaceField } from './operation.ts';
+import { spaceField } from './fields.ts';
+import { noInput } from './no-input.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface SpaceSizes {
   readonly space: string;
@@ -29,7 +31,7 @@ export interface StoreSizes {
 }
 
 export const storeSizesOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node): Promise<StoreSizes> {
     const spaces = await Promise.all((await allSpaces(node)).map((space) => sizesOf(node, space)));
     const files = await Promise.all([node.home.store, `${node.home.store}-wal`].map((file) => stat(file).then((s) => s.size, absent)));

@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import { countPending } from '../pending/count-pending.ts';
 import { describeDivergence } from '../sync-problem.ts';
+import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface SyncResult {
@@ -16,7 +16,7 @@ export interface SyncResult {
 
 /** Captures, syncs and applies once, now. */
 export const syncOperation = defineOperation({
-  input: z.strictObject({}),
+  input: noInput,
   async run(node, _input, { progress }): Promise<SyncResult> {
     const spaces = [];
     for (const { entry, replica, runner, sources } of node.spaces.values()) {
