@@ -21,6 +21,8 @@ export async function bundle(root, dist) {
     const { output } = await build.write({
       dir: dist,
       format: 'cjs',
+      // `require` throughout: code that V8 takes from what was kept of it has no `import()` (src/cli/compiled-code.ts).
+      dynamicImportInCjs: false,
       sourcemap: true,
       entryFileNames: '[name].js',
       chunkFileNames: 'cli/[name]-[hash].js',

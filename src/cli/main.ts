@@ -26,12 +26,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 /**
- * Node 22.8 and newer keep what they compiled, checked against the files, beside the program: who could write there could
- * change the program too. Where we cannot, nothing is kept.
+ * Keeps what was compiled, checked against the files, beside the program: who could write there could change the program
+ * too. Where we cannot, nothing is kept. Node does so from 22.8 on; before that we do, except for a node that runs on,
+ * which starts once and would hold more memory for it.
  */
-function keepCompiled(): void {
+async function keepCompiled(words: readonly string[]): Promise<void> {
   const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
-  enableCompileCache?.(fileURLToPath(new URL('../compiled', import.meta.url)));
+  const main = fileURLToPath(import.meta.url);
+  const folder = fileURLToPath(new URL('../compiled', import.meta.url));
+  if (enableCompileCache !== undefined) enableCompileCache(folder);
+  // Node maps only what it compiled itself to the sources.
+  else if (main.endsWith('.js') && words[0] !== 'up' && !process.sourceMapsEnabled) {
+    const { keepCompiledParts } = await import('./compiled-code.ts');
+    process.on('exit', keepCompiledParts(main, folder));
+  }
 }
 
 async function main(words: readonly string[]): Promise<void> {
@@ -42,7 +50,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.stdout.write(`satchel ${version()}\n`);
     return;
   }
-  keepCompiled();
+  await keepCompiled(words);
   const [{ runCli }, { COMMANDS }] = await Promise.all([import('./frame.ts'), import('./main-commands.ts')]);
   process.exitCode = await runCli(words, {
     entries: COMMANDS,
