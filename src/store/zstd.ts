@@ -17,8 +17,9 @@ export function createZstd(): Compression {
   return {
     async compress(plain, effort = 'fast') {
       const input = asBuffer(plain);
-      const { [effort]: encoder } = await coders();
-      return declareContentSize(input.length < SYNC_BYTES ? encoder.encodeSync(input) : await encoder.encode(input), plain.length);
+      const { fast, [effort]: encoder } = await coders();
+      // More effort makes them a hundredth smaller, and takes tables of many megabytes, filled anew each time.
+      return declareContentSize(input.length < SYNC_BYTES ? fast.encodeSync(input) : await encoder.encode(input), plain.length);
     },
     async expand(compressed, length) {
       const { frameLength, contentSize } = parseZstdFrame(compressed);
