@@ -35,10 +35,11 @@ export function createHubServer(deps: HubServerDeps): HubServer {
   });
   app.use('*', async (c, next) => {
     const started = deps.clock.now();
-    await next();
+    // Before the answer is made: to one that is there, they would be added by making it anew, as a stream.
     c.header('x-request-id', c.env.requestId);
     c.header('cache-control', 'no-store');
     c.header('x-content-type-options', 'nosniff');
+    await next();
     // The route's pattern, not the path: ids of people's things stay out of logs.
     const line = {
       request: c.env.requestId,
