@@ -34,6 +34,23 @@ describe('a listener on loopback', () => {
     expect(await code('/healthz', { host: 'evil.example' })).toBe('421 wrong-host');
   });
 
+  it('says with every answer that it is neither kept nor guessed at, and which request it is of', async () => {
+    const { port } = hub.listener;
+    for (const [path, status] of [
+      ['/v1/hub', 200],
+      ['/nowhere', 404],
+      ['/v1/spaces', 401],
+    ] as const) {
+      const answer = await exchangeBytes(
+        port,
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      for (const line of ['cache-control: no-store', 'x-content-type-options: nosniff', 'x-request-id: mine', 'content-length: '])
+        expect(answer.toLowerCase()).toContain(`\r\n${line}`);
+    }
+  });
+
   it('refuses malformed, missing and doubled Host headers and absolute targets', async () => {
     const { port } = hub.listener;
     for (const host of ['a b', 'localhost:99999', 'localhost@evil', 'localhost/x', '[::1', '[v1.x]']) {
