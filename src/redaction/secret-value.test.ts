@@ -13,6 +13,8 @@ describe('a value of settings', () => {
     [['env', 'SOMETHING'], `${RANDOM}${RANDOM}`],
     [['env', 'SOMETHING'], '3f9a12cd7be04481a6c2d95fe1b07a34'],
     [['mcpServers', 'gh', 'env', 'GITHUB_PERSONAL_ACCESS_TOKEN'], 'github_pat_short'],
+    [['mcpServers', 'gh', 'env', 'GITHUB_PERSONAL_ACCESS_TOKEN'], 'ghp_abcdefghijklmnopqrstuvwxyz0123456789'],
+    [['env', 'GITHUB_TOKEN'], 'my-example-of-your-123456789'],
     [['mcpServers', 'x', 'headers', 'Authorization'], `Bearer ${RANDOM}`],
     [['mcpServers', 'x', 'headers', 'X-Api-Key'], 'abcdef'],
     [['mcpServers', 'x', 'args', '1'], `--api-key=${RANDOM}`],
@@ -24,6 +26,9 @@ describe('a value of settings', () => {
   it.each<[string[], string]>([
     [['env', 'ANTHROPIC_API_KEY'], '${MY_KEY}'],
     [['env', 'ANTHROPIC_API_KEY'], ''],
+    [['env', 'ANTHROPIC_API_KEY'], 'your-api-key-here'],
+    [['env', 'ANTHROPIC_API_KEY'], '<paste it here>'],
+    [['env', 'ANTHROPIC_API_KEY'], 'xxxxxxxxxxxx'],
     [['env', 'CLAUDE_CODE_MAX_OUTPUT_TOKENS'], '64000'],
     [['env', 'DISABLE_TELEMETRY'], '1'],
     [['env', 'ANTHROPIC_MODEL'], 'claude-opus-4-1-20250805'],

@@ -1,7 +1,7 @@
 import { looksRandom } from './randomness.ts';
 import { isReference, scanText } from './scan-text.ts';
 import { isSecretName } from './secret-names.ts';
-import { isPlaceholder } from './token-formats.ts';
+import { isNothingButPlaceholder, isPlaceholder } from './token-formats.ts';
 
 const SHORTEST = 6;
 const OPTION = /^--?([\w-]{2,64})[= ](.+)$/s;
@@ -15,9 +15,9 @@ const ADDRESS = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 export function isSecretValue(keyPath: readonly string[], value: string): boolean {
   const text = value.trim().replace(/^(?:bearer|basic|token)\s+/i, '');
   if (text.length < SHORTEST || isReference(text)) return false;
-  if (!ADDRESS.test(text) && isPlaceholder(text) && !looksRandom(text)) return false;
   const name = keyPath.findLast((key) => !/^\d+$/.test(key)) ?? '';
-  if (isSecretName(name) && !isWord(text)) return true;
+  if (isSecretName(name)) return !isWord(text) && !isNothingButPlaceholder(text);
+  if (!ADDRESS.test(text) && isPlaceholder(text) && !looksRandom(text)) return false;
   const option = OPTION.exec(text);
   if (option !== null && isSecretName(option[1] ?? '')) return !isReference(option[2] ?? '') && (option[2] ?? '').length >= SHORTEST;
   if (scanText(value).length > 0) return true;

@@ -78,7 +78,16 @@ export function tokenFormat(word: string, isRandom: (rest: string) => boolean): 
 /** `xxxxxxxx`, `your-key-here`, `0000`: what documentation shows. */
 export function isPlaceholder(text: string): boolean {
   if (new Set(text).size <= 3) return true;
-  return /(?:x{6}|\*{4}|\.{4}|your[-_]?|example|placeholder|changeme|redacted|dummy|insert[-_]|replace[-_]|<[^>]{1,60}>|123456789)/i.test(
+  return /(?:x{6}|\*{4}|\.{4}|your[-_]?|example|placeholder|changeme|redacted|dummy|insert[-_]|replace[-_]|<[^>]{1,60}>)/i.test(text);
+}
+
+/**
+ * The same of a value that stands under the name of a secret, where only what can be nothing else is taken for one: a
+ * real key may hold `example`, or digits in a row.
+ */
+export function isNothingButPlaceholder(text: string): boolean {
+  if (new Set(text).size <= 3) return true;
+  return /^(?:<[^>]{1,60}>|change[-_ ]?me|placeholder|redacted|dummy|example|todo|(?:your|insert|replace|enter)[-_ ][a-z_ -]{1,60})$/i.test(
     text,
   );
 }
