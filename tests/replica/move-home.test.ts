@@ -168,4 +168,29 @@ describe('moving the home remote', () => {
     for (const home of [a, b, a]) await home.sync(back.remote);
     expect(a.files.get('b.md')).toBe('under the new key\n');
   });
+
+  it('merges an edit with what was shown under a key that fell', async () => {
+    const { position } = (await a.replica.head()) ?? EMPTY_HEAD;
+    await revoke(a.replica, hub.remote, [c.replica.machine]);
+    await b.sync(hub.remote);
+    await b.write('b.md', 'first\n\nmiddle\n\nlast\n');
+    for (const home of [b, a]) await home.sync(hub.remote);
+    const back = await restored(hub, space, position + 1);
+    await c.write('c.md', 'before the owner came\n');
+    await c.sync(back.remote);
+    await reviveHome(a.replica, back.remote, 'back');
+    // Another key has the number of the one that fell.
+    await revoke(a.replica, back.remote, [c.replica.machine]);
+    for (const home of [a, b, a]) await home.sync(back.remote);
+    for (const home of [a, b]) {
+      home.replica.bodies.forgetPlain();
+      for (const { item, shown } of (await home.workspace.views()).values())
+        if (shown !== null) expect(Buffer.from(await home.workspace.read(item, shown)).toString()).toBe(home.files.get(item.name));
+    }
+    await a.write('b.md', 'FIRST\n\nmiddle\n\nlast\n');
+    await b.write('b.md', 'first\n\nmiddle\n\nLAST\n');
+    for (const home of [a, b, a]) await home.sync(back.remote);
+    expect(a.files.get('b.md')).toBe('FIRST\n\nmiddle\n\nLAST\n');
+    expect(await a.replica.siblings()).toEqual([]);
+  });
 });

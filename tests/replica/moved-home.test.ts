@@ -212,6 +212,9 @@ it('lands again what shared an object with a forgotten body, although the record
   for (const machine of [other, other, owner]) expect(await syncWith(machine.replica, old)).toMatchObject({ divergence: null });
   expect(other.replica.drafts).toEqual([]);
   expect(await owner.read(kept)).toBe('kept\n');
+  // What was shown lay in the object that was cut, and what stood for it fell with the record.
+  const shown = [...(await owner.workspace.views()).values()].find((view) => view.item.name === kept.name)?.shown ?? null;
+  expect(shown === null ? null : Buffer.from(await owner.workspace.read(kept, shown)).toString()).toBe('kept\n');
   expect(await other.deps.store.read((tx) => tx.documents.list(`relands/${owner.replica.space}`))).toEqual([]);
 });
 

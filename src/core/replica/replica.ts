@@ -10,6 +10,7 @@ import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
 import { putRelands, readRelands, resealRelands } from './reland.ts';
+import { resealViews } from './reseal-views.ts';
 import { epochAt, withoutPruned } from './land-again.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
@@ -294,8 +295,11 @@ export class Replica {
         keys === null
           ? []
           : await readRelands(this.deps, this.space, keys, position, this.#drafts.overlay.drafts, (id) => this.formsOf(id));
-      const relands = await resealRelands(await withoutPruned(this, found), this.bodies, await epochAt(this, position));
+      const keyId = await epochAt(this, position);
+      const relands = await resealRelands(await withoutPruned(this, found), this.bodies, keyId);
+      const views = keys === null ? [] : await resealViews(this.deps, this.space, relands, this.bodies, keyId, this.newCommitId());
       await this.deps.store.write(async (tx) => {
+        for (const [writer, changed] of views) await tx.views.put(this.space, writer, changed);
         await putRelands(tx, this.space, relands);
         await tx.drafts.remove(
           this.space,
