@@ -5,7 +5,7 @@ import { encodeControl, type ControlPayload } from '../../src/core/log/control.t
 import { decodeRecord, EMPTY_HEAD, sealRecord, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import { forget } from '../../src/core/replica/forget.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { addMember, revoke } from '../../src/core/replica/administer.ts';
+import { addMember, changeRole, revoke } from '../../src/core/replica/administer.ts';
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
@@ -306,3 +306,19 @@ async function genesis(): Promise<LogRecord> {
   if (!record.ok) throw new Error(record.error);
   return record.value;
 }
+
+it('moves the home although a record that is not here yet has forgotten a body there', async () => {
+  const { owner, hub } = space;
+  const id = owner.replica.space;
+  await changeRole(owner.replica, hub, other.replica.machine, 'owner');
+  await pull(other.replica, hub);
+  await other.write(FILE, 'hunter2');
+  await syncWith(other.replica, hub);
+  await pull(owner.replica, hub); // and does not fetch the body
+  await other.remove(FILE);
+  await syncWith(other.replica, hub);
+  expect(await forget(other.replica, hub, { items: [FILE], reason: '' })).not.toBeNull();
+  const target = await openHub();
+  await moveHome(owner.replica, hub, target, 'elsewhere');
+  expect(await target.head(id)).toEqual(await hub.head(id));
+});

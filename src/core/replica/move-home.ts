@@ -2,7 +2,7 @@ import type { ObjectId } from '../ids.ts';
 import type { ControlPayload } from '../log/control.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
-import { copyLog, isCopied } from './copy-log.ts';
+import { copyLog, isCopied, ObjectsLost } from './copy-log.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
 import { backfill, gapUntil } from './late-join.ts';
 import { obeyDropsAgain } from './prune-obey.ts';
@@ -26,7 +26,7 @@ export async function moveHome(
   const source = (ids: readonly ObjectId[]) => from.getObjects(replica.space, ids);
   if ((await homeOf(replica)) !== descriptor) {
     await completeHistory(replica, from);
-    await copyLog(replica, target, onProgress, source);
+    await copyKnowingDrops(replica, from, () => copyLog(replica, target, onProgress, source));
     // Where the answer of an earlier attempt got lost, the record is there: a second one nobody at the target would know.
     await appendControl(replica, from, async () => ((await homeOf(replica)) === descriptor ? null : moveRecord(replica, descriptor)));
   }
@@ -56,6 +56,20 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
   await landAgain(replica);
   await obeyDropsAgain(replica, target);
+}
+
+/** What the present home lacks may have been pruned or forgotten by a record that is not here yet. */
+async function copyKnowingDrops(replica: Replica, from: Remote, copy: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await copy();
+    } catch (error) {
+      if (!(error instanceof ObjectsLost)) throw error;
+      const { position } = replica;
+      await pull(replica, from);
+      if (replica.position <= position) throw error;
+    }
+  }
 }
 
 /** A log that began with a checkpoint has gaps: nothing can be copied from it before they are filled. */
