@@ -45,7 +45,7 @@ export const leaveCommand = defineCommand({
     );
     if (serviceRemoved) lines.push('Removed the service.');
     if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
-    lines.push(purge ? `Removed ${home.root}.` : `The history stays in ${home.root}. To remove it: satchel leave --purge`);
+    lines.push(purge ? removedLine(home.root, foreign) : `The history stays in ${home.root}. To remove it: satchel leave --purge`);
     const others = foreign.filter((name) => name !== REPLACED);
     if (others.length < foreign.length)
       lines.push(`Your files as they were before this machine joined stay in ${path.join(home.root, REPLACED)}.`);
@@ -55,6 +55,11 @@ export const leaveCommand = defineCommand({
     return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };
   },
 });
+
+/** What a purge removed; `foreign`: the names that stay in `root`. */
+export function removedLine(root: string, foreign: readonly string[]): string {
+  return foreign.length === 0 ? `Removed ${root}.` : `Removed all but ${foreign.map(printable).join(', ')} in ${root}.`;
+}
 
 function lossesOf(plan: LeavePlan, purge: boolean): string[] {
   const losses: string[] = [];

@@ -6,21 +6,23 @@ import { formatBytes, formatDuration, printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 
 const TITLE = 60;
+const NOTHING_FOUND =
+  'No session has that in its title, first or last prompt, project, folder, machine or id. What stands between is not searched.';
 
 const list = defineCommand({
   summary: 'List the sessions of all machines, those used last first',
-  arguments: { search: { summary: 'words that occur in its title, prompts, project, folder, machine or id', variadic: true } },
+  arguments: { search: { summary: 'words that occur in its title, first or last prompt, project, folder, machine or id', variadic: true } },
   options: { limit: { type: 'number', value: 'N', summary: 'so many at most (default 50)', min: 1, max: 10_000 } },
   examples: ['satchel sessions', 'satchel sessions login bug', 'satchel sessions --limit 500 --json'],
   notes:
     'JSON: {sessions: [{id, space, project, title, first_prompt, last_prompt, machine, used, size, folder (null: none here), here, reason}], total}.',
   async run(context) {
     const { limit } = context.options;
-    const search = context.args.search.join(' ');
+    const search = searchOf(context.args.search);
     const result = await askNode(context, 'sessions', { search, ...(limit === undefined ? {} : { limit }) });
     if (result.sessions.length === 0)
       return {
-        human: search === '' ? 'No sessions yet: they come with the first one of Claude Code.' : 'No session mentions that.',
+        human: search === '' ? 'No sessions yet: they come with the first one of Claude Code.' : NOTHING_FOUND,
         json: result,
       };
     const columns = [
@@ -49,6 +51,11 @@ const list = defineCommand({
     return { human: lines.join('\n'), json: result };
   },
 });
+
+/** `sessions search WORDS` is `sessions WORDS`; `search` alone is looked for. */
+export function searchOf(words: readonly string[]): string {
+  return (words[0] === 'search' && words.length > 1 ? words.slice(1) : words).join(' ');
+}
 
 function titleOf({ title, first_prompt: first }: SessionEntry): string {
   const text = Array.from(title ?? first ?? '-');
