@@ -40,8 +40,7 @@ const NO_OBJECTS = { objects: [], keyId: 0 };
 
 /**
  * Reads the commits behind `position` and the given drafts as relands, in order. Void records had no effect and have
- * none now. A commit with a body that is not here cannot be landed by this machine: it is left out, and stays listed
- * among the fallen records.
+ * none now.
  */
 export async function readRelands(
   deps: ReplicaDeps,
@@ -49,7 +48,6 @@ export async function readRelands(
   keys: SpaceKeys,
   position: number,
   drafts: readonly Commit[],
-  formsOf: (id: ObjectId) => readonly ObjectId[],
 ): Promise<Reland[]> {
   const contents = new Map<Revision, Content | null>();
   const relands: Reland[] = [];
@@ -60,8 +58,7 @@ export async function readRelands(
     for (const change of full.changes) bases.push(await baseOf(deps, space, change, contents));
     relands.push({ id: commit.id, commit: full, bases, record });
   }
-  const here = await deps.objects.has(space, [...new Set(relands.flatMap(objectsOfReland).flatMap(formsOf))]);
-  return relands.filter((r) => r.record === null || objectsOfReland(r).every((id) => formsOf(id).some((form) => here.has(form))));
+  return relands;
 }
 
 async function lostCommits(
@@ -157,8 +154,8 @@ async function readIfThere(content: Content, bodies: Bodies): Promise<Uint8Array
   }
 }
 
-/** Of a change whose own body is lost: the bodies that were collapsed into it, as a sibling. */
-function keepsRest({ item, base }: Change, history: readonly Content[]): Change | null {
+/** Of a change whose own body cannot stand: the bodies that were collapsed into it, as a sibling. */
+export function keepsRest({ item, base }: Change, history: readonly Content[]): Change | null {
   const content = history.at(-1);
   return content === undefined ? null : { type: 'keep', item, base, needs: [], content, history: history.slice(0, -1) };
 }

@@ -8,6 +8,7 @@ import type { ItemState, Sibling } from '../ports/store.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { withBodiesHere } from './fallen-bodies.ts';
 import { Mutex } from './mutex.ts';
 import { putRelands, readRelands, resealRelands } from './reland.ts';
 import { resealViews } from './reseal-views.ts';
@@ -291,12 +292,11 @@ export class Replica {
     await this.exclusive(async () => {
       // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
       const { keys } = this.#replay;
-      const found =
-        keys === null
-          ? []
-          : await readRelands(this.deps, this.space, keys, position, this.#drafts.overlay.drafts, (id) => this.formsOf(id));
+      const read = keys === null ? [] : await readRelands(this.deps, this.space, keys, position, this.#drafts.overlay.drafts);
+      const found = await withBodiesHere(this.deps, this.space, read, (id) => this.formsOf(id));
       const keyId = await epochAt(this, position);
       const relands = await resealRelands(await withoutPruned(this, found), this.bodies, keyId);
+      const gone = await this.#behind(position);
       const views = keys === null ? [] : await resealViews(this.deps, this.space, relands, this.bodies, keyId, this.newCommitId());
       await this.deps.store.write(async (tx) => {
         for (const [writer, changed] of views) await tx.views.put(this.space, writer, changed);
@@ -311,9 +311,23 @@ export class Replica {
       });
       this.#isSettled = false;
       this.#replay.forget();
+      for (const item of gone) this.#untold.set(itemKey(item), item);
       this.deps.log('log fell back', { space: this.space, position, relands: relands.length });
       await this.#catchUp(new Map());
     });
+  }
+
+  /** Items that records behind a position changed, or drafts: with a fall to there they are something else. O(items). */
+  async #behind(position: number): Promise<Item[]> {
+    const found = [...this.#drafts.overlay.drafted(), ...(await this.siblings())].map(({ item }) => item);
+    let after: Item | undefined;
+    for (;;) {
+      const query = { deleted: true, ...(after === undefined ? {} : { after }), limit: 1_000 };
+      const page = await this.deps.store.read((tx) => tx.items.list(this.space, query));
+      for (const state of page) if (state.position > position) found.push(state.item);
+      if (page.length < 1_000) return found;
+      after = page.at(-1)?.item;
+    }
   }
 
   #changed(items: readonly Item[]): void {

@@ -4,6 +4,7 @@ import { attributesBytes } from '../content.ts';
 import type { CommitId, Revision } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { resultingRevision } from '../log/commit-codec.ts';
+import { atomicGroupOf } from '../merge/atomic-group.ts';
 import type { KindRegistry, Version } from '../merge/kind.ts';
 import { settleByDigest, settleByMerge, type Settlement, type Wish } from '../merge/settle.ts';
 import type { ItemState, Sibling } from '../ports/store.ts';
@@ -89,11 +90,7 @@ async function load(content: Content | null, bodies: Bodies): Promise<Version | 
 
 /** In an atomic group one conflict makes siblings of all that changed on our side: half a folder helps nobody. */
 function keepGroupsTogether(settled: { wish: ItemWish; settlement: Settlement }[], kinds: KindRegistry): void {
-  const groupOf = ({ wish }: { wish: ItemWish }): string | null => {
-    const kind = kinds.get(wish.item.kind);
-    const group = kind?.atomicGroups === true ? kind.groupOf(wish.item.name) : null;
-    return group === null ? null : `${wish.item.kind}\0${group}`;
-  };
+  const groupOf = ({ wish }: { wish: ItemWish }): string | null => atomicGroupOf(wish.item, kinds);
   const torn = new Set(settled.filter((s) => s.settlement.type === 'conflict').map(groupOf));
   for (const entry of settled) {
     const group = groupOf(entry);

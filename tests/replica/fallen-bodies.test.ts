@@ -1,0 +1,122 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { Item } from '../../src/core/item.ts';
+import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
+import type { Remote } from '../../src/core/ports/remote.ts';
+import { reviveHome } from '../../src/core/replica/move-home.ts';
+import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { sha256 } from '../../src/core/crypto/hash.ts';
+import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
+
+const GROWN: Item = { kind: 'jsonl', name: 'history.jsonl' };
+const BESIDE: Item = { kind: 'text', name: 'CLAUDE.md' };
+
+let space: SmallSpace;
+let owner: SmallMachine;
+let other: SmallMachine;
+/** Records of the log that the home's backup holds. */
+let backedUp: number;
+
+beforeEach(async () => {
+  space = await createSmallSpace('fallen');
+  owner = space.owner;
+  other = await space.machine('other');
+  await space.invite(other);
+  await pull(other.replica, space.hub);
+  backedUp = ((await space.hub.head(owner.replica.space))?.position ?? 0) + 1;
+});
+
+/** The home as it comes back from its backup, made the home again by the owner. */
+async function restoreHome(): Promise<Remote> {
+  const old = await openHub();
+  const id = owner.replica.space;
+  const page = await space.hub.read(id, 0, { records: backedUp, bytes: 1_000_000 });
+  for (const bytes of page.records) {
+    const record = decodeRecord(bytes);
+    if (!record.ok) throw new Error(record.error);
+    await old.append(id, (await old.head(id)) ?? EMPTY_HEAD, { records: [record.value], objects: [] });
+  }
+  for (const machine of [owner, other]) machine.replica.setRemote(old);
+  await reviveHome(owner.replica, old, 'the same');
+  expect(await syncWith(owner.replica, old)).toMatchObject({ divergence: null });
+  return old;
+}
+
+/** The other machine writes one item, and then in one commit adds to it and writes another; the owner fetches only that. */
+async function fetchOneOfTwo(grown: Item, beside: Item): Promise<void> {
+  await other.write(grown, 'one\n');
+  await other.workspace.capture(
+    [
+      {
+        type: 'tail',
+        item: grown,
+        attributes: {},
+        baseSize: 4,
+        tail: Buffer.from('two\n'),
+        sha256: sha256(Buffer.from('one\ntwo\n')),
+        local: null,
+      },
+      { type: 'body', item: beside, attributes: {}, body: Buffer.from('beside\n'), local: null },
+    ],
+    { message: '', writer: 'test' },
+  );
+  await syncWith(other.replica, space.hub);
+  await pull(owner.replica, space.hub);
+  expect(await owner.read(beside)).toBe('beside\n');
+}
+
+it('lands again what it holds of a commit of which another body was lost with the home (simulation seed 9736)', async () => {
+  await fetchOneOfTwo(GROWN, BESIDE);
+  const home = await restoreHome();
+  expect(await owner.read(BESIDE)).toBe('beside\n');
+  expect(await owner.read(GROWN)).toBeNull();
+  expect(owner.replica.drafts).toEqual([]);
+
+  for (const machine of [other, other, owner]) expect(await syncWith(machine.replica, home)).toMatchObject({ divergence: null });
+  expect(await owner.read(BESIDE)).toBe('beside\n');
+  expect(await owner.read(GROWN)).toBe('one\ntwo\n');
+  expect(await owner.history(BESIDE)).toEqual(['beside\n']);
+  expect(other.replica.drafts).toEqual([]);
+});
+
+it('keeps half of a folder that fell with the home beside it, and puts it whole when its author is back', async () => {
+  const [skill, run]: [Item, Item] = [
+    { kind: 'folder', name: 'skills/s/SKILL.md' },
+    { kind: 'folder', name: 'skills/s/run.sh' },
+  ];
+  await fetchOneOfTwo(skill, run);
+  const home = await restoreHome();
+  expect(await owner.read(run)).toBeNull();
+  expect((await owner.replica.siblings(run)).length).toBe(1);
+  for (const machine of [other, other, owner]) expect(await syncWith(machine.replica, home)).toMatchObject({ divergence: null });
+  expect([await owner.read(skill), await owner.read(run)]).toEqual(['one\ntwo\n', 'beside\n']);
+});
+
+it('takes no deletion of a commit of which a body was lost with the home: it may have been a rename', async () => {
+  await owner.write(BESIDE, 'renamed\n');
+  await syncWith(owner.replica, space.hub);
+  await pull(other.replica, space.hub);
+  await other.apply();
+  backedUp += 1;
+  await other.workspace.capture(
+    [
+      { type: 'absent', item: BESIDE },
+      { type: 'body', item: GROWN, attributes: {}, body: Buffer.from('renamed and edited\n'), local: null },
+    ],
+    { message: '', writer: 'test' },
+  );
+  await syncWith(other.replica, space.hub);
+  await pull(owner.replica, space.hub);
+  await restoreHome();
+  expect(await owner.read(BESIDE)).toBe('renamed\n');
+});
+
+it('takes out of its place what fell with the home and nobody here can land again (simulation seed 9736)', async () => {
+  await other.write(BESIDE, 'only the other holds it\n');
+  await syncWith(other.replica, space.hub);
+  await pull(owner.replica, space.hub);
+  await owner.apply(); // the body itself is not fetched
+  expect(await owner.workspace.outstanding()).toEqual([]);
+  await restoreHome();
+  expect(await owner.read(BESIDE)).toBeNull();
+  expect(await owner.workspace.outstanding()).toMatchObject([{ item: BESIDE, content: null }]);
+});
