@@ -15,6 +15,7 @@ const NAMES: { readonly [kind: string]: readonly string[] } = {
   history: ['history.jsonl'],
   'session-file': ['todos/x.json', 'file-history/1b4e28ba-2fa1-41d2-883f-0016d3cca427/1234@v1'],
   project: ['.satchel/projects/app-0123456789ab'],
+  'claude-mem': ['claude-mem/sessions/claude/1b4e28ba-2fa1-41d2-883f-0016d3cca427', 'claude-mem/prompts/s/1-2'],
 };
 
 const line = fc.constantFrom('a', 'b', 'c', '', '}', 'é', 'long enough to be a line');
@@ -128,7 +129,7 @@ function isJson(version: Version): boolean {
 
 /** The rules by which a name's content is read: of a folder's file, its format's. */
 function formatOf(kind: Kind, name: string): 'lines' | 'json' | 'bytes' {
-  if (kind.id === 'json' || (kind.id === 'folder' && name.endsWith('.json'))) return 'json';
+  if (kind.id === 'json' || kind.id === 'claude-mem' || (kind.id === 'folder' && name.endsWith('.json'))) return 'json';
   return kind.id === 'opaque' || name.endsWith('.bin') ? 'bytes' : 'lines';
 }
 
@@ -210,7 +211,7 @@ describe.each(KINDS.map((kind) => [kind.id, kind] as const))('the laws hold for 
   it('an edit beats a deletion, but for a file of a folder unit, which conflicts', () => {
     run((name, base, edited) => {
       if (base !== null && same(base, edited)) return;
-      const unit = kind.groupOf(name) !== null && base !== null;
+      const unit = kind.atomicGroups && kind.groupOf(name) !== null && base !== null;
       const expected = unit ? { type: 'conflict', reason: 'one side changed what the other deleted' } : merged(edited);
       expect(kind.merge({ name, base, theirs: edited, ours: null })).toEqual(expected);
       expect(kind.merge({ name, base, theirs: null, ours: edited })).toEqual(expected);

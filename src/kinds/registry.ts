@@ -3,6 +3,7 @@ import { classify } from './classify/classify.ts';
 import { FORMAT_RULES } from './classify/default-rules.ts';
 import { createFolderKind } from './folder.ts';
 import { historyKind } from './claude-home/history-kind.ts';
+import { claudeMemKind } from './claude-mem/claude-mem-kind.ts';
 import { projectKind } from './claude-home/project.ts';
 import { sessionFileKind } from './claude-home/session-file.ts';
 import { jsonKind } from './json/json.ts';
@@ -24,6 +25,7 @@ export const KINDS: readonly Kind[] = [
   projectKind,
   sessionFileKind,
   historyKind,
+  claudeMemKind,
 ];
 
 /** Throws if two kinds share an id: a bug. */
