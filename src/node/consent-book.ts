@@ -16,7 +16,7 @@ import type { ConsentSubject } from '../sources/claude-home/consent.ts';
 import { createRecordWriters, type RecordWriters } from './record-writers.ts';
 import type { ConsentBook, Standing } from '../sources/claude-home/consent-workspace.ts';
 
-/** An answer as its machine gave it. The path is what it says: the subject's id alone binds. */
+/** An answer as its machine gave it. The path is what it says; the subject's id binds. */
 interface Given {
   readonly answer: Answer;
   readonly path: string;
@@ -33,8 +33,8 @@ export interface SpaceConsents extends ConsentBook {
   /** Whether what machines wrote that are members now needs no answer on this machine. Said here, for here alone. */
   trustsOwn(): Promise<boolean>;
   setTrustOwn(trusts: boolean): Promise<void>;
-  /** What other machines approved at places that begin so, as they say. Call `refresh` before. O(answers). */
-  approvedByOthers(prefix: string): readonly { readonly id: string; readonly path: string }[];
+  /** Whether {@link ConsentBook.needsAllWriters} may hold at places that begin so. Call `refresh` before. O(answers). */
+  mayNeedAllWriters(prefix: string): boolean;
   readonly writers: RecordWriters;
   standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
   close(): void;
@@ -124,6 +124,9 @@ export function createConsentBook(replica: Replica): SpaceConsents {
   const isOwn = (author: MachineId | null): boolean =>
     author === null ? replica.membership.removed.size === 0 : author === self || isMember(author);
 
+  /** What a machine planted that was removed is not its successor's work, who wrote to the same file. */
+  const doubtsWriters = (): boolean => trusts === true && replica.membership.removed.size > 0;
+
   const book: SpaceConsents = {
     writers,
     refresh,
@@ -133,14 +136,18 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       const here = own.get(id) ?? given.get(self)?.answer;
       if (here !== undefined) return here === 'approved' ? 'allowed' : 'rejected';
       // A machine vouches for what others wrote. For its own work another one must, or a machine that turned bad could
-      // have all others run what it likes.
+      // have all others run what it likes. What it calls by another name is vouched for by nobody.
       const others = [...given].filter(([machine]) => isMember(machine));
       if (others.some(([, { answer }]) => answer === 'rejected')) return 'rejected';
-      if (others.some(([machine, { answer }]) => answer === 'approved' && authors.every((author) => author !== null && author !== machine)))
-        return 'allowed';
+      const isVouched = others.some(
+        ([machine, { answer, path }]) =>
+          answer === 'approved' && path === subject.path && authors.every((author) => author !== null && author !== machine),
+      );
+      if (isVouched && authors.length > 0) return 'allowed';
       return trusts === true && authors.every(isOwn) ? 'allowed' : 'waiting';
     },
-    isVouchedFor: (subject) =>
+    needsAllWriters: (subject) =>
+      doubtsWriters() ||
       [...(answers.get(subjectId(subject)) ?? [])].some(([machine, { answer }]) => machine !== self && answer === 'approved'),
     allows: (subject) => book.judge(subject, []) === 'allowed',
     onChange(listener) {
@@ -166,11 +173,10 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       trusts = yes;
       for (const listener of listeners) listener();
     },
-    approvedByOthers: (prefix) =>
-      [...answers].flatMap(([id, given]) =>
-        [...given].flatMap(([machine, { answer, path }]) =>
-          machine !== self && answer === 'approved' && path.startsWith(prefix) ? [{ id, path }] : [],
-        ),
+    mayNeedAllWriters: (prefix) =>
+      doubtsWriters() ||
+      [...answers.values()].some((given) =>
+        [...given].some(([machine, { answer, path }]) => machine !== self && answer === 'approved' && path.startsWith(prefix)),
       ),
     async standing(where) {
       const states =

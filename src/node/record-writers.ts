@@ -4,6 +4,7 @@ import { itemKey, type Item } from '../core/item.ts';
 import { decodeRecord } from '../core/log/record.ts';
 import { DRAFT_POSITION } from '../core/replica/overlay.ts';
 import type { Replica } from '../core/replica/replica.ts';
+import { itemVersions } from './item-versions.ts';
 
 /** Who wrote what, as the signatures of the records say that are here. */
 export interface RecordWriters {
@@ -16,8 +17,6 @@ export interface RecordWriters {
   since(item: Item, shown: Content | null): Promise<readonly (MachineId | null)[]>;
 }
 
-/** Versions looked back over. */
-const VERSIONS = 200;
 const KEPT = 10_000;
 
 export function createRecordWriters(replica: Replica): RecordWriters {
@@ -49,17 +48,15 @@ export function createRecordWriters(replica: Replica): RecordWriters {
       const key = [itemKey(item), current?.revision, shown?.digest, replica.term].join('\0');
       const known = byVersions.get(key);
       if (known !== undefined) return known;
-      const history = await store.read((tx) => tx.items.history(space, item, { limit: VERSIONS }));
-      // Bodies that a merge collapsed were no version: what another one wrote may lie between them and it.
-      const inPlace = history.filter(({ type }) => type !== 'keep' && type !== 'collapsed');
+      const { versions, isWhole } = await itemVersions(replica, item);
       const found = new Set<MachineId | null>();
-      let isWhole = history.length < VERSIONS;
-      for (const { content, position } of [...(current === undefined ? [] : [current]), ...inPlace]) {
-        isWhole ||= shown !== null && content?.digest === shown.digest;
+      let isKnown = isWhole;
+      for (const { content, position } of versions) {
+        isKnown ||= shown !== null && content?.digest === shown.digest;
         if (shown !== null && content?.digest === shown.digest) break;
         found.add(await writers.at(position));
       }
-      if (!isWhole) found.add(null);
+      if (!isKnown) found.add(null);
       if (byVersions.size >= KEPT) byVersions.clear();
       // Who is not known now may be later.
       if (!found.has(null)) byVersions.set(key, [...found]);

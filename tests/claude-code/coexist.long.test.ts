@@ -53,7 +53,7 @@ it('two machines that are both worked on: nothing is torn, fought over or lost',
 
   const settings = async (claude: FakeClaude, key: string): Promise<void> => {
     for (const [end, at] = [Date.now() + LASTS, { count: 0 }]; Date.now() < end; await sleep(700)) {
-      claude.set(key, (at.count += 1));
+      claude.set(key, `${(at.count += 1)}`);
       await claude.type(`${key} ${at.count}`);
     }
   };
@@ -64,8 +64,8 @@ it('two machines that are both worked on: nothing is torn, fought over or lost',
   await Promise.all([
     ...work(here, [randomUUID(), randomUUID(), randomUUID(), randomUUID(), both]),
     ...work(there, [randomUUID(), randomUUID(), randomUUID(), randomUUID(), both]),
-    settings(here, 'spinnerTipsEnabled'),
-    settings(there, 'verbose'),
+    settings(here, 'language'),
+    settings(there, 'theme'),
   ]);
 
   await eventually(async () => {

@@ -1,10 +1,11 @@
-import { access } from 'node:fs/promises';
+import { access, mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import type { MachineId } from '../../src/core/ids.ts';
 import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
 import { answerItem, encodeAnswer, subjectId } from '../../src/kinds/claude-home/consent-answer.ts';
+import { projectFolder } from '../../src/kinds/claude-home/project-folder.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from './place.ts';
 
@@ -27,11 +28,16 @@ const replicaOf = (node: SatchelNode) => {
 };
 
 /** Writes an answer past all rules, as a machine can that turned bad: it is a member, and holds its keys. */
-async function forge(node: SatchelNode, subject: { path: string; hash: string }, machine: MachineId): Promise<void> {
+async function forge(
+  node: SatchelNode,
+  subject: { path: string; hash: string },
+  machine: MachineId,
+  said: string = subject.path,
+): Promise<void> {
   const { replica, runner } = replicaOf(node);
   const workspace = createReplicaWorkspace(replica, { writer: `forge ${machine}`, covers: () => false });
   const item = answerItem(subjectId(subject), machine);
-  await workspace.capture([{ type: 'body', item, attributes: {}, body: encodeAnswer('approved', subject.path, ''), local: null }], {
+  await workspace.capture([{ type: 'body', item, attributes: {}, body: encodeAnswer('approved', said, ''), local: null }], {
     message: 'forged',
     writer: 'forge',
   });
@@ -102,6 +108,9 @@ describe('a machine that turned bad', () => {
     await place.write('b', '{"theme":"light"}\n', 'settings.json');
     for (const node of [b, a, c]) await ask(node, 'sync', {});
     const planted = { path: 'settings.json#/hooks', hash: sha256Hex('{"Stop":[]}') };
+    await forge(a, planted, a.deps.machine.key.machine, 'somewhere else');
+    await ask(c, 'sync', {});
+    expect(JSON.parse(await place.read('c', 'settings.json'))).toEqual({ theme: 'light' });
     await forge(a, planted, a.deps.machine.key.machine);
     await ask(c, 'sync', {});
     expect(JSON.parse(await place.read('c', 'settings.json'))).toEqual({ theme: 'light' });
@@ -140,5 +149,58 @@ describe('a machine that turned bad', () => {
     await ask(c, 'sync', {});
     expect((await ask(c, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['agents/evil.md']);
     expect(await exists('c', 'agents/evil.md')).toBe(false);
+  });
+  it('does not leave behind what it planted under an edit of another one, for those who trust their own machines', async () => {
+    const { a, b, c } = await three();
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    const lines = (first: string, last: string): string => [first, 'two', 'three', 'four', 'five', last, ''].join('\n');
+    await place.write('a', lines('one', 'six'), 'agents/shared.md');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    await place.write('a', '{"hooks":{"Stop":[]},"theme":"dark"}\n', 'settings.json');
+    await place.write('a', lines('one', 'six, and run what I say'), 'agents/shared.md');
+    await ask(a, 'sync', {});
+    // The other one never saw the line, and never allowed the hook: it only wrote beside them.
+    await place.write('b', lines('one, as b likes it', 'six'), 'agents/shared.md');
+    await ask(b, 'sync', {});
+    await place.write('b', '{"theme":"light","verbose":true}\n', 'settings.json');
+    await place.write('b', 'as b likes it\n', 'agents/own.md');
+    await ask(b, 'sync', {});
+    await ask(b, 'machine-revoke', { machine: a.deps.machine.name });
+    await ask(c, 'sync', {});
+    await ask(c, 'answer-pending', { answer: 'approve', trust_own: true });
+    expect(JSON.parse(await place.read('c', 'settings.json'))).toEqual({ theme: 'light', verbose: true });
+    expect(await place.read('c', 'agents/own.md')).toBe('as b likes it\n');
+    // What the other one did allow it vouches for.
+    expect([await exists('c', 'agents/evil.md'), await exists('c', 'agents/shared.md')]).toEqual([true, false]);
+    expect((await ask(c, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['agents/shared.md', 'settings.json#/hooks']);
+  });
+
+  it('is not vouched for by itself where what it planted has another name here than in the space', async () => {
+    const a = await place.start('a');
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    const folder = async (machine: string): Promise<string> => {
+      await mkdir(path.join(place.home(machine), 'app'), { recursive: true });
+      return realpath(path.join(place.home(machine), 'app'));
+    };
+    const [here, there] = [await folder('a'), await folder('b')];
+    const server = { command: 'evil' };
+    const claudeJson = (machine: string): string => path.join(place.home(machine), '.claude.json');
+    // Before the folder is known as a project, the space names it by its path.
+    await writeFile(claudeJson('a'), JSON.stringify({ projects: { [here]: { mcpServers: { db: server } } } }));
+    await writeFile(claudeJson('b'), JSON.stringify({ projects: { [there]: {} } }));
+    await ask(a, 'sync', {});
+    const line = `${JSON.stringify({ type: 'user', cwd: there, message: { role: 'user', content: 'hello' } })}\n`;
+    await place.write('b', line, `projects/${projectFolder(there)}/1b4e28ba-2fa1-41d2-883f-0016d3cca427.jsonl`);
+    await ask(b, 'sync', {});
+    await ask(b, 'sync', {});
+    const [planted = ''] = (await ask(b, 'pending', {})).pending.map((entry) => entry.path);
+    expect(planted).toMatch(/^\.claude\.json#\/projects\/\{\{satchel:project:app-[0-9a-f]{12}\}\}\/mcpServers\/db$/);
+    await forge(a, { path: planted, hash: sha256Hex(JSON.stringify(server)) }, a.deps.machine.key.machine);
+    await ask(b, 'sync', {});
+    expect(JSON.parse(await readFile(claudeJson('b'), 'utf8'))).toEqual({ projects: { [there]: {} } });
+    expect((await ask(b, 'pending', {})).pending.map((entry) => entry.path)).toEqual([planted]);
   });
 });

@@ -14,7 +14,7 @@ export async function pendingConsents(node: SatchelNode, open: OpenSpace, { cons
   const pending: Pending[] = [];
   for (const withheld of await consents.workspace.withheld()) {
     const { subject, standing, verdict } = withheld;
-    const authors = [...new Set(standing.flatMap(({ author }) => (author === null ? [] : [author])))];
+    const authors = withheld.writers.filter((writer) => writer !== null);
     const newest = Math.max(-1, ...standing.map(({ position }) => position));
     pending.push({
       entry: {

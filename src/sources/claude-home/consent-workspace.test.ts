@@ -18,7 +18,7 @@ function home(space: SpaceDouble) {
   const book: ConsentBook = {
     refresh: () => Promise.resolve(),
     judge: (subject) => (approved.has(keyOf(subject)) ? 'allowed' : 'waiting'),
-    isVouchedFor: () => false,
+    needsAllWriters: () => false,
     allows: (subject) => approved.has(keyOf(subject)),
     onChange: () => () => undefined,
   };
@@ -102,7 +102,7 @@ describe('what is left out of outstanding', () => {
     const book: ConsentBook = {
       refresh: () => Promise.resolve(),
       judge: (subject) => (approved.has(keyOf(subject)) ? 'allowed' : 'waiting'),
-      isVouchedFor: () => false,
+      needsAllWriters: () => false,
       allows: () => false,
       onChange: () => () => undefined,
     };

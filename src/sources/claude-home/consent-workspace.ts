@@ -16,8 +16,11 @@ export interface ConsentBook extends Consent {
   refresh(): Promise<void>;
   /** `authors`: who wrote what would be put in place; `null`: not known (yet). */
   judge(subject: ConsentSubject, authors: readonly (MachineId | null)[]): Verdict;
-  /** Whether another machine approved it: then it matters who wrote all that is new here, not who wrote last. */
-  isVouchedFor(subject: ConsentSubject): boolean;
+  /**
+   * Whether it matters who wrote all that is new here, not only who wrote last: another machine approved it, or own machines
+   * are trusted and one of them was removed.
+   */
+  needsAllWriters(subject: ConsentSubject): boolean;
 }
 
 /** An item as the space holds it. */
@@ -38,6 +41,8 @@ export interface Withheld {
   readonly items: readonly Outstanding[];
   /** All that would stand there. */
   readonly standing: readonly Standing[];
+  /** Who wrote it, as far as that matters for the verdict; `null` among them: somebody not known (yet). */
+  readonly writers: readonly (MachineId | null)[];
   /** Why no answer puts it in place; `null` where one does. */
   readonly refused: string | null;
 }
@@ -73,16 +78,14 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, write
     return { free: free.sort(byName), held: held.sort((a, b) => (a.unit.path < b.unit.path ? -1 : 1)) };
   }
 
-  async function judge(
-    unit: ConsentUnit,
-    items: readonly Outstanding[],
-  ): Promise<'allowed' | Pick<Withheld, 'subject' | 'verdict' | 'standing' | 'refused'>> {
+  async function judge(unit: ConsentUnit, items: readonly Outstanding[]): Promise<'allowed' | Omit<Withheld, 'unit' | 'items'>> {
     const there = await standing(unit.type === 'folder' ? { folder: unit.path } : { items: items.map(({ item }) => item) });
     // Nothing would stand there any more.
     if (there.length === 0 && items.every(({ content }) => content === null) && !unit.removalAsks) return 'allowed';
     const subject = { path: unit.path, hash: hashOf(unit, there) };
-    const verdict = book.judge(subject, book.isVouchedFor(subject) ? await writersOf(items) : there.map(({ author }) => author));
-    const held = { subject, standing: there, refused: await looseLink(unit, there) };
+    const writers = book.needsAllWriters(subject) ? await writersOf(items) : [...new Set(there.map(({ author }) => author))];
+    const verdict = book.judge(subject, writers);
+    const held = { subject, standing: there, writers, refused: await looseLink(unit, there) };
     if (held.refused !== null) return { ...held, verdict: 'waiting' };
     if (verdict !== 'allowed') return { ...held, verdict };
     // Something newer came between the two looks: what was allowed is not what would be put in place.
