@@ -200,6 +200,8 @@ export class SpaceRunner {
         const result = await backfill(this.#deps.replica, await this.connected());
         if (result === 'mismatch')
           this.#deps.log.error({}, 'the checkpoint that this machine began with was wrong; its state was derived from the log');
+        // The sync before saw no divergence: the home was restored since, as the next one says, or it shows two histories.
+        if (result === 'diverged') this.#deps.log.error({}, 'the home shows another history than the one that this machine began behind');
         // Who wrote what is known now, which consent asks for.
         if (result === 'done' || result === 'mismatch') await this.#deps.apply();
         if (result !== 'more') return;

@@ -65,6 +65,37 @@ describe('joining late, from a checkpoint', () => {
     return new Home(replica);
   }
 
+  /** The home as it comes back from a backup: the first records, up to `kept`. */
+  async function restored(kept: number): Promise<Remote> {
+    const copy = createLocalRemote({
+      store: await createSqliteStore({ path: ':memory:' }),
+      objects: createObjectStoreDouble(),
+      clock: createTestClock(),
+      address: 'test:copy',
+    });
+    const { records } = await remote.read(space, 0, { records: kept + 1, bytes: 1_000_000 });
+    for (const bytes of records) {
+      const record = decodeRecord(bytes);
+      if (!record.ok) throw new Error(record.error);
+      const objects = await remote.getObjects(space, record.value.header.objects);
+      await copy.putObjects(
+        space,
+        [...objects].map(([id, object]) => ({ id, bytes: object })),
+      );
+      await copy.append(space, (await copy.head(space)) ?? EMPTY_HEAD, { records: [record.value], objects: [] });
+    }
+    return copy;
+  }
+
+  /** The owner has forgotten what it knew, and goes on from what was restored. */
+  async function goOn(copy: Remote, kept: number): Promise<void> {
+    a.replica.setRemote(copy);
+    await a.replica.fallBack(kept);
+    await reviveHome(a.replica, copy, 'the same');
+    const { key, recipient } = late.machine;
+    await addMember(a.replica, copy, { machine: key.machine, recipient, role: 'writer', account: null, name: 'late' });
+  }
+
   it('has the state at once, edits it, and fetches history behind', async () => {
     const home = await begin();
     expect(home.replica.position).toBeGreaterThan(10);
@@ -143,33 +174,67 @@ describe('joining late, from a checkpoint', () => {
     await home.write('late.md', 'written by the late one\n');
     await home.sync(remote);
     expect(await isBackfilling(home.replica)).toBe(true);
-    const copy = createLocalRemote({
-      store: await createSqliteStore({ path: ':memory:' }),
-      objects: createObjectStoreDouble(),
-      clock: createTestClock(),
-      address: 'test:copy',
-    });
-    const { records } = await remote.read(space, 0, { records: kept + 1, bytes: 1_000_000 });
-    for (const bytes of records) {
-      const record = decodeRecord(bytes);
-      if (!record.ok) throw new Error(record.error);
-      const objects = await remote.getObjects(space, record.value.header.objects);
-      await copy.putObjects(
-        space,
-        [...objects].map(([id, object]) => ({ id, bytes: object })),
-      );
-      await copy.append(space, (await copy.head(space)) ?? EMPTY_HEAD, { records: [record.value], objects: [] });
-    }
-    // The owner has forgotten what it knew, and goes on from what was restored.
-    a.replica.setRemote(copy);
-    await a.replica.fallBack(kept);
-    await reviveHome(a.replica, copy, 'the same');
-    const { key, recipient } = late.machine;
-    await addMember(a.replica, copy, { machine: key.machine, recipient, role: 'writer', account: null, name: 'late' });
+    const copy = await restored(kept);
+    await goOn(copy, kept);
     for (const machine of [a, home, a, home]) expect((await machine.sync(copy)).divergence).toBeNull();
     expect(await isBackfilling(home.replica)).toBe(false);
     expect(home.replica.drafts).toEqual([]);
     expect(await home.replica.list()).toEqual(await a.replica.list());
     expect(a.files.get('late.md')).toBe('written by the late one\n');
+  });
+
+  it('blames no checkpoint where a restored home went on past it, and fetches the rest from the home that it follows', async () => {
+    const home = await begin();
+    const copy = await restored(2);
+    await goOn(copy, 2);
+    for (let i = 0; i < 20; i++) {
+      await a.write('since.md', `version ${i}\n`);
+      await a.sync(copy);
+    }
+    expect((await copy.head(space))?.position).toBeGreaterThan(home.replica.position);
+    // Twice: it is no way forward, and no end either.
+    for (let i = 0; i < 2; i++) expect(await backfill(home.replica, copy)).toBe('diverged');
+    for (let i = 0; i < 2; i++) expect((await home.sync(copy)).divergence).toBeNull();
+    expect(await backfill(home.replica, copy)).toBe('nothing');
+    expect(await home.replica.list()).toEqual(await a.replica.list());
+  });
+
+  it('fetches nothing of a log that parts from its own before the checkpoint, and so follows the owner who made it', async () => {
+    const home = await begin();
+    const copy = await restored(2);
+    await goOn(copy, 2);
+    await a.sync(copy);
+    const inPages: Remote = { ...copy, read: (id, from) => copy.read(id, from, { records: 2, bytes: 1_000_000 }) };
+    for (let i = 0; i < 3; i++) await backfill(home.replica, inPages);
+    expect(await backfill(home.replica, inPages)).toBe('diverged');
+    for (const machine of [home, home, a]) expect((await machine.sync(inPages)).divergence).toBeNull();
+    expect(await home.replica.list()).toEqual(await a.replica.list());
+  });
+
+  it('says so, and asks no more, where the home lost the history', async () => {
+    const home = await begin();
+    const before = home.replica.position;
+    const copy = await restored(0);
+    expect(await backfill(home.replica, { ...copy, read: async (id, from) => copy.read(id, from, { records: 1, bytes: 1 }) })).toBe('more');
+    expect(await backfill(home.replica, copy)).toBe('diverged');
+    expect(home.replica.position).toBe(before);
+  });
+
+  it('fetches nothing into a log that fell back meanwhile', async () => {
+    const home = await begin();
+    const copy = await restored(2);
+    await goOn(copy, 2);
+    const falling: Remote = {
+      ...remote,
+      async read(...asked) {
+        const page = await remote.read(...asked);
+        for (let i = 0; i < 2; i++) await home.sync(copy);
+        return page;
+      },
+    };
+    expect(await backfill(home.replica, falling)).toBe('nothing');
+    expect(await isBackfilling(home.replica)).toBe(false);
+    for (const machine of [a, home, a, home]) expect((await machine.sync(copy)).divergence).toBeNull();
+    expect(await home.replica.list()).toEqual(await a.replica.list());
   });
 });

@@ -103,6 +103,10 @@ export async function fetchHistory(world: World, machine: SimMachine): Promise<b
   const result = await backfill(machine.replica, machine.link);
   if (result === 'nothing') return false;
   world.trace.push(`${machine.name}: history: ${result}`);
+  if (result === 'diverged') {
+    if (!world.everRestored) throw new Violation(`${machine.name}: the home shows another history, and was never restored`);
+    return false; // the next sync follows
+  }
   if (result === 'mismatch') throw new Violation(`${machine.name}: the checkpoint was wrong, and nobody lied`);
   return true;
 }

@@ -124,24 +124,47 @@ export async function completeUpTo(replica: Replica, remote: Remote, position: n
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, Math.min(position, waiting.until.position) - waiting.next + 1);
     const chain = verifyChain(wanted, waiting.previous, space);
-    if (!chain.ok || wanted.length === 0)
+    const rest: Backfill | 'diverged' | undefined = await fillGap(replica, waiting, chain.ok ? chain.value : []);
+    if (rest === 'diverged')
       throw new RemoteError('protocol', 'the remote does not hand out the history that it has in common with this machine');
-    waiting = await fillGap(replica, waiting, chain.value);
+    waiting = rest;
   }
 }
 
-async function fillGap(replica: Replica, waiting: Backfill, rows: readonly StoredRecord[]): Promise<Backfill> {
-  const last = rows.at(-1) as StoredRecord;
-  const previous: Head = { term: last.term, position: last.position, hash: last.hash };
-  const rest = { ...waiting, next: last.position + 1, previous };
-  await replica.deps.store.write(async (tx) => {
-    await tx.logs.fill(replica.space, rows);
-    await tx.documents.put(BACKFILLS, replica.space, rest);
+/**
+ * Fills the gap with the next records, and answers what is missing then; none may be there (`[]`). Where another
+ * exchange was faster, or the log fell back meanwhile, nothing is filled. O(records, and control records behind them).
+ */
+async function fillGap(replica: Replica, waiting: Backfill, rows: readonly StoredRecord[]): Promise<Backfill | 'diverged' | undefined> {
+  const { space } = replica;
+  return replica.deps.store.write(async (tx) => {
+    const now = await tx.documents.get<Backfill>(BACKFILLS, space);
+    if (now?.until.hash !== waiting.until.hash || now.next !== waiting.next) return now;
+    const last = rows.at(-1);
+    if (last === undefined || !isOfOurLog(rows, await tx.logs.controls(space, waiting.next), waiting.until)) return 'diverged';
+    const previous: Head = { term: last.term, position: last.position, hash: last.hash };
+    const rest = { ...waiting, next: last.position + 1, previous };
+    await tx.logs.fill(space, rows);
+    await tx.documents.put(BACKFILLS, space, rest);
+    return rest;
   });
-  return rest;
 }
 
-export type BackfillResult = 'nothing' | 'more' | 'done' | 'mismatch';
+/** All control records before the checkpoint are here: where the remote shows others, or other ends, it is another log. */
+function isOfOurLog(rows: readonly StoredRecord[], controls: readonly StoredRecord[], until: Head): boolean {
+  const last = rows.at(-1) as StoredRecord;
+  if (last.position === until.position && last.hash !== until.hash) return false;
+  const held = controls.filter(({ position }) => position <= last.position);
+  const shown = rows.filter(({ type }) => type === 'control');
+  return held.length === shown.length && held.every(({ hash }, index) => hash === shown[index]?.hash);
+}
+
+/**
+ * `mismatch`: the log up to the checkpoint makes another state than its signer said. `diverged`: the remote's records do
+ * not lead to the one that this machine began behind, so they prove nothing; where the home was restored, the next
+ * pull says so.
+ */
+export type BackfillResult = 'nothing' | 'more' | 'done' | 'mismatch' | 'diverged';
 
 /**
  * Fetches one page of the records before the checkpoint, and after the last one replays the whole log, which proves
@@ -156,16 +179,18 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, waiting.until.position - waiting.next + 1);
     const chain = verifyChain(wanted, waiting.previous, space);
-    if (!chain.ok || wanted.length === 0) return 'more'; // the remote is shown as diverged by the next pull
-    const last = chain.value.at(-1) as StoredRecord;
-    if (last.position === waiting.until.position && last.hash !== waiting.until.hash) return 'mismatch';
-    await fillGap(replica, waiting, chain.value);
-    if (last.position < waiting.until.position) return 'more';
+    const rest = await fillGap(replica, waiting, chain.ok ? chain.value : []);
+    if (rest === 'diverged') return rest;
+    if (rest === undefined) return 'nothing';
+    if (rest.next <= rest.until.position) return 'more';
   }
   const digest = await replica.rebuild(waiting.until.position, async () => {
+    const now = await deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space));
+    if (now?.until.hash !== waiting.until.hash) return null; // the log fell back meanwhile, and is whole
     const used = await usedCommits(replica, waiting.until.position);
     return deps.store.read(async (tx) => stateDigest(statePages(await readState(tx, space, used))));
   });
+  if (digest === null) return 'nothing';
   await deps.store.write((tx) => tx.documents.remove(BACKFILLS, space));
   if (digest === waiting.digest) return 'done';
   deps.log('the checkpoint was wrong', { space, position: waiting.until.position });

@@ -78,6 +78,7 @@ async function completeHistory(replica: Replica, from: Remote): Promise<void> {
     const result = await backfill(replica, from);
     if (result === 'nothing' || result === 'done') return;
     if (result === 'mismatch') throw new NotAllowed('the checkpoint that this machine began with was wrong; look at: satchel doctor');
+    if (result === 'diverged') throw new NotAllowed('the home does not hold the history that this machine began behind; run: satchel sync');
   }
 }
 
