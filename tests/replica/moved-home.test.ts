@@ -322,3 +322,52 @@ it('moves the home although a record that is not here yet has forgotten a body t
   await moveHome(owner.replica, hub, target, 'elsewhere');
   expect(await target.head(id)).toEqual(await hub.head(id));
 });
+
+it('lands again what is its own of a commit, although the body of another in it is never brought again', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const before = (await hub.head(owner.replica.space))?.position ?? 0;
+  const [own, taken]: Item[] = [
+    { kind: 'text', name: 'own.md' },
+    { kind: 'text', name: 'taken.md' },
+  ];
+  await owner.write(FILE, 'given up\n');
+  await owner.remove(FILE);
+  await other.write(FILE, 'by the other\n');
+  await syncWith(other.replica, hub);
+  await pull(owner.replica, hub); // the deletion yields; what was given up goes into the history of what is there
+  const theirs = (await owner.replica.visible([FILE])).values().next().value?.content ?? null;
+  await owner.replica.exclusive(async () => {
+    const commit = owner.replica.newCommitId();
+    const body = Buffer.from('own\n');
+    const [pieces] = await owner.replica.bodies.store([body], commit, owner.replica.keyId);
+    const ours = { digest: owner.replica.bodies.digestOf(body, {}), size: body.length, attributes: {}, pieces: pieces ?? [] };
+    await owner.replica.draft(
+      [
+        { item: own as Item, base: null, ours, history: [] },
+        { item: taken as Item, base: null, ours: theirs, history: [] },
+      ],
+      { message: '', writer: 'test' },
+      commit,
+    );
+  });
+  await syncWith(owner.replica, hub);
+  const old = await restored(hub, before + 1);
+  owner.replica.setRemote(old);
+  await reviveHome(owner.replica, old, 'the same');
+  expect(await syncWith(owner.replica, old)).toMatchObject({ divergence: null });
+  expect(owner.replica.drafts).toEqual([]);
+  expect(await owner.read(own as Item)).toBe('own\n');
+  expect(await owner.history(FILE)).toEqual(['given up\n']);
+  expect(await owner.read(taken as Item)).toBeNull();
+  await syncWith(owner.replica, old);
+  // And whoever comes back after all finds what was taken over still wished for.
+  other.replica.setRemote(old);
+  for (const machine of [other, other, owner, other]) expect(await syncWith(machine.replica, old)).toMatchObject({ divergence: null });
+  for (const machine of [owner, other]) {
+    expect(await machine.read(taken as Item)).toBe('by the other\n');
+    expect(await machine.read(FILE)).toBe('by the other\n');
+    expect(await machine.history(own as Item)).toEqual(['own\n']);
+  }
+  expect(await owner.deps.store.read((tx) => tx.documents.list(`relands/${owner.replica.space}`))).toEqual([]);
+});

@@ -1,11 +1,21 @@
-import { commitKey, type CommitKey } from '../ids.ts';
+import { commitKey, type CommitKey, type ObjectId } from '../ids.ts';
 import { carriedKey } from '../log/carried.ts';
 import { decodeControl } from '../log/control.ts';
 import { decodeRecord } from '../log/record.ts';
 import type { StoreTransaction } from '../ports/store.ts';
 import { isReached, landingsOf } from './landings.ts';
-import { listRelands, objectsOfReland, relandKey, relandToWishes, removeReland, withoutGone, type Reland } from './reland.ts';
+import {
+  listRelands,
+  objectsOfReland,
+  relandKey,
+  relandToWishes,
+  removeReland,
+  replaceReland,
+  withoutGone,
+  type Reland,
+} from './reland.ts';
 import type { Replica } from './replica.ts';
+import { splitReland } from './split-reland.ts';
 
 /** Makes drafts of what fell back and is not in the log again. Cost: one look-up where there is nothing to do. */
 export async function landAgain(replica: Replica): Promise<void> {
@@ -15,16 +25,23 @@ export async function landAgain(replica: Replica): Promise<void> {
     const drafted = new Set<CommitKey | null>();
     for (const draft of replica.drafts)
       for (const key of [commitKey(replica.machine, draft.id), ...draft.carried.map(carriedKey)]) drafted.add(key);
-    for (const { key, reland } of waiting) await landOne(replica, reland, drafted, (tx) => removeReland(tx, replica.space, key));
+    for (const { key, reland } of waiting) {
+      await landOne(replica, reland, drafted, (tx, later) =>
+        later === null ? removeReland(tx, replica.space, key) : replaceReland(tx, replica.space, key, later),
+      );
+    }
   });
 }
 
-/** Must run inside the replica’s queue. `done` goes into the transaction that makes the draft, or finds that none is due. */
+/**
+ * Must run inside the replica’s queue. `done` goes into the transaction that makes the draft, or finds that none is due,
+ * with the part that has to wait.
+ */
 async function landOne(
   replica: Replica,
   reland: Reland,
   drafted: Set<CommitKey | null>,
-  done: (tx: StoreTransaction) => Promise<void>,
+  done: (tx: StoreTransaction, later: Reland | null) => Promise<void>,
 ): Promise<void> {
   const key = relandKey(reland, replica.machine);
   const evidence = reland.record === null ? reland.commit.carried : [reland.record];
@@ -35,27 +52,34 @@ async function landOne(
     const landed = landing !== undefined && (landing.how === 'itself' || (await isReached(tx, replica.space, reland.commit, landing)));
     return { landings: found, isDone: landed };
   });
-  if (isDone || drafted.has(key)) return replica.deps.store.write(done);
-  if (!(await canLand(replica, reland))) return;
+  if (isDone || drafted.has(key)) return replica.deps.store.write((tx) => done(tx, null));
+  const missing = await missingOf(replica, reland);
+  if (missing.size > 0 && reland.record !== null) return;
+  const { now, later } =
+    missing.size === 0
+      ? { now: relandToWishes(reland), later: null }
+      : splitReland(reland, missing, replica.newCommitId(), replica.deps.kinds);
+  if (later !== null && now.wishes.length + now.keeps.length + now.resolves.length === 0) return;
   drafted.add(key);
   const { message, writer, session } = reland.commit;
   const note = { message, writer, ...(session === undefined ? {} : { session }) };
-  const collapsed = relandToWishes(reland);
   // Our own keep their id; another's travels inside a commit of ours.
   const id = reland.record === null && !landings.has(key) ? reland.id : replica.newCommitId();
-  const carried = evidence.filter((_, index) => !landings.has(keys[index] as CommitKey));
-  await replica.draft(collapsed.wishes, note, id, done, collapsed, carried);
+  // Evidence goes with what is left of the commit: before, it would count as landed too early.
+  const carried = later !== null ? [] : evidence.filter((_, index) => !landings.has(keys[index] as CommitKey));
+  await replica.draft(now.wishes, note, id, (tx) => done(tx, later), now, carried);
 }
 
 /**
- * Whether everything that a commit of ours names is here or at the home: what it took over from another's body may
+ * Objects that a commit names and that are neither here nor at the home: what it took over from another's body may
  * have fallen with the home, until the other brings it again. Cost: a look-up, a question to the home where one fails.
  */
-async function canLand(replica: Replica, reland: Reland): Promise<boolean> {
+async function missingOf(replica: Replica, reland: Reland): Promise<Set<ObjectId>> {
   const named = objectsOfReland(reland).filter((id) => replica.droppedObject(id) === null);
   const here = await replica.deps.objects.has(replica.space, named);
   const missing = named.filter((id) => !here.has(id));
-  return missing.length === 0 || (await replica.hasAtRemote(missing)).size === missing.length;
+  const there = missing.length === 0 ? new Set<ObjectId>() : await replica.hasAtRemote(missing);
+  return new Set(missing.filter((id) => !there.has(id)));
 }
 
 /** What was pruned or erased, and is not here, falls for good: nobody is to wait for it. */

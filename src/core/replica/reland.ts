@@ -155,7 +155,7 @@ async function readIfThere(content: Content, bodies: Bodies): Promise<Uint8Array
 }
 
 /** Of a change whose own body cannot stand: the bodies that were collapsed into it, as a sibling. */
-export function keepsRest({ item, base }: Change, history: readonly Content[]): Change | null {
+export function keepsRest({ item, base }: Change, history: readonly Content[]): Extract<Change, { type: 'keep' }> | null {
   const content = history.at(-1);
   return content === undefined ? null : { type: 'keep', item, base, needs: [], content, history: history.slice(0, -1) };
 }
@@ -239,18 +239,26 @@ export async function putRelands(tx: StoreTransaction, space: SpaceId, relands: 
   const waiting = await tx.documents.list(collection(space));
   const taken = waiting.reduce((next, { id }) => Math.max(next, Number(id) + 1), 0);
   for (const [index, reland] of relands.entries()) {
-    const stored: StoredReland = {
-      id: reland.id,
-      commit: toBase64(encodeCommit(reland.commit, NO_OBJECTS)),
-      bases: toBase64(encodeCommit({ ...reland.commit, changes: basesAsChanges(reland), carried: [] }, NO_OBJECTS)),
-      record: reland.record === null ? null : toBase64(reland.record),
-    };
-    await tx.documents.put(collection(space), String(taken + index).padStart(9, '0'), stored);
+    await tx.documents.put(collection(space), String(taken + index).padStart(9, '0'), encodeReland(reland));
   }
+}
+
+function encodeReland(reland: Reland): StoredReland {
+  return {
+    id: reland.id,
+    commit: toBase64(encodeCommit(reland.commit, NO_OBJECTS)),
+    bases: toBase64(encodeCommit({ ...reland.commit, changes: basesAsChanges(reland), carried: [] }, NO_OBJECTS)),
+    record: reland.record === null ? null : toBase64(reland.record),
+  };
 }
 
 export async function listRelands(tx: StoreTransaction, space: SpaceId): Promise<{ readonly key: string; readonly reland: Reland }[]> {
   return (await tx.documents.list<StoredReland>(collection(space))).map(({ id, value }) => ({ key: id, reland: parseReland(value) }));
+}
+
+/** Another reland in the place of one: the part of it that waits. */
+export function replaceReland(tx: StoreTransaction, space: SpaceId, key: string, reland: Reland): Promise<void> {
+  return tx.documents.put(collection(space), key, encodeReland(reland));
 }
 
 export function removeReland(tx: StoreTransaction, space: SpaceId, key: string): Promise<void> {
