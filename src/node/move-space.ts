@@ -52,8 +52,14 @@ export async function followMove(node: SatchelNode, space: SpaceId): Promise<boo
   if (isThere(open.entry.remote, remote)) return false;
   node.log.info({ space }, 'the home remote moved');
   await open.runner.idle();
+  if (node.spaces.get(space) !== open) return true; // another was faster to follow
   await node.updateSpace({ ...open.entry, remote });
   return true;
+}
+
+/** Every space whose log moved elsewhere is looked for there from now on. Cost: little where none did. */
+export async function followMoves(node: SatchelNode): Promise<void> {
+  for (const space of [...node.spaces.keys()]) await followMove(node, space);
 }
 
 /** A hub is known by its key. It may have several addresses: a machine stays with the one that it was invited with. */

@@ -15,11 +15,18 @@ export class NotAllowed extends Error {
   override readonly name = 'NotAllowed';
 }
 
+/** The log goes on at another home since what was just read of it: nobody there would read what is appended here. */
+export class HomeMoved extends NotAllowed {
+  constructor() {
+    super('the home of this space has moved meanwhile: try again');
+  }
+}
+
 const ATTEMPTS = 20;
 
 /**
  * Appends a control record, made anew behind each new head. `make` sees the membership as it is then, and may answer
- * null when nothing is left to do. Throws {@link NotAllowed}, RemoteError. Needs the home remote: control records
+ * null when nothing is left to do. Throws {@link NotAllowed}, {@link HomeMoved}, RemoteError. Needs the home remote: control records
  * are never drafted.
  */
 export async function appendControl(
@@ -27,6 +34,7 @@ export async function appendControl(
   remote: Remote,
   make: () => Promise<ControlPayload | null>,
 ): Promise<LogRecord | null> {
+  const { term: before } = replica;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const pulled = await pull(replica, remote);
     if (pulled.divergence !== null) throw new NotAllowed(`the remote's log is not followed: ${pulled.divergence.type}`);
@@ -34,6 +42,7 @@ export async function appendControl(
     if (!isOwner(membership, machine)) throw new NotAllowed('only an owner of the space may do this');
     const payload = await make();
     if (payload === null) return null;
+    if (before !== null && replica.term !== before) throw new HomeMoved();
     const head = (await replica.head()) ?? EMPTY_HEAD;
     const term = payload.op === 'move' ? payload.term : head.term;
     const record = sealRecord(

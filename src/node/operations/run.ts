@@ -1,6 +1,7 @@
-import { NotAllowed } from '../../core/replica/administer.ts';
+import { HomeMoved, NotAllowed } from '../../core/replica/administer.ts';
 import { KeyMissing } from '../../core/replica/key-missing.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { followMoves } from '../move-space.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type OperationContext } from './operation.ts';
 import { loadOperation, type OperationName } from './table.ts';
@@ -10,6 +11,14 @@ export async function runOperation(node: SatchelNode, name: OperationName, input
   const operation = await loadOperation(name);
   const parsed = await parseInput(name, input);
   try {
+    await followMoves(node);
+    return await operation.run(node, parsed, context);
+  } catch (error) {
+    if (!(error instanceof HomeMoved)) throw toFailure(error);
+  }
+  // It learnt on the way where the home of a space is now.
+  try {
+    await followMoves(node);
     return await operation.run(node, parsed, context);
   } catch (error) {
     throw toFailure(error);
