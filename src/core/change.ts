@@ -49,6 +49,21 @@ export interface ResolveChange extends ChangeOf<'resolve'> {
 
 export type Change = PutChange | AppendChange | DeleteChange | KeepChange | ResolveChange;
 
+/** Every body that a change brings, those that were collapsed into it included. */
+export function contentsOf(change: Change): readonly Content[] {
+  switch (change.type) {
+    case 'put':
+      return [change.content, ...change.history];
+    case 'keep':
+      return change.content === null ? change.history : [change.content, ...change.history];
+    case 'append':
+      return [change.content];
+    case 'delete':
+    case 'resolve':
+      return [];
+  }
+}
+
 const DELETED = new Uint8Array(32);
 
 /**

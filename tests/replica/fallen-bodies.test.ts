@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
 import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
+import { revoke } from '../../src/core/replica/administer.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { sha256 } from '../../src/core/crypto/hash.ts';
@@ -27,6 +28,13 @@ beforeEach(async () => {
 
 /** The home as it comes back from its backup, made the home again by the owner. */
 async function restoreHome(): Promise<Remote> {
+  const old = await homeFromBackup();
+  await reviveHome(owner.replica, old, 'the same');
+  expect(await syncWith(owner.replica, old)).toMatchObject({ divergence: null });
+  return old;
+}
+
+async function homeFromBackup(): Promise<Remote> {
   const old = await openHub();
   const id = owner.replica.space;
   const page = await space.hub.read(id, 0, { records: backedUp, bytes: 1_000_000 });
@@ -36,8 +44,6 @@ async function restoreHome(): Promise<Remote> {
     await old.append(id, (await old.head(id)) ?? EMPTY_HEAD, { records: [record.value], objects: [] });
   }
   for (const machine of [owner, other]) machine.replica.setRemote(old);
-  await reviveHome(owner.replica, old, 'the same');
-  expect(await syncWith(owner.replica, old)).toMatchObject({ divergence: null });
   return old;
 }
 
@@ -119,4 +125,55 @@ it('takes out of its place what fell with the home and nobody here can land agai
   await restoreHome();
   expect(await owner.read(BESIDE)).toBeNull();
   expect(await owner.workspace.outstanding()).toMatchObject([{ item: BESIDE, content: null }]);
+});
+
+it('lands again from its own copy what another wrote in the very same words', async () => {
+  await other.write(BESIDE, 'the same\n');
+  await syncWith(other.replica, space.hub);
+  await owner.write(BESIDE, 'the same\n');
+  await syncWith(owner.replica, space.hub);
+  expect(owner.replica.drafts).toEqual([]);
+  const home = await restoreHome();
+  expect(await owner.read(BESIDE)).toBe('the same\n');
+  expect(await owner.workspace.outstanding()).toEqual([]);
+  await owner.restart();
+  owner.replica.setRemote(home);
+  expect(await owner.read(BESIDE)).toBe('the same\n');
+});
+
+it('lands again what it took from another who wrote it in the very same words', async () => {
+  const taken: Item = { kind: 'text', name: 'taken.md' };
+  await other.write(BESIDE, 'the same\n');
+  await syncWith(other.replica, space.hub);
+  await owner.write(BESIDE, 'the same\n');
+  await syncWith(owner.replica, space.hub);
+  await owner.replica.exclusive(async () => {
+    const content = (await owner.replica.visible([BESIDE])).values().next().value?.content ?? null;
+    const note = { message: '', writer: 'test' };
+    await owner.replica.draft([{ item: taken, base: null, ours: content, history: [] }], note, owner.replica.newCommitId());
+  });
+  await syncWith(owner.replica, space.hub);
+  await restoreHome();
+  expect(await owner.read(taken)).toBe('the same\n');
+});
+
+it.each(['applied', 'intended'])('shows what can be read where an apply was under way when the log fell, %s', async (how) => {
+  await revoke(owner.replica, space.hub, []);
+  await other.write(BESIDE, 'under a key that falls\n');
+  await syncWith(other.replica, space.hub);
+  await pull(owner.replica, space.hub);
+  const underWay = await owner.workspace.outstanding();
+  expect(underWay).toMatchObject([{ item: BESIDE }]);
+  await owner.workspace.prefetch(underWay.flatMap(({ content }) => content ?? []));
+  if (how === 'applied') await owner.workspace.intend(underWay);
+  const home = await homeFromBackup();
+  await owner.replica.fallBack(backedUp - 1);
+  if (how === 'intended') await owner.workspace.intend(underWay);
+  else await owner.workspace.applied(underWay.map(({ item, content }) => ({ item, content, local: null })));
+  const view = [...(await owner.workspace.views()).values()].find(({ item }) => item.name === BESIDE.name);
+  const content = how === 'applied' ? view?.shown : view?.intended?.content;
+  await revoke(owner.replica, home, []); // another key has the number of the one that fell
+  await owner.restart();
+  expect(content).toMatchObject({ digest: underWay[0]?.content?.digest });
+  expect(content && Buffer.from(await owner.workspace.read(BESIDE, content)).toString()).toBe('under a key that falls\n');
 });

@@ -1,16 +1,60 @@
-import type { Change } from '../change.ts';
+import { contentsOf, type Change } from '../change.ts';
 import type { Content } from '../content.ts';
-import type { ObjectId, SpaceId } from '../ids.ts';
+import type { ContentDigest, ObjectId, SpaceId } from '../ids.ts';
 import { itemKey } from '../item.ts';
 import { atomicGroupOf } from '../merge/atomic-group.ts';
 import type { KindRegistry } from '../merge/kind.ts';
+import type { ObjectStore } from '../ports/objects.ts';
 import type { ReplicaDeps } from './deps.ts';
-import { keepsRest, objectsOfReland, type Reland } from './reland.ts';
+import { keepsRest, withBodies, type Reland } from './reland.ts';
 
 /** Of which items, and of which groups of them, the newest fallen body is not here. */
 interface Lost {
   readonly items: ReadonlySet<string>;
   readonly groups: ReadonlySet<string | null>;
+}
+
+/**
+ * Relands with what lies in objects that are not here taken from other copies that are: of what this machine captured in
+ * the very words of another, the log named the other's. Cost: O(changes), and O(views) where something is not here.
+ */
+export async function withOwnCopies(
+  { store, objects }: ReplicaDeps,
+  space: SpaceId,
+  relands: readonly Reland[],
+  formsOf: (id: ObjectId) => readonly ObjectId[],
+): Promise<Reland[]> {
+  const isHere = await contentsHere(objects, space, relands.flatMap(allContents), formsOf);
+  if (relands.flatMap(allContents).every(isHere)) return [...relands];
+  const views = await store.read(async (tx) => {
+    const writers = await tx.views.writers(space);
+    return (await Promise.all(writers.map((writer) => tx.views.list(space, writer)))).flat();
+  });
+  const shown = views.flatMap((view) => [view.shown ?? [], view.intended?.content ?? []].flat());
+  const isShownHere = await contentsHere(objects, space, shown, formsOf);
+  const copies = new Map<ContentDigest, Content>();
+  for (const content of relands.flatMap(allContents)) if (isHere(content)) copies.set(content.digest, content);
+  for (const content of shown) if (isShownHere(content)) copies.set(content.digest, content);
+  const fromCopy = async (content: Content): Promise<Content> => {
+    const copy = isHere(content) ? undefined : copies.get(content.digest);
+    return copy === undefined ? content : { ...content, pieces: copy.pieces };
+  };
+  return Promise.all(relands.map((reland) => withBodies(reland, fromCopy)));
+}
+
+async function contentsHere(
+  objects: ObjectStore,
+  space: SpaceId,
+  contents: readonly Content[],
+  formsOf: (id: ObjectId) => readonly ObjectId[],
+): Promise<(content: Content) => boolean> {
+  const named = contents.flatMap(({ pieces }) => pieces.map(({ object }) => object));
+  const here = await objects.has(space, [...new Set(named.flatMap(formsOf))]);
+  return ({ pieces }) => pieces.every(({ object }) => formsOf(object).some((form) => here.has(form)));
+}
+
+function allContents({ commit, bases }: Reland): Content[] {
+  return [...commit.changes.flatMap(contentsOf), ...bases.filter((base) => base !== null)];
 }
 
 /**
@@ -25,8 +69,8 @@ export async function withBodiesHere(
   relands: readonly Reland[],
   formsOf: (id: ObjectId) => readonly ObjectId[],
 ): Promise<Reland[]> {
-  const here = await objects.has(space, [...new Set(relands.flatMap(objectsOfReland).flatMap(formsOf))]);
-  const isHere = ({ pieces }: Content): boolean => pieces.every(({ object }) => formsOf(object).some((form) => here.has(form)));
+  const contents = relands.flatMap(({ commit }) => commit.changes.flatMap(contentsOf));
+  const isHere = await contentsHere(objects, space, contents, formsOf);
   const lost = lostBodies(relands, isHere, kinds);
   /** What a body that is not here was made from: the next change of the item is made from that. */
   const bases = new Map<string, Content | null>();
@@ -83,10 +127,4 @@ function heldPart(
   if (change.content !== null && !isHere(change.content)) return keepsRest(change, history);
   if (change.type === 'append') return change;
   return change.type === 'put' && isTorn ? keepsRest(change, [...history, change.content]) : { ...change, history };
-}
-
-function contentsOf(change: Change): Content[] {
-  if (change.type === 'delete' || change.type === 'resolve') return [];
-  const history = change.type === 'append' ? [] : change.history;
-  return change.content === null ? [...history] : [change.content, ...history];
 }

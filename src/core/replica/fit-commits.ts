@@ -1,4 +1,4 @@
-import type { Change } from '../change.ts';
+import { contentsOf, type Change } from '../change.ts';
 import { attributesBytes, type Content } from '../content.ts';
 import type { Revision } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
@@ -126,18 +126,4 @@ function sizeOf(change: Change): number {
   const named = piecesNamed(change).length * 48 + Buffer.byteLength(change.item.name) + change.item.kind.length;
   const needs = change.needs.reduce((sum, need) => sum + Buffer.byteLength(need.item.name) + need.item.kind.length + 48, 0);
   return 256 + named + needs + contentsOf(change).reduce((sum, c) => sum + 64 + attributesBytes(c.attributes).length, 0);
-}
-
-function contentsOf(change: Change): readonly Content[] {
-  switch (change.type) {
-    case 'put':
-      return [change.content, ...change.history];
-    case 'keep':
-      return change.content === null ? change.history : [change.content, ...change.history];
-    case 'append':
-      return [change.content];
-    case 'delete':
-    case 'resolve':
-      return [];
-  }
 }

@@ -1,3 +1,4 @@
+import { contentsOf } from '../change.ts';
 import type { Content } from '../content.ts';
 import type { ObjectId } from '../ids.ts';
 import type { Item } from '../item.ts';
@@ -36,13 +37,7 @@ export async function pinnedContents(tx: StoreTransaction, replica: Replica): Pr
       if (intended?.content != null) views.push(intended.content);
     }
   }
-  const drafts: Content[] = [];
-  for (const change of replica.drafts.flatMap((draft) => draft.changes)) {
-    if (change.type === 'append') drafts.push(change.content);
-    if (change.type !== 'put' && change.type !== 'keep') continue;
-    drafts.push(...change.history);
-    if (change.content !== null) drafts.push(change.content);
-  }
+  const drafts = replica.drafts.flatMap((draft) => draft.changes).flatMap(contentsOf);
   return { drafts, views };
 }
 

@@ -124,7 +124,7 @@ export function objectsOfReland({ commit }: Reland): ObjectId[] {
 }
 
 /** The reland with each body as `fresh` gives it back; `null`: it cannot be had any more. */
-async function withBodies(reland: Reland, fresh: (content: Content) => Promise<Content | null>): Promise<Reland> {
+export async function withBodies(reland: Reland, fresh: (content: Content) => Promise<Content | null>): Promise<Reland> {
   const freshChange = async (change: Change): Promise<Change | null> => {
     if (change.type !== 'put' && change.type !== 'keep') return change;
     const content = change.content === null ? null : await fresh(change.content);

@@ -55,6 +55,11 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const { store } = replica.deps;
   const { space } = replica;
   let dirty: Map<string, Item> | 'all' = 'all';
+  /** Falls of the log before items were last looked at. */
+  let fallsSeen = replica.falls;
+  /** What an apply under way was given may be under keys that fell since. */
+  const asReadable = (content: Content | null): Content | null =>
+    content === null || fallsSeen === replica.falls ? content : replica.afterFall(content);
 
   const markDirty = (items: readonly Item[]): void => {
     if (dirty === 'all') return;
@@ -200,6 +205,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     });
 
   async function findOutstanding(): Promise<Outstanding[]> {
+    fallsSeen = replica.falls;
     if (dirty === 'all' && (await wasSettled())) dirty = new Map();
     const { states, views, candidates } = dirty === 'all' ? await lookAtAll() : await lookAt([...dirty.values()]);
     if (dirty === 'all') dirty = new Map();
@@ -282,7 +288,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       const contents = byKey(items);
       await updateViews(
         items.map((i) => i.item),
-        (item, view) => ({ ...(view ?? unseen(item)), intended: { content: contents.get(itemKey(item))?.content ?? null } }),
+        (item, view) => ({ ...(view ?? unseen(item)), intended: { content: asReadable(contents.get(itemKey(item))?.content ?? null) } }),
       );
     },
     async applied(results) {
@@ -292,7 +298,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
         results.map((r) => r.item),
         (item) => {
           const result = contents.get(itemKey(item));
-          return { item, shown: result?.content ?? null, intended: null, notHere: null, local: result?.local ?? null };
+          return { item, shown: asReadable(result?.content ?? null), intended: null, notHere: null, local: result?.local ?? null };
         },
       );
     },

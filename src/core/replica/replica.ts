@@ -1,4 +1,5 @@
-import { type CommitId, type MachineId, type ObjectId, type SpaceId } from '../ids.ts';
+import type { Content } from '../content.ts';
+import { type CommitId, type ContentDigest, type MachineId, type ObjectId, type SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import type { Commit } from '../log/commit.ts';
 import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
@@ -8,11 +9,9 @@ import type { ItemState, Sibling } from '../ports/store.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
-import { withBodiesHere } from './fallen-bodies.ts';
 import { Mutex } from './mutex.ts';
-import { putRelands, readRelands, resealRelands } from './reland.ts';
-import { resealViews } from './reseal-views.ts';
-import { epochAt, withoutPruned } from './land-again.ts';
+import { prepareFall } from './prepare-fall.ts';
+import { putRelands } from './reland.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
 import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
@@ -37,6 +36,8 @@ export class Replica {
   #isTorn = false;
   /** Items that changed in records whose drafts were not rebased yet. */
   readonly #untold = new Map<string, Item>();
+  #falls = 0;
+  readonly #sealedAnew = new Map<ContentDigest, Content>();
   readonly #listeners = new Set<(items: readonly Item[]) => void>();
   #remote: Remote | null = null;
   #stop: ReplayStop | null = null;
@@ -152,6 +153,17 @@ export class Replica {
 
   get position(): number {
     return this.#replay.cursor?.position ?? -1;
+  }
+
+  /** How often the log fell back since this process began: contents looked up before may name what cannot be read any more. */
+  get falls(): number {
+    return this.#falls;
+  }
+
+  /** A content that was looked up before the log fell back, as it can be read now. */
+  afterFall(content: Content): Content {
+    const again = this.#sealedAnew.get(content.digest);
+    return again === undefined ? content : { ...content, pieces: again.pieces };
   }
 
   /** Calls back with the items that changed, drafts included. Returns what ends it. */
@@ -290,14 +302,7 @@ export class Replica {
    */
   async fallBack(position: number): Promise<void> {
     await this.exclusive(async () => {
-      // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
-      const { keys } = this.#replay;
-      const read = keys === null ? [] : await readRelands(this.deps, this.space, keys, position, this.#drafts.overlay.drafts);
-      const found = await withBodiesHere(this.deps, this.space, read, (id) => this.formsOf(id));
-      const keyId = await epochAt(this, position);
-      const relands = await resealRelands(await withoutPruned(this, found), this.bodies, keyId);
-      const gone = await this.#behind(position);
-      const views = keys === null ? [] : await resealViews(this.deps, this.space, relands, this.bodies, keyId, this.newCommitId());
+      const { relands, views, sealed, items } = await prepareFall(this, position, this.#replay.keys);
       await this.deps.store.write(async (tx) => {
         for (const [writer, changed] of views) await tx.views.put(this.space, writer, changed);
         await putRelands(tx, this.space, relands);
@@ -311,23 +316,12 @@ export class Replica {
       });
       this.#isSettled = false;
       this.#replay.forget();
-      for (const item of gone) this.#untold.set(itemKey(item), item);
+      this.#falls += 1;
+      for (const [digest, content] of sealed) this.#sealedAnew.set(digest, content);
+      for (const item of items) this.#untold.set(itemKey(item), item);
       this.deps.log('log fell back', { space: this.space, position, relands: relands.length });
       await this.#catchUp(new Map());
     });
-  }
-
-  /** Items that records behind a position changed, or drafts: with a fall to there they are something else. O(items). */
-  async #behind(position: number): Promise<Item[]> {
-    const found = [...this.#drafts.overlay.drafted(), ...(await this.siblings())].map(({ item }) => item);
-    let after: Item | undefined;
-    for (;;) {
-      const query = { deleted: true, ...(after === undefined ? {} : { after }), limit: 1_000 };
-      const page = await this.deps.store.read((tx) => tx.items.list(this.space, query));
-      for (const state of page) if (state.position > position) found.push(state.item);
-      if (page.length < 1_000) return found;
-      after = page.at(-1)?.item;
-    }
   }
 
   #changed(items: readonly Item[]): void {

@@ -10,7 +10,8 @@ import { BodyUnavailable } from './workspace.ts';
  * The views that name bodies which a fall of the log makes unreadable, with the same bodies readable: what lies under
  * epochs above `keyId`, whose keys fall, and what was read from what an erase record put in its place. They are what
  * the next edits are merged from. Bodies that the relands hold are not sealed twice; what cannot be read now stays as
- * it is, and an edit of it is kept beside what stands. By writer. Cost: O(views + bytes sealed).
+ * it is, and an edit of it is kept beside what stands. By writer; `sealed`: those bodies, and what the relands hold.
+ * Cost: O(views + bytes sealed).
  */
 export async function resealViews(
   deps: ReplicaDeps,
@@ -19,7 +20,7 @@ export async function resealViews(
   bodies: Bodies,
   keyId: number,
   commit: CommitId,
-): Promise<Map<string, View[]>> {
+): Promise<{ readonly views: Map<string, View[]>; readonly sealed: Map<ContentDigest, Content> }> {
   const staysReadable = (content: Content): boolean =>
     content.pieces.every((piece) => piece.keyId <= keyId && !bodies.isReplaced(piece.object));
   const sealed = new Map<ContentDigest, Content | null>();
@@ -42,7 +43,7 @@ export async function resealViews(
     }
     if (views.length > 0) changed.set(writer, views);
   }
-  return changed;
+  return { views: changed, sealed: new Map([...sealed].flatMap(([digest, content]) => (content === null ? [] : [[digest, content]]))) };
 }
 
 async function sealAgain(content: Content, bodies: Bodies, commit: CommitId, keyId: number): Promise<Content | null> {

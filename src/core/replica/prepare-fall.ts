@@ -1,0 +1,51 @@
+import type { Content } from '../content.ts';
+import type { SpaceKeys } from '../crypto/space-keys.ts';
+import type { ContentDigest, ObjectId } from '../ids.ts';
+import type { Item } from '../item.ts';
+import type { View } from '../ports/store.ts';
+import { withBodiesHere, withOwnCopies } from './fallen-bodies.ts';
+import { epochAt, withoutPruned } from './land-again.ts';
+import { readRelands, resealRelands, type Reland } from './reland.ts';
+import type { Replica } from './replica.ts';
+import { resealViews } from './reseal-views.ts';
+
+/** What a log that falls back leaves behind. */
+export interface Fall {
+  /** What lay beyond it, and the drafts, to be landed again. */
+  readonly relands: readonly Reland[];
+  /** Views that have to name other objects, by writer. */
+  readonly views: ReadonlyMap<string, readonly View[]>;
+  /** Bodies as they can be read behind the fall. */
+  readonly sealed: ReadonlyMap<ContentDigest, Content>;
+  /** Items that will be something else. */
+  readonly items: readonly Item[];
+}
+
+/** `keys` are all that are known before the fall; `null`: none. Must run inside the replica’s queue. Cost: O(items + views). */
+export async function prepareFall(replica: Replica, position: number, keys: SpaceKeys | null): Promise<Fall> {
+  const items = await itemsBehind(replica, position);
+  // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
+  if (keys === null) return { relands: [], views: new Map(), sealed: new Map(), items };
+  const { deps, space, bodies } = replica;
+  const formsOf = (id: ObjectId): readonly ObjectId[] => replica.formsOf(id);
+  const read = await readRelands(deps, space, keys, position, replica.drafts);
+  const found = await withBodiesHere(deps, space, await withOwnCopies(deps, space, read, formsOf), formsOf);
+  const keyId = await epochAt(replica, position);
+  const relands = await resealRelands(await withoutPruned(replica, found), bodies, keyId);
+  const { views, sealed } = await resealViews(deps, space, relands, bodies, keyId, replica.newCommitId());
+  return { relands, views, sealed, items };
+}
+
+/** Items that records behind a position changed, or drafts. */
+async function itemsBehind(replica: Replica, position: number): Promise<Item[]> {
+  const { deps, space } = replica;
+  const found = [...replica.drafts.flatMap(({ changes }) => changes), ...(await replica.siblings())].map(({ item }) => item);
+  let after: Item | undefined;
+  for (;;) {
+    const query = { deleted: true, ...(after === undefined ? {} : { after }), limit: 1_000 };
+    const page = await deps.store.read((tx) => tx.items.list(space, query));
+    for (const state of page) if (state.position > position) found.push(state.item);
+    if (page.length < 1_000) return found;
+    after = page.at(-1)?.item;
+  }
+}
