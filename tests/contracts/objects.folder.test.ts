@@ -251,6 +251,42 @@ describe('a folder of packs', () => {
     for (const { id } of survivors.slice(0, 2)) expect(there.has(id)).toBe(false);
   });
 
+  it('compacts one space once at a time, also where several ask for it', async () => {
+    await reopen(4_000);
+    const objects = randomObjects(60, 300);
+    await store.put(SPACE, objects);
+    await store.delete(SPACE, idsOf(objects.slice(0, 50)));
+    await Promise.all([store.compact(SPACE, { thorough: true }), store.compact(SPACE), store.compact(SPACE, { thorough: true })]);
+    await expectExactly(store, SPACE, objects.slice(50));
+    await reopen(4_000);
+    await expectExactly(store, SPACE, objects.slice(50));
+  });
+
+  it('compacts what is there although a pack was taken away', async () => {
+    await reopen(4_000);
+    const objects = randomObjects(60, 300);
+    await store.put(SPACE, objects);
+    await store.delete(SPACE, idsOf(objects.slice(0, 50)));
+    rmSync(pack(2));
+    expect(await store.compact(SPACE)).toBeGreaterThan(0);
+    await expectWhole(store, SPACE, objects.slice(50));
+  });
+
+  it('ends a compaction soundly when it is closed meanwhile', async () => {
+    await reopen(4_000);
+    const objects = randomObjects(200, 300);
+    await store.put(SPACE, objects);
+    await store.delete(SPACE, idsOf(objects.filter((_, index) => index % 2 === 0)));
+    const compacted = store.compact(SPACE, { thorough: true });
+    await store.close();
+    await compacted;
+    openStore(4_000);
+    const left = objects.filter((_, index) => index % 2 === 1);
+    await expectExactly(store, SPACE, left);
+    await store.compact(SPACE, { thorough: true });
+    await expectExactly(store, SPACE, left);
+  });
+
   it('does not bring deleted objects back when it reads a pack again', async () => {
     await reopen(1_000);
     const objects = randomObjects(2, 600);

@@ -1,4 +1,4 @@
-import { stat, unlink } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DELETION_PAYLOAD, ENTRY_HEADER, PACK_HEADER, packName } from './pack-format.ts';
 import type { Deletion, Located, PackIndex } from './pack-index.ts';
@@ -14,21 +14,25 @@ export interface CompactionDeps {
   /** Durable and indexed when it resolves. Only inside `exclusively`. */
   readonly append: (entries: readonly NewEntry[]) => Promise<void>;
   readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Whether to leave it at the packs that are done. */
+  readonly isOver: () => boolean;
 }
 
 const COPY_BYTES = 8 * 1024 * 1024;
 
 /**
  * Copies what lives out of packs of which at least `minDeadShare` is dead, and removes them. Other writes go on in
- * between. Interrupted anywhere it leaves copies beside their originals, which is as good as either. A pack with a
+ * between, but no other compaction of the space. Interrupted anywhere it leaves copies beside their originals, which is as good as either. A pack with a
  * damaged object stays. Answers the bytes freed.
  */
 export async function compactPacks(deps: CompactionDeps, minDeadShare: number): Promise<number> {
   const { folder, index, number } = deps;
   let freed = 0;
   for (const { number: pack } of index.packs(number)) {
+    if (deps.isOver()) break;
     const path = join(folder, packName(pack));
-    const { size } = await stat(path);
+    const size = await sizeOf(path);
+    if (size === null) continue; // taken away past us: whoever reads from it says so
     const live = index.inPack(number, pack);
     const kept = live.reduce((sum, each) => sum + ENTRY_HEADER + each.size, PACK_HEADER);
     const deletions = neededDeletions(deps, pack).length * (ENTRY_HEADER + DELETION_PAYLOAD);
@@ -37,6 +41,15 @@ export async function compactPacks(deps: CompactionDeps, minDeadShare: number): 
     if (await emptyPack(deps, pack)) freed += size - (await removePack(deps, pack, path)) - (kept - PACK_HEADER);
   }
   return Math.max(0, freed);
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 /** Copies what lives in a pack to the newest one. False where some of it is damaged. */
@@ -70,7 +83,7 @@ function removePack(deps: CompactionDeps, pack: number, path: string): Promise<n
     const carried = neededDeletions(deps, pack).map(({ id, before }): NewEntry => ({ type: 'deletion', id, before }));
     await append(carried);
     index.removePack(number, pack);
-    await unlink(path);
+    await rm(path, { force: true });
     await flushFolder(folder);
     return carried.length * (ENTRY_HEADER + DELETION_PAYLOAD);
   });

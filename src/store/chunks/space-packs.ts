@@ -51,6 +51,8 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
   const damaged = new Set<ObjectId>();
   const waiting: WaitingPut[] = [];
   let lane: Promise<unknown> = Promise.resolve();
+  let compaction: Promise<unknown> = Promise.resolve();
+  let isClosing = false;
 
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = lane.then(work);
@@ -135,8 +137,18 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
         for (const { id } of present) damaged.delete(id);
       }),
     page: (after, limit) => index.page(number, after, limit),
-    compact: (minDeadShare) => compactPacks({ folder, index, number, writer, append, exclusively }, minDeadShare),
-    close: () => exclusively(() => writer.endPack()),
+    compact(minDeadShare) {
+      // One after the other: what one empties another would look for in vain.
+      const deps = { folder, index, number, writer, append, exclusively, isOver: () => isClosing };
+      const freed = compaction.then(() => compactPacks(deps, minDeadShare));
+      compaction = freed.catch(() => undefined); // its caller hears of it
+      return freed;
+    },
+    async close() {
+      isClosing = true;
+      await compaction;
+      await exclusively(() => writer.endPack());
+    },
   };
 }
 
