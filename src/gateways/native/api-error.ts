@@ -23,6 +23,7 @@ export const ERROR_STATUS = {
   damaged: 502,
   busy: 503,
   unavailable: 503,
+  closing: 503,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

@@ -8,7 +8,7 @@ import { createByteBudget } from './byte-budget.ts';
 import { addCheckpointRoutes } from './checkpoint-routes.ts';
 import type { HubApp, HubContext, HubEnv, HubServerDeps, RouteDeps } from './hub-app.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { listenWith, type Listener, type ListenOptions } from './listener.ts';
+import { closingError, listenWith, type Listener, type ListenOptions } from './listener.ts';
 import { addLiveRoutes } from './live-routes.ts';
 import { addLogRoutes } from './log-routes.ts';
 import { addMailboxRoutes } from './mailbox-routes.ts';
@@ -48,7 +48,7 @@ export function createHubServer(deps: HubServerDeps): HubServer {
       status: c.res.status,
       ms: deps.clock.now() - started,
     };
-    if (c.res.status >= 500) deps.log.error(line, 'request failed');
+    if (c.res.status >= 500 && !c.env.closing.aborted) deps.log.error(line, 'request failed');
     else deps.log.debug(line, 'request');
   });
   app.use('/v1/*', authenticate(deps, sessions));
@@ -95,7 +95,7 @@ async function checkToken(c: HubContext, deps: HubServerDeps, bearer: string): P
 }
 
 function answerError(error: unknown, c: HubContext, deps: HubServerDeps): Response {
-  const known = error instanceof HTTPException ? fromHttpException(error) : toApiError(error);
+  const known = error instanceof HTTPException ? fromHttpException(error) : (toApiError(error) ?? whileClosing(error, c, deps));
   if (known === null) {
     deps.log.error({ request: c.env.requestId, err: error }, 'a request met a bug or a failing store');
     return c.json(errorBody('internal', `the hub failed; its log has the reason under ${c.env.requestId}`), 500);
@@ -105,6 +105,13 @@ function answerError(error: unknown, c: HubContext, deps: HubServerDeps): Respon
   // What is left of a body that nobody will read is not worth its way here.
   if (known.code === 'too-large' || known.code === 'length-required') c.header('connection', 'close');
   return c.json(errorBody(known.code, known.message), ERROR_STATUS[known.code]);
+}
+
+/** What fails while the stores close behind a request is no failure of theirs. */
+function whileClosing(error: unknown, c: HubContext, { log }: HubServerDeps): ApiError | null {
+  if (!c.env.closing.aborted) return null;
+  log.warn({ request: c.env.requestId, err: error }, 'a request was cut off: the node is stopping');
+  return closingError();
 }
 
 /** What hono and its validators throw: malformed JSON, wrong media types. */

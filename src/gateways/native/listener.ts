@@ -47,6 +47,8 @@ export interface ListenerDeps {
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Seconds: a node that is started anew is there again by then. */
+const COME_BACK_IN = 2;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function listenWith(deps: ListenerDeps, options: ListenOptions): Promise<Listener> {
@@ -69,15 +71,19 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     return judged.ok ? judged.value : judged.error;
   }
 
+  const underWay = new Map<ServerResponse, Promise<unknown>>();
+
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const requestId = requestIdOf(request, deps.random);
+    if (closing.signal.aborted) return refuse(response, requestId, closingError());
     const caller = admit(request);
     if (caller instanceof ApiError) {
       log.warn({ request: requestId, code: caller.code, status: ERROR_STATUS[caller.code] }, 'request refused');
       return refuse(response, requestId, caller);
     }
     admitted.set(request, { caller, requestId, closing: closing.signal });
-    void serve(request, response);
+    const answered = Promise.resolve(serve(request, response)).finally(() => underWay.delete(response));
+    underWay.set(response, answered);
   }
 
   const timeouts = {
@@ -109,7 +115,7 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
   return {
     address: `${policy.tls ? 'https' : 'http'}://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     port,
-    close: () => (closed ??= close(server, closing, limits.shutdownTimeout, clock)),
+    close: () => (closed ??= close(server, closing, underWay, limits.shutdownTimeout, clock)),
   };
 }
 
@@ -167,13 +173,32 @@ function limitConnections(server: Server, limit: number, proxies: ReadonlySet<st
   });
 }
 
-async function close(server: Server, closing: AbortController, patience: number, clock: Clock): Promise<void> {
+/** To whoever comes while the listener closes. */
+export function closingError(): ApiError {
+  return new ApiError('closing', 'this node is stopping', COME_BACK_IN);
+}
+
+async function close(
+  server: Server,
+  closing: AbortController,
+  underWay: ReadonlyMap<ServerResponse, Promise<unknown>>,
+  patience: number,
+  clock: Clock,
+): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   closing.abort();
+  // What is answered yet is the last on its connection: else a busy caller would go on for as long as it may.
+  for (const response of underWay.keys()) response.shouldKeepAlive = false;
   server.closeIdleConnections();
-  const done = new AbortController();
-  await Promise.race([ended, clock.sleep(patience, done.signal)]);
-  done.abort();
+  await within(patience, ended, clock);
   server.closeAllConnections();
   await ended;
+  // What nobody waits for any more may still be at work on the stores, which are closed next.
+  await within(patience, Promise.allSettled(underWay.values()), clock);
+}
+
+async function within(patience: number, work: Promise<unknown>, clock: Clock): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([work, clock.sleep(patience, done.signal)]);
+  done.abort();
 }

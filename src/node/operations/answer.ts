@@ -38,13 +38,17 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
     signal: aborted.signal,
   }).then(
     (result) => ({ result }),
-    (error: unknown) => ({ failure: failureFields(error, node, c.env.requestId) }),
+    (error: unknown) => ({ failure: failureFields(error, node, c) }),
   );
   await Promise.race([begun, last]);
   c.header('content-type', 'application/x-ndjson');
   if (waiting.length === 0) {
     const ended = await last;
-    if ('failure' in ended) return c.json({ error: { code: ended.failure.type, ...ended.failure } }, KIND_STATUS[ended.failure.kind]);
+    if ('failure' in ended)
+      return c.json(
+        { error: { code: ended.failure.type, ...ended.failure } },
+        ended.failure === STOPPING ? 503 : KIND_STATUS[ended.failure.kind],
+      );
     return c.body(`${JSON.stringify(ended)}\n`); // whole: a stream would take several writes
   }
   return stream(c, async (out) => {
@@ -59,7 +63,16 @@ function isOfReplacedProgram(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND');
 }
 
-function failureFields(error: unknown, node: SatchelNode, request: string): FailureFields {
+/** Of what failed while the node closed its stores behind it. */
+const STOPPING: FailureFields = {
+  kind: 'unreachable',
+  type: 'closing',
+  message: 'the node was stopped meanwhile',
+  next: 'Run it again: what was done is kept',
+};
+
+function failureFields(error: unknown, node: SatchelNode, { env }: HubContext): FailureFields {
+  const request = env.requestId;
   if (error instanceof OperationFailure) return { kind: error.kind, type: error.type, message: error.message, next: error.next ?? null };
   if (isOfReplacedProgram(error)) {
     return {
@@ -69,6 +82,11 @@ function failureFields(error: unknown, node: SatchelNode, request: string): Fail
       next: 'Stop the node and start it again: satchel up',
     };
   }
-  node.log.error({ request, error: error instanceof Error ? error.stack : String(error) }, 'operation failed');
+  const line = { request, error: error instanceof Error ? error.stack : String(error) };
+  if (env.closing.aborted) {
+    node.log.warn(line, 'an operation was cut off: the node is stopping');
+    return STOPPING;
+  }
+  node.log.error(line, 'operation failed');
   return { kind: 'failed', type: 'bug', message: `the node failed (request ${request}); its log says more`, next: 'Run: satchel doctor' };
 }
