@@ -2,6 +2,7 @@ import type { CommandEntry } from './frame-parser.ts';
 
 const DAILY = 'Daily life:';
 const SYSTEM = 'This machine as a system:';
+const OTHERS = 'Other systems:';
 
 /** Every command, in the order in which help lists them. Modules are loaded when they run. */
 export const COMMANDS: readonly CommandEntry[] = [
@@ -156,5 +157,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     group: SYSTEM,
     summary: 'Start the node with the machine: install, remove, status',
     load: async () => (await import('./service.ts')).serviceCommand,
+  },
+  {
+    name: 'claude-mem',
+    group: OTHERS,
+    summary: 'claude-mem’s own sync, through a node: serve, connect, disconnect',
+    load: async () => (await import('./claude-mem.ts')).claudeMemCommand,
   },
 ];

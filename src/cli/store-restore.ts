@@ -37,6 +37,7 @@ export const restoreVerb = defineCommand({
         identity,
         asSameMachine: context.options.sameMachine,
         random: createSystemRandom(),
+        clock: context.clock,
         onProgress: (done) => context.progress.update(done),
       });
       const next = restored.asSameMachine

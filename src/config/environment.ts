@@ -14,6 +14,8 @@ export interface Environment {
   readonly claudeHome: string;
   /** CLAUDE_CONFIG_DIR itself: Claude Code keeps .claude.json inside it where it is set, else in HOME. */
   readonly claudeConfigDir: string | null;
+  /** CLAUDE_MEM_DATA_DIR, absolute, or ~/.claude-mem: claude-mem's settings and database. */
+  readonly claudeMemHome: string;
   /** XDG_CONFIG_HOME, absolute, or ~/.config: where user units go. */
   readonly configHome: string;
   /** False where NO_COLOR is set or the terminal is dumb. */
@@ -72,6 +74,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     userHome,
     claudeHome,
     claudeConfigDir: (env['CLAUDE_CONFIG_DIR'] ?? '') === '' ? null : claudeHome,
+    claudeMemHome: folder('CLAUDE_MEM_DATA_DIR', path.join(userHome, '.claude-mem')),
     configHome: folder('XDG_CONFIG_HOME', path.join(userHome, '.config')),
     color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     program: env['npm_lifecycle_event'] === 'start' && env['npm_package_name'] === 'satchel' ? 'npm start --' : 'satchel',

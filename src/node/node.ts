@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import { tlsPinOfIdentity, createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
+import { createClients, type Clients } from '../gateways/claude-mem/clients.ts';
+import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
 import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
 import { isLoopback } from '../gateways/native/guard.ts';
 import type { HubApp, HubLog } from '../gateways/native/hub-app.ts';
@@ -24,6 +26,7 @@ import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-stor
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
+import { serveClaudeMem } from './claude-mem/serve-claude-mem.ts';
 import { connect } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
 import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
@@ -52,6 +55,8 @@ import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sourc
 export const PERSONAL = 'personal';
 
 const LOOK_FOR_PLACES_MS = 30_000;
+/** Devices that one user of the claude-mem gateway may have. */
+const DEVICES_PER_USER = 64;
 
 export interface NodeOptions {
   readonly version: string;
@@ -87,10 +92,13 @@ export class SatchelNode {
   readonly spaces = new Map<SpaceId, OpenSpace>();
   readonly invitations: InvitationKeeper;
   readonly options: NodeOptions;
+  /** Who may sync through the claude-mem gateway. */
+  readonly claudeMemClients: Clients;
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
   #listener: Listener | null = null;
+  #claudeMem: ClaudeMemGateway | null = null;
   #tls: TlsIdentity | null = null;
   #loops: Promise<void>[] = [];
 
@@ -124,6 +132,7 @@ export class SatchelNode {
     });
     this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
+    this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
     this.#memory = createIdleMemory({
       clock: deps.clock,
       signal: this.#stopping.signal,
@@ -143,7 +152,13 @@ export class SatchelNode {
       const wrapping = createAgeKeyWrapping();
       const log = createNodeLog(home.log, config.logLevel);
       const store = await createSqliteStore({ path: home.store });
-      const isCopy = await settleCopy(home, store, { random, wrapping, isHub: config.hub, answer: options.copy });
+      const isCopy = await settleCopy(home, store, {
+        random,
+        clock: createSystemClock(),
+        wrapping,
+        isHub: config.hub,
+        answer: options.copy,
+      });
       if (isCopy) log.warn({}, 'this store was copied from another place: it is a new machine from now on');
       const machine = await loadMachineIdentity(home, { random, wrapping });
       const objects = createFolderObjects({ path: home.objects, random });
@@ -244,6 +259,7 @@ export class SatchelNode {
 
   async close(): Promise<void> {
     this.#stopping.abort();
+    this.#claudeMem?.close();
     await this.#listener?.close();
     for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
     await Promise.allSettled(this.#loops);
@@ -374,6 +390,8 @@ export class SatchelNode {
     const tokens: StoredToken[] = [stored];
     if (!isLoopback(config.host)) this.#tls = await loadTlsIdentity(this.home, config, clock);
     const routes = await this.options.routes?.(this);
+    const claudeMem = await serveClaudeMem({ store: this.store, clock, clients: this.claudeMemClients, log: this.log });
+    this.#claudeMem = claudeMem.gateway;
     const { createHubServer } = await import('../gateways/native/hub-server.ts'); // commands do not serve
     const server = createHubServer({
       remote: this.#served(),
@@ -387,7 +405,11 @@ export class SatchelNode {
         await this.store.read((tx) => tx.documents.get('health', 'probe'));
       },
       version: this.options.version,
-      ...(routes === undefined ? {} : { routes }),
+      routes: (app) => {
+        routes?.(app);
+        claudeMem.routes(app);
+      },
+      upgrade: claudeMem.upgrade,
     });
     this.#listener = await server.listen({
       host: config.host,

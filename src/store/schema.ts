@@ -15,6 +15,8 @@ export interface StoreSchema {
   readonly drafts: { readonly space: number; readonly id: Uint8Array; readonly sequence: number; readonly bytes: Uint8Array };
   readonly views: ViewRow;
   readonly documents: { readonly collection: string; readonly id: string; readonly value: string };
+  readonly feeds: { readonly number: Generated<number>; readonly name: string; readonly epoch: string; readonly head: number };
+  readonly feed_entries: FeedEntryRow;
 }
 
 export interface RecordRow {
@@ -73,4 +75,16 @@ export interface ViewRow {
   readonly intended: Uint8Array | null;
   readonly not_here: string | null;
   readonly local: string | null;
+}
+
+export interface FeedEntryRow {
+  readonly feed: number;
+  readonly number: number;
+  readonly entity: string;
+  /** Twenty digits, so that text orders as numbers do. */
+  readonly revision: string;
+  readonly digest: string;
+  readonly origin: string;
+  readonly time: number;
+  readonly body: string;
 }

@@ -6,6 +6,7 @@ import type { StoreDialect } from './dialect.ts';
 import type { StoreSchema } from './schema.ts';
 import { createDocumentTable } from './tables/documents.ts';
 import { createDraftTable } from './tables/drafts.ts';
+import { createFeedTable } from './tables/feeds.ts';
 import { createItemTable } from './tables/items.ts';
 import { createLogTable } from './tables/log.ts';
 import { createTableScope } from './tables/scope.ts';
@@ -48,6 +49,7 @@ export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect): 
             drafts: createDraftTable(scope),
             views: createViewTable(scope),
             documents: createDocumentTable(scope),
+            feeds: createFeedTable(scope),
           };
           return inside.run(state, () => work(tables));
         });

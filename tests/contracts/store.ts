@@ -12,6 +12,7 @@ import {
   type Revision,
   type SpaceId,
 } from '../../src/core/ids.ts';
+import type { FeedAddition, FeedEntry } from '../../src/core/ports/feeds.ts';
 import { itemKey, type Item } from '../../src/core/item.ts';
 import { EMPTY_HEAD, type Head } from '../../src/core/log/record.ts';
 import type { HistoryEntry, ItemState, Sibling, Store, StoredRecord, StoreTransaction, View } from '../../src/core/ports/store.ts';
@@ -38,6 +39,95 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
 
     const appendTo = (space: SpaceId, expected: Head, records: readonly StoredRecord[]) =>
       store.write((tx) => tx.logs.append(space, expected, records));
+
+    describe('feeds', () => {
+      const entry = (entity: string, revision = '1', body = `body of ${entity} ${revision}`): FeedAddition => ({
+        entity,
+        revision,
+        digest: `digest ${entity} ${revision}`,
+        origin: 'device',
+        time: 1_767_225_600_000,
+        body,
+      });
+      const begin = (feed: string): Promise<unknown> => store.write((tx) => tx.feeds.begin(feed, '7'));
+      const append = (feed: string, ...entries: FeedAddition[]): Promise<number> => store.write((tx) => tx.feeds.append(feed, entries));
+      const read = (feed: string, after = 0, limit = { entries: 500, bytes: 1e9 }): Promise<FeedEntry[]> =>
+        store.read((tx) => tx.feeds.read(feed, after, limit));
+
+      it('begin once, and keep their epoch', async () => {
+        expect(await store.read((tx) => tx.feeds.head('f'))).toBeNull();
+        expect(await begin('f')).toEqual({ epoch: '7', number: 0 });
+        expect(await store.write((tx) => tx.feeds.begin('f', '9'))).toEqual({ epoch: '7', number: 0 });
+        await expect(append('g', entry('a'))).rejects.toThrow('not begun');
+      });
+
+      it('number without a gap, each its own, and give back what was put, in order, through a restart', async () => {
+        await begin('f');
+        await begin('g');
+        expect(await append('f', entry('a'), entry('b'))).toBe(2);
+        expect(await append('g', entry('a'))).toBe(1);
+        expect(await append('f', entry('a', '18446744073709551615', 'ü\u0000'))).toBe(3);
+        expect(await append('f')).toBe(3);
+        const all = await read('f');
+        expect(all.map(({ number, entity, revision }) => [number, entity, revision])).toEqual([
+          [1, 'a', '1'],
+          [2, 'b', '1'],
+          [3, 'a', '18446744073709551615'],
+        ]);
+        expect(all[1]).toEqual({ number: 2, ...entry('b') });
+        expect(all[2]?.body).toBe('ü\u0000');
+        if (subject.reopen !== undefined) store = await subject.reopen();
+        expect(await read('f')).toEqual(all);
+        expect(await store.read((tx) => tx.feeds.head('f'))).toEqual({ epoch: '7', number: 3 });
+        expect(await store.read((tx) => tx.feeds.list())).toEqual(['f', 'g']);
+      });
+
+      it('take an entity and revision once, and nothing of a refused append', async () => {
+        await begin('f');
+        await append('f', entry('a'));
+        await expect(append('f', entry('b'), entry('a'))).rejects.toThrow(/unique/i);
+        expect((await read('f')).map(({ entity }) => entity)).toEqual(['a']);
+        expect(await append('f', entry('b'))).toBe(2);
+      });
+
+      it('are read by page, by count and by bytes, one at least', async () => {
+        await begin('f');
+        await append('f', ...Array.from({ length: 250 }, (_, index) => entry(`e${index}`, '1', 'x'.repeat(100))));
+        expect((await read('f', 120, { entries: 101, bytes: 1e9 })).map(({ number }) => number)).toEqual(
+          Array.from({ length: 101 }, (_, index) => index + 121),
+        );
+        expect((await read('f', 0, { entries: 500, bytes: 350 })).map(({ number }) => number)).toEqual([1, 2, 3]);
+        expect((await read('f', 0, { entries: 500, bytes: 1 })).map(({ number }) => number)).toEqual([1]);
+        expect(await read('f', 250)).toEqual([]);
+      });
+
+      it('say where the revisions of entities stand', async () => {
+        await begin('f');
+        await append('f', entry('a', '2'), entry('b'), entry('a', '10'));
+        expect(await store.read((tx) => tx.feeds.marks('f', ['a', 'c']))).toEqual([
+          { number: 1, entity: 'a', revision: '2', digest: 'digest a 2' },
+          { number: 3, entity: 'a', revision: '10', digest: 'digest a 10' },
+        ]);
+        expect(await store.read((tx) => tx.feeds.marks('none', ['a']))).toEqual([]);
+      });
+
+      it('begin new epochs, which only grow', async () => {
+        await begin('f');
+        await store.write((tx) => tx.feeds.renewEpochs(3));
+        expect(await store.read((tx) => tx.feeds.head('f'))).toEqual({ epoch: '8', number: 0 });
+        await store.write((tx) => tx.feeds.renewEpochs(100));
+        expect((await store.read((tx) => tx.feeds.head('f')))?.epoch).toBe('100');
+      });
+
+      it('are removed with all that they served', async () => {
+        await begin('f');
+        await append('f', entry('a'));
+        await store.write((tx) => tx.feeds.remove('f'));
+        expect(await store.read((tx) => tx.feeds.head('f'))).toBeNull();
+        await begin('f');
+        expect(await append('f', entry('a'))).toBe(1);
+      });
+    });
 
     describe('transactions', () => {
       it('see their own writes, and keep them', async () => {

@@ -119,7 +119,32 @@ const WORDS: readonly (readonly [string, RegExp])[] = [
   [`${TWELVE} frobnicate`, /word 12 is not one of the words/],
 ];
 
+const BAD_USER = (...words: string[]): BadUse[] => [
+  { args: [...words, '--user', 'a b'], says: /--user[^]*letters, digits/ },
+  { args: [...words, '--user', '-ada'], says: /--user/ },
+  { args: [...words, '--user', 'x'.repeat(129)], says: /--user[^]*letters, digits/ },
+];
+
 export const MEANING: MeaningUses = {
+  'claude-mem serve': {
+    '--user': BAD_USER('claude-mem', 'serve'),
+    '--name': [{ args: ['claude-mem', 'serve', '--user', 'ada', '--name', 'x'.repeat(129)], says: /--name[^]*at most 128/ }],
+    '--revoke': [
+      { args: ['claude-mem', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel claude-mem serve/ },
+      { args: ['claude-mem', 'serve', '--revoke', 'x'.repeat(300)], says: /no token of that id/ },
+    ],
+  },
+  'claude-mem connect': {
+    '--user': BAD_USER('claude-mem', 'connect'),
+    '--hub': [
+      { args: ['claude-mem', 'connect', '--hub', 'hub.example'], says: /address of a gateway/ },
+      { args: ['claude-mem', 'connect', '--hub', 'ftp://hub.example/'], says: /address of a gateway/ },
+      { args: ['claude-mem', 'connect', '--hub', 'https://ada:secret@hub.example/claude-mem'], says: /address of a gateway/ },
+      { args: ['claude-mem', 'connect', '--hub', 'https://hub.example/claude-mem?token=x'], says: /address of a gateway/ },
+      { args: ['claude-mem', 'connect', '--hub', 'http://hub.example/claude-mem'], says: /plain http/, exit: 5 },
+      { args: ['claude-mem', 'connect', '--hub', 'https://hub.example/claude-mem'], says: /no token|standard input/ },
+    ],
+  },
   up: {
     '--host': [
       { args: ['up', '--host', 'http://pi'], says: /--host[^]*host name or an IP address/ },

@@ -1,3 +1,4 @@
+import { createSystemClock } from '../../src/node/system.ts';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -119,7 +120,15 @@ describe('a restore', () => {
     const folder = await mkdtemp(join(root, 'restore-'));
     const file = join(folder, 'backup');
     await writeFile(file, bytes);
-    const options = { file, home: join(folder, 'home'), identity, asSameMachine: false, random, onProgress: () => undefined };
+    const options = {
+      file,
+      home: join(folder, 'home'),
+      identity,
+      asSameMachine: false,
+      random,
+      clock: createSystemClock(),
+      onProgress: () => undefined,
+    };
     const error: unknown = await restoreBackup(options).catch((caught: unknown) => caught);
     expect(error instanceof BackupUnreadable || error instanceof RestoreRefused ? '' : error).toBe('');
     expect(await readdir(folder)).toEqual(['backup']);

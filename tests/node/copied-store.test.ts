@@ -7,7 +7,7 @@ import { createAgeKeyWrapping } from '../../src/node/age-key-wrapping.ts';
 import { checkHome } from '../../src/node/doctor/home-checks.ts';
 import { nodeHome } from '../../src/node/home.ts';
 import type { OpenSpace, SatchelNode } from '../../src/node/node.ts';
-import { createSystemRandom } from '../../src/node/system.ts';
+import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { until } from '../e2e/machine.ts';
 import { ask, Place } from './place.ts';
@@ -161,7 +161,7 @@ describe('where a store lies', () => {
     const mark = await readFile(path.join(home.keys, 'place.json'));
     const settle = async (): Promise<void> => {
       const store = await createSqliteStore({ path: home.store });
-      const deps = { random: createSystemRandom(), wrapping: createAgeKeyWrapping(), isHub: false };
+      const deps = { random: createSystemRandom(), clock: createSystemClock(), wrapping: createAgeKeyWrapping(), isHub: false };
       await settleCopy(home, store, deps).finally(() => store.close());
     };
     await settle();

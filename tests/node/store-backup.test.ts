@@ -7,7 +7,7 @@ import { createAgeKeyWrapping } from '../../src/node/age-key-wrapping.ts';
 import { restoreBackup } from '../../src/node/backup/restore-backup.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { readRecoverySecret } from '../../src/node/recovery-file.ts';
-import { createSystemRandom } from '../../src/node/system.ts';
+import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { ask, Place } from './place.ts';
 
 describe('backup and restore', () => {
@@ -23,6 +23,7 @@ describe('backup and restore', () => {
       identity: key,
       asSameMachine,
       random: createSystemRandom(),
+      clock: createSystemClock(),
       onProgress: () => undefined,
     });
   const scan = async (of: SatchelNode): Promise<void> => {
@@ -104,7 +105,7 @@ describe('backup and restore', () => {
   async function optionsFor(machine: string) {
     await mkdir(place.home(machine), { recursive: true });
     const home = path.join(place.home(machine), '.satchel');
-    return { file, home, identity, random: createSystemRandom(), onProgress: () => undefined };
+    return { file, home, identity, random: createSystemRandom(), clock: createSystemClock(), onProgress: () => undefined };
   }
 
   it('restores nothing from a wrong key, a cut or foreign file, or over what is there', async () => {

@@ -2,6 +2,7 @@ import type { Content } from '../content.ts';
 import type { CommitId, CommitKey, MachineId, RecordHash, Revision, SpaceId } from '../ids.ts';
 import type { Item } from '../item.ts';
 import type { Head } from '../log/record.ts';
+import type { FeedTable } from './feeds.ts';
 
 /**
  * One node's durable state. A transaction is atomic, isolated from the others, and durable when `write` resolves;
@@ -20,6 +21,7 @@ export interface StoreTransaction {
   readonly drafts: DraftTable;
   readonly views: ViewTable;
   readonly documents: DocumentTable;
+  readonly feeds: FeedTable;
 }
 
 /** A record as it lies in a log: `bytes` is `encodeRecord`, the rest is copied out of it to be looked up by. */

@@ -13,6 +13,7 @@ import type { ByteBudget } from './byte-budget.ts';
 import type { Caller } from './guard.ts';
 import type { HubServerLimits } from './limits.ts';
 import type { Sessions } from './sessions.ts';
+import type { UpgradeHandler } from './upgrade.ts';
 
 export type HubLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -34,6 +35,8 @@ export interface HubServerDeps {
   readonly limits?: Partial<HubServerLimits>;
   /** Adds routes. Those under /v1/node need a token, others under /v1 a session. */
   readonly routes?: (app: HubApp) => void;
+  /** Takes connections that ask for another protocol. */
+  readonly upgrade?: UpgradeHandler;
 }
 
 export interface HubEnv {

@@ -63,7 +63,11 @@ export function createHubServer(deps: HubServerDeps): HubServer {
   deps.routes?.(app);
   app.notFound((c) => c.json(errorBody('not-found', 'no such route'), 404));
   app.onError((error, c) => answerError(error, c, deps));
-  return { app, listen: (options) => listenWith({ app, limits, clock: deps.clock, random: deps.random, log: deps.log }, options) };
+  const { clock, random, log, upgrade } = deps;
+  return {
+    app,
+    listen: (options) => listenWith({ app, limits, clock, random, log, ...(upgrade === undefined ? {} : { upgrade }) }, options),
+  };
 }
 
 /** Routes under /v1 that need neither session nor token. All others do, those that are added later included. */

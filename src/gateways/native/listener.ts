@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { bytesToHex } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -12,6 +13,7 @@ import type { HubApp, HubEnv, HubLog } from './hub-app.ts';
 import type { HubServerLimits } from './limits.ts';
 import { addressKey, createRateLimiter } from './rate-limit.ts';
 import type { TlsIdentity } from './tls-identity.ts';
+import type { UpgradeHandler } from './upgrade.ts';
 
 export interface ListenOptions {
   /** IP address or host name to bind to. */
@@ -44,6 +46,7 @@ export interface ListenerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: HubLog;
+  readonly upgrade?: UpgradeHandler;
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -86,6 +89,18 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     underWay.set(response, answered);
   }
 
+  const upgraded = new Set<Duplex>();
+  function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const caller = admit(request);
+    if (caller instanceof ApiError) return refuseUpgrade(socket, caller);
+    if (deps.upgrade?.(request, socket, head) !== true) return refuseUpgrade(socket, new ApiError('not-found', 'no such route'));
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+  }
+  closing.signal.addEventListener('abort', () => {
+    for (const socket of upgraded) socket.destroy();
+  });
+
   const timeouts = {
     headersTimeout: limits.headersTimeout,
     requestTimeout: limits.requestTimeout,
@@ -99,6 +114,7 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     options.tls === undefined
       ? createHttpServer(timeouts, handle)
       : createHttpsServer({ ...timeouts, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersTimeout }, handle);
+  server.on('upgrade', handleUpgrade);
   server.maxConnections = limits.connections;
   server.timeout = limits.idleTimeout;
   limitConnections(server, limits.connectionsPerAddress, policy.proxies);
@@ -151,6 +167,14 @@ function refuse(response: ServerResponse, requestId: string, error: ApiError): v
     ...(error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }),
   });
   response.end(body);
+}
+
+function refuseUpgrade(socket: Duplex, error: ApiError): void {
+  const body = JSON.stringify(errorBody(error.code, error.message));
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${ERROR_STATUS[error.code]} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 function limitConnections(server: Server, limit: number, proxies: ReadonlySet<string>): void {

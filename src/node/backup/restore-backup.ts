@@ -6,6 +6,7 @@ import { Decrypter } from 'age-encryption';
 import { isHex32, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
@@ -23,6 +24,7 @@ export interface RestoreOptions {
   /** The store that was backed up is gone for good: this one goes on as its machine. */
   readonly asSameMachine: boolean;
   readonly random: Random;
+  readonly clock: Clock;
   readonly onProgress: (done: number) => void;
 }
 
@@ -128,7 +130,7 @@ async function unpack(options: RestoreOptions, folder: string): Promise<Restored
     await objects.close();
   }
   if (files.has('store.db')) throw new BackupUnreadable('the backup holds no database');
-  await settleStore(home.store, options.asSameMachine);
+  await settleStore(home.store, options);
   if (options.asSameMachine) await writePrivate(path.join(home.keys, 'machine.json'), manifest.machine.file);
   return { made: manifest.made, machine: manifest.machine.id, objects: count, asSameMachine: options.asSameMachine };
 }
@@ -181,7 +183,7 @@ async function writeFile(reader: BackupReader, size: number, file: string): Prom
 }
 
 /** Takes out what belonged to the home and the process that were backed up. */
-async function settleStore(file: string, asSameMachine: boolean): Promise<void> {
+async function settleStore(file: string, { asSameMachine, clock }: RestoreOptions): Promise<void> {
   const store = await createSqliteStore({ path: file }).catch((error: unknown) => {
     // A later version's is no damage: its own words say what to do.
     if (error instanceof StoreUnusable && error.reason !== 'newer')
@@ -191,7 +193,7 @@ async function settleStore(file: string, asSameMachine: boolean): Promise<void> 
   try {
     const damage = await store.verify();
     if (damage[0] !== undefined) throw new BackupUnreadable(`the database in the backup is damaged: ${damage[0]}`);
-    await forgetPlace(store, { invitations: !asSameMachine });
+    await forgetPlace(store, { invitations: !asSameMachine, now: clock.now() });
   } finally {
     await store.close();
   }

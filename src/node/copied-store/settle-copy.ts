@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { KeyWrapping } from '../../core/ports/key-wrapping.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { isCopied, isMarked, markPlace } from './place-mark.ts';
@@ -32,14 +33,20 @@ export const copiedIdentityFile = (home: NodeHome): string => path.join(home.key
 export async function settleCopy(
   home: NodeHome,
   store: Store,
-  deps: { readonly random: Random; readonly wrapping: KeyWrapping; readonly isHub: boolean; readonly answer?: CopyAnswer | undefined },
+  deps: {
+    readonly random: Random;
+    readonly clock: Clock;
+    readonly wrapping: KeyWrapping;
+    readonly isHub: boolean;
+    readonly answer?: CopyAnswer | undefined;
+  },
 ): Promise<boolean> {
   if (!(await isCopied(home))) {
     if (!(await isMarked(home))) await markPlace(home);
     return false;
   }
   if (deps.answer === undefined && (deps.isHub || (await ordersLogs(store)))) throw new StoreWasCopied();
-  await forgetPlace(store, { invitations: deps.answer !== 'same-machine' });
+  await forgetPlace(store, { invitations: deps.answer !== 'same-machine', now: deps.clock.now() });
   if (deps.answer !== 'same-machine') await takeNewIdentity(home, deps);
   await markPlace(home);
   return deps.answer !== 'same-machine';

@@ -45,6 +45,9 @@ export const OPERATIONS = {
   verify: async () => (await import('./store.ts')).verifyOperation,
   backup: async () => (await import('./store.ts')).backupOperation,
   forget: async () => (await import('./forget.ts')).forgetOperation,
+  'claude-mem-users': async () => (await import('./claude-mem.ts')).claudeMemUsersOperation,
+  'claude-mem-token-add': async () => (await import('./claude-mem.ts')).addClaudeMemTokenOperation,
+  'claude-mem-token-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemTokenOperation,
   erasures: async () => (await import('./forget.ts')).erasuresOperation,
 } as const;
 

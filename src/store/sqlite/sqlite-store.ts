@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import type { Store } from '../../core/ports/store.ts';
+import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { migrate } from '../migrations.ts';
 import { createSqlStore } from '../sql-store.ts';
@@ -8,7 +9,7 @@ import { claimFile, flushFile } from './private-file.ts';
 import { openSqliteFile } from './sqlite-file.ts';
 import { createSqliteKysely } from './sqlite-kysely.ts';
 
-const MIGRATIONS = [firstMigration];
+const MIGRATIONS = [firstMigration, feedMigration];
 
 export interface SqliteStore extends Store {
   /**

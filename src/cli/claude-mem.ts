@@ -1,0 +1,148 @@
+import { isUser } from '../gateways/claude-mem/user.ts';
+import { nodeHome } from '../node/home.ts';
+import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
+import { printable } from './output-style.ts';
+import { renderTable } from './output-table.ts';
+
+/** Longer than any token. */
+const TOKEN_BYTES = 4_096;
+const NAME_LENGTH = 128;
+const RESTART = 'It takes effect when claude-mem’s worker starts again.';
+
+const serve = defineCommand({
+  summary: 'Let a user’s claude-mem sync through this node, and show who may',
+  options: {
+    user: { type: 'text', value: 'NAME', summary: 'make a token for this user; it is shown once' },
+    name: { type: 'text', value: 'TEXT', summary: 'what the token is for' },
+    revoke: { type: 'text', value: 'TOKEN-ID', summary: 'take a token back' },
+  },
+  examples: ['satchel claude-mem serve', 'satchel claude-mem serve --user ada --name laptop', 'satchel claude-mem serve --revoke 5f0c…'],
+  notes:
+    'The gateway is part of the node (satchel up) and answers nobody without a token.\nJSON: {url, users: [{user, tokens: [{id, name, created_at}], devices: [{id, name, admitted_at}], ops}], token (null without --user): {id, token, user, url}}.',
+  async run(context) {
+    const { user, name, revoke } = context.options;
+    if (user !== undefined) parseUser(user);
+    if (name !== undefined && name.length > NAME_LENGTH)
+      throw new CommandFailure(EXIT.usage, 'usage', `--name takes at most ${NAME_LENGTH} characters`, { next: 'Shorten it' });
+    if (revoke !== undefined) {
+      const { removed } = await askNode(context, 'claude-mem-token-remove', { id: revoke });
+      if (!removed)
+        throw new CommandFailure(EXIT.usage, 'no-such-token', 'there is no token of that id', { next: 'Run: satchel claude-mem serve' });
+    }
+    const made = user === undefined ? null : await askNode(context, 'claude-mem-token-add', { user, name: name ?? '' });
+    const { url, users } = await askNode(context, 'claude-mem-users', {});
+    const lines = [`claude-mem’s hub is ${url}`];
+    if (made !== null) lines.push(`Token of ${printable(made.user)}, shown this once:`, made.token);
+    if (users.length === 0) lines.push('Nobody may sync yet: satchel claude-mem connect, or satchel claude-mem serve --user NAME');
+    else {
+      const columns = [{ title: 'USER' }, { title: 'TOKENS' }, { title: 'DEVICES' }, { title: 'OPS', align: 'right' as const }];
+      const rows = users.map((each) => [
+        each.user,
+        each.tokens.map((token) => (token.name === '' ? token.id : `${token.id} (${token.name})`)).join(', '),
+        each.devices.map((device) => device.name ?? device.id).join(', '),
+        each.ops,
+      ]);
+      lines.push(renderTable(columns, rows, context.style.dim));
+    }
+    return { human: lines.join('\n'), json: { url, users, token: made } };
+  },
+});
+
+const connect = defineCommand({
+  summary: 'Have this machine’s claude-mem sync through a node',
+  options: {
+    hub: { type: 'text', value: 'URL', summary: 'another node’s gateway (default: this machine’s node); its token is read from stdin' },
+    user: { type: 'text', value: 'NAME', summary: 'the user there (default: me)' },
+  },
+  examples: ['satchel claude-mem connect', 'satchel claude-mem connect --hub https://hub.example/claude-mem --user ada < token'],
+  notes:
+    'Writes three settings into claude-mem’s settings.json and nothing else; satchel claude-mem disconnect undoes it.\nJSON: {file, url, user}.',
+  async run(context) {
+    const user = parseUser(context.options.user ?? 'me');
+    const { token, url, id } =
+      context.options.hub === undefined ? await ownToken(context, user) : await foreignToken(context, context.options.hub);
+    const home = nodeHome(context.environment.home);
+    const before = await readConnection(home);
+    const connected = await writeConnection(
+      home,
+      context.environment.claudeMemHome,
+      { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url },
+      id,
+    );
+    if (!connected.ok) {
+      if (id !== null) await askNode(context, 'claude-mem-token-remove', { id });
+      throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${connected.error}`, {
+        next: 'Mend or move it away, and run this again',
+      });
+    }
+    if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
+    const { file } = connected.value;
+    return { human: `claude-mem syncs through ${printable(url)} as ${printable(user)}. ${RESTART}`, json: { file, url, user } };
+  },
+});
+
+const disconnect = defineCommand({
+  summary: 'Undo what connect wrote',
+  examples: ['satchel claude-mem disconnect'],
+  notes: 'JSON: {disconnected, file (null: it was not connected)}.',
+  async run(context) {
+    const undone = await undoConnection(nodeHome(context.environment.home));
+    if (!undone.ok)
+      throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
+        next: 'Mend it, and run this again',
+      });
+    const connection = undone.value;
+    if (connection === null) return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null } };
+    if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
+    return { human: `claude-mem’s settings are as they were. ${RESTART}`, json: { disconnected: true, file: connection.file } };
+  },
+});
+
+interface Wanted {
+  readonly token: string;
+  readonly url: string;
+  /** Of a token at this machine's own node. */
+  readonly id: string | null;
+}
+
+async function ownToken(context: CommandContext, user: string): Promise<Wanted> {
+  return askNode(context, 'claude-mem-token-add', { user, name: 'this machine' });
+}
+
+async function foreignToken(context: CommandContext, hub: string): Promise<Wanted> {
+  const url = hubUrl(hub);
+  const token = (await context.readStdin(TOKEN_BYTES)).trim();
+  if (token === '')
+    throw new CommandFailure(EXIT.usage, 'no-token', 'the token of that node is read from standard input', {
+      next: 'Have it made there: satchel claude-mem serve --user NAME',
+    });
+  return { token, url, id: null };
+}
+
+function parseUser(user: string): string {
+  if (isUser(user)) return user;
+  throw new CommandFailure(EXIT.usage, 'usage', '--user takes letters, digits and . _ @ -, beginning with a letter or digit', {
+    next: 'Choose another name',
+  });
+}
+
+function hubUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw new CommandFailure(EXIT.usage, 'bad-address', 'expected the address of a gateway, without credentials', {
+      next: 'Give it as that node’s `satchel claude-mem serve` prints it, such as https://hub.example/claude-mem',
+    });
+  if (url.protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname))
+    throw new CommandFailure(EXIT.refused, 'plain-http', 'a token does not travel over plain http, except on this machine', {
+      next: 'Give the address of its TLS: https://…',
+    });
+  return url.href.replace(/\/+$/, '');
+}
+
+export const claudeMemCommand: CommandSpec = {
+  summary: 'claude-mem’s own sync, through a node.',
+  verbs: { serve, connect, disconnect },
+};

@@ -1,0 +1,52 @@
+/** What a feed serves under one number, for ever. */
+export interface FeedEntry {
+  /** From 1, without a gap. */
+  readonly number: number;
+  /** What it is about, in the consumer's words. */
+  readonly entity: string;
+  /** Of the entity: an unsigned 64-bit number in decimal digits. One of an entity stands in a feed once. */
+  readonly revision: string;
+  /** Of the body as its writer knows it, which may be another than the one that is served. */
+  readonly digest: string;
+  /** Who wrote it, in the consumer's words. */
+  readonly origin: string;
+  /** Milliseconds since 1970 when it got its number. */
+  readonly time: number;
+  /** The bytes served. */
+  readonly body: string;
+}
+
+export type FeedAddition = Omit<FeedEntry, 'number'>;
+
+/** Where an entity's revision stands in a feed. */
+export type FeedMark = Pick<FeedEntry, 'number' | 'entity' | 'revision' | 'digest'>;
+
+export interface FeedHead {
+  /** Positive decimal number. Another one says that numbers begin anew. */
+  readonly epoch: string;
+  /** The last number given; 0 for none. */
+  readonly number: number;
+}
+
+/**
+ * Durable numberings per node and consumer (a gateway's user): what became visible to it, in which order, with the
+ * bytes served. Numbers and bytes stay for ever, within an epoch.
+ */
+export interface FeedTable {
+  /** `null` where it was never begun. */
+  head(feed: string): Promise<FeedHead | null>;
+  /** Begins a feed in this epoch, where it was not yet. */
+  begin(feed: string, epoch: string): Promise<FeedHead>;
+  /** Gives the next numbers, in this order, and returns the last. Throws where an entity has that revision already. O(additions). */
+  append(feed: string, additions: readonly FeedAddition[]): Promise<number>;
+  /** Ascending behind `after`; stops after `entries`, or before `bytes` of bodies would be passed, but gives one at least. */
+  read(feed: string, after: number, limit: { readonly entries: number; readonly bytes: number }): Promise<FeedEntry[]>;
+  /** Every revision that these entities have in the feed, by number. O(what is found). */
+  marks(feed: string, entities: readonly string[]): Promise<FeedMark[]>;
+  /** The names of all feeds. */
+  list(): Promise<string[]>;
+  /** Begins a new epoch in every feed, later than the one before and than `least`: this store may be behind what it served. */
+  renewEpochs(least: number): Promise<void>;
+  /** Removes a feed with all that it served. */
+  remove(feed: string): Promise<void>;
+}

@@ -1,0 +1,127 @@
+import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
+import { bytesToHex, hexToBytes } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import type { Store } from '../../core/ports/store.ts';
+import { isUser } from './user.ts';
+
+/** A token as it lies in the store: the token itself is shown once, where it is made. */
+interface StoredToken {
+  readonly user: string;
+  /** SHA-256 of the token, hex. */
+  readonly hash: string;
+  /** What it was made for, for people. */
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export interface ClientToken {
+  readonly id: string;
+  readonly user: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export interface Device {
+  readonly id: string;
+  readonly name: string | null;
+  readonly admittedAt: number;
+}
+
+/** Who may use this gateway: users by their tokens, and the devices of each. */
+export interface Clients {
+  /** Whether the token is one of this user. Compared in constant time. O(tokens). */
+  isAllowed(user: string, token: string): Promise<boolean>;
+  /** Lets a device in, durably, once. False over the limit. */
+  admit(user: string, device: string, name: string | null): Promise<boolean>;
+  devices(user: string): Promise<readonly Device[]>;
+  removeDevice(user: string, device: string): Promise<boolean>;
+  tokens(): Promise<readonly ClientToken[]>;
+  /** A new token of 256 random bits, which nobody can be told again. */
+  addToken(user: string, name: string): Promise<{ readonly id: string; readonly token: string }>;
+  removeToken(id: string): Promise<boolean>;
+}
+
+const TOKENS = 'claude-mem-tokens';
+const TOKEN_PREFIX = 'cmem_';
+const devicesOf = (user: string): string => `claude-mem-devices/${user}`;
+
+export interface ClientsDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Devices that one user may have. */
+  readonly deviceLimit: number;
+}
+
+/** Only one object a store: it remembers what it read. */
+export function createClients({ store, clock, random, deviceLimit }: ClientsDeps): Clients {
+  let known: Promise<{ readonly id: string; readonly value: StoredToken }[]> | null = null;
+  const admitted = new Map<string, Map<string, Device>>();
+
+  const stored = (): Promise<{ readonly id: string; readonly value: StoredToken }[]> =>
+    (known ??= store.read((tx) => tx.documents.list<StoredToken>(TOKENS)));
+
+  async function devicesFor(user: string): Promise<Map<string, Device>> {
+    const cached = admitted.get(user);
+    if (cached !== undefined) return cached;
+    const list = await store.read((tx) => tx.documents.list<Device>(devicesOf(user)));
+    const devices = new Map(list.map(({ id, value }) => [id, value]));
+    admitted.set(user, devices);
+    return devices;
+  }
+
+  return {
+    async isAllowed(user, token) {
+      const hash = sha256(token);
+      let isOne = false;
+      for (const { value } of await stored()) if (equalBytes(hash, hexToBytes(value.hash)) && value.user === user) isOne = true;
+      return isOne;
+    },
+
+    async admit(user, id, name) {
+      const devices = await devicesFor(user);
+      if (devices.has(id)) return true;
+      return store.write(async (tx) => {
+        // Asked again inside: two devices may come at once.
+        const list = await tx.documents.list<Device>(devicesOf(user));
+        if (list.some((device) => device.id === id)) return true;
+        if (list.length >= deviceLimit) return false;
+        const device = { id, name, admittedAt: clock.now() };
+        await tx.documents.put(devicesOf(user), id, device);
+        devices.set(id, device);
+        return true;
+      });
+    },
+
+    devices: async (user) => [...(await devicesFor(user)).values()],
+
+    async removeDevice(user, id) {
+      const devices = await devicesFor(user);
+      if (!devices.has(id)) return false;
+      await store.write((tx) => tx.documents.remove(devicesOf(user), id));
+      devices.delete(id);
+      return true;
+    },
+
+    tokens: async () => (await stored()).map(({ id, value: { user, name, createdAt } }) => ({ id, user, name, createdAt })),
+
+    async addToken(user, name) {
+      if (!isUser(user)) throw new RangeError('no user is called so');
+      const token = TOKEN_PREFIX + Buffer.from(random.bytes(32)).toString('base64url');
+      const id = bytesToHex(random.bytes(8));
+      await store.write((tx) =>
+        tx.documents.put<StoredToken>(TOKENS, id, { user, name, hash: bytesToHex(sha256(token)), createdAt: clock.now() }),
+      );
+      known = null;
+      return { id, token };
+    },
+
+    async removeToken(id) {
+      if (!(await stored()).some((token) => token.id === id)) return false;
+      await store.write((tx) => tx.documents.remove(TOKENS, id));
+      known = null;
+      return true;
+    },
+  };
+}

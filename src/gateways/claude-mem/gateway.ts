@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Store } from '../../core/ports/store.ts';
+import type { Clients } from './clients.ts';
+import { createSyncApp, type SyncApp } from './routes.ts';
+import { createSyncSockets } from './sockets.ts';
+import { createSyncFeeds, type SyncFeeds } from './sync-feed.ts';
+
+export interface ClaudeMemGatewayDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly clients: Clients;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface ClaudeMemGateway {
+  readonly feeds: SyncFeeds;
+  /** To be mounted at a prefix. */
+  readonly app: SyncApp;
+  /** For upgrades of `…/v1/sync/ws`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  close(): void;
+}
+
+/** Serves claude-mem's cloud-sync protocol, so that its workers sync through this node. One object a store. */
+export function createClaudeMemGateway(deps: ClaudeMemGatewayDeps): ClaudeMemGateway {
+  const { clients } = deps;
+  const feeds = createSyncFeeds(deps);
+  const sockets = createSyncSockets({ ...deps, feeds });
+  const app = createSyncApp({ feeds, clients, onFailure: deps.onFailure, onPulled: (caller, number) => sockets.pulled(caller, number) });
+  return { feeds, app, upgrade: (request, socket, head) => sockets.upgrade(request, socket, head), close: () => sockets.close() };
+}

@@ -1,0 +1,108 @@
+import { Hono } from 'hono';
+import type { HttpBindings } from '@hono/node-server';
+import { admit, identify, type SyncCaller } from './caller.ts';
+import type { Clients } from './clients.ts';
+import { isDecimal } from './decimal.ts';
+import { Refusal } from './refusal.ts';
+import { OPS_PER_REQUEST, parseOp, parsePush, REQUEST_BYTES, type Op } from './schema.ts';
+import type { SyncFeeds } from './sync-feed.ts';
+import { changesAnswer, pushAnswer, statusAnswer } from './wire.ts';
+
+export interface SyncRoutesDeps {
+  readonly feeds: SyncFeeds;
+  readonly clients: Clients;
+  /** Called with the last number that a device was given by a pull. */
+  readonly onPulled?: (caller: SyncCaller, number: number) => void;
+  /** What only the node's log may see. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface SyncEnv {
+  Bindings: HttpBindings;
+  Variables: { caller: SyncCaller };
+}
+
+export type SyncApp = Hono<SyncEnv>;
+
+/** Bodies in one page of changes. */
+const PAGE_BYTES = 4_000_000;
+
+/** claude-mem's cloud-sync protocol 2, below the prefix that the app is mounted at. */
+export function createSyncApp({ feeds, clients, onPulled, onFailure }: SyncRoutesDeps): SyncApp {
+  const app: SyncApp = new Hono<SyncEnv>();
+
+  app.use('/v1/sync/*', async (c, next) => {
+    c.header('cache-control', 'no-store');
+    c.set('caller', await identify(c.env.incoming.headers, clients));
+    await next();
+  });
+
+  app.post('/v1/sync/ops', async (c) => {
+    const caller = c.get('caller');
+    const ops = opsOf(await readJson(c.req, c.env.incoming.headers));
+    await admit(caller, clients);
+    const pushed = await feeds.push(caller.user, caller.device, ops);
+    if (!pushed.ok) throw new Refusal(400, pushed.error);
+    return c.json(pushAnswer(pushed.value));
+  });
+
+  app.get('/v1/sync/changes', async (c) => {
+    const caller = c.get('caller');
+    const since = countOf(c.req.query('since') ?? '0', 'since');
+    const limit = countOf(c.req.query('limit') ?? String(OPS_PER_REQUEST), 'limit');
+    if (limit === 0) throw new Refusal(400, 'limit must be positive');
+    await admit(caller, clients);
+    const changes = await feeds.changes(caller.user, since, { entries: Math.min(limit, OPS_PER_REQUEST), bytes: PAGE_BYTES });
+    onPulled?.(caller, changes.entries.at(-1)?.number ?? since);
+    return c.json(changesAnswer(changes, since));
+  });
+
+  app.get('/v1/sync/status', async (c) => {
+    const { user } = c.get('caller');
+    return c.json(statusAnswer(await feeds.head(user), (await clients.devices(user)).length));
+  });
+
+  app.notFound((c) => c.json({ error: 'no such route' }, 404));
+  app.onError((error, c) => {
+    if (!(error instanceof Refusal)) {
+      onFailure(error);
+      return c.json({ error: 'the hub failed' }, 500);
+    }
+    if (error.status === 401) c.header('www-authenticate', 'Bearer');
+    // What is left of a body that nobody will read is not worth its way here.
+    if (error.status === 413) c.header('connection', 'close');
+    return c.json({ error: error.message }, error.status);
+  });
+  return app;
+}
+
+async function readJson(request: { text(): Promise<string> }, headers: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const type = headers['content-type'];
+  if (typeof type !== 'string' || type.split(';')[0]?.trim().toLowerCase() !== 'application/json')
+    throw new Refusal(415, 'this body must be application/json');
+  const length = headers['content-length'];
+  if (typeof length !== 'string') throw new Refusal(411, 'bodies need a Content-Length');
+  if (Number(length) > REQUEST_BYTES) throw new Refusal(413, `a body of ${length} bytes; at most ${REQUEST_BYTES} are taken`);
+  try {
+    return JSON.parse(await request.text());
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Refusal(400, 'invalid_request: the body is not JSON');
+    throw error;
+  }
+}
+
+function opsOf(request: unknown): Op[] {
+  const push = parsePush(request);
+  if (!push.ok) throw new Refusal(400, `invalid_request: ${push.error}`);
+  return push.value.map((each, index) => {
+    const op = parseOp(each);
+    if (!op.ok) throw new Refusal(400, `invalid_ops: ops[${index}]: ${op.error}`);
+    return op.value;
+  });
+}
+
+/** Numbers are of JavaScript here: no feed gets beyond them, so that whoever asks for more asks for nothing. */
+function countOf(text: string, name: string): number {
+  if (!isDecimal(text)) throw new Refusal(400, `${name} must be an unsigned decimal number`);
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+}

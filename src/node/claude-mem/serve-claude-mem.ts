@@ -1,0 +1,37 @@
+import type { ClaudeMemGateway } from '../../gateways/claude-mem/gateway.ts';
+import type { HubApp, HubLog } from '../../gateways/native/hub-app.ts';
+import type { UpgradeHandler } from '../../gateways/native/upgrade.ts';
+import type { Clients } from '../../gateways/claude-mem/clients.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Store } from '../../core/ports/store.ts';
+
+/** Where the gateway is on a node's own listener: claude-mem asks below whatever address it was given. */
+export const CLAUDE_MEM_PREFIX = '/claude-mem';
+
+export interface ServeClaudeMemDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly clients: Clients;
+  readonly log: HubLog;
+}
+
+/** The gateway, for the listener of a node. Nobody gets past it without a token of a user's. */
+export async function serveClaudeMem({ store, clock, clients, log }: ServeClaudeMemDeps): Promise<{
+  readonly gateway: ClaudeMemGateway;
+  readonly routes: (app: HubApp) => void;
+  readonly upgrade: UpgradeHandler;
+}> {
+  const { createClaudeMemGateway } = await import('../../gateways/claude-mem/gateway.ts'); // commands do not serve
+  const onFailure = (error: unknown): void =>
+    log.error({ error: error instanceof Error ? error.stack : String(error) }, 'the claude-mem gateway failed');
+  const gateway = createClaudeMemGateway({ store, clock, clients, onFailure });
+  return {
+    gateway,
+    routes: (app) => void app.route(CLAUDE_MEM_PREFIX, gateway.app),
+    upgrade: (request, socket, head) => {
+      if (new URL(request.url ?? '/', 'http://localhost').pathname !== `${CLAUDE_MEM_PREFIX}/v1/sync/ws`) return false;
+      gateway.upgrade(request, socket, head).catch(onFailure);
+      return true;
+    },
+  };
+}

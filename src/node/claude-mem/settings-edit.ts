@@ -1,0 +1,67 @@
+import { fail, ok, type Result } from '../../core/result.ts';
+
+/** The three settings that turn claude-mem's sync on. */
+export interface SyncSettings {
+  readonly CLAUDE_MEM_CLOUD_SYNC_TOKEN: string;
+  readonly CLAUDE_MEM_CLOUD_SYNC_USER_ID: string;
+  readonly CLAUDE_MEM_CLOUD_SYNC_HUB_URL: string;
+}
+
+export type SyncSetting = keyof SyncSettings;
+
+export const SYNC_SETTINGS: readonly SyncSetting[] = [
+  'CLAUDE_MEM_CLOUD_SYNC_TOKEN',
+  'CLAUDE_MEM_CLOUD_SYNC_USER_ID',
+  'CLAUDE_MEM_CLOUD_SYNC_HUB_URL',
+];
+
+/** What the three were; `undefined` where a key was not there at all. */
+export type SyncSettingsBefore = { readonly [K in SyncSetting]?: unknown };
+
+type Json = Record<string, unknown>;
+
+/** The values of the three in a settings file's text. */
+export function readSyncSettings(text: string | null): Result<SyncSettingsBefore, string> {
+  const parsed = parse(text);
+  if (!parsed.ok) return parsed;
+  const { place } = parsed.value;
+  return ok(Object.fromEntries(SYNC_SETTINGS.filter((key) => Object.hasOwn(place, key)).map((key) => [key, place[key]])));
+}
+
+/**
+ * The text of a settings file with the three set, or back as they were (absent where they were absent). All else keeps
+ * its place and its value; the indentation stays. `text` is null where there is no file. The error says why it is no
+ * settings file.
+ */
+export function writeSyncSettings(text: string | null, values: SyncSettingsBefore): Result<string, string> {
+  const parsed = parse(text);
+  if (!parsed.ok) return parsed;
+  const { root, place } = parsed.value;
+  for (const key of SYNC_SETTINGS) {
+    if (values[key] === undefined) delete place[key];
+    else place[key] = values[key];
+  }
+  const indent = /^\{\r?\n([ \t]+)"/.exec(text ?? '')?.[1] ?? 2;
+  const end = text === null || text.endsWith('\n') ? '\n' : '';
+  return ok(JSON.stringify(root, null, indent) + end);
+}
+
+/** Older files hold their settings in `env`, which claude-mem prefers where it is there. */
+function parse(text: string | null): Result<{ readonly root: Json; readonly place: Json }, string> {
+  if (text === null || text.trim() === '') {
+    const root = {};
+    return ok({ root, place: root });
+  }
+  try {
+    const root: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    if (!isJson(root)) return fail('it holds no JSON object');
+    return ok({ root, place: isJson(root['env']) ? root['env'] : root });
+  } catch (error) {
+    if (error instanceof SyntaxError) return fail('it is not JSON');
+    throw error;
+  }
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

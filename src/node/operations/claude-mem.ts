@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { isUser } from '../../gateways/claude-mem/user.ts';
+import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import { CLAUDE_MEM_PREFIX } from '../claude-mem/serve-claude-mem.ts';
+import type { SatchelNode } from '../node.ts';
+import { noInput } from './no-input.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface ClaudeMemToken {
+  readonly id: string;
+  /** Shown once. */
+  readonly token: string;
+  readonly user: string;
+  /** What claude-mem is to be given as its hub. */
+  readonly url: string;
+}
+
+/** Lets a user's worker in. */
+export const addClaudeMemTokenOperation = defineOperation({
+  input: z.strictObject({ user: z.string().min(1).max(128), name: z.string().max(128) }),
+  async run(node, { user, name }): Promise<ClaudeMemToken> {
+    if (!isUser(user))
+      throw new OperationFailure('usage', 'bad-user', 'a user is named by letters, digits and . _ @ -, beginning with a letter or digit');
+    const { id, token } = await node.claudeMemClients.addToken(user, name);
+    return { id, token, user, url: gatewayUrl(node) };
+  },
+});
+
+export const removeClaudeMemTokenOperation = defineOperation({
+  input: z.strictObject({ id: z.string().min(1).max(4096) }),
+  run: async (node, { id }): Promise<{ removed: boolean }> => ({ removed: await node.claudeMemClients.removeToken(id) }),
+});
+
+export interface ClaudeMemUser {
+  readonly user: string;
+  readonly tokens: readonly { readonly id: string; readonly name: string; readonly created_at: number }[];
+  readonly devices: readonly { readonly id: string; readonly name: string | null; readonly admitted_at: number }[];
+  readonly ops: number;
+}
+
+export const claudeMemUsersOperation = defineOperation({
+  input: noInput,
+  async run(node): Promise<{ url: string; users: ClaudeMemUser[] }> {
+    const clients = node.claudeMemClients;
+    const all = await clients.tokens();
+    const users: ClaudeMemUser[] = [];
+    for (const user of new Set(all.map((token) => token.user))) {
+      const tokens = all.filter((token) => token.user === user);
+      const head = await node.store.read((tx) => tx.feeds.head(feedOf(user)));
+      users.push({
+        user,
+        tokens: tokens.map(({ id, name, createdAt }) => ({ id, name, created_at: createdAt })),
+        devices: (await clients.devices(user)).map(({ id, name, admittedAt }) => ({ id, name, admitted_at: admittedAt })),
+        ops: head?.number ?? 0,
+      });
+    }
+    return { url: gatewayUrl(node), users };
+  },
+});
+
+/** How a worker on this machine reaches the gateway; where the node does not run, how it will. */
+function gatewayUrl(node: SatchelNode): string {
+  const { config } = node;
+  const origin = node.address ?? `http://${config.host}:${config.port}`;
+  const url = new URL(origin);
+  return url.origin + CLAUDE_MEM_PREFIX;
+}
