@@ -62,8 +62,10 @@ function describe(space: SpaceStatus): string[] {
 const NAMED = 3;
 
 /** What of a Claude home is not as on the other machines. */
-function describeSource({ unknown, needs_value: needs, unshown }: SourceStatus): string[] {
+function describeSource({ unknown, skipped, needs_value: needs, unshown }: SourceStatus): string[] {
   const lines = unshown.map(({ item, reason }) => `    ${item} is not put in place: ${reason}`);
+  for (const { item, reason } of skipped.slice(0, NAMED)) lines.push(`    ${item} is not carried: ${reason}`);
+  if (skipped.length > NAMED) lines.push(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`);
   for (const { item, pointer } of needs)
     lines.push(`    ${item} needs a value for ${pointer.slice(1).replaceAll('/', ' → ')}: this machine has none`);
   if (unknown.length === 0) return lines;

@@ -10,6 +10,7 @@ import { classify } from '../kinds/classify/classify.ts';
 import { DEFAULT_RULES } from '../kinds/classify/default-rules.ts';
 import { matchPattern } from '../kinds/classify/match-pattern.ts';
 import { locate, mayHoldCarried, mayMatchBelow, type InventoryChoice } from '../kinds/claude-home/locate.ts';
+import { mayBeUsersLink } from '../kinds/claude-home/users-link.ts';
 import { shownTime } from '../kinds/claude-home/shown-time.ts';
 import { transcriptKind } from '../kinds/jsonl/transcript.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
@@ -156,6 +157,7 @@ function rulesOf(definition: TreeDefinition): TreeRules {
   return {
     classify: (name) => (carries(definition, name) ? { kind: classify(name, kindRules) } : null),
     enters: (folder) => mayEnter(definition, folder),
+    ...(definition.inventory === undefined ? {} : { follows: mayBeUsersLink }),
     appends: (kind) => kindOf(kind)?.appends ?? false,
     deletable: (kind) => kindOf(kind)?.deletable ?? true,
     mayBeEmpty: definition.mayBeEmpty === true,

@@ -97,13 +97,47 @@ export function filesContract(name: string, open: () => FilesUnderTest): void {
       hand.link('l', hand.outside);
       hand.folder('own');
       hand.link('inner', 'own');
-      expect([files.leadsElsewhere('l'), files.leadsElsewhere('inner'), files.leadsElsewhere('own')]).toEqual([true, false, false]);
+      expect([files.leadsTo('l'), files.leadsTo('inner'), files.leadsTo('own')]).toEqual(['folder', null, null]);
       files.follow(new Set(['l']));
       expect([...files.scan().entries.keys()].toSorted()).toEqual(['inner', 'l', 'l/secret', 'own']);
       value(await files.write('l/new', Buffer.from('x'), { expected: null }));
       expect(hand.outsideText('new')).toBe('x');
       files.follow(new Set());
       expect(problem(await files.read('l/new'))).toBe('outside');
+    });
+
+    it('reads and writes what a followed link to a file leads to, and removes and replaces the link', async () => {
+      hand.link('l', `${hand.outside}/secret`);
+      expect([files.leadsTo('l'), stat('l').type]).toEqual(['file', 'link']);
+      files.follow(new Set(['l']));
+      expect(files.scan().entries.get('l')).toEqual(stat('l'));
+      expect(stat('l')).toMatchObject({ type: 'file', size: 6 });
+      const before = stat('l');
+      expect(Buffer.from(value(await files.read('l')).bytes).toString()).toBe('secret');
+      expect(value(await files.write('l', Buffer.from('edited'), { expected: before }))).toEqual(stat('l'));
+      expect([hand.outsideText('secret'), value(files.readLink('l'))]).toEqual(['edited', `${hand.outside}/secret`]);
+      value(await files.extend('l', Buffer.from(' more'), stat('l')));
+      expect(hand.outsideText('secret')).toBe('edited more');
+      expect(problem(await files.remove('l', before))).toBe('changed');
+      expect(problem(await files.writeLink('l', 'x', before))).toBe('changed');
+      value(await files.writeLink('l', 'x', stat('l')));
+      expect([hand.outsideText('secret'), value(files.readLink('l'))]).toEqual(['edited more', 'x']);
+      hand.remove('l');
+      hand.link('l', `${hand.outside}/secret`);
+      value(await files.remove('l', stat('l')));
+      expect([hand.outsideText('secret'), problem(files.stat('l'))]).toEqual(['edited more', 'missing']);
+      value(await files.flush());
+    });
+
+    it('takes a followed link that leads nowhere for a link, and nothing for gone', async () => {
+      hand.link('file', `${hand.outside}/nothing`);
+      hand.link('folder', `${hand.outside}/none`);
+      files.follow(new Set(['file', 'folder']));
+      expect([files.leadsTo('file'), stat('file').type, stat('folder').type]).toEqual([null, 'link', 'link']);
+      expect([...files.scan().entries].map(([path, { type }]) => `${path} ${type}`).toSorted()).toEqual(['file link', 'folder link']);
+      expect([...files.scan({ under: 'file' }).entries.keys()]).toEqual(['file']);
+      expect(files.scan({ under: 'folder/x' }).unreadable).toMatchObject([{ path: 'folder/x' }]);
+      expect(problem(await files.write('file', Buffer.from('x'), { expected: null }))).toBe('changed');
     });
 
     it('writes new files privately, and says how they look', async () => {

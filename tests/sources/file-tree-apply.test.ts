@@ -200,6 +200,31 @@ describe('apply to a file tree', () => {
     expect(await home.source.apply()).toMatchObject({ retryInMs: null });
   });
 
+  it('watching, it retries soon what failed in a round that somebody else asked for while it slept', async () => {
+    home = createTreeHome(space, {}, { retryMs: 1, rescanMs: 1_000_000 });
+    await home.source.apply();
+    const stop = new AbortController();
+    let looked: (() => void) | null = null;
+    let applied: (() => void) | null = null;
+    const asleep = new Promise<void>((resolve) => (looked = resolve));
+    const done = new Promise<void>((resolve) => (applied = resolve));
+    const watching = home.source.watch((round) => {
+      looked?.();
+      if (round.type === 'apply' && round.report.written === 1) applied?.();
+    }, stop.signal);
+    await asleep;
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    space.put('a', 'a');
+    home.options = { refuses: (operation) => (operation === 'write' ? 'no-access' : null) };
+    await home.source.apply();
+    home.options = {};
+    home.clock.advance(10);
+    await done;
+    expect(home.text('a')).toBe('a');
+    stop.abort();
+    await watching;
+  });
+
   it('does not go on retrying what nobody wants any more', async () => {
     space.put('a', 'a');
     home.options = { refuses: (operation) => (operation === 'write' ? 'no-access' : null) };

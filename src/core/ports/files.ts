@@ -55,12 +55,13 @@ export interface FileTree {
   /** Makes all names written, removed and made since the last flush durable. */
   flush(): Promise<Result<null, FileProblem>>;
 
-  /** True for a link to a folder that neither lies in the tree nor holds it. */
-  leadsElsewhere(path: string): boolean;
+  /** What a link leads to, through other links: a file, or a folder that neither lies in the tree nor holds it; else `null`. */
+  leadsTo(path: string): 'file' | 'folder' | null;
 
   /**
-   * From now on exactly these links are treated as what they point to, wherever that is. Only links that the local
-   * user made may be listed.
+   * From now on exactly these links are treated as what they point to, wherever that is; but removing one, or putting a
+   * link in its place, is about the link itself, and one that leads nowhere (any more) is a link. Only links that the
+   * local user made may be listed.
    */
   follow(links: ReadonlySet<string>): void;
 

@@ -39,10 +39,23 @@ export async function checkSource(
   if (refused.length > 0)
     checks.push(warned(`${id}.not-here`, 'low', `${refused.length} items cannot be held in this folder`, null, some(refused)));
 
+  const skipped = source.skipped();
+  if (skipped.length > 0)
+    checks.push(
+      warned(
+        `${id}.skipped`,
+        'low',
+        `${skipped.length} ${skipped.length === 1 ? 'file or link is' : 'files or links are'} not carried`,
+        null,
+        some(skipped.map(({ name, reason }) => `${name}: ${reason}`)),
+      ),
+    );
+
   const shown = new Set(views.filter((view) => view.shown !== null).map((view) => view.item.name));
   const waiting = [...scan.entries].filter(([path, stat]) => {
     const name = path.normalize('NFC');
-    return (stat.type === 'file' || stat.type === 'link') && carries(definition, name) && !shown.has(name);
+    const isExplained = skipped.some((entry) => entry.name === name);
+    return (stat.type === 'file' || stat.type === 'link') && carries(definition, name) && !shown.has(name) && !isExplained;
   });
   if (waiting.length > 0 && open.replica.canWrite)
     checks.push(

@@ -44,6 +44,8 @@ export interface SourceStatus {
   readonly detail: string | null;
   /** Of a Claude home: what stands there and stays local because nothing is known of it. Folders end in a slash. */
   readonly unknown: readonly string[];
+  /** What stands there and is not carried although it would be by its name, with the reason. */
+  readonly skipped: readonly { readonly item: string; readonly reason: string }[];
   /** Values that only this machine could give: left out of these items until it does. */
   readonly needs_value: readonly { readonly item: string; readonly pointer: string }[];
   /** Items that cannot be shown here. */
@@ -118,6 +120,7 @@ async function sourceStatus(node: SatchelNode, { definition, source, health, for
     state,
     detail,
     unknown: unknownPaths(definition, createNodeFiles({ root: definition.root, random: node.deps.random })),
+    skipped: source.skipped().map(({ name, reason }) => ({ item: name, reason })),
     needs_value: states.flatMap(({ item, needs }) => needs.map((pointer) => ({ item: item.name, pointer }))),
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };

@@ -5,7 +5,7 @@ import type { Workspace } from '../../core/replica/workspace.ts';
 import { applyRound } from './apply-round.ts';
 import { captureRound } from './capture-round.ts';
 import type { TreeContext, TreeLog } from './context.ts';
-import type { ApplyReport, ScanReport, SourceState } from './reports.ts';
+import type { ApplyReport, NamedReason, ScanReport, SourceState } from './reports.ts';
 import { restoreShown } from './restore-shown.ts';
 import { nextRetry } from './retries.ts';
 import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
@@ -41,6 +41,8 @@ export interface FileTreeSource {
    */
   watch(onRound: (round: WatchRound) => void, signal: AbortSignal): Promise<void>;
   state(): SourceState;
+  /** What exists and is not carried although its name would be, as it was when it was last looked at. */
+  skipped(): readonly NamedReason[];
   /**
    * Answers `mass-deletion` or `root-missing` for exactly the names in that state: they are deleted everywhere, or
    * written here again at once.
@@ -109,13 +111,18 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
     apply: () =>
       turns.run(async () => {
         if (!memory.scannedOnce || memory.state.type === 'root-missing') await capture(null);
-        return applyRound(context);
+        const report = await applyRound(context);
+        // Whoever watches may sleep for much longer than until the next try.
+        if (report.retryInMs !== null) watched?.queue.wake();
+        return report;
       }),
     async watch(onRound, signal) {
       const queue = createChangeQueue(deps.clock, limits);
       const enters = (folder: string): boolean => deps.rules.enters?.(folder.normalize('NFC')) !== false;
       const round = async (paths: readonly string[] | null): Promise<void> => {
+        const followed = memory.followed.size;
         const report = await turns.run(() => capture(paths, true));
+        if (memory.followed.size > followed) watcher.refresh();
         again = report.changing;
         onRound({ type: 'scan', report });
       };
@@ -155,6 +162,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
       }
     },
     state: () => memory.state,
+    skipped: () => [...memory.skipped].map(([name, reason]) => ({ name, reason })),
     offerAgain: () =>
       turns.run(() => {
         memory.refused.clear();

@@ -87,9 +87,15 @@ function inspectLink(
   const readAt = context.clock.now();
   const target = context.files.readLink(path);
   if (!target.ok) return target.error.type === 'missing' ? { type: 'changing' } : { type: 'skipped', reason: target.error.message };
-  if (!staysInside(item.name, target.value)) return { type: 'skipped', reason: 'is a link that leads out of the folder: stays local' };
+  if (!staysInside(item.name, target.value)) return { type: 'skipped', reason: whyLocal(context, path) };
   const body = Buffer.from(target.value);
   return compare(context, item, body, sha256Hex(body), stat, body.length, isRacy(stat, readAt, context.limits.racyMs), view, note, null);
+}
+
+function whyLocal({ files }: TreeContext, path: string): string {
+  const type = files.leadsTo(path);
+  if (type === null) return 'is a link that leads nowhere, or around in this folder: stays local';
+  return `is a link to a ${type} elsewhere, in a place where links are not followed: stays local. Put the ${type} itself here to have it carried`;
 }
 
 /** Reads only what was added, where the rest is known. `null`: it is not that simple. */

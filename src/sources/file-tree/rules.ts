@@ -4,6 +4,11 @@ export interface TreeRules {
   classify(name: string): { readonly kind: string } | null;
   /** False for a folder in which nothing is carried: it is neither scanned nor watched. */
   enters?(folder: string): boolean;
+  /**
+   * Whether the local user may have made a link here to something elsewhere, which is then carried as what it leads to
+   * (for a link to what is carried itself, it is not). Absent: any to a folder.
+   */
+  follows?(name: string, type: 'file' | 'folder'): boolean;
   /** The folder is not there for what is carried: that nothing of it is in it is no sign of another folder. */
   readonly mayBeEmpty?: boolean;
   /** Bodies mostly grow at their end: only the new piece is read and sent, and applied in place. */

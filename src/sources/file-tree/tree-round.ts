@@ -1,8 +1,10 @@
+import path from 'node:path';
 import { parseItem, type Item } from '../../core/item.ts';
 import { isTemporary, type FileStat, type ScanOptions, type TreeScan } from '../../core/ports/files.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { TreeContext } from './context.ts';
 import { staysInside } from './link-target.ts';
+import { isLink } from './stat-note.ts';
 import { diskPath } from './tree-memory.ts';
 
 /** One file that a round looks at. */
@@ -111,8 +113,8 @@ function scanPath(context: TreeContext, path: string): TreeScan {
 }
 
 /**
- * Links to folders elsewhere that the local user made: followed, so that a folder kept in a dotfiles repository is
- * carried like any other. A link that the view holds arrived or travels as a link. None is followed inside another.
+ * Links to folders and files elsewhere that the local user made: followed, so that what is kept in a dotfiles repository
+ * is carried like anything else. What the view holds as a link arrived or travels as one. None is followed inside another.
  */
 function followedLinks(context: TreeContext, entries: ReadonlyMap<string, FileStat>, viewOf: (name: string) => View | undefined): string[] {
   const links: string[] = [];
@@ -120,13 +122,27 @@ function followedLinks(context: TreeContext, entries: ReadonlyMap<string, FileSt
     if (stat.type !== 'link') continue;
     const name = path.normalize('NFC');
     const view = viewOf(name);
-    if ((view?.shown ?? null) !== null || (view?.intended ?? null) !== null) continue;
+    if (isLink(view?.shown?.attributes ?? {}) || isLink(view?.intended?.content?.attributes ?? {})) continue;
     if ([...context.memory.followed].some((link) => path.startsWith(`${link}/`))) continue;
     const target = context.files.readLink(path);
-    if (!target.ok || staysInside(name, target.value)) continue;
-    if (context.rules.enters?.(name) !== false && context.files.leadsElsewhere(path)) links.push(path);
+    if (!target.ok || leadsToCarried(context, name, target.value)) continue;
+    const type = context.files.leadsTo(path);
+    if (type !== null && mayFollow(context, name, type)) links.push(path);
   }
   return links;
+}
+
+function mayFollow({ rules }: TreeContext, name: string, type: 'file' | 'folder'): boolean {
+  const isCarried = type === 'file' ? rules.classify(name) !== null : rules.enters?.(name) !== false;
+  return isCarried && (rules.follows?.(name, type) ?? type === 'folder');
+}
+
+/** A link inside the tree, except for one to a file that is not carried: elsewhere it would lead nowhere. */
+function leadsToCarried({ rules, files }: TreeContext, name: string, target: string): boolean {
+  if (!staysInside(name, target)) return false;
+  const there = path.posix.join(path.posix.dirname(name), target);
+  const stat = files.stat(there);
+  return !stat.ok || stat.value.type !== 'file' || rules.classify(there) !== null;
 }
 
 function isCarriedLink(context: TreeContext, path: string, name: string): boolean {

@@ -82,6 +82,14 @@ describe('the queue of changes', () => {
     expect(await next).toBe('idle');
   });
 
+  it('looks up when it is woken, and sleeps on when nobody sleeps', async () => {
+    const { stop, queue } = open();
+    queue.wake();
+    const next = queue.next(60_000, stop.signal);
+    queue.wake();
+    expect(await next).toBe('idle');
+  });
+
   it('ends at once when it is stopped', async () => {
     const { stop, queue } = open();
     const next = queue.next(60_000, stop.signal);

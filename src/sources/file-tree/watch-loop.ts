@@ -5,6 +5,8 @@ import type { TreeLimits } from './rules.ts';
 /** Collects changes and hands them on in quiet moments. */
 export interface ChangeQueue {
   push(change: TreeChange): void;
+  /** Ends the waiting without a change: what it was to last is another now. */
+  wake(): void;
   /** All that waits, at once; `null` paths: everything. */
   take(): { readonly paths: readonly string[] | null };
   /**
@@ -50,6 +52,7 @@ export function createChangeQueue(clock: Clock, limits: Pick<TreeLimits, 'quietM
       else for (const path of change.paths) paths.add(path);
       wake?.();
     },
+    wake: () => wake?.(),
     async next(idleMs, signal) {
       await waitForChange(idleMs, signal);
       if (changes === 0 || signal.aborted) return 'idle';

@@ -49,7 +49,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       walked = walked === '' ? segment : `${walked}/${segment}`;
       real = real === '' ? segment : `${real}/${segment}`;
       const entry = disk.get(real);
-      if (followed.has(walked) && entry?.type === 'link') real = entry.target;
+      if (followed.has(walked) && entry?.type === 'link' && disk.get(entry.target) !== undefined) real = entry.target;
       else if (index < split.value.length - 1) {
         if (entry === undefined) return fail(missing(path));
         if (entry.type === 'link') return fail(outside(path));
@@ -58,6 +58,14 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
     }
     return ok(real);
   };
+  /** Of the link itself where the last step is a followed one. */
+  const locateItself = (path: string): Result<string, FileProblem> => {
+    const cut = path.lastIndexOf('/');
+    if (cut < 0) return followed.has(path) ? ok(path) : locate(path);
+    const split = splitTreePath(path);
+    const folder = split.ok ? locate(path.slice(0, cut)) : split;
+    return folder.ok ? ok(`${folder.value}/${path.slice(cut + 1)}`) : folder;
+  };
   const stat = (path: string): Result<FileStat, FileProblem> => {
     const real = locate(path);
     if (!real.ok) return real;
@@ -65,9 +73,13 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
     return found === null ? fail(missing(path)) : ok(found);
   };
 
-  const replace = (path: string, expected: FileStat | null, make: (temporary: string) => void): Result<FileStat, FileProblem> => {
+  const replace = (
+    path: string,
+    expected: FileStat | null,
+    make: (temporary: string) => void,
+    real = locate(path),
+  ): Result<FileStat, FileProblem> => {
     const refused = refuses('write', path);
-    const real = locate(path);
     if (!real.ok) return real;
     const cut = real.value.lastIndexOf('/') + 1;
     const temporary = `${real.value.slice(0, cut)}${TEMPORARY_PREFIX}${(temporaries += 1)}`;
@@ -115,7 +127,7 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       return Promise.resolve(ok({ bytes, stat: before.value }));
     },
     readLink(path) {
-      const real = locate(path);
+      const real = locateItself(path);
       if (!real.ok) return real;
       const entry = disk.get(real.value);
       return entry?.type === 'link' ? ok(entry.target) : fail(missing(path));
@@ -142,16 +154,22 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       return after !== null && after.size === expected.size + tail.length ? ok(after) : fail(changed(path));
     },
     async writeLink(path, target, expected) {
-      return replace(path, expected, (temporary) => step('link', path, () => disk.link(temporary, target)));
+      const itself = locateItself(path);
+      const link = (temporary: string): void => step('link', path, () => disk.link(temporary, target));
+      if (!followed.has(path) || !itself.ok) return replace(path, expected, link, itself);
+      const there = stat(path);
+      if (expected === null || !there.ok || !sameStat(there.value, expected)) return fail(changed(path));
+      return replace(path, disk.stat(itself.value), link, itself);
     },
     async remove(path, expected) {
       const refused = refuses('write', path);
       if (refused !== null) return fail(refused);
-      const real = locate(path);
+      const [real, itself] = [locate(path), locateItself(path)];
       if (!real.ok) return real;
+      if (!itself.ok) return itself;
       options.onMutation?.({ type: 'remove', path }, 'before');
       if (!stands(disk, real.value, expected)) return fail(changed(path));
-      disk.remove(real.value);
+      disk.remove(itself.value);
       options.onMutation?.({ type: 'remove', path }, 'after');
       return ok(null);
     },
@@ -191,9 +209,12 @@ export function createMemoryFiles(options: MemoryFilesOptions = {}, disk: Memory
       return ok(null);
     },
     flush: () => Promise.resolve(ok(null)),
-    leadsElsewhere(path) {
+    leadsTo(path) {
       const entry = disk.get(path);
-      return entry?.type === 'link' && entry.target.startsWith('/') && disk.get(entry.target)?.type === 'folder';
+      if (entry?.type !== 'link') return null;
+      // A target in the tree is written without the way up: there is one disk.
+      const type = disk.get(entry.target)?.type;
+      return type === 'file' || (type === 'folder' && entry.target.startsWith('/')) ? type : null;
     },
     follow(links) {
       followed = new Set(links);

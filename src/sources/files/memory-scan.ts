@@ -31,7 +31,8 @@ export function scanMemory(view: MemoryView, options: ScanOptions): TreeScan {
       const name = child.slice(child.lastIndexOf('/') + 1);
       const below = path === '' ? name : `${path}/${name}`;
       const entry = disk.get(child);
-      look(below, view.followed.has(below) && entry?.type === 'link' ? entry.target : child);
+      const isFollowed = view.followed.has(below) && entry?.type === 'link' && disk.stat(entry.target) !== null;
+      look(below, isFollowed ? entry.target : child);
     }
   };
 

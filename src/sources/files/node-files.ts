@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { TEMPORARY_PREFIX, type FileTree, type Folding } from '../../core/ports/files.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { flushFolders, makeTreeFolder, removeTreeFolder } from './node-folders.ts';
-import { leadsElsewhere, locate, statPath, type Place } from './node-place.ts';
+import { locateItself, statPath, whatLeadsTo, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 import { readTreeFile } from './node-read.ts';
 import { scanTree } from './node-scan.ts';
@@ -23,7 +23,7 @@ export function createNodeFiles(deps: { readonly root: string; readonly random: 
     stat: (path) => statPath(place, path),
     read: (path, from = 0) => readTreeFile(place, path, from),
     readLink(path) {
-      const real = locate(place, path);
+      const real = locateItself(place, path);
       if (!real.ok) return real;
       try {
         return ok(readlinkSync(real.value));
@@ -38,7 +38,7 @@ export function createNodeFiles(deps: { readonly root: string; readonly random: 
     makeFolder: (path) => Promise.resolve(makeTreeFolder(on, path)),
     removeFolder: (path) => Promise.resolve(removeTreeFolder(on, path)),
     flush: () => flushFolders(on),
-    leadsElsewhere: (path) => leadsElsewhere(place, path),
+    leadsTo: (path) => whatLeadsTo(place, path),
     follow(links) {
       place.followed = new Set(links);
     },

@@ -25,8 +25,8 @@ export function locate(place: Place, path: string): Result<string, FileProblem> 
     for (const [index, segment] of split.value.entries()) {
       walked = walked === '' ? segment : `${walked}/${segment}`;
       real = join(real, segment);
-      if (place.followed.has(walked)) real = realpathSync.native(real);
-      else if (index < split.value.length - 1) {
+      if (place.followed.has(walked)) real = leadsTo(real) ?? real;
+      if (index < split.value.length - 1) {
         const stat = lstatSync(real);
         if (stat.isSymbolicLink()) return fail(outside(path));
         if (!stat.isDirectory()) return fail({ type: 'in-the-way', message: `${JSON.stringify(walked)} is not a folder` });
@@ -38,8 +38,35 @@ export function locate(place: Place, path: string): Result<string, FileProblem> 
   return ok(real);
 }
 
+/** As {@link locate}, of the link itself where the last step is a followed one. */
+export function locateItself(place: Place, path: string): Result<string, FileProblem> {
+  const cut = path.lastIndexOf('/');
+  if (cut < 0) return place.followed.has(path) ? ok(join(place.root, path)) : locate(place, path);
+  const split = splitTreePath(path);
+  const folder = split.ok ? locate(place, path.slice(0, cut)) : split;
+  return folder.ok ? ok(join(folder.value, path.slice(cut + 1))) : folder;
+}
+
+/** Where a followed link leads; `null`: nowhere. Throws where that cannot be told. */
+function leadsTo(real: string): string | null {
+  try {
+    return realpathSync.native(real);
+  } catch (error) {
+    if (problemOf(error, real).type === 'missing') return null;
+    throw error;
+  }
+}
+
 export function statPath(place: Place, path: string): Result<FileStat, FileProblem> {
-  const real = locate(place, path);
+  return statAt(path, locate(place, path));
+}
+
+/** As {@link statPath}, of a followed link itself. */
+export function statItself(place: Place, path: string): Result<FileStat, FileProblem> {
+  return statAt(path, locateItself(place, path));
+}
+
+function statAt(path: string, real: Result<string, FileProblem>): Result<FileStat, FileProblem> {
   if (!real.ok) return real;
   try {
     // The root itself may be a link: the user chose it.
@@ -49,17 +76,19 @@ export function statPath(place: Place, path: string): Result<FileStat, FileProbl
   }
 }
 
-/** See {@link FileTree.leadsElsewhere}. */
-export function leadsElsewhere(place: Place, path: string): boolean {
-  const real = locate(place, path);
-  if (!real.ok) return false;
+/** See {@link FileTree.leadsTo}. */
+export function whatLeadsTo(place: Place, path: string): 'file' | 'folder' | null {
+  const real = locateItself(place, path);
+  if (!real.ok) return null;
   try {
     const target = realpathSync.native(real.value);
     const root = realpathSync.native(place.root);
-    return statSync(target).isDirectory() && !isWithin(target, root) && !isWithin(root, target);
+    const stat = statSync(target);
+    if (stat.isFile()) return 'file';
+    return stat.isDirectory() && !isWithin(target, root) && !isWithin(root, target) ? 'folder' : null;
   } catch (error) {
     problemOf(error, path);
-    return false;
+    return null;
   }
 }
 

@@ -15,7 +15,8 @@ export function scanTree(place: Place, options: ScanOptions = {}): TreeScan {
     let stat: FileStat;
     try {
       const follow = path === '' || place.followed.has(path);
-      stat = toFileStat(follow ? statSync(real, { bigint: true }) : lstatSync(real, { bigint: true }));
+      const there = follow ? statSync(real, { bigint: true, throwIfNoEntry: false }) : undefined;
+      stat = toFileStat(there ?? lstatSync(real, { bigint: true }));
     } catch (error) {
       return path.includes('\ufffd')
         ? note(path, { type: 'io', message: `the name ${JSON.stringify(path)} is not valid UTF-8` })

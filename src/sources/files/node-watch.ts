@@ -5,6 +5,7 @@ import { locate, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 import { scanTree } from './node-scan.ts';
 import { watchAbove } from './node-watch-above.ts';
+import { watchLinked } from './node-watch-linked.ts';
 
 /**
  * Watches every entered folder by a watcher of its own: Node's recursive mode on Linux is a JavaScript emulation that
@@ -23,6 +24,9 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     if (closed || isTemporary(path)) return;
     onChange(burst.overflows() ? { type: 'all' } : { type: 'paths', paths: [path] });
   };
+
+  /** Of files that followed links lead to: the folders that they lie in. */
+  const elsewhere = watchLinked(place, (link) => report(link));
 
   /** Always a new watcher, and the old one goes after it: it may look at a folder that was removed or moved away. */
   const add = (folder: string): void => {
@@ -97,6 +101,7 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     add('');
     const { found, fresh } = cover('');
     for (const path of watchers.keys()) if (path !== '' && !found.has(path)) drop(path);
+    failure ??= elsewhere.refresh();
     return fresh;
   };
 
@@ -125,6 +130,7 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     close() {
       closed = true;
       above.close();
+      elsewhere.close();
       for (const watcher of watchers.values()) watcher.close();
       watchers.clear();
     },

@@ -17,10 +17,11 @@ import {
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { sameStat, TEMPORARY_PREFIX, type FileProblem, type FileStat, type TimeOption, type WriteOptions } from '../../core/ports/files.ts';
+import { sha256Hex } from '../../core/crypto/hash.ts';
 import { bytesToHex } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { locate, toFileStat, type Place } from './node-place.ts';
+import { locate, locateItself, statItself, statPath, toFileStat, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 
 const fsyncAsync = promisify(fsync);
@@ -37,7 +38,7 @@ export interface Writing {
 
 /** See {@link FileTree.write}. */
 export function writeTreeFile(on: Writing, path: string, body: Uint8Array, options: WriteOptions): Promise<Result<FileStat, FileProblem>> {
-  return replace(on, path, options.expected, async (temporary) => {
+  return replace(on, path, locate(on.place, path), options.expected, async (temporary) => {
     const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, 0o600);
     try {
       await writeAll(fd, body);
@@ -58,7 +59,14 @@ export function writeTreeLink(
   target: string,
   expected: FileStat | null,
 ): Promise<Result<FileStat, FileProblem>> {
-  return replace(on, path, expected, (temporary) => Promise.resolve(symlinkSync(target, temporary)));
+  const itself = locateItself(on.place, path);
+  const make = (temporary: string): Promise<void> => Promise.resolve(symlinkSync(target, temporary));
+  if (!on.place.followed.has(path)) return replace(on, path, itself, expected, make);
+  // Not what a followed link leads to is replaced, but the link.
+  const there = statPath(on.place, path);
+  const link = statItself(on.place, path);
+  if (expected === null || !there.ok || !link.ok || !sameStat(there.value, expected)) return Promise.resolve(fail(changed(path)));
+  return replace(on, path, itself, link.value, make);
 }
 
 /** See {@link FileTree.extend}. */
@@ -99,11 +107,13 @@ export async function extendTreeFile(
 /** See {@link FileTree.remove}. */
 export function removeTreeFile(on: Writing, path: string, expected: FileStat): Result<null, FileProblem> {
   const real = locate(on.place, path);
+  const itself = locateItself(on.place, path);
   if (!real.ok) return real;
+  if (!itself.ok) return itself;
   try {
     if (!stands(real.value, expected)) return fail(changed(path));
-    unlinkSync(real.value);
-    on.dirty.add(dirname(real.value));
+    unlinkSync(itself.value);
+    on.dirty.add(dirname(itself.value));
     return ok(null);
   } catch (error) {
     return fail(problemOf(error, path));
@@ -114,13 +124,17 @@ export function removeTreeFile(on: Writing, path: string, expected: FileStat): R
 async function replace(
   on: Writing,
   path: string,
+  real: Result<string, FileProblem>,
   expected: FileStat | null,
   make: (temporary: string) => Promise<void>,
 ): Promise<Result<FileStat, FileProblem>> {
-  const real = locate(on.place, path);
   if (!real.ok) return real;
-  const temporary = join(dirname(real.value), TEMPORARY_PREFIX + bytesToHex(on.random.bytes(8)));
+  // Beside what a followed link leads to nobody looks for unfinished writes: the next write of the same file does.
+  const isElsewhere = on.place.followed.has(path);
+  const word = isElsewhere ? sha256Hex(path).slice(0, 16) : bytesToHex(on.random.bytes(8));
+  const temporary = join(dirname(real.value), TEMPORARY_PREFIX + word);
   try {
+    if (isElsewhere) removeIfThere(temporary);
     await make(temporary);
     const made = lstatSync(temporary, { bigint: true });
     if (!stands(real.value, expected)) {
