@@ -1,6 +1,7 @@
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandResult, type LeafSpec } from './frame-command.ts';
+import { missingLines } from './missing-lines.ts';
 import { printable } from './output-style.ts';
 
 /** `approve` and `reject` are one command with two answers. */
@@ -20,7 +21,7 @@ export function answerCommand(spec: {
     },
     examples: spec.examples,
     notes:
-      'The answer is for exactly the content that was listed, and holds on all of your machines.\nExit 3 where something is left without an answer. JSON: {answered: [entry], left, trust_own}.',
+      'The answer is for exactly the content that was listed, and holds on all of your machines.\nExit 3 where something is left without an answer. JSON: {answered: [entry], left, trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}]}.',
     async run(context): Promise<CommandResult> {
       const { all, trustOwn } = context.options;
       const ids = [...context.args.id];
@@ -32,7 +33,7 @@ export function answerCommand(spec: {
         all,
         ...(trustOwn ? { trust_own: spec.trustOwn.value } : {}),
       });
-      const lines = result.answered.map(({ path }) => `${spec.done} ${printable(path)}.`);
+      const lines = result.answered.map(({ title }) => `${spec.done}: ${printable(title)}`);
       if (trustOwn)
         lines.push(
           result.trust_own
@@ -40,7 +41,9 @@ export function answerCommand(spec: {
             : 'You are asked about your own machines’ writes now.',
         );
       if (lines.length === 0) lines.push('Nothing waits.');
-      if (result.left > 0) lines.push(`${result.left} still ${result.left === 1 ? 'waits' : 'wait'}. Run: satchel pending`);
+      if (spec.answer === 'approve') lines.push(...missingLines(result.missing_values));
+      if (result.left > 0)
+        lines.push(`${result.left} still ${result.left === 1 ? 'waits' : 'wait'}. ${context.asCalled('Run: satchel pending')}`);
       return { human: lines.join('\n'), json: result, exit: result.left > 0 ? EXIT.open : EXIT.ok };
     },
   });

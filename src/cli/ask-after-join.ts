@@ -1,26 +1,74 @@
 import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
+import type { PendingEntry } from '../node/pending/pending-entry.ts';
+import { writtenBy, type Conflict } from './conflicts.ts';
+import { counted } from './counted.ts';
 import type { CommandContext } from './frame-command.ts';
-import { describePending } from './pending.ts';
+import { printable } from './output-style.ts';
+import { describeChange, describePending } from './pending.ts';
 
 /** How the command that joined asks its node. */
 export type Ask = <N extends OperationName>(name: N, input: OperationInput<N>) => Promise<OperationOutput<N>>;
 
-const TRUST = 'May your other machines put skills, agents, commands and hooks in place here without asking each time? [y/N] ';
-const FIRST = 'Go ahead? What changes is copied before. [y/N] ';
+const TRUST = `
+Skills, agents, commands, hooks and MCP servers can run programs here. Each one that another of your machines wrote waits
+until you have looked at it and said yes (satchel pending, satchel approve). With a yes now they are put in place unasked,
+from all machines of yours: less to answer; but whoever takes over one of them can then run programs on this one.
+You can change it at any time: satchel approve --trust-own, satchel reject --trust-own.
+Put in place unasked what your own machines write? [y/N] `;
 
 /**
  * The questions of a machine that just joined, on a terminal: whether to trust one's own machines, and the first apply
  * onto files of one's own. Without a terminal both wait, and the line that is printed says how to answer.
  */
 export async function askAfterJoin(context: CommandContext, ask: Ask, skip: { readonly trust: boolean }): Promise<void> {
-  if (!skip.trust && isYes(await context.ask(TRUST))) await ask('answer-pending', { answer: 'approve', trust_own: true });
+  if (!skip.trust && isYes(await context.ask(context.asCalled(TRUST)))) await ask('answer-pending', { answer: 'approve', trust_own: true });
   const first = (await ask('pending', {})).pending.filter((entry) => entry.type === 'first-apply' && !entry.rejected);
-  for (const entry of first) {
-    for (const line of describePending(entry, context.style)) context.print(line);
-    if (isYes(await context.ask(FIRST))) await ask('answer-pending', { answer: 'approve', ids: [entry.id] });
-  }
+  for (const entry of first) await askFirst(context, ask, entry);
   const left = (await ask('pending', {})).pending.filter(({ rejected }) => !rejected).length;
-  if (left > 0) context.print(`${left} ${left === 1 ? 'thing waits' : 'things wait'} for your answer: satchel pending`);
+  if (left > 0) context.print(`${counted(left, 'thing waits', 'things wait')} for your answer. Run: satchel pending`);
+}
+
+/** The first apply onto files of one's own, as often as it takes to decide. */
+async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry): Promise<void> {
+  let entry: PendingEntry | undefined = waiting;
+  for (const line of describePending(context, waiting)) context.print(line);
+  while (entry !== undefined) {
+    const conflicts = await conflictsIn(ask, entry);
+    const choose = conflicts.length === 0 ? '' : ', [c]hoose file by file where yours differ';
+    const answer = (await context.ask(`Go ahead? What changes is copied before. [y]es, show the [d]iff${choose}, [N]ot now: `))
+      ?.trim()
+      .toLowerCase();
+    if (answer === 'd' || answer === 'diff') {
+      const { changes } = await ask('pending-show', { id: entry.id });
+      if (changes.length === 0) context.print('No file of yours changes: all of it is new.');
+      for (const line of changes.flatMap((change) => describeChange(context, change, waiting))) context.print(line);
+    } else if (conflicts.length > 0 && (answer === 'c' || answer === 'choose')) {
+      for (const conflict of conflicts) await chooseOne(context, ask, conflict);
+      // What would be written is another thing now, and has another id.
+      entry = await stillWaiting(ask, entry);
+      for (const line of entry === undefined ? [] : describePending(context, entry)) context.print(line);
+    } else {
+      if (answer === 'y' || answer === 'yes') await ask('answer-pending', { answer: 'approve', ids: [entry.id] });
+      return;
+    }
+  }
+}
+
+async function conflictsIn(ask: Ask, { items }: PendingEntry): Promise<Conflict[]> {
+  const names = new Set(items.map(({ item }) => item));
+  return (await ask('conflicts', {})).conflicts.filter(({ item }) => names.has(item));
+}
+
+async function chooseOne(context: CommandContext, ask: Ask, conflict: Conflict): Promise<void> {
+  context.print(`${printable(conflict.item)}: yours is ${writtenBy(context, conflict)}; theirs is ${writtenBy(context, conflict.current)}`);
+  const answer = (await context.ask('Which one, on all machines? [m]ine, [t]heirs, Enter leaves it open: '))?.trim().toLowerCase() ?? '';
+  if (answer === '' || !'mt'.includes(answer[0] ?? '')) return;
+  const take = answer.startsWith('m') ? 'sibling' : 'current';
+  await ask('resolve', { item: conflict.item, take, sibling: conflict.sibling });
+}
+
+async function stillWaiting(ask: Ask, { path }: PendingEntry): Promise<PendingEntry | undefined> {
+  return (await ask('pending', {})).pending.find((entry) => entry.type === 'first-apply' && !entry.rejected && entry.path === path);
 }
 
 function isYes(answer: string | null): boolean {

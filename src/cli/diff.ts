@@ -1,25 +1,30 @@
 import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
-import { defineCommand, type CommandResult } from './frame-command.ts';
+import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable, printableText, type Style } from './output-style.ts';
+import { shownTime } from './shown-time.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 export const diffCommand = defineCommand({
   summary: 'What changed in an item',
   arguments: { item: { summary: 'its name, or the path of its file', required: true } },
   options: {
-    from: { type: 'text', value: 'REVISION', summary: 'compare from this (default: the version before)' },
+    from: {
+      type: 'text',
+      value: 'REVISION',
+      summary: 'compare from this (default: the version before; for one that a conflict kept, what is in place)',
+    },
     to: { type: 'text', value: 'REVISION', summary: 'compare to this (default: now)' },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
   examples: ['satchel diff CLAUDE.md', 'satchel diff CLAUDE.md --from 3f9a12cd'],
   notes:
-    'Into a file or pipe goes a patch as `patch` and `git apply` take it, without colours and escapes.\nJSON: {item, from, to, before, after, binary}.',
+    'Into a file or pipe goes a patch as `patch` and `git apply` take it, without colours and escapes.\nRevisions are what satchel log ITEM and satchel conflicts show.\nJSON: {item, from, to, before, after, binary, from_by, to_by, conflict}, *_by with {machine, time}.',
   async run(context): Promise<CommandResult> {
     const { from, to, space } = context.options;
     const given = Object.fromEntries(Object.entries({ from, to, space }).filter(([, value]) => value !== undefined));
     const result = await askNode(context, 'diff', { item: context.args.item, ...given });
-    const patch = toPatch(result);
+    const patch = toPatch(context, result);
     return {
       human:
         patch === null
@@ -32,13 +37,23 @@ export const diffCommand = defineCommand({
 });
 
 /** `null` where there is nothing to show. */
-function toPatch(result: OperationOutput<'diff'>): string[] | null {
+function toPatch(context: CommandContext, result: OperationOutput<'diff'>): string[] | null {
   if (result.binary) return null;
   const lines = unifiedDiff(result.before ?? '', result.after ?? '');
   // An empty text and none differ too.
   if (lines.length === 0 && (result.before === null) === (result.after === null)) return null;
+  // Behind a tab a patch may say what it likes.
+  const by = (what: string, author: typeof result.to_by): string =>
+    author === null
+      ? ''
+      : `\t${what}${printable(author.machine)}, ${author.time === null ? 'not sent yet' : shownTime(author.time, context.clock.now())}`;
   const file = (side: string, body: string | null): string => (body === null ? '/dev/null' : `${side}/${printable(result.item)}`);
-  return [`--- ${file('a', result.before)}`, `+++ ${file('b', result.after)}`, ...lines];
+  const { conflict, from_by: from, to_by: to } = result;
+  return [
+    `--- ${file('a', result.before)}${by(conflict ? 'in place: ' : '', from)}`,
+    `+++ ${file('b', result.after)}${by(conflict ? 'kept beside it: ' : '', to)}`,
+    ...lines,
+  ];
 }
 
 function paint(style: Style, [before = '', after = '', ...lines]: readonly string[]): string {

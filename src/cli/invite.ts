@@ -1,5 +1,6 @@
 import { askNode } from './ask-node.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
+import { shownUntil } from './shown-time.ts';
 
 export const inviteCommand = defineCommand({
   summary: 'Let another machine in: prints a link that works once',
@@ -28,25 +29,27 @@ export const inviteCommand = defineCommand({
       },
       { needsRunning: true },
     );
-    const { style } = context;
+    const { style, asCalled, clock } = context;
     const lines = [
-      'Paste this on the other machine (it works once):',
+      ...(made.only_here
+        ? [
+            style.yellow('This node listens on this machine only: the link below works for another user here, and nowhere else.'),
+            style.yellow(asCalled('For another machine, stop the node, start it with `satchel up --host 0.0.0.0`, and invite again.')),
+            '',
+          ]
+        : []),
+      `${made.only_here ? 'As another user of this machine' : 'On the other machine'} run this. It works once:`,
       '',
       `  satchel join '${made.link}'`,
       '',
-      'In a clone of Satchel there: npm start -- join, and paste it when it asks.',
+      'Where Satchel is a clone there, run: npm start -- join',
+      'and paste that line, or the link alone, when it asks.',
       '',
-      `Or type there: satchel join ${made.address}`,
-      `and these words: ${style.bold(made.words)}`,
+      `Or type, without pasting: satchel join ${made.address}`,
+      `and when it asks, these words: ${style.bold(made.words)}`,
       '',
-      `Expires ${made.expires_at}. Keep this node running until then.`,
+      `Expires ${shownUntil(made.expires_at, clock.now())}. Keep this node running until the other one has joined.`,
     ];
-    if (made.only_here)
-      lines.push(
-        style.yellow(
-          context.asCalled('This address works on this machine only. For others, start the node with: satchel up --host 0.0.0.0'),
-        ),
-      );
     return { human: lines.join('\n'), json: made };
   },
 });

@@ -1,3 +1,4 @@
+import { shellWord } from '../config/private-file.ts';
 import { parseJoinLink } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
@@ -6,6 +7,7 @@ import { askNode } from './ask-node.ts';
 import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { printable } from './output-style.ts';
 
 export const joinCommand = defineCommand({
   summary: 'Join another machine’s spaces, or a hub, by link or by words',
@@ -13,14 +15,18 @@ export const joinCommand = defineCommand({
     link: { summary: 'the link of `satchel invite`; `-` reads it from standard input; an address alone asks for the 12 words' },
   },
   options: {
-    name: { type: 'text', value: 'NAME', summary: 'what this machine is called there (default: its host name)' },
+    name: {
+      type: 'text',
+      value: 'NAME',
+      summary: 'what this machine is called there (default: its host name, with a number behind it where that is taken)',
+    },
     yes: { type: 'flag', summary: 'ask nothing: where files of this machine change, copy them and go ahead' },
     trustOwn: { type: 'flag', summary: 'put in place unasked what your own machines write: skills, agents, commands, hooks' },
     words: { type: 'text', value: '-', summary: '`-` reads the 12 words from standard input, with an address (default: asks for them)' },
     once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
-  notes: 'Without an argument it asks for the link. JSON: {joined, space, inviter, role, remote, items, words, pending}.',
+  notes: 'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, pending}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
@@ -38,7 +44,7 @@ export const joinCommand = defineCommand({
     if (!isServed && !options.once && !context.json) return joinAndStay(context, input, skip);
     const joined = await askNode(context, 'join', input);
     if (joined.joined === 'space' && !context.json) await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
-    return describe(joined);
+    return describe(context, joined);
   },
 });
 
@@ -125,16 +131,22 @@ async function joinAndStay(
   return useNode(config, 'join', async (node) => {
     const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;
     const joined = await ask('join', input);
-    context.print(describe(joined).human);
+    context.print(describe(context, joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, ask, skip);
     return runUp(context, node, config, { ask: false });
   });
 }
 
-function describe(joined: OperationOutput<'join'>): CommandResult {
+function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>): CommandResult {
   const place =
     joined.joined === 'hub'
       ? `Spaces of this machine are kept at ${joined.remote} now.`
-      : `Joined ${joined.inviter} as ${joined.role}: ${counted(joined.items, 'item')} from ${joined.remote}.`;
-  return { human: `${place}\nBoth machines show the same words for the same history: ${joined.words}`, json: joined };
+      : `Joined ${printable(joined.inviter)} as ${joined.role}: ${counted(joined.items, 'item')} from ${joined.remote}.`;
+  const lines = [place, `Both machines show the same words for the same history: ${joined.words}`];
+  if (joined.name !== joined.asked_name)
+    lines.push(
+      `Another machine is called ${printable(joined.asked_name)}, so this one is ${printable(joined.name)} there.`,
+      `${asCalled('To call it otherwise: satchel machines rename')} ${shellWord(printable(joined.name))} NAME`,
+    );
+  return { human: lines.join('\n'), json: joined };
 }

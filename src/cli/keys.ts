@@ -24,7 +24,9 @@ const list = defineCommand({
       s.name,
       s.epoch,
       s.holds_key ? 'yes' : { text: 'no', style: context.style.yellow },
-      s.recovery === 'shown' ? 'not kept here' : { text: 'never written down; run: satchel keys recovery', style: context.style.yellow },
+      s.recovery === 'shown'
+        ? 'not kept here'
+        : { text: context.asCalled('never written down; run: satchel keys recovery'), style: context.style.yellow },
     ]);
     const columns = [{ title: 'SPACE' }, { title: 'EPOCH', align: 'right' as const }, { title: 'KEY HERE' }, { title: 'RECOVERY KEY' }];
     const table = rows.length === 0 ? 'No spaces yet.' : renderTable(columns, rows, context.style.dim);
@@ -69,7 +71,7 @@ const recovery = defineCommand({
       );
     await showAndCheck(context, secretToWords(secret).split(' '));
     await askNode(context, 'recovery-shown', { space: prepared.space });
-    return { human: 'Good. It is only on your paper now. With it: satchel keys recover ADDRESS', json: { shown: true } };
+    return { human: context.asCalled('Good. It is only on your paper now. With it: satchel keys recover ADDRESS'), json: { shown: true } };
   },
 });
 
@@ -141,8 +143,10 @@ const recover = defineCommand({
     );
     const lost = [...new Set(result.recovered.flatMap((r) => r.other_machines))];
     if (lost.length > 0)
-      lines.push(`Still listed: ${lost.map(printable).join(', ')}. For each that is lost or stolen: satchel machines revoke NAME`);
-    lines.push('To put the files in place and go on: satchel up');
+      lines.push(
+        `Still listed: ${lost.map(printable).join(', ')}. ${context.asCalled('For each that is lost or stolen: satchel machines revoke NAME')}`,
+      );
+    lines.push(context.asCalled('To put the files in place and go on: satchel up'));
     return { human: lines.join('\n'), json: result };
   },
 });

@@ -1,40 +1,66 @@
+import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
 import type { LogChange, LogCommit } from '../node/operations/history.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { itemWord } from './item-word.ts';
-import { formatBytes, formatDuration, printable } from './output-style.ts';
+import { formatBytes, printable } from './output-style.ts';
+import { shownAgo, shownTime } from './shown-time.ts';
 
 export const logCommand = defineCommand({
   summary: 'What changed, when and on which machine, newest first',
-  arguments: { item: { summary: 'only this item: its name, or the path of its file' } },
+  arguments: { item: { summary: 'every version of this item: its name, or the path of its file' } },
   options: {
-    all: { type: 'flag', summary: 'every commit by itself, with its revisions, instead of groups by machine and session' },
+    all: { type: 'flag', summary: 'every record by itself, what Satchel notes for itself too, instead of groups by machine and session' },
     limit: { type: 'number', value: 'N', summary: 'so many changes at most (default 50)', min: 1, max: 1000 },
     before: { type: 'number', value: 'POSITION', summary: 'only what is older than this record', min: 0, max: Number.MAX_SAFE_INTEGER },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
-  examples: ['satchel log', 'satchel log CLAUDE.md --all', 'satchel log --limit 200 --json'],
+  examples: ['satchel log', 'satchel log CLAUDE.md', 'satchel log --limit 200 --json'],
   notes:
-    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size}]}], next}. A draft has position null and revisions "".',
+    'Before each change stands its revision, such as 3f9a12cd: satchel show, diff and restore take it. What was not sent yet has none.\n' +
+    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size}]}], next}. What was not sent yet has position null and revisions "".',
   async run(context): Promise<CommandResult> {
     const { all, limit, before, space } = context.options;
     const { item } = context.args;
     const given = { item, limit, before, space };
     const result = await askNode(context, 'log', Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
-    const lines = all ? result.commits.flatMap((commit) => describeCommit(context, commit)) : describeGroups(context, result.commits);
-    if (result.next !== null)
+    const { style, asCalled } = context;
+    const lines = all
+      ? result.commits.flatMap((commit) => describeCommit(context, commit))
+      : item === undefined
+        ? describeGroups(context, result.commits)
+        : describeVersions(context, result.commits, before === undefined);
+    if (lines.length === 0) return { human: asCalled('Nothing was captured yet. Run: satchel up'), json: result };
+    if (result.next !== null) {
+      const name = item === undefined ? '' : ` ${itemWord(item)}`;
+      lines.push(style.dim(`${asCalled('Older: satchel log')}${name}${all ? ' --all' : ''} --before ${result.next}`));
+    }
+    const revision = result.commits
+      .flatMap(({ changes }) => changes)
+      .find((change) => change.revision !== '')
+      ?.revision.slice(0, 8);
+    if (revision !== undefined && !all)
       lines.push(
-        context.style.dim(
-          `Older: satchel log${item === undefined ? '' : ` ${itemWord(item)}`}${all ? ' --all' : ''} --before ${result.next}`,
-        ),
+        style.dim(asCalled(`See a version: satchel show ${revision}. Bring one back on all machines: satchel restore ${revision}`)),
       );
-    return { human: lines.length === 0 ? 'Nothing was captured yet. Run: satchel up' : lines.join('\n'), json: result };
+    return { human: lines.join('\n'), json: result };
   },
 });
 
+/** What became of an item, in a word. */
+const DONE: Readonly<Record<LogChange['type'], string>> = {
+  put: 'written',
+  append: 'extended',
+  delete: 'deleted',
+  keep: 'kept beside', // the other side of a conflict
+  collapsed: 'replaced', // before it was sent
+};
+
 function describeCommit(context: CommandContext, commit: LogCommit): string[] {
   const { style } = context;
-  const title = `${style.bold(commit.position === null ? 'draft' : `#${commit.position}`)} ${printable(commit.machine)}, ${ago(context, commit)}, by ${printable(commit.writer)}`;
+  const record = commit.position === null ? 'not sent yet,' : `record ${commit.position},`;
+  const title = `${style.bold(record)} ${printable(commit.machine)}, ${agoOf(context, commit)}${commit.writer === '' ? '' : `, by ${printable(commit.writer)}`}`;
   return [
     commit.message === '' ? title : `${title}: ${printable(commit.message)}`,
     ...commit.changes.map((change) => `  ${describeChange(context, change)}`),
@@ -43,12 +69,31 @@ function describeCommit(context: CommandContext, commit: LogCommit): string[] {
 
 function describeChange({ style }: CommandContext, change: LogChange): string {
   const size = change.size === null ? '' : `  ${formatBytes(change.size)}`;
-  const revision = change.revision === '' ? '        ' : change.revision.slice(0, 8);
-  return `${style.dim(revision)}  ${change.type.padEnd(9)} ${printable(change.item)}${style.dim(size)}`;
+  return `${style.dim(revisionOf(change))}  ${DONE[change.type].padEnd(11)} ${printable(change.item)}${style.dim(size)}`;
+}
+
+function revisionOf({ revision }: LogChange): string {
+  return revision === '' ? '(unsent)' : revision.slice(0, 8);
+}
+
+/** Each version of one item in a line, newest first. */
+function describeVersions(context: CommandContext, commits: readonly LogCommit[], isNewest: boolean): string[] {
+  const { style, clock } = context;
+  const lines = commits.flatMap((commit) =>
+    commit.changes.map((change) => {
+      const when = commit.time === null ? 'time unknown' : shownTime(commit.time, clock.now());
+      const size = change.size === null ? '' : formatBytes(change.size);
+      return `  ${style.dim(revisionOf(change))}  ${when.padEnd(18)} ${DONE[change.type].padEnd(11)} ${size.padStart(7)}  ${printable(commit.machine)}${change.type === 'keep' ? ', in conflict' : ''}`;
+    }),
+  );
+  const [newest] = commits.flatMap(({ changes }) => changes);
+  if (newest === undefined) return [];
+  const many = counted(lines.length, 'version');
+  return [`${style.bold(printable(newest.item))}: ${isNewest ? many : `${many} before that`}, newest first`, ...lines];
 }
 
 /** What Satchel keeps for itself in a space: answers to `pending`, where projects are. `--all` shows them. */
-const HOUSEKEEPING = new Set(['consent', 'project']);
+const HOUSEKEEPING = new Set(HOUSEKEEPING_KINDS);
 
 /** Neighbours of one machine and session as one entry, an item once. */
 function describeGroups(context: CommandContext, commits: readonly LogCommit[]): string[] {
@@ -74,8 +119,8 @@ function describeGroups(context: CommandContext, commits: readonly LogCommit[]):
       items.set(key, { change: known?.change ?? change, times: (known?.times ?? 0) + 1 });
     }
     if (items.size === 0) return [];
-    const where = newest.position === null ? 'not sent yet' : `to record ${newest.position}`;
-    const title = `${context.style.bold(printable(newest.machine))}, ${ago(context, newest)}, ${where}${newest.session === null ? '' : `, session ${printable(newest.session)}`}`;
+    const where = newest.position === null ? ', not sent yet' : '';
+    const title = `${context.style.bold(printable(newest.machine))}, ${agoOf(context, newest)}${where}${newest.session === null ? '' : `, session ${printable(newest.session)}`}`;
     return [
       title,
       ...[...items.values()].map(
@@ -85,8 +130,6 @@ function describeGroups(context: CommandContext, commits: readonly LogCommit[]):
   });
 }
 
-function ago({ clock }: CommandContext, commit: LogCommit): string {
-  if (commit.time === null) return 'time unknown';
-  const ms = clock.now() - Date.parse(commit.time);
-  return ms < 0 ? commit.time : `${formatDuration(ms)} ago`;
+function agoOf({ clock }: CommandContext, { time }: LogCommit): string {
+  return time === null ? 'time unknown' : shownAgo(time, clock.now());
 }

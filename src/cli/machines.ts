@@ -1,8 +1,9 @@
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
-import { CommandFailure, defineCommand, type CommandSpec } from './frame-command.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
+import { shownTime } from './shown-time.ts';
 
 const spaceOption = { type: 'text', value: 'SPACE', summary: 'only in this space (default: all, or the personal one)' } as const;
 const machineArgument = { summary: 'its name, or the beginning of its id', required: true } as const;
@@ -24,36 +25,37 @@ const list = defineCommand({
       words ? m.words : m.id.slice(0, 12),
       m.role,
       m.space,
-      minuteOf(m.since) ?? `record ${m.since_position}`,
-      minuteOf(m.last_seen) ?? (m.last_position === null ? '-' : `record ${m.last_position}`),
+      m.since === null ? '?' : shownTime(m.since, context.clock.now()),
+      m.last_seen === null ? (m.last_position === null ? 'nothing yet' : '?') : shownTime(m.last_seen, context.clock.now()),
     ]);
     const columns = ['NAME', words ? 'KEY' : 'ID', 'ROLE', 'SPACE', 'SINCE', 'LAST WROTE'].map((title) => ({ title }));
     const parts = rows.length === 0 ? [] : [renderTable(columns, rows, context.style.dim)];
     if (result.accounts.length > 0) {
-      const accounts = result.accounts.map((account) => [account.id.slice(0, 12), account.since]);
+      const accounts = result.accounts.map((account) => [account.id.slice(0, 12), shownTime(account.since, context.clock.now())]);
       parts.push(renderTable([{ title: 'MAY KEEP SPACES HERE' }, { title: 'SINCE' }], accounts, context.style.dim));
     }
-    return { human: parts.length === 0 ? 'No machines yet. Run: satchel up, or satchel join' : parts.join('\n\n'), json: result };
+    return {
+      human: parts.length === 0 ? context.asCalled('No machines yet. Run: satchel up, or satchel join') : parts.join('\n\n'),
+      json: result,
+    };
   },
 });
-
-/** To the minute, UTC. */
-function minuteOf(time: string | null): string | null {
-  return time === null ? null : time.slice(0, 16).replace('T', ' ');
-}
 
 const revoke = defineCommand({
   summary: 'Remove a machine and begin new keys that it does not get',
   arguments: { machine: machineArgument },
   options: { space: spaceOption, yes: { type: 'flag', summary: 'do not ask' } },
   examples: ['satchel machines revoke old-laptop', 'satchel machines revoke 3f9c20 --yes'],
-  notes: 'JSON: {machine, id, revoked: [{space, epoch}], not_owned, shared_storage}.',
+  notes:
+    'Its keys open nothing that is written from then on; its own files stay where it is. JSON: {machine, id, revoked: [{space, epoch}], not_owned, shared_storage}.',
   async run(context) {
     const { space, yes } = context.options;
     const name = printable(context.args.machine);
-    if (!yes) {
+    // What is none, or several, is refused before anything is asked.
+    const meant = yes ? null : await theOne(context, context.args.machine, space);
+    if (meant !== null) {
       const answer = await context.ask(
-        `Revoking ${name} protects what is written from now on. What it could read, it may have kept: change passwords and\ntokens that stand in it. Revoke ${name}? [y/N] `,
+        `Revoking ${meant} protects what is written from now on. What it could read, it may have kept: change passwords and\ntokens that stand in it. Revoke ${meant}? [y/N] `,
       );
       if (answer === null)
         throw new CommandFailure(EXIT.usage, 'usage', 'there is no terminal to ask on', {
@@ -67,7 +69,7 @@ const revoke = defineCommand({
     }
     const result = await askNode(context, 'machine-revoke', { machine: context.args.machine, ...(space === undefined ? {} : { space }) });
     const lines = [
-      `Revoked ${printable(result.machine)}${result.revoked.map((r) => `\n  ${r.space}: key epoch ${r.epoch} began`).join('')}`,
+      `Revoked ${printable(result.machine)}${result.revoked.map((r) => `\n  ${r.space}: a new key begins, number ${r.epoch}`).join('')}`,
     ];
     if (result.revoked.length > 0) lines.push('It reads and writes nothing new there. What it has read by now it may keep.');
     for (const other of result.not_owned) lines.push(context.style.yellow(`It is still in ${other}, which this machine does not own.`));
@@ -78,6 +80,17 @@ const revoke = defineCommand({
     return { human: lines.join('\n'), json: result };
   },
 });
+
+/** One machine by its name or the beginning of its id, described; `null` where there is none, or several. */
+async function theOne(context: CommandContext, text: string, space: string | undefined): Promise<string | null> {
+  const { machines } = await askNode(context, 'machines', space === undefined ? {} : { space });
+  const wanted = text.toLowerCase();
+  const named = machines.filter(({ name }) => name.toLowerCase() === wanted);
+  const found = named.length > 0 ? named : machines.filter(({ id }) => wanted.length >= 6 && id.startsWith(wanted));
+  const [one] = found;
+  if (one === undefined || found.some(({ id }) => id !== one.id)) return null;
+  return `${printable(one.name)} (${one.id.slice(0, 12)})`;
+}
 
 const role = defineCommand({
   summary: 'Change what a machine may do',

@@ -2,59 +2,96 @@ import type { PendingChange, PendingEntry } from '../node/pending/pending-entry.
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { itemWord } from './item-word.ts';
+import { missingLines } from './missing-lines.ts';
 import { printable, printableText, type Style } from './output-style.ts';
+import { shownTime } from './shown-time.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 const ITEMS_SHOWN = 12;
 
 export const pendingCommand = defineCommand({
-  summary: 'What waits for your answer: what could be executed, mass deletions, first applies',
+  summary: 'What waits for your answer: what could run programs here, mass deletions, first writes onto your own files',
   arguments: { id: { summary: 'show this entry with what it would change; its id, or the beginning of it' } },
-  options: { rejected: { type: 'flag', summary: 'list what was rejected too' } },
-  examples: ['satchel pending', 'satchel pending 3f9a12cd', 'satchel pending --rejected'],
+  options: {
+    diff: { type: 'flag', summary: 'show what each would change' },
+    rejected: { type: 'flag', summary: 'list what was rejected too' },
+  },
+  examples: ['satchel pending', 'satchel pending --diff', 'satchel pending 3f9a12cd'],
   notes:
-    'What other machines wrote and could be executed here is put in place only after you approved exactly that content.\nExit 3 while something waits. JSON: {pending: [{id, type, path, what, machines, since, items: [{item, change, size}], rejected}], trust_own};\nwith an ID: {entry, changes: [{item, before, after, unshown}]}.',
+    'What other machines wrote and could run programs here is put in place only after you approved exactly that content.\nExit 3 while something waits. JSON: {pending: [{id, type, path, title, what, machines, since, items: [{item, change, size}], rejected}], trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}]};\nwith an ID: {entry, changes: [{item, before, after, unshown}]}.',
   async run(context): Promise<CommandResult> {
     if (context.args.id !== undefined) return show(context, context.args.id);
     const result = await askNode(context, 'pending', {});
     const open = result.pending.filter(({ rejected }) => !rejected);
     const rejected = context.options.rejected ? result.pending.filter((entry) => entry.rejected) : [];
-    const lines = [...open, ...rejected].flatMap((entry) => describePending(entry, context.style));
+    const lines: string[] = [];
+    for (const entry of [...open, ...rejected]) {
+      lines.push(...describePending(context, entry));
+      if (context.options.diff) lines.push(...indented(await diffLines(context, entry.id)), '');
+    }
     if (open.length === 0) lines.unshift('Nothing waits.');
-    else
-      lines.push(
-        '',
-        'What it changes: satchel pending ID',
-        'Put in place:    satchel approve ID…   or: satchel approve --all',
-        'Leave out:       satchel reject ID…',
-      );
+    else lines.push(...(lines.at(-1) === '' ? [] : ['']), ...answers(context, open));
+    const missing = missingLines(result.missing_values);
+    if (missing.length > 0) lines.push('', ...missing);
     return { human: lines.join('\n'), json: result, exit: open.length > 0 ? EXIT.open : EXIT.ok };
   },
 });
 
+function answers({ asCalled, options }: CommandContext, open: readonly PendingEntry[]): string[] {
+  const id = open[0]?.id.slice(0, 8);
+  return [
+    ...(options['diff'] === true ? [] : [asCalled(`What one changes: satchel pending ${id}    all of them: satchel pending --diff`)]),
+    asCalled(`Put in place:     satchel approve ${id}    all of them: satchel approve --all`),
+    asCalled(`Leave out:        satchel reject ${id}`),
+  ];
+}
+
 async function show(context: CommandContext, id: string): Promise<CommandResult> {
   const result = await askNode(context, 'pending-show', { id });
   const { entry, changes } = result;
-  const lines = [...describePending(entry, context.style), ...changes.flatMap((change) => diffOf(change, context.style))];
+  const lines = [...describePending(context, entry), ...changes.flatMap((change) => describeChange(context, change, entry))];
   return { human: lines.join('\n'), json: result, exit: entry.rejected ? EXIT.ok : EXIT.open };
 }
 
-function diffOf({ item, before, after, unshown }: PendingChange, style: Style): string[] {
-  if (unshown !== null) return ['', style.bold(printable(item)), `  ${unshown}: satchel show ${printable(item)}`];
-  const lines = unifiedDiff(before ?? '', after ?? '').map((line) => {
-    const text = printableText(line);
-    if (line.startsWith('+')) return style.green(text);
-    return line.startsWith('-') ? style.red(text) : line.startsWith('@@') ? style.dim(text) : text;
-  });
-  const side = (name: string, text: string | null): string => (text === null ? '/dev/null' : `${name}/${printable(item)}`);
-  return ['', style.bold(`--- ${side('a', before)}`), style.bold(`+++ ${side('b', after)}`), ...lines];
+async function diffLines(context: CommandContext, id: string): Promise<string[]> {
+  const { entry, changes } = await askNode(context, 'pending-show', { id });
+  return changes.flatMap((change) => describeChange(context, change, entry));
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => line.split('\n')).map((line) => (line === '' ? '' : `    ${line}`));
+}
+
+/** What becomes of one item, as a diff. */
+export function describeChange(
+  { style, asCalled }: CommandContext,
+  { item, before, after, unshown }: PendingChange,
+  entry: PendingEntry,
+): string[] {
+  if (unshown !== null) return ['', style.bold(printable(item)), `  ${unshown}${asCalled(': satchel show')} ${itemWord(item)}`];
+  const lines = unifiedDiff(before ?? '', after ?? '').map((line) => paint(line, style));
+  const side = (what: string, text: string | null): string => (text === null ? 'nothing' : what);
+  return [
+    '',
+    style.bold(`--- ${side('here now', before)}`),
+    `${style.bold(`+++ ${side('after your approval', after)}`)}: ${printable(item === entry.path ? entry.title : item)}`,
+    ...lines,
+  ];
+}
+
+function paint(line: string, style: Style): string {
+  const text = printableText(line);
+  if (line.startsWith('+')) return style.green(text);
+  return line.startsWith('-') ? style.red(text) : line.startsWith('@@') ? style.dim(text) : text;
 }
 
 /** An entry as lines for people. */
-export function describePending(entry: PendingEntry, style: Style): string[] {
-  const from = entry.machines.length === 0 ? '' : ` from ${entry.machines.map(printable).join(', ')}`;
-  const since = entry.since === null ? '' : `, ${entry.since.slice(0, 16).replace('T', ' ')}`;
-  const head = `${style.bold(entry.id.slice(0, 8))}  ${printable(entry.path)}: ${printable(entry.what)}${from}${since}${entry.rejected ? ' (rejected)' : ''}`;
+export function describePending(context: CommandContext, entry: PendingEntry): string[] {
+  const { style, clock } = context;
+  const from = entry.machines.length === 0 ? '' : `; from ${entry.machines.map(printable).join(', ')}`;
+  const since = entry.since === null ? '' : `, ${shownTime(entry.since, clock.now())}`;
+  const head = `${style.bold(entry.id.slice(0, 8))}  ${style.bold(printable(entry.title))}: ${printable(entry.what)}${from}${since}${entry.rejected ? ' (rejected)' : ''}`;
   const alone = entry.items.length === 1 && entry.path.startsWith(entry.items[0]?.item ?? '\0');
   const shown = alone
     ? []

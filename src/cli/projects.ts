@@ -20,7 +20,7 @@ const list = defineCommand({
     ]);
     const lines = [renderTable(columns, rows, context.style.dim)];
     if (result.projects.some(({ folder }) => folder === null))
-      lines.push(context.style.dim('Say where one is on this machine: satchel projects map PROJECT FOLDER'));
+      lines.push(context.style.dim(context.asCalled('Say where one is on this machine: satchel projects map PROJECT FOLDER')));
     return { human: lines.join('\n'), json: result };
   },
 });

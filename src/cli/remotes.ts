@@ -24,7 +24,8 @@ const list = defineCommand({
     ]);
     const columns = [{ title: 'ADDRESS' }, { title: 'DRIVER' }, { title: 'HOME OF' }];
     return {
-      human: rows.length === 0 ? 'No remotes yet. Run: satchel remotes add' : renderTable(columns, rows, context.style.dim),
+      human:
+        rows.length === 0 ? context.asCalled('No remotes yet. Run: satchel remotes add') : renderTable(columns, rows, context.style.dim),
       json: result,
     };
   },
@@ -48,7 +49,7 @@ const add = defineCommand({
       ...(as === undefined ? {} : { as }),
     });
     return {
-      human: `${result.address} is a remote${result.made ? '' : ', as it was'}.\nTo keep a space there: satchel spaces move personal ${result.address}`,
+      human: `${result.address} is a remote${result.made ? '' : ', as it was'}.\n${context.asCalled('To keep a space there: satchel spaces move')} personal ${result.address}`,
       json: result,
     };
   },

@@ -68,9 +68,13 @@ const status = defineCommand({
   summary: 'Say whether the service is installed and runs; exit 1 where it does not',
   examples: ['satchel service status', 'satchel service status --json'],
   notes: 'JSON: {file, unit: "absent"|"foreign"|"current"|"outdated", active: true|false|null}.',
-  async run({ environment }) {
+  async run({ environment, asCalled }) {
     const found = await managerFor(environment).status();
-    return { human: statusLine(found), json: found, exit: found.active === true && found.unit !== 'absent' ? EXIT.ok : EXIT.failed };
+    return {
+      human: statusLine(found, asCalled),
+      json: found,
+      exit: found.active === true && found.unit !== 'absent' ? EXIT.ok : EXIT.failed,
+    };
   },
 });
 
@@ -79,15 +83,15 @@ export const serviceCommand: CommandSpec = {
   verbs: { install, remove, status },
 };
 
-function statusLine({ file, unit, active }: ServiceStatus): string {
-  if (unit === 'absent') return 'Not installed. Run: satchel service install';
+function statusLine({ file, unit, active }: ServiceStatus, asCalled: (text: string) => string): string {
+  if (unit === 'absent') return asCalled('Not installed. Run: satchel service install');
   if (unit === 'foreign') return `${file} is there, but Satchel did not write it.`;
   const runs = {
     true: 'Runs',
     false: 'Installed, but does not run',
     null: 'Installed; whether it runs cannot be told, as no service manager runs here',
   }[String(active) as 'true'];
-  return unit === 'outdated' ? `${runs}. Its file is of another version or place. Run: satchel service install` : `${runs}.`;
+  return unit === 'outdated' ? asCalled(`${runs}. Its file is of another version or place. Run: satchel service install`) : `${runs}.`;
 }
 
 function notDone(what: string, { reason, commands }: NotStarted): string {

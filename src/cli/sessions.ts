@@ -47,7 +47,7 @@ const list = defineCommand({
     if (result.total > result.sessions.length)
       lines.push(context.style.dim(`${result.total - result.sessions.length} more: --limit ${result.total}`));
     if (result.sessions.some(({ here }) => !here))
-      lines.push(context.style.dim('Bring one back that is not here: satchel sessions restore ID'));
+      lines.push(context.style.dim(context.asCalled('Bring one back that is not here: satchel sessions restore ID')));
     return { human: lines.join('\n'), json: result };
   },
 });

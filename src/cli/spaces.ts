@@ -30,14 +30,14 @@ const list = defineCommand({
       { title: 'RECORD', align: 'right' as const },
       { title: 'HOME' },
     ];
-    if (rows.length === 0) return { human: 'No spaces yet. Run: satchel up, or satchel join', json: result };
+    if (rows.length === 0) return { human: context.asCalled('No spaces yet. Run: satchel up, or satchel join'), json: result };
     const parts = [renderTable(columns, rows, context.style.dim)];
     const projects = result.spaces.flatMap((space) => space.projects);
     if (projects.length > 0) {
       const listed = projects.slice(0, PROJECTS).map(({ id, folder }) => [id, folder ?? 'no folder here']);
       parts.push(renderTable([{ title: 'PROJECT' }, { title: 'HERE' }], listed, context.style.dim));
     }
-    if (projects.length > PROJECTS) parts.push(context.style.dim(`${projects.length - PROJECTS} more: satchel projects`));
+    if (projects.length > PROJECTS) parts.push(context.style.dim(context.asCalled(`${projects.length - PROJECTS} more: satchel projects`)));
     return { human: parts.join('\n\n'), json: result };
   },
 });

@@ -3,7 +3,9 @@ import { askNode } from './ask-node.ts';
 import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { missingLines } from './missing-lines.ts';
 import { formatBytes } from './output-style.ts';
+import { shownAgo } from './shown-time.ts';
 
 export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
@@ -15,7 +17,7 @@ export const statusCommand = defineCommand({
     const { style } = context;
     const verdict = context.asCalled(status.verdict);
     const lines = [status.in_sync ? style.green(verdict) : style.yellow(verdict)];
-    for (const space of status.spaces) lines.push(...describe(space));
+    for (const space of status.spaces) lines.push(...describe(context, space));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
     if (conflicts > 0) lines.push(style.yellow(context.asCalled(`${counted(conflicts, 'open conflict')}. Run: satchel conflicts`)));
     const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
@@ -25,11 +27,19 @@ export const statusCommand = defineCommand({
     if (elsewhere.length > 0) {
       const [first = ''] = elsewhere;
       const which = elsewhere.length === 1 ? `Project ${first} has` : `${elsewhere.length} projects (${first} …) have`;
-      lines.push(style.dim(`${which} no folder on this machine, so their sessions are not put in place here. See: satchel projects`));
+      lines.push(
+        style.dim(
+          context.asCalled(`${which} no folder on this machine, so their sessions are not put in place here. See: satchel projects`),
+        ),
+      );
     }
     const secrets = status.spaces.reduce((sum, space) => sum + space.secrets, 0);
     if (secrets > 0)
-      lines.push(style.dim(`${secrets} ${secrets === 1 ? 'item holds' : 'items hold'} what looks like a secret. Which: satchel doctor`));
+      lines.push(
+        style.dim(
+          `${secrets} ${secrets === 1 ? 'item holds' : 'items hold'} what looks like a secret. ${context.asCalled('Which: satchel doctor')}`,
+        ),
+      );
     if (status.spaces.some((space) => space.recovery_unshown))
       lines.push(style.yellow(context.asCalled('The recovery key was never written down. Run: satchel keys recovery')));
     const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
@@ -48,13 +58,20 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
   }
 }
 
-function describe(space: SpaceStatus): string[] {
+function describe(context: CommandContext, space: SpaceStatus): string[] {
+  const { style, clock } = context;
   const lines = [
-    `${space.name}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, ${counted(space.machines, 'machine')}, record ${space.position} (${space.words})`,
+    `${style.bold(space.name)}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
   ];
+  if (space.drafts > 0) lines.push(`  ${counted(space.drafts, 'change')} not sent yet`);
+  if (space.problem !== null && space.last_sync !== null) lines.push(`  last in sync ${shownAgo(space.last_sync, clock.now())}`);
+  if (space.words !== '')
+    lines.push(
+      `  history: ${space.words} ${style.dim(`(record ${space.position}; a machine that shows the same words has the same history)`)}`,
+    );
   for (const source of space.sources) {
-    lines.push(`  ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
-    lines.push(...describeSource(source));
+    lines.push(`  carries ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
+    lines.push(...describeSource(context, source));
   }
   return lines;
 }
@@ -62,13 +79,13 @@ function describe(space: SpaceStatus): string[] {
 const NAMED = 3;
 
 /** What of a Claude home is not as on the other machines. */
-function describeSource({ unknown, skipped, needs_value: needs, unshown }: SourceStatus): string[] {
+function describeSource(context: CommandContext, { unknown, skipped, missing_values: missing, unshown }: SourceStatus): string[] {
   const lines = unshown.map(({ item, reason }) => `    ${item} is not put in place: ${reason}`);
   for (const { item, reason } of skipped.slice(0, NAMED)) lines.push(`    ${item} is not carried: ${reason}`);
-  if (skipped.length > NAMED) lines.push(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`);
-  for (const { item, pointer } of needs)
-    lines.push(`    ${item} needs a value for ${pointer.slice(1).replaceAll('/', ' → ')}: this machine has none`);
+  if (skipped.length > NAMED)
+    lines.push(context.asCalled(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`));
+  lines.push(...missingLines(missing).map((line) => `    ${line}`));
   if (unknown.length === 0) return lines;
   const rest = unknown.length > NAMED ? `, and ${unknown.length - NAMED} more` : '';
-  return [...lines, `    stays local, unknown to Satchel: ${unknown.slice(0, NAMED).join(', ')}${rest}`];
+  return [...lines, `    not carried, since Satchel does not know what it is: ${unknown.slice(0, NAMED).join(', ')}${rest}`];
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { shownTime } from './shown-time.ts';
 
 export const restoreVerb = defineCommand({
   summary: 'Bring a backup back into an empty SATCHEL_HOME',
@@ -43,7 +44,7 @@ export const restoreVerb = defineCommand({
       const next = restored.asSameMachine
         ? 'It goes on as the same machine. Run: satchel up'
         : 'It will be a new machine. Let it in: satchel keys recover, or satchel join LINK';
-      const human = `Restored ${home} as of ${restored.made}: ${restored.objects} encrypted bodies.\n${next}`;
+      const human = `Restored ${home} as of ${shownTime(restored.made, context.clock.now())}: ${restored.objects} encrypted bodies.\n${context.asCalled(next)}`;
       const { made, machine, objects, asSameMachine } = restored;
       return { human, json: { made, machine, objects, same_machine: asSameMachine } };
     } catch (error) {

@@ -118,10 +118,14 @@ const backup = defineCommand({
     const made = await askNode(context, 'backup', { file: path.resolve(context.args.file), to: [...context.options.to] });
     const lines = [
       `${made.file}: ${formatBytes(made.bytes)}, ${made.objects} encrypted bodies`,
-      'Your recovery key opens it: satchel store restore',
+      context.asCalled('Your recovery key opens it: satchel store restore'),
     ];
     if (made.damaged > 0)
-      lines.push(context.style.red(`${made.damaged} bodies are damaged here and are not in it. Run: satchel store verify --read-data`));
+      lines.push(
+        context.style.red(
+          context.asCalled(`${made.damaged} bodies are damaged here and are not in it. Run: satchel store verify --read-data`),
+        ),
+      );
     return { human: lines.join('\n'), json: made, exit: made.damaged > 0 ? EXIT.failed : EXIT.ok };
   },
 });

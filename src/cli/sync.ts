@@ -1,4 +1,5 @@
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
 
@@ -11,11 +12,11 @@ export const syncCommand = defineCommand({
     const result = await askNode(context, 'sync', {});
     const lines = result.spaces.map(
       (s) =>
-        `${s.name}: ${s.pushed} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${s.conflicts} open conflicts`}${s.pending === 0 ? '' : `, ${s.pending} to answer (satchel pending)`}`,
+        `${s.name}: ${counted(s.pushed, 'change')} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${counted(s.conflicts, 'open conflict')} (${context.asCalled('satchel conflicts')})`}${s.pending === 0 ? '' : `, ${s.pending} to answer (${context.asCalled('satchel pending')})`}`,
     );
     const open = result.spaces.some((s) => s.conflicts + s.pending > 0);
     return {
-      human: lines.length === 0 ? 'No space here yet. Run: satchel up, or satchel join' : lines.join('\n'),
+      human: lines.length === 0 ? context.asCalled('No space here yet. Run: satchel up, or satchel join') : lines.join('\n'),
       json: result,
       exit: open ? EXIT.open : EXIT.ok,
     };

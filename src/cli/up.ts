@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
@@ -120,7 +121,7 @@ async function sayCaptured(context: CommandContext, { sources, replica }: OpenSp
   } finally {
     progress.stop();
   }
-  const items = await replica.list();
+  const items = (await replica.list()).filter(({ item }) => !HOUSEKEEPING_KINDS.includes(item.kind));
   const bytes = items.reduce((sum, state) => sum + (state.content?.size ?? 0), 0);
   context.print(`Captured: ${counted(items.length, 'item')}, ${formatBytes(bytes)}`);
 }

@@ -77,8 +77,13 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     claudeMemHome: folder('CLAUDE_MEM_DATA_DIR', path.join(userHome, '.claude-mem')),
     configHome: folder('XDG_CONFIG_HOME', path.join(userHome, '.config')),
     color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
-    program: env['npm_lifecycle_event'] === 'start' && env['npm_package_name'] === 'satchel' ? 'npm start --' : 'satchel',
+    program: calledAs(env),
     settings,
   };
   return problems.length === 0 ? ok(environment) : fail(problems);
+}
+
+/** How this person calls the program: in a clone, `npm start -- COMMAND`. */
+export function calledAs(env: NodeJS.ProcessEnv = process.env): string {
+  return env['npm_lifecycle_event'] === 'start' && env['npm_package_name'] === 'satchel' ? 'npm start --' : 'satchel';
 }

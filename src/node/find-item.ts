@@ -51,18 +51,37 @@ function nameOf(open: OpenSpace, text: string): string {
   throw new OperationFailure('usage', 'not-carried', 'that path is in no folder that this space carries', 'Run: satchel status');
 }
 
-/** One revision by its id or the beginning of it (8 characters at least); versions kept by open conflicts too. */
+/** One revision by its id or the beginning of it (4 characters at least); versions kept by open conflicts too. */
 export async function findRevision(node: SatchelNode, open: OpenSpace, text: string): Promise<HistoryEntry> {
-  if (!/^[0-9a-f]{8,64}$/.test(text))
-    throw new OperationFailure('usage', 'bad-revision', 'a revision is 8 to 64 characters of 0-9 a-f', 'Run: satchel log');
+  if (!/^[0-9a-f]{4,64}$/.test(text))
+    throw new OperationFailure(
+      'usage',
+      'bad-revision',
+      'a revision is 4 to 64 characters of 0-9 a-f, such as 3f9a12cd',
+      'They stand before each change in: satchel log',
+    );
   const found = await node.store.read((tx) => tx.items.findRevision(open.entry.space, text));
   // What a conflict kept here may not be in the log yet.
   for (const { sibling, ...kept } of await open.replica.siblings()) {
     if (sibling.startsWith(text)) found.push({ ...kept, revision: sibling, type: 'keep', index: 0 });
   }
   const ids = new Set(found.map((entry) => entry.revision));
-  if (ids.size === 0) throw new OperationFailure('usage', 'no-revision', `there is no revision ${text}`, 'Run: satchel log');
+  if (ids.size === 0)
+    throw new OperationFailure(
+      'usage',
+      'no-revision',
+      `there is no revision ${text}`,
+      'Run: satchel log, where they stand before each change',
+    );
   if (ids.size > 1)
-    throw new OperationFailure('usage', 'ambiguous-revision', `more than one revision begins with ${text}`, 'Use more characters');
+    throw new OperationFailure(
+      'usage',
+      'ambiguous-revision',
+      `more than one revision begins with ${text}: ${[...ids]
+        .slice(0, 4)
+        .map((id) => id.slice(0, 12))
+        .join(', ')}`,
+      'Use more characters',
+    );
   return found[0] as HistoryEntry;
 }

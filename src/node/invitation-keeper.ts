@@ -20,6 +20,8 @@ import { addMember, NotAllowed } from '../core/replica/administer.ts';
 import { ACCOUNTS, type HubAccount } from './log-authority.ts';
 import { writeCheckpoint } from '../core/replica/late-join.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
+import { machineNames } from './machine-names.ts';
+import { uniqueName } from './unique-name.ts';
 import { ZERO_HASH } from '../core/ids.ts';
 
 /** An open invitation, on the inviter's node. The secret leaves with it: after use, expiry or three failures. */
@@ -190,7 +192,10 @@ export class InvitationKeeper {
     const open = node.spaces.get(invitation.space);
     if (open === undefined) return { accepted: false, reason: 'the inviter left the space' };
     try {
-      const { machine, recipient, name } = request;
+      const { machine, recipient } = request;
+      const names = await machineNames(node, open);
+      const others = [...open.replica.membership.members.keys()].filter((each) => each !== machine);
+      const name = uniqueName(request.name, new Set(others.map((each) => names.get(each)?.toLowerCase() ?? '')));
       await addMember(open.replica, remote, { machine, recipient, name, role: invitation.role, account: null });
     } catch (error) {
       if (error instanceof NotAllowed) return { accepted: false, reason: error.message };

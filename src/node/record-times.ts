@@ -1,5 +1,6 @@
 import { openCommitBody } from '../core/crypto/object-cipher.ts';
 import { decodeCommit } from '../core/log/commit-codec.ts';
+import type { StoredRecord } from '../core/ports/store.ts';
 import { decodeRecord } from '../core/log/record.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 
@@ -9,8 +10,18 @@ const AHEAD = { records: 16, bytes: 1024 * 1024 };
  * By when a record was in the log, ISO 8601, as the author of the next commit behind it (or of itself) says: records
  * carry no time of their own in clear text. `null` where no such commit is near or readable.
  */
-export async function recordTime(node: SatchelNode, { entry, replica }: OpenSpace, position: number): Promise<string | null> {
-  const page = await node.store.read((tx) => tx.logs.read(entry.space, position, AHEAD));
+export async function recordTime(node: SatchelNode, open: OpenSpace, position: number): Promise<string | null> {
+  return firstTime(node, open, await node.store.read((tx) => tx.logs.read(open.entry.space, position, AHEAD)));
+}
+
+/** When the newest commit before a record was made: it is no older. For the last records of a log, behind which none is. */
+export async function timeBefore(node: SatchelNode, open: OpenSpace, position: number): Promise<string | null> {
+  const from = Math.max(0, position - AHEAD.records);
+  const page = await node.store.read((tx) => tx.logs.read(open.entry.space, from, { ...AHEAD, records: position - from }));
+  return firstTime(node, open, page.toReversed());
+}
+
+async function firstTime(node: SatchelNode, { entry, replica }: OpenSpace, page: readonly StoredRecord[]): Promise<string | null> {
   for (const stored of page) {
     if (stored.type !== 'commit') continue;
     const record = decodeRecord(stored.bytes);

@@ -1,5 +1,6 @@
 import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
+import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
 import { NotAllowed } from '../core/replica/administer.ts';
 import { recover } from '../core/replica/recover.ts';
 import type { RecoveryKey } from '../core/replica/recovery-key.ts';
@@ -8,7 +9,7 @@ import { connect } from './connect.ts';
 import { stepAside } from './join.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';
-import { machineNames } from './operations/status.ts';
+import { machineNames } from './machine-names.ts';
 import { placeHere } from './remote-registry.ts';
 
 export interface RecoverWish {
@@ -62,7 +63,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
     const now = node.spaces.get(space) ?? open;
     const names = await machineNames(node, now);
     const others = [...now.replica.membership.members.keys()].filter((machine) => machine !== node.deps.machine.key.machine);
-    const { items } = await node.store.read((tx) => tx.items.count(space));
+    const { items } = await node.store.read((tx) => tx.items.count(space, HOUSEKEEPING_KINDS));
     recovered.push({
       space,
       name,

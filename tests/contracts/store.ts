@@ -362,6 +362,8 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(await names(SPACE, {})).toEqual(['a', 'b']);
         expect(await names(SPACE, { deleted: true })).toEqual(['a', 'b', 'c']);
         expect(await store.read((tx) => tx.items.count(SPACE))).toEqual({ items: 2, bytes: 15, siblings: 1 });
+        expect(await store.read((tx) => tx.items.count(SPACE, [item('a').kind]))).toMatchObject({ items: 0, bytes: 0 });
+        expect(await store.read((tx) => tx.items.count(SPACE, ['other', 'kinds']))).toMatchObject({ items: 2, bytes: 15 });
         expect(await store.read((tx) => tx.items.count(OTHER))).toEqual({ items: 0, bytes: 0, siblings: 0 });
       });
 

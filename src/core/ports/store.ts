@@ -118,13 +118,17 @@ export interface ItemTable {
   history(space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
   /** Of all items, newest first, whole records at a time. */
   historyByPosition(space: SpaceId, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
-  /** By revision (or sibling, or collapsed) id, or by a unique prefix of at least 8 hex characters. */
+  /** By revision (or sibling, or collapsed) id, or by a unique prefix of at least 4 hex characters. */
   findRevision(space: SpaceId, prefix: string): Promise<HistoryEntry[]>;
   addSiblings(space: SpaceId, siblings: readonly Sibling[]): Promise<void>;
   removeSiblings(space: SpaceId, item: Item, ids: readonly Revision[]): Promise<void>;
   /** Open ones, of one item or of all, ordered by position. */
   siblings(space: SpaceId, item?: Item): Promise<Sibling[]>;
-  count(space: SpaceId): Promise<{ readonly items: number; readonly bytes: number; readonly siblings: number }>;
+  /** Items that hold something, but for those of the kinds in `without`, and open conflicts. */
+  count(
+    space: SpaceId,
+    without?: readonly string[],
+  ): Promise<{ readonly items: number; readonly bytes: number; readonly siblings: number }>;
   /** Empties all of the space's derived state, before a replay from the start. */
   clear(space: SpaceId): Promise<void>;
 }

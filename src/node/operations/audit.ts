@@ -8,7 +8,7 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recordTime } from '../record-times.ts';
 import { spaceField } from './fields.ts';
 import { defineOperation } from './operation.ts';
-import { machineNames } from './status.ts';
+import { machineNames } from '../machine-names.ts';
 
 export interface AuditEntry {
   readonly position: number;

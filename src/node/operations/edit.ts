@@ -8,7 +8,9 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { approveOwn, noteWaiting } from '../pending/approve-own.ts';
 import { revisionField, spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
+import { createRecordAuthors } from '../record-author.ts';
 import { readBody, versionAt, versionBefore, type VersionAt } from './history.ts';
+import { machineNames } from '../machine-names.ts';
 
 export interface RestoreResult {
   readonly item: string;
@@ -59,6 +61,11 @@ export interface ConflictsResult {
     readonly sibling: string;
     readonly size: number | null;
     readonly position: number | null;
+    /** Who wrote it, and when. */
+    readonly machine: string;
+    readonly time: string | null;
+    /** What is in place; its size is `null` where that is nothing. */
+    readonly current: { readonly size: number | null; readonly machine: string; readonly time: string | null };
   }[];
 }
 
@@ -67,14 +74,24 @@ export const conflictsOperation = defineOperation({
   async run(node, input): Promise<ConflictsResult> {
     const open = findSpace(node, input.space);
     const siblings = await open.replica.siblings();
+    const authors = createRecordAuthors(node, open, await machineNames(node, open));
+    const states = await open.replica.visible(siblings.map(({ item }) => item));
     return {
-      conflicts: siblings.map((s) => ({
-        item: s.item.name,
-        kind: s.item.kind,
-        sibling: s.sibling,
-        size: s.content?.size ?? null,
-        position: s.position === Number.MAX_SAFE_INTEGER ? null : s.position,
-      })),
+      conflicts: await Promise.all(
+        siblings.map(async (s) => {
+          const state = states.get(itemKey(s.item));
+          const current = state === undefined ? { machine: '?', time: null } : await authors(state.position);
+          return {
+            item: s.item.name,
+            kind: s.item.kind,
+            sibling: s.sibling,
+            size: s.content?.size ?? null,
+            position: s.position === Number.MAX_SAFE_INTEGER ? null : s.position,
+            ...(await authors(s.position)),
+            current: { size: state?.content?.size ?? null, ...current },
+          };
+        }),
+      ),
     };
   },
 });
@@ -139,8 +156,14 @@ async function wanted(
   if (input.take === 'sibling') {
     const chosen = input.sibling === undefined ? siblings : siblings.filter((s) => s.sibling.startsWith(input.sibling as string));
     if (chosen.length > 1)
-      throw new OperationFailure('usage', 'which-sibling', `there are ${siblings.length} siblings: name one`, 'Run: satchel conflicts');
-    if (chosen[0] === undefined) throw new OperationFailure('usage', 'no-sibling', 'there is no such sibling', 'Run: satchel conflicts');
+      throw new OperationFailure(
+        'usage',
+        'which-sibling',
+        `there are ${siblings.length} other versions: say which, by --sibling ID`,
+        'Run: satchel conflicts',
+      );
+    if (chosen[0] === undefined)
+      throw new OperationFailure('usage', 'no-sibling', 'no open conflict kept such a version', 'Run: satchel conflicts');
     return chosen[0].content;
   }
   const body = Buffer.from(input.body ?? '', 'base64');

@@ -8,7 +8,7 @@ import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revisionField, spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
-import { machineNames } from './status.ts';
+import { machineNames } from '../machine-names.ts';
 
 export interface ForgetResult {
   readonly items: readonly string[];

@@ -11,10 +11,11 @@ import type { CommitNote } from '../../core/log/commit.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import { findItem, findRevision } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
+import { createRecordAuthors, type RecordAuthor } from '../record-author.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revisionField, spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
-import { machineNames } from './status.ts';
+import { machineNames } from '../machine-names.ts';
 
 export interface LogChange {
   readonly item: string;
@@ -184,9 +185,17 @@ export interface DiffResult {
   readonly before: string | null;
   readonly after: string | null;
   readonly binary: boolean;
+  /** Who wrote each side, and when; `null` where there is none. */
+  readonly from_by: RecordAuthor | null;
+  readonly to_by: RecordAuthor | null;
+  /** `to` is a version that an open conflict kept. */
+  readonly conflict: boolean;
 }
 
-/** The bodies of two revisions: by default of the newest and the one before it. */
+/**
+ * The bodies of two revisions: by default of the newest and the one before it. A version that an open conflict kept is
+ * compared with what is in place, since between these two one chooses.
+ */
 export const diffOperation = defineOperation({
   input: z.strictObject({
     space: spaceField.optional(),
@@ -197,23 +206,51 @@ export const diffOperation = defineOperation({
   async run(node, input): Promise<DiffResult> {
     const open = findSpace(node, input.space);
     const to = await versionAt(node, open, input.item, input.to);
-    const from = input.from === undefined ? await versionBefore(node, open, to) : await versionAt(node, open, input.item, input.from);
+    const conflict = to.revision !== null && (await open.replica.siblings(to.item)).some(({ sibling }) => sibling === to.revision);
+    const from = await fromOf(node, open, input, to, conflict);
     const [before, after] = [from?.content ?? null, to.content];
     const texts = [
       before === null ? null : decodeUtf8(await readBody(open, before)),
       after === null ? null : decodeUtf8(await readBody(open, after)),
     ];
     const binary = (before !== null && texts[0] === null) || (after !== null && texts[1] === null);
-    return { item: to.item.name, from: from?.revision ?? null, to: to.revision, before: texts[0] ?? null, after: texts[1] ?? null, binary };
+    const authors = createRecordAuthors(node, open, await machineNames(node, open));
+    return {
+      item: to.item.name,
+      from: from?.revision ?? null,
+      to: to.revision,
+      before: texts[0] ?? null,
+      after: texts[1] ?? null,
+      binary,
+      from_by: from === null ? null : await authors(from.position),
+      to_by: await authors(to.position),
+      conflict,
+    };
   },
 });
+
+async function fromOf(
+  node: SatchelNode,
+  open: OpenSpace,
+  { item, from }: { readonly item: string; readonly from?: string | undefined },
+  to: VersionAt,
+  conflict: boolean,
+): Promise<VersionAt | null> {
+  if (from !== undefined) return versionAt(node, open, item, from);
+  return conflict ? versionAt(node, open, item, undefined) : versionBefore(node, open, to);
+}
 
 export interface VersionAt {
   readonly item: Item;
   readonly revision: string | null;
   readonly base: string | null;
+  /** Of the record that it came with. */
+  readonly position: number;
   readonly content: Content | null;
 }
+
+/** Longer ones are told from names by whoever asks. */
+const SHORT_REVISION = /^[0-9a-f]{4,7}$/;
 
 /** A revision, or what an item holds now. */
 export async function versionAt(
@@ -232,8 +269,23 @@ export async function versionAt(
     return entry;
   }
   if (item === undefined) throw new OperationFailure('usage', 'no-item', 'name an item or a revision', 'Run: satchel log');
-  const state = await findItem(node, open, item);
-  return { item: state.item, revision: open.replica.isDrafted(state.item) ? null : state.revision, base: null, content: state.content };
+  const state = await findItem(node, open, item).catch(async (error: unknown) => {
+    // A short revision, which is a name only where something has it.
+    if (!(error instanceof OperationFailure) || error.type !== 'no-item' || !SHORT_REVISION.test(item)) throw error;
+    return findRevision(node, open, item).catch((failure: unknown) => {
+      if (!(failure instanceof OperationFailure) || failure.type !== 'no-revision') throw failure;
+      const message = `there is no item and no revision ${item} in ${open.entry.name}`;
+      throw new OperationFailure('usage', 'no-item', message, 'Run: satchel log, where revisions stand before each change');
+    });
+  });
+  if ('base' in state) return state;
+  return {
+    item: state.item,
+    revision: open.replica.isDrafted(state.item) ? null : state.revision,
+    base: null,
+    position: state.position,
+    content: state.content,
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { join } from '../join.ts';
 import { renameMachine } from '../machine-identity.ts';
@@ -6,10 +7,14 @@ import { moveToRemote } from '../move-space.ts';
 import { answerPending, setTrustOwn } from '../pending/answer-pending.ts';
 import { countPending } from '../pending/count-pending.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
+import { machineNames } from '../machine-names.ts';
 
 export interface JoinResult {
   readonly joined: 'space' | 'hub';
   readonly space: string;
+  /** What this machine is called there: as it asked, unless another one was called so. */
+  readonly name: string;
+  readonly asked_name: string;
   readonly inviter: string;
   readonly role: string;
   readonly remote: string;
@@ -33,10 +38,13 @@ export const joinOperation = defineOperation({
   async run(node, input, { say, signal, progress }): Promise<JoinResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
     const joined = await join(node, input, say, signal, (done, total) => progress(done, total, 'commits'));
+    const asked = input.name ?? node.deps.machine.name;
+    const self = node.deps.machine.key.machine;
+    const name = joined.type === 'space' ? ((await machineNames(node, joined.space)).get(self) ?? asked) : asked;
     // Not before: a link that is refused changes nothing.
-    if (input.name !== undefined && input.name !== node.deps.machine.name) {
-      await renameMachine(node.home, input.name);
-      (node.deps as { machine: typeof node.deps.machine }).machine = { ...node.deps.machine, name: input.name };
+    if (name !== node.deps.machine.name) {
+      await renameMachine(node.home, name);
+      (node.deps as { machine: typeof node.deps.machine }).machine = { ...node.deps.machine, name };
     }
     const open = joined.type === 'space' ? joined.space : await node.ensurePersonalSpace();
     if (joined.type === 'hub') await moveToRemote(node, open.entry.space, joined.remote);
@@ -44,10 +52,12 @@ export const joinOperation = defineOperation({
     if (input.approve_first) await answerPending(node, 'approve', { type: 'first-apply' });
     const now = node.spaces.get(open.entry.space) ?? open;
     const head = await now.replica.head();
-    const counts = await node.store.read((tx) => tx.items.count(open.entry.space));
+    const counts = await node.store.read((tx) => tx.items.count(open.entry.space, HOUSEKEEPING_KINDS));
     return {
       joined: joined.type,
       space: open.entry.space,
+      name,
+      asked_name: asked,
       inviter: joined.type === 'space' ? joined.inviter : joined.hub,
       role: joined.type === 'space' ? joined.role : 'owner',
       remote: now.entry.remote?.address ?? '',

@@ -11,10 +11,10 @@ import { findSpace } from '../find-space.ts';
 import { ACCOUNTS, type HubAccount } from '../log-authority.ts';
 import { renameMachine } from '../machine-identity.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { recordTime } from '../record-times.ts';
+import { recordTime, timeBefore } from '../record-times.ts';
 import { spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
-import { machineNames } from './status.ts';
+import { machineNames } from '../machine-names.ts';
 
 export interface MachineLine {
   readonly space: string;
@@ -70,9 +70,9 @@ async function linesOf(node: SatchelNode, open: OpenSpace): Promise<MachineLine[
         role,
         here: machine === node.deps.machine.key.machine,
         since_position: from,
-        since: await recordTime(node, open, from),
+        since: (await recordTime(node, open, from)) ?? (await timeBefore(node, open, from)),
         last_position: newest,
-        last_seen: newest === null ? null : await recordTime(node, open, newest),
+        last_seen: newest === null ? null : ((await recordTime(node, open, newest)) ?? (await timeBefore(node, open, newest))),
       };
     }),
   );

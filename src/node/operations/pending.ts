@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { missingEverywhere, type MissingHere } from '../missing-here.ts';
 import { answerPending, findPending, setTrustOwn, trustsOwn } from '../pending/answer-pending.ts';
 import { listPending } from '../pending/list-pending.ts';
 import type { PendingChange, PendingEntry } from '../pending/pending-entry.ts';
@@ -10,12 +11,18 @@ export interface PendingResult {
   readonly pending: readonly PendingEntry[];
   /** What this machine's own other machines write is put in place unasked. */
   readonly trust_own: boolean;
+  /** What is not whole here for want of a secret value. */
+  readonly missing_values: readonly MissingHere[];
 }
 
 export const pendingOperation = defineOperation({
   input: noInput,
   async run(node): Promise<PendingResult> {
-    return { pending: (await listPending(node)).map(({ entry }) => entry), trust_own: await trustsOwn(node) };
+    return {
+      pending: (await listPending(node)).map(({ entry }) => entry),
+      trust_own: await trustsOwn(node),
+      missing_values: await missingEverywhere(node),
+    };
   },
 });
 
@@ -39,6 +46,8 @@ export interface AnswerResult {
   /** Entries that are still without an answer. */
   readonly left: number;
   readonly trust_own: boolean;
+  /** What is not whole here for want of a secret value, now. */
+  readonly missing_values: readonly MissingHere[];
 }
 
 /**
@@ -56,6 +65,6 @@ export const answerPendingOperation = defineOperation({
     if (trusts !== undefined) await setTrustOwn(node, trusts);
     const answered = await answerPending(node, answer, all ? { all } : { ids });
     const left = (await listPending(node)).filter(({ entry }) => !entry.rejected);
-    return { answered, left: left.length, trust_own: await trustsOwn(node) };
+    return { answered, left: left.length, trust_own: await trustsOwn(node), missing_values: await missingEverywhere(node) };
   },
 });

@@ -1,8 +1,9 @@
 import { headWords } from '../../core/joining/words.ts';
-import { openText } from '../../core/replica/sealed-text.ts';
+import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
+import { missingHere, type MissingHere } from '../missing-here.ts';
 import { countPending } from '../pending/count-pending.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
@@ -48,6 +49,8 @@ export interface SourceStatus {
   readonly skipped: readonly { readonly item: string; readonly reason: string }[];
   /** Values that only this machine could give: left out of these items until it does. */
   readonly needs_value: readonly { readonly item: string; readonly pointer: string }[];
+  /** The same for people: which values of what, and where to write them. */
+  readonly missing_values: readonly MissingHere[];
   /** Items that cannot be shown here. */
   readonly unshown: readonly { readonly item: string; readonly reason: string }[];
 }
@@ -81,9 +84,10 @@ export const statusOperation = defineOperation({
   },
 });
 
-async function statusOf(node: SatchelNode, { entry, replica, runner, sources, secrets }: OpenSpace): Promise<SpaceStatus> {
+async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus> {
+  const { entry, replica, runner, sources, secrets } = open;
   const head = await replica.head();
-  const counts = await node.store.read((tx) => tx.items.count(entry.space));
+  const counts = await node.store.read((tx) => tx.items.count(entry.space, HOUSEKEEPING_KINDS));
   const { state } = runner;
   const joined = head !== null;
   return {
@@ -105,11 +109,12 @@ async function statusOf(node: SatchelNode, { entry, replica, runner, sources, se
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
-    sources: await Promise.all(sources.map((source) => sourceStatus(node, source))),
+    sources: await Promise.all(sources.map((source) => sourceStatus(node, open, source))),
   };
 }
 
-async function sourceStatus(node: SatchelNode, { definition, source, health, forms }: TreeSource): Promise<SourceStatus> {
+async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource): Promise<SourceStatus> {
+  const { definition, source, health, forms } = tree;
   const current = source.state();
   const [state, detail] =
     health.problem === null ? [current.type, 'message' in current ? current.message : null] : ['failed', health.problem];
@@ -122,6 +127,7 @@ async function sourceStatus(node: SatchelNode, { definition, source, health, for
     unknown: unknownPaths(definition, createNodeFiles({ root: definition.root, random: node.deps.random })),
     skipped: source.skipped().map(({ name, reason }) => ({ item: name, reason })),
     needs_value: states.flatMap(({ item, needs }) => needs.map((pointer) => ({ item: item.name, pointer }))),
+    missing_values: await missingHere(node, open, tree, states),
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
 }
@@ -148,7 +154,7 @@ function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: st
   if (held !== undefined)
     return { verdict: `Not syncing: ${held.detail ?? held.state} (${held.path}). Run: satchel doctor`, inSync: false };
   const waiting = spaces.reduce((sum, space) => sum + space.drafts, 0);
-  if (waiting > 0) return { verdict: `Sending ${waiting} ${waiting === 1 ? 'commit' : 'commits'}`, inSync: false };
+  if (waiting > 0) return { verdict: `Sending ${waiting} ${waiting === 1 ? 'change' : 'changes'}`, inSync: false };
   const personal = spaces[0] as SpaceStatus;
   const place = personal.remote === null ? 'here' : new URL(personal.remote).host || personal.remote;
   const ago = personal.last_sync === null ? '' : `, ${agoText(node.deps.clock.now() - Date.parse(personal.last_sync))} ago`;
@@ -185,15 +191,4 @@ export function agoText(ms: number): string {
 
 function iso(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
-}
-
-/** Machines' names as members may read them, by id; unreadable ones are shown by the beginning of their key. */
-export async function machineNames(node: SatchelNode, open: OpenSpace): Promise<Map<string, string>> {
-  const { membership, space } = open.replica;
-  const names = new Map<string, string>();
-  for (const member of [...membership.removed.values(), ...membership.members.values()]) {
-    const name = open.replica.canWrite ? await openText(member.sealedName, space, open.replica.keys, node.deps.compression) : null;
-    names.set(member.machine, name ?? member.machine.slice(0, 8));
-  }
-  return names;
 }

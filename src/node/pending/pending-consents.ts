@@ -1,7 +1,7 @@
 import { subjectId } from '../../kinds/claude-home/consent-answer.ts';
 import type { Withheld } from '../../sources/claude-home/consent-workspace.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { machineNames } from '../operations/status.ts';
+import { machineNames } from '../machine-names.ts';
 import { recordTime } from '../record-times.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { changedText } from './changed-text.ts';
@@ -21,6 +21,7 @@ export async function pendingConsents(node: SatchelNode, open: OpenSpace, { cons
         id: subjectId(subject),
         type: 'consent',
         path: subject.path,
+        title: subject.path,
         what: withheld.refused ?? whatOf(withheld),
         machines: authors.map((author) => names.get(author) ?? author.slice(0, 8)),
         since: newest < 0 || newest === Number.MAX_SAFE_INTEGER ? null : await recordTime(node, open, newest),

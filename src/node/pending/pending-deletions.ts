@@ -17,6 +17,7 @@ export async function pendingDeletions(node: SatchelNode, { source, definition }
         id: sha256Hex('satchel/v1/pending-deletion\0', encodeCanonical([definition.id, names])),
         type: 'mass-deletion',
         path: definition.root,
+        title: definition.shownAs ?? definition.root,
         what: `deletes ${names.length} files everywhere that are gone here; a rejection writes them here again`,
         machines: [],
         since: null,

@@ -5,6 +5,8 @@ export interface PendingEntry {
   readonly type: 'consent' | 'mass-deletion' | 'first-apply' | 'secret';
   /** What it is about: a name, a folder unit, a captured folder. */
   readonly path: string;
+  /** The same for people: `MCP server db`. */
+  readonly title: string;
   /** What an approval does. One line. */
   readonly what: string;
   /** Names of the machines that it comes from; empty where it comes from here, or that is not known yet. */

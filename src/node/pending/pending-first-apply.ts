@@ -25,16 +25,17 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
         id: sha256Hex('satchel/v1/pending-first-apply\0', encodeCanonical([definition.id, preview.map(fingerprint)])),
         type: 'first-apply',
         path: definition.root,
+        title: definition.shownAs ?? definition.root,
         what: [
           ...some(preview.length - changed.length, (count) => `writes ${count} new ${count === 1 ? 'file' : 'files'}`),
           ...some(changed.length - replaced, (count) => `merges ${count} of yours`),
-          ...some(replaced, (count) => `replaces ${count} of yours that could not be merged (your version is kept: satchel conflicts)`),
+          ...some(replaced, (count) => `replaces ${count} of yours that could not be merged (your version is kept beside it)`),
           ...some(kept, (count) => `keeps ${count} as ${count === 1 ? 'it is' : 'they are'}`),
           'a copy of what changes is made before',
         ].join(', '),
         machines: [],
         since: null,
-        items: [...changed, ...preview.filter(({ shown }) => shown === null)].map(itemOf),
+        items: [...changed, ...preview.filter(({ shown }) => shown === null)].map((each) => itemOf(each, definition.prefix)),
         rejected: state === 'rejected',
       },
       change: () => changedText(workspace, changed),
@@ -59,6 +60,10 @@ function fingerprint({ item, content, shown }: Outstanding): string[] {
   return [item.kind, item.name, content?.digest ?? '', shown?.digest ?? ''];
 }
 
-function itemOf({ item, content, shown }: Outstanding): PendingItem {
-  return { item: item.name, change: content === null ? 'removed' : shown === null ? 'new' : 'changed', size: content?.size ?? null };
+function itemOf({ item, content, shown }: Outstanding, prefix: string): PendingItem {
+  return {
+    item: prefix + item.name,
+    change: content === null ? 'removed' : shown === null ? 'new' : 'changed',
+    size: content?.size ?? null,
+  };
 }

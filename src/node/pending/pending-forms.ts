@@ -1,8 +1,10 @@
 import { subjectId } from '../../kinds/claude-home/consent-answer.ts';
 import type { FormPart } from '../../kinds/claude-home/form.ts';
+import { partTitle, shownText } from '../../kinds/claude-home/part-words.ts';
+import type { MachinePaths } from '../../kinds/claude-home/path-tokens.ts';
 import { partSubject } from '../claude-forms.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { machineNames } from '../operations/status.ts';
+import { machineNames } from '../machine-names.ts';
 import { partAuthors } from '../part-authors.ts';
 import { recordTime } from '../record-times.ts';
 import type { TreeSource } from '../tree-sources.ts';
@@ -13,6 +15,8 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
   const { forms, consents } = source;
   if (forms === null || consents === null) return [];
   const { book } = consents;
+  const { userHome: home, claudeHome } = node.config.environment;
+  const paths: MachinePaths = { home, claudeHome };
   const names = await machineNames(node, open);
   const pending: Pending[] = [];
   for (const { item, held } of await forms.inspect()) {
@@ -29,7 +33,8 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
           id: subjectId(subject),
           type: 'consent',
           path: subject.path,
-          what: whatOf(part),
+          title: partTitle(part.name, part.pointer, valueOf(part.wanted ?? part.applied), paths),
+          what: whatOf(part, paths),
           machines: authors.flatMap((author) => (author === null ? [] : [names.get(author) ?? author.slice(0, 8)])),
           since,
           items: [
@@ -41,7 +46,8 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
           ],
           rejected: book.judge(subject, authors) === 'rejected',
         },
-        change: () => Promise.resolve([{ item: subject.path, before: pretty(part.applied), after: pretty(part.wanted), unshown: null }]),
+        change: () =>
+          Promise.resolve([{ item: subject.path, before: pretty(part.applied, paths), after: pretty(part.wanted, paths), unshown: null }]),
         approve: () => book.answer([subject], 'approved'),
         reject: () => book.answer([subject], 'rejected'),
       });
@@ -51,15 +57,19 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
 }
 
 /** Line by line, for a diff. */
-function pretty(canonical: string | null): string | null {
-  return canonical === null ? null : `${JSON.stringify(JSON.parse(canonical), null, 2)}\n`;
+function pretty(canonical: string | null, paths: MachinePaths): string | null {
+  return canonical === null ? null : `${shownText(JSON.stringify(JSON.parse(canonical), null, 2), paths)}\n`;
+}
+
+function valueOf(canonical: string | null): unknown {
+  return canonical === null ? null : JSON.parse(canonical);
 }
 
 const LONGEST = 160;
 
-function whatOf({ wanted, applied }: FormPart): string {
+function whatOf({ wanted, applied }: FormPart, paths: MachinePaths): string {
   const cut = (canonical: string): string => {
-    const text = JSON.stringify(JSON.parse(canonical)); // numbers as people write them
+    const text = shownText(JSON.stringify(JSON.parse(canonical)), paths); // numbers as people write them
     return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
   };
   if (wanted === null) return `removes ${cut(applied ?? 'null')}`;

@@ -22,6 +22,7 @@ export async function pendingOutgoing(
         id,
         type: 'secret',
         path: held.item.name,
+        title: held.item.name,
         what: `sends ${placesOf(held)} to ${name}, which others can read`,
         machines: [],
         since: null,

@@ -1,11 +1,10 @@
 import { itemKey } from '../../core/item.ts';
-import { decodeRecord } from '../../core/log/record.ts';
 import type { ItemState } from '../../core/ports/store.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
 import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { machineNames } from '../operations/status.ts';
-import { recordTime } from '../record-times.ts';
+import { machineNames } from '../machine-names.ts';
+import { createRecordAuthors } from '../record-author.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { summariesOf } from './session-summaries.ts';
 
@@ -54,7 +53,7 @@ export async function listSessions(
       await source.projects.places(),
     ];
     const views = await source.workspace.views(['projects']);
-    const authors = createAuthors(node, open, names);
+    const authors = createRecordAuthors(node, open, names);
     for (const state of states) {
       const { folder: project, session } = parseProjectName(state.item.name) ?? { folder: '', session: '' };
       const local = places.toLocal(state.item.name);
@@ -86,22 +85,4 @@ export async function listSessions(
 function isSession({ item, content }: ItemState): boolean {
   const parts = parseProjectName(item.name);
   return content !== null && parts?.session != null && parts.rest === `${parts.session}.jsonl` && !parts.session.startsWith('agent-');
-}
-
-/** Who wrote a record, and when; drafts are this machine's. A record is looked up once. */
-function createAuthors(node: SatchelNode, open: OpenSpace, names: ReadonlyMap<string, string>) {
-  const self = node.deps.machine.key.machine;
-  const known = new Map<number, Promise<{ readonly machine: string; readonly time: string | null }>>();
-  const lookUp = async (position: number): Promise<{ readonly machine: string; readonly time: string | null }> => {
-    const [stored] = await node.store.read((tx) => tx.logs.read(open.entry.space, position, { records: 1, bytes: 1 }));
-    const record = stored?.position === position ? decodeRecord(stored.bytes) : null;
-    if (record?.ok !== true) return { machine: position === Number.MAX_SAFE_INTEGER ? (names.get(self) ?? '') : '?', time: null };
-    const { signer } = record.value.header;
-    return { machine: names.get(signer) ?? signer.slice(0, 8), time: await recordTime(node, open, position) };
-  };
-  return (position: number) => {
-    const found = known.get(position) ?? lookUp(position);
-    known.set(position, found);
-    return found;
-  };
 }

@@ -9,7 +9,7 @@ import type { TableScope } from './scope.ts';
 /** Stored by index: append only. */
 const TYPES = ['put', 'append', 'delete', 'keep', 'collapsed'] as const satisfies readonly HistoryEntry['type'][];
 const COLUMNS = ['position', 'ordinal', 'kind', 'name', 'revision', 'base', 'type', 'content'] as const;
-const PREFIX = /^[0-9a-f]{8,64}$/;
+const PREFIX = /^[0-9a-f]{4,64}$/;
 /** Enough to show that a prefix is not unique. */
 const MATCHES = 100;
 
@@ -19,7 +19,7 @@ export interface History {
   readonly ofItem: (space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
   /** Newest record first, entries of a record in their order; a record is given whole, past the limit if need be. */
   readonly byPosition: (space: SpaceId, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
-  /** Oldest first, 100 at most; none for what is no prefix of at least 8 hex characters. */
+  /** Oldest first, 100 at most; none for what is no prefix of at least 4 hex characters. */
   readonly find: (space: SpaceId, prefix: string) => Promise<HistoryEntry[]>;
 }
 

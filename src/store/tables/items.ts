@@ -77,15 +77,16 @@ export function createItemTable(scope: TableScope): ItemTable {
     siblings: siblings.list,
 
     /** O(items of the space). */
-    async count(space) {
+    async count(space, without = []) {
       const number = await scope.numberOf(space);
       if (number === null) return { items: 0, bytes: 0, siblings: 0 };
-      const row = await db
+      let counted = db
         .selectFrom('items')
         .select((eb) => [eb.fn.countAll<number>().as('items'), eb.fn.sum<number | null>('size').as('bytes')])
         .where('space', '=', number)
-        .where('content', 'is not', null)
-        .executeTakeFirstOrThrow();
+        .where('content', 'is not', null);
+      if (without.length > 0) counted = counted.where('kind', 'not in', [...without]);
+      const row = await counted.executeTakeFirstOrThrow();
       return { items: row.items, bytes: row.bytes ?? 0, siblings: await siblings.count(number) };
     },
 
