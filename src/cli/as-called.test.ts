@@ -6,6 +6,7 @@ describe('asCalled', () => {
     ['Run: satchel up, or satchel join', 'Run: npm start -- up, or npm start -- join'],
     ['run here `satchel invite`', 'run here `npm start -- invite`'],
     ['/media/satchel is there; satchel: no', '/media/satchel is there; satchel: no'],
+    ['Usage: satchel COMMAND [options]', 'Usage: npm start -- COMMAND [options]'],
     ['In /home/satchel now', 'In /home/satchel now'],
   ])('%s', (text, expected) => {
     expect(asCalled(text, 'npm start --')).toBe(expected);

@@ -182,8 +182,8 @@ export const MEANING: MeaningUses = {
     item: NO_ITEM('diff'),
     '--from': [
       ...NO_REVISION('diff', 'CLAUDE.md', '--from'),
-      { args: ['diff', 'CLAUDE.md', '--from', 'yesterday'], says: /a revision is 8 to 64/ },
-      { args: ['diff', 'CLAUDE.md', '--from', 'dead'], says: /a revision is 8 to 64/ },
+      { args: ['diff', 'CLAUDE.md', '--from', 'yesterday'], says: /a revision is 4 to 64/ },
+      { args: ['diff', 'CLAUDE.md', '--from', 'dea'], says: /a revision is 4 to 64/ },
     ],
     '--to': NO_REVISION('diff', 'CLAUDE.md', '--to'),
     '--space': NO_SPACE('diff', 'CLAUDE.md'),
@@ -200,8 +200,8 @@ export const MEANING: MeaningUses = {
   resolve: {
     item: [
       ...NO_ITEM('resolve', '--take', 'current').map((use) => use),
-      { args: ['resolve', 'CLAUDE.md'], says: /--take or --file/ },
-      { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--file', 'x'], says: /--take or --file/ },
+      { args: ['resolve', 'CLAUDE.md'], says: /no open conflict/ },
+      { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--file', 'x'], says: /no open conflict/ },
       { args: ['resolve', 'CLAUDE.md', '--take', 'current'], says: /no open conflict[^]*satchel conflicts/ },
     ],
     '--sibling': [{ args: ['resolve', 'CLAUDE.md', '--take', 'sibling', '--sibling', 'deadbeef'], says: /no open conflict/ }],
@@ -312,7 +312,7 @@ export const MEANING: MeaningUses = {
     ],
     '--revision': [
       ...NO_REVISION('forget', 'CLAUDE.md', '--yes', '--revision'),
-      { args: ['forget', 'CLAUDE.md', '--yes', '--revision', 'old'], says: /a revision is 8 to 64/ },
+      { args: ['forget', 'CLAUDE.md', '--yes', '--revision', 'old'], says: /a revision is 4 to 64/ },
       { args: ['forget', '--revision', 'deadbeef'], says: /item/ },
     ],
     '--space': NO_SPACE('forget', 'CLAUDE.md', '--yes'),

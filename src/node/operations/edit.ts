@@ -31,7 +31,7 @@ export const restoreOperation = defineOperation({
   async run(node, input): Promise<RestoreResult> {
     const open = findSpace(node, input.space);
     const present = await versionAt(node, open, input.item, input.revision);
-    const entry = input.revision === undefined ? await lastThatHeld(node, open, present) : present;
+    const entry = input.revision === undefined && present.isRevision !== true ? await lastThatHeld(node, open, present) : present;
     if (entry.content !== null) await readBody(open, entry.content); // said now, not when it is applied
     const own = await noteWaiting(node);
     const changed = await write(

@@ -247,6 +247,8 @@ export interface VersionAt {
   /** Of the record that it came with. */
   readonly position: number;
   readonly content: Content | null;
+  /** It was asked for by its revision, though as an item. */
+  readonly isRevision?: boolean;
 }
 
 /** Longer ones are told from names by whoever asks. */
@@ -278,7 +280,7 @@ export async function versionAt(
       throw new OperationFailure('usage', 'no-item', message, 'Run: satchel log, where revisions stand before each change');
     });
   });
-  if ('base' in state) return state;
+  if ('base' in state) return { ...state, isRevision: true };
   return {
     item: state.item,
     revision: open.replica.isDrafted(state.item) ? null : state.revision,
