@@ -82,8 +82,7 @@ const NAMED = 3;
 function describeSource(context: CommandContext, { unknown, skipped, missing_values: missing, unshown }: SourceStatus): string[] {
   const lines = unshown.map(({ item, reason }) => `    ${item} is not put in place: ${reason}`);
   for (const { item, reason } of skipped.slice(0, NAMED)) lines.push(`    ${item} is not carried: ${reason}`);
-  if (skipped.length > NAMED)
-    lines.push(context.asCalled(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`));
+  if (skipped.length > NAMED) lines.push(context.asCalled(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`));
   lines.push(...missingLines(missing).map((line) => `    ${line}`));
   if (unknown.length === 0) return lines;
   const rest = unknown.length > NAMED ? `, and ${unknown.length - NAMED} more` : '';

@@ -201,7 +201,7 @@ export const MEANING: MeaningUses = {
     item: [
       ...NO_ITEM('resolve', '--take', 'current').map((use) => use),
       { args: ['resolve', 'CLAUDE.md'], says: /no open conflict/ },
-      { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--file', 'x'], says: /no open conflict/ },
+      { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--file', 'x'], says: /--take or --file/ },
       { args: ['resolve', 'CLAUDE.md', '--take', 'current'], says: /no open conflict[^]*satchel conflicts/ },
     ],
     '--sibling': [{ args: ['resolve', 'CLAUDE.md', '--take', 'sibling', '--sibling', 'deadbeef'], says: /no open conflict/ }],
