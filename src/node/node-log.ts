@@ -1,20 +1,18 @@
 import { createRequire } from 'node:module';
 import type { LogLevel } from '../config/schema.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { createLogFile } from './log-file.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 /** Rank of each setting: what is logged has at least this one. */
 const RANK: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
-/** The node's log, JSON lines in a 0600 file. Opened with its first line: most commands have nothing to say. */
+/** The node's log, JSON lines in a {@link createLogFile}. Opened with its first line: most commands have nothing to say. */
 export function createNodeLog(file: string, level: LogLevel): HubLog {
   let opened: HubLog | null = null;
   const open = (): HubLog => {
     const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
-    const destination = pino.destination({ dest: file, mode: 0o600, sync: false, minLength: 0 });
-    // On a full disk lines are lost; the node goes on.
-    destination.on('error', () => undefined);
-    return (opened ??= pino({ level, base: null }, destination));
+    return (opened ??= pino({ level, base: null }, createLogFile(file)));
   };
   const method =
     (name: (typeof LEVELS)[number], rank: number) =>

@@ -9,6 +9,7 @@ const OURS = [
   'keys',
   'backups',
   'node.log',
+  'node.log.old',
   'node.lock',
   'lock-holder.json',
   'running.json',
