@@ -8,6 +8,7 @@ import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
+import { checkAddress } from './listen-address.ts';
 
 export const joinCommand = defineCommand({
   summary: 'Join another machine’s spaces, or a hub, by link or by words',
@@ -127,6 +128,7 @@ async function joinAndStay(
   const config = await context.config();
   const { checkInput, runInProcess, useNode } = await import('./ask-in-process.ts');
   await checkInput('join', input);
+  await checkAddress(config); // who has joined cannot be as if it had not
   const { runUp } = await import('./up.ts');
   return useNode(config, 'join', async (node) => {
     const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;

@@ -8,6 +8,7 @@ import { counted } from './counted.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { checkAddress, listenFailure } from './listen-address.ts';
 import { formatBytes } from './output-style.ts';
 
 /** Milliseconds. */
@@ -29,15 +30,18 @@ export const upCommand = defineCommand({
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const { options } = context;
+    const copy = copyAnswer(options);
     const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
     const { openNode } = await import('./ask-in-process.ts');
     const { isStarted, nodeHome } = await import('../node/home.ts');
     // Asked before anything is made: a no leaves nothing behind.
-    const isFirst = !config.hub && !(await isStarted(nodeHome(config.environment.home)));
+    const wasStarted = await isStarted(nodeHome(config.environment.home));
+    if (!wasStarted) await checkAddress(config);
+    const isFirst = !config.hub && !wasStarted;
     if (isFirst && !options.yes && !(await mayCapture(context, config))) return NOT_BEGUN;
     for (let said = false; ; said = true) {
       try {
-        const node = await openNode(config, 'up', copyAnswer(options));
+        const node = await openNode(config, 'up', copy);
         try {
           return await runUp(context, node, config, { ask: !options.yes && !isFirst });
         } finally {
@@ -89,17 +93,7 @@ async function start(node: SatchelNode, config: Config): Promise<void> {
   try {
     await node.start();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-      throw new CommandFailure(EXIT.usage, 'no-such-address', `${config.host} is no address of this machine`, {
-        next: 'All of its addresses: satchel up --host 0.0.0.0',
-        cause: error,
-      });
-    if (code !== 'EADDRINUSE') throw error;
-    throw new CommandFailure(EXIT.failed, 'port-in-use', `port ${config.port} on ${config.host} is taken by another program`, {
-      next: 'Choose another: satchel up --port 4601',
-      cause: error,
-    });
+    throw listenFailure(error, config);
   }
 }
 

@@ -149,6 +149,8 @@ export const MEANING: MeaningUses = {
     '--host': [
       { args: ['up', '--host', 'http://pi'], says: /--host[^]*host name or an IP address/ },
       { args: ['up', '--host', 'a b'], says: /--host[^]*host name/ },
+      { args: ['up', '--host', '192.0.2.1'], says: /no address of this machine[^]*--host 0.0.0.0/, fresh: true },
+      { args: ['up', '--hub', '--host', '192.0.2.1'], says: /no address of this machine/, fresh: true },
     ],
   },
   join: {
