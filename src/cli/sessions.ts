@@ -1,28 +1,35 @@
 import { shellWord } from '../config/private-file.ts';
 import type { SessionEntry } from '../node/sessions/list-sessions.ts';
+import type { SessionHit } from '../node/sessions/search-sessions.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { formatBytes, formatDuration, printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 
 const TITLE = 60;
-const NOTHING_FOUND =
-  'No session has that in its title, first or last prompt, project, folder, machine or id. What stands between is not searched.';
+/** Columns before a line that shows where a search hit. */
+const INDENT = 10;
 
 const list = defineCommand({
   summary: 'List the sessions of all machines, those used last first',
-  arguments: { search: { summary: 'words that occur in its title, first or last prompt, project, folder, machine or id', variadic: true } },
+  arguments: {
+    search: { summary: 'words that all occur in it: in anything said there, its title, project, folder, machine or id', variadic: true },
+  },
   options: { limit: { type: 'number', value: 'N', summary: 'so many at most (default 50)', min: 1, max: 10_000 } },
   examples: ['satchel sessions', 'satchel sessions login bug', 'satchel sessions --limit 500 --json'],
   notes:
-    'JSON: {sessions: [{id, space, project, title, first_prompt, last_prompt, machine, used, size, folder (null: none here), here, reason}], total}.',
+    'A search reads the whole text of all sessions on this machine, some hundred megabytes a second; texts that are not here yet are fetched. Upper and lower case are the same.\nJSON: {sessions: [{id, space, project, title, first_prompt, last_prompt, machine, used, size, folder (null: none here), here, reason, hit: {by, text}}], total, unsearched}.',
   async run(context) {
     const { limit } = context.options;
     const search = searchOf(context.args.search);
     const result = await askNode(context, 'sessions', { search, ...(limit === undefined ? {} : { limit }) });
     if (result.sessions.length === 0)
       return {
-        human: search === '' ? 'No sessions yet: they come with the first one of Claude Code.' : NOTHING_FOUND,
+        human: [
+          search === '' ? 'No sessions yet: they come with the first one of Claude Code.' : 'No session mentions that.',
+          ...unsearchedLines(result.unsearched),
+        ].join('\n'),
         json: result,
       };
     const columns = [
@@ -43,7 +50,10 @@ const list = defineCommand({
       entry.here ? '' : 'not here',
       titleOf(entry),
     ]);
-    const lines = [renderTable(columns, rows, context.style.dim)];
+    const [titles = '', ...table] = renderTable(columns, rows, context.style.dim).split('\n');
+    const words = search.toLowerCase().split(/\s+/);
+    const lines = [titles, ...table.flatMap((line, index) => [line, ...hitLines(context, result.sessions[index]?.hit ?? null, words)])];
+    lines.push(...unsearchedLines(result.unsearched));
     if (result.total > result.sessions.length)
       lines.push(context.style.dim(`${result.total - result.sessions.length} more: --limit ${result.total}`));
     if (result.sessions.some(({ here }) => !here))
@@ -51,6 +61,24 @@ const list = defineCommand({
     return { human: lines.join('\n'), json: result };
   },
 });
+
+function hitLines({ style }: CommandContext, hit: SessionHit['hit'], words: readonly string[]): string[] {
+  if (hit === null) return [];
+  return [`${' '.repeat(INDENT)}${style.dim(`${hit.by}:`)} ${marked(printable(hit.text), words, style.bold)}`];
+}
+
+/** A text with the words of a search marked in it. */
+function marked(text: string, words: readonly string[], mark: (text: string) => string): string {
+  const any = words.filter((word) => word !== '').map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  return any.length === 0 ? text : text.replaceAll(new RegExp(any.join('|'), 'giu'), (found) => mark(found));
+}
+
+function unsearchedLines(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `${counted(count, 'session was', 'sessions were')} not searched: the text is not on this machine, and cannot be had from the remote now.`,
+  ];
+}
 
 /** `sessions search WORDS` is `sessions WORDS`; `search` alone is looked for. */
 export function searchOf(words: readonly string[]): string {

@@ -132,6 +132,29 @@ describe('sessions on two machines', () => {
     expect(await readFile(file, 'utf8')).toBe(whole);
   });
 
+  it('are searched for what was said in them, also where they have no place', async () => {
+    const here = await workFolder('a', 'work/x', 'git@github.com:acme/app.git');
+    await transcript('a', here, SESSION, 'first', 'The Walrus sleeps in the middle', 'last');
+    await transcript('a', here, TWO, 'first', 'nothing of that', 'last');
+    const agent = inProjects('a', here, TWO, 'subagents', 'agent-1.jsonl');
+    await mkdir(path.dirname(agent), { recursive: true });
+    await writeFile(agent, record(here, 'an otter, said a helper'));
+    const [a, b] = await two();
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    for (const node of [a, b]) {
+      const found = await ask(node, 'sessions', { search: 'walrus MIDDLE app' });
+      expect(found).toMatchObject({ total: 1, unsearched: 0 });
+      expect(found.sessions).toMatchObject([{ id: SESSION, hit: { by: 'user', text: 'The Walrus sleeps in the middle' } }]);
+      expect((await ask(node, 'sessions', { search: 'otter' })).sessions).toMatchObject([
+        { id: TWO, hit: { text: 'an otter, said a helper' } },
+      ]);
+      expect((await ask(node, 'sessions', { search: 'walrus otter' })).total).toBe(0);
+      expect((await ask(node, 'sessions', { search: 'first' })).sessions.map(({ hit }) => hit)).toEqual([null, null]);
+      expect((await ask(node, 'sessions', {})).total).toBe(2);
+    }
+  });
+
   it('that are deleted stay in the space, and elsewhere', async () => {
     const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
     const there = await workFolder('b', 'x', 'git@github.com:acme/app.git');

@@ -3,34 +3,31 @@ import path from 'node:path';
 import { z } from 'zod';
 import { sessionOf } from '../../kinds/claude-home/session-name.ts';
 import type { SatchelNode } from '../node.ts';
-import { listSessions, type ListedSession, type SessionEntry } from '../sessions/list-sessions.ts';
+import { listSessions, type ListedSession } from '../sessions/list-sessions.ts';
+import { searchSessions, type SessionHit } from '../sessions/search-sessions.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface SessionsResult {
-  readonly sessions: readonly SessionEntry[];
+  readonly sessions: readonly SessionHit[];
   /** How many match, listed or not. */
   readonly total: number;
+  /** Whose text could not be searched, since it cannot be had now. */
+  readonly unsearched: number;
 }
 
 export const sessionsOperation = defineOperation({
   input: z.strictObject({
-    /** Words that all occur in its id, title, prompts, project, folder or machine, whatever their case. */
+    /** Words that all occur in it, whatever their case: in what is listed of it, or in what was said there. */
     search: z.string().max(1024).default(''),
     limit: z.number().int().min(1).max(10_000).default(50),
   }),
   async run(node, { search, limit }, { progress }): Promise<SessionsResult> {
-    const words = search.toLowerCase().split(/\s+/);
-    const found = (await listSessions(node, (done, total) => progress(done, total, 'sessions')))
-      .map(({ entry }) => entry)
-      .filter((entry) => words.every((word) => mentions(entry, word)));
-    return { sessions: found.slice(0, limit), total: found.length };
+    const words = [...new Set(search.toLowerCase().split(/\s+/))].filter((word) => word !== '');
+    const listed = await listSessions(node, (done, total) => progress(done, total, 'sessions'));
+    const found = await searchSessions(listed, words, (done, total) => progress(done, total, 'bytes'));
+    return { sessions: found.sessions.slice(0, limit), total: found.sessions.length, unsearched: found.unsearched };
   },
 });
-
-function mentions(entry: SessionEntry, word: string): boolean {
-  const { id, title, first_prompt: first, last_prompt: last, project, folder, machine } = entry;
-  return [id, title, first, last, project, folder, machine].some((text) => text?.toLowerCase().includes(word) === true);
-}
 
 export interface RestoredSession {
   readonly id: string;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { itemKey } from '../../core/item.ts';
 import type { ItemState } from '../../core/ports/store.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
@@ -34,6 +35,8 @@ export interface ListedSession {
   readonly open: OpenSpace;
   readonly source: TreeSource;
   readonly state: ItemState;
+  /** Its file on this machine, where that holds what the space holds; `null` otherwise. */
+  readonly file: string | null;
 }
 
 /** All sessions of all machines, those used last first. Cost: O(sessions), and the ends of those that changed. */
@@ -76,7 +79,9 @@ export async function listSessions(
         here,
         reason: here ? null : local.ok ? (view?.notHere ?? 'it is not put in place yet') : local.error,
       };
-      all.push({ entry, open, source, state });
+      const isSame = here && view?.shown?.digest === state.content?.digest;
+      const file = local.ok && isSame ? path.join(source.definition.root, local.value) : null;
+      all.push({ entry, open, source, state, file });
     }
   }
   return all.sort((a, b) => ((a.entry.used ?? '') < (b.entry.used ?? '') ? 1 : -1));
