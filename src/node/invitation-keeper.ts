@@ -57,6 +57,8 @@ export class InvitationKeeper {
 
   /** Whether the store may hold one: where it does not, there is nothing to look for. */
   #mayBeOpen = true;
+  /** Wakes {@link run}, which waits for it while there is nothing to look for. */
+  #opened: () => void = () => undefined;
 
   constructor(node: SatchelNode) {
     this.#node = node;
@@ -101,6 +103,7 @@ export class InvitationKeeper {
     };
     await node.store.write((tx) => tx.documents.put(INVITATIONS, keys.mailbox, invitation));
     this.#mayBeOpen = true;
+    this.#opened();
     const link = formatJoinLink({
       remote: descriptor,
       secret,
@@ -128,12 +131,14 @@ export class InvitationKeeper {
     }
   }
 
-  /** Answers requests while invitations are open. */
+  /** Answers requests while invitations are open. While none is, no timer runs. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#node.deps;
+    signal.addEventListener('abort', () => this.#opened(), { once: true });
     while (!signal.aborted) {
       await this.lookOnce();
-      await clock.sleep(LOOK_EVERY, signal);
+      if (this.#mayBeOpen) await clock.sleep(LOOK_EVERY, signal);
+      else if (!signal.aborted) await new Promise<void>((resolve) => (this.#opened = resolve));
     }
   }
 

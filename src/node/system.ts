@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 
@@ -7,13 +6,18 @@ import type { Random } from '../core/ports/random.ts';
 export function createSystemClock(): Clock {
   return {
     now: () => Date.now(),
-    async sleep(ms, signal) {
-      try {
-        await delay(Math.min(ms, LONGEST_DELAY), undefined, signal === undefined ? {} : { signal });
-      } catch (error) {
-        if (signal?.aborted !== true) throw error;
-      }
-    },
+    // Not that of node:timers/promises, which makes an error with its stack for each sleep that is ended early: most are.
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted === true) return resolve();
+        const end = (): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', end);
+          resolve();
+        };
+        const timer = setTimeout(end, Math.min(ms, LONGEST_DELAY));
+        signal?.addEventListener('abort', end, { once: true });
+      }),
   };
 }
 

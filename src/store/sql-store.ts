@@ -33,6 +33,7 @@ function isInside(store: object): boolean {
  */
 export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect): Store {
   const spaceNumbers = new Map<SpaceId, number>();
+  let writes = 0;
 
   async function transact<T>(accessMode: 'read only' | 'read write', work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
     if (isInside(db)) throw new Error('a transaction was opened inside another one of the same store');
@@ -58,12 +59,14 @@ export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect): 
       throw error;
     } finally {
       state.open = false;
+      if (accessMode === 'read write') writes += 1;
     }
   }
 
   return {
     read: (work) => transact('read only', work),
     write: (work) => transact('read write', work),
+    writes: () => writes,
     close: () => db.destroy(),
   };
 }

@@ -164,6 +164,21 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(await store.read((tx) => tx.documents.get('c', 'n'))).toBe(50);
       });
 
+      it('are counted where they write, and by the time that what they wrote can be seen', async () => {
+        const { writes } = store;
+        if (writes === undefined) return;
+        const before = writes();
+        await store.read((tx) => tx.documents.get('c', 'n'));
+        expect(writes()).toBe(before);
+        await store.write((tx) => tx.documents.put('c', 'n', 1));
+        expect(writes()).toBeGreaterThan(before);
+        const again = writes();
+        const put = store.write((tx) => tx.documents.put('c', 'n', 2));
+        const seen = await store.read((tx) => tx.documents.get('c', 'n'));
+        await put;
+        expect([seen, writes() > again]).toEqual([2, true]);
+      });
+
       it('write nothing in a read', async () => {
         await expect(store.read((tx) => tx.documents.put('c', 'a', 1))).rejects.toThrow(/read.?only/);
         await store.write((tx) => tx.documents.put('c', 'b', 1));

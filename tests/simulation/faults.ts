@@ -69,6 +69,7 @@ export function createFailingStore(store: Store, faults: Faults): Store {
       faults.point('store write', 'after');
       return outcome;
     },
+    ...(store.writes === undefined ? {} : { writes: store.writes }),
     close: () => store.close(),
   };
 }

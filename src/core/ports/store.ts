@@ -12,6 +12,11 @@ import type { FeedTable } from './feeds.ts';
 export interface Store {
   read<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
   write<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
+  /**
+   * How many writing transactions have ended, counted before `write` resolves: while it stays the same, nothing was
+   * written. Absent where others write to the same store.
+   */
+  readonly writes?: () => number;
   close(): Promise<void>;
 }
 

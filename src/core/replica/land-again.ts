@@ -4,23 +4,14 @@ import { decodeControl } from '../log/control.ts';
 import { decodeRecord } from '../log/record.ts';
 import type { StoreTransaction } from '../ports/store.ts';
 import { isReached, landingsOf } from './landings.ts';
-import {
-  listRelands,
-  objectsOfReland,
-  relandKey,
-  relandToWishes,
-  removeReland,
-  replaceReland,
-  withoutGone,
-  type Reland,
-} from './reland.ts';
+import { objectsOfReland, relandKey, relandToWishes, removeReland, replaceReland, withoutGone, type Reland } from './reland.ts';
 import type { Replica } from './replica.ts';
 import { splitReland } from './split-reland.ts';
 
 /** Makes drafts of what fell back and is not in the log again. Cost: one look-up where there is nothing to do. */
 export async function landAgain(replica: Replica): Promise<void> {
   await replica.exclusive(async () => {
-    const waiting = await replica.deps.store.read((tx) => listRelands(tx, replica.space));
+    const waiting = await replica.relands();
     if (waiting.length === 0 || !replica.canWrite) return;
     const drafted = new Set<CommitKey | null>();
     for (const draft of replica.drafts)

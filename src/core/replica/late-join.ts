@@ -3,19 +3,8 @@ import { commitKey, type CommitKey, type ObjectId } from '../ids.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { StoredRecord } from '../ports/store.ts';
 import { openCheckpoint, openPages, readState, sealCheckpoint, stateDigest, statePages } from './checkpoint.ts';
-import { BACKFILLS, type Replica } from './replica.ts';
+import { BACKFILLS, type Backfill, type Replica } from './replica.ts';
 import { toStored, verifyChain } from './chain.ts';
-
-/** What a replica that began with a checkpoint still has to fetch: the records before it, for its history. */
-interface Backfill {
-  /** The next record to fetch. */
-  readonly next: number;
-  readonly previous: Head;
-  /** The checkpoint: where the records must lead. */
-  readonly until: Head;
-  /** What the checkpoint says of the state there. */
-  readonly digest: string;
-}
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
 const OBJECT_BATCH = 200;
@@ -109,8 +98,7 @@ export async function isBackfilling(replica: Replica): Promise<boolean> {
 
 /** The position of the checkpoint that this replica began with, while records before it are missing; else `null`. */
 export async function gapUntil(replica: Replica): Promise<number | null> {
-  const waiting = await replica.deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, replica.space));
-  return waiting?.until.position ?? null;
+  return (await replica.backfill())?.until.position ?? null;
 }
 
 /**
@@ -118,9 +106,9 @@ export async function gapUntil(replica: Replica): Promise<number | null> {
  * back to there must be whole, since the state is derived from it anew. Throws RemoteError.
  */
 export async function completeUpTo(replica: Replica, remote: Remote, position: number): Promise<void> {
-  const { space, deps } = replica;
-  let waiting = await deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space));
-  while (waiting !== undefined && waiting.next <= Math.min(position, waiting.until.position)) {
+  const { space } = replica;
+  let waiting = await replica.backfill();
+  while (waiting !== null && waiting.next <= Math.min(position, waiting.until.position)) {
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, Math.min(position, waiting.until.position) - waiting.next + 1);
     const chain = verifyChain(wanted, waiting.previous, space);
@@ -173,8 +161,8 @@ export type BackfillResult = 'nothing' | 'more' | 'done' | 'mismatch' | 'diverge
  */
 export async function backfill(replica: Replica, remote: Remote): Promise<BackfillResult> {
   const { space, deps } = replica;
-  const waiting = await deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space));
-  if (waiting === undefined) return 'nothing';
+  const waiting = await replica.backfill();
+  if (waiting === null) return 'nothing';
   if (waiting.next <= waiting.until.position) {
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, waiting.until.position - waiting.next + 1);

@@ -64,7 +64,11 @@ export class Overlay {
 
   /** Open siblings, drafts included. Cost: O(open siblings of the item, or of all). */
   async siblings(tx: StoreTransaction, item?: Item): Promise<Sibling[]> {
-    const logged = await tx.items.siblings(this.#space, item);
+    return this.withSiblings(await tx.items.siblings(this.#space, item), item);
+  }
+
+  /** What drafts make of the siblings that the log has open, of an item or of all. */
+  withSiblings(logged: readonly Sibling[], item?: Item): Sibling[] {
     const made = item === undefined ? [...this.#siblings.values()] : [this.#siblings.get(itemKey(item)) ?? new Map<Revision, never>()];
     const added = made.flatMap((ofItem) => [...ofItem.values()].flatMap(({ state }) => (state === null ? [] : [state])));
     const isMade = (s: Sibling): boolean => this.#siblings.get(itemKey(s.item))?.has(s.sibling) === true;

@@ -71,6 +71,8 @@ export class Replay {
   /** What erase records put in the place of an object, one after another. */
   readonly #replaced = new Map<ObjectId, readonly ObjectId[]>();
   #lastDrop = -1;
+  /** Where the log ended, and how much had been written to the store by then: asked with every sync. */
+  #end: { readonly position: number; readonly writes: number } | null = null;
 
   constructor(deps: ReplicaDeps, space: SpaceId) {
     this.#deps = deps;
@@ -162,7 +164,10 @@ export class Replay {
       stop = this.#unknownFeature();
       if (stop !== null) break;
       const from = (this.#cursor?.position ?? -1) + 1;
+      const writes = this.#deps.store.writes?.();
+      if (this.#end?.position === from && this.#end.writes === writes) break;
       const page = await this.#deps.store.read((tx) => tx.logs.read(this.#space, from, BATCH));
+      if (page.length === 0 && writes !== undefined) this.#end = { position: from, writes };
       const stored = page.filter((record) => record.position <= until);
       if (stored.length === 0) break;
       try {

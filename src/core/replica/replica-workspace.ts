@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, View } from '../ports/store.ts';
 import { KeyMissing } from './key-missing.ts';
+import { remembered } from './remembered.ts';
 import type { Replica } from './replica.ts';
 import type { ItemWish } from './wishes.ts';
 import { BodyUnavailable, type Applied, type CaptureReport, type Found, type Outstanding, type Workspace } from './workspace.ts';
@@ -36,6 +37,8 @@ interface Looked {
   readonly candidates: readonly Item[];
 }
 
+/** Of these the views are remembered while nothing is written. */
+const FEW_NAMES = 64;
 /** Wishes of one commit; each may become two changes. */
 const FOUND_PER_COMMIT = LIMITS.changesPerCommit / 2;
 /** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
@@ -68,6 +71,18 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const stopListening = replica.onChange(markDirty);
 
   const viewsOf = (items: readonly Item[]): Promise<Map<string, View>> => store.read((tx) => tx.views.get(space, writer, items));
+
+  const listViews = (under?: readonly string[]): Promise<readonly View[]> => store.read((tx) => tx.views.list(space, writer, under));
+
+  /** The last question of its kind: the same few names are asked for with every sync. Not kept where they are folders of many. */
+  let few: { readonly names: string; readonly views: () => Promise<readonly View[]> } | null = null;
+  async function fewViews(under: readonly string[]): Promise<readonly View[]> {
+    const names = JSON.stringify(under);
+    const look = few?.names === names ? few.views : remembered(store, () => listViews(under));
+    const views = await look();
+    few = views.length > FEW_NAMES ? null : { names, views: look };
+    return views;
+  }
 
   async function capture(found: readonly Found[], note: Omit<CommitNote, 'time'>): Promise<CaptureReport> {
     const report = {
@@ -281,7 +296,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     capture,
     outstanding,
     async views(under) {
-      const views = await store.read((tx) => tx.views.list(space, writer, under));
+      const views = under === undefined || under.length > FEW_NAMES ? await listViews(under) : await fewViews(under);
       return new Map(views.map((view) => [itemKey(view.item), view]));
     },
     async intend(items) {

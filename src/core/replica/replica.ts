@@ -11,13 +11,25 @@ import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
 import { prepareFall } from './prepare-fall.ts';
-import { putRelands } from './reland.ts';
+import { remembered } from './remembered.ts';
+import { listRelands, putRelands, type Reland } from './reland.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
 import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
 
 /** Collection: what a replica that began with a checkpoint has yet to fetch of its log, by space. */
 export const BACKFILLS = 'backfills';
+
+/** What a replica that began with a checkpoint still has to fetch: the records before it, for its history. */
+export interface Backfill {
+  /** The next record to fetch. */
+  readonly next: number;
+  readonly previous: Head;
+  /** The checkpoint: where the records must lead. */
+  readonly until: Head;
+  /** What the checkpoint says of the state there. */
+  readonly digest: string;
+}
 
 /**
  * One space on this node: the state that its log makes, and the drafts on top. Everything that writes goes through
@@ -41,10 +53,23 @@ export class Replica {
   readonly #listeners = new Set<(items: readonly Item[]) => void>();
   #remote: Remote | null = null;
   #stop: ReplayStop | null = null;
+  /** Of the log, without drafts. */
+  readonly #siblings: () => Promise<readonly Sibling[]>;
+  /** Where the local log ends; `null` before anything of it is here. Asks the store only after a write. */
+  readonly head: () => Promise<Head | null>;
+  /** What fell back with the log, and is to land again. */
+  readonly relands: () => Promise<readonly { readonly key: string; readonly reland: Reland }[]>;
+  /** How far the records before the checkpoint are that this replica began with; `null`: nothing is missing. */
+  readonly backfill: () => Promise<Backfill | null>;
 
   private constructor(deps: ReplicaDeps, space: SpaceId) {
     this.deps = deps;
     this.space = space;
+    const { store } = deps;
+    this.head = remembered(store, () => store.read((tx) => tx.logs.head(space)));
+    this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)));
+    this.backfill = remembered(store, async () => (await store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space))) ?? null);
+    this.#siblings = remembered(store, () => store.read((tx) => tx.items.siblings(space)));
     this.#replay = new Replay(deps, space);
     this.bodies = new Bodies({
       objects: deps.objects,
@@ -172,10 +197,6 @@ export class Replica {
     return () => this.#listeners.delete(listener);
   }
 
-  async head(): Promise<Head | null> {
-    return this.deps.store.read((tx) => tx.logs.head(this.space));
-  }
-
   /** Runs work that must not interleave with captures, replays and rebases. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     return this.#queue.run(work);
@@ -215,7 +236,9 @@ export class Replica {
 
   /** Open conflicts, drafts included. */
   async siblings(item?: Item): Promise<Sibling[]> {
-    return this.deps.store.read((tx) => this.#drafts.overlay.siblings(tx, item));
+    const { overlay } = this.#drafts;
+    if (item === undefined) return overlay.withSiblings(await this.#siblings());
+    return this.deps.store.read((tx) => overlay.siblings(tx, item));
   }
 
   /** Items as they are, drafts included; deleted ones left out. Ordered by kind and name. O(items). */

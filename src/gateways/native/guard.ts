@@ -46,14 +46,14 @@ export function judgeRequest(policy: ListenerPolicy, request: RequestFacts): Res
   if (browser !== null) return fail(browser);
   if (request.headers['transfer-encoding'] !== undefined) return fail(new ApiError('length-required', 'bodies need a Content-Length'));
   const peer = plainAddress(request.socket.remoteAddress);
-  if (hasForwarding(request)) return judgeForwarded(policy, request, peer, host.text);
+  if (hasForwarding(request)) return judgeForwarded(policy, request, peer, host);
   if (!policy.tls && !policy.publishedOnLoopback && !isLoopback(peer)) {
     return fail(new ApiError('tls-required', 'plain http is answered on loopback only'));
   }
-  return ok({ address: peer, origin: new URL(`${policy.tls ? 'https' : 'http'}://${host.text}`).origin });
+  return ok({ address: peer, origin: policy.tls ? host.origins.https : host.origins.http });
 }
 
-function judgeForwarded(policy: ListenerPolicy, request: RequestFacts, peer: string, host: string): Result<Caller, ApiError> {
+function judgeForwarded(policy: ListenerPolicy, request: RequestFacts, peer: string, host: Host): Result<Caller, ApiError> {
   if (!policy.proxies.has(peer)) {
     return fail(new ApiError('undeclared-proxy', 'forwarding headers are taken from declared proxies only'));
   }
@@ -64,7 +64,7 @@ function judgeForwarded(policy: ListenerPolicy, request: RequestFacts, peer: str
   const forwardedFor = request.headers['x-forwarded-for'];
   const address = (Array.isArray(forwardedFor) ? forwardedFor.join(',') : (forwardedFor ?? '')).split(',').at(-1)?.trim() ?? '';
   if (isIP(address) === 0) return fail(new ApiError('bad-request', 'the proxy must name the caller in X-Forwarded-For'));
-  return ok({ address: plainAddress(address), origin: new URL(`https://${host}`).origin });
+  return ok({ address: plainAddress(address), origin: host.origins.https });
 }
 
 function judgeBrowser(policy: ListenerPolicy, request: RequestFacts): ApiError | null {
@@ -77,18 +77,34 @@ function judgeBrowser(policy: ListenerPolicy, request: RequestFacts): ApiError |
   return null;
 }
 
-function hostOf(request: RequestFacts): { readonly name: string; readonly text: string } | null {
+function hostOf(request: RequestFacts): Host | null {
   let text: string | null = null;
   for (let at = 0; at < request.rawHeaders.length; at += 2) {
     if (request.rawHeaders[at]?.toLowerCase() !== 'host') continue;
     if (text !== null) return null;
     text = (request.rawHeaders[at + 1] ?? '').toLowerCase();
   }
-  const match = text === null ? null : HOST.exec(text);
-  if (text === null || match === null || Number(match[3] ?? 1) > 65_535) return null;
-  const [, v6, name] = match;
-  if (v6 !== undefined) return isIP(v6) === 6 ? { name: v6, text } : null;
-  return URL.canParse(`http://${text}`) ? { name: name as string, text } : null;
+  return text === null ? null : parseHost(text);
+}
+
+interface Host {
+  readonly name: string;
+  readonly text: string;
+  /** As a caller dials it: without the port that is usual there. */
+  readonly origins: { readonly http: string; readonly https: string };
+}
+
+/** The last one: nearly all requests of a listener name the same. */
+let parsed: Host | null = null;
+
+function parseHost(text: string): Host | null {
+  if (parsed?.text === text) return parsed;
+  const match = HOST.exec(text);
+  if (match === null || Number(match[3] ?? 1) > 65_535) return null;
+  const name = match[1] ?? match[2] ?? '';
+  if (!URL.canParse(`http://${text}`) || (match[1] !== undefined && isIP(name) !== 6)) return null;
+  parsed = { name, text, origins: { http: new URL(`http://${text}`).origin, https: new URL(`https://${text}`).origin } };
+  return parsed;
 }
 
 function hasForwarding(request: RequestFacts): boolean {
@@ -96,8 +112,8 @@ function hasForwarding(request: RequestFacts): boolean {
 }
 
 /** IPv4 addresses come mapped into IPv6 where a listener has both. */
-function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+function plainAddress(address = ''): string {
+  return !address.includes(':') ? address : address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
 }
 
 /** True for what only this machine can reach: 127.0.0.0/8, ::1 and `localhost`. */

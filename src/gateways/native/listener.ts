@@ -105,7 +105,7 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     headersTimeout: limits.headersTimeout,
     requestTimeout: limits.requestTimeout,
     keepAliveTimeout: limits.keepAliveTimeout,
-    connectionsCheckingInterval: Math.min(1_000, limits.headersTimeout),
+    connectionsCheckingInterval: limits.headersTimeout, // one that dawdles may have twice as long, and an idle node sleeps
     maxHeaderSize: MAX_HEADER_BYTES,
     keepAlive: true, // of TCP: notices machines that left without a word
     keepAliveInitialDelay: 30_000,

@@ -41,7 +41,7 @@ export function createRateLimiter({ burst, perSecond }: Rate, clock: Clock): Rat
 
 /** What counts as one caller: an IPv4 address, or the /64 that an IPv6 address lies in. */
 export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!address.includes(':') || !isIPv6(address)) return address; // asked in this order: Node looks with a long pattern
   if (address.startsWith('::ffff:')) return address.slice(7);
   const [left = '', right] = address.split('::');
   const head = left === '' ? [] : left.split(':');

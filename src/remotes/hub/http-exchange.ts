@@ -48,16 +48,20 @@ export interface ExchangeOptions {
 
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** HTTP/1.1 to one hub. Follows no redirects, takes no compression, and holds every answer to its limit. */
+/**
+ * HTTP/1.1 to one hub. Follows no redirects, takes no compression, and holds every answer to its limit. Cost besides the
+ * bytes: some 0.15 ms of CPU a question, of which Node has the most.
+ */
 export function createExchange({ base, agent, closing, clock, times }: ExchangeOptions): Exchange {
-  setMaxListeners(0, closing); // one for each question under way
+  setMaxListeners(0, closing); // one for each answer that is read as it comes
+  const underway = new Set<AbortController>();
+  closing.addEventListener('abort', () => underway.forEach((stop) => stop.abort(closing.reason)), { once: true });
   const send = base.protocol === 'https:' ? requestHttps : requestHttp;
 
   function start(question: Question, signal: AbortSignal): ClientRequest {
     const { body } = question;
     const request = send({
       agent,
-      signal,
       protocol: base.protocol,
       host: base.hostname.replace(/^\[|\]$/g, ''),
       port: base.port,
@@ -72,6 +76,9 @@ export function createExchange({ base, agent, closing, clock, times }: ExchangeO
       },
     });
     request.setTimeout(times.idle, () => request.destroy(new Error(`nothing was heard for ${times.idle / 1000} s`)));
+    const abort = (): void => void request.destroy(signal.reason instanceof Error ? signal.reason : undefined);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
     request.end(body);
     return request;
   }
@@ -84,16 +91,15 @@ export function createExchange({ base, agent, closing, clock, times }: ExchangeO
       if (!done.signal.aborted) stop.abort(new Error(`no whole answer after ${times.total / 1000} s`));
     };
     void late();
-    const close = (): void => stop.abort(closing.reason);
-    if (closing.aborted) close();
-    closing.addEventListener('abort', close, { once: true });
+    if (closing.aborted) stop.abort(closing.reason);
+    underway.add(stop);
     try {
       return await work(stop);
     } catch (error) {
       throw toRemoteError(stop.signal.aborted ? stop.signal.reason : error, base);
     } finally {
-      closing.removeEventListener('abort', close);
-      done.abort();
+      underway.delete(stop);
+      done.abort(null); // without a reason an error would be made for it, with its stack
     }
   }
 
@@ -147,25 +153,37 @@ function responseTo(request: ClientRequest): Promise<IncomingMessage> {
 export async function readAnswer(response: IncomingMessage, limit: number): Promise<Answer> {
   const encoding = response.headers['content-encoding'];
   const declared = Number(response.headers['content-length'] ?? 0);
-  const chunks: Buffer[] = [];
-  let total = 0;
-  try {
-    if (encoding !== undefined && encoding !== 'identity') throw new RemoteError('protocol', 'the hub compressed an answer unasked');
-    if (declared > limit) throw tooLong(limit);
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      total += chunk.length;
-      if (total > limit) throw tooLong(limit);
-      chunks.push(chunk);
-    }
-  } catch (error) {
+  const refused =
+    encoding !== undefined && encoding !== 'identity'
+      ? new RemoteError('protocol', 'the hub compressed an answer unasked')
+      : declared > limit
+        ? tooLong(limit)
+        : null;
+  if (refused !== null) {
     response.destroy();
-    throw error;
+    throw refused;
   }
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
-    body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
+    body: await bodyOf(response, limit),
   };
+}
+
+/** By events: reading a stream with `for await` costs ten times as much as a short answer does. */
+function bodyOf(response: IncomingMessage, limit: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let total = 0;
+    response.on('data', (chunk: Buffer) => {
+      total += chunk.length;
+      if (total > limit) response.destroy(tooLong(limit));
+      else chunks.push(chunk);
+    });
+    response.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    response.once('error', reject);
+    response.once('close', () => reject(new Error('the connection closed within the answer')));
+  });
 }
 
 function tooLong(limit: number): RemoteError {
