@@ -115,7 +115,7 @@ export async function completeUpTo(replica: Replica, remote: Remote, position: n
     const rest: Backfill | 'diverged' | undefined = await fillGap(replica, waiting, chain.ok ? chain.value : []);
     if (rest === 'diverged')
       throw new RemoteError('protocol', 'the remote does not hand out the history that it has in common with this machine');
-    waiting = rest;
+    waiting = rest ?? null;
   }
 }
 
