@@ -153,6 +153,12 @@ describe('sessions on two machines', () => {
       expect((await ask(node, 'sessions', { search: 'first' })).sessions.map(({ hit }) => hit)).toEqual([null, null]);
       expect((await ask(node, 'sessions', {})).total).toBe(2);
     }
+    // Whoever joins without a folder of the project, and has no connection yet, fetches what it has not.
+    const c = await place.start('c', { live: false });
+    await ask(c, 'join', { link: (await ask(a, 'invite', {})).link });
+    await place.stop('c');
+    const again = await place.start('c', { live: false });
+    expect(await ask(again, 'sessions', { search: 'walrus' })).toMatchObject({ total: 1, unsearched: 0 });
   });
 
   it('that are deleted stay in the space, and elsewhere', async () => {

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Content, Piece } from '../../core/content.ts';
 import type { ItemState } from '../../core/ports/store.ts';
+import { RemoteError } from '../../core/ports/remote.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
@@ -41,6 +42,12 @@ export async function searchSessions(
   const sizeOf = (session: ListedSession): number => textsOf(session).reduce((sum, { state }) => sum + (state.content?.size ?? 0), 0);
   const total = wanted.reduce((sum, { session, left }) => sum + (left.length === 0 ? 0 : sizeOf(session)), 0);
   const found: SessionHit[] = [];
+  const tried = new Map<OpenSpace, Promise<boolean>>();
+  const reach = (open: OpenSpace): Promise<boolean> => {
+    const known = tried.get(open) ?? connect(open);
+    tried.set(open, known);
+    return known;
+  };
   let [done, unsearched] = [0, 0];
   for (const { session, left } of wanted) {
     if (left.length === 0) {
@@ -52,7 +59,11 @@ export async function searchSessions(
     try {
       for (const text of textsOf(session)) {
         const before = done;
-        const result = await searchOne(session.open, text, [...missing], (bytes) => onProgress(before + bytes, total));
+        const look = (): Promise<Found> => searchOne(session.open, text, [...missing], (bytes) => onProgress(before + bytes, total));
+        const result = await look().catch(async (error: unknown) => {
+          if (!(error instanceof BodyUnavailable) || error.reason !== 'offline' || !(await reach(session.open))) throw error;
+          return look();
+        });
         done = before + (text.state.content?.size ?? 0);
         for (const word of result.words) missing.delete(word);
         hit ??= result.hit;
@@ -65,6 +76,17 @@ export async function searchSessions(
     if (missing.size === 0) found.push({ ...session.entry, hit });
   }
   return { sessions: found, unsearched };
+}
+
+/** A node that does not run has no connection yet. */
+async function connect({ runner }: OpenSpace): Promise<boolean> {
+  try {
+    await runner.connected();
+    return true;
+  } catch (error) {
+    if (error instanceof RemoteError) return false;
+    throw error;
+  }
 }
 
 interface Text {
