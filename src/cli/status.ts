@@ -4,8 +4,11 @@ import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { missingLines } from './missing-lines.ts';
-import { formatBytes } from './output-style.ts';
+import { formatBytes, printable } from './output-style.ts';
 import { shownAgo } from './shown-time.ts';
+
+/** Of things that may be many. */
+const NAMED = 3;
 
 export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
@@ -23,6 +26,12 @@ export const statusCommand = defineCommand({
     const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
     if (pending > 0)
       lines.push(style.yellow(context.asCalled(`${counted(pending, 'thing waits', 'things wait')} for your answer. Run: satchel pending`)));
+    const placed = status.spaces.flatMap((space) => space.projects).filter(({ folder }) => folder !== null);
+    if (placed.length > 0) {
+      const named = placed.slice(0, NAMED).map(({ id, folder }) => `${printable(id)} in ${printable(folder ?? '')}`);
+      const rest = placed.length > NAMED ? `, and ${placed.length - NAMED} more` : '';
+      lines.push(style.dim(context.asCalled(`Projects on this machine: ${named.join(', ')}${rest}. See: satchel projects`)));
+    }
     const elsewhere = status.spaces.flatMap((space) => space.projects_without_folder);
     if (elsewhere.length > 0) {
       const [first = ''] = elsewhere;
@@ -75,8 +84,6 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
   }
   return lines;
 }
-
-const NAMED = 3;
 
 /** What of a Claude home is not as on the other machines. */
 function describeSource(context: CommandContext, { unknown, skipped, missing_values: missing, unshown }: SourceStatus): string[] {

@@ -4,6 +4,7 @@ import { FORMAT_RULES } from './classify/default-rules.ts';
 import { createFolderKind } from './folder.ts';
 import { historyKind } from './claude-home/history-kind.ts';
 import { claudeMemKind } from './claude-mem/claude-mem-kind.ts';
+import { laterPlanStands } from './claude-home/later-plan.ts';
 import { projectKind } from './claude-home/project.ts';
 import { sessionFileKind } from './claude-home/session-file.ts';
 import { jsonKind } from './json/json.ts';
@@ -16,7 +17,7 @@ import { textKind } from './text/text.ts';
 export const folderKind: Kind = createFolderKind({ id: 'folder', depth: 2, memberKind });
 
 export const KINDS: readonly Kind[] = [
-  textKind,
+  laterPlanStands(textKind),
   jsonKind,
   jsonlKind,
   transcriptKind,

@@ -232,6 +232,54 @@ describe('the forms of a Claude home, between two nodes', () => {
     expect(JSON.stringify([...onA.values(), ...onB.values()])).not.toContain('ghp_');
   });
 
+  it('doctor notices a Claude home that lies in a synchronised folder, or in a git repository above it', async () => {
+    const dropbox = path.join(place.home('a'), 'Dropbox', 'dotfiles');
+    const folder = path.join(dropbox, 'claude');
+    await mkdir(path.join(dropbox, '.git'), { recursive: true });
+    await mkdir(folder);
+    const a = await place.start('a', { env: { CLAUDE_CONFIG_DIR: folder } });
+    const checks = new Map((await ask(a, 'doctor', {})).checks.map((check) => [check.id, check]));
+    expect(checks.get('claude.cloud-folder')).toMatchObject({
+      result: 'warn',
+      severity: 'high',
+      reason: expect.stringContaining('Dropbox') as string,
+      evidence: [path.join(await realpath(place.home('a')), 'Dropbox')],
+      next_step: expect.stringContaining('Take it out of there') as string,
+    });
+    expect(checks.get('claude.repository')).toMatchObject({
+      result: 'ok',
+      reason: expect.stringContaining('part of a git repository') as string,
+      evidence: [await realpath(dropbox), expect.stringContaining('.gitignore') as string],
+    });
+  });
+
+  it('carries what the user’s categories and patterns leave, and puts nothing else in place', async () => {
+    const { a } = await two();
+    await place.stop('b');
+    const choice = { categories: { plans: false, agents: false }, exclude: ['rules/private/**'], include: ['notes/**'] };
+    await writeFile(path.join(place.home('b'), '.satchel', 'config.json'), json({ claude: choice }), { mode: 0o600 });
+    const b = await place.start('b', { live: false });
+    const all = ['plans/p.md', 'agents/x.md', 'rules/private/r.md', 'rules/r.md', 'notes/n.txt'];
+    for (const name of all) await place.write('a', 'of a\n', name);
+    for (const name of all) await place.write('b', 'of b\n', name.replace(/(\.\w+)$/, '-b$1'));
+    for (const node of [a, b, a, b]) await ask(node, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    const stands = async (machine: string, name: string): Promise<boolean> =>
+      place.read(machine, name).then(
+        () => true,
+        () => false,
+      );
+    const found = async (machine: string, names: readonly string[]): Promise<string[]> => {
+      const there = await Promise.all(names.map((name) => stands(machine, name)));
+      return names.filter((_, index) => there[index]);
+    };
+    expect(await found('b', all)).toEqual(['rules/r.md']);
+    const [open] = a.spaces.values();
+    const carried = (await open?.replica.list())?.map(({ item }) => item.name).filter((name) => !name.startsWith('.satchel/'));
+    // Of b only what it carries; of a all but what its own inventory does not know.
+    expect(carried?.toSorted()).toEqual(['agents/x.md', 'notes/n-b.txt', 'plans/p.md', 'rules/private/r.md', 'rules/r-b.md', 'rules/r.md']);
+  });
+
   it('lists what it does not know, and carries it once the user says so', async () => {
     const a = await place.start('a', { live: false });
     await a.ensurePersonalSpace();

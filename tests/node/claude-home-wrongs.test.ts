@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { projectFolder } from '../../src/kinds/claude-home/project-folder.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { until } from '../e2e/machine.ts';
 import { ask, Place } from './place.ts';
@@ -62,6 +63,102 @@ describe('what others got wrong', () => {
     for (const machine of ['a', 'b']) expect(await settingsOf(machine)).toEqual({ model: 'of a', theme: 'dark' });
     const { conflicts } = await ask(a, 'conflicts', {});
     expect(conflicts).toMatchObject([{ item: 'settings.json' }]);
+  });
+
+  it('transcripts of which one is the beginning of the other are no conflict, and the shorter never wins', async () => {
+    await mkdir(path.join(place.root, 'shared', 'app'), { recursive: true });
+    const cwd = await realpath(path.join(place.root, 'shared', 'app'));
+    const lines = (session: number, count: number): string =>
+      Array.from({ length: count }, (_, n) => `${json({ cwd, session, n }).replaceAll('\n', '')}\n`).join('');
+    const name = (session: number): string =>
+      `projects/${projectFolder(cwd)}/${String(session).padStart(8, '0')}-0000-4000-8000-000000000000.jsonl`;
+    // The same 92 sessions, carried to both by other means: here one is ahead, there the other.
+    for (let session = 0; session < 92; session += 1) {
+      await place.write('a', lines(session, session % 2 === 0 ? 5 : 2), name(session));
+      await place.write('b', lines(session, session % 3 === 0 ? 4 : 3), name(session));
+    }
+    const longest = (session: number): string => lines(session, session % 2 === 0 ? 5 : session % 3 === 0 ? 4 : 3);
+    const { a, b } = await two();
+    for (const node of [a, b, a, b]) await ask(node, 'sync', {});
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    for (const machine of ['a', 'b']) {
+      for (let session = 0; session < 92; session += 1) expect(await place.read(machine, name(session))).toBe(longest(session));
+      expect((await readdir(path.join(place.home(machine), '.claude/projects', projectFolder(cwd)))).length).toBe(92);
+    }
+    expect((await ask(a, 'conflicts', {})).conflicts).toEqual([]);
+  });
+
+  it('no marker of a conflict ever stands in a live file', async () => {
+    const { a, b } = await two();
+    for (const name of ['CLAUDE.md', 'agents/x.md', 'keybindings.json']) await place.write('a', '{"a": 1}\n', name);
+    await ask(b, 'answer-pending', { answer: 'approve', trust_own: true });
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    for (const name of ['CLAUDE.md', 'agents/x.md', 'keybindings.json']) {
+      await place.write('a', '{"a": "of a"}\n', name);
+      await place.write('b', '{"a": "of b"}\n', name);
+    }
+    for (const node of [a, b, a, b]) await ask(node, 'sync', {});
+    for (const machine of ['a', 'b'])
+      for (const name of ['CLAUDE.md', 'agents/x.md', 'keybindings.json']) expect(await place.read(machine, name)).toBe('{"a": "of a"}\n');
+    expect((await ask(b, 'conflicts', {})).conflicts.map(({ item }) => item)).toEqual(
+      expect.arrayContaining(['keybindings.json', 'CLAUDE.md', 'agents/x.md']),
+    );
+  });
+
+  it('a plan that was changed on both is the later one, and the other is in its history', async () => {
+    const { a, b } = await two();
+    await place.write('a', 'first\n', 'plans/next.md');
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    await place.write('a', 'of a\n', 'plans/next.md');
+    await place.write('b', 'of b\n', 'plans/next.md');
+    for (const node of [a, b, a]) await ask(node, 'sync', {});
+    for (const machine of ['a', 'b']) expect(await place.read(machine, 'plans/next.md')).toBe('of b\n');
+    expect((await ask(b, 'conflicts', {})).conflicts).toEqual([]);
+    await ask(a, 'restore', { item: 'plans/next.md' });
+    expect(await place.read('a', 'plans/next.md')).toBe('of a\n');
+  });
+
+  it('a machine whose home is empty, or was emptied, deletes nothing', async () => {
+    const a = await place.start('a');
+    for (let n = 0; n < 5; n += 1) await place.write('a', `${n}\n`, `rules/${n}.md`);
+    await ask(a, 'sync', {});
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    const all = ['rules/0.md', 'rules/1.md', 'rules/2.md', 'rules/3.md', 'rules/4.md'];
+    expect(await names(a)).toEqual(all);
+    await rm(path.join(place.home('b'), '.claude'), { recursive: true });
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    await mkdir(path.join(place.home('b'), '.claude'));
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    expect(await names(a)).toEqual(all);
+    expect(await place.read('a', 'rules/0.md')).toBe('0\n');
+    expect((await ask(b, 'pending', {})).pending).toMatchObject([{ type: expect.stringMatching(/mass-deletion|root-missing/) as string }]);
+    await ask(b, 'answer-pending', { answer: 'reject', all: true });
+    expect(await place.read('b', 'rules/4.md')).toBe('4\n');
+  });
+
+  it('no folder of sessions comes to lie in itself', async () => {
+    const folder = async (machine: string): Promise<string> => {
+      await mkdir(path.join(place.home(machine), 'app'), { recursive: true });
+      return realpath(path.join(place.home(machine), 'app'));
+    };
+    const [here, there] = [await folder('a'), await folder('b')];
+    const session = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
+    const line = `${JSON.stringify({ type: 'user', cwd: here })}\n`;
+    await place.write('a', line, `projects/${projectFolder(here)}/${session}.jsonl`);
+    await place.write('a', 'x', `projects/${projectFolder(here)}/${session}/tool-results/1.txt`);
+    await place.write('a', 'x', `projects/${projectFolder(here)}/memory/MEMORY.md`);
+    const { a, b } = await two();
+    for (const node of [a, b, a, b]) await ask(node, 'sync', {});
+    const tree = async (machine: string): Promise<string[]> =>
+      (await readdir(path.join(place.home(machine), '.claude/projects'), { recursive: true })).toSorted();
+    const expected = (root: string): string[] =>
+      ['', `/${session}`, `/${session}.jsonl`, `/${session}/tool-results`, `/${session}/tool-results/1.txt`, '/memory', '/memory/MEMORY.md']
+        .map((name) => projectFolder(root) + name)
+        .toSorted();
+    expect([await tree('a'), await tree('b')]).toEqual([expected(here), expected(there)]);
   });
 
   it('absolute paths of hooks do not go back and forth', async () => {

@@ -119,6 +119,75 @@ describe('sessions on two machines', () => {
     expect(await readFile(path.join(place.home('a'), '.claude', 'file-history', forkId, '1234@v1'), 'utf8')).toBe('as it was on b');
   });
 
+  it('take all that is tied to them along, where they went on here and there', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const there = await workFolder('b', 'y', 'git@github.com:acme/app.git');
+    const original = await transcript('a', here, SESSION, 'one');
+    const [a, b] = await two();
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    await appendFile(original, record(here, 'on a'));
+    await appendFile(inProjects('b', there, `${SESSION}.jsonl`), record(there, 'on b'));
+    const tied = (folder: string, id: string, by: string): Record<string, string> => ({
+      [`projects/${projectFolder(folder)}/${id}/subagents/agent-${by}.jsonl`]: record(there, `an agent of ${by}`),
+      [`projects/${projectFolder(folder)}/${id}/tool-results/1.txt`]: `a result of ${by}`,
+      [`todos/${id}-agent-${id}.json`]: `[{"of":"${by}"}]`,
+      [`tasks/${id}/1.json`]: `{"task":"of ${by}"}`,
+      [`file-history/${id}/1234@v1`]: `as it was on ${by}`,
+    });
+    for (const [name, text] of Object.entries(tied(here, SESSION, 'a'))) await place.write('a', text, name);
+    for (const [name, text] of Object.entries(tied(there, SESSION, 'b'))) await place.write('b', text, name);
+    for (const node of [a, b, a, b, a]) await ask(node, 'sync', {});
+    const forks = (await readdir(inProjects('a', here))).filter((name) => name.endsWith('.jsonl') && !name.startsWith(SESSION));
+    expect(forks).toHaveLength(1);
+    const fork = forks[0]?.replace('.jsonl', '') ?? '';
+    const expected: [string, Record<string, string>][] = [
+      ['a', tied(here, SESSION, 'a')],
+      ['a', tied(here, fork, 'b')],
+      ['b', tied(there, SESSION, 'b')],
+      ['b', tied(there, fork, 'a')],
+    ];
+    for (const [machine, files] of expected)
+      for (const [name, text] of Object.entries(files)) expect([name, await place.read(machine, name)]).toEqual([name, text]);
+  });
+
+  it('stand under folders whose names are cut, where a path is longer than 200 characters', async () => {
+    const deep = `${'long-name-'.repeat(12)}/${'longer-name-'.repeat(10)}`;
+    const here = await workFolder('a', `${deep}/x`, 'git@github.com:acme/app.git');
+    const there = await workFolder('b', `${deep}/y`, 'git@github.com:acme/app.git');
+    const original = await transcript('a', here, SESSION, 'one');
+    expect([projectFolder(here).length > 200, path.basename(path.dirname(original))]).toEqual([true, projectFolder(here)]);
+    const [a, b] = await two();
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    await appendFile(inProjects('b', there, `${SESSION}.jsonl`), record(there, 'two'));
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    expect(await readFile(original, 'utf8')).toBe(record(here, 'one') + record(there, 'two'));
+    expect(await readdir(path.dirname(inProjects('b', there)))).toEqual([projectFolder(there)]);
+  });
+
+  it('are shown with their folders here, before and after they are put in place', async () => {
+    const here = await workFolder('a', 'work/x', 'git@github.com:acme/app.git');
+    const elsewhere = await workFolder('a', 'work/z', 'git@github.com:acme/other.git');
+    const there = await workFolder('b', 'y', 'git@github.com:acme/app.git');
+    await transcript('a', here, SESSION, 'one');
+    await transcript('a', elsewhere, TWO, 'two');
+    await place.write('a', 'of a\n');
+    await place.write('b', 'of b\n');
+    const [a, b] = await two();
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    const [waiting] = (await ask(b, 'pending', {})).pending;
+    expect(waiting).toMatchObject({ type: 'first-apply' });
+    expect(waiting?.what).toMatch(new RegExp(`puts sessions of app-[0-9a-f]{12} where its folder ${there} has them`));
+    const folders = { [there]: 1, nowhere: 1 };
+    for (const { projects } of [...(await ask(b, 'status', {})).spaces, ...(await ask(b, 'spaces', {})).spaces])
+      expect(Object.fromEntries(projects.map(({ folder }) => [folder ?? 'nowhere', 1]))).toEqual(folders);
+    await ask(b, 'answer-pending', { answer: 'approve', all: true });
+    expect(await readFile(inProjects('b', there, `${SESSION}.jsonl`), 'utf8')).toBe(record(here, 'one'));
+    const check = (await ask(b, 'doctor', {})).checks.find(({ id }) => id === 'projects:personal');
+    expect(check).toMatchObject({ result: 'warn', next_step: expect.stringContaining('satchel projects map') as string });
+    expect(check?.evidence).toEqual([expect.stringMatching(/^other-[0-9a-f]{12} \(git:github.com\/acme\/other\): 1 sessions?$/)]);
+  });
+
   it('are never shortened: what lost its end is completed', async () => {
     const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
     const file = await transcript('a', here, SESSION, 'one', 'two');

@@ -124,7 +124,8 @@ function checkCommands(commands: readonly ConfiguredCommand[], paths: MachinePat
 async function checkOthers(claudeHome: string): Promise<Check[]> {
   if (!existsSync(claudeHome)) return [];
   const checks: Check[] = [];
-  const marker = await findCloudMarker(await realpath(claudeHome));
+  const real = await realpath(claudeHome);
+  const marker = await findCloudMarker(real);
   if (marker !== null)
     checks.push(
       warned(
@@ -135,15 +136,24 @@ async function checkOthers(claudeHome: string): Promise<Check[]> {
         [marker.path],
       ),
     );
-  if (existsSync(path.join(claudeHome, '.git')))
+  const repository = findRepository(real);
+  if (repository !== null)
     checks.push(
       passed(
         'claude.repository',
-        'the Claude home is a git repository too: its .git stays local, and a checkout is captured like any other edit',
-        ['add .credentials.json, .claude.json and settings.local.json to its .gitignore'],
+        `the Claude home is ${repository === real ? '' : 'part of '}a git repository too: its .git stays local, and a checkout is captured like any other edit`,
+        [repository, 'add .credentials.json, .claude.json and settings.local.json to its .gitignore'],
       ),
     );
   return checks;
+}
+
+/** The checkout that a folder is or lies in. One stat a level. */
+function findRepository(folder: string): string | null {
+  for (let at = folder; ; at = path.dirname(at)) {
+    if (existsSync(path.join(at, '.git'))) return at;
+    if (at === path.dirname(at)) return null;
+  }
 }
 
 /** `null` for what is not there, or no JSON. */

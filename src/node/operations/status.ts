@@ -27,6 +27,8 @@ export interface SpaceStatus {
   /** Items that hold what looks like a secret, as far as was looked: satchel doctor names them. */
   readonly secrets: number;
   readonly machines: number;
+  /** Which folder of this machine each project of a Claude home is; `null`: none, and its sessions are not put in place here. */
+  readonly projects: readonly { readonly id: string; readonly folder: string | null }[];
   /** Projects without a folder on this machine, whose sessions are not put in place here: satchel projects. */
   readonly projects_without_folder: readonly string[];
   /** ISO 8601. */
@@ -90,6 +92,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
   const counts = await node.store.read((tx) => tx.items.count(entry.space, HOUSEKEEPING_KINDS));
   const { state } = runner;
   const joined = head !== null;
+  const projects = joined ? await projectFolders(sources) : [];
   return {
     space: entry.space,
     name: entry.name,
@@ -102,7 +105,8 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     conflicts: (await replica.siblings()).length,
     pending: await countPending(node, { sources, replica }),
     secrets: (await secrets.list()).length,
-    projects_without_folder: joined ? await projectsWithoutFolder(sources) : [],
+    projects,
+    projects_without_folder: projects.flatMap(({ id, folder }) => (folder === null ? [id] : [])),
     machines: joined ? replica.membership.members.size : 0,
     last_sync: iso(state.lastSync),
     problem: state.problem,
@@ -132,14 +136,14 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
   };
 }
 
-async function projectsWithoutFolder(sources: OpenSpace['sources']): Promise<string[]> {
-  const found: string[] = [];
+async function projectFolders(sources: OpenSpace['sources']): Promise<SpaceStatus['projects']> {
+  const found: { id: string; folder: string | null }[] = [];
   for (const { projects } of sources) {
     if (projects === null) continue;
-    const book = await projects.book();
-    for (const id of (await projects.registry.projects()).keys()) if (book.placeOf(id) === undefined) found.push(id);
+    const { pathOf } = await projects.paths();
+    for (const id of (await projects.registry.projects()).keys()) found.push({ id, folder: pathOf(id) });
   }
-  return found.sort();
+  return found.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: string; inSync: boolean } {

@@ -1,6 +1,7 @@
 import { encodeCanonical } from '../../core/canonical.ts';
 import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { Outstanding } from '../../core/replica/workspace.ts';
+import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
 import { keepReplaced } from '../keep-replaced.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import type { TreeSource } from '../tree-sources.ts';
@@ -31,6 +32,7 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
           ...some(changed.length - replaced, (count) => `merges ${count} of yours`),
           ...some(replaced, (count) => `replaces ${count} of yours that could not be merged (your version is kept beside it)`),
           ...some(kept, (count) => `keeps ${count} as ${count === 1 ? 'it is' : 'they are'}`),
+          ...(await sessionPlaces(tree, preview)),
           'a copy of what changes is made before',
         ].join(', '),
         machines: [],
@@ -50,6 +52,21 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
       reject: () => firstApply.answer('rejected'),
     },
   ];
+}
+
+const PROJECTS_SHOWN = 5;
+
+/** Which folder of this machine each project is whose sessions would be put in place: by what they were recognised, is to be seen first. */
+async function sessionPlaces({ projects }: TreeSource, preview: readonly Outstanding[]): Promise<string[]> {
+  if (projects === null) return [];
+  const book = await projects.book();
+  const folders = new Set(preview.flatMap(({ item }) => parseProjectName(item.name)?.folder ?? []));
+  const places = [...folders].flatMap((folder) => {
+    const bound = book.folder(folder);
+    return bound === undefined ? [] : [`puts sessions of ${bound.project} where its folder ${bound.path} has them`];
+  });
+  const rest = places.length - PROJECTS_SHOWN;
+  return [...places.toSorted().slice(0, PROJECTS_SHOWN), ...(rest > 0 ? [`and of ${rest} more: satchel projects`] : [])];
 }
 
 function some(count: number, say: (count: number) => string): string[] {
