@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises'
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { projectFolder } from '../../src/kinds/claude-home/project-folder.ts';
+import { purgeHome } from '../../src/node/purge-home.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from '../node/place.ts';
 import { askClaude, installClaudeCode, type Answer } from './claude-code.ts';
@@ -74,6 +75,24 @@ it('a session goes on at another path of another machine, and at home again', as
   for (const [index, messages] of sent.entries())
     expect(sent.at(-1)?.slice(0, messages.length), `request ${index}`).toMatchObject(messages);
   expect(await readdir(path.join(place.home('b'), '.claude', 'projects'))).toEqual([projectFolder(there)]);
+}, 120_000);
+
+it('sessions of others go on where Satchel was, once it is gone', async () => {
+  const here = await checkout('a', 'work/x');
+  const there = await checkout('b', 'code/y');
+  const a = await place.start('a');
+  const b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
+  const { session } = await claude('a', here, 'one');
+  await claude('b', there, 'of b');
+  await sync(a, b);
+  await ask(b, 'leave', {});
+  const { home } = b;
+  await place.stop('b');
+  expect(await purgeHome(home)).toEqual([]);
+  expect((await claude('b', there, '--continue', 'and on')).session).not.toBe(session);
+  expect((await claude('b', there, '--resume', session, 'two')).session).toBe(session);
+  expect(conversation(api.requests.at(-1)!)).toEqual(['user: one', 'assistant: answer 1', 'user: two']);
 }, 120_000);
 
 it('of several sessions, the one that was used last is continued', async () => {

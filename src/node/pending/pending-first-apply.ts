@@ -30,7 +30,7 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
         what: [
           ...some(preview.length - changed.length, (count) => `writes ${count} new ${count === 1 ? 'file' : 'files'}`),
           ...some(changed.length - replaced, (count) => `merges ${count} of yours`),
-          ...some(replaced, (count) => `replaces ${count} of yours that could not be merged (your version is kept beside it)`),
+          ...some(replaced, (count) => `replaces ${count} of yours where they could not be merged (your versions are kept beside)`),
           ...some(kept, (count) => `keeps ${count} as ${count === 1 ? 'it is' : 'they are'}`),
           ...(await sessionPlaces(tree, preview)),
           'a copy of what changes is made before',
