@@ -8,7 +8,9 @@ import type { Remote } from '../../src/core/ports/remote.ts';
 import { addMember, changeRole, revoke } from '../../src/core/replica/administer.ts';
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
-import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
+import { Replica } from '../../src/core/replica/replica.ts';
+import { createSeededRandom } from '../doubles/seeded-random.ts';
+import { createSmallSpace, openHub, SmallMachine, type SmallSpace } from './small-space.ts';
 
 const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };
 
@@ -370,4 +372,31 @@ it('lands again what is its own of a commit, although the body of another in it 
     expect(await machine.history(own as Item)).toEqual(['own\n']);
   }
   expect(await owner.deps.store.read((tx) => tx.documents.list(`relands/${owner.replica.space}`))).toEqual([]);
+});
+
+it('lands for a machine whose disk was copied only what is there, and leaves the rest of the commit to its copy', async () => {
+  const { owner, hub } = space;
+  await pull(other.replica, hub);
+  const before = (await hub.head(owner.replica.space))?.position ?? 0;
+  const same = (await space.machine('other')).deps;
+  const deps = { ...same, random: createSeededRandom('the copy') };
+  const copy = new SmallMachine(Replica.create(deps, owner.replica.space), deps, hub);
+  await pull(copy.replica, hub);
+  const beside: Item = { kind: 'text', name: 'beside.md' };
+  const body = (item: Item, text: string) => ({ type: 'body' as const, item, attributes: {}, body: Buffer.from(text), local: null });
+  const large = 'by the copy\n'.repeat(4_000); // in an object of its own
+  await copy.workspace.capture([body(FILE, large), body(beside, 'fetched\n')], { message: '', writer: 'test' });
+  await syncWith(copy.replica, hub);
+  await pull(other.replica, hub);
+  expect(await other.read(beside)).toBe('fetched\n');
+  const old = await restored(hub, before + 1);
+  for (const machine of [owner, other, copy]) machine.replica.setRemote(old);
+  await reviveHome(owner.replica, old, 'the same');
+  for (const machine of [other, other, copy, copy, other, owner])
+    expect(await syncWith(machine.replica, old)).toMatchObject({ divergence: null });
+  for (const machine of [owner, other, copy]) {
+    expect(await machine.read(beside)).toBe('fetched\n');
+    expect(await machine.read(FILE)).toBe(large);
+    expect(await machine.deps.store.read((tx) => tx.documents.list(`relands/${owner.replica.space}`))).toEqual([]);
+  }
 });

@@ -47,15 +47,13 @@ async function landOne(
   const missing = await missingOf(replica, reland);
   if (missing.size > 0 && reland.record !== null) return;
   const { now, later } =
-    missing.size === 0
-      ? { now: relandToWishes(reland), later: null }
-      : splitReland(reland, missing, replica.newCommitId(), replica.deps.kinds);
+    missing.size === 0 ? { now: relandToWishes(reland), later: null } : splitReland(reland, missing, replica.deps.kinds);
   if (later !== null && now.wishes.length + now.keeps.length + now.resolves.length === 0) return;
-  drafted.add(key);
+  if (later === null) drafted.add(key);
   const { message, writer, session } = reland.commit;
   const note = { message, writer, ...(session === undefined ? {} : { session }) };
-  // Our own keep their id; another's travels inside a commit of ours.
-  const id = reland.record === null && !landings.has(key) ? reland.id : replica.newCommitId();
+  // Our own keep their id, once they are whole; another's travels inside a commit of ours.
+  const id = reland.record === null && later === null && !landings.has(key) ? reland.id : replica.newCommitId();
   // Evidence goes with what is left of the commit: before, it would count as landed too early.
   const carried = later !== null ? [] : evidence.filter((_, index) => !landings.has(keys[index] as CommitKey));
   await replica.draft(now.wishes, note, id, (tx) => done(tx, later), now, carried);

@@ -8,7 +8,6 @@ import type { Reland } from './reland.ts';
 import { splitReland } from './split-reland.ts';
 
 const ID = '11'.repeat(16) as CommitId;
-const LATER = '22'.repeat(16) as CommitId;
 const LOST = 'lost' as ObjectId;
 
 const item = (name: string, kind = 'text'): Item => ({ kind, name });
@@ -42,7 +41,7 @@ const kinds: KindRegistry = { get: (id) => (id === 'folder' ? folder : undefined
 function split(changes: readonly Change[], bases: readonly (Content | null)[] = []): ReturnType<typeof splitReland> {
   const commit = { id: ID, time: 1, message: 'm', writer: 'w', changes, carried: [Buffer.from('evidence')] };
   const reland: Reland = { id: ID, commit, bases: changes.map((_, index) => bases[index] ?? null), record: null };
-  return splitReland(reland, new Set([LOST]), LATER, kinds);
+  return splitReland(reland, new Set([LOST]), kinds);
 }
 
 it('lands what is here, and lets a taken body wait with the base that it was taken over', () => {
@@ -53,15 +52,15 @@ it('lands what is here, and lets a taken body wait with the base that it was tak
     { item: item('taken'), base: null, ours: null, history: [before] },
   ]);
   expect(later).toEqual({
-    id: LATER,
-    commit: { id: LATER, time: 1, message: 'm', writer: 'w', changes: [put(item('taken'), theirs)], carried: [Buffer.from('evidence')] },
+    id: ID,
+    commit: { id: ID, time: 1, message: 'm', writer: 'w', changes: [put(item('taken'), theirs)], carried: [Buffer.from('evidence')] },
     bases: [base],
     record: null,
   });
 });
 
 it('adds to the history of a body that its author has to bring, and waits for nothing', () => {
-  const { now, later } = split([put(item('named'), theirs, [content('mine'), content('older', LOST)])], [theirs]);
+  const { now, later } = split([put(item('named'), theirs, [content('mine')])], [theirs]);
   expect(now).toEqual({
     wishes: [{ item: item('named'), base: null, ours: null, history: [content('mine')] }],
     keeps: [],
@@ -95,6 +94,24 @@ it('keeps as a sibling what is here of one that is not', () => {
     { ...kept, content: content('two'), history: [content('one')] },
     { ...kept, content: content('mine'), history: [] },
   ]);
-  expect(later?.commit.changes).toEqual([{ ...kept, content: theirs, history: [] }]);
-  expect(later?.bases).toEqual([null]);
+  expect(later?.commit.changes).toEqual([
+    { ...kept, content: theirs, history: [] },
+    { ...kept, content: theirs, history: [] },
+  ]);
+  expect(later?.bases).toEqual([null, null]);
+});
+
+it('lets bodies of its own that a copy of the machine wrote wait, whatever they were part of', () => {
+  const [one, two] = [content('one', LOST), content('two', LOST)];
+  const { now, later } = split(
+    [put(item('own'), content('own'), [one, content('mine')]), put(item('named'), theirs, [one, two]), put(item('taken'), theirs, [two])],
+    [null, theirs],
+  );
+  expect(now.wishes).toEqual([{ item: item('own'), base: null, ours: content('own'), history: [content('mine')] }]);
+  const kept = { type: 'keep' as const, base: null, needs: [] };
+  expect(later?.commit.changes).toEqual([
+    { ...kept, item: item('own'), content: one, history: [] },
+    { ...kept, item: item('named'), content: two, history: [one] },
+    put(item('taken'), theirs, [two]),
+  ]);
 });
