@@ -84,6 +84,7 @@ export interface FeedEntryRow {
   /** Twenty digits, so that text orders as numbers do. */
   readonly revision: string;
   readonly digest: string;
+  readonly subject: string;
   readonly origin: string;
   readonly time: number;
   readonly body: string;

@@ -45,6 +45,7 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         entity,
         revision,
         digest: `digest ${entity} ${revision}`,
+        subject: `about ${entity}`,
         origin: 'device',
         time: 1_767_225_600_000,
         body,
@@ -105,10 +106,19 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         await begin('f');
         await append('f', entry('a', '2'), entry('b'), entry('a', '10'));
         expect(await store.read((tx) => tx.feeds.marks('f', ['a', 'c']))).toEqual([
-          { number: 1, entity: 'a', revision: '2', digest: 'digest a 2' },
-          { number: 3, entity: 'a', revision: '10', digest: 'digest a 10' },
+          { number: 1, entity: 'a', revision: '2', digest: 'digest a 2', subject: 'about a', origin: 'device' },
+          { number: 3, entity: 'a', revision: '10', digest: 'digest a 10', subject: 'about a', origin: 'device' },
         ]);
         expect(await store.read((tx) => tx.feeds.marks('none', ['a']))).toEqual([]);
+      });
+
+      it('find entities by their subject', async () => {
+        await begin('f');
+        await append('f', entry('a'), entry('b'), { ...entry('c'), subject: 'about a' }, { ...entry('d'), subject: '' }, entry('a', '2'));
+        const find = async (...subjects: string[]) => (await store.read((tx) => tx.feeds.withSubject('f', subjects))).toSorted();
+        expect(await find('about a', 'about x')).toEqual(['a', 'c']);
+        expect(await find('')).toEqual([]);
+        expect(await find()).toEqual([]);
       });
 
       it('begin new epochs, which only grow', async () => {

@@ -692,3 +692,43 @@ describe('Validated to what clients can apply', () => {
     expect((await a.push([seal(JSON.stringify(body))])).status).toBe(200);
   });
 });
+
+describe('Databases that were copied from one another', () => {
+  it.each(['observation', 'summary', 'prompt'] as const)('do not double: a %s that another device has is served once', async (kind) => {
+    await a.push([row('device-a', { kind, local: '7' })]);
+    const pushed = await b.push([row('device-b', { kind, local: '9' }), row('device-b', { kind, local: '10', payload: OTHER[kind] })]);
+    expect(ackedOf(pushed).map(({ seq }) => seq)).toEqual(['2', '3']);
+    expect(ackedOf(pushed)[0]?.operation_sha256).toBe(row('device-b', { kind, local: '9' }).operation_sha256);
+    const served = opsOf(await (await place.client('ada', 'device-c')).changes());
+    expect(served.map(({ seq }) => seq)).toEqual(['1', '2', '3']);
+    const bodies = served.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
+    expect(bodies.map(({ deleted }) => deleted)).toEqual([false, true, false]);
+    expect(bodies[1]).toMatchObject({ id: idOf(kind, 'device-b', '9'), payload: null, entity_rev: '1' });
+    for (const op of served) expect(sha(op.body)).toBe(op.operation_sha256);
+  });
+
+  it('a folded op is acked again as it was', async () => {
+    const op = row('device-b');
+    await a.push([row('device-a')]);
+    const first = await b.push([op]);
+    expect(await b.push([op])).toEqual(first);
+  });
+
+  it('twins of one device stay two', async () => {
+    await a.push([row('device-a', { local: '1' }), row('device-a', { local: '2' })]);
+    expect(opsOf(await b.changes()).map(({ body }) => (JSON.parse(body) as { deleted: boolean }).deleted)).toEqual([false, false]);
+  });
+
+  it('what one deleted, another may bring back', async () => {
+    await a.push([row('device-a'), tombstone('device-a', { rev: '2' })]);
+    await b.push([row('device-b')]);
+    const bodies = opsOf(await a.changes()).map(({ body }) => JSON.parse(body) as { deleted: boolean });
+    expect(bodies.map(({ deleted }) => deleted)).toEqual([false, true, false]);
+  });
+});
+
+const OTHER: Readonly<Record<Kind, Record<string, unknown>>> = {
+  observation: { title: 'Another' },
+  summary: { request: 'Another' },
+  prompt: { prompt_number: '2' },
+};

@@ -8,6 +8,8 @@ export interface FeedEntry {
   readonly revision: string;
   /** Of the body as its writer knows it, which may be another than the one that is served. */
   readonly digest: string;
+  /** What the entity is by its content, so that two of the same are found; '' for none. */
+  readonly subject: string;
   /** Who wrote it, in the consumer's words. */
   readonly origin: string;
   /** Milliseconds since 1970 when it got its number. */
@@ -19,7 +21,7 @@ export interface FeedEntry {
 export type FeedAddition = Omit<FeedEntry, 'number'>;
 
 /** Where an entity's revision stands in a feed. */
-export type FeedMark = Pick<FeedEntry, 'number' | 'entity' | 'revision' | 'digest'>;
+export type FeedMark = Pick<FeedEntry, 'number' | 'entity' | 'revision' | 'digest' | 'subject' | 'origin'>;
 
 export interface FeedHead {
   /** Positive decimal number. Another one says that numbers begin anew. */
@@ -43,6 +45,8 @@ export interface FeedTable {
   read(feed: string, after: number, limit: { readonly entries: number; readonly bytes: number }): Promise<FeedEntry[]>;
   /** Every revision that these entities have in the feed, by number. O(what is found). */
   marks(feed: string, entities: readonly string[]): Promise<FeedMark[]>;
+  /** Entities that had one of these subjects at some revision. O(what is found). */
+  withSubject(feed: string, subjects: readonly string[]): Promise<string[]>;
   /** The names of all feeds. */
   list(): Promise<string[]>;
   /** Begins a new epoch in every feed, later than the one before and than `least`: this store may be behind what it served. */

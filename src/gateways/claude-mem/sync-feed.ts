@@ -1,15 +1,9 @@
 import type { Clock } from '../../core/ports/clock.ts';
-import type { FeedAddition, FeedEntry, FeedHead } from '../../core/ports/feeds.ts';
+import type { FeedEntry, FeedHead } from '../../core/ports/feeds.ts';
 import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { compareDecimals } from './decimal.ts';
+import { planPush, subjectOfOp, type Ack } from './plan-push.ts';
 import type { Op } from './schema.ts';
-
-/** Where a pushed op stands. */
-export interface Ack {
-  readonly op: Op;
-  readonly number: number;
-}
 
 export interface Pushed {
   readonly acks: readonly Ack[];
@@ -60,8 +54,11 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
         return fail('invalid_ops: origin_device_id does not match authenticated X-Device-Id');
       const appended = await store.write(async (tx) => {
         const before = await begin(tx, user);
-        const marks = await tx.feeds.marks(feedOf(user), [...new Set(ops.map(({ says }) => says.id))]);
-        const planned = plan(ops, marks, before.number, clock.now());
+        const entities = new Set(ops.map(({ says }) => says.id));
+        const subjects = new Set(ops.map(subjectOfOp).filter((subject) => subject !== ''));
+        for (const other of await tx.feeds.withSubject(feedOf(user), [...subjects])) entities.add(other);
+        const marks = await tx.feeds.marks(feedOf(user), [...entities]);
+        const planned = planPush(ops, { marks, last: before.number, time: clock.now() });
         if (!planned.ok) return planned;
         const number = await tx.feeds.append(feedOf(user), planned.value.additions);
         return ok({ ...planned.value, head: { epoch: before.epoch, number } });
@@ -87,45 +84,4 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
       return () => listeners.delete(listener);
     },
   };
-}
-
-interface Plan {
-  readonly acks: readonly Ack[];
-  readonly additions: readonly FeedAddition[];
-}
-
-/** The rules of revisions, op by op: higher appends, the same again acks its number, anything else is refused. */
-function plan(
-  ops: readonly Op[],
-  marks: readonly { readonly number: number; readonly entity: string; readonly revision: string; readonly digest: string }[],
-  last: number,
-  time: number,
-): Result<Plan, string> {
-  const known = new Map(marks.map((mark) => [`${mark.entity} ${mark.revision}`, mark]));
-  const newest = new Map<string, string>();
-  const note = (entity: string, revision: string): void => {
-    const before = newest.get(entity);
-    if (before === undefined || compareDecimals(revision, before) > 0) newest.set(entity, revision);
-  };
-  for (const { entity, revision } of marks) note(entity, revision);
-  const acks: Ack[] = [];
-  const additions: FeedAddition[] = [];
-  for (const op of ops) {
-    const { id: entity, entity_rev: revision, origin_device_id: origin } = op.says;
-    const key = `${entity} ${revision}`;
-    const same = known.get(key);
-    if (same !== undefined) {
-      if (same.digest !== op.digest) return fail(`invalid_ops: revision_hash_conflict:${entity}:${revision}`);
-      acks.push({ op, number: same.number });
-      continue;
-    }
-    const current = newest.get(entity);
-    if (current !== undefined && compareDecimals(revision, current) < 0) return fail(`invalid_ops: stale_revision:${entity}:${revision}`);
-    const number = last + additions.length + 1;
-    known.set(key, { entity, revision, digest: op.digest, number });
-    note(entity, revision);
-    additions.push({ entity, revision, digest: op.digest, origin, time, body: op.body });
-    acks.push({ op, number });
-  }
-  return ok({ acks, additions });
 }

@@ -1,9 +1,10 @@
+import { sql } from 'kysely';
 import type { FeedEntry, FeedHead, FeedTable } from '../../core/ports/feeds.ts';
 import type { FeedEntryRow } from '../schema.ts';
 import { insertBatches, listBatches } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
-const COLUMNS = 8;
+const COLUMNS = 9;
 /** Rows that one query fetches while it is not known how large they are. */
 const PAGE = 100;
 const REVISION_DIGITS = 20;
@@ -77,13 +78,30 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
       for (const batch of listBatches(dialect, entities)) {
         const rows = await db
           .selectFrom('feed_entries')
-          .select(['number', 'entity', 'revision', 'digest'])
+          .select(['number', 'entity', 'revision', 'digest', 'subject', 'origin'])
           .where('feed', '=', found.feed)
           .where('entity', 'in', batch)
           .execute();
         marks.push(...rows.map((row) => ({ ...row, revision: plain(row.revision) })));
       }
       return marks.sort((a, b) => a.number - b.number);
+    },
+
+    async withSubject(name, subjects) {
+      const found = await find(name);
+      const entities = new Set<string>();
+      if (found === null) return [];
+      for (const batch of listBatches(dialect, subjects)) {
+        const rows = await db
+          .selectFrom('feed_entries')
+          .select('entity')
+          .where('feed', '=', found.feed)
+          .where(sql<boolean>`subject <> ''`) // as the index says it: a parameter would not use it
+          .where('subject', 'in', batch)
+          .execute();
+        for (const { entity } of rows) entities.add(entity);
+      }
+      return [...entities];
     },
 
     async list() {
@@ -115,6 +133,6 @@ function plain(revision: string): string {
   return revision.replace(/^0+(?=\d)/, '');
 }
 
-function rowToEntry({ number, entity, revision, digest, origin, time, body }: FeedEntryRow): FeedEntry {
-  return { number, entity, revision: plain(revision), digest, origin, time, body };
+function rowToEntry({ number, entity, revision, digest, subject, origin, time, body }: FeedEntryRow): FeedEntry {
+  return { number, entity, revision: plain(revision), digest, subject, origin, time, body };
 }
