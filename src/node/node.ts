@@ -26,6 +26,7 @@ import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-stor
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
+import { keepBridged } from './claude-mem/keep-bridged.ts';
 import { serveClaudeMem } from './claude-mem/serve-claude-mem.ts';
 import { connect } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
@@ -333,6 +334,10 @@ export class SatchelNode {
     open.runner.start();
     const { clock } = this.deps;
     if (open.sources.length > 0) open.watches.push(this.#watchSecrets(open));
+    if (this.#claudeMem !== null && !this.config.hub && open.entry.name === PERSONAL) {
+      const bridged = { store: this.store, clock, feeds: this.#claudeMem.feeds, replica: open.replica, log: this.log };
+      open.watches.push(keepBridged(bridged, open.watching.signal));
+    }
     for (const { source, definition, health, projects } of open.sources) {
       const onRound = (round: WatchRound): void => {
         this.#memory.touch();

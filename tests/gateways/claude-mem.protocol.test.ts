@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bodyOf, canonical, idOf, mutation, row, seal, sha, tombstone, type Kind, type WireOp } from './claude-mem-ops.ts';
-import { startGateway, type Answer, type GatewayPlace, type SyncClient } from './claude-mem-place.ts';
+import type { Answer, SyncClient } from './claude-mem-client.ts';
+import { startGateway, type GatewayPlace } from './claude-mem-place.ts';
 
 /** The protocol, sentence by sentence, as claude-mem's clients 13.12 to 13.25 hold it. */
 let place: GatewayPlace;

@@ -35,6 +35,24 @@ export function payloadToRow(kind: RowKind, payload: Payload, session: string): 
   return { name: nameOf(kind, row, session), row };
 }
 
+/**
+ * A row over what the space holds of it: a cell that means the same stays as it is written there (JSON can be spelled in more than one
+ * way), and so does what an op cannot say.
+ */
+export function layRow(kind: RowKind, row: Row, there: Row): Row {
+  const laid = new Map(row);
+  for (const [column, cell] of there) {
+    const rule = PAYLOAD_FIELDS[kind][column];
+    const says = rule !== undefined && !SAID_BY_SESSION[kind].includes(column);
+    if (!says) {
+      if (!laid.has(column)) laid.set(column, cell);
+    } else if ((rule.type === 'list' || rule.type === 'object') && laid.has(column)) {
+      if (canonicalJson(jsonOf(cell, rule.type)) === laid.get(column)) laid.set(column, cell);
+    }
+  }
+  return laid;
+}
+
 function nameOf(kind: RowKind, row: Row, session: string): string {
   const text = (column: string): string | null => (row.get(column) as string | undefined) ?? null;
   const createdAtEpoch = row.get('created_at_epoch') as number;

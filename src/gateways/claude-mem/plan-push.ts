@@ -1,7 +1,8 @@
 import type { FeedAddition, FeedMark } from '../../core/ports/feeds.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { compareDecimals } from './decimal.ts';
-import { tombstoneBody } from './make-op.ts';
+import { digestOf } from './digest.ts';
+import { rowBody, tombstoneBody } from './make-op.ts';
 import type { Op } from './schema.ts';
 import { subjectOf } from './subject.ts';
 
@@ -54,9 +55,15 @@ export function planPush(ops: readonly Op[], { marks, last, time }: Known): Resu
     const body = isDouble ? standIn(op, time) : op.body;
     const addition = { entity, revision, digest: op.digest, subject: isDouble ? '' : subject, origin, time, body };
     const number = last + additions.length + 1;
+    const above = state.servedAbove(entity, revision);
     state.add({ ...addition, number });
     additions.push(addition);
     acks.push({ op, number });
+    if (above === null) continue;
+    // Clients were given a later one of it, which came by another way: the device's word is the newer one all the same.
+    const again = servedAgain(op, (BigInt(above) + 1n).toString(), time);
+    state.add({ ...again, number: number + 1 });
+    additions.push(again);
   }
   return ok({ acks, additions });
 }
@@ -65,6 +72,14 @@ export function planPush(ops: readonly Op[], { marks, last, time }: Known): Resu
 function standIn({ says }: Op, time: number): string {
   if (says.kind === 'mutation') throw new Error('a mutation is no row');
   return tombstoneBody({ kind: says.kind, device: says.origin_device_id, local: says.origin_local_id, revision: says.entity_rev }, time);
+}
+
+function servedAgain({ says }: Op, revision: string, time: number): FeedAddition {
+  if (says.kind === 'mutation') throw new Error('a mutation is no row');
+  const row = { kind: says.kind, device: says.origin_device_id, local: says.origin_local_id, revision };
+  const body = says.deleted ? tombstoneBody(row, Date.parse(says.deleted_at)) : rowBody(row, says.payload);
+  const subject = says.deleted ? '' : subjectOf(says.kind, says.payload);
+  return { entity: says.id, revision, digest: digestOf(body), subject, origin: GATEWAY_ORIGIN, time, body };
 }
 
 function createState(marks: readonly FeedMark[]) {
@@ -88,6 +103,11 @@ function createState(marks: readonly FeedMark[]) {
     add,
     find: (entity: string, revision: string) => byRevision.get(`${entity} ${revision}`),
     pushed: (entity: string) => pushed.get(entity),
+    /** The revision that clients have of a row by another way, where it is above this one. */
+    servedAbove(entity: string, revision: string): string | null {
+      const mark = newest.get(entity);
+      return mark?.origin === GATEWAY_ORIGIN && compareDecimals(mark.revision, revision) > 0 ? mark.revision : null;
+    },
     /** Whether another device's row says the same now, and this one is not served already. */
     isElsewhere(subject: string, entity: string, origin: string): boolean {
       if ((newest.get(entity)?.subject ?? '') !== '') return false;

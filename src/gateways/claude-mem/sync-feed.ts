@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/ports/clock.ts';
-import type { FeedEntry, FeedHead } from '../../core/ports/feeds.ts';
+import type { FeedAddition, FeedEntry, FeedHead } from '../../core/ports/feeds.ts';
 import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { planPush, subjectOfOp, type Ack } from './plan-push.ts';
@@ -30,6 +30,10 @@ export interface SyncFeeds {
   push(user: string, device: string, ops: readonly Op[]): Promise<Result<Pushed, string>>;
   changes(user: string, since: number, limit: { readonly entries: number; readonly bytes: number }): Promise<Changes>;
   head(user: string): Promise<FeedHead>;
+  /** What came by another way than a push. Those whose entity has that revision already are left out. Durable when it resolves. */
+  add(user: string, additions: readonly FeedAddition[]): Promise<void>;
+  /** Calls back with a user who is here for the first time. Gives back what ends it. */
+  onBegin(listener: (user: string) => void): () => void;
   /** Gives back what ends it. */
   onAppend(listener: (appended: Appended) => void): () => void;
 }
@@ -39,7 +43,15 @@ export const feedOf = (user: string): string => `claude-mem/${user}`;
 export function createSyncFeeds({ store, clock }: { readonly store: Store; readonly clock: Clock }): SyncFeeds {
   const listeners = new Set<(appended: Appended) => void>();
 
-  const begin = (tx: StoreTransaction, user: string): Promise<FeedHead> => tx.feeds.begin(feedOf(user), String(Math.max(1, clock.now())));
+  const begun = new Set<(user: string) => void>();
+
+  async function begin(tx: StoreTransaction, user: string): Promise<FeedHead> {
+    const found = await tx.feeds.head(feedOf(user));
+    if (found !== null) return found;
+    // Once it is there: who listens reads the store.
+    setImmediate(() => begun.forEach((listener) => listener(user)));
+    return tx.feeds.begin(feedOf(user), String(Math.max(1, clock.now())));
+  }
 
   async function head(user: string): Promise<FeedHead> {
     const found = await store.read((tx) => tx.feeds.head(feedOf(user)));
@@ -71,12 +83,32 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
       return ok({ acks, head });
     },
 
+    async add(user, additions) {
+      const appended = await store.write(async (tx) => {
+        const before = await begin(tx, user);
+        const marks = await tx.feeds.marks(feedOf(user), [...new Set(additions.map(({ entity }) => entity))]);
+        const there = new Set(marks.map(({ entity, revision }) => `${entity} ${revision}`));
+        const fresh = additions.filter(({ entity, revision }) => !there.has(`${entity} ${revision}`));
+        const number = await tx.feeds.append(feedOf(user), fresh);
+        return { fresh, head: { epoch: before.epoch, number } };
+      });
+      const { fresh, head } = appended;
+      const first = head.number - fresh.length + 1;
+      const entries = fresh.map((addition, index) => ({ ...addition, number: first + index }));
+      if (entries.length > 0) for (const listener of listeners) listener({ user, device: null, head, entries });
+    },
+
     async changes(user, since, limit) {
       const found = await store.read(async (tx) => {
         const at = await tx.feeds.head(feedOf(user));
         return at === null ? null : { head: at, entries: await tx.feeds.read(feedOf(user), since, limit) };
       });
       return found ?? { head: await head(user), entries: [] };
+    },
+
+    onBegin(listener) {
+      begun.add(listener);
+      return () => begun.delete(listener);
     },
 
     onAppend(listener) {

@@ -1,0 +1,173 @@
+import type { FeedAddition } from '../../core/ports/feeds.ts';
+import type { Outstanding } from '../../core/replica/workspace.ts';
+import { sha256 } from '../../core/crypto/hash.ts';
+import { bytesToHex } from '../../core/ids.ts';
+import { tableOfName } from '../../kinds/claude-mem/names.ts';
+import { SESSION, type MemTable } from '../../kinds/claude-mem/tables.ts';
+import type { Row } from '../../kinds/rows/row-body.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { compareDecimals } from './decimal.ts';
+import { digestOf } from './digest.ts';
+import { mutationBody, rowBody, tombstoneBody } from './make-op.ts';
+import { mutationProblem } from './mutation.ts';
+import { rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
+import { newestOf, type FeedLook } from './ops-to-items.ts';
+import { payloadProblem, type RowKind } from './payload.ts';
+import { GATEWAY_ORIGIN } from './plan-push.ts';
+import type { RowsOfSpace } from './rows-of-space.ts';
+import { BODY_BYTES, rowId, type OpBody } from './schema.ts';
+import type { SessionBook } from './session-book.ts';
+import { subjectOf } from './subject.ts';
+
+/** The device that rows are of which no device pushed here. */
+export const GATEWAY_DEVICE = 'satchel';
+
+const KIND_OF: { readonly [T in MemTable]: RowKind | null } = {
+  sessions: null,
+  observations: 'observation',
+  summaries: 'summary',
+  prompts: 'prompt',
+  'tool-uses': null,
+};
+
+export interface ItemsToOpsDeps {
+  readonly rows: RowsOfSpace;
+  readonly sessions: SessionBook;
+  readonly feed: FeedLook;
+  readonly now: number;
+}
+
+/** What becomes of an item that clients were not shown yet. */
+export type Served =
+  | { readonly type: 'ops'; readonly additions: readonly FeedAddition[] }
+  /** Not now: what it needs is not here yet. */
+  | { readonly type: 'later' }
+  /** Clients could not hold it. */
+  | { readonly type: 'never'; readonly reason: string };
+
+/**
+ * The ops that make clients hold an item as it is in the space. `revision` is greater than any that a device would reach by counting,
+ * and the same on every node that serves the item at this state. Rows keep the device that made them, as far as this feed knows it.
+ */
+export async function itemToOps(item: Outstanding, revision: string, deps: ItemsToOpsDeps): Promise<Served> {
+  const { name } = item.item;
+  const table = tableOfName(name);
+  if (table === 'sessions') return titleOps(item, revision, deps);
+  const kind = table === null ? null : KIND_OF[table];
+  if (kind === null) return { type: 'never', reason: 'claude-mem’s own sync does not carry it' };
+  const content = item.content ?? item.shown;
+  const row = content === null ? null : await deps.rows.rowOf(content);
+  if (row === null) return item.content === null ? { type: 'ops', additions: [] } : { type: 'later' };
+  const session = row.get(SESSION);
+  const parent = typeof session === 'string' ? await deps.rows.row(session) : null;
+  if (typeof session !== 'string') return { type: 'never', reason: 'it belongs to no session' };
+  if (parent === null && item.content !== null) return { type: 'later' };
+  const facts = factsOf(parent, row);
+  const payload = rowToPayload(kind, row, facts);
+  const entities = await entitiesOf(kind, payload, session, deps);
+  if (item.content === null)
+    return { type: 'ops', additions: tombstones(kind, entities, revision, deps.now, Number(payload['created_at_epoch'])) };
+  const problem = payloadProblem(kind, payload);
+  if (problem !== null) return { type: 'never', reason: problem };
+  return liveOps(kind, payload, entities.length > 0 ? entities : [ownEntity(name)], revision, deps.now);
+}
+
+interface Entity {
+  readonly device: string;
+  readonly local: string;
+  /** What the feed says of it last; `null` for nothing yet. */
+  readonly said: OpBody | null;
+  readonly revision: string;
+}
+
+/** Rows of the feed that are this item, and are there. */
+async function entitiesOf(kind: RowKind, payload: Payload, session: string, { feed, sessions }: ItemsToOpsDeps): Promise<Entity[]> {
+  const ids = new Set([payload['memory_session_id'], ...sessions.memoryIdsOf(session)]);
+  const subjects = new Set([...ids].map((id) => subjectOf(kind, { ...payload, memory_session_id: id })));
+  const candidates = await feed.withSubject([...subjects]);
+  const entities: Entity[] = [];
+  for (const { number, revision, subject } of newestOf(await feed.marks(candidates)).values()) {
+    if (!subjects.has(subject)) continue;
+    const entry = await feed.entry(number);
+    if (entry === null) continue;
+    const said = JSON.parse(entry.body) as OpBody;
+    if (said.kind !== kind) continue;
+    entities.push({ device: said.origin_device_id, local: said.origin_local_id, said, revision });
+  }
+  return entities;
+}
+
+/** A row of the gateway's own: the same on every node. */
+function ownEntity(name: string): Entity {
+  const local = Buffer.from(sha256(`satchel/claude-mem/local-id\0${name}`)).readBigUInt64BE(0) >> 1n;
+  return { device: GATEWAY_DEVICE, local: local.toString(), said: null, revision: '0' };
+}
+
+function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], revision: string, time: number): Served {
+  const additions: FeedAddition[] = [];
+  const wanted = meaning(payload);
+  for (const { device, local, said, revision: before } of entities) {
+    const isSame = said !== null && said.kind !== 'mutation' && !said.deleted && meaning(said.payload) === wanted;
+    if (isSame || compareDecimals(revision, before) <= 0) continue;
+    const body = rowBody({ kind, device, local, revision }, payload);
+    if (Buffer.byteLength(body) > BODY_BYTES)
+      return { type: 'never', reason: `it is larger than the ${BODY_BYTES} bytes that clients take` };
+    additions.push({ ...entryOf(rowId(kind, device, local), revision, body, time), subject: subjectOf(kind, payload) });
+  }
+  return { type: 'ops', additions };
+}
+
+function tombstones(kind: RowKind, entities: readonly Entity[], revision: string, time: number, deletedAt: number): FeedAddition[] {
+  return entities
+    .filter((entity) => compareDecimals(revision, entity.revision) > 0)
+    .map(({ device, local }) => {
+      // A time that is the same wherever this is served: clients keep none of it.
+      const body = tombstoneBody({ kind, device, local, revision }, Number.isFinite(deletedAt) ? deletedAt : 0);
+      return { ...entryOf(rowId(kind, device, local), revision, body, time), subject: '' };
+    });
+}
+
+/** Of a session clients take in the title. The rest of it comes with its rows. */
+async function titleOps(item: Outstanding, revision: string, { rows, feed, now }: ItemsToOpsDeps): Promise<Served> {
+  const row = item.content === null ? null : await rows.rowOf(item.content);
+  const shown = item.shown === null ? null : await rows.rowOf(item.shown);
+  const [title, before] = [row?.get('custom_title'), shown?.get('custom_title')];
+  if (item.content !== null && row === null) return { type: 'later' };
+  if (row === null || typeof title !== 'string' || title === before) return { type: 'ops', additions: [] };
+  const target = { content_session_id: row.get('content_session_id'), platform_source: row.get('platform_source') };
+  const mutation = { op: 'set_title', target, fields: { custom_title: title } };
+  const problem = mutationProblem(mutation);
+  if (problem !== null) return { type: 'never', reason: problem };
+  const uuid = uuidOf(`${item.item.name}\0${revision}`);
+  const additions = [{ ...entryOf(`mutation:${uuid}`, '1', mutationBody(GATEWAY_DEVICE, uuid, '1', mutation), now), subject: '' }];
+  return { type: 'ops', additions: (await feed.marks([`mutation:${uuid}`])).length > 0 ? [] : additions };
+}
+
+function entryOf(entity: string, revision: string, body: string, time: number): Omit<FeedAddition, 'subject'> {
+  return { entity, revision, digest: digestOf(body), origin: GATEWAY_ORIGIN, time, body };
+}
+
+/** What two payloads have to share to be the same row to a client. */
+function meaning(payload: Payload): string {
+  const { content_hash: _, ...rest } = payload;
+  return canonicalJson(Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)));
+}
+
+function factsOf(session: Row | null, row: Row): SessionFacts {
+  const text = (column: string): string | null => {
+    const value = session?.get(column) ?? row.get(column);
+    return typeof value === 'string' ? value : null;
+  };
+  return {
+    memorySessionId: text('memory_session_id'),
+    contentSessionId: text('content_session_id'),
+    platform: text('platform_source'),
+    project: text('project'),
+  };
+}
+
+/** A UUID that is a function of a text (version 8). */
+function uuidOf(text: string): string {
+  const hex = bytesToHex(sha256(`satchel/claude-mem/mutation\0${text}`));
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,157 @@
+import type { FeedEntry, FeedMark } from '../../core/ports/feeds.ts';
+import type { Found } from '../../core/replica/workspace.ts';
+import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
+import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
+import { compareDecimals } from './decimal.ts';
+import { digestOf } from './digest.ts';
+import { layRow, payloadToRow, type Payload } from './op-rows.ts';
+import type { RowKind } from './payload.ts';
+import { GATEWAY_ORIGIN } from './plan-push.ts';
+import { memItem, type RowsOfSpace } from './rows-of-space.ts';
+import type { OpBody } from './schema.ts';
+import { sessionRow, type SessionBook, type SessionSaid } from './session-book.ts';
+
+/** What the feed holds besides the entries at hand. */
+export interface FeedLook {
+  marks(entities: readonly string[]): Promise<readonly FeedMark[]>;
+  entry(number: number): Promise<FeedEntry | null>;
+  withSubject(subjects: readonly string[]): Promise<readonly string[]>;
+}
+
+export interface OpsToItemsDeps {
+  readonly rows: RowsOfSpace;
+  readonly sessions: SessionBook;
+  readonly feed: FeedLook;
+}
+
+/** What pushed entries wish, as a writer finds it: the last word of each item. Costs what they touch; `remap_project` O(rows). */
+export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItemsDeps): Promise<Found[]> {
+  const { sessions } = deps;
+  /** As they are now, with what came before in these entries; `null` is gone. */
+  const wished = new Map<string, Row | null>();
+  const now = async (name: string): Promise<Row | null> => (wished.has(name) ? (wished.get(name) ?? null) : deps.rows.row(name));
+  const rows: RowsOfSpace = { ...deps.rows, row: now, under: async (prefix) => overlay(await deps.rows.under(prefix), wished, prefix) };
+
+  async function sessionOf(said: SessionSaid): Promise<string> {
+    const key = await sessions.keyOf(said);
+    const session = sessionName(key);
+    const row = sessionRow(await now(session), key, said);
+    if (row !== null) wished.set(session, row);
+    return session;
+  }
+
+  async function live(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {
+    const { name, row } = payloadToRow(kind, payload, await sessionOf(sessionSaid(payload)));
+    // A row that is told by other words now has another name.
+    for (const before of await goneWith(entry, deps)) if (before !== name) wished.set(before, null);
+    const there = await now(name);
+    wished.set(name, there === null ? row : layRow(kind, row, there));
+  }
+
+  for (const entry of entries) {
+    const says = saidIn(entry);
+    if (says === null) continue;
+    if (says.kind === 'mutation') {
+      for (const [name, row] of await mutated(says.mutation, entry.time, { rows, sessions })) wished.set(name, row);
+    } else if (says.deleted) for (const name of await goneWith(entry, deps)) wished.set(name, null);
+    else await live(entry, says.kind, says.payload);
+  }
+  return [...wished].map(([name, row]): Found => {
+    const item = memItem(name);
+    return row === null ? { type: 'absent', item } : { type: 'body', item, attributes: {}, body: encodeRow(row), local: null };
+  });
+}
+
+function overlay(there: ReadonlyMap<string, Row>, wished: ReadonlyMap<string, Row | null>, prefix: string): Map<string, Row> {
+  const rows = new Map(there);
+  for (const [name, row] of wished) {
+    if (!name.startsWith(prefix)) continue;
+    if (row === null) rows.delete(name);
+    else rows.set(name, row);
+  }
+  return rows;
+}
+
+/** What an entry says that a device pushed; `null` for what the gateway made itself, or served in place of a double. */
+export function saidIn({ origin, body, digest }: FeedEntry): OpBody | null {
+  return origin === GATEWAY_ORIGIN || digestOf(body) !== digest ? null : (JSON.parse(body) as OpBody);
+}
+
+export function sessionSaid(payload: Payload): SessionSaid {
+  const text = (field: string): string | null => (payload[field] as string | null | undefined) ?? null;
+  return {
+    memorySessionId: text('memory_session_id'),
+    contentSessionId: text('content_session_id'),
+    platform: text('platform_source'),
+    project: text('project'),
+    time: Number(payload['created_at_epoch']),
+  };
+}
+
+/** Items that this row was until this entry, and that no other row is. */
+async function goneWith(entry: FeedEntry, { sessions, feed }: OpsToItemsDeps): Promise<string[]> {
+  const marks = await feed.marks([entry.entity]);
+  const before = marks.filter(({ number, subject }) => number < entry.number && subject !== '').at(-1);
+  if (before === undefined || before.subject === entry.subject) return [];
+  const others = await feed.marks((await feed.withSubject([before.subject])).filter((entity) => entity !== entry.entity));
+  if ([...newestOf(others).values()].some(({ subject }) => subject === before.subject)) return [];
+  const earlier = await feed.entry(before.number);
+  const says = earlier === null ? null : (JSON.parse(earlier.body) as OpBody);
+  if (says === null || says.kind === 'mutation' || says.deleted) return [];
+  return [payloadToRow(says.kind, says.payload, sessionName(await sessions.keyOf(sessionSaid(says.payload)))).name];
+}
+
+/** Of each entity the mark of its highest revision. */
+export function newestOf(marks: readonly FeedMark[]): Map<string, FeedMark> {
+  const newest = new Map<string, FeedMark>();
+  for (const mark of marks) {
+    const before = newest.get(mark.entity);
+    if (before === undefined || compareDecimals(mark.revision, before.revision) > 0) newest.set(mark.entity, mark);
+  }
+  return newest;
+}
+
+type Changed = [name: string, row: Row];
+
+async function mutated(mutation: Payload, time: number, deps: Pick<OpsToItemsDeps, 'rows' | 'sessions'>): Promise<Changed[]> {
+  const { rows, sessions } = deps;
+  const part = (key: string): Payload => (mutation[key] ?? {}) as Payload;
+  switch (mutation['op']) {
+    case 'set_title': {
+      const session = sessionName(await sessions.keyOf(sessionSaid(part('target'))));
+      const row = await rows.row(session);
+      return row === null ? [] : [[session, new Map([...row, ['custom_title', part('fields')['custom_title'] as string]])]];
+    }
+    case 'set_prompt_session': {
+      const said = { ...sessionSaid(part('fields')), time };
+      const key = await sessions.keyOf(said);
+      const session = sessionName(key);
+      const row = sessionRow(await rows.row(session), key, said);
+      return row === null ? [] : [[session, row]];
+    }
+    default:
+      return remapped(part('where'), part('fields'), deps);
+  }
+}
+
+async function remapped(
+  where: Payload,
+  fields: Payload,
+  { rows, sessions }: Pick<OpsToItemsDeps, 'rows' | 'sessions'>,
+): Promise<Changed[]> {
+  const said = sessionSaid(where);
+  const session = said.memorySessionId === null ? null : sessionName(await sessions.keyOf(said));
+  const group = session === null ? '' : `${session.slice(`${MEM_PREFIX}sessions/`.length)}/`;
+  const names = Object.entries(fields) as [string, string][];
+  const changed: Changed[] = [];
+  for (const table of ['observations', 'summaries']) {
+    for (const [name, row] of await rows.under(`${MEM_PREFIX}${table}/${group}`)) {
+      if (where['project'] !== undefined && row.get('project') !== where['project']) continue;
+      if (where['merged_into_project_is_null'] === true && row.has('merged_into_project')) continue;
+      changed.push([name, new Map([...row, ...names])]);
+    }
+  }
+  const parent = session === null || fields['project'] === undefined ? null : await rows.row(session);
+  if (session !== null && parent !== null) changed.push([session, new Map([...parent, ['project', fields['project'] as string]])]);
+  return changed;
+}

@@ -1,0 +1,58 @@
+import { itemKey, type Item } from '../../core/item.ts';
+import type { ItemState } from '../../core/ports/store.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+import { BodyUnavailable } from '../../core/replica/workspace.ts';
+import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
+import { decodeRow, type Row } from '../../kinds/rows/row-body.ts';
+import type { Content } from '../../core/content.ts';
+
+export const memItem = (name: string): Item => ({ kind: claudeMemKind.id, name });
+
+/** The rows of claude-mem in a space, drafts included. */
+export interface RowsOfSpace {
+  /** `null`: not there, or its body cannot be read now. */
+  row(name: string): Promise<Row | null>;
+  rowOf(content: Content): Promise<Row | null>;
+  states(names: readonly string[]): Promise<Map<string, ItemState>>;
+  /** All that are there under a prefix, by name. O(what is found). */
+  under(prefix: string): Promise<Map<string, Row>>;
+}
+
+export function createRowsOfSpace(replica: Replica): RowsOfSpace {
+  async function rowOf(content: Content): Promise<Row | null> {
+    try {
+      const row = decodeRow(await replica.bodies.read(content));
+      return row.ok ? row.value : null;
+    } catch (error) {
+      if (error instanceof BodyUnavailable) return null;
+      throw error;
+    }
+  }
+
+  async function states(names: readonly string[]): Promise<Map<string, ItemState>> {
+    const found = await replica.visible(names.map(memItem));
+    return new Map(
+      names.flatMap((name) => {
+        const state = found.get(itemKey(memItem(name)));
+        return state === undefined ? [] : [[name, state] as const];
+      }),
+    );
+  }
+
+  return {
+    rowOf,
+    states,
+    async row(name) {
+      const content = (await states([name])).get(name)?.content ?? null;
+      return content === null ? null : rowOf(content);
+    },
+    async under(prefix) {
+      const rows = new Map<string, Row>();
+      for (const { item, content } of await replica.exclusive(() => replica.list({ kind: claudeMemKind.id, prefix }))) {
+        const row = content === null ? null : await rowOf(content);
+        if (row !== null) rows.set(item.name, row);
+      }
+      return rows;
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { itemKey, type Item } from '../../core/item.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { FeedEntry } from '../../core/ports/feeds.ts';
+import type { Store } from '../../core/ports/store.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+import type { Applied, Outstanding, Workspace } from '../../core/replica/workspace.ts';
+import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
+import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
+import { itemToOps } from './items-to-ops.ts';
+import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
+import { createRowsOfSpace } from './rows-of-space.ts';
+import { createSessionBook, type SessionBook } from './session-book.ts';
+import { feedOf, type SyncFeeds } from './sync-feed.ts';
+
+export interface SpaceBridgeDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly feeds: SyncFeeds;
+  readonly replica: Replica;
+  /** Covers {@link isCarried}. */
+  readonly workspace: Workspace;
+  readonly user: string;
+}
+
+/** One user's feed and a space, kept the same: what was pushed becomes commits, what the space has from elsewhere is served. */
+export interface SpaceBridge {
+  /** Makes commits of what was pushed since, then serves what clients lack. Durable; safe to repeat. */
+  exchange(): Promise<BridgeReport>;
+}
+
+export interface BridgeReport {
+  /** Items that were captured. */
+  readonly captured: number;
+  /** Items whose ops were put into the feed. */
+  readonly served: number;
+  /** Items that wait for their place in the log, of which nobody tells. What waits for its session is told when that comes. */
+  readonly waiting: number;
+}
+
+export const BRIDGE_WRITER = 'claude-mem-gateway';
+export const isCarried = (item: Item): boolean => item.kind === claudeMemKind.id;
+
+const PAGE = { entries: 500, bytes: 8_000_000 };
+const SERVE_AT_ONCE = 200;
+const CURSORS = 'claude-mem-captured';
+
+/** Bits for what devices push on top of a revision that was served from the space. */
+const REVISION_STEP = 10n;
+const POSITION_BITS = 40n;
+
+export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBridge> {
+  const { store, clock, feeds, replica, workspace, user } = deps;
+  const feedName = feedOf(user);
+  const rows = createRowsOfSpace(replica);
+  const sessions = await createSessionBook({ store, user, rows });
+  const feed: FeedLook = {
+    marks: (entities) => store.read((tx) => tx.feeds.marks(feedName, entities)),
+    withSubject: (subjects) => store.read((tx) => tx.feeds.withSubject(feedName, subjects)),
+    entry: async (number) => (await store.read((tx) => tx.feeds.read(feedName, number - 1, { entries: 1, bytes: 1 })))[0] ?? null,
+  };
+  const read = (after: number): Promise<FeedEntry[]> => store.read((tx) => tx.feeds.read(feedName, after, PAGE));
+  const cursor = async (): Promise<number> => (await store.read((tx) => tx.documents.get<number>(CURSORS, user))) ?? 0;
+
+  /** Observations are pushed before the prompts that say of which session they are. */
+  async function learnAhead(from: number): Promise<void> {
+    for (let after = from; ;) {
+      const page = await read(after);
+      for (const entry of page) learnFrom(entry, sessions);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.number;
+    }
+  }
+
+  async function capture(): Promise<number> {
+    let captured = 0;
+    let after = await cursor();
+    await learnAhead(after);
+    for (;;) {
+      const page = await read(after);
+      const last = page.at(-1);
+      if (last === undefined) return captured;
+      const found = await opsToItems(page, { rows, sessions, feed });
+      if (found.length > 0) await workspace.capture(found, { message: `claude-mem: ${found.length} rows`, writer: BRIDGE_WRITER });
+      await sessions.save();
+      after = last.number;
+      await store.write((tx) => tx.documents.put(CURSORS, user, after));
+      captured += found.length;
+    }
+  }
+
+  async function serve(): Promise<Omit<BridgeReport, 'captured'>> {
+    const outstanding = await workspace.outstanding();
+    // Parents first: a row is served once its session is there.
+    const landed = outstanding.filter(({ item }) => !replica.isDrafted(item));
+    let served = 0;
+    const waiting = outstanding.length - landed.length;
+    for (let from = 0; from < landed.length; from += SERVE_AT_ONCE) {
+      const some = landed.slice(from, from + SERVE_AT_ONCE);
+      served += await serveSome(some);
+    }
+    return { served, waiting };
+  }
+
+  async function serveSome(some: readonly Outstanding[]): Promise<number> {
+    const states = await replica.visible(some.map(({ item }) => item));
+    const additions = [];
+    const shown: Applied[] = [];
+    const never: { item: Item; reason: string }[] = [];
+    for (const each of some) {
+      const position = states.get(itemKey(each.item))?.position;
+      if (position === undefined || replica.term === null) continue;
+      const made = await itemToOps(each, revisionAt(replica.term, position), { rows, sessions, feed, now: clock.now() });
+      if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
+      if (made.type !== 'ops') continue;
+      additions.push(...made.additions);
+      shown.push({ item: each.item, content: each.content, local: null });
+    }
+    // In the feed before they count as shown: what is said twice is left out there.
+    if (additions.length > 0) await feeds.add(user, additions);
+    if (shown.length > 0) await workspace.applied(shown);
+    if (never.length > 0) await workspace.notHere(never);
+    return shown.length + never.length;
+  }
+
+  return {
+    async exchange() {
+      const captured = await capture();
+      return { captured, ...(await serve()) };
+    },
+  };
+}
+
+function learnFrom(entry: FeedEntry, sessions: SessionBook): void {
+  // Most are neither, and parsing costs.
+  if (!entry.body.includes('"content_session_id":"')) return;
+  const says = saidIn(entry);
+  if (says === null || (says.kind !== 'mutation' && says.deleted)) return;
+  const named = says.kind !== 'mutation' ? says.payload : says.mutation['op'] === 'set_prompt_session' ? says.mutation['fields'] : null;
+  if (named === null) return;
+  const { memorySessionId, contentSessionId, platform } = sessionSaid(named as Record<string, unknown>);
+  if (memorySessionId !== null && contentSessionId !== null)
+    sessions.learn(memorySessionId, { platform: platform ?? DEFAULT_PLATFORM, contentSessionId });
+}
+
+/** Above all that devices count, growing with the log, and the same on every node that has read it. */
+function revisionAt(term: number, position: number): string {
+  return ((((BigInt(term) + 1n) << POSITION_BITS) + BigInt(position)) << REVISION_STEP).toString();
+}

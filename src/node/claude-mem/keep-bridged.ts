@@ -1,0 +1,112 @@
+import { createSpaceBridge, BRIDGE_WRITER, isCarried } from '../../gateways/claude-mem/space-bridge.ts';
+import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
+import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import type { HubLog } from '../../gateways/native/hub-app.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Store } from '../../core/ports/store.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+import { createReplicaWorkspace } from '../../core/replica/replica-workspace.ts';
+
+/** The user whose feed is the personal space. Others have only their feed. */
+export const PERSONAL_USER = 'me';
+
+export interface KeepBridgedDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly feeds: SyncFeeds;
+  readonly replica: Replica;
+  readonly log: HubLog;
+}
+
+/** After so long without another push: a worker that has much to say goes on for a while. Milliseconds. */
+const QUIET = 500;
+/** At the latest. */
+const LATEST = 60_000;
+/** What the space has new is served at once, but not one by one. */
+const SETTLE = 100;
+/** What waits for its place in the log, each time twice as long. */
+const LOOK_AGAIN = 1_000;
+const LOOK_LATEST = 60_000;
+const RETRY = 10_000;
+
+/**
+ * Keeps the personal space and the feed of {@link PERSONAL_USER} the same, until the signal. Does nothing before a worker was there:
+ * without one there is no feed.
+ */
+export async function keepBridged({ store, clock, feeds, replica, log }: KeepBridgedDeps, signal: AbortSignal): Promise<void> {
+  let pushedAt: number | null = null;
+  let changed = true;
+  let wake = (): void => undefined;
+  const ends = [
+    feeds.onAppend(({ user, device }) => {
+      if (user !== PERSONAL_USER || device === null) return;
+      pushedAt = clock.now();
+      wake();
+    }),
+    feeds.onBegin((user) => {
+      if (user !== PERSONAL_USER) return;
+      changed = true;
+      wake();
+    }),
+    replica.onChange((items) => {
+      if (!items.some(isCarried)) return;
+      changed = true;
+      wake();
+    }),
+  ];
+  const workspace = createReplicaWorkspace(replica, { writer: BRIDGE_WRITER, covers: isCarried, scope: 'claude-mem' });
+  const pause = async (ms: number | null): Promise<void> => {
+    const ending = new AbortController();
+    const woken = new Promise<void>((resolve) => (wake = resolve));
+    const waits = [woken, ...(ms === null ? [] : [clock.sleep(ms, AbortSignal.any([ending.signal, signal]))])];
+    signal.addEventListener('abort', wake, { once: true, signal: ending.signal });
+    if (!signal.aborted) await Promise.race(waits);
+    ending.abort();
+  };
+
+  /** Until no worker has pushed for a while, or some were pushing for too long. */
+  async function settle(): Promise<void> {
+    const began = clock.now();
+    await pause(SETTLE);
+    while (pushedAt !== null && !signal.aborted && clock.now() - pushedAt < QUIET && clock.now() - began < LATEST)
+      await pause(Math.max(1, QUIET - (clock.now() - pushedAt)));
+  }
+
+  try {
+    let patience = LOOK_AGAIN;
+    let bridge: Awaited<ReturnType<typeof createSpaceBridge>> | null = null;
+    while (!signal.aborted) {
+      if (!changed && pushedAt === null) await pause(null);
+      const isUsed = (await store.read((tx) => tx.feeds.head(feedOf(PERSONAL_USER)))) !== null;
+      if (!isUsed || !replica.canWrite) {
+        changed = false;
+        if (isUsed) await pause(RETRY);
+        continue;
+      }
+      await settle();
+      if (signal.aborted) return;
+      [changed, pushedAt] = [false, null];
+      try {
+        bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER });
+        const { waiting } = await bridge.exchange();
+        if (waiting === 0) patience = LOOK_AGAIN;
+        else {
+          await pause(patience);
+          patience = Math.min(LOOK_LATEST, patience * 2);
+          changed = true;
+        }
+      } catch (error) {
+        log.error(
+          { error: error instanceof Error ? error.stack : String(error) },
+          'claude-mem’s rows and the space could not be brought together',
+        );
+        bridge = null;
+        changed = true;
+        await pause(RETRY);
+      }
+    }
+  } finally {
+    for (const end of ends) end();
+    await workspace.close();
+  }
+}

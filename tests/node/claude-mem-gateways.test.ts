@@ -1,0 +1,282 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Row } from '../../src/kinds/rows/row-body.ts';
+import { decodeRow, encodeRow } from '../../src/kinds/rows/row-body.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
+import { mutation, PAYLOADS, row, tombstone } from '../gateways/claude-mem-ops.ts';
+import { createSyncClient, type Answer, type SyncClient } from '../gateways/claude-mem-client.ts';
+import { ask, Place } from './place.ts';
+
+/** Two machines of one person, each with a gateway of its own; what goes to the hub between them stays sealed. */
+let place: Place;
+let a: SatchelNode;
+let b: SatchelNode;
+
+beforeEach(async () => {
+  place = await Place.create();
+  a = await place.start('a');
+  b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  b = await place.start('b');
+});
+afterEach(() => place.dispose());
+
+async function clientOf(node: SatchelNode, device: string, user = 'me'): Promise<SyncClient> {
+  const { token, url } = await ask(node, 'claude-mem-token-add', { user, name: device });
+  return createSyncClient({ url, token, user, device });
+}
+
+interface Body {
+  readonly id: string;
+  readonly kind: string;
+  readonly deleted: boolean;
+  readonly entity_rev: string;
+  readonly origin_device_id: string;
+  readonly origin_local_id: string | null;
+  readonly payload: Record<string, unknown> | null;
+  readonly mutation: Record<string, unknown> | null;
+}
+
+const bodiesOf = (answer: Answer): Body[] => (answer.body['ops'] as { body: string }[]).map(({ body }) => JSON.parse(body) as Body);
+
+/** What a client that applies a feed has: the last live state of each row that is not its own. */
+async function heldBy(client: SyncClient): Promise<Map<string, Body>> {
+  const held = new Map<string, Body>();
+  const answer = await client.changes();
+  expect(answer.status).toBe(200);
+  for (const body of bodiesOf(answer)) {
+    if (body.origin_device_id === client.device) continue;
+    const before = held.get(body.id);
+    if (before !== undefined && BigInt(before.entity_rev) >= BigInt(body.entity_rev)) continue;
+    held.set(body.id, body);
+  }
+  for (const [id, { deleted, kind }] of held) if (deleted || kind === 'mutation') held.delete(id);
+  return held;
+}
+
+const rowsOf = async (node: SatchelNode): Promise<Map<string, Row>> => {
+  const rows = new Map<string, Row>();
+  for (const { replica } of node.spaces.values()) {
+    for (const { item, content } of await replica.exclusive(() => replica.list({ kind: 'claude-mem' }))) {
+      const decoded = content === null ? null : decodeRow(await replica.bodies.read(content));
+      if (decoded?.ok === true) rows.set(item.name, decoded.value);
+    }
+  }
+  return rows;
+};
+
+const titles = (held: ReadonlyMap<string, Body>): unknown[] =>
+  [...held.values()].map(({ payload }) => String(payload?.['title'] ?? payload?.['request'] ?? payload?.['prompt_text'])).sort();
+const patience = { timeout: 20_000, interval: 50 };
+
+describe('what a worker pushed to its machine’s node', () => {
+  it('is a row of the personal space, with its session', async () => {
+    const worker = await clientOf(a, 'device-a');
+    await worker.push([
+      row('device-a'),
+      row('device-a', { kind: 'summary' }),
+      row('device-a', { kind: 'prompt', payload: { memory_session_id: 'm-1' } }),
+    ]);
+    await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(4);
+    const rows = await rowsOf(a);
+    expect([...rows.keys()].map((name) => String(name.split('/')[1])).toSorted()).toEqual([
+      'observations',
+      'prompts',
+      'sessions',
+      'summaries',
+    ]);
+    const [observation, prompt, session] = ['observations', 'prompts', 'sessions'].map(
+      (table) => [...rows].find(([name]) => name.startsWith(`claude-mem/${table}/`))?.[1],
+    );
+    expect(session?.get('content_session_id')).toBe('c-1');
+    expect(session?.get('memory_session_id')).toBe('m-1');
+    expect(observation?.get('@session')).toBe('claude-mem/sessions/claude/c-1');
+    expect(prompt?.get('@session')).toBe('claude-mem/sessions/claude/c-1');
+    expect(observation?.get('facts')).toBe('["one","two"]');
+    expect(observation?.has('memory_session_id')).toBe(false);
+  });
+
+  it('is served by the other machine’s node, as an op that its worker can apply; deletions too', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await other.changes();
+    const pushed = await worker.push([row('device-a'), row('device-a', { kind: 'summary' }), row('device-a', { kind: 'prompt' })]);
+    expect(pushed.status).toBe(200);
+    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Do it', 'Milk', 'hello']);
+    const [observation] = [...(await heldBy(other)).values()].filter(({ kind }) => kind === 'observation');
+    const { content_hash: _, ...same } = PAYLOADS.observation;
+    expect(observation?.payload).toMatchObject(same);
+    await worker.push([tombstone('device-a', { rev: '2' })]);
+    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Do it', 'hello']);
+  });
+
+  it('goes both ways, and settles: nobody is served what is theirs, and nothing goes round', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await worker.push([row('device-a', { payload: { title: 'from a' } })]);
+    await other.push([row('device-b', { payload: { title: 'from b' } })]);
+    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))], patience).toEqual([['from b'], ['from a']]);
+    const before = [(await worker.status()).body, (await other.status()).body];
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect([(await worker.status()).body, (await other.status()).body]).toEqual(before);
+    expect((await worker.status()).body['op_count']).toBe(2);
+  });
+
+  it('an edit on one machine reaches the other, and the other way round', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await other.changes();
+    await worker.push([row('device-a', { kind: 'summary' })]);
+    await expect.poll(async () => (await heldBy(other)).size, patience).toBe(1);
+    await worker.push([row('device-a', { kind: 'summary', rev: '2', payload: { learned: 'more' } })]);
+    await expect
+      .poll(async () => [...(await heldBy(other)).values()].map(({ payload }) => payload?.['learned']), patience)
+      .toEqual(['more']);
+    expect(await siblingsOf(a)).toBe(0);
+  });
+
+  it('a title that was set on one machine is set on the other', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await other.changes();
+    const says = {
+      op: 'set_title',
+      target: { content_session_id: 'c-1', platform_source: 'claude' },
+      fields: { custom_title: 'Shopping' },
+    };
+    await worker.push([row('device-a', { kind: 'prompt' }), mutation('device-a', says)]);
+    const mutations = async (): Promise<unknown[]> =>
+      bodiesOf(await other.changes()).flatMap((body) => (body.mutation === null ? [] : [body.mutation]));
+    await expect.poll(mutations, patience).toEqual([says]);
+  });
+
+  it('a project that was renamed on one machine is renamed on the other', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await other.changes();
+    await worker.push([row('device-a'), row('device-a', { local: '2', payload: { title: 'Elsewhere', project: 'garden' } })]);
+    await expect.poll(async () => (await heldBy(other)).size, patience).toBe(2);
+    await worker.push([
+      mutation('device-a', { op: 'remap_project', where: { project: 'shop' }, fields: { merged_into_project: 'market' } }, { rev: '2' }),
+    ]);
+    const merged = async (): Promise<unknown[]> =>
+      [...(await heldBy(other)).values()].map(({ payload }) => String(payload?.['merged_into_project'])).sort();
+    await expect.poll(merged, patience).toEqual(['market', 'null']);
+  });
+
+  it('survives a restart of the node between push and commit', async () => {
+    const worker = await clientOf(a, 'device-a');
+    await worker.push([row('device-a')]);
+    await place.stop('a');
+    a = await place.start('a');
+    await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(2);
+  });
+});
+
+const siblingsOf = async (node: SatchelNode): Promise<number> => {
+  let count = 0;
+  for (const { replica } of node.spaces.values()) count += (await replica.siblings()).length;
+  return count;
+};
+
+describe('rows that came into the space by another way', () => {
+  /** As a source on another machine captures them. */
+  async function capture(node: SatchelNode, rows: Record<string, Record<string, string | number> | null>): Promise<void> {
+    const [open] = [...node.spaces.values()];
+    const workspace = createReplicaWorkspace(open!.replica, { writer: 'a source', covers: ({ kind }) => kind === 'claude-mem' });
+    await workspace.capture(
+      Object.entries(rows).map(([name, cells]) => {
+        const item = { kind: 'claude-mem', name };
+        if (cells === null) return { type: 'absent' as const, item };
+        return { type: 'body' as const, item, attributes: {}, body: encodeRow(new Map(Object.entries(cells))), local: null };
+      }),
+      { message: 'captured', writer: 'a source' },
+    );
+    await workspace.close();
+    await open!.runner.syncNow();
+  }
+
+  const SESSION = 'claude-mem/sessions/claude/s-1';
+  const session = {
+    content_session_id: 's-1',
+    memory_session_id: 'mem-1',
+    platform_source: 'claude',
+    project: 'shop',
+    started_at: '2026-01-01T00:00:00.000Z',
+    started_at_epoch: 1767225600000,
+    status: 'active',
+  };
+  const observation = {
+    '@session': SESSION,
+    type: 'discovery',
+    title: 'Seen',
+    narrative: 'n',
+    project: 'shop',
+    facts: '["f"]',
+    created_at: '2026-01-01T00:00:00.000Z',
+    created_at_epoch: 1767225600000,
+  };
+  const NAME = 'claude-mem/observations/claude/s-1/0123';
+
+  it('are served as rows of the gateway’s own, the same on every node', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await worker.changes();
+    await other.changes();
+    await capture(b, { [SESSION]: session, [NAME]: observation });
+    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))], patience).toEqual([['Seen'], ['Seen']]);
+    const [onA, onB] = [await heldBy(worker), await heldBy(other)];
+    expect([...onA.values()]).toEqual([...onB.values()]);
+    expect([...onA.values()][0]).toMatchObject({
+      origin_device_id: 'satchel',
+      payload: { memory_session_id: 'mem-1', facts: ['f'], discovery_tokens: '0' },
+    });
+  });
+
+  it('change and go with the space', async () => {
+    const worker = await clientOf(a, 'device-a');
+    await worker.changes();
+    await capture(b, { [SESSION]: session, [NAME]: observation });
+    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Seen']);
+    await capture(b, { [NAME]: { ...observation, subtitle: 'again' } });
+    await expect
+      .poll(async () => [...(await heldBy(worker)).values()].map(({ payload }) => payload?.['subtitle']), patience)
+      .toEqual(['again']);
+    await capture(b, { [NAME]: null });
+    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual([]);
+  });
+
+  it('that a device has as well are one, and its own edits still count for others', async () => {
+    const [worker, third] = [await clientOf(a, 'device-a'), await clientOf(a, 'device-c')];
+    const mine = { kind: 'summary' as const, payload: { memory_session_id: 'mem-1' } };
+    await worker.push([row('device-a', mine)]);
+    await expect.poll(async () => (await rowsOf(b)).size, patience).toBe(2);
+    const name = [...(await rowsOf(b)).keys()].find((each) => each.includes('/summaries/'))!;
+    const there = Object.fromEntries((await rowsOf(b)).get(name)!) as Record<string, string | number>;
+    await capture(b, { [name]: there });
+    await capture(b, { [name]: { ...there, notes: 'a note' } });
+    await expect
+      .poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['notes']), patience)
+      .toEqual(['a note']);
+    expect([...(await heldBy(third)).values()][0]).toMatchObject({ origin_device_id: 'device-a', origin_local_id: '1' });
+    // The device counts on from what it knows.
+    const pushed = await worker.push([row('device-a', { ...mine, rev: '2', payload: { ...mine.payload, learned: 'most' } })]);
+    expect(pushed.status).toBe(200);
+    await expect
+      .poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['learned']), patience)
+      .toEqual(['most']);
+  });
+
+  it('that clients could not hold are left out, and wedge nobody', async () => {
+    const worker = await clientOf(a, 'device-a');
+    await worker.changes();
+    const { type: _, ...typeless } = observation;
+    await capture(b, { [SESSION]: session, [NAME]: typeless, [`${NAME}4`]: { ...observation, title: 'Good' } });
+    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Good']);
+  });
+
+  it('are not served to users who are not of this person', async () => {
+    const bob = await clientOf(a, 'device-x', 'bob');
+    await bob.changes();
+    const worker = await clientOf(a, 'device-a');
+    await worker.changes();
+    await capture(b, { [SESSION]: session, [NAME]: observation });
+    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Seen']);
+    expect((await bob.changes()).body['ops']).toEqual([]);
+  });
+});
