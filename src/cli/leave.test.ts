@@ -1,7 +1,31 @@
-import { expect, test } from 'vitest';
-import { removedLine } from './leave.ts';
+import { describe, expect, it } from 'vitest';
+import { removedLine, staysLines } from './leave.ts';
 
-test('a purge says what it left standing', () => {
-  expect(removedLine('/home/a/.satchel', [])).toBe('Removed /home/a/.satchel.');
-  expect(removedLine('/home/a/.satchel', ['before-joining'])).toBe('Removed all but before-joining in /home/a/.satchel.');
+describe('what leaving leaves behind', () => {
+  const asCalled = (text: string): string => text;
+  const space = {
+    space: 's',
+    name: 'personal',
+    unsent: 0,
+    unsent_items: [],
+    only_here: false,
+    others_depend: false,
+    recovery_unshown: false,
+  };
+  const at = { ...space, remote: 'https://pi.local:4600', last: false, revoked: false };
+
+  it('names what a purge left standing', () => {
+    expect(removedLine('/home/ana/.satchel', [])).toBe('Removed /home/ana/.satchel.');
+    expect(removedLine('/home/ana/.satchel', ['mine'])).toBe('Removed all but mine in /home/ana/.satchel.');
+  });
+
+  it('says where the space stays, and what opens it once the last machine left', () => {
+    const said = (about: Partial<typeof at>, purge: boolean): string =>
+      staysLines({ asCalled }, { spaces: [{ ...at, ...about }] }, purge).join('\n');
+    expect(said({}, true)).toBe('personal stays at https://pi.local:4600, encrypted, for your other machines.');
+    expect(said({ last: true }, true)).toMatch(/only the recovery key opens it now, by: satchel keys recover https:\/\/pi\.local:4600$/);
+    expect(said({ last: true }, false)).toContain('opens with the keys that are left here');
+    expect(staysLines({ asCalled }, { spaces: [{ ...at, remote: null }] }, true)).toEqual([]);
+    expect(said({ revoked: true }, true)).toBe('');
+  });
 });

@@ -1,14 +1,16 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeHome, REPLACED } from '../node/home.ts';
-import type { LeavePlan } from '../node/operations/leave.ts';
+import type { LeavePlan, LeaveResult } from '../node/operations/leave.ts';
 import { readRunning } from '../node/running.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
 
 const ALONE = 'there is no other machine';
+const REVOKED = 'it was revoked';
 const STOP_WITHIN = 30_000;
 
 export const leaveCommand = defineCommand({
@@ -20,17 +22,18 @@ export const leaveCommand = defineCommand({
   },
   examples: ['satchel leave', 'satchel leave --purge'],
   notes:
-    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME.\nJSON: {left: [{name, told, why_not}], temporary_files, service_removed, purged, foreign}.',
+    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, service_removed, purged, foreign}.',
   async run(context): Promise<CommandResult> {
     const { purge, discard, yes } = context.options;
     const home = nodeHome(context.environment.home);
-    const losses = lossesOf(await askNode(context, 'leave-plan', {}), purge);
+    const plan = await askNode(context, 'leave-plan', {});
+    const losses = lossesOf(context, plan, purge);
     if (losses.length > 0 && !discard)
       throw new CommandFailure(EXIT.refused, 'would-lose', `leaving would lose:\n${losses.map((line) => `  ${line}`).join('\n')}`, {
         next: `Mend that first, or give it up: satchel leave${purge ? ' --purge' : ''} --discard`,
         details: losses,
       });
-    if (!yes && !(await isSure(context, losses, home.root, purge))) return { human: 'Nothing was changed.', json: { left: [] } };
+    if (!yes && !(await isSure(context, plan, losses, home.root, purge))) return { human: 'Nothing was changed.', json: { left: [] } };
 
     const serviceRemoved = await removeService(context);
     await stopNode(context);
@@ -40,46 +43,72 @@ export const leaveCommand = defineCommand({
       const { purgeHome } = await import('../node/purge-home.ts');
       foreign = await purgeHome(home);
     }
-    const lines = left.left.map((each) =>
-      each.told ? `Left ${each.name}; the others see it.` : `Left ${each.name}. The others were not told: ${printable(each.why_not ?? '')}`,
-    );
+    const lines = left.left.map(leftLine);
     if (serviceRemoved) lines.push('Removed the service.');
     if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
-    lines.push(purge ? removedLine(home.root, foreign) : `The history stays in ${home.root}. To remove it: satchel leave --purge`);
+    lines.push(
+      purge
+        ? removedLine(home.root, foreign)
+        : context.asCalled(`Your files stay as they are. The history stays in ${home.root}; to remove it: satchel leave --purge`),
+    );
     const others = foreign.filter((name) => name !== REPLACED);
     if (others.length < foreign.length)
       lines.push(`Your files as they were before this machine joined stay in ${path.join(home.root, REPLACED)}.`);
     if (others.length > 0) lines.push(`Left there, since Satchel did not make it: ${others.map(printable).join(', ')}`);
-    if (left.left.some((each) => each.why_not !== ALONE))
-      lines.push('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME');
+    lines.push(...staysLines(context, plan, purge));
+    if (left.left.some((each) => each.why_not !== ALONE && each.why_not !== REVOKED))
+      lines.push(context.asCalled('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME'));
     return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };
   },
 });
+
+function leftLine({ name, told, why_not: whyNot }: LeaveResult['left'][number]): string {
+  if (told) return `Left ${name}; the others see it.`;
+  if (whyNot === REVOKED) return `Left ${name}, from which this machine was revoked before.`;
+  return whyNot === ALONE ? `Left ${name}, as its last machine.` : `Left ${name}. The others were not told: ${printable(whyNot ?? '')}`;
+}
+
+/** What stays elsewhere, and what opens it. */
+export function staysLines({ asCalled }: Pick<CommandContext, 'asCalled'>, { spaces }: LeavePlan, purge: boolean): string[] {
+  return spaces.flatMap(({ name, remote, last, revoked }) => {
+    if (remote === null || revoked) return [];
+    const stays = `${name} stays at ${remote}, encrypted`;
+    if (!last) return [`${stays}, for your other machines.`];
+    if (!purge) return [`${stays}. It opens with the keys that are left here, or with the recovery key.`];
+    return [`${stays}. This was the last machine: only the recovery key opens it now, by: ${asCalled('satchel keys recover')} ${remote}`];
+  });
+}
 
 /** What a purge removed; `foreign`: the names that stay in `root`. */
 export function removedLine(root: string, foreign: readonly string[]): string {
   return foreign.length === 0 ? `Removed ${root}.` : `Removed all but ${foreign.map(printable).join(', ')} in ${root}.`;
 }
 
-function lossesOf(plan: LeavePlan, purge: boolean): string[] {
+function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean): string[] {
   const losses: string[] = [];
   for (const space of plan.spaces) {
     if (space.unsent > 0)
-      losses.push(`${space.name}: ${space.unsent} commits that no remote has: ${space.unsent_items.map(printable).join(', ')}`);
+      losses.push(
+        `${space.name}: ${counted(space.unsent, 'change')} of the history, sent nowhere (the files themselves stay): ${space.unsent_items.map(printable).join(', ')}`,
+      );
     if (space.others_depend)
-      losses.push(`${space.name}: its log is ordered here, so that your other machines cannot sync any more. Run: satchel spaces move`);
+      losses.push(
+        asCalled(`${space.name}: its log is ordered here, so that your other machines cannot sync any more. Run: satchel spaces move`),
+      );
     if (!purge) continue;
     if (space.only_here) losses.push(`${space.name}: its whole history, which is nowhere else`);
-    else if (space.recovery_unshown)
-      losses.push(`${space.name}: its recovery key, which was never written down. Run: satchel keys recovery`);
+    else if (space.recovery_unshown && !space.revoked) {
+      const all = space.last ? `, and with it everything at ${space.remote}, which nothing else opens` : '';
+      losses.push(asCalled(`${space.name}: its recovery key, which was never written down${all}. Run: satchel keys recovery`));
+    }
   }
   return losses;
 }
 
-async function isSure(context: CommandContext, losses: readonly string[], root: string, purge: boolean): Promise<boolean> {
+async function isSure(context: CommandContext, plan: LeavePlan, losses: readonly string[], root: string, purge: boolean): Promise<boolean> {
   for (const line of losses) context.print(context.style.yellow(`Lost: ${line}`));
   const what = purge
-    ? `This removes ${root} with all keys and history of this machine. Your files stay. `
+    ? `This removes ${root} with all keys and history of this machine; your files stay. ${staysLines(context, plan, true).join(' ')} `
     : 'This machine stops syncing. Your files stay. ';
   const answer = await context.ask(`${what}Go on? [y/N] `);
   if (answer === null)

@@ -1,11 +1,12 @@
 import type { SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
+import type { Revocation } from '../node/revocation.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { missingLines } from './missing-lines.ts';
 import { formatBytes, printable } from './output-style.ts';
-import { shownAgo } from './shown-time.ts';
+import { shownAgo, shownTime } from './shown-time.ts';
 
 /** Of things that may be many. */
 const NAMED = 3;
@@ -72,6 +73,7 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
   const lines = [
     `${style.bold(space.name)}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
   ];
+  if (space.revoked !== null) return [...lines, ...revokedLines(context, space, space.revoked)];
   if (space.drafts > 0) lines.push(`  ${counted(space.drafts, 'change')} not sent yet`);
   if (space.problem !== null && space.last_sync !== null) lines.push(`  last in sync ${shownAgo(space.last_sync, clock.now())}`);
   if (space.words !== '')
@@ -83,6 +85,25 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     lines.push(...describeSource(context, source));
   }
   return lines;
+}
+
+/** What became of a machine that was revoked, and what it can do. */
+function revokedLines(
+  { clock, asCalled }: CommandContext,
+  { drafts, last_sync: last, remote }: SpaceStatus,
+  revoked: Revocation,
+): string[] {
+  const { by, by_id: id, known_since: since, position } = revoked;
+  const when = since === null ? '' : `, known here since ${shownTime(since, clock.now())}`;
+  const seen = last === null ? '' : `; last in sync ${shownTime(last, clock.now())}`;
+  return [
+    `  This machine was revoked by ${printable(by)} (${id.slice(0, 12)}) with record ${position}${when}${seen}.`,
+    `  It gets nothing new and sends nothing. Here are still: your files as they are, and the history up to then${drafts === 0 ? '' : `, with ${counted(drafts, 'change')} that ${drafts === 1 ? 'was' : 'were'} sent nowhere`}.`,
+    asCalled('  To clean up: satchel leave --purge (your files stay).'),
+    asCalled(
+      `  To take part again${remote === null ? '' : ` at ${remote}`}: satchel leave --purge, then satchel join with a link that \`satchel invite\` made on another machine.`,
+    ),
+  ];
 }
 
 /** What of a Claude home is not as on the other machines. */

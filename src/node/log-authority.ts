@@ -44,12 +44,24 @@ export function createLogAuthority(store: Store, self: MachineId): HubAuthority 
       if (membership.recovery.signer === machine) return 'owner';
       return (membership.members.get(machine)?.role ?? null) satisfies Role | null;
     },
+    async removalOf(space, machine) {
+      const membership = await membershipOf(space);
+      if (membership === null || !membership.removed.has(machine) || membership.members.has(machine)) return null;
+      const controls = await store.read((tx) => tx.logs.controls(space, 0));
+      return controls.findLast(({ bytes }) => removes(bytes, machine))?.bytes ?? null;
+    },
     async mayCreate(machine) {
       if (machine === self) return true;
       return (await store.read((tx) => tx.documents.get<HubAccount>(ACCOUNTS, machine))) !== undefined;
     },
     hasRoom: () => Promise.resolve(true),
   };
+}
+
+function removes(bytes: Uint8Array, machine: MachineId): boolean {
+  const record = decodeRecord(bytes);
+  const payload = record.ok && hasValidSignature(record.value) ? decodeControl(record.value.body) : null;
+  return payload?.ok === true && payload.value.op === 'epoch' && payload.value.removed.includes(machine);
 }
 
 function fold(membership: Membership | null, bytes: Uint8Array): Membership | null {

@@ -9,6 +9,7 @@ import type { Replica } from '../core/replica/replica.ts';
 import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { sayTrouble } from './disk-full.ts';
+import { learnRemoval } from './revocation.ts';
 import { problemOf, type SyncProblemType } from './sync-problem.ts';
 
 /** Where a space stands, for `status`. */
@@ -159,7 +160,9 @@ export class SpaceRunner {
   async #sync(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
     const report = await this.#exchange(remote, onProgress);
-    this.#note(report);
+    const { divergence } = report;
+    const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
+    this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
     if (report.moved && !this.#stopping.signal.aborted) return this.#sync(onProgress);
@@ -252,8 +255,8 @@ export class SpaceRunner {
     return (await this.#deps.replica.head())?.hash !== heard.head.hash;
   }
 
-  #note(report: SyncReport): void {
-    const problem = problemOf(report, this.#deps.replica);
+  #note(report: SyncReport, wasRemoved: boolean): void {
+    const problem = problemOf(report, this.#deps.replica, wasRemoved);
     if (problem === null) this.#state = { lastSync: this.#deps.clock.now(), problem: null, problemType: null, retryAt: null };
     else this.#state = { ...this.#state, problem: problem.message, problemType: problem.type, retryAt: null };
   }

@@ -19,11 +19,9 @@ export interface SyncProblem {
 }
 
 /** Why a sync that went through did not bring local and remote log together; `null` where it did. */
-export function problemOf(report: SyncReport, replica: Replica): SyncProblem | null {
+export function problemOf(report: SyncReport, replica: Replica, wasRemoved = false): SyncProblem | null {
   const { stop } = replica;
-  if (replica.isRevoked) {
-    return { type: 'not-a-member', message: 'this machine was removed from the space; its files and what it did not send stay here' };
-  }
+  if (replica.isRevoked || wasRemoved) return { type: 'not-a-member', message: 'this machine was revoked' };
   const { divergence } = report;
   if (divergence !== null) {
     const isHidden = divergence.type === 'rolled-back' && divergence.remote === null;
@@ -41,7 +39,7 @@ export function describeDivergence(divergence: Divergence): string {
   switch (divergence.type) {
     case 'rolled-back':
       if (divergence.remote === null)
-        return 'the remote does not show this space to this machine: it was removed from the space, or the remote lost it';
+        return 'the remote does not show this space to this machine any more: this machine was revoked, or the remote lost the space';
       return `the remote lost records that this machine has seen (it is at ${divergence.remote.position}, this machine at ${divergence.local.position}): was it restored from a backup?`;
     case 'forked':
       return `the remote shows another history than this machine has seen, from record ${divergence.remote.position} on`;

@@ -73,8 +73,14 @@ describe('machines are lost', () => {
     bea.write('rules/b.md', 'from the thief\n');
     await bea.start();
     await until('bea is told', async () =>
-      /^Not syncing: .*removed from the space.*Run: satchel join \(as a new machine/.test((await bea.run(['status'])).stdout),
+      /^Not syncing: this machine was revoked by ana\. Run: satchel leave\n/.test((await bea.run(['status'])).stdout),
     );
+    const { stdout } = await bea.run(['status']);
+    expect(stdout).toMatch(/This machine was revoked by ana \([0-9a-f]{12}\) with record \d+, known here since /);
+    expect(stdout).toMatch(
+      /1 change that was sent nowhere[^]*To clean up: satchel leave --purge[^]*To take part again at .*satchel invite/,
+    );
+    expect((await bea.run(['sync'])).stderr).toMatch(/was revoked by ana/);
     expect(bea.read('CLAUDE.md')).toBe('first\n');
     expect(ana.read('rules/b.md')).toBeNull();
     expect((await ana.run(['audit'])).stdout).toMatch(/bea/);

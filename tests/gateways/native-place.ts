@@ -50,6 +50,7 @@ export async function startHub(
       return (await behind.head(space)) === null ? null : 'owner';
     },
     mayCreate: async () => true,
+    removalOf: async () => null,
     hasRoom: async () => true,
   };
   const logged: string[] = [];

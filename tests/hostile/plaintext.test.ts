@@ -41,7 +41,12 @@ describe('what a hub and its network see', () => {
     const store = await createSqliteStore({ path: join(folder, 'hub', 'store.db') });
     const objects = createFolderObjects({ path: join(folder, 'hub', 'objects'), random });
     const behind = createLocalRemote({ store, objects, clock, address: 'local:' });
-    const authority = { roleOf: async () => 'owner' as const, mayCreate: async () => true, hasRoom: async () => true };
+    const authority = {
+      roleOf: async () => 'owner' as const,
+      mayCreate: async () => true,
+      removalOf: async () => null,
+      hasRoom: async () => true,
+    };
     hub = await startHub({ deps: { remote: behind, authority, health: async () => undefined } });
     proxy = await startRecordingProxy(hub.listener.port);
 

@@ -102,7 +102,12 @@ describe('somebody between a machine and its hub', () => {
     tamper = null;
     world = await createWorld('between');
     await hub?.close();
-    const authority = { roleOf: async () => 'owner' as const, mayCreate: async () => true, hasRoom: async () => true };
+    const authority = {
+      roleOf: async () => 'owner' as const,
+      mayCreate: async () => true,
+      removalOf: async () => null,
+      hasRoom: async () => true,
+    };
     hub = await startHub({ deps: { remote: world.hub, authority } });
   });
 

@@ -29,6 +29,12 @@ export interface Remote {
   read(space: SpaceId, from: number, limit: ReadLimit): Promise<ReadAnswer>;
 
   /**
+   * For a caller that the space does not list any more, and that is shown nothing of it: the encoded record that removed
+   * it, or `null`. Only of remotes that know their callers. Idempotent.
+   */
+  removal?(space: SpaceId): Promise<Uint8Array | null>;
+
+  /**
    * Appends all of the segment's records behind `expected`, or none. Objects given along, and those that the records
    * name, are durable before the first record is visible: where one is missing the append is refused as
    * `missing-objects`. Compare-and-swap: of two racing appends behind one head one wins. After an error the outcome

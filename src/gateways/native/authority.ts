@@ -9,6 +9,8 @@ export type Role = 'reader' | 'writer' | 'owner';
 export interface HubAuthority {
   /** `null` for a machine that the space does not list, and for a space that is not here: they look alike outside. */
   roleOf(space: SpaceId, machine: MachineId): Promise<Role | null>;
+  /** The encoded record that removed a machine that the space does not list any more; `null` where it removed none. */
+  removalOf(space: SpaceId, machine: MachineId): Promise<Uint8Array | null>;
   /** Whether the machine may bring a new space here. */
   mayCreate(machine: MachineId): Promise<boolean>;
   /** Whether so many bytes more may be stored; asked before they are. */

@@ -24,7 +24,8 @@ export function createLiveStream(
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const pending = new Map<SpaceId, Head | null>();
-  const shown = new Set<SpaceId>();
+  /** What was shown last: whether it may be seen. That it may not any more is said once. */
+  const shown = new Map<SpaceId, boolean>();
   let wake: (() => void) | undefined;
   let over = false;
 
@@ -49,8 +50,8 @@ export function createLiveStream(
     let text = '';
     for (const [space, head] of moved) {
       const allowed = (await roleOf(space)) !== null;
-      if (!allowed && shown.has(space)) continue;
-      shown.add(space);
+      if (!allowed && shown.get(space) === false) continue;
+      shown.set(space, allowed);
       text += encodeLiveLine(space, allowed ? head : null);
     }
     return text;

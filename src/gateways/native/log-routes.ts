@@ -7,7 +7,7 @@ import { hasRoom, mayWrite, noSpace, roleIn } from './access.ts';
 import { ApiError } from './api-error.ts';
 import { cbor, decoded, readBody } from './body.ts';
 import type { HubApp, HubContext, RouteDeps } from './hub-app.ts';
-import { asMachine, cborContent, countIn, errorAnswers, spaceParams } from './schema.ts';
+import { asMachine, bytesContent, cborContent, countIn, errorAnswers, spaceParams } from './schema.ts';
 import { whenOver } from './when-over.ts';
 
 const headRoute = createRoute({
@@ -33,6 +33,16 @@ const readRoute = createRoute({
   security: asMachine,
   request: { params: spaceParams, query: pageQuery },
   responses: { 200: { description: '`[head, [record…]]`', content: cborContent }, ...errorAnswers },
+});
+
+const removalRoute = createRoute({
+  method: 'get',
+  path: '/v1/spaces/{space}/removal',
+  summary: 'For a machine that the space does not list any more: the record that removed it',
+  description: 'Nothing else of the log is shown to it. `no-space` for everybody else.',
+  security: asMachine,
+  request: { params: spaceParams },
+  responses: { 200: { description: 'An encoded control record', content: bytesContent }, ...errorAnswers },
 });
 
 const appendRoute = createRoute({
@@ -67,6 +77,12 @@ export function addLogRoutes(app: HubApp, { remote, authority, budget }: RouteDe
     const limit = { records: Math.min(records, HUB_LIMITS.recordsPerPage), bytes: Math.min(bytes, HUB_LIMITS.objectAnswerBytes) };
     whenOver(c, budget.take(limit.bytes));
     return cbor(c, encodePage(await remote.read(space, from, limit)));
+  });
+
+  app.openapi(removalRoute, async (c) => {
+    const bytes = await authority.removalOf(c.req.valid('param').space as SpaceId, c.get('machine'));
+    if (bytes === null) throw noSpace();
+    return c.body(bytes as Uint8Array<ArrayBuffer>, 200, { 'content-type': 'application/octet-stream' });
   });
 
   app.openapi(appendRoute, async (c) => {

@@ -2,6 +2,7 @@ import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
+import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 import { remoteTime } from './remote-time.ts';
@@ -19,8 +20,11 @@ export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Ch
   return [...checks, checkKeys(node, open), await checkRecovery(node, open), await checkDrafts(node, open), await checkConflicts(open)];
 }
 
-async function checkRemote(node: SatchelNode, { entry, replica, runner }: OpenSpace): Promise<Check[]> {
+async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]> {
+  const { entry, replica, runner } = open;
   const id = `space.remote:${entry.name}`;
+  const revoked = await revocationOf(node, open);
+  if (revoked !== null) return [failed(id, 'high', `this machine was revoked by ${revoked.by}`, 'What to do: satchel status')];
   if (entry.remote === null) return [passed(id, 'its log is ordered at this node')];
   const { address } = await placeHere(node.store, entry.remote);
   try {

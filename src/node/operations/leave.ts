@@ -8,6 +8,7 @@ import { isOwner } from '../../core/log/membership.ts';
 import { sealText } from '../../core/replica/sealed-text.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { revocationOf } from '../revocation.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import { mayEnter, treeDefinitions } from '../tree-sources.ts';
 import { noInput } from './no-input.ts';
@@ -26,6 +27,11 @@ export interface LeavePlan {
     /** The home is here while others are members: they cannot sync any more. */
     readonly others_depend: boolean;
     readonly recovery_unshown: boolean;
+    /** Where its log stays, if elsewhere. */
+    readonly remote: string | null;
+    /** No other machine is a member: what stays there opens with the recovery key alone once this machine's keys are gone. */
+    readonly last: boolean;
+    readonly revoked: boolean;
   }[];
 }
 
@@ -60,6 +66,9 @@ async function planFor(node: SatchelNode, open: OpenSpace): Promise<LeavePlan['s
     only_here: entry.remote === null && members <= 1 && started,
     others_depend: entry.remote === null && members > 1,
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
+    remote: entry.remote?.address ?? null,
+    last: entry.remote !== null && members === 1,
+    revoked: (await revocationOf(node, open)) !== null,
   };
 }
 
@@ -95,9 +104,14 @@ export const leaveOperation = defineOperation({
   },
 });
 
+/** They revoked it, and know. */
+export const REVOKED = 'it was revoked';
+
 /** `null` once the others can see it. */
-async function tellOthers(node: SatchelNode, { replica, runner }: OpenSpace): Promise<string | null> {
+async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | null> {
+  const { replica, runner } = open;
   const self = node.deps.machine.key.machine;
+  if ((await revocationOf(node, open)) !== null) return REVOKED;
   if ((await replica.head()) === null || !replica.membership.members.has(self)) return 'it is no member';
   if (replica.membership.members.size === 1) return 'there is no other machine';
   if (!isOwner(replica.membership, self)) return 'only an owner can change the list of machines';

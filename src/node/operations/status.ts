@@ -4,6 +4,7 @@ import { readRecoverySecret } from '../recovery-file.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
+import { revocationOf, type Revocation } from '../revocation.ts';
 import { countPending } from '../pending/count-pending.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
@@ -33,6 +34,8 @@ export interface SpaceStatus {
   readonly projects_without_folder: readonly string[];
   /** ISO 8601. */
   readonly last_sync: string | null;
+  /** That this machine was revoked there, as far as it knows. */
+  readonly revoked: Revocation | null;
   readonly problem: string | null;
   readonly problem_type: string | null;
   readonly retry_at: string | null;
@@ -109,6 +112,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     projects_without_folder: projects.flatMap(({ id, folder }) => (folder === null ? [id] : [])),
     machines: joined ? replica.membership.members.size : 0,
     last_sync: iso(state.lastSync),
+    revoked: await revocationOf(node, open),
     problem: state.problem,
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
@@ -147,6 +151,9 @@ async function projectFolders(sources: OpenSpace['sources']): Promise<SpaceStatu
 }
 
 function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: string; inSync: boolean } {
+  const revoked = spaces.find((space) => space.revoked !== null);
+  if (revoked?.revoked != null)
+    return { verdict: `Not syncing: this machine was revoked by ${revoked.revoked.by}. Run: satchel leave`, inSync: false };
   if (!node.isLive) return { verdict: 'Not syncing: the node is not running. Run: satchel up', inSync: false };
   if (spaces.length === 0)
     return node.config.hub
@@ -174,7 +181,7 @@ function remedy(space: SpaceStatus): string {
     case 'unreachable':
       return 'satchel sync';
     case 'not-a-member':
-      return 'satchel join (as a new machine), or satchel leave';
+      return 'satchel leave';
     case 'not-shown':
       return 'satchel join (as a new machine, where it was removed), or satchel spaces move --help (where the remote lost it)';
     case 'rolled-back':

@@ -1,5 +1,6 @@
 import { countPending } from '../pending/count-pending.ts';
 import { describeDivergence } from '../sync-problem.ts';
+import { revocationOf } from '../revocation.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -19,11 +20,20 @@ export const syncOperation = defineOperation({
   input: noInput,
   async run(node, _input, { progress }): Promise<SyncResult> {
     const spaces = [];
-    for (const { entry, replica, runner, sources } of node.spaces.values()) {
+    for (const open of node.spaces.values()) {
+      const { entry, replica, runner, sources } = open;
       const capture = async (): Promise<void> => {
         for (const { source } of sources) await source.catchUp();
       };
       const report = await runner.syncAround(capture, (done, total) => progress(done, total, 'commits'));
+      const revoked = await revocationOf(node, open);
+      if (revoked !== null)
+        throw new OperationFailure(
+          'refused',
+          'revoked',
+          `this machine was revoked by ${revoked.by}: it gets and sends nothing any more`,
+          'What that means and what to do: satchel status',
+        );
       if (report.divergence !== null)
         throw new OperationFailure(
           'refused',

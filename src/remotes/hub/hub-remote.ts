@@ -106,6 +106,11 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
       return parsed(decodePage(bodyOf(answer)));
     },
 
+    async removal(space) {
+      const answer = await ask(space, 'removal', { limit: HUB_LIMITS.envelopeBytes });
+      return answer.status === 404 ? null : bodyOf(answer);
+    },
+
     async append(space, expected, segment) {
       const body = encodeAppend({
         expected,
