@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { run } from './run.mjs';
+import { capture, run } from './run.mjs';
 
 /**
  * Installs what package-lock.json asks for, where it is not there: after a clone, after a pull that changed the lock
@@ -14,10 +14,42 @@ export async function ensureInstalled(root) {
   // Not `npm ci`, which would take all packages away first: what changed is installed exactly as the lock file names it,
   // and the file itself stays as it is.
   const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', root];
-  const npm = process.env.npm_execpath;
-  const code = npm ? await run(process.execPath, [npm, ...args], { stdout: 'stderr' }) : await run('npm', args, { stdout: 'stderr' });
+  const code = await npm(args);
   if (code !== 0) throw new Error(`npm install failed with exit code ${code}; see its message above`);
+  await ensureNative(root, npm);
   await writeFile(abiFile(root), process.versions.modules);
+}
+
+function npm(args) {
+  const script = process.env.npm_execpath;
+  return script ? run(process.execPath, [script, ...args], { stdout: 'stderr' }) : run('npm', args, { stdout: 'stderr' });
+}
+
+/** npm counts a native package as installed also where it was compiled for another Node: it is compiled again then. */
+export async function ensureNative(root, runNpm) {
+  if (!(await opensDatabase(root))) {
+    const code = await runNpm(['rebuild', 'better-sqlite3', '--loglevel=error', '--prefix', root]);
+    if (code !== 0 || !(await opensDatabase(root)))
+      throw new Error(`better-sqlite3 does not work with Node ${process.versions.node}, see above; Node 22 is known to work`);
+  }
+  if (await mayAbort(root))
+    process.stderr.write(
+      `better-sqlite3 was compiled here against headers of a Node (24.20 or newer) with which it now and then aborts when\n` +
+        `a database is collected. Nothing is lost by that. To be rid of it use Node 22, or older headers of the same Node:\n` +
+        `npm rebuild better-sqlite3 --build-from-source --target=24.18.0\n`,
+    );
+}
+
+async function opensDatabase(root) {
+  const script = `new (require(${JSON.stringify(path.join(root, 'node_modules', 'better-sqlite3'))}))(':memory:').close()`;
+  return (await capture(process.execPath, ['-e', script])).code === 0;
+}
+
+/** What the package calls only by way of node_object_wrap.h as it is since Node 24.20, whose destructor needs a context. */
+export async function mayAbort(root) {
+  const file = path.join(root, 'node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node');
+  const binary = await readFile(file).catch(() => null);
+  return binary?.includes('RemoveEnvironmentCleanupHook') ?? false;
 }
 
 /** A reason for people, or null where the installed packages are those of the lock file. */

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { whyInstall } from './install.mjs';
+import { ensureNative, mayAbort, whyInstall } from './install.mjs';
 
 let root;
 beforeEach(async () => {
@@ -48,5 +48,47 @@ describe('whyInstall', () => {
   it('refuses a folder without a lock file', async () => {
     await rm(path.join(root, 'package-lock.json'));
     await expect(whyInstall(root)).rejects.toThrow('no complete checkout');
+  });
+});
+
+describe('the native package', () => {
+  async function writePackage(script) {
+    const folder = path.join(root, 'node_modules', 'better-sqlite3');
+    await mkdir(path.join(folder, 'build', 'Release'), { recursive: true });
+    await writeFile(path.join(folder, 'package.json'), '{"main": "index.js"}');
+    await writeFile(path.join(folder, 'index.js'), script);
+    return path.join(folder, 'build', 'Release', 'better_sqlite3.node');
+  }
+  const WORKS = 'module.exports = class { close() {} };';
+  const OF_ANOTHER_NODE = 'throw new Error("compiled against a different Node.js version");';
+
+  it('is left alone where it works', async () => {
+    await writePackage(WORKS);
+    await ensureNative(root, () => expect.fail('nothing to do'));
+  });
+
+  it('is compiled again where it is of another Node', async () => {
+    await writePackage(OF_ANOTHER_NODE);
+    const asked = [];
+    await ensureNative(root, async (args) => {
+      asked.push(args.slice(0, 2));
+      await writePackage(WORKS);
+      return 0;
+    });
+    expect(asked).toEqual([['rebuild', 'better-sqlite3']]);
+  });
+
+  it('is named where it does not work with this Node', async () => {
+    await writePackage(OF_ANOTHER_NODE);
+    await expect(ensureNative(root, () => Promise.resolve(0))).rejects.toThrow('better-sqlite3 does not work with Node');
+  });
+
+  it('is known by what it calls where its headers make it abort', async () => {
+    expect(await mayAbort(root)).toBe(false);
+    const binary = await writePackage(WORKS);
+    await writeFile(binary, 'AddEnvironmentCleanupHook');
+    expect(await mayAbort(root)).toBe(false);
+    await writeFile(binary, '\0_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateE\0');
+    expect(await mayAbort(root)).toBe(true);
   });
 });
