@@ -200,4 +200,36 @@ describe('forget', () => {
     expect(await owner.read(third)).toBe('hunter5 and more');
     expect(await owner.read(KEPT)).toBe('kept again');
   });
+
+  /** The bundle of both is cut, and what was cut of it is let go: a later body, or the same once more, is current. */
+  const cutAndPrune = async (last: string, hub = space.hub): Promise<void> => {
+    await owner.remove(SECRET);
+    await sync(owner);
+    expect(await forgetSecret()).not.toBeNull();
+    for (const text of ['another', last]) {
+      await owner.write(KEPT, text);
+      await sync(owner);
+    }
+    expect((await prune(owner.replica, hub, { olderThan: 0, keep: 1 })).objects.length).toBeGreaterThan(0);
+  };
+  const readShown = async ({ workspace }: SmallMachine): Promise<string> => {
+    const shown = [...(await workspace.views()).values()].find(({ item }) => item.name === KEPT.name)?.shown ?? null;
+    return shown === null ? '' : Buffer.from(await workspace.read(KEPT, shown)).toString();
+  };
+
+  it('leaves readable what a machine shows that hears of a cut only when the rest was pruned, where it is current elsewhere', async () => {
+    await cutAndPrune('a kept body');
+    await sync(other);
+    await other.restart();
+    expect(await readShown(other)).toBe('a kept body');
+    expect(await plaintexts(other)).not.toMatch(/hunter/);
+  });
+
+  it('saves what stands for a cut bundle that a machine shows before it is pruned, while the home has it', async () => {
+    for await (const { id } of other.deps.objects.list(other.replica.space)) await other.deps.objects.delete(other.replica.space, [id]);
+    await other.restart();
+    await cutAndPrune('the last', { ...space.hub, deleteObjects: async () => undefined });
+    expect((await syncWith(other.replica, space.hub)).divergence).toBeNull();
+    expect(await readShown(other)).toBe('a kept body');
+  });
 });

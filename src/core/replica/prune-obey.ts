@@ -5,6 +5,7 @@ import { decodeRecord } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import { liveContents, objectsOf, pinnedContents } from './live-objects.ts';
 import type { Replica } from './replica.ts';
+import { repointViews } from './repoint-views.ts';
 import { BodyUnavailable } from './workspace.ts';
 
 /** How far this node did what prune and erase records say. */
@@ -37,6 +38,7 @@ export async function obeyDrops(replica: Replica, remote: Remote): Promise<void>
   const drops = await dropsFrom(replica, obeyed.position > lastDrop ? 0 : obeyed.position + 1);
   const { pruned, erased } = sort(drops, obeyed);
 
+  await replica.exclusive(() => repointViews(replica, new Set([...pruned, ...erased])));
   if (!(await saveNeeded(replica, pruned)))
     throw new RemoteError('unreachable', 'what is needed here of pruned bodies cannot be fetched now');
   await fetchReplacements(replica, erased);
@@ -136,7 +138,8 @@ async function inUse(replica: Replica) {
 /** Brings here what views and drafts need of pruned objects, while the remote may still have it. False while it cannot be asked. */
 async function saveNeeded(replica: Replica, pruned: ReadonlySet<ObjectId>): Promise<boolean> {
   const { drafts, views } = await replica.deps.store.read((tx) => pinnedContents(tx, replica));
-  const needed = [...drafts, ...views].filter((content) => content.pieces.some((piece) => pruned.has(piece.object)));
+  const isPruned = (id: ObjectId): boolean => replica.formsOf(id).some((form) => pruned.has(form));
+  const needed = [...drafts, ...views].filter((content) => content.pieces.some((piece) => isPruned(piece.object)));
   try {
     await replica.bodies.prefetch(needed);
     return true;
