@@ -1,0 +1,124 @@
+import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
+import { contentHash } from '../../kinds/claude-mem/content-hash.ts';
+import {
+  DEFAULT_PLATFORM,
+  MEM_PREFIX,
+  observationName,
+  promptName,
+  sessionName,
+  summaryName,
+  tableOfName,
+  toolUseName,
+  twinName,
+} from '../../kinds/claude-mem/names.ts';
+import { MEM_COLUMNS, SESSION, type MemTable } from '../../kinds/claude-mem/tables.ts';
+import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
+import type { ReferenceProfile, RowsProfile, TableProfile } from '../sqlite-rows/profile.ts';
+
+/** Releases before schema 17 called them so. */
+const FORMERLY = { content_session_id: 'claude_session_id', memory_session_id: 'sdk_session_id' };
+
+const BY_MEMORY_SESSION: ReferenceProfile = {
+  key: SESSION,
+  table: 'sessions',
+  via: [{ column: 'memory_session_id', equals: 'memory_session_id' }],
+};
+
+/** Since 13.10 by number, before that by the session's own id. */
+const BY_SESSION: ReferenceProfile = {
+  key: SESSION,
+  table: 'sessions',
+  via: [
+    { column: 'session_db_id', equals: 'id' },
+    { column: 'content_session_id', equals: 'content_session_id' },
+  ],
+};
+
+const SESSIONS: TableProfile = {
+  ...tableOf('sessions', 'sdk_sessions'),
+  implied: { platform_source: DEFAULT_PLATFORM },
+  constant: ['content_session_id', 'platform_source'],
+  nameOf(row) {
+    const [platform, contentSessionId] = [textOf(row, 'platform_source'), textOf(row, 'content_session_id')];
+    return platform === null || contentSessionId === null ? null : sessionName({ platform, contentSessionId });
+  },
+};
+
+const OBSERVATIONS: TableProfile = {
+  ...tableOf('observations', 'observations'),
+  constant: ['created_at_epoch'],
+  reference: BY_MEMORY_SESSION,
+  derived: {
+    content_hash: (row, session) =>
+      contentHash(session === null ? null : textOf(session, 'memory_session_id'), textOf(row, 'title'), textOf(row, 'narrative')),
+  },
+  nameOf(row) {
+    const [session, createdAtEpoch] = [textOf(row, SESSION), numberOf(row, 'created_at_epoch')];
+    if (session === null || createdAtEpoch === null) return null;
+    const [title, narrative, text] = [textOf(row, 'title'), textOf(row, 'narrative'), textOf(row, 'text')];
+    return observationName(session, { title, narrative, text, createdAtEpoch });
+  },
+};
+
+const SUMMARIES: TableProfile = {
+  ...tableOf('summaries', 'session_summaries'),
+  constant: ['created_at_epoch'],
+  reference: BY_MEMORY_SESSION,
+  nameOf(row) {
+    const [session, createdAtEpoch] = [textOf(row, SESSION), numberOf(row, 'created_at_epoch')];
+    return session === null || createdAtEpoch === null ? null : summaryName(session, { request: textOf(row, 'request'), createdAtEpoch });
+  },
+};
+
+const PROMPTS: TableProfile = {
+  ...tableOf('prompts', 'user_prompts'),
+  constant: ['content_session_id', 'prompt_number', 'created_at_epoch'],
+  reference: BY_SESSION,
+  nameOf(row) {
+    const contentSessionId = textOf(row, 'content_session_id');
+    const [promptNumber, createdAtEpoch] = [numberOf(row, 'prompt_number'), numberOf(row, 'created_at_epoch')];
+    if (contentSessionId === null || promptNumber === null || createdAtEpoch === null) return null;
+    return promptName({ contentSessionId, promptNumber, createdAtEpoch });
+  },
+};
+
+const TOOL_USES: TableProfile = {
+  ...tableOf('tool-uses', 'tool_uses'),
+  constant: ['content_session_id', 'tool_use_id'],
+  reference: BY_SESSION,
+  nameOf(row) {
+    const [contentSessionId, toolUseId] = [textOf(row, 'content_session_id'), textOf(row, 'tool_use_id')];
+    return contentSessionId === null || toolUseId === null ? null : toolUseName({ contentSessionId, toolUseId });
+  },
+};
+
+/** The rows of claude-mem's database, releases 9.0 to 13.25. Inputs and outputs of tools are sensitive: only where they were asked for. */
+export function claudeMemProfile(options: { readonly toolUses: boolean }): RowsProfile {
+  const tables = [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS, ...(options.toolUses ? [TOOL_USES] : [])];
+  const ids = new Set<string>(tables.map(({ id }) => id));
+  return {
+    kind: claudeMemKind.id,
+    prefix: MEM_PREFIX,
+    tables,
+    tableOf(name) {
+      const table = tableOfName(name);
+      return table !== null && ids.has(table) ? table : null;
+    },
+    twinOf: twinName,
+  };
+}
+
+function tableOf(id: MemTable, table: string): Omit<TableProfile, 'nameOf'> {
+  const columns = [...MEM_COLUMNS[id].keys()].filter((column) => column !== SESSION);
+  return { id, table, columns, formerly: FORMERLY, implied: {}, constant: [], reference: null, derived: {} };
+}
+
+function textOf(row: Row, column: string): string | null {
+  const value = row.get(column);
+  return typeof value === 'string' ? value : null;
+}
+
+function numberOf(row: Row, column: string): number | null {
+  const value: RowValue | undefined = row.get(column);
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
+}

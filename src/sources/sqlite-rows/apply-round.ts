@@ -1,0 +1,127 @@
+import type { Outstanding } from '../../core/replica/workspace.ts';
+import type { ApplyReport } from '../file-tree/reports.ts';
+import { captureRound } from './capture-round.ts';
+import { breathe, type RowsContext } from './context.ts';
+import { readyRows, type ReadyRow } from './ready-rows.ts';
+import { reopenNotHere } from './reopen-not-here.ts';
+import { writeRows, type Written } from './write-rows.ts';
+
+const ROUNDS = 4;
+const BATCH_BYTES = 2 * 1024 * 1024;
+const RETRY_MS = 30_000;
+
+interface Tally {
+  written: number;
+  removed: number;
+  readonly notHere: { readonly name: string; readonly reason: string }[];
+}
+
+/**
+ * Puts everything outstanding in place that can be: rows before those that refer to them, and taken away after them. What changed here
+ * meanwhile is captured first, and looked at again. Cost: O(outstanding), in transactions of some 500 rows.
+ */
+export async function applyRound(context: RowsContext): Promise<ApplyReport> {
+  const { memory, database } = context;
+  const tally: Tally = { written: 0, removed: 0, notHere: [] };
+  if (memory.wholeVersion === null || memory.state.type === 'root-missing') await captureRound(context, { whole: true });
+  for (let round = 0; round < ROUNDS && memory.wholeVersion !== null && database.look() === 'same'; round += 1) {
+    await reopenNotHere(context);
+    const due = await plan(context);
+    if (due.length === 0) break;
+    let captureFirst = false;
+    for (const batch of batchesOf(context, due)) {
+      const ready = await readyRows(context, batch);
+      captureFirst = (await settle(context, await writeRows(context, ready), ready, tally)) || captureFirst;
+      await breathe();
+    }
+    if (!captureFirst) break;
+    await captureRound(context, { whole: round > 0 });
+  }
+  const waiting = [...memory.waiting].map(([name, { reason }]) => ({ name, reason }));
+  return { ...tally, state: memory.state, waiting, retryInMs: waiting.length > 0 ? RETRY_MS : null };
+}
+
+/** What can be done now, in the order in which it has to be. */
+async function plan({ workspace, profile, memory }: RowsContext): Promise<Outstanding[]> {
+  const held = new Set(memory.state.type === 'ok' || memory.state.type === 'disk-full' ? [] : memory.state.names);
+  const order = new Map(profile.tables.map(({ id }, index) => [id, index]));
+  const referred = new Set(profile.tables.flatMap(({ reference }) => reference?.table ?? []));
+  const all = (await workspace.outstanding()).filter(({ item }) => item.kind === profile.kind);
+  const open = new Set(all.map(({ item }) => item.name));
+  for (const name of memory.waiting.keys()) if (!open.has(name)) memory.waiting.delete(name);
+  const due = all.filter((outstanding) => {
+    const { name } = outstanding.item;
+    const waits = memory.waiting.get(name);
+    const isStuck = waits?.digest === outstanding.content?.digest && waits?.parent != null && memory.index.of(waits.parent)?.rowid == null;
+    return !held.has(name) && !isStuck;
+  });
+  const tables = due.map((outstanding) => ({ outstanding, table: profile.tableOf(outstanding.item.name) ?? '' }));
+  const step = ({ outstanding, table }: (typeof tables)[number]): number => {
+    if (outstanding.content !== null) return 1 + (order.get(table) ?? 0);
+    return referred.has(table) ? 1_000 - (order.get(table) ?? 0) : 0;
+  };
+  // Bodies that lie together are read together.
+  const place = ({ content }: Outstanding): string => content?.pieces[0]?.object ?? '';
+  const offset = ({ content }: Outstanding): number => content?.pieces[0]?.offset ?? 0;
+  return tables
+    .map((entry) => ({ ...entry, step: step(entry), place: place(entry.outstanding) }))
+    .sort((a, b) => a.step - b.step || (a.place === b.place ? offset(a.outstanding) - offset(b.outstanding) : a.place < b.place ? -1 : 1))
+    .map(({ outstanding }) => outstanding);
+}
+
+/** Tells the workspace what became of a batch. True where something has to be captured first. */
+async function settle(
+  { workspace, memory }: RowsContext,
+  { results, seenTo }: Written,
+  ready: readonly ReadyRow[],
+  tally: Tally,
+): Promise<boolean> {
+  const applied = results.flatMap((result) =>
+    result.type === 'put' || result.type === 'removed'
+      ? [{ item: result.ready.outstanding.item, content: result.ready.outstanding.content, local: result.type === 'put' ? result.local : null }]
+      : [],
+  );
+  if (applied.length > 0) await workspace.applied(applied);
+  for (const [table, rowid] of seenTo) memory.seenTo.set(table, rowid);
+  const notHere = results.flatMap((result) =>
+    result.type === 'not-here' ? [{ item: result.ready.outstanding.item, reason: result.reason }] : [],
+  );
+  if (notHere.length > 0) await workspace.notHere(notHere);
+  for (const { item, reason } of notHere) tally.notHere.push({ name: item.name, reason });
+  for (const result of results) {
+    const { item, content } = result.ready.outstanding;
+    memory.waiting.delete(item.name);
+    if (result.type === 'waits')
+      memory.waiting.set(item.name, { digest: content?.digest ?? '', reason: result.reason, parent: result.parent });
+    else if (result.type === 'removed') {
+      memory.index.delete(item.name);
+      tally.removed += 1;
+    } else if (result.type === 'put') {
+      memory.index.set(result.place);
+      tally.written += 1;
+    } else if (result.type === 'not-here') memory.index.delete(item.name);
+  }
+  // A row that others refer to again is one that its machine holds anew.
+  const revived = results.filter(({ type }) => type === 'revived').map(({ ready: { outstanding } }) => outstanding.item);
+  if (revived.length > 0) {
+    await workspace.applied(revived.map((item) => ({ item, content: null, local: null })));
+    for (const { name } of revived) memory.index.delete(name);
+    memory.wholeVersion = null;
+  }
+  return revived.length > 0 || results.some(({ type }) => type === 'capture-first') || ready.length > results.length;
+}
+
+function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[]): Generator<Outstanding[]> {
+  let batch: Outstanding[] = [];
+  let bytes = 0;
+  for (const outstanding of due) {
+    const size = outstanding.content?.size ?? 0;
+    if (batch.length > 0 && (batch.length >= limits.batchRows || bytes + size > BATCH_BYTES)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(outstanding);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,129 @@
+import type { Item } from '../../core/item.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Workspace } from '../../core/replica/workspace.ts';
+import type { SourceState } from '../file-tree/reports.ts';
+import type { RowsProfile } from './profile.ts';
+import type { RowDatabase } from './row-database.ts';
+import { placeOf, RowIndex } from './row-index.ts';
+
+export interface RowsLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Times in milliseconds. */
+export interface RowsLimits {
+  /** More deletions than this, and more than half of what is shown, wait for an answer. */
+  readonly deletions: number;
+  /** More deletions than this wait, however much is shown. */
+  readonly manyDeletions: number;
+  /** Deletions within this time count together. */
+  readonly deletionsWindowMs: number;
+  readonly quietMs: number;
+  readonly busyMs: number;
+  /** How often to ask whether somebody committed, where nothing tells. */
+  readonly pollMs: number;
+  /** After changes old rows are compared too: when nothing happened for so long, or … */
+  readonly reconcileQuietMs: number;
+  /** … after so long at the latest; later where comparing takes more than 2 % of the time. */
+  readonly reconcileMs: number;
+  /** Where there is no database: how often to look for one. */
+  readonly absentMs: number;
+  /** The last rows of a table are compared every time. */
+  readonly newestRows: number;
+  /** Rows of one transaction. */
+  readonly batchRows: number;
+}
+
+export const ROWS_LIMITS: RowsLimits = {
+  deletions: 20,
+  manyDeletions: 2_000,
+  deletionsWindowMs: 60_000,
+  quietMs: 25,
+  busyMs: 500,
+  pollMs: 2_000,
+  reconcileQuietMs: 1_000,
+  reconcileMs: 5_000,
+  absentMs: 10_000,
+  newestRows: 100,
+  batchRows: 500,
+};
+
+/** What a source knows between rounds. All of it can be lost. */
+export interface RowsMemory {
+  state: SourceState;
+  readonly index: RowIndex;
+  isIndexed: boolean;
+  /** Up to which rowid all rows of a table were seen. */
+  readonly seenTo: Map<string, number>;
+  /** `RowDatabase.version` before the last capture, and before the last one that compared everything. */
+  version: number | null;
+  wholeVersion: number | null;
+  /** Rows could not be taken yet: their parents were not there. */
+  again: boolean;
+  /** Why items are not captured now, by name. */
+  readonly skipped: Map<string, string>;
+  /** Items of which a release that was put in place since could show more. */
+  unshown: Item[];
+  /** What cannot be put in place yet, with what it waits for. */
+  readonly waiting: Map<string, { readonly digest: string; readonly reason: string; readonly parent: string | null }>;
+  readonly deletions: { readonly time: number; readonly count: number }[];
+  readonly confirmed: Set<string>;
+  /** Tables and columns when everything was compared last, and when what is not here was tried last. */
+  shape: string | null;
+  reopenedFor: string | null;
+}
+
+export interface RowsContext {
+  readonly database: RowDatabase;
+  readonly workspace: Workspace;
+  readonly profile: RowsProfile;
+  readonly clock: Clock;
+  readonly log: RowsLog;
+  readonly limits: RowsLimits;
+  readonly memory: RowsMemory;
+}
+
+export function createRowsMemory(): RowsMemory {
+  return {
+    state: { type: 'ok' },
+    index: new RowIndex(),
+    isIndexed: false,
+    seenTo: new Map(),
+    version: null,
+    wholeVersion: null,
+    again: false,
+    skipped: new Map(),
+    unshown: [],
+    waiting: new Map(),
+    deletions: [],
+    confirmed: new Set(),
+    shape: null,
+    reopenedFor: null,
+  };
+}
+
+/** Reads the index from the views, where that was not done. Cost: O(views). */
+export async function ensureIndex({ memory, workspace, profile }: RowsContext): Promise<void> {
+  if (memory.isIndexed) return;
+  memory.index.clear();
+  for (const view of (await workspace.views()).values()) {
+    const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;
+    const place = table === null ? null : placeOf(view, table);
+    if (place !== null) memory.index.set(place);
+  }
+  memory.isIndexed = true;
+}
+
+/** After an error nobody knows what became durable. */
+export function forgetIndex(memory: RowsMemory): void {
+  memory.isIndexed = false;
+  memory.version = null;
+  memory.wholeVersion = null;
+  memory.seenTo.clear();
+}
+
+/** Lets others run: a long scan must not hold up the process. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,43 @@
+import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
+
+/** Which rows of a database are items, as data. What a table or column is called is the only thing that the source knows of it. */
+export interface RowsProfile {
+  readonly kind: string;
+  /** Before all names. */
+  readonly prefix: string;
+  /** Tables before those that refer to them. */
+  readonly tables: readonly TableProfile[];
+  /** Which of the tables a name is of; `null`: none of this profile. */
+  readonly tableOf: (name: string) => string | null;
+  /** The name of a row that stands beside another one under its natural key. */
+  readonly twinOf: (name: string, body: Uint8Array) => string;
+}
+
+export interface TableProfile {
+  readonly id: string;
+  /** In the database. */
+  readonly table: string;
+  /** What travels; nothing else of the table is read or written. New ones go to the end: notes count them. */
+  readonly columns: readonly string[];
+  /** What columns were called before. */
+  readonly formerly: { readonly [column: string]: string };
+  /** What a column means to the natural key where a table does not have it. */
+  readonly implied: { readonly [column: string]: RowValue };
+  /** Columns that never change while a row is the same: the row at a known place is another one where they differ. */
+  readonly constant: readonly string[];
+  readonly reference: ReferenceProfile | null;
+  /** Columns that a machine can work out for itself, from the row and the one that it refers to. */
+  readonly derived: { readonly [column: string]: (row: Row, parent: Row | null) => RowValue };
+  /** The natural key of a row, `reference.key` in it as in a body. `null`: it has none. */
+  readonly nameOf: (row: Row) => string | null;
+}
+
+/** A foreign key, by natural key: in a body stands the name of the row that is meant. */
+export interface ReferenceProfile {
+  /** Its key in bodies. */
+  readonly key: string;
+  /** The table that it refers to, by id. */
+  readonly table: string;
+  /** Columns that say it, and what they are equal to in the other table. The first that a table has counts. */
+  readonly via: readonly { readonly column: string; readonly equals: string }[];
+}

@@ -1,0 +1,55 @@
+import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
+import { decodeRow, type Row } from '../../kinds/rows/row-body.ts';
+import type { RowsContext } from './context.ts';
+import type { Place } from './row-index.ts';
+
+/** An item with all that is needed to write its row in one go. */
+export interface ReadyRow {
+  readonly outstanding: Outstanding;
+  readonly table: string;
+  /** Where it stands now. */
+  readonly place: Place | null;
+  /** `null`: it is to be removed. */
+  readonly body: Row | null;
+  /** Why it cannot be written now, or at all here. */
+  readonly problem: { readonly type: 'waits' | 'not-here'; readonly reason: string } | null;
+}
+
+/** Fetches the bodies of a batch, and notes durably what is about to be changed. */
+export async function readyRows(context: RowsContext, batch: readonly Outstanding[]): Promise<ReadyRow[]> {
+  const { workspace, memory, profile } = context;
+  try {
+    await workspace.prefetch(batch.flatMap(({ content }) => content ?? []));
+  } catch (error) {
+    // Each one that is missing says so when it is read.
+    if (!(error instanceof BodyUnavailable)) throw error;
+  }
+  const ready: ReadyRow[] = [];
+  for (const outstanding of batch) {
+    const table = profile.tableOf(outstanding.item.name);
+    const place = memory.index.of(outstanding.item.name) ?? null;
+    if (table === null) {
+      const problem = { type: 'not-here', reason: 'it is of no table that is known here' } as const;
+      ready.push({ outstanding, table: '', place, body: null, problem });
+    } else ready.push({ outstanding, table, place, ...(await bodyOf(context, outstanding)) });
+  }
+  // A row that is new needs no note: found after a crash it is the same as the item's, by its natural key.
+  const changing = ready.filter(({ place, problem }) => place !== null && problem === null).map(({ outstanding }) => outstanding);
+  if (changing.length > 0) await workspace.intend(changing);
+  return ready;
+}
+
+async function bodyOf(
+  { workspace }: RowsContext,
+  { item, content }: Outstanding,
+): Promise<Pick<ReadyRow, 'body' | 'problem'>> {
+  if (content === null) return { body: null, problem: null };
+  try {
+    const row = decodeRow(await workspace.read(item, content));
+    if (row.ok) return { body: row.value, problem: null };
+    return { body: null, problem: { type: 'not-here', reason: `it is not a row: ${row.error}` } };
+  } catch (error) {
+    if (!(error instanceof BodyUnavailable)) throw error;
+    return { body: null, problem: { type: 'waits', reason: error.message } };
+  }
+}

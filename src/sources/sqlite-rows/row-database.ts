@@ -1,0 +1,124 @@
+import { statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { RowsProfile } from './profile.ts';
+import { createTableAccess, type TableAccess } from './table-access.ts';
+import { readShapes } from './table-shape.ts';
+
+/** What stands at the database's path: `other` is another file than the one that was open. */
+export type Standing = 'missing' | 'same' | 'opened' | 'other';
+
+/**
+ * Another program's database, while that program works on it. Nothing here waits on the thread for a lock: what is busy is tried
+ * again. The file is never replaced, and only ever written by statements in short transactions.
+ */
+export interface RowDatabase {
+  /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: a stat. */
+  look(): Standing;
+  /** Another number whenever another connection has committed. Cost: microseconds. Only after `look`. */
+  version(): number;
+  /** The tables that are there by now, by id. */
+  tables(): ReadonlyMap<string, TableAccess>;
+  /** Runs `work` on one state of the database. It must not wait. */
+  read<T>(work: () => T): Promise<T>;
+  /** Runs `work` in a transaction: all or nothing, durable when it resolves. It must not wait. */
+  write<T>(work: () => T): Promise<T>;
+  /** Inside `write`: references are checked at its end. */
+  deferReferences(): void;
+  close(): void;
+}
+
+/** Thrown where another program does not give the database free. */
+export class DatabaseBusy extends Error {
+  override readonly name = 'DatabaseBusy';
+}
+
+const PAUSES_MS = [2, 5, 10, 20, 50, 100];
+const GIVE_UP_MS = 20_000;
+
+export function createRowDatabase(file: string, profile: RowsProfile, clock: Clock): RowDatabase {
+  let open: { readonly database: Database.Database; readonly identity: string } | null = null;
+  let known: { readonly schema: number; readonly tables: ReadonlyMap<string, TableAccess> } | null = null;
+
+  const close = (): void => {
+    open?.database.close();
+    open = null;
+    known = null;
+  };
+
+  const opened = (): Database.Database => {
+    if (open === null) throw new Error('the database is not open');
+    return open.database;
+  };
+
+  async function patiently<T>(begin: string, work: () => T): Promise<T> {
+    let waited = 0;
+    for (let tries = 0; ; tries += 1) {
+      const database = opened();
+      try {
+        database.exec(begin);
+        try {
+          const result = work();
+          database.exec('COMMIT');
+          return result;
+        } catch (error) {
+          if (database.inTransaction) database.exec('ROLLBACK');
+          throw error;
+        }
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        if (waited >= GIVE_UP_MS) throw new DatabaseBusy(`another program holds ${file}`);
+      }
+      const pause = PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)] ?? 100;
+      waited += pause;
+      await clock.sleep(pause);
+    }
+  }
+
+  return {
+    look() {
+      const identity = identityOf(file);
+      if (identity === null) {
+        close();
+        return 'missing';
+      }
+      if (open?.identity === identity) return 'same';
+      const isOther = open !== null;
+      close();
+      const database = new Database(file, { fileMustExist: true, timeout: 0 });
+      try {
+        database.pragma('foreign_keys = ON');
+        database.defaultSafeIntegers(true);
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+      open = { database, identity };
+      return isOther ? 'other' : 'opened';
+    },
+    version: () => Number(opened().pragma('data_version', { simple: true })),
+    tables() {
+      const database = opened();
+      const schema = Number(database.pragma('schema_version', { simple: true }));
+      if (known?.schema !== schema) {
+        const shapes = readShapes(database, profile);
+        known = { schema, tables: new Map([...shapes].map(([id, shape]) => [id, createTableAccess(database, shape)])) };
+      }
+      return known.tables;
+    },
+    read: (work) => patiently('BEGIN', work),
+    write: (work) => patiently('BEGIN IMMEDIATE', work),
+    deferReferences: () => void opened().exec('PRAGMA defer_foreign_keys = ON'),
+    close,
+  };
+}
+
+function identityOf(file: string): string | null {
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined || stat.size === 0n ? null : `${stat.dev}:${stat.ino}`;
+}
+
+export function isBusy(error: unknown): boolean {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+}

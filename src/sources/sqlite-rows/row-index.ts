@@ -1,0 +1,105 @@
+import type { View } from '../../core/ports/store.ts';
+
+/** Where an item stands, and what it looked like when it was shown or captured last. */
+export interface Place {
+  readonly name: string;
+  readonly table: string;
+  /** `null`: it was shown, and where it stands is not known. */
+  readonly rowid: number | null;
+  readonly digest: string;
+  /** Which columns it was shown with. */
+  readonly mask: string;
+}
+
+/** A row that is no item of its own now. */
+export interface SkippedRow {
+  readonly digest: string;
+  readonly reason: string;
+  /** The item that it repeats. */
+  readonly repeats: string | null;
+}
+
+/** What is shown in the database, by place and by name. Derived from the views; memory: some 300 bytes a row. */
+export class RowIndex {
+  readonly #byName = new Map<string, Place>();
+  readonly #byRow = new Map<string, Map<number, Place>>();
+  readonly #skipped = new Map<string, Map<number, SkippedRow>>();
+
+  at(table: string, rowid: number): Place | undefined {
+    return this.#byRow.get(table)?.get(rowid);
+  }
+
+  of(name: string): Place | undefined {
+    return this.#byName.get(name);
+  }
+
+  set(place: Place): void {
+    this.delete(place.name);
+    this.#byName.set(place.name, place);
+    if (place.rowid === null) return;
+    const displaced = this.at(place.table, place.rowid);
+    if (displaced !== undefined) this.set({ ...displaced, rowid: null });
+    this.#of(this.#byRow, place.table).set(place.rowid, place);
+    this.#skipped.get(place.table)?.delete(place.rowid);
+  }
+
+  delete(name: string): void {
+    const known = this.#byName.get(name);
+    if (known === undefined) return;
+    this.#byName.delete(name);
+    if (known.rowid !== null) this.#byRow.get(known.table)?.delete(known.rowid);
+  }
+
+  skip(table: string, rowid: number, row: SkippedRow): void {
+    this.#of(this.#skipped, table).set(rowid, row);
+  }
+
+  skipped(table: string): ReadonlyMap<number, SkippedRow> {
+    return this.#skipped.get(table) ?? new Map();
+  }
+
+  unskip(table: string): void {
+    this.#skipped.delete(table);
+  }
+
+  rows(table: string): ReadonlyMap<number, Place> {
+    return this.#byRow.get(table) ?? new Map();
+  }
+
+  names(): IterableIterator<string> {
+    return this.#byName.keys();
+  }
+
+  places(): IterableIterator<Place> {
+    return this.#byName.values();
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  clear(): void {
+    this.#byName.clear();
+    this.#byRow.clear();
+    this.#skipped.clear();
+  }
+
+  #of<T>(map: Map<string, Map<number, T>>, table: string): Map<number, T> {
+    const known = map.get(table) ?? new Map<number, T>();
+    map.set(table, known);
+    return known;
+  }
+}
+
+/** The writer's note on a view. */
+export function noteOf(rowid: number, digest: string, mask: string): string {
+  return `${rowid} ${digest} ${mask}`;
+}
+
+export function placeOf(view: View, table: string): Place | null {
+  if (view.shown === null || view.notHere !== null) return null;
+  const [, rowid, digest, mask] = /^(\d{1,16}) ([0-9a-f]{16}) ([0-9a-f]{1,32})$/.exec(view.local ?? '') ?? [];
+  const { name } = view.item;
+  if (rowid === undefined || digest === undefined || mask === undefined) return { name, table, rowid: null, digest: '', mask: '0' };
+  return { name, table, rowid: Number(rowid), digest, mask };
+}

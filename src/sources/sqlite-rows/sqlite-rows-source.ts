@@ -1,0 +1,165 @@
+import type { Clock } from '../../core/ports/clock.ts';
+import type { TreeChange } from '../../core/ports/files.ts';
+import { Mutex } from '../../core/replica/mutex.ts';
+import type { Workspace } from '../../core/replica/workspace.ts';
+import type { ApplyReport, ScanReport, SourceState } from '../file-tree/reports.ts';
+import { createChangeQueue } from '../file-tree/watch-loop.ts';
+import { applyRound } from './apply-round.ts';
+import { captureRound } from './capture-round.ts';
+import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type RowsLimits, type RowsLog } from './context.ts';
+import type { RowsProfile } from './profile.ts';
+import { createRowDatabase } from './row-database.ts';
+
+export interface SqliteRowsDeps {
+  /** The database, which need not be there. */
+  readonly file: string;
+  readonly profile: RowsProfile;
+  readonly workspace: Workspace;
+  readonly clock: Clock;
+  readonly log: RowsLog;
+  /** Tells of changes in the folder of the file, until closed; without it the database is asked now and then. */
+  readonly watch?: (onChange: (change: TreeChange) => void) => { close(): void };
+  readonly limits?: Partial<RowsLimits>;
+}
+
+/** Rows of another program's database as items of a space. Its rounds never overlap: each waits for the one before. */
+export interface SqliteRowsSource {
+  /** Compares every row. Cost: O(bytes of the database). */
+  scan(): Promise<ScanReport>;
+  /** Captures what was committed before the call. Cost: microseconds where nothing was, else a scan. */
+  catchUp(): Promise<void>;
+  apply(): Promise<ApplyReport>;
+  /** Captures what changes until the signal aborts; retries what could not be applied. Reports each round. */
+  watch(onRound: (round: RowsRound) => void, signal: AbortSignal): Promise<void>;
+  state(): SourceState;
+  /** Answers `mass-deletion` or `root-missing` for exactly the names in that state. */
+  answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
+  /** Captures everything again that the workspace refused, though it did not change since. */
+  offerAgain(): Promise<ScanReport>;
+  close(): Promise<void>;
+}
+
+export type RowsRound = { readonly type: 'scan'; readonly report: ScanReport } | { readonly type: 'apply'; readonly report: ApplyReport };
+
+/** Rounds for rows whose parents came while they were read. */
+const MORE_ROUNDS = 3;
+
+export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
+  const memory = createRowsMemory();
+  const limits: RowsLimits = { ...ROWS_LIMITS, ...deps.limits };
+  const database = createRowDatabase(deps.file, deps.profile, deps.clock);
+  const context: RowsContext = { ...deps, limits, memory, database };
+  const turns = new Mutex();
+
+  const round = <T>(work: () => Promise<T>): Promise<T> =>
+    turns.run(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        forgetIndex(memory);
+        throw error;
+      }
+    });
+
+  const capture = async (whole: boolean): Promise<ScanReport> => {
+    const before = memory.state.type;
+    let report = await captureRound(context, { whole });
+    for (let more = 0; memory.again && more < MORE_ROUNDS; more += 1) report = added(report, await captureRound(context, { whole: false }));
+    if (report.state.type !== before) context.log.info({ state: report.state.type }, 'the state of the source changed');
+    return report;
+  };
+
+  const isChanged = (): boolean => {
+    const standing = database.look();
+    if (standing === 'missing') return memory.version !== null;
+    return standing !== 'same' || database.version() !== memory.version;
+  };
+
+  const isToReconcile = (): boolean => memory.version !== null && memory.version !== memory.wholeVersion;
+
+  const apply = (): Promise<ApplyReport> => round(() => applyRound(context));
+
+  return {
+    scan: () => round(() => capture(true)),
+    catchUp: () =>
+      round(async () => {
+        if (isChanged() || isToReconcile()) await capture(true);
+      }),
+    apply,
+    async watch(onRound, signal) {
+      const queue = createChangeQueue(deps.clock, limits);
+      const watcher = deps.watch?.((change) => queue.push(change));
+      try {
+        const { clock } = deps;
+        const look = async (whole: boolean): Promise<void> => onRound({ type: 'scan', report: await round(() => capture(whole)) });
+        await look(true);
+        onRound({ type: 'apply', report: await apply() });
+        let [changedAt, reconciledAt, cost] = [clock.now(), clock.now(), 0];
+        let retryAt: number | null = null;
+        while (!signal.aborted) {
+          await queue.next(memory.wholeVersion === null ? limits.absentMs : isToReconcile() ? limits.reconcileQuietMs : limits.pollMs, signal);
+          if (signal.aborted) break;
+          const now = clock.now();
+          if (isChanged()) {
+            const wasAbsent = memory.wholeVersion === null;
+            changedAt = now;
+            await look(wasAbsent);
+            if (wasAbsent) retryAt = now;
+          }
+          const isQuiet = Math.abs(now - changedAt) >= limits.reconcileQuietMs;
+          const isLate = Math.abs(now - reconciledAt) >= limits.reconcileMs;
+          const isAffordable = Math.abs(now - reconciledAt) >= cost * 50;
+          if (isToReconcile() && isAffordable && (isQuiet || isLate)) {
+            await look(true);
+            reconciledAt = clock.now();
+            cost = Math.max(0, reconciledAt - now);
+          }
+          if (retryAt !== null && clock.now() >= retryAt) {
+            const report = await apply();
+            onRound({ type: 'apply', report });
+            retryAt = report.retryInMs === null ? null : clock.now() + report.retryInMs;
+          } else if (memory.waiting.size > 0) retryAt ??= clock.now() + limits.absentMs;
+        }
+      } finally {
+        watcher?.close();
+      }
+    },
+    state: () => memory.state,
+    offerAgain: () =>
+      round(() => {
+        for (const { id } of deps.profile.tables) memory.index.unskip(id);
+        return capture(true);
+      }),
+    answerDeletions: (answer) =>
+      round(async () => {
+        const { state } = memory;
+        if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return capture(true);
+        if (answer === 'delete') for (const name of state.names) memory.confirmed.add(name);
+        else {
+          const items = state.names.map((name) => ({ kind: deps.profile.kind, name }));
+          // Shown as absent they are outstanding, and put in place again.
+          await deps.workspace.applied(items.map((item) => ({ item, content: null, local: null })));
+          for (const { name } of items) memory.index.delete(name);
+          memory.state = { type: 'ok' };
+        }
+        const report = await capture(true);
+        if (answer === 'restore') await applyRound(context);
+        return report;
+      }),
+    close: () =>
+      turns.run(async () => {
+        database.close();
+        await Promise.resolve();
+      }),
+  };
+}
+
+function added(a: ScanReport, b: ScanReport): ScanReport {
+  return {
+    ...b,
+    commits: a.commits + b.commits,
+    changes: a.changes + b.changes,
+    bytes: a.bytes + b.bytes,
+    conflicts: [...a.conflicts, ...b.conflicts],
+  };
+}

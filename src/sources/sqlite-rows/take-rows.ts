@@ -1,0 +1,220 @@
+import type { Item } from '../../core/item.ts';
+import { itemKey, parseItem } from '../../core/item.ts';
+import type { View } from '../../core/ports/store.ts';
+import type { Content } from '../../core/content.ts';
+import { BodyUnavailable } from '../../core/replica/workspace.ts';
+import { decodeRow, encodeRow, type Row } from '../../kinds/rows/row-body.ts';
+import type { RowBatches } from './capture-batches.ts';
+import { localOf } from './capture-batches.ts';
+import type { RowsContext } from './context.ts';
+import type { Place } from './row-index.ts';
+import { hidesMore, impliedRow, isSameRow, layOn, newBody } from './shown-form.ts';
+import type { FoundRow, TableAccess } from './table-access.ts';
+
+/** A row that is not as it is known. */
+interface Changed {
+  readonly found: FoundRow;
+  readonly place: Place;
+}
+
+/**
+ * Captures what differs from the index among rows of one table, which stand in one state of the database. Cost: O(rows), and a look at
+ * the view and body of each one that changed.
+ */
+export async function takeRows(context: RowsContext, access: TableAccess, rows: readonly FoundRow[], batches: RowBatches): Promise<void> {
+  const { memory } = context;
+  const { index } = memory;
+  const { shape } = access;
+  const table = shape.profile.id;
+  const changed: Changed[] = [];
+  const fresh: FoundRow[] = [];
+  for (const found of rows) {
+    const place = index.at(table, found.rowid);
+    if (place !== undefined) {
+      if (place.digest !== found.digest || place.mask !== shape.mask) changed.push({ found, place });
+    } else if (index.skipped(table).get(found.rowid)?.digest !== found.digest) fresh.push(found);
+  }
+  const others = await takeChanged(context, access, changed, batches);
+  await takeFresh(context, access, [...fresh, ...others], batches);
+}
+
+/** Returns rows that are others than those that stood there. */
+async function takeChanged(
+  context: RowsContext,
+  access: TableAccess,
+  changed: readonly Changed[],
+  batches: RowBatches,
+): Promise<FoundRow[]> {
+  if (changed.length === 0) return [];
+  const { shape } = access;
+  const views = await loadViews(context, changed.map(({ place }) => place.name));
+  const others: FoundRow[] = [];
+  for (const { found, place } of changed) {
+    const item: Item = { kind: context.profile.kind, name: place.name };
+    const at: Place = { ...place, rowid: found.rowid, digest: found.digest, mask: shape.mask };
+    const view = views.get(itemKey(item));
+    const shown = view?.shown ?? null;
+    const base = shown === null ? null : await readRow(context, item, shown);
+    const parent = parentName(context, access, found);
+    if (parent === 'later') continue;
+    if (parent === 'nobody') {
+      skip(context, access, found, 'the row that it refers to is not there');
+      continue;
+    }
+    if (base !== null && !isSameRow(base.row, shape, found.row)) {
+      context.memory.index.set({ ...place, rowid: null });
+      others.push(found);
+      continue;
+    }
+    if (shown !== null && base === null) {
+      context.memory.skipped.set(place.name, 'what it was made from cannot be read now');
+      continue;
+    }
+    const applied = await intendedBody(context, access, view, found, parent);
+    if (applied !== null) await batches.add({ type: 'body', item, attributes: applied.attributes, body: applied.body, local: localOf(at) }, at);
+    else if (base === null) others.push(found);
+    else {
+      const mask = place.rowid === null && place.mask === '0' ? shape.mask : place.mask;
+      const body = encodeRow(layOn(base.row, shape, mask, found.row, parent));
+      if (Buffer.from(body).equals(base.body)) {
+        await batches.add({ type: 'same', item, local: localOf(at) }, at);
+        if (hidesMore(base.row, shape, mask, found.row)) context.memory.unshown.push(item);
+      } else await batches.add({ type: 'body', item, attributes: base.content.attributes, body, local: localOf(at) }, at);
+    }
+  }
+  return others;
+}
+
+async function takeFresh(context: RowsContext, access: TableAccess, fresh: readonly FoundRow[], batches: RowBatches): Promise<void> {
+  const { memory, profile } = context;
+  const { shape } = access;
+  const named: { found: FoundRow; name: string; body: Uint8Array; parent: string | null }[] = [];
+  const moved: Changed[] = [];
+  const taken = new Map<string, number>();
+  for (const found of fresh) {
+    const parent = parentName(context, access, found);
+    if (parent === 'later') continue;
+    if (parent === 'nobody') {
+      skip(context, access, found, 'the row that it refers to is not there');
+      continue;
+    }
+    const whole = newBody(shape, found.row, parent);
+    const natural = shape.profile.nameOf(impliedRow(shape, whole));
+    if (natural === null || !parseItem(profile.kind, natural).ok) {
+      skip(context, access, found, 'it has no natural key');
+      continue;
+    }
+    const body = encodeRow(whole);
+    const name = await ownName(context, access, natural, body, found, taken);
+    if (name === null) continue;
+    taken.set(name, found.rowid);
+    const place = memory.index.of(name);
+    if (place === undefined) named.push({ found, name, body, parent });
+    else moved.push({ found, place });
+  }
+  for (const other of await takeChanged(context, access, moved, batches)) skip(context, access, other, 'another row has its natural key');
+  const views = await loadViews(context, named.map(({ name }) => name), 'interrupted');
+  for (const { found, name, body, parent } of named) {
+    const item: Item = { kind: profile.kind, name };
+    const at: Place = { name, table: shape.profile.id, rowid: found.rowid, digest: found.digest, mask: shape.mask };
+    const applied = await intendedBody(context, access, views.get(itemKey(item)), found, parent);
+    const content = applied ?? { attributes: {}, body };
+    await batches.add({ type: 'body', item, attributes: content.attributes, body: content.body, local: localOf(at) }, at);
+  }
+}
+
+/** The name that a row goes by: that of its natural key, unless another row here has it. `null`: it repeats that one. */
+async function ownName(
+  context: RowsContext,
+  access: TableAccess,
+  natural: string,
+  body: Uint8Array,
+  found: FoundRow,
+  taken: ReadonlyMap<string, number>,
+): Promise<string | null> {
+  const { memory, profile } = context;
+  const holder = (name: string): number | null => {
+    const rowid = taken.get(name) ?? memory.index.of(name)?.rowid ?? null;
+    return rowid === null || rowid === found.rowid ? null : rowid;
+  };
+  const first = holder(natural);
+  if (first === null) return natural;
+  const other = await context.database.read(() => access.at(first));
+  if (other === null) return natural; // it went, and this one is in its place
+  const twin = profile.twinOf(natural, body);
+  const parent = parentName(context, access, other);
+  const same = typeof parent === 'string' || parent === null ? encodeRow(newBody(access.shape, other.row, nameOrNull(parent))) : null;
+  if ((same !== null && Buffer.from(same).equals(body)) || holder(twin) !== null) {
+    skip(context, access, found, 'the same row stands there twice', natural);
+    return null;
+  }
+  return twin;
+}
+
+function nameOrNull(parent: string | null): string | null {
+  return parent === 'later' || parent === 'nobody' ? null : parent;
+}
+
+/** Of the row that this one refers to. `later`: it was not captured yet. */
+function parentName({ memory }: RowsContext, { shape }: TableAccess, found: FoundRow): string | null | 'later' | 'nobody' {
+  const { reference } = shape.profile;
+  if (reference === null || found.parent === null) return null;
+  if (found.parent === 'nobody') return 'nobody';
+  const place = memory.index.at(reference.table, found.parent);
+  if (place !== undefined) return place.name;
+  const skipped = memory.index.skipped(reference.table).get(found.parent);
+  if (skipped?.repeats != null) return skipped.repeats;
+  if (skipped !== undefined) return 'nobody';
+  memory.again = true;
+  return 'later';
+}
+
+function skip(context: RowsContext, { shape }: TableAccess, found: FoundRow, reason: string, repeats: string | null = null): void {
+  context.memory.index.skip(shape.profile.id, found.rowid, { digest: found.digest, reason, repeats });
+}
+
+/** The body that an interrupted apply was about to show, if that is what stands there. */
+async function intendedBody(
+  context: RowsContext,
+  { shape }: TableAccess,
+  view: View | undefined,
+  found: FoundRow,
+  parent: string | null,
+): Promise<{ readonly body: Uint8Array; readonly attributes: Content['attributes'] } | null> {
+  const intended = view?.intended?.content ?? null;
+  if (view === undefined || intended === null) return null;
+  const read = await readRow(context, view.item, intended);
+  if (read === null) return null;
+  const laid = encodeRow(layOn(read.row, shape, shape.mask, found.row, parent));
+  return Buffer.from(laid).equals(read.body) ? { body: read.body, attributes: intended.attributes } : null;
+}
+
+async function readRow(
+  context: RowsContext,
+  item: Item,
+  content: Content,
+): Promise<{ readonly row: Row; readonly body: Uint8Array; readonly content: Content } | null> {
+  try {
+    const body = await context.workspace.read(item, content);
+    const row = decodeRow(body);
+    return row.ok ? { row: row.value, body, content } : null;
+  } catch (error) {
+    if (!(error instanceof BodyUnavailable)) throw error;
+    return null;
+  }
+}
+
+/** `interrupted`: only what an apply was about to show is of interest, which is rare. */
+async function loadViews({ workspace }: RowsContext, names: readonly string[], which?: 'interrupted'): Promise<Map<string, View>> {
+  if (names.length === 0) return new Map();
+  const views = await workspace.views(names);
+  if (which === 'interrupted') return new Map([...views].filter(([, { intended }]) => intended?.content != null));
+  const contents = [...views.values()].flatMap(({ shown, intended }) => [shown, intended?.content ?? null]).filter((content) => content !== null);
+  try {
+    await workspace.prefetch(contents);
+  } catch (error) {
+    // Each one that is missing says so when it is read.
+    if (!(error instanceof BodyUnavailable)) throw error;
+  }
+  return views;
+}
