@@ -108,10 +108,10 @@ async function mayCapture(context: CommandContext, config: Config): Promise<bool
   return answer === null || !/^\s*n/i.test(answer);
 }
 
-async function sayCaptured(context: CommandContext, { sources, replica }: OpenSpace): Promise<void> {
+async function sayCaptured(context: CommandContext, { sources, rows, replica }: OpenSpace): Promise<void> {
   const progress = createAnswerProgress(context, 'Capturing');
   try {
-    for (const { source } of sources) await source.scan();
+    for (const { source } of [...sources, ...rows]) await source.scan();
   } finally {
     progress.stop();
   }

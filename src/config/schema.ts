@@ -19,7 +19,7 @@ const source = z.strictObject({
   id: z
     .string()
     .regex(SOURCE_ID, 'expected lower-case letters, digits and dashes, 64 at most')
-    .refine((id) => !OWN_SOURCES.includes(id), `expected another name than ${OWN_SOURCES.join(' and ')}, the Claude home’s own`),
+    .refine((id) => !OWN_SOURCES.includes(id), `expected another name than ${OWN_SOURCES.join(', ')}, which are Satchel’s own`),
   path: absolutePath,
   /** Name of the space that it writes to; the personal one where absent. */
   space: z.string().min(1).max(64).optional(),
@@ -30,7 +30,7 @@ const source = z.strictObject({
 
 /** What of the Claude home travels, over what the inventory says. */
 const claude = z.strictObject({
-  /** Whole categories on or off; all are on where nothing is said. */
+  /** Whole categories on or off; all but claude-mem-tool-uses are on where nothing is said. */
   categories: z.partialRecord(z.enum(CLAUDE_CATEGORIES), z.boolean()).default({}),
   /** Patterns relative to the Claude home: carried although unknown to the inventory, or never carried by it. */
   include: z.array(pattern).max(1000).default([]),

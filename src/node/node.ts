@@ -46,6 +46,7 @@ import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-regi
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { placeHere } from './remote-registry.ts';
 import { createSealingThreads, sealingScript } from './sealing-threads.ts';
+import { createRowSource, rowDefinitions, type RowSource } from './row-sources.ts';
 import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
@@ -75,6 +76,8 @@ export interface OpenSpace {
   readonly replica: Replica;
   readonly runner: SpaceRunner;
   readonly sources: readonly TreeSource[];
+  /** Databases of other programs. */
+  readonly rows: readonly RowSource[];
   readonly secrets: SecretWatch;
   /** Ends the watching of the sources, each a promise in `watches`. */
   readonly watching: AbortController;
@@ -284,8 +287,9 @@ export class SatchelNode {
     const started = (await this.store.read((tx) => tx.logs.head(entry.space))) !== null;
     const replica = started ? await Replica.open(this.deps, entry.space) : Replica.create(this.deps, entry.space);
     const sources: TreeSource[] = [];
+    const rows: RowSource[] = [];
     const apply = async (): Promise<void> => {
-      for (const { source } of sources) await source.apply();
+      for (const { source } of [...sources, ...rows]) await source.apply();
     };
     const { clock, random } = this.deps;
     const onPlaced = (): void => {
@@ -312,8 +316,11 @@ export class SatchelNode {
           sources.push(createTreeSource(definition, definitions, replica, { config: this.config, clock, random, log: this.log, onPlaced }));
       }
     }
+    if (!this.config.hub && entry.name === PERSONAL)
+      for (const definition of rowDefinitions(this.config))
+        rows.push(createRowSource(definition, replica, { clock, random, log: this.log }));
     const secrets = createSecretWatch(replica, clock);
-    const open = { entry, replica, runner, sources, secrets, watching: new AbortController(), watches: [] };
+    const open = { entry, replica, runner, sources, rows, secrets, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
     return open;
   }
@@ -324,7 +331,7 @@ export class SatchelNode {
     await open.runner.stop();
     // What goes on watching would capture past the replica that takes over.
     await Promise.all(open.watches);
-    for (const source of open.sources) {
+    for (const source of [...open.sources, ...open.rows]) {
       // It only saves the next start a look: no reason not to end.
       await source.close().catch((error: unknown) => this.log.warn({ error: String(error) }, 'what is in place could not be noted'));
     }
@@ -333,25 +340,35 @@ export class SatchelNode {
   #startSpace(open: OpenSpace): void {
     open.runner.start();
     const { clock } = this.deps;
-    if (open.sources.length > 0) open.watches.push(this.#watchSecrets(open));
+    if (open.sources.length + open.rows.length > 0) open.watches.push(this.#watchSecrets(open));
     if (this.#claudeMem !== null && !this.config.hub && open.entry.name === PERSONAL) {
       const bridged = { store: this.store, clock, feeds: this.#claudeMem.feeds, replica: open.replica, log: this.log };
       open.watches.push(keepBridged(bridged, open.watching.signal));
     }
     for (const { source, definition, health, projects } of open.sources) {
-      const onRound = (round: WatchRound): void => {
-        this.#memory.touch();
-        if (round.type === 'scan' && round.report.state.type !== 'ok')
-          this.log.warn({ source: definition.id, state: round.report.state.type }, 'the source holds back');
-      };
-      const onFailure = (error: unknown, pause: number): void =>
-        this.log.error({ source: definition.id, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed');
       const { signal } = open.watching;
-      const watch = keepWatching(source, { clock, health, onRound, onFailure }, signal);
+      const watch = keepWatching(source, { clock, health, ...this.#watchEvents(definition.id) }, signal);
       open.watches.push(
         projects === null ? watch : Promise.all([watch, this.#lookForPlaces(projects, source, signal)]).then(() => undefined),
       );
     }
+    for (const { source, definition, health } of open.rows)
+      open.watches.push(keepWatching(source, { clock, health, ...this.#watchEvents(definition.id) }, open.watching.signal));
+  }
+
+  #watchEvents(source: string): {
+    readonly onRound: (round: WatchRound) => void;
+    readonly onFailure: (error: unknown, pause: number) => void;
+  } {
+    return {
+      onRound: (round) => {
+        this.#memory.touch();
+        if (round.type === 'scan' && round.report.state.type !== 'ok')
+          this.log.warn({ source, state: round.report.state.type }, 'the source holds back');
+      },
+      onFailure: (error, pause) =>
+        this.log.error({ source, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed'),
+    };
   }
 
   /** A checkout that was just made is the place of sessions before Claude Code ever ran there. */

@@ -13,6 +13,7 @@ import { locate, mayHoldCarried, mayMatchBelow, type InventoryChoice } from '../
 import { mayBeUsersLink } from '../kinds/claude-home/users-link.ts';
 import { shownTime } from '../kinds/claude-home/shown-time.ts';
 import { transcriptKind } from '../kinds/jsonl/transcript.ts';
+import { claudeMemKind } from '../kinds/claude-mem/claude-mem-kind.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import type { FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
@@ -93,6 +94,7 @@ export function createTreeSource(
 ): TreeSource {
   const prefixes = others.map((other) => other.prefix).filter((prefix) => prefix !== '' && prefix !== definition.prefix);
   const covers = (item: Item): boolean =>
+    item.kind !== claudeMemKind.id &&
     item.name.startsWith(definition.prefix) &&
     !prefixes.some((prefix) => item.name.startsWith(prefix)) &&
     carries(definition, item.name.slice(definition.prefix.length));

@@ -68,7 +68,14 @@ export class MemDatabase {
 
   observation(session: string, title: string, cells: Cells = {}): number {
     const at = 1_760_000_001_000;
-    const row: Cells = { memory_session_id: `m-${session}`, project: 'app', type: 'discovery', title, narrative: `about ${title}`, ...cells };
+    const row: Cells = {
+      memory_session_id: `m-${session}`,
+      project: 'app',
+      type: 'discovery',
+      title,
+      narrative: `about ${title}`,
+      ...cells,
+    };
     const hash = createHash('sha256').update([row['memory_session_id'] ?? '', row['title'] ?? '', row['narrative'] ?? ''].join('\0'));
     return this.insert('observations', {
       facts: '["a"]',
@@ -128,7 +135,9 @@ export class MemDatabase {
   rows(other: MemDatabase = this, ignored: readonly string[] = []): Record<string, string[]> {
     return Object.fromEntries(
       TABLES.map((table) => {
-        const columns = this.columns(table).filter((column) => other.columns(table).includes(column) && ![...LOCAL, ...ignored].includes(column));
+        const columns = this.columns(table).filter(
+          (column) => other.columns(table).includes(column) && ![...LOCAL, ...ignored].includes(column),
+        );
         const names = columns.map((column) => `t.${column}`);
         const parent =
           table === 'user_prompts' && this.columns(table).includes('session_db_id')

@@ -65,8 +65,8 @@ export interface MemWorld {
   readonly clock: TestClock;
   readonly folder: string;
   /** Until nothing moves any more. */
-  settle(): Promise<void>;
-  close(): Promise<void>;
+  readonly settle: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Machines with empty databases of these releases, in one space. */

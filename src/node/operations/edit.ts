@@ -185,5 +185,5 @@ async function write(open: OpenSpace, item: Item, content: Content | null, messa
 
 /** Puts the change in place here at once, so that what the command says is so. It is sent when the node runs. */
 async function settle(open: OpenSpace): Promise<void> {
-  for (const { source } of open.sources) await source.apply();
+  for (const { source } of [...open.sources, ...open.rows]) await source.apply();
 }

@@ -48,9 +48,9 @@ export const leavePlanOperation = defineOperation({
 });
 
 async function planFor(node: SatchelNode, open: OpenSpace): Promise<LeavePlan['spaces'][number]> {
-  const { entry, replica, runner, sources } = open;
+  const { entry, replica, runner, sources, rows } = open;
   try {
-    for (const { source } of sources) await source.scan();
+    for (const { source } of [...sources, ...rows]) await source.scan();
     await runner.syncNow();
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error; // unreachable: what is unsent is counted below

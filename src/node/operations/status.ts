@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { headWords } from '../../core/joining/words.ts';
 import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -6,6 +7,7 @@ import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
 import { revocationOf, type Revocation } from '../revocation.ts';
 import { countPending } from '../pending/count-pending.ts';
+import type { RowSource } from '../row-sources.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
@@ -90,7 +92,7 @@ export const statusOperation = defineOperation({
 });
 
 async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus> {
-  const { entry, replica, runner, sources, secrets } = open;
+  const { entry, replica, runner, sources, rows, secrets } = open;
   const head = await replica.head();
   const counts = await node.store.read((tx) => tx.items.count(entry.space, HOUSEKEEPING_KINDS));
   const { state } = runner;
@@ -106,7 +108,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     bytes: counts.bytes,
     drafts: replica.draftCount,
     conflicts: (await replica.siblings()).length,
-    pending: await countPending(node, { sources, replica }),
+    pending: await countPending(node, { sources, rows, replica }),
     secrets: (await secrets.list()).length,
     projects,
     projects_without_folder: projects.flatMap(({ id, folder }) => (folder === null ? [id] : [])),
@@ -117,7 +119,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
-    sources: await Promise.all(sources.map((source) => sourceStatus(node, open, source))),
+    sources: [...(await Promise.all(sources.map((source) => sourceStatus(node, open, source)))), ...rows.flatMap(rowsStatus)],
   };
 }
 
@@ -138,6 +140,28 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     missing_values: await missingHere(node, open, tree, states),
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
+}
+
+/** Nothing where there is no such database. */
+function rowsStatus({ definition, source, health }: RowSource): SourceStatus[] {
+  const current = source.state();
+  if (current.type === 'ok' && health.problem === null && !existsSync(definition.file)) return [];
+  const state = health.problem === null ? current.type : 'failed';
+  const detail = health.problem ?? ('message' in current ? current.message : null);
+  const [skipped, unshown] = [source.skipped(), source.waiting()].map((list) => list.map(({ name, reason }) => ({ item: name, reason })));
+  return [
+    {
+      id: definition.id,
+      path: definition.file,
+      state,
+      detail,
+      unknown: [],
+      skipped: skipped ?? [],
+      needs_value: [],
+      missing_values: [],
+      unshown: unshown ?? [],
+    },
+  ];
 }
 
 async function projectFolders(sources: OpenSpace['sources']): Promise<SpaceStatus['projects']> {

@@ -21,9 +21,9 @@ export const syncOperation = defineOperation({
   async run(node, _input, { progress }): Promise<SyncResult> {
     const spaces = [];
     for (const open of node.spaces.values()) {
-      const { entry, replica, runner, sources } = open;
+      const { entry, replica, runner, sources, rows } = open;
       const capture = async (): Promise<void> => {
-        for (const { source } of sources) await source.catchUp();
+        for (const { source } of [...sources, ...rows]) await source.catchUp();
       };
       const report = await runner.syncAround(capture, (done, total) => progress(done, total, 'commits'));
       const revoked = await revocationOf(node, open);
@@ -46,7 +46,7 @@ export const syncOperation = defineOperation({
         pulled: report.pulled,
         pushed: report.pushed,
         conflicts: (await replica.siblings()).length,
-        pending: await countPending(node, { sources, replica }),
+        pending: await countPending(node, { sources, rows, replica }),
       });
     }
     return { spaces };

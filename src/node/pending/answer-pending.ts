@@ -45,7 +45,7 @@ function choose(all: readonly Pending[], chosen: Chosen): Pending[] {
 }
 
 async function applyAll(node: SatchelNode): Promise<void> {
-  for (const { sources } of node.spaces.values()) for (const { source } of sources) await source.apply();
+  for (const { sources, rows } of node.spaces.values()) for (const { source } of [...sources, ...rows]) await source.apply();
 }
 
 function booksOf(node: SatchelNode): SpaceConsents[] {

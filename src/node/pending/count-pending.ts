@@ -4,15 +4,20 @@ import { partAuthors } from '../part-authors.ts';
 import { outgoingId, rejectedSecrets } from './pending-outgoing.ts';
 
 /** How many entries of these sources wait for an answer, without what describing them costs. */
-export async function countPending(node: SatchelNode, { sources, replica }: Pick<OpenSpace, 'sources' | 'replica'>): Promise<number> {
+export async function countPending(
+  node: SatchelNode,
+  { sources, rows, replica }: Pick<OpenSpace, 'sources' | 'rows' | 'replica'>,
+): Promise<number> {
   let count = 0;
-  for (const { source, consents, firstApply, forms, outgoing } of sources) {
+  for (const { source, outgoing } of [...sources, ...rows]) {
     const held = outgoing.held();
     const rejected = held.length === 0 ? null : await rejectedSecrets(node);
     count += held.filter((each) => rejected?.has(outgoingId(each)) !== true).length;
-    if ((await firstApply.state()) === 'waiting') count += 1;
     const { type } = source.state();
     if (type === 'mass-deletion' || type === 'root-missing') count += 1;
+  }
+  for (const { consents, firstApply, forms } of sources) {
+    if ((await firstApply.state()) === 'waiting') count += 1;
     const withheld = (await consents?.workspace.withheld()) ?? [];
     count += withheld.filter(({ verdict }) => verdict === 'waiting').length;
     if (forms === null || consents === null) continue;

@@ -1,7 +1,7 @@
 import type { SatchelNode } from '../node.ts';
 import { pendingConsents } from './pending-consents.ts';
 import { pendingForms } from './pending-forms.ts';
-import { pendingDeletions } from './pending-deletions.ts';
+import { pendingDeletions, rowsPlace, treePlace } from './pending-deletions.ts';
 import { pendingOutgoing } from './pending-outgoing.ts';
 import { pendingFirstApply } from './pending-first-apply.ts';
 import type { Pending } from './pending-entry.ts';
@@ -13,10 +13,14 @@ export async function listPending(node: SatchelNode): Promise<Pending[]> {
     if (open.replica.term === null) continue; // nothing of its log is here yet
     for (const source of open.sources) {
       pending.push(...(await pendingFirstApply(node, open, source)));
-      pending.push(...(await pendingDeletions(node, source)));
+      pending.push(...(await pendingDeletions(node, treePlace(source))));
       pending.push(...(await pendingOutgoing(node, open, source)));
       pending.push(...(await pendingConsents(node, open, source)));
       pending.push(...(await pendingForms(node, open, source)));
+    }
+    for (const rows of open.rows) {
+      pending.push(...(await pendingDeletions(node, rowsPlace(rows))));
+      pending.push(...(await pendingOutgoing(node, open, rows)));
     }
   }
   return pending;

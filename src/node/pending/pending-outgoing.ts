@@ -2,6 +2,7 @@ import { encodeCanonical } from '../../core/canonical.ts';
 import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { HeldOutgoing } from '../../sources/outgoing/outgoing-workspace.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import type { RowSource } from '../row-sources.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import type { Pending } from './pending-entry.ts';
 
@@ -12,7 +13,7 @@ const NAMED = 3;
 export async function pendingOutgoing(
   node: SatchelNode,
   { entry: { name } }: OpenSpace,
-  { outgoing, source }: TreeSource,
+  { outgoing, source }: Pick<TreeSource | RowSource, 'outgoing' | 'source'>,
 ): Promise<Pending[]> {
   const rejected = await rejectedSecrets(node);
   return outgoing.held().map((held): Pending => {

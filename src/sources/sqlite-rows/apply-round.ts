@@ -78,7 +78,13 @@ async function settle(
 ): Promise<boolean> {
   const applied = results.flatMap((result) =>
     result.type === 'put' || result.type === 'removed'
-      ? [{ item: result.ready.outstanding.item, content: result.ready.outstanding.content, local: result.type === 'put' ? result.local : null }]
+      ? [
+          {
+            item: result.ready.outstanding.item,
+            content: result.ready.outstanding.content,
+            local: result.type === 'put' ? result.local : null,
+          },
+        ]
       : [],
   );
   if (applied.length > 0) await workspace.applied(applied);

@@ -1,6 +1,6 @@
 import type { CaptureReport } from '../../core/replica/workspace.ts';
 import { judgeAbsences } from '../file-tree/absence.ts';
-import type { ScanReport } from '../file-tree/reports.ts';
+import type { NamedReason, ScanReport } from '../file-tree/reports.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
 import type { Place } from './row-index.ts';
@@ -187,14 +187,18 @@ async function noDatabase(context: RowsContext, message: string): Promise<ScanRe
   return report(context, await batches.finish());
 }
 
-function report({ memory, profile }: RowsContext, captured: CaptureReport): ScanReport {
-  const { commits, changes, bytes, conflicts } = captured;
-  const skippedRows = profile.tables.flatMap(({ id, table }) =>
+/** Rows that are no items of their own, or cannot be. */
+export function skippedRows({ memory, profile }: RowsContext): NamedReason[] {
+  const rows = profile.tables.flatMap(({ id, table }) =>
     [...memory.index.skipped(id)]
       .filter(([, { repeats }]) => repeats === null)
       .map(([rowid, { reason }]) => ({ name: `${table} row ${rowid}`, reason })),
   );
-  const skipped = [...memory.skipped].map(([name, reason]) => ({ name, reason }));
-  return { state: memory.state, commits, changes, bytes, conflicts, skipped: [...skipped, ...skippedRows], torn: [], changing: [] };
+  return [...[...memory.skipped].map(([name, reason]) => ({ name, reason })), ...rows];
 }
 
+function report(context: RowsContext, captured: CaptureReport): ScanReport {
+  const { commits, changes, bytes, conflicts } = captured;
+  const { state } = context.memory;
+  return { state, commits, changes, bytes, conflicts, skipped: skippedRows(context), torn: [], changing: [] };
+}

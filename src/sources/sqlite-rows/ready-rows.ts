@@ -39,10 +39,7 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
   return ready;
 }
 
-async function bodyOf(
-  { workspace }: RowsContext,
-  { item, content }: Outstanding,
-): Promise<Pick<ReadyRow, 'body' | 'problem'>> {
+async function bodyOf({ workspace }: RowsContext, { item, content }: Outstanding): Promise<Pick<ReadyRow, 'body' | 'problem'>> {
   if (content === null) return { body: null, problem: null };
   try {
     const row = decodeRow(await workspace.read(item, content));

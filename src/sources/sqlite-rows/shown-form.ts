@@ -61,7 +61,12 @@ export function isSameRow(body: Row, shape: TableShape, found: Row): boolean {
  * What is to stand in the columns of this table, by local name, to show a body. `undefined` values: whatever the table does by itself.
  * `reference` is the value of `via`, where it has one.
  */
-export function formOf(body: Row, shape: TableShape, parent: Row | null, reference: RowValue | null): Map<string, RowValue | null | undefined> {
+export function formOf(
+  body: Row,
+  shape: TableShape,
+  parent: Row | null,
+  reference: RowValue | null,
+): Map<string, RowValue | null | undefined> {
   const form = new Map<string, RowValue | null | undefined>();
   for (const { column, local, byDefault } of shape.columns) {
     const derive = shape.profile.derived[column];

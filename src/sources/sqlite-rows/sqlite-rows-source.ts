@@ -2,10 +2,10 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { TreeChange } from '../../core/ports/files.ts';
 import { Mutex } from '../../core/replica/mutex.ts';
 import type { Workspace } from '../../core/replica/workspace.ts';
-import type { ApplyReport, ScanReport, SourceState } from '../file-tree/reports.ts';
+import type { ApplyReport, NamedReason, ScanReport, SourceState } from '../file-tree/reports.ts';
 import { createChangeQueue } from '../file-tree/watch-loop.ts';
 import { applyRound } from './apply-round.ts';
-import { captureRound } from './capture-round.ts';
+import { captureRound, skippedRows } from './capture-round.ts';
 import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type RowsLimits, type RowsLog } from './context.ts';
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
@@ -32,6 +32,10 @@ export interface SqliteRowsSource {
   /** Captures what changes until the signal aborts; retries what could not be applied. Reports each round. */
   watch(onRound: (round: RowsRound) => void, signal: AbortSignal): Promise<void>;
   state(): SourceState;
+  /** Rows that stand there and are not carried, as far as was looked. */
+  skipped(): readonly NamedReason[];
+  /** Items that cannot be put in place now. They are tried again. */
+  waiting(): readonly NamedReason[];
   /** Answers `mass-deletion` or `root-missing` for exactly the names in that state. */
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
   /** Captures everything again that the workspace refused, though it did not change since. */
@@ -97,7 +101,10 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
         let [changedAt, reconciledAt, cost] = [clock.now(), clock.now(), 0];
         let retryAt: number | null = null;
         while (!signal.aborted) {
-          await queue.next(memory.wholeVersion === null ? limits.absentMs : isToReconcile() ? limits.reconcileQuietMs : limits.pollMs, signal);
+          await queue.next(
+            memory.wholeVersion === null ? limits.absentMs : isToReconcile() ? limits.reconcileQuietMs : limits.pollMs,
+            signal,
+          );
           if (signal.aborted) break;
           const now = clock.now();
           if (isChanged()) {
@@ -125,6 +132,8 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
       }
     },
     state: () => memory.state,
+    skipped: () => skippedRows(context),
+    waiting: () => [...memory.waiting].map(([name, { reason }]) => ({ name, reason })),
     offerAgain: () =>
       round(() => {
         for (const { id } of deps.profile.tables) memory.index.unskip(id);

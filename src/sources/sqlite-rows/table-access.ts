@@ -58,9 +58,9 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
   const rowidsQuery = database.prepare<[], bigint>(`SELECT rowid FROM ${table} ORDER BY rowid`).pluck();
   const countQuery = database.prepare<[], bigint>(`SELECT count(*) FROM ${table}`).pluck();
   const removal = database.prepare(`DELETE FROM ${table} WHERE rowid = ?`);
-  const statements = new Map<string, Statement<unknown[], unknown>>();
-  const prepared = (sql: string): Statement<unknown[], unknown> => {
-    const known = statements.get(sql) ?? database.prepare<unknown[], unknown>(sql);
+  const statements = new Map<string, Statement>();
+  const prepared = (sql: string): Statement => {
+    const known = statements.get(sql) ?? database.prepare(sql);
     statements.set(sql, known);
     return known;
   };
@@ -108,7 +108,13 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
       return value === undefined ? undefined : fromRaw(value);
     },
     countReferring: (value) =>
-      via === null ? 0 : Number(prepared(`SELECT count(*) FROM ${table} WHERE ${quoted(via.column)} = ?`).pluck().get(value)),
+      via === null
+        ? 0
+        : Number(
+            prepared(`SELECT count(*) FROM ${table} WHERE ${quoted(via.column)} = ?`)
+              .pluck()
+              .get(value),
+          ),
     follow(from, to) {
       if (via === null) return;
       prepared(`UPDATE ${table} SET ${quoted(via.column)} = ? WHERE ${quoted(via.column)} = ?`).run(to, from);

@@ -47,7 +47,10 @@ async function takeChanged(
 ): Promise<FoundRow[]> {
   if (changed.length === 0) return [];
   const { shape } = access;
-  const views = await loadViews(context, changed.map(({ place }) => place.name));
+  const views = await loadViews(
+    context,
+    changed.map(({ place }) => place.name),
+  );
   const others: FoundRow[] = [];
   for (const { found, place } of changed) {
     const item: Item = { kind: context.profile.kind, name: place.name };
@@ -56,8 +59,8 @@ async function takeChanged(
     const shown = view?.shown ?? null;
     const base = shown === null ? null : await readRow(context, item, shown);
     const parent = parentName(context, access, found);
-    if (parent === 'later') continue;
-    if (parent === 'nobody') {
+    if (parent.type === 'later') continue;
+    if (parent.type === 'nobody') {
       skip(context, access, found, 'the row that it refers to is not there');
       continue;
     }
@@ -70,12 +73,13 @@ async function takeChanged(
       context.memory.skipped.set(place.name, 'what it was made from cannot be read now');
       continue;
     }
-    const applied = await intendedBody(context, access, view, found, parent);
-    if (applied !== null) await batches.add({ type: 'body', item, attributes: applied.attributes, body: applied.body, local: localOf(at) }, at);
+    const applied = await intendedBody(context, access, view, found, parent.name);
+    if (applied !== null)
+      await batches.add({ type: 'body', item, attributes: applied.attributes, body: applied.body, local: localOf(at) }, at);
     else if (base === null) others.push(found);
     else {
       const mask = place.rowid === null && place.mask === '0' ? shape.mask : place.mask;
-      const body = encodeRow(layOn(base.row, shape, mask, found.row, parent));
+      const body = encodeRow(layOn(base.row, shape, mask, found.row, parent.name));
       if (Buffer.from(body).equals(base.body)) {
         await batches.add({ type: 'same', item, local: localOf(at) }, at);
         if (hidesMore(base.row, shape, mask, found.row)) context.memory.unshown.push(item);
@@ -93,12 +97,12 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
   const taken = new Map<string, number>();
   for (const found of fresh) {
     const parent = parentName(context, access, found);
-    if (parent === 'later') continue;
-    if (parent === 'nobody') {
+    if (parent.type === 'later') continue;
+    if (parent.type === 'nobody') {
       skip(context, access, found, 'the row that it refers to is not there');
       continue;
     }
-    const whole = newBody(shape, found.row, parent);
+    const whole = newBody(shape, found.row, parent.name);
     const natural = shape.profile.nameOf(impliedRow(shape, whole));
     if (natural === null || !parseItem(profile.kind, natural).ok) {
       skip(context, access, found, 'it has no natural key');
@@ -109,11 +113,15 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
     if (name === null) continue;
     taken.set(name, found.rowid);
     const place = memory.index.of(name);
-    if (place === undefined) named.push({ found, name, body, parent });
+    if (place === undefined) named.push({ found, name, body, parent: parent.name });
     else moved.push({ found, place });
   }
   for (const other of await takeChanged(context, access, moved, batches)) skip(context, access, other, 'another row has its natural key');
-  const views = await loadViews(context, named.map(({ name }) => name), 'interrupted');
+  const views = await loadViews(
+    context,
+    named.map(({ name }) => name),
+    'interrupted',
+  );
   for (const { found, name, body, parent } of named) {
     const item: Item = { kind: profile.kind, name };
     const at: Place = { name, table: shape.profile.id, rowid: found.rowid, digest: found.digest, mask: shape.mask };
@@ -143,7 +151,7 @@ async function ownName(
   if (other === null) return natural; // it went, and this one is in its place
   const twin = profile.twinOf(natural, body);
   const parent = parentName(context, access, other);
-  const same = typeof parent === 'string' || parent === null ? encodeRow(newBody(access.shape, other.row, nameOrNull(parent))) : null;
+  const same = parent.type === 'named' ? encodeRow(newBody(access.shape, other.row, parent.name)) : null;
   if ((same !== null && Buffer.from(same).equals(body)) || holder(twin) !== null) {
     skip(context, access, found, 'the same row stands there twice', natural);
     return null;
@@ -151,22 +159,25 @@ async function ownName(
   return twin;
 }
 
-function nameOrNull(parent: string | null): string | null {
-  return parent === 'later' || parent === 'nobody' ? null : parent;
-}
+type Parent =
+  | { readonly type: 'named'; readonly name: string | null }
+  /** It was not captured yet. */
+  | { readonly type: 'later' }
+  /** It is not there, or is no item. */
+  | { readonly type: 'nobody' };
 
-/** Of the row that this one refers to. `later`: it was not captured yet. */
-function parentName({ memory }: RowsContext, { shape }: TableAccess, found: FoundRow): string | null | 'later' | 'nobody' {
+/** The row that this one refers to. */
+function parentName({ memory }: RowsContext, { shape }: TableAccess, found: FoundRow): Parent {
   const { reference } = shape.profile;
-  if (reference === null || found.parent === null) return null;
-  if (found.parent === 'nobody') return 'nobody';
+  if (reference === null || found.parent === null) return { type: 'named', name: null };
+  if (found.parent === 'nobody') return { type: 'nobody' };
   const place = memory.index.at(reference.table, found.parent);
-  if (place !== undefined) return place.name;
+  if (place !== undefined) return { type: 'named', name: place.name };
   const skipped = memory.index.skipped(reference.table).get(found.parent);
-  if (skipped?.repeats != null) return skipped.repeats;
-  if (skipped !== undefined) return 'nobody';
+  if (skipped?.repeats != null) return { type: 'named', name: skipped.repeats };
+  if (skipped !== undefined) return { type: 'nobody' };
   memory.again = true;
-  return 'later';
+  return { type: 'later' };
 }
 
 function skip(context: RowsContext, { shape }: TableAccess, found: FoundRow, reason: string, repeats: string | null = null): void {
@@ -209,7 +220,9 @@ async function loadViews({ workspace }: RowsContext, names: readonly string[], w
   if (names.length === 0) return new Map();
   const views = await workspace.views(names);
   if (which === 'interrupted') return new Map([...views].filter(([, { intended }]) => intended?.content != null));
-  const contents = [...views.values()].flatMap(({ shown, intended }) => [shown, intended?.content ?? null]).filter((content) => content !== null);
+  const contents = [...views.values()]
+    .flatMap(({ shown, intended }) => [shown, intended?.content ?? null])
+    .filter((content) => content !== null);
   try {
     await workspace.prefetch(contents);
   } catch (error) {

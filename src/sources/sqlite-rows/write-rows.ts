@@ -99,12 +99,7 @@ function writeRow(
   return { ready, type: 'put', local: noteOf(written.rowid, written.digest, mask), place: at };
 }
 
-function remove(
-  tables: Tables,
-  access: TableAccess | undefined,
-  current: FoundRow | null,
-  ready: ReadyRow,
-): WriteResult {
+function remove(tables: Tables, access: TableAccess | undefined, current: FoundRow | null, ready: ReadyRow): WriteResult {
   if (access === undefined || current === null) return { ready, type: 'removed' };
   const { id } = access.shape.profile;
   for (const other of tables.values()) {
@@ -121,13 +116,7 @@ type Parent =
   | { readonly type: 'found'; readonly row: Row | null; readonly value: RowValue | null }
   | { readonly type: 'missing'; readonly name: string };
 
-function parentOf(
-  { memory }: RowsContext,
-  tables: Tables,
-  places: ReadonlyMap<string, Place>,
-  { shape }: TableAccess,
-  body: Row,
-): Parent {
+function parentOf({ memory }: RowsContext, tables: Tables, places: ReadonlyMap<string, Place>, { shape }: TableAccess, body: Row): Parent {
   const { reference } = shape.profile;
   const name = reference === null ? undefined : body.get(reference.key);
   if (reference === null || shape.via === null || typeof name !== 'string') return { type: 'found', row: null, value: null };
@@ -204,11 +193,15 @@ function naturalName({ index }: RowsContext['memory'], { shape }: TableAccess, {
 /** What the database itself does not take: `null` for any other trouble. */
 function refusalOf(
   error: unknown,
-): { readonly type: 'waits'; readonly reason: string; readonly parent: null } | { readonly type: 'not-here'; readonly reason: string } | null {
+):
+  | { readonly type: 'waits'; readonly reason: string; readonly parent: null }
+  | { readonly type: 'not-here'; readonly reason: string }
+  | null {
   if (!(error instanceof Database.SqliteError)) return null;
   // The message names columns, never values.
   if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY')
     return { type: 'waits', reason: `another row here has its place (${error.message})`, parent: null };
-  if (error.code.startsWith('SQLITE_CONSTRAINT')) return { type: 'not-here', reason: `the release of claude-mem here does not hold it (${error.message})` };
+  if (error.code.startsWith('SQLITE_CONSTRAINT'))
+    return { type: 'not-here', reason: `the release of claude-mem here does not hold it (${error.message})` };
   return null;
 }

@@ -1,0 +1,102 @@
+import path from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Random } from '../core/ports/random.ts';
+import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
+import type { Replica } from '../core/replica/replica.ts';
+import type { Workspace } from '../core/replica/workspace.ts';
+import type { HubLog } from '../gateways/native/hub-app.ts';
+import { claudeMemProfile } from '../sources/claude-mem/claude-mem-profile.ts';
+import type { ApplyReport } from '../sources/file-tree/reports.ts';
+import { createNodeFiles } from '../sources/files/node-files.ts';
+import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
+import { createSqliteRowsSource, type SqliteRowsSource } from '../sources/sqlite-rows/sqlite-rows-source.ts';
+import { sayTrouble } from './disk-full.ts';
+import type { WatchHealth } from './keep-watching.ts';
+import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
+
+/** A database of which rows are captured and applied. */
+export interface RowDefinition {
+  readonly id: 'claude-mem';
+  readonly file: string;
+  readonly toolUses: boolean;
+}
+
+/** What the user left switched on. */
+export function rowDefinitions({ claude, environment }: Config): RowDefinition[] {
+  if (claude.categories['claude-mem'] === false) return [];
+  const toolUses = claude.categories['claude-mem-tool-uses'] === true;
+  return [{ id: 'claude-mem', file: path.join(environment.claudeMemHome, 'claude-mem.db'), toolUses }];
+}
+
+export interface RowSource {
+  readonly definition: RowDefinition;
+  readonly source: SqliteRowsSource;
+  readonly workspace: Workspace;
+  /** What looks like a secret, on its way to a space that others can read. */
+  readonly outgoing: OutgoingWorkspace;
+  readonly health: WatchHealth;
+  /** Before the store. */
+  close(): Promise<void>;
+}
+
+export function createRowSource(
+  definition: RowDefinition,
+  replica: Replica,
+  deps: { readonly clock: Clock; readonly random: Random; readonly log: HubLog },
+): RowSource {
+  const profile = claudeMemProfile(definition);
+  const inner = createReplicaWorkspace(replica, {
+    writer: `rows:${definition.id}`,
+    covers: ({ kind, name }) => kind === profile.kind && profile.tableOf(name) !== null,
+    scope: JSON.stringify(definition),
+  });
+  const workspace = createOutgoingWorkspace(inner, {
+    isShared: () => isShared(replica),
+    answers: createOutgoingAnswers(replica),
+    digest: (hash) => replica.bodies.digest(hash, {}),
+  });
+  const files = createNodeFiles({ root: path.dirname(definition.file), random: deps.random });
+  const name = path.basename(definition.file);
+  const source = createSqliteRowsSource({
+    file: definition.file,
+    profile,
+    workspace,
+    clock: deps.clock,
+    log: deps.log,
+    watch: (onChange) =>
+      files.watch(
+        (change) => {
+          if (change.type === 'all' || change.paths.some((changed) => changed === name || changed === `${name}-wal`)) onChange(change);
+        },
+        { enters: (folder) => folder === '' },
+      ),
+  });
+  const health: WatchHealth = { problem: null };
+  /** Another program's broken database stops nothing but its own source. */
+  const guarded = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      health.problem = sayTrouble(error);
+      deps.log.error({ source: definition.id, error: error instanceof Error ? error.stack : String(error) }, 'the source failed');
+      return otherwise;
+    }
+  };
+  const nothing: ApplyReport = { state: source.state(), written: 0, removed: 0, notHere: [], waiting: [], retryInMs: null };
+  return {
+    definition,
+    source: {
+      ...source,
+      apply: () => guarded(() => source.apply(), nothing),
+      catchUp: () => guarded(() => source.catchUp(), undefined),
+    },
+    workspace,
+    outgoing: workspace,
+    health,
+    async close() {
+      await source.close();
+      await inner.close();
+    },
+  };
+}
