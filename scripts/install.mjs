@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { showInstalling, wantedPackages } from './install-progress.mjs';
 import { capture, run } from './run.mjs';
 
 /**
@@ -10,11 +11,23 @@ import { capture, run } from './run.mjs';
 export async function ensureInstalled(root) {
   const reason = await whyInstall(root);
   if (reason === null) return;
-  process.stderr.write(`Installing packages (${reason}) …\n`);
+  const wanted = wantedPackages(await readJson(path.join(root, 'package-lock.json')));
+  process.stderr.write(`Installing ${wanted.length} packages (${reason}). That is done once, and can take minutes …\n`);
   // Not `npm ci`, which would take all packages away first: what changed is installed exactly as the lock file names it,
   // and the file itself stays as it is.
-  const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', root];
-  const code = await npm(args);
+  const args = [
+    'install',
+    '--no-save',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    '--progress=false',
+    '--prefix',
+    root,
+  ];
+  const stop = showInstalling(root, wanted);
+  const code = await npm(args).finally(stop);
   if (code !== 0) throw new Error(`npm install failed with exit code ${code}; see its message above`);
   await ensureNative(root, npm);
   await writeFile(abiFile(root), process.versions.modules);

@@ -6,6 +6,7 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { missingLines } from './missing-lines.ts';
 import { formatBytes, printable } from './output-style.ts';
+import { renderTable } from './output-table.ts';
 import { shownAgo, shownTime } from './shown-time.ts';
 
 /** Of things that may be many. */
@@ -15,12 +16,13 @@ export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
   examples: ['satchel status', 'satchel status --json'],
   notes:
-    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, spaces: [{space, name, remote, position, words, items, …}]}.',
+    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], spaces: [{space, name, remote, position, words, items, …}]}.',
   async run(context): Promise<CommandResult> {
     const status = await askStatus(context);
     const { style } = context;
     const verdict = context.asCalled(status.verdict);
     const lines = [status.in_sync ? style.green(verdict) : style.yellow(verdict)];
+    if (status.hub) lines.push(...keptLines(context, status.keeps));
     for (const space of status.spaces) lines.push(...describe(context, space));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
     if (conflicts > 0) lines.push(style.yellow(context.asCalled(`${counted(conflicts, 'open conflict')}. Run: satchel conflicts`)));
@@ -64,7 +66,7 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
   } catch (error) {
     if (!(error instanceof CommandFailure) || error.type !== 'not-started') throw error;
     const verdict = `Not syncing: ${error.message}. ${error.next ?? ''}`;
-    return { verdict, in_sync: false, machine: null, running: false, address: null, hub: false, spaces: [] };
+    return { verdict, in_sync: false, machine: null, running: false, address: null, hub: false, keeps: [], spaces: [] };
   }
 }
 
@@ -85,6 +87,27 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     lines.push(...describeSource(context, source));
   }
   return lines;
+}
+
+/** What a hub keeps for others. It knows no names: they are sealed. */
+function keptLines({ style, clock, asCalled }: CommandContext, keeps: Status['keeps']): string[] {
+  if (keeps.length === 0) return [asCalled('It keeps no space yet. To let a machine keep its spaces here: satchel invite')];
+  const columns = [
+    { title: 'SPACE' },
+    ...['MACHINES', 'RECORDS', 'SIZE'].map((title) => ({ title, align: 'right' as const })),
+    { title: 'HEARD OF' },
+  ];
+  const rows = keeps.map(({ space, machines, records, bytes, last_seen: seen }) => [
+    space.slice(0, 12),
+    machines,
+    records,
+    formatBytes(bytes),
+    seen === null ? 'not since the hub started' : shownAgo(seen, clock.now()),
+  ]);
+  return [
+    renderTable(columns, rows, style.dim),
+    style.dim('Names are sealed: on a machine of the space, satchel spaces shows which one it is, and satchel machines who takes part.'),
+  ];
 }
 
 /** What became of a machine that was revoked, and what it can do. */

@@ -4,6 +4,7 @@ import { decodeControl, type Role } from '../core/log/control.ts';
 import { applyControl, linkVoidControl, startMembership, type Membership } from '../core/log/membership.ts';
 import { decodeRecord, hasValidSignature } from '../core/log/record.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Heard } from './kept-spaces.ts';
 
 /** An account that may keep spaces at this hub: made by accepting a hub invitation. */
 export interface HubAccount {
@@ -17,7 +18,7 @@ export const ACCOUNTS = 'accounts';
  * Who may do what, read from the control records of the logs themselves: a hub needs no keys for it. Memberships are
  * kept and only new control records are folded in. Cost: one look-up of the newest control records a request.
  */
-export function createLogAuthority(store: Store, self: MachineId): HubAuthority {
+export function createLogAuthority(store: Store, self: MachineId, heard?: Heard): HubAuthority {
   const known = new Map<SpaceId, Membership>();
 
   async function membershipOf(space: SpaceId): Promise<Membership | null> {
@@ -41,8 +42,9 @@ export function createLogAuthority(store: Store, self: MachineId): HubAuthority 
     async roleOf(space, machine) {
       const membership = await membershipOf(space);
       if (membership === null) return null;
-      if (membership.recovery.signer === machine) return 'owner';
-      return (membership.members.get(machine)?.role ?? null) satisfies Role | null;
+      const role: Role | null = membership.recovery.signer === machine ? 'owner' : (membership.members.get(machine)?.role ?? null);
+      if (role !== null) heard?.note(space);
+      return role;
     },
     async removalOf(space, machine) {
       const membership = await membershipOf(space);

@@ -34,6 +34,7 @@ import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
 import { nodeHome, prepareHome, readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
+import { createHeard, type Heard } from './kept-spaces.ts';
 import { keepWatching } from './keep-watching.ts';
 import { createLogAuthority } from './log-authority.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
@@ -95,6 +96,8 @@ export class SatchelNode {
   readonly log: HubLog;
   readonly spaces = new Map<SpaceId, OpenSpace>();
   readonly invitations: InvitationKeeper;
+  /** Who asked here for what it keeps. */
+  readonly heard: Heard;
   readonly options: NodeOptions;
   /** Who may sync through the claude-mem gateway. */
   readonly claudeMemClients: Clients;
@@ -136,6 +139,7 @@ export class SatchelNode {
     });
     this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
+    this.heard = createHeard(deps.clock);
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
     this.#memory = createIdleMemory({
       clock: deps.clock,
@@ -417,7 +421,7 @@ export class SatchelNode {
     const { createHubServer } = await import('../gateways/native/hub-server.ts'); // commands do not serve
     const server = createHubServer({
       remote: this.#served(),
-      authority: createLogAuthority(this.store, machine.key.machine),
+      authority: createLogAuthority(this.store, machine.key.machine, this.heard),
       key: machine.key,
       clock,
       random,

@@ -31,6 +31,11 @@ describe('machines are lost', () => {
     remove();
   });
 
+  it('are counted by their hub, which says what it keeps', async () => {
+    const { stdout } = await hub.run(['status']);
+    expect(stdout).toMatch(/^Hub is running at http.*\nSPACE +MACHINES +RECORDS +SIZE +HEARD OF\n[0-9a-f]{12} +2 +\d+ +\d+ K?B +.* ago\n/);
+  });
+
   it('shows the recovery key once, on a terminal, and wants it repeated', async () => {
     expect((await ana.run(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
     const terminal = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });

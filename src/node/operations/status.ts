@@ -5,6 +5,7 @@ import { readRecoverySecret } from '../recovery-file.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
+import { keptSpaces, type KeptSpace } from '../kept-spaces.ts';
 import { revocationOf, type Revocation } from '../revocation.ts';
 import { countPending } from '../pending/count-pending.ts';
 import type { RowSource } from '../row-sources.ts';
@@ -70,6 +71,8 @@ export interface Status {
   readonly running: boolean;
   readonly address: string | null;
   readonly hub: boolean;
+  /** On a hub: what it keeps for others. */
+  readonly keeps: readonly KeptSpace[];
   readonly spaces: readonly SpaceStatus[];
 }
 
@@ -86,6 +89,7 @@ export const statusOperation = defineOperation({
       running: node.isLive,
       address: node.address,
       hub: node.config.hub,
+      keeps: node.config.hub ? await keptSpaces(node) : [],
       spaces,
     };
   },
@@ -181,7 +185,7 @@ function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: st
   if (!node.isLive) return { verdict: 'Not syncing: the node is not running. Run: satchel up', inSync: false };
   if (spaces.length === 0)
     return node.config.hub
-      ? { verdict: 'Hub is running', inSync: true }
+      ? { verdict: `Hub is running at ${node.address}`, inSync: true }
       : { verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false };
   const troubled = spaces.find((space) => space.problem !== null);
   if (troubled !== undefined) return { verdict: `Not syncing: ${troubled.problem}. Run: ${remedy(troubled)}`, inSync: false };
