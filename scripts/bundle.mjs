@@ -12,7 +12,7 @@ const EXTERNAL = ['better-sqlite3', '@toondepauw/node-zstd', 'pino'];
  */
 export async function bundle(root, dist) {
   const build = await rolldown({
-    input: { 'cli/main': path.join(root, 'src/cli/main.ts'), 'cli/sealing-thread': path.join(root, 'src/node/sealing-thread.ts') },
+    input: { 'cli/main': path.join(root, 'src/cli/main.ts'), 'cli/thread': path.join(root, 'src/node/threads/thread.ts') },
     platform: 'node',
     external: EXTERNAL,
     transform: { target: 'node20.19' },

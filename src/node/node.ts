@@ -46,8 +46,10 @@ import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { placeHere } from './remote-registry.ts';
-import { createSealingThreads, sealingScript } from './sealing-threads.ts';
 import { createRowSource, rowDefinitions, type RowSource } from './row-sources.ts';
+import { createFileThreads } from './threads/file-threads.ts';
+import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
+import { createThreadedSealing } from './threads/threaded-sealing.ts';
 import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
@@ -70,6 +72,9 @@ export interface NodeOptions {
   /** Routes for this machine's commands. */
   readonly routes?: (node: SatchelNode) => Promise<(app: HubApp) => void> | ((app: HubApp) => void);
 }
+
+/** Large bodies are encrypted and decrypted on so many threads. */
+const SEALING_THREADS = 2;
 
 /** A space that is open here. */
 export interface OpenSpace {
@@ -104,6 +109,8 @@ export class SatchelNode {
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
+  /** One of its own: who waits for files must not wait behind the sealing of large bodies. */
+  readonly #fileThread: ThreadPool | null;
   #listener: Listener | null = null;
   #claudeMem: ClaudeMemGateway | null = null;
   #tls: TlsIdentity | null = null;
@@ -127,6 +134,8 @@ export class SatchelNode {
     this.log = log;
     this.options = options;
     this.#lock = lock;
+    const script = threadScript();
+    this.#fileThread = script === null ? null : createThreadPool(script, 1);
     const local = createLocalRemote({
       store,
       objects,
@@ -171,12 +180,13 @@ export class SatchelNode {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       const objects = createFolderObjects({ path: home.objects, random });
       const compression = createZstd();
+      const script = threadScript();
       const deps: ReplicaDeps = {
         store,
         objects,
         kinds: createKindRegistry(),
         compression,
-        sealing: createSealingThreads({ compression, script: sealingScript() }),
+        sealing: createThreadedSealing({ compression, random, pool: script === null ? null : createThreadPool(script, SEALING_THREADS) }),
         random,
         clock: createSystemClock(),
         wrapping: createKeptKeyWrapping(wrapping, { file: path.join(home.keys, 'opened.json'), identity: machine.identity }),
@@ -272,6 +282,7 @@ export class SatchelNode {
     for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
     await Promise.allSettled(this.#loops);
     await this.deps.sealing?.close();
+    await this.#fileThread?.close();
     await this.objects.close();
     await this.store.close();
     if (this.#listener !== null) await removePrivate(this.home.running);
@@ -314,10 +325,11 @@ export class SatchelNode {
     });
     if (!this.config.hub) {
       const definitions = treeDefinitions(this.config);
+      const threads = this.#fileThread === null ? {} : { threads: createFileThreads(this.#fileThread) };
+      const treeDeps = { ...threads, config: this.config, clock, random, log: this.log, onPlaced };
       for (const definition of definitions) {
         const space = this.config.sources.find((source) => source.id === definition.id)?.space ?? PERSONAL;
-        if (space === entry.name)
-          sources.push(createTreeSource(definition, definitions, replica, { config: this.config, clock, random, log: this.log, onPlaced }));
+        if (space === entry.name) sources.push(createTreeSource(definition, definitions, replica, treeDeps));
       }
     }
     if (!this.config.hub && entry.name === PERSONAL)

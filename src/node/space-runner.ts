@@ -36,6 +36,15 @@ export interface SpaceRunnerDeps {
   readonly afterSync?: () => Promise<void>;
 }
 
+/** A sync that reads and sends now. */
+interface Exchange {
+  /** How often what it read or sent changed something here. */
+  changes: number;
+  isApplied: boolean;
+  /** The apply that runs beside it; never rejects. */
+  applying: Promise<void> | null;
+}
+
 const FIRST_RETRY = 1_000;
 const LAST_RETRY = 5 * 60_000;
 const LISTEN_AGAIN = 30_000;
@@ -55,9 +64,8 @@ export class SpaceRunner {
   #wanted = false;
   /** What the remote said last of its head, where that was not looked at yet. */
   #heard: { readonly head: Head | null } | null = null;
-  /** While a sync reads and sends, what changes by that is applied in its end: no other one is needed for it. */
-  #isExchanging = false;
-  #hasChanged = false;
+  /** While a sync reads and sends, what changes by that is applied by it: no other one is needed for it. */
+  #exchange: Exchange | null = null;
   /** All up to this position was applied, and followed where the home moved. */
   #syncedTo = -1;
   #running: Promise<void> | null = null;
@@ -87,8 +95,8 @@ export class SpaceRunner {
   /** Starts the live loops. Without it `syncNow` still works: commands that run without a node use that. */
   start(): void {
     const stopListening = this.#deps.replica.onChange(() => {
-      if (this.#isExchanging && this.#deps.replica.draftCount === 0) this.#hasChanged = true;
-      else this.kick();
+      if (this.#exchange === null || this.#deps.replica.draftCount > 0) this.kick();
+      else this.#applyAlong(this.#exchange);
     });
     this.#stopping.signal.addEventListener('abort', stopListening);
     this.#loops.push(this.#watchLoop());
@@ -159,7 +167,7 @@ export class SpaceRunner {
 
   async #sync(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
-    const report = await this.#exchange(remote, onProgress);
+    const report = await this.#exchangeWith(remote, onProgress);
     const { divergence } = report;
     const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
     this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
@@ -170,28 +178,43 @@ export class SpaceRunner {
     return report;
   }
 
-  /** Reads, sends, and applies: the last not during a capture, for whose end it would wait, and what is to be sent with it. */
-  async #exchange(remote: Remote, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    let isApplied = false;
-    this.#isExchanging = true;
+  /**
+   * Reads, sends, and applies: the last not during a capture, for whose end it would wait, and what is to be sent with
+   * it. What comes in many pages is put in place while more is read.
+   */
+  async #exchangeWith(remote: Remote, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    const exchange: Exchange = { changes: 0, isApplied: false, applying: null };
+    this.#exchange = exchange;
     try {
       const report = await syncWith(this.#deps.replica, remote, onProgress);
       this.#carried.pulled += report.pulled;
       this.#carried.pushed += report.pushed;
-      this.#isExchanging = false;
+      this.#exchange = null;
+      await exchange.applying;
       const { position } = this.#deps.replica;
       if (this.#captures === 0) {
         await this.#deps.apply();
-        isApplied = true;
+        exchange.isApplied = true;
         this.#syncedTo = position;
       }
       return report;
     } finally {
-      this.#isExchanging = false;
-      const isLeft = this.#hasChanged && !isApplied;
-      this.#hasChanged = false;
-      if (isLeft) this.kick();
+      this.#exchange = null;
+      await exchange.applying;
+      if (exchange.changes > 0 && !exchange.isApplied) this.kick();
     }
+  }
+
+  #applyAlong(exchange: Exchange): void {
+    exchange.changes += 1;
+    if (exchange.changes === 1 || exchange.applying !== null || this.#captures > 0) return;
+    exchange.applying = this.#deps
+      .apply()
+      // The apply in the end meets the same, and says it.
+      .catch(() => undefined)
+      .finally(() => {
+        exchange.applying = null;
+      });
   }
 
   /** History from before a checkpoint comes in the background, a page at a time. */

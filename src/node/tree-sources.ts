@@ -25,6 +25,7 @@ import {
   type FirstApplyWorkspace,
 } from '../sources/first-apply/first-apply-workspace.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
+import type { FileThreads } from '../sources/files/file-threads.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
@@ -90,6 +91,8 @@ export function createTreeSource(
     readonly log: HubLog;
     /** Something that was not here has a place now, so that an apply is due. */
     readonly onPlaced?: () => void;
+    /** Who reads and writes where there is much of it. */
+    readonly threads?: FileThreads;
   },
 ): TreeSource {
   const prefixes = others.map((other) => other.prefix).filter((prefix) => prefix !== '' && prefix !== definition.prefix);
@@ -100,7 +103,7 @@ export function createTreeSource(
     carries(definition, item.name.slice(definition.prefix.length));
   const writer = `tree:${definition.id}`;
   const inner = createReplicaWorkspace(replica, { writer, covers, scope: JSON.stringify([definition, prefixes]) });
-  const files = createNodeFiles({ root: definition.root, random: deps.random });
+  const files = createNodeFiles({ ...deps, root: definition.root });
   const outgoing = createOutgoingWorkspace(inner, {
     isShared: () => isShared(replica),
     answers: createOutgoingAnswers(replica),

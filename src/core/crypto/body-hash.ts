@@ -28,3 +28,8 @@ export function bodyHash(body: Uint8Array): Hash {
   if (body.length >= STATE_BYTES) states.set(body, state);
   return state;
 }
+
+/** Notes the SHA-256 of a body that another thread computed. */
+export function rememberBodySha256(body: Uint8Array, digest: Bytes): void {
+  if (body.length < STATE_BYTES) digests.set(body, digest);
+}

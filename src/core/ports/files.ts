@@ -24,6 +24,12 @@ export interface FileTree {
   /** The bytes of a file from an offset to its end. `changed` where it was written to meanwhile. */
   read(path: string, from?: number): Promise<Result<FileRead, FileProblem>>;
 
+  /**
+   * These files will be read soon, whole and in this order: they may be read before that, where it is quicker. What was
+   * said before is forgotten.
+   */
+  readAhead?(paths: readonly string[]): void;
+
   /** The target of a link, as it was written. */
   readLink(path: string): Result<string, FileProblem>;
 
@@ -100,6 +106,8 @@ export interface FileRead {
   readonly bytes: Uint8Array;
   /** Taken before the first byte, and still true after the last. */
   readonly stat: FileStat;
+  /** Milliseconds since 1970 before it was looked at, where that was not just now. */
+  readonly readAt?: number;
 }
 
 export interface TimeOption {

@@ -1,6 +1,6 @@
 import { attributesBytes, type Attributes, type Content, type Piece } from '../content.ts';
 import { bodySha256 } from '../crypto/body-hash.ts';
-import { openObject, sealBundle, sealChunk, type SealedObject } from '../crypto/object-cipher.ts';
+import { openObject, sealBundle, sealChunk, type OpenError, type SealedObject } from '../crypto/object-cipher.ts';
 import { contentDigest, type SpaceKeys } from '../crypto/space-keys.ts';
 import { sealChunks } from '../crypto/seal-chunks.ts';
 import type { CommitId, ContentDigest, MachineId, ObjectId, SpaceId } from '../ids.ts';
@@ -10,6 +10,7 @@ import type { ObjectStore } from '../ports/objects.ts';
 import type { Random } from '../ports/random.ts';
 import { RemoteError } from '../ports/remote.ts';
 import type { SealedChunk, Sealing } from '../ports/sealing.ts';
+import type { Result } from '../result.ts';
 import { PlainCache } from './plain-cache.ts';
 import { BodyUnavailable } from './workspace.ts';
 
@@ -124,32 +125,25 @@ export class Bodies {
     sealed: Map<ObjectId, SealedObject>,
     effort: Effort,
   ): Promise<void> {
-    const { space, signer, compression, random } = this.#deps;
+    const { space, signer, compression, random, sealing } = this.#deps;
     const limit = this.#deps.sharesContext() ? BUNDLE_BYTES : 0;
-    let batch: number[] = [];
-    let bytes = 0;
-    const flush = async (): Promise<void> => {
-      if (batch.length === 0) return;
-      const members = batch;
-      [batch, bytes] = [[], 0];
-      const plain = Buffer.concat(members.map((index) => bodies[index] as Uint8Array));
-      const object = await sealBundle(plain, { space, keyId, signer, commit }, this.#deps.keys(), compression, random, effort);
-      sealed.set(object.id, object);
-      this.#cache.put(object.id, plain);
-      let offset = 0;
-      for (const index of members) {
-        const length = (bodies[index] as Uint8Array).length;
-        pieces[index] = [{ object: object.id, keyId, offset, length }];
-        offset += length;
-      }
-    };
-    for (const index of small) {
-      const { length } = bodies[index] as Uint8Array;
-      if (batch.length > 0 && bytes + length > limit) await flush();
-      batch.push(index);
-      bytes += length;
-    }
-    await flush();
+    await Promise.all(
+      groupsOf(bodies, small, limit).map(async (members) => {
+        const plain = Buffer.concat(members.map((index) => bodies[index] as Uint8Array));
+        const binding = { space, keyId, signer, commit };
+        const object = await (sealing === undefined
+          ? sealBundle(plain, binding, this.#deps.keys(), compression, random, effort)
+          : sealing.bundle(plain, binding, this.#deps.keys(), effort));
+        sealed.set(object.id, object);
+        this.#cache.put(object.id, plain);
+        let offset = 0;
+        for (const index of members) {
+          const { length } = bodies[index] as Uint8Array;
+          pieces[index] = [{ object: object.id, keyId, offset, length }];
+          offset += length;
+        }
+      }),
+    );
   }
 
   /**
@@ -252,15 +246,26 @@ export class Bodies {
     });
     // Only what opens is kept: a remote cannot plant anything else here.
     const good: SealedObject[] = [];
-    for (const id of ids) {
+    const came = ids.flatMap((id): SealedObject[] => {
       const bytes = found.get(id);
-      if (bytes === undefined) continue;
-      const plain = await openObject({ id, bytes }, space, this.#deps.keys(), this.#deps.compression);
-      if (!plain.ok) continue;
-      good.push({ id, bytes });
-      this.#cache.put(id, plain.value);
+      return bytes === undefined ? [] : [{ id, bytes }];
+    });
+    const opened = await this.#openAll(came);
+    for (const [index, object] of came.entries()) {
+      const plain = opened[index];
+      if (plain?.ok !== true) continue;
+      good.push(object);
+      this.#cache.put(object.id, plain.value);
     }
     if (good.length > 0) await objects.put(space, good);
+  }
+
+  #openAll(sealed: readonly SealedObject[]): Promise<readonly Result<Uint8Array, OpenError>[]> {
+    const { sealing, space, compression } = this.#deps;
+    const keys = this.#deps.keys();
+    return sealing === undefined
+      ? Promise.all(sealed.map((object) => openObject(object, space, keys, compression)))
+      : sealing.open(sealed, space, keys);
   }
 
   async #piece(piece: Piece): Promise<Uint8Array> {
@@ -284,6 +289,24 @@ export class Bodies {
       throw new BodyUnavailable('damaged', plain.error.type === 'damaged' ? plain.error.reason : `no key for epoch ${plain.error.keyId}`);
     return plain.value;
   }
+}
+
+/** Small bodies in their order, up to `limit` bytes together. */
+function groupsOf(bodies: readonly Uint8Array[], small: readonly number[], limit: number): number[][] {
+  const groups: number[][] = [];
+  let bytes = 0;
+  for (const index of small) {
+    const { length } = bodies[index] as Uint8Array;
+    const last = groups.at(-1);
+    if (last === undefined || bytes + length > limit) {
+      groups.push([index]);
+      bytes = length;
+    } else {
+      last.push(index);
+      bytes += length;
+    }
+  }
+  return groups;
 }
 
 function batchesOf(missing: readonly (readonly [ObjectId, number])[]): ObjectId[][] {

@@ -1,5 +1,6 @@
 import type { Content } from '../../core/content.ts';
 import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
 import { captureRound } from './capture-round.ts';
 import type { TreeContext } from './context.ts';
 import { emptyTally, FULL, inTurn, type Tally } from './in-turn.ts';
@@ -71,12 +72,15 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
     removeFromPlace(context, outstanding, state),
   );
 
-  for (const batch of batchesOf(puts)) {
+  const batches = [...batchesOf(puts)];
+  let here = prefetch(context, batches[0] ?? []);
+  for (const [index, batch] of batches.entries()) {
     if (tally.full) {
       for (const { item } of batch) postpone(context, item.name, FULL.error.message);
       continue;
     }
-    await prefetch(context, batch);
+    const arrived = await here;
+    if (!arrived.ok) throw arrived.error;
     const ready: ReadyPut[] = [];
     for (const outstanding of batch) {
       const put = await readyPut(context, outstanding, await localState(context, outstanding));
@@ -85,17 +89,21 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
       else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason);
       else await declareNotHere(context, [{ outstanding, reason: put.error.reason }], tally);
     }
+    // The next bodies are on their way while these are written.
+    here = prefetch(context, batches[index + 1] ?? []);
     tally.written += await inTurn(context, ready, outdated, tally, (put) => putInPlace(context, put));
   }
   return outdated;
 }
 
-async function prefetch(context: TreeContext, batch: readonly PutOutstanding[]): Promise<void> {
+/** Never rejects: it is waited for later. */
+async function prefetch(context: TreeContext, batch: readonly PutOutstanding[]): Promise<Result<null, unknown>> {
   try {
-    await context.workspace.prefetch(batch.map(({ content }) => content));
+    if (batch.length > 0) await context.workspace.prefetch(batch.map(({ content }) => content));
+    return ok(null);
   } catch (error) {
     // Those that are there are put in place all the same; each missing one gets its own reason when it is read.
-    if (!(error instanceof BodyUnavailable)) throw error;
+    return error instanceof BodyUnavailable ? ok(null) : fail(error);
   }
 }
 

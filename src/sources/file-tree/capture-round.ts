@@ -20,6 +20,11 @@ export interface CaptureOptions {
   readonly mayWait?: boolean;
 }
 
+/** Fewer are as quickly read when it is their turn. */
+const MANY_FILES = 64;
+/** Larger files come one at a time. */
+const SMALL_BYTES = 256 * 1024;
+
 /** Finds what differs from the views and captures it. Never takes a missing root, or a mass of absences, for a wish. */
 export async function captureRound(context: TreeContext, options: CaptureOptions): Promise<ScanReport> {
   const { memory, files } = context;
@@ -48,6 +53,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   const changing: string[] = [];
   let isSettled = true;
   const batches = createBatches(context);
+  readAhead(context, round.candidates, views);
   for (const candidate of round.candidates) {
     const { name } = candidate.item;
     if (wasRefused(context, candidate)) continue; // and is skipped
@@ -66,6 +72,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
       if (inspection.type === 'found') await batches.add(inspection.found, inspection.stat, (views.get(name)?.shown ?? null) === null);
     }
   }
+  files.readAhead?.([]);
   const absent = absences(context, round, views);
   for (const item of absent) {
     await batches.add({ type: 'absent', item }, null);
@@ -81,6 +88,15 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   if (options.paths === null || memory.root === null) memory.root = round.root;
   if (isSettled && absent.length + interrupted.length === 0) await keepSeen(context, look);
   return report(context, captured, changing);
+}
+
+/** What is new here is read, and by others where it is much. */
+function readAhead({ files }: TreeContext, candidates: readonly Candidate[], views: ViewsByName): void {
+  if (candidates.length < MANY_FILES) return;
+  const isNew = ({ item, stat }: Candidate): boolean =>
+    stat.type === 'file' && stat.size <= SMALL_BYTES && (views.get(item.name)?.shown ?? null) === null;
+  const paths = candidates.filter(isNew).map(({ path }) => path);
+  if (paths.length >= MANY_FILES) files.readAhead?.(paths);
 }
 
 /** What a round ends with that finds the tree as it was when all of it was what the views show. */

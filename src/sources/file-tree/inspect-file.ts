@@ -70,7 +70,10 @@ export async function inspectFile(
     if (grown !== null && grown.type !== 'changing') return grown;
     const readAt = context.clock.now();
     const read = await context.files.read(path);
-    if (read.ok) return inspectBody(context, item, read.value.bytes, read.value.stat, readAt, view, note, options);
+    if (read.ok) {
+      const { bytes, stat: whenRead } = read.value;
+      return inspectBody(context, item, bytes, whenRead, read.value.readAt ?? readAt, view, note, options);
+    }
     if (read.error.type !== 'changed') return { type: 'skipped', reason: read.error.message };
   }
   return { type: 'changing' };

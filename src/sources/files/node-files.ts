@@ -1,7 +1,16 @@
 import { lstatSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { TEMPORARY_PREFIX, type FileTree, type Folding } from '../../core/ports/files.ts';
+import {
+  TEMPORARY_PREFIX,
+  type FileProblem,
+  type FileStat,
+  type FileTree,
+  type Folding,
+  type WriteOptions,
+} from '../../core/ports/files.ts';
 import type { Random } from '../../core/ports/random.ts';
+import { createAheadReads } from './ahead-reads.ts';
+import type { FileThreads } from './file-threads.ts';
 import { flushFolders, makeTreeFolder, removeTreeFolder } from './node-folders.ts';
 import { locateItself, statPath, whatLeadsTo, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
@@ -9,19 +18,66 @@ import { readTreeFile } from './node-read.ts';
 import { scanTree } from './node-scan.ts';
 import { watchTree } from './node-watch.ts';
 import { extendTreeFile, removeTreeFile, writeTreeFile, writeTreeLink, type Writing } from './node-write.ts';
-import { fail, ok } from '../../core/result.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+
+export interface NodeFilesDeps {
+  readonly root: string;
+  readonly random: Random;
+  /** Who reads and writes where there is much of it; all is done on this thread where it is left out. */
+  readonly threads?: FileThreads;
+}
+
+/** So many writes at the same time are many. */
+const MANY_WRITES = 8;
+/** Larger bodies are written asynchronously from here: a copy for another thread would cost more than it spares. */
+const SMALL_BYTES = 1024 * 1024;
 
 /** A folder of this machine's disk. It need not exist yet; the root itself may be a link. */
-export function createNodeFiles(deps: { readonly root: string; readonly random: Random }): FileTree {
-  const place: Place = { root: resolve(deps.root), followed: new Set() };
-  const on: Writing = { place, random: deps.random, dirty: new Set() };
+export function createNodeFiles({ root, random, threads }: NodeFilesDeps): FileTree {
+  const place: Place = { root: resolve(root), followed: new Set() };
+  const on: Writing = { place, random, dirty: new Set() };
+  const ahead = threads === undefined ? null : createAheadReads(place, threads);
   let folding: Folding | null = null;
+  let writes = 0;
+  let areMany = false;
+
+  async function write(path: string, body: Uint8Array, options: WriteOptions): Promise<Result<FileStat, FileProblem>> {
+    writes += 1;
+    areMany ||= writes >= MANY_WRITES;
+    try {
+      if (threads === undefined || !areMany || body.length > SMALL_BYTES) return await writeTreeFile(on, path, body, options);
+      return await writeElsewhere(threads, path, body, options);
+    } finally {
+      writes -= 1;
+      if (writes === 0) areMany = false;
+    }
+  }
+
+  async function writeElsewhere(
+    there: FileThreads,
+    path: string,
+    body: Uint8Array,
+    options: WriteOptions,
+  ): Promise<Result<FileStat, FileProblem>> {
+    try {
+      const { written, dirty } = await there.write(place, path, body, options);
+      for (const folder of dirty) on.dirty.add(folder);
+      return written;
+    } catch (error) {
+      // Nobody knows how far it got: what stands there is looked at.
+      return fail({ type: 'changed', message: `writing ${JSON.stringify(path)} broke off: ${String(error)}` });
+    }
+  }
 
   return {
     keepsModes: process.platform !== 'win32',
     scan: (options) => scanTree(place, options),
     stat: (path) => statPath(place, path),
-    read: (path, from = 0) => readTreeFile(place, path, from),
+    async read(path, from = 0) {
+      const before = from === 0 ? await ahead?.take(path) : null;
+      return before === null || before === undefined ? readTreeFile(place, path, from) : ok(before);
+    },
+    readAhead: (paths) => ahead?.expect(paths),
     readLink(path) {
       const real = locateItself(place, path);
       if (!real.ok) return real;
@@ -31,7 +87,7 @@ export function createNodeFiles(deps: { readonly root: string; readonly random: 
         return fail(problemOf(error, path));
       }
     },
-    write: (path, body, options) => writeTreeFile(on, path, body, options),
+    write,
     extend: (path, tail, expected, options) => extendTreeFile(on, path, tail, expected, options),
     writeLink: (path, target, expected) => writeTreeLink(on, path, target, expected),
     remove: (path, expected) => Promise.resolve(removeTreeFile(on, path, expected)),

@@ -1,0 +1,86 @@
+import { parentPort, type TransferListItem } from 'node:worker_threads';
+import { openObject, sealBundle } from '../../core/crypto/object-cipher.ts';
+import { sealChunks } from '../../core/crypto/seal-chunks.ts';
+import { sha256 } from '../../core/crypto/hash.ts';
+import type { EpochKeys, SpaceKeys } from '../../core/crypto/space-keys.ts';
+import { ok, type Result } from '../../core/result.ts';
+import type { Place } from '../../sources/files/node-place.ts';
+import { readTreeFile } from '../../sources/files/node-read.ts';
+import { writeTreeFile, type Writing } from '../../sources/files/node-write.ts';
+import { createZstd } from '../../store/zstd.ts';
+import { createSystemClock, createSystemRandom } from '../system.ts';
+import type { AnswerMessage, AnswerOf, TaskMessage, TaskOf, Tasks, TaskType } from './tasks.ts';
+
+/** What each of the threads of thread-pool.ts runs. */
+const compression = createZstd();
+const random = createSystemRandom();
+const clock = createSystemClock();
+
+interface Answered<T extends TaskType> {
+  readonly answer: AnswerOf<T>;
+  /** Bytes that are handed over. */
+  readonly own?: readonly Uint8Array[];
+}
+
+const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered<T>> } = {
+  async chunks({ body, space, keyId, gear, epoch }) {
+    const sealed = await sealChunks(body, space, keyId, keysOf(new Map([[keyId, epoch]]), gear), compression);
+    const answer = sealed.map(({ object, length }) => ({ object: { id: object.id, bytes: ownBytes(object.bytes) }, length }));
+    return { answer, own: answer.map(({ object }) => object.bytes) };
+  },
+  async bundle({ plain, binding, epoch, salt, effort }) {
+    const keys = keysOf(new Map([[binding.keyId, epoch]]));
+    const object = await sealBundle(plain, binding, keys, compression, { bytes: () => salt }, effort);
+    const bytes = ownBytes(object.bytes);
+    return { answer: { id: object.id, bytes }, own: [bytes] };
+  },
+  async open({ objects, space, epochs }) {
+    const keys = keysOf(epochs);
+    const opened = await Promise.all(objects.map((object) => openObject(object, space, keys, compression)));
+    const answer = opened.map((each) => (each.ok ? ok(ownBytes(each.value)) : each));
+    return { answer, own: answer.flatMap((each) => (each.ok ? [each.value] : [])) };
+  },
+  async write({ place, bytes, files }) {
+    const on: Writing = { place, random, dirty: new Set() };
+    let offset = 0;
+    const jobs = files.map(({ path, length, options }) => ({ path, body: bytes.subarray(offset, (offset += length)), options }));
+    const written = await Promise.all(jobs.map(({ path, body, options }) => writeTreeFile(on, path, body, options)));
+    return { answer: { written, dirty: on.dirty } };
+  },
+  async read({ place, paths }) {
+    const answer = await Promise.all(paths.map((path) => readWhole(place, path)));
+    return { answer, own: answer.flatMap((each) => (each.ok ? [each.value.bytes] : [])) };
+  },
+};
+
+parentPort?.on('message', (message: TaskMessage) => {
+  void answer(message).then(({ reply, transfer }) => parentPort?.postMessage(reply, transfer));
+});
+
+async function answer<T extends TaskType>(message: TaskMessage<T>): Promise<{ reply: AnswerMessage; transfer: TransferListItem[] }> {
+  const { number, type, task } = message;
+  try {
+    const { answer: found, own = [] } = await (answers[type] as (task: Tasks[T]['task']) => Promise<Answered<T>>)(task);
+    return { reply: { number, answer: found }, transfer: own.map(({ buffer }) => buffer as ArrayBuffer) };
+  } catch (error) {
+    return { reply: { number, problem: error instanceof Error ? error.message : String(error) }, transfer: [] };
+  }
+}
+
+async function readWhole(place: Place, path: string): Promise<AnswerOf<'read'>[number]> {
+  const readAt = clock.now();
+  const read = await readTreeFile(place, path, 0);
+  if (!read.ok) return read as Result<never, (typeof read)['error']>;
+  const bytes = ownBytes(read.value.bytes);
+  return ok({ bytes, stat: read.value.stat, sha256: sha256(bytes), readAt });
+}
+
+function keysOf(epochs: ReadonlyMap<number, EpochKeys>, gear: Uint32Array = new Uint32Array(0)): SpaceKeys {
+  // Neither chunks nor bundles need the digest key.
+  return { digestKey: new Uint8Array(0), gear, epoch: (id) => epochs.get(id) };
+}
+
+/** Bytes that share their memory with nothing, so that they can be handed over. */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+}
