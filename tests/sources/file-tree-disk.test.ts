@@ -196,10 +196,9 @@ describe('two homes on a real disk', () => {
     await watching;
   });
 
-  it('reads what it wrote itself once it is settled, and sees what someone else wrote over it at once', async () => {
-    const rounds: WatchRound[] = [];
+  it('sees at once what someone else wrote over what it wrote itself', async () => {
     const stop = new AbortController();
-    const watching = a.source.watch((round) => rounds.push(round), stop.signal);
+    const watching = a.source.watch(() => undefined, stop.signal);
     await a.source.catchUp();
     for (const name of ['one', 'two']) space.put(name, 'from elsewhere');
     await a.source.apply();
@@ -208,8 +207,6 @@ describe('two homes on a real disk', () => {
     await a.source.catchUp();
     expect(space.text('one')).toBe('written over it');
     expect(space.text('two')).toBe('from elsewhere');
-    const settled = rounds.length;
-    await until(() => rounds.length > settled);
     writeFileSync(a.at('two'), 'and over this');
     await a.source.catchUp();
     expect(space.text('two')).toBe('and over this');

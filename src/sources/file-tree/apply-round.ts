@@ -91,9 +91,17 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
     }
     // The next bodies are on their way while these are written.
     here = prefetch(context, batches[index + 1] ?? []);
+    await makeFolders(context, ready);
     tally.written += await inTurn(context, ready, outdated, tally, (put) => putInPlace(context, put));
   }
   return outdated;
+}
+
+/** Of what is new. A problem shows again where the file is written, which says it. */
+async function makeFolders({ files, memory }: TreeContext, ready: readonly ReadyPut[]): Promise<void> {
+  const paths = ready.flatMap(({ stat, outstanding }) => (stat === null ? [diskPath(memory, outstanding.item.name)] : []));
+  const folders = new Set(paths.map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/')))));
+  for (const folder of folders) if (folder !== '') await files.makeFolder(folder);
 }
 
 /** Never rejects: it is waited for later. */

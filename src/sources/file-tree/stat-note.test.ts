@@ -35,7 +35,11 @@ describe('stat notes', () => {
 
   it('distrust what was written just before, or in the future', () => {
     expect([isRacy(stat, 7_001, 2_000), isRacy(stat, 6_999, 2_000), isRacy(stat, 1, 2_000)]).toEqual([false, true, true]);
-    expect(isRacy({ ...stat, mtimeNs: 0n }, 6_999, 2_000)).toBe(true);
+  });
+
+  it('trust what was renamed, or given other permissions, since it was written: any later write is seen by its times', () => {
+    expect(isRacy({ ...stat, mtimeNs: stat.ctimeNs - 1n }, 6_999, 2_000)).toBe(false);
+    expect(isRacy({ ...stat, mtimeNs: stat.ctimeNs + 1n }, 6_999, 2_000)).toBe(true);
   });
 
   it('say of permissions only whether a file is executable', () => {

@@ -51,10 +51,13 @@ export function looksLike(note: StatNote, stat: FileStat): boolean {
   return size === stat.size && mtimeNs === stat.mtimeNs && ctimeNs === stat.ctimeNs && ino === stat.ino && mode === stat.mode;
 }
 
-/** Written so shortly before it was read (or in the future) that another write could hide behind the same times. */
+/**
+ * Written so shortly before it was read (or in the future) that another write could hide behind the same times. Not so
+ * where the inode changed after the content did, as a rename does it: any later write gives it a later time.
+ */
 export function isRacy(stat: FileStat, readAt: number, racyMs: number): boolean {
-  const newest = stat.mtimeNs > stat.ctimeNs ? stat.mtimeNs : stat.ctimeNs;
-  return Number(newest / 1_000_000n) > readAt - racyMs;
+  if (stat.mtimeNs < stat.ctimeNs) return false;
+  return Number(stat.mtimeNs / 1_000_000n) > readAt - racyMs;
 }
 
 export function isExecutable(attributes: Attributes): boolean {
