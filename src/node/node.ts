@@ -168,7 +168,7 @@ export class SatchelNode {
       const random = createSystemRandom();
       const wrapping = createAgeKeyWrapping();
       const log = createNodeLog(home.log, config.logLevel);
-      const store = await createSqliteStore({ path: home.store });
+      const store = await createSqliteStore({ path: home.store, checksNesting: false });
       const isCopy = await settleCopy(home, store, {
         random,
         clock: createSystemClock(),

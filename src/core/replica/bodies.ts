@@ -42,10 +42,13 @@ const AHEAD_BYTES = 1024 * 1024;
 /** What is stored at once up to this much is compressed as far as it goes: somebody waits for it elsewhere. */
 const SMALL_EFFORT_BYTES = 1024 * 1024;
 
+/** Holds what one batch of an apply reads and what is fetched for the next; given back when nothing happens. */
+const CACHE_BYTES = 48 * 1024 * 1024;
+
 /** The bodies of one space: plaintext ⇄ encrypted objects, in the local store and, on demand, from the remote. */
 export class Bodies {
   readonly #deps: BodiesDeps;
-  readonly #cache = new PlainCache(16 * 1024 * 1024);
+  readonly #cache = new PlainCache(CACHE_BYTES);
   /** Bodies that are being sealed before they are stored. */
   readonly #ahead = new WeakMap<Uint8Array, { readonly keyId: number; readonly chunks: Promise<readonly SealedChunk[]> }>();
 

@@ -1,6 +1,7 @@
 import type { WriteOptions } from '../../core/ports/files.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import type { FileThreads, ThreadWrite } from '../../sources/files/file-threads.ts';
+import type { AnswerOf } from './tasks.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
 interface Waiting {
@@ -9,6 +10,19 @@ interface Waiting {
   readonly options: WriteOptions;
   readonly done: (write: ThreadWrite) => void;
   readonly failed: (reason: Error) => void;
+}
+
+async function answerAll(queue: readonly Waiting[], asked: Promise<AnswerOf<'write'>>): Promise<void> {
+  try {
+    const { written, dirty } = await asked;
+    for (const [index, { done, failed }] of queue.entries()) {
+      const outcome = written[index];
+      if (outcome === undefined) failed(new Error('the thread gave no answer'));
+      else done({ written: outcome, dirty });
+    }
+  } catch (error) {
+    for (const { failed } of queue) failed(error instanceof Error ? error : new Error(String(error)));
+  }
 }
 
 /** Files written and read by the threads of a pool; what is asked for in one turn of the event loop goes as one message. */
@@ -25,18 +39,7 @@ export function createFileThreads(pool: ThreadPool): FileThreads {
       offset += body.length;
     }
     const files = queue.map(({ path, body, options }) => ({ path, length: body.length, options }));
-    pool.ask('write', { place, bytes, files }, [bytes.buffer]).then(
-      ({ written, dirty }) => {
-        for (const [index, { done, failed }] of queue.entries()) {
-          const outcome = written[index];
-          if (outcome === undefined) failed(new Error('the thread gave no answer'));
-          else done({ written: outcome, dirty });
-        }
-      },
-      (error: unknown) => {
-        for (const { failed } of queue) failed(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
+    void answerAll(queue, pool.ask('write', { place, bytes, files }, [bytes.buffer]));
   }
 
   return {

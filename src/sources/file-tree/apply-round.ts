@@ -15,8 +15,8 @@ import { nextRetry, postpone } from './retries.ts';
 import { diskPath } from './tree-memory.ts';
 
 const ROUNDS = 4;
-/** Bodies of one batch are in memory at the same time. */
-const BATCH_BYTES = 16 * 1024 * 1024;
+/** The bodies of two batches are in memory at the same time, and what is fetched for a third. */
+const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 500;
 
 /**
@@ -72,29 +72,68 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
     removeFromPlace(context, outstanding, state),
   );
 
-  const batches = [...batchesOf(puts)];
-  let here = prefetch(context, batches[0] ?? []);
-  for (const [index, batch] of batches.entries()) {
-    if (tally.full) {
-      for (const { item } of batch) postpone(context, item.name, FULL.error.message);
-      continue;
-    }
-    const arrived = await here;
-    if (!arrived.ok) throw arrived.error;
-    const ready: ReadyPut[] = [];
-    for (const outstanding of batch) {
-      const put = await readyPut(context, outstanding, await localState(context, outstanding));
-      if (put.ok) ready.push(put.value);
-      else if (put.error.type === 'capture-first') outdated.push(outstanding);
-      else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason);
-      else await declareNotHere(context, [{ outstanding, reason: put.error.reason }], tally);
-    }
-    // The next bodies are on their way while these are written.
-    here = prefetch(context, batches[index + 1] ?? []);
-    await makeFolders(context, ready);
-    tally.written += await inTurn(context, ready, outdated, tally, (put) => putInPlace(context, put));
-  }
+  await putBatches(context, [...batchesOf(puts)], outdated, tally);
   return outdated;
+}
+
+/** While one batch is written the next is made ready, and the bodies of the one after it are on their way. */
+async function putBatches(
+  context: TreeContext,
+  batches: readonly (readonly PutOutstanding[])[],
+  outdated: Outstanding[],
+  tally: Tally,
+): Promise<void> {
+  let writing: Promise<Result<null, unknown>> = Promise.resolve(ok(null));
+  let coming = prefetch(context, batches[0] ?? []);
+  try {
+    for (const [index, batch] of batches.entries()) {
+      const arrived = await coming;
+      if (!arrived.ok) throw arrived.error;
+      coming = prefetch(context, batches[index + 1] ?? []);
+      const ready = await makeReady(context, batch, outdated, tally);
+      const written = await writing;
+      if (!written.ok) throw written.error;
+      writing = settled(putReady(context, ready, outdated, tally));
+    }
+  } finally {
+    await Promise.all([writing, coming]);
+  }
+  const last = await writing;
+  if (!last.ok) throw last.error;
+}
+
+async function makeReady(
+  context: TreeContext,
+  batch: readonly PutOutstanding[],
+  outdated: Outstanding[],
+  tally: Tally,
+): Promise<ReadyPut[]> {
+  const ready: ReadyPut[] = [];
+  for (const outstanding of batch) {
+    const put = await readyPut(context, outstanding, await localState(context, outstanding));
+    if (put.ok) ready.push(put.value);
+    else if (put.error.type === 'capture-first') outdated.push(outstanding);
+    else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason);
+    else await declareNotHere(context, [{ outstanding, reason: put.error.reason }], tally);
+  }
+  return ready;
+}
+
+async function putReady(context: TreeContext, ready: readonly ReadyPut[], outdated: Outstanding[], tally: Tally): Promise<void> {
+  if (tally.full) {
+    for (const { outstanding } of ready) postpone(context, outstanding.item.name, FULL.error.message);
+    return;
+  }
+  await makeFolders(context, ready);
+  tally.written += await inTurn(context, ready, outdated, tally, (put) => putInPlace(context, put));
+}
+
+/** Never rejects: it is waited for later. */
+function settled(work: Promise<void>): Promise<Result<null, unknown>> {
+  return work.then(
+    () => ok(null),
+    (error: unknown) => fail(error),
+  );
 }
 
 /** Of what is new. A problem shows again where the file is written, which says it. */

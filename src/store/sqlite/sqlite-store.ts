@@ -3,7 +3,7 @@ import type { Store } from '../../core/ports/store.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { migrate } from '../migrations.ts';
-import { createSqlStore } from '../sql-store.ts';
+import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { claimFile, flushFile } from './private-file.ts';
 import { openSqliteFile } from './sqlite-file.ts';
@@ -22,12 +22,16 @@ export interface SqliteStore extends Store {
 }
 
 /** The store in one SQLite file, which is made where missing, or in memory for `':memory:'`. Throws `StoreUnusable`. */
-export async function createSqliteStore(options: { readonly path: string }): Promise<SqliteStore> {
+export async function createSqliteStore(options: { readonly path: string } & SqlStoreOptions): Promise<SqliteStore> {
   const database = openSqliteFile(options.path);
   try {
     const db = createSqliteKysely(database);
     await migrate(db, sqliteDialect, MIGRATIONS, options.path);
-    return { ...createSqlStore(db, sqliteDialect), backup: (path) => backUp(database, path), verify: async () => verify(database) };
+    return {
+      ...createSqlStore(db, sqliteDialect, options),
+      backup: (path) => backUp(database, path),
+      verify: async () => verify(database),
+    };
   } catch (error) {
     database.close();
     throw error;
