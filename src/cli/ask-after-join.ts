@@ -34,10 +34,8 @@ async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry
   for (const line of describePending(context, waiting)) context.print(line);
   while (entry !== undefined) {
     const conflicts = await conflictsIn(ask, entry);
-    const choose = conflicts.length === 0 ? '' : ', [c]hoose file by file where yours differ';
-    const answer = (await context.ask(`Go ahead? What changes is copied before. [y]es, show the [d]iff${choose}, [N]ot now: `))
-      ?.trim()
-      .toLowerCase();
+    const choose = conflicts.length === 0 ? '' : ', [c]hoose file by file';
+    const answer = (await context.ask(`Go ahead? [y]es, show the [d]iff${choose}, [N]ot now: `))?.trim().toLowerCase();
     if (answer === 'd' || answer === 'diff') {
       const { changes } = await ask('pending-show', { id: entry.id });
       if (changes.length === 0) context.print('No file of yours changes: all of it is new.');

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Machine, makeRoot, until } from './machine.ts';
+import { CTRL_C, plain, Terminal } from './terminal.ts';
+
+/** On a terminal, by a person who has files already. */
+describe('joining onto files of one’s own', () => {
+  const { root, remove } = makeRoot();
+  const [ana, bea] = ['ana', 'bea'].map((name) => new Machine(root, name, inject('program'))) as [Machine, Machine];
+  let terminal: Terminal | null = null;
+
+  beforeAll(async () => {
+    for (const name of ['CLAUDE.md', 'rules/one.md', 'rules/two.md']) {
+      ana.write(name, `ana: ${name}\n`);
+      bea.write(name, `bea: ${name}\n`);
+    }
+    ana.write('rules/new.md', 'ana alone\n');
+    ana.write('skills/deploy/SKILL.md', 'Deploy.\n');
+    await ana.start();
+  });
+  afterAll(async () => {
+    await terminal?.close();
+    await Promise.all([ana, bea].map((machine) => machine.kill()));
+    remove();
+  });
+
+  it('is asked with what it means, shows what would change, and lets one choose file by file', async () => {
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    terminal = new Terminal([process.execPath, bea.program, 'join', link, '--name', 'bea'], { env: bea.env });
+    const trust = plain(await terminal.shows(/Skills, agents[^]*Put in place unasked what your own machines write\? \[y\/N\] /));
+    expect(trust).toMatch(/can run programs here[^]*whoever takes over one of them can then run programs on this one/);
+    terminal.type('n');
+    await terminal.shows(/writes 1 new file, replaces 3 of yours/);
+    await terminal.shows(/Go ahead\? \[y\]es, show the \[d\]iff, \[c\]hoose file by file, \[N\]ot now: /);
+    terminal.type('d');
+    expect(plain(await terminal.shows(/Go ahead.*ot now: /))).toBeDefined();
+    expect(plain(terminal.shown)).toMatch(
+      /--- here now\s+\+\+\+ after your approval: CLAUDE\.md\s[^]*-bea: CLAUDE\.md\s+\+ana: CLAUDE\.md/,
+    );
+    terminal.type('c');
+    for (const [name, choice] of [
+      ['CLAUDE.md', 'm'],
+      ['rules/one.md', 't'],
+      ['rules/two.md', ''],
+    ] as const) {
+      await terminal.shows(new RegExp(`${name}: yours is \\d+ B, by bea, [^;]*; theirs is \\d+ B, by [^]*Enter leaves it open: `));
+      terminal.type(choice);
+    }
+    await terminal.shows(/Go ahead.*ot now: /);
+    expect(bea.read('rules/one.md')).toBe('bea: rules/one.md\n');
+    terminal.type('y');
+    await terminal.shows(/1 thing waits for your answer\. Run: satchel pending/);
+    await terminal.shows(/Ctrl-C stops it\./);
+    expect(['CLAUDE.md', 'rules/one.md', 'rules/two.md', 'rules/new.md'].map((name) => bea.read(name))).toEqual([
+      'bea: CLAUDE.md\n',
+      'ana: rules/one.md\n',
+      'ana: rules/two.md\n',
+      'ana alone\n',
+    ]);
+    expect(existsSync(path.join(bea.store, 'before-joining'))).toBe(true);
+    await until('ana has what bea kept', () => ana.read('CLAUDE.md') === 'bea: CLAUDE.md\n');
+    expect((await bea.run(['conflicts'])).stdout).toMatch(/^1 item has more than one version:\nrules\/two\.md\n/);
+    terminal.press(CTRL_C);
+    await terminal.end();
+  });
+});
