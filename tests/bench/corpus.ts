@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createTextMaker } from './corpus-text.ts';
 import { createSeededRandom } from './seeded-random.ts';
@@ -12,7 +12,7 @@ export interface CorpusSize {
 export const FULL_CORPUS: CorpusSize = { files: 5000, bytes: 151_000_000 };
 
 const PROJECT = 'projects/-home-ada-work-api';
-const TRANSCRIPTS = [1, 2, 3].map((n) => `${PROJECT}/0000000${n}-aaaa-4bbb-8ccc-00000000000${n}.jsonl`);
+const TRANSCRIPTS = [1, 2, 3].map((n) => `0000000${n}-aaaa-4bbb-8ccc-00000000000${n}.jsonl`);
 /** What the edit appends to each transcript. */
 const APPENDED = 200_000;
 
@@ -26,7 +26,7 @@ export async function writeCorpus(root: string, seed: number, size: CorpusSize):
     return text.length;
   };
   let written = 0;
-  for (const name of TRANSCRIPTS) written += await write(name, texts.transcript((size.bytes * 0.6) / TRANSCRIPTS.length));
+  for (const name of TRANSCRIPTS) written += await write(`${PROJECT}/${name}`, texts.transcript((size.bytes * 0.6) / TRANSCRIPTS.length));
   written += await write('CLAUDE.md', texts.markdown(8000));
   written += await write('settings.json', settings(0));
   const count = size.files - TRANSCRIPTS.length - 2;
@@ -55,13 +55,20 @@ export async function writeCorpus(root: string, seed: number, size: CorpusSize):
 /** The design's edit: 200 KB behind each of three transcripts, two new files, another settings.json. */
 export async function editCorpus(root: string, seed: number): Promise<void> {
   const texts = createTextMaker(createSeededRandom(seed));
-  for (const name of TRANSCRIPTS) await appendFile(path.join(root, name), texts.transcript(APPENDED));
+  const project = await projectOf(root);
+  for (const name of TRANSCRIPTS) await appendFile(path.join(root, project, name), texts.transcript(APPENDED));
   await writeFile(path.join(root, 'plans', 'new-plan.md'), texts.markdown(6000));
-  await writeFile(path.join(root, PROJECT, 'memory', 'new-note.md'), texts.markdown(3000));
+  await writeFile(path.join(root, project, 'memory', 'new-note.md'), texts.markdown(3000));
   const before = JSON.parse(await readFile(path.join(root, 'settings.json'), 'utf8')) as { revision: number };
   await writeFile(path.join(root, 'settings.json'), settings(before.revision + 1));
 }
 
+/** The folder of the corpus's one project, `projects/NAME`: a peer may have given it another name. */
+export async function projectOf(root: string): Promise<string> {
+  const [name = ''] = await readdir(path.join(root, 'projects'));
+  return `projects/${name}`;
+}
+
 function settings(revision: number): string {
-  return `${JSON.stringify({ revision, theme: revision % 2 === 0 ? 'dark' : 'light', permissions: { allow: ['Bash(npm test)'], deny: [] } }, null, 2)}\n`;
+  return `${JSON.stringify({ revision, theme: revision % 2 === 0 ? 'dark' : 'light', permissions: { allow: ['Bash(npm test)'], deny: ['Bash(rm -rf:*)'] } }, null, 2)}\n`;
 }

@@ -4,13 +4,14 @@ import { gitPeer } from './peers/git.ts';
 import { rclonePeer } from './peers/rclone.ts';
 import { resticPeer } from './peers/restic.ts';
 import { rsyncPeer, rsyncPipePeer } from './peers/rsync.ts';
-import { satchelPeer } from './peers/satchel.ts';
+import { satchelHomePeer, satchelPeer } from './peers/satchel.ts';
 import { syncthingPeer } from './peers/syncthing.ts';
 import { unisonPeer } from './peers/unison.ts';
 
 /** The only list of them. */
 export const PEERS: readonly Peer[] = [
   satchelPeer,
+  satchelHomePeer,
   rsyncPeer,
   rsyncPipePeer,
   resticPeer,

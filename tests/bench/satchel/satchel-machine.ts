@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GLIBC_VARIABLES, NODE_FLAGS } from '../../../src/node/service/thrift.ts';
@@ -21,6 +21,8 @@ export function findProgram(): string | null {
 export class SatchelMachine {
   readonly home: string;
   readonly #program: string;
+  /** Whether its Claude home is where CLAUDE_CONFIG_DIR says: an empty one, so that nothing but its tree is carried. */
+  #isAside = true;
   #node: ChildProcess | null = null;
 
   private constructor(program: string, home: string) {
@@ -41,6 +43,14 @@ export class SatchelMachine {
   async carry(tree: string | null): Promise<void> {
     const sources = tree === null ? [] : [{ id: 'tree', path: tree }];
     await writeFile(path.join(this.home, '.satchel', 'config.json'), JSON.stringify({ port: 0, sources }), { mode: 0o600 });
+  }
+
+  /** From the next start of its node or command on, its Claude home is this folder, and it carries nothing else. */
+  async live(claudeHome: string): Promise<void> {
+    await this.carry(null);
+    await rm(path.join(this.home, '.claude'), { recursive: true });
+    await symlink(claudeHome, path.join(this.home, '.claude'));
+    this.#isAside = false;
   }
 
   get pid(): number {
@@ -113,7 +123,7 @@ export class SatchelMachine {
     return {
       HOME: this.home,
       SATCHEL_HOME: path.join(this.home, '.satchel'),
-      CLAUDE_CONFIG_DIR: path.join(this.home, '.claude'),
+      CLAUDE_CONFIG_DIR: this.#isAside ? path.join(this.home, '.claude') : '',
     };
   }
 }
