@@ -7,6 +7,7 @@ describe('asCalled', () => {
     ['run here `satchel invite`', 'run here `npm start -- invite`'],
     ['/media/satchel is there; satchel: no', '/media/satchel is there; satchel: no'],
     ['Usage: satchel COMMAND [options]', 'Usage: npm start -- COMMAND [options]'],
+    ['Run: satchel --help', 'Run: npm start -- --help'],
     ['In /home/satchel now', 'In /home/satchel now'],
   ])('%s', (text, expected) => {
     expect(asCalled(text, 'npm start --')).toBe(expected);

@@ -3,5 +3,5 @@
  * and hosts that hold the word stay: a command stands behind it.
  */
 export function asCalled(text: string, program: string): string {
-  return program === 'satchel' ? text : text.replaceAll(/(?<![\w/.-])satchel (?=[a-z]|COMMAND)/g, `${program} `);
+  return program === 'satchel' ? text : text.replaceAll(/(?<![\w/.-])satchel (?=[a-z]|COMMAND|--?[a-z])/g, `${program} `);
 }

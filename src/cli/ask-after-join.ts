@@ -24,8 +24,14 @@ export async function askAfterJoin(context: CommandContext, ask: Ask, skip: { re
   if (!skip.trust && isYes(await context.ask(context.asCalled(TRUST)))) await ask('answer-pending', { answer: 'approve', trust_own: true });
   const first = (await ask('pending', {})).pending.filter((entry) => entry.type === 'first-apply' && !entry.rejected);
   for (const entry of first) await askFirst(context, ask, entry);
-  const left = (await ask('pending', {})).pending.filter(({ rejected }) => !rejected).length;
+  const { pending, missing_values: missing } = await ask('pending', {});
+  const left = pending.filter(({ rejected }) => !rejected).length;
   if (left > 0) context.print(`${counted(left, 'thing waits', 'things wait')} for your answer. Run: satchel pending`);
+  const lacking = missing.filter(({ waiting }) => !waiting).map(({ title }) => printable(title));
+  if (lacking.length > 0)
+    context.print(
+      `${lacking.join(', ')}: not whole here, for want of secret values, which stay on their machine. How to give them: satchel status`,
+    );
 }
 
 /** The first apply onto files of one's own, as often as it takes to decide. */

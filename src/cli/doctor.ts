@@ -68,8 +68,8 @@ async function checkService({ environment }: CommandContext): Promise<Check> {
 function describe(check: Check, { style, asCalled }: CommandContext): string {
   const mark = { ok: style.green('ok  '), warn: style.yellow('warn'), fail: style.red('FAIL') }[check.result];
   const lines = [
-    `${mark} ${check.id}: ${printable(check.reason)}`,
-    ...check.evidence.map((line) => `       ${style.dim(printable(line))}`),
+    `${mark} ${check.id}: ${asCalled(printable(check.reason))}`,
+    ...check.evidence.map((line) => `       ${style.dim(asCalled(printable(line)))}`),
   ];
   if (check.next_step !== null) lines.push(`     → ${asCalled(check.next_step)}`);
   return lines.join('\n');

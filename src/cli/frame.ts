@@ -26,7 +26,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
   const { io, clock } = deps;
   const json = beforeDashes(argv).includes('--json');
   let color = false;
-  let program = 'satchel';
+  let program = calledAs(deps.variables);
   const progressOf: { stop: () => void } = { stop() {} };
   let call: string | null = null;
   try {
@@ -37,7 +37,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
     const { parseCommandLine } = await import('./frame-parser.ts');
     const invocation = await parseCommandLine(argv, deps.entries, io.stdout.columns ?? 100);
     if ('help' in invocation) {
-      const help = asCalled(invocation.help, calledAs(deps.variables));
+      const help = asCalled(invocation.help, program);
       io.stdout.write(json ? `${JSON.stringify({ help })}\n` : help);
       return EXIT.ok;
     }

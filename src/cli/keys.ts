@@ -15,9 +15,10 @@ const CLEAR = '\u001b[2J\u001b[3J\u001b[H';
 const ATTEMPTS = 3;
 
 const list = defineCommand({
-  summary: 'Show fingerprints and states of this machine’s keys, never a secret',
+  summary: 'Show which keys this machine holds, and the words of its own: never a secret',
   examples: ['satchel keys'],
-  notes: 'JSON: {machine: {name, id, words}, spaces: [{space, name, epoch, holds_key, recovery: "shown"|"unshown", recovery_id}]}.',
+  notes:
+    'The eight words are this machine’s identity: satchel machines --words shows the same ones on the others. A space’s key gets a new number whenever a machine is revoked.\nJSON: {machine: {name, id, words}, spaces: [{space, name, epoch, holds_key, recovery: "shown"|"unshown", recovery_id}]}.',
   async run(context) {
     const result = await askNode(context, 'keys', {});
     const rows = result.spaces.map((s) => [
@@ -28,7 +29,7 @@ const list = defineCommand({
         ? 'not kept here'
         : { text: context.asCalled('never written down; run: satchel keys recovery'), style: context.style.yellow },
     ]);
-    const columns = [{ title: 'SPACE' }, { title: 'EPOCH', align: 'right' as const }, { title: 'KEY HERE' }, { title: 'RECOVERY KEY' }];
+    const columns = [{ title: 'SPACE' }, { title: 'KEY NO.', align: 'right' as const }, { title: 'HERE' }, { title: 'RECOVERY KEY' }];
     const table = rows.length === 0 ? 'No spaces yet.' : renderTable(columns, rows, context.style.dim);
     return {
       human: `${printable(result.machine.name)}: ${result.machine.id.slice(0, 12)}\n${result.machine.words}\n\n${table}`,

@@ -60,11 +60,17 @@ const DONE: Readonly<Record<LogChange['type'], string>> = {
 function describeCommit(context: CommandContext, commit: LogCommit): string[] {
   const { style } = context;
   const record = commit.position === null ? 'not sent yet,' : `record ${commit.position},`;
-  const title = `${style.bold(record)} ${printable(commit.machine)}, ${agoOf(context, commit)}${commit.writer === '' ? '' : `, by ${printable(commit.writer)}`}`;
+  const title = `${style.bold(record)} ${printable(commit.machine)}, ${agoOf(context, commit)}${writerWords(commit.writer)}`;
   return [
     commit.message === '' ? title : `${title}: ${printable(commit.message)}`,
     ...commit.changes.map((change) => `  ${describeChange(context, change)}`),
   ];
+}
+
+/** What made a commit: a captured folder, or a command. */
+function writerWords(writer: string): string {
+  if (writer === '') return '';
+  return writer.startsWith('tree:') ? `, captured from ${printable(writer.slice('tree:'.length))}` : `, by ${printable(writer)}`;
 }
 
 function describeChange({ style }: CommandContext, change: LogChange): string {

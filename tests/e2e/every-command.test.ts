@@ -39,6 +39,25 @@ describe('--help', () => {
   });
 });
 
+describe('in a clone', () => {
+  const inClone = { npm_lifecycle_event: 'start', npm_package_name: 'satchel' };
+
+  it.each(named)('the help of %s names commands as they are called there', async (_call, { words }) => {
+    const { stdout } = await runHere([...words, '--help'], '/nowhere', '', inClone);
+    expect(stdout).toContain(`Usage: npm start -- ${words.join(' ')}`);
+    expect(stdout).not.toMatch(/(?<![\w/.-])satchel [a-z-]/);
+  });
+
+  it.each([['--help'], ['frobnicate'], ['status'], ['show'], ['up', '--port', 'x'], ['join'], ['log'], []])(
+    'what %s says does too',
+    async (...words) => {
+      const { stdout, stderr } = await runHere(words, '/nowhere', '', inClone);
+      expect(stdout + stderr).toContain('npm start -- ');
+      expect(stdout + stderr).not.toMatch(/(?<![\w/.-])satchel (?:[a-z-]|COMMAND)/);
+    },
+  );
+});
+
 describe('--json', () => {
   const { root, remove } = makeRoot();
   const machine = (name: string): Machine => new Machine(root, name, inject('program'));

@@ -12,7 +12,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
  * The whole command line as the program has it, in this process: hundreds of lines in the time that a few processes
  * take. Without a terminal.
  */
-export async function runHere(args: readonly string[], home: string, input = ''): Promise<Outcome> {
+export async function runHere(args: readonly string[], home: string, input = '', variables: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
   const take = (text: string | Uint8Array): string => (typeof text === 'string' ? text : Buffer.from(text).toString('utf8'));
   const code = await runCli(args, {
@@ -24,7 +24,7 @@ export async function runHere(args: readonly string[], home: string, input = '')
     },
     clock: createSystemClock(),
     version,
-    variables: { HOME: home, SATCHEL_PORT: '0' },
+    variables: { HOME: home, SATCHEL_PORT: '0', ...variables },
     onStopSignal: () => () => undefined,
   });
   return { code, ...written };

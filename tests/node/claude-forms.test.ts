@@ -228,7 +228,7 @@ describe('the forms of a Claude home, between two nodes', () => {
     expect(onA.get('claude.repository')?.result).toBe('ok');
     expect(onA.get('forms:claude.values')?.result).toBe('ok');
     expect(onB.get('claude.commands')?.result).toBe('ok');
-    expect(onB.get('forms:claude.values')?.evidence).toEqual(['settings.json: /env/GITHUB_TOKEN']);
+    expect(onB.get('forms:claude.values')?.evidence).toEqual(['settings.json: env → GITHUB_TOKEN']);
     expect(JSON.stringify([...onA.values(), ...onB.values()])).not.toContain('ghp_');
   });
 

@@ -7,7 +7,7 @@ import { passed, some, warned, type Check } from './check.ts';
 export async function checkPending(node: SatchelNode): Promise<Check> {
   const open = (await listPending(node)).map(({ entry }) => entry).filter(({ rejected }) => !rejected);
   if (open.length === 0) return passed('pending', 'nothing waits for an answer');
-  const evidence = some(open.map(({ path, what }) => `${path}: ${what}`));
+  const evidence = some(open.map(({ title, what }) => `${title}: ${what}`));
   return warned(
     'pending',
     'medium',

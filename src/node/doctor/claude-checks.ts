@@ -6,7 +6,8 @@ import type { MachinePaths } from '../../kinds/claude-home/path-tokens.ts';
 import { lostPlugins } from '../../kinds/claude-home/plugin-health.ts';
 import { findCloudMarker } from '../../remotes/folder/cloud-markers.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
-import type { SatchelNode } from '../node.ts';
+import { missingHere } from '../missing-here.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
@@ -14,10 +15,10 @@ import { failed, passed, some, warned, type Check } from './check.ts';
 const DEFAULT_DAYS = 30;
 
 /** Of a Claude home: what Claude Code would delete, run in vain, or not load; and who else has a hand in it. */
-export async function checkClaudeHome(node: SatchelNode, source: TreeSource): Promise<Check[]> {
+export async function checkClaudeHome(node: SatchelNode, open: OpenSpace, source: TreeSource): Promise<Check[]> {
   const { definition, forms } = source;
   if (forms === null) return [];
-  const checks = await checkForms(source);
+  const checks = await checkForms(node, open, source);
   if (source.projects === null) return checks;
   const { userHome: home, claudeHome, claudeConfigDir } = node.config.environment;
   const inHome = (name: string): Promise<unknown> => readJson(path.join(claudeHome, name));
@@ -54,11 +55,12 @@ export async function checkClaudeHome(node: SatchelNode, source: TreeSource): Pr
   ];
 }
 
-async function checkForms({ definition, forms }: TreeSource): Promise<Check[]> {
+async function checkForms(node: SatchelNode, open: OpenSpace, tree: TreeSource): Promise<Check[]> {
+  const { definition, forms } = tree;
   const states = (await forms?.inspect()) ?? [];
   const id = `forms:${definition.id}`;
   const unshown = states.filter(({ problem }) => problem !== null).map(({ item, problem }) => `${item.name}: ${problem}`);
-  const needs = states.flatMap(({ item, needs }) => needs.map((pointer) => `${item.name}: ${pointer}`));
+  const needs = (await missingHere(node, open, tree, states)).map(({ title, values }) => `${title}: ${values.join(', ')}`);
   const later = states.flatMap(({ item, later }) => later.map(({ pointer }) => `${item.name}: ${pointer}`));
   const checks: Check[] = [];
   if (unshown.length > 0)
@@ -77,8 +79,8 @@ async function checkForms({ definition, forms }: TreeSource): Promise<Check[]> {
       : warned(
           `${id}.values`,
           'medium',
-          `${needs.length} ${needs.length === 1 ? 'setting needs' : 'settings need'} a value on this machine: secrets stay where they are`,
-          'Write them into that file on this machine',
+          'secret values are missing on this machine: they stay where they were written',
+          'Which file each belongs into: satchel status',
           some(needs),
         ),
   );

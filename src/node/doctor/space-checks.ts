@@ -119,7 +119,11 @@ async function checkDrafts(node: SatchelNode, { entry }: OpenSpace): Promise<Che
     return commit.ok ? [now - commit.value.time] : [];
   });
   const old = ages.filter((age) => age > HOUR).length;
-  if (old === 0) return passed(id, drafts.length === 0 ? 'nothing waits to be sent' : `${drafts.length} drafts are on their way`);
+  if (old === 0)
+    return passed(
+      id,
+      drafts.length === 0 ? 'nothing waits to be sent' : `${drafts.length} ${drafts.length === 1 ? 'change is' : 'changes are'} on the way`,
+    );
   return warned(id, 'medium', `${old} drafts wait for over an hour to be sent`, 'Run: satchel sync', [
     `the oldest is ${Math.round(Math.max(...ages) / HOUR)} h old`,
   ]);

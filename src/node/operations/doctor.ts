@@ -17,7 +17,8 @@ export const doctorOperation = defineOperation({
       progress(index, all.length, 'spaces');
       checks.push(...(await checkSpace(node, open)), await checkSecrets(open));
       checks.push(...(await checkSessions(open)));
-      for (const source of open.sources) checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, source)));
+      for (const source of open.sources)
+        checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, open, source)));
     }
     checks.push(await checkPending(node));
     return { checks, live: node.isLive };
