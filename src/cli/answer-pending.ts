@@ -10,6 +10,7 @@ export function answerCommand(spec: {
   readonly summary: string;
   readonly done: string;
   readonly trustOwn: { readonly summary: string; readonly value: boolean };
+  readonly notes?: string;
   readonly examples: readonly [string, ...string[]];
 }): LeafSpec {
   return defineCommand({
@@ -21,6 +22,7 @@ export function answerCommand(spec: {
     },
     examples: spec.examples,
     notes:
+      (spec.notes ?? '') +
       'The answer is for exactly the content that was listed, and holds on all of your machines.\nExit 3 where something is left without an answer. JSON: {answered: [entry], left, trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}]}.',
     async run(context): Promise<CommandResult> {
       const { all, trustOwn } = context.options;

@@ -51,7 +51,7 @@ export async function parseCommandLine(
     .exitOverride()
     .addHelpText(
       'after',
-      `\nExit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}\n\nExample:\n  $ satchel up`,
+      `\nWords:\n${WORDS.map(([word, meaning]) => `  ${word.padEnd(14)}  ${meaning}`).join('\n')}\n\nExit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}\n\nExample:\n  $ satchel up`,
     );
 
   for (const entry of entries) {
@@ -73,7 +73,7 @@ export async function parseCommandLine(
         configure(child, leaf, `${entry.name} ${verb}`, (found) => (invocation = found));
       }
       command.description(spec.bare === undefined ? spec.summary : `${spec.summary} Without a verb: ${spec.bare}.`);
-      command.addHelpText('after', examplesText(Object.values(spec.verbs).flatMap((leaf) => leaf.examples.slice(0, 1))));
+      command.addHelpText('after', verbsText(entry.name, spec));
     } else configure(command, spec, entry.name, (found) => (invocation = found));
   }
 
@@ -124,7 +124,11 @@ function optionOf(key: string, spec: OptionSpec): Option {
     case 'flag':
       return new Option(flag, spec.summary);
     case 'choice':
-      return new Option(`${flag} <${spec.choices.join('|')}>`, spec.summary).choices(spec.choices);
+      // Not by `choices`, with which commander would list them once more.
+      return new Option(`${flag} <${spec.choices.join('|')}>`, spec.summary).argParser((text) => {
+        if (spec.choices.includes(text)) return text;
+        throw new InvalidArgumentError(`Allowed choices are ${spec.choices.join(', ')}.`);
+      });
     case 'list':
       return new Option(`${flag} <${spec.value}>`, spec.summary).argParser((text: string, before: readonly string[] | undefined) => [
         ...(before ?? []),
@@ -144,6 +148,16 @@ function optionOf(key: string, spec: OptionSpec): Option {
 function flagOf(key: string): string {
   return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
+
+/** What the help of all commands takes for known. */
+const WORDS = [
+  ['item', 'a file that is carried; its name is its path in the Claude home: rules/style.md'],
+  ['revision', 'a version of an item, such as 3f9a12cd'],
+  ['space', 'what a set of machines shares, with its whole history; yours is called personal'],
+  ['record', 'one step of a space’s history, numbered'],
+  ['remote', 'where the encrypted history of a space is kept: a node, a hub or a folder'],
+  ['node, hub', 'the program as it runs on a machine; a hub keeps spaces for others and cannot read them'],
+] as const;
 
 /** Nothing that is typed is longer: links, paths and names end before. */
 const LONGEST = 8192;
@@ -192,6 +206,12 @@ function checkVerb(name: string, verbs: VerbsSpec['verbs'], word: string | undef
 
 function examplesText(examples: readonly string[]): string {
   return `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`;
+}
+
+/** Examples of all verbs, more of the one that runs when none is given; and where their options are. */
+function verbsText(name: string, { verbs, bare }: VerbsSpec): string {
+  const examples = Object.entries(verbs).flatMap(([verb, leaf]) => leaf.examples.slice(0, verb === bare ? 2 : 1));
+  return `\nOptions of a verb: satchel ${name} ${bare ?? Object.keys(verbs)[0]} --help\n${examplesText([...new Set(examples)])}`;
 }
 
 /** Commander's text, `error: unknown option '--x'\n(Did you mean --y?)`, in two. */

@@ -9,7 +9,7 @@ export const inviteCommand = defineCommand({
     role: {
       type: 'choice',
       choices: ['reader', 'writer', 'owner'],
-      summary: 'what the machine may do there (default: owner, as one of your own)',
+      summary: 'reader: gets everything; writer: sends too; owner: invites and revokes too (default, as one of your own)',
     },
     expires: { type: 'number', value: 'MINUTES', summary: 'how long the link works (default 10)', min: 1, max: 10_080 },
     hub: { type: 'flag', summary: 'invite to keep spaces at this hub, rather than into a space' },

@@ -22,7 +22,10 @@ export const joinCommand = defineCommand({
       summary: 'what this machine is called there (default: its host name, with a number behind it where that is taken)',
     },
     yes: { type: 'flag', summary: 'ask nothing: where files of this machine change, copy them and go ahead' },
-    trustOwn: { type: 'flag', summary: 'put in place unasked what your own machines write: skills, agents, commands, hooks' },
+    trustOwn: {
+      type: 'flag',
+      summary: 'put in place unasked what your own machines write and can run programs: see satchel approve --help',
+    },
     words: { type: 'text', value: '-', summary: '`-` reads the 12 words from standard input, with an address (default: asks for them)' },
     once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
@@ -44,8 +47,10 @@ export const joinCommand = defineCommand({
     const skip = { trust: options.yes || options.trustOwn };
     if (!isServed && !options.once && !context.json) return joinAndStay(context, input, skip);
     const joined = await askNode(context, 'join', input);
-    if (joined.joined === 'space' && !context.json) await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
-    return describe(context, joined);
+    if (context.json) return describe(context, joined);
+    context.print(describe(context, joined).human);
+    if (joined.joined === 'space') await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
+    return { human: '', json: joined };
   },
 });
 

@@ -97,7 +97,8 @@ const role = defineCommand({
   arguments: { machine: machineArgument, role: { summary: 'reader, writer or owner', required: true } },
   options: { space: spaceOption },
   examples: ['satchel machines role build-server reader'],
-  notes: 'JSON: {machine, space, role, changed}.',
+  notes:
+    'A reader gets everything and sends nothing; a writer sends too; an owner also invites and revokes. JSON: {machine, space, role, changed}.',
   async run(context) {
     const wanted = (['reader', 'writer', 'owner'] as const).find((each) => each === context.args.role);
     if (wanted === undefined) throw new CommandFailure(EXIT.usage, 'usage', 'a role is reader, writer or owner');

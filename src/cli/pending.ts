@@ -32,6 +32,11 @@ export const pendingCommand = defineCommand({
     }
     if (open.length === 0) lines.unshift('Nothing waits.');
     else lines.push(...(lines.at(-1) === '' ? [] : ['']), ...answers(context, open));
+    if (result.trust_own)
+      lines.push(
+        '',
+        context.asCalled('What your own machines write is put in place unasked. To be asked again: satchel reject --trust-own'),
+      );
     const missing = missingLines(result.missing_values);
     if (missing.length > 0) lines.push('', ...missing);
     return { human: lines.join('\n'), json: result, exit: open.length > 0 ? EXIT.open : EXIT.ok };

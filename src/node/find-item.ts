@@ -28,8 +28,11 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
   const found = [...all.values()].filter((s) => kinds.length === 0 || kinds.includes(s.item.kind));
   const alive = found.filter((s) => s.content !== null);
   const [state] = alive.length > 0 ? alive : found;
-  if (state === undefined)
-    throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, 'Run: satchel log');
+  if (state === undefined) {
+    const near = await nearItems(open, bare);
+    const next = near.length === 0 ? 'Run: satchel log' : `Did you mean: ${near.join(', ')}?`;
+    throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, next);
+  }
   if (alive.length > 1)
     throw new OperationFailure(
       'usage',
@@ -38,6 +41,16 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
       'Name one with its kind',
     );
   return state;
+}
+
+const NEAR = 3;
+
+/** Names that end so, whatever their case: what was typed may be the file's name alone. O(items). */
+async function nearItems(open: OpenSpace, text: string): Promise<string[]> {
+  const wanted = text.toLowerCase();
+  const names = (await open.replica.list()).map(({ item }) => item.name);
+  const near = names.filter((name) => name.toLowerCase() === wanted || name.toLowerCase().endsWith(`/${wanted}`));
+  return wanted === '' ? [] : [...new Set(near)].slice(0, NEAR);
 }
 
 function nameOf(open: OpenSpace, text: string): string {

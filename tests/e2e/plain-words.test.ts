@@ -103,6 +103,18 @@ describe('in plain words', () => {
     expect(await said(ana, 'restore', 'ffff')).toMatch(/no item and no revision ffff[^]*satchel log, where revisions stand/);
   });
 
+  it('a name that is nearly right is suggested', async () => {
+    expect(await said(ana, 'show', 'claude.md')).toMatch(/no item "claude\.md"[^]*Did you mean: CLAUDE\.md\?/);
+    expect(await said(ana, 'show', 'nothing.md')).toMatch(/Run: satchel log/);
+  });
+
+  it('who trusts the own machines is told so where one would look for what waits', async () => {
+    expect(await said(bea, 'pending')).not.toContain('unasked');
+    await bea.run(['approve', '--trust-own']);
+    expect(await said(bea, 'pending')).toContain('put in place unasked. To be asked again: satchel reject --trust-own');
+    await bea.run(['reject', '--trust-own']);
+  });
+
   it('an ambiguous name is refused before anything is asked, with the ids', async () => {
     const name = (await ana.ask<{ machine: { name: string } }>(['status'])).machine.name;
     expect((await ana.run(['machines', 'rename', `${name}-2`, name])).code).toBe(0);
