@@ -2,6 +2,7 @@ import { isUser } from '../gateways/claude-mem/user.ts';
 import { nodeHome } from '../node/home.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { askNode } from './ask-node.ts';
+import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';
@@ -79,6 +80,7 @@ const connect = defineCommand({
       });
     }
     if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
+    await askNode(context, 'claude-mem-reconnected', {});
     const { file } = connected.value;
     return { human: `claude-mem syncs through ${printable(url)} as ${printable(user)}. ${RESTART}`, json: { file, url, user } };
   },
@@ -97,7 +99,20 @@ const disconnect = defineCommand({
     const connection = undone.value;
     if (connection === null) return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null } };
     if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
+    await askNode(context, 'claude-mem-reconnected', {});
     return { human: `claude-mem’s settings are as they were. ${RESTART}`, json: { disconnected: true, file: connection.file } };
+  },
+});
+
+const importHistory = defineCommand({
+  summary: 'Bring in the history that claude-mem’s own sync leaves behind',
+  examples: ['satchel claude-mem import'],
+  notes:
+    'Rows from before its sync was switched on; a running node does it by itself once the worker was there. Safe to repeat.\nJSON: {rows, imported, skipped, device}.',
+  async run(context) {
+    const result = await askNode(context, 'claude-mem-import', {});
+    const left = result.skipped === 0 ? '' : `; ${counted(result.skipped, 'row')} that claude-mem itself sets aside`;
+    return { human: `Imported ${result.imported} of ${counted(result.rows, 'row')}${left}.`, json: result };
   },
 });
 
@@ -144,5 +159,5 @@ function hubUrl(text: string): string {
 
 export const claudeMemCommand: CommandSpec = {
   summary: 'claude-mem’s own sync, through a node.',
-  verbs: { serve, connect, disconnect },
+  verbs: { serve, connect, disconnect, import: importHistory },
 };

@@ -161,7 +161,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'claude-mem',
     group: OTHERS,
-    summary: 'claude-mem’s own sync, through a node: serve, connect, disconnect',
+    summary: 'claude-mem’s own sync, through a node: serve, connect, disconnect, import',
     load: async () => (await import('./claude-mem.ts')).claudeMemCommand,
   },
 ];

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { tlsPinOfIdentity, createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
 import { createClients, type Clients } from '../gateways/claude-mem/clients.ts';
 import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
+import { createSyncFeeds, type SyncFeeds } from '../gateways/claude-mem/sync-feed.ts';
 import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
 import { isLoopback } from '../gateways/native/guard.ts';
 import type { HubApp, HubLog } from '../gateways/native/hub-app.ts';
@@ -26,7 +27,10 @@ import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-stor
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
+import { readConnection } from './claude-mem/connection.ts';
+import { isBridged, PERSONAL_USER } from './claude-mem/personal-user.ts';
 import { keepBridged } from './claude-mem/keep-bridged.ts';
+import { isLocalHistoryServed, type LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { serveClaudeMem } from './claude-mem/serve-claude-mem.ts';
 import { connect } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
@@ -106,6 +110,7 @@ export class SatchelNode {
   readonly options: NodeOptions;
   /** Who may sync through the claude-mem gateway. */
   readonly claudeMemClients: Clients;
+  readonly claudeMemFeeds: SyncFeeds;
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
@@ -149,6 +154,7 @@ export class SatchelNode {
     this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
     this.heard = createHeard(deps.clock);
+    this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
     this.#memory = createIdleMemory({
       clock: deps.clock,
@@ -254,6 +260,11 @@ export class SatchelNode {
     return this.#listener?.address ?? null;
   }
 
+  /** What there is to know of claude-mem's worker on this machine. */
+  get claudeMemWorker(): LocalWorkerDeps {
+    return { home: this.home, claudeMemHome: this.config.environment.claudeMemHome, store: this.store, feeds: this.claudeMemFeeds };
+  }
+
   /** How other machines reach this node, for links. */
   descriptor(): RemoteDescriptor | null {
     if (this.#listener === null) return null;
@@ -333,7 +344,7 @@ export class SatchelNode {
       }
     }
     if (!this.config.hub && entry.name === PERSONAL)
-      for (const definition of rowDefinitions(this.config))
+      for (const definition of rowDefinitions(this.config, isBridged(await readConnection(this.home))))
         rows.push(createRowSource(definition, replica, { clock, random, log: this.log }));
     const secrets = createSecretWatch(replica, clock);
     const open = { entry, replica, runner, sources, rows, secrets, watching: new AbortController(), watches: [] };
@@ -358,7 +369,8 @@ export class SatchelNode {
     const { clock } = this.deps;
     if (open.sources.length + open.rows.length > 0) open.watches.push(this.#watchSecrets(open));
     if (this.#claudeMem !== null && !this.config.hub && open.entry.name === PERSONAL) {
-      const bridged = { store: this.store, clock, feeds: this.#claudeMem.feeds, replica: open.replica, log: this.log };
+      const maySay = (): Promise<boolean> => isLocalHistoryServed(this.claudeMemWorker, PERSONAL_USER);
+      const bridged = { store: this.store, clock, feeds: this.claudeMemFeeds, replica: open.replica, log: this.log, maySay };
       open.watches.push(keepBridged(bridged, open.watching.signal));
     }
     for (const { source, definition, health, projects } of open.sources) {
@@ -428,7 +440,7 @@ export class SatchelNode {
     const tokens: StoredToken[] = [stored];
     if (!isLoopback(config.host)) this.#tls = await loadTlsIdentity(this.home, config, clock);
     const routes = await this.options.routes?.(this);
-    const claudeMem = await serveClaudeMem({ store: this.store, clock, clients: this.claudeMemClients, log: this.log });
+    const claudeMem = await serveClaudeMem({ feeds: this.claudeMemFeeds, clock, clients: this.claudeMemClients, log: this.log });
     this.#claudeMem = claudeMem.gateway;
     const { createHubServer } = await import('../gateways/native/hub-server.ts'); // commands do not serve
     const server = createHubServer({

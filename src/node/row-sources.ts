@@ -20,13 +20,15 @@ export interface RowDefinition {
   readonly id: 'claude-mem';
   readonly file: string;
   readonly toolUses: boolean;
+  /** Its worker syncs the rest itself, through a gateway. */
+  readonly sessionsOnly: boolean;
 }
 
-/** What the user left switched on. */
-export function rowDefinitions({ claude, environment }: Config): RowDefinition[] {
+/** What the user left switched on. One path a database: where claude-mem is connected, the source carries what its own sync does not. */
+export function rowDefinitions({ claude, environment }: Config, isConnected: boolean): RowDefinition[] {
   if (claude.categories['claude-mem'] === false) return [];
   const toolUses = claude.categories['claude-mem-tool-uses'] === true;
-  return [{ id: 'claude-mem', file: path.join(environment.claudeMemHome, 'claude-mem.db'), toolUses }];
+  return [{ id: 'claude-mem', file: path.join(environment.claudeMemHome, 'claude-mem.db'), toolUses, sessionsOnly: isConnected }];
 }
 
 export interface RowSource {

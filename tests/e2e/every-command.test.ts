@@ -135,6 +135,7 @@ describe('--json', () => {
     'service status': ['service', 'status'],
     'claude-mem serve': ['claude-mem', 'serve', '--user', 'ada', '--name', 'laptop'],
     'claude-mem connect': ['claude-mem', 'connect'],
+    'claude-mem import': null,
     'claude-mem disconnect': ['claude-mem', 'disconnect'],
     invite: ['invite'],
     join: ['join', '{link}'],

@@ -1,6 +1,7 @@
 import type { Store } from '../../src/core/ports/store.ts';
 import { createClients, type Clients } from '../../src/gateways/claude-mem/clients.ts';
 import type { ClaudeMemGateway } from '../../src/gateways/claude-mem/gateway.ts';
+import { createSyncFeeds } from '../../src/gateways/claude-mem/sync-feed.ts';
 import { serveClaudeMem } from '../../src/node/claude-mem/serve-claude-mem.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { TestClock } from '../contracts/test-clock.ts';
@@ -33,7 +34,8 @@ export async function startGateway(options: { readonly deviceLimit?: number; rea
     warn: () => undefined,
     error: (details: unknown) => void logged.push(JSON.stringify(details)),
   };
-  const { gateway, routes, upgrade } = await serveClaudeMem({ store, clock, clients, log });
+  const feeds = createSyncFeeds({ store, clock });
+  const { gateway, routes, upgrade } = await serveClaudeMem({ feeds, clock, clients, log });
   const hub = await startHub({ deps: { routes, upgrade } });
   const url = `${hub.url}/claude-mem`;
   const tokens = new Map<string, string>();

@@ -73,7 +73,10 @@ describe('parsers of claude-mem’s protocol', () => {
     fc.assert(
       fc.property(changed, (op) => {
         const parsed = parseOp(op);
-        if (!parsed.ok) return void expect(parsed.error).toMatch(/[a-z]/);
+        if (!parsed.ok) {
+          expect(parsed.error).toMatch(/[a-z]/);
+          return;
+        }
         taken += 1;
         expect(isHoldable(JSON.parse(op.body) as Json)).toBe(true);
         // As clients look: the bytes are what they print of it themselves.

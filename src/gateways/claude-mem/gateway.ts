@@ -1,21 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Store } from '../../core/ports/store.ts';
 import type { Clients } from './clients.ts';
 import { createSyncApp, type SyncApp } from './routes.ts';
 import { createSyncSockets } from './sockets.ts';
-import { createSyncFeeds, type SyncFeeds } from './sync-feed.ts';
+import type { SyncFeeds } from './sync-feed.ts';
 
 export interface ClaudeMemGatewayDeps {
-  readonly store: Store;
   readonly clock: Clock;
   readonly clients: Clients;
+  readonly feeds: SyncFeeds;
   readonly onFailure: (error: unknown) => void;
 }
 
 export interface ClaudeMemGateway {
-  readonly feeds: SyncFeeds;
   /** To be mounted at a prefix. */
   readonly app: SyncApp;
   /** For upgrades of `…/v1/sync/ws`. */
@@ -25,9 +23,12 @@ export interface ClaudeMemGateway {
 
 /** Serves claude-mem's cloud-sync protocol, so that its workers sync through this node. One object a store. */
 export function createClaudeMemGateway(deps: ClaudeMemGatewayDeps): ClaudeMemGateway {
-  const { clients } = deps;
-  const feeds = createSyncFeeds(deps);
-  const sockets = createSyncSockets({ ...deps, feeds });
+  const { clients, feeds } = deps;
+  const sockets = createSyncSockets(deps);
   const app = createSyncApp({ feeds, clients, onFailure: deps.onFailure, onPulled: (caller, number) => sockets.pulled(caller, number) });
-  return { feeds, app, upgrade: (request, socket, head) => sockets.upgrade(request, socket, head), close: () => sockets.close() };
+  return {
+    app,
+    upgrade: (request, socket, head) => sockets.upgrade(request, socket, head),
+    close: () => sockets.close(),
+  };
 }

@@ -24,8 +24,8 @@ export interface SpaceBridgeDeps {
 
 /** One user's feed and a space, kept the same: what was pushed becomes commits, what the space has from elsewhere is served. */
 export interface SpaceBridge {
-  /** Makes commits of what was pushed since, then serves what clients lack. Durable; safe to repeat. */
-  exchange(): Promise<BridgeReport>;
+  /** Makes commits of what was pushed since; with `serves`, gives clients what they lack then. Durable; safe to repeat. */
+  exchange(options: { readonly serves: boolean }): Promise<BridgeReport>;
 }
 
 export interface BridgeReport {
@@ -124,9 +124,9 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   }
 
   return {
-    async exchange() {
+    async exchange({ serves }) {
       const captured = await capture();
-      return { captured, ...(await serve()) };
+      return { captured, ...(serves ? await serve() : { served: 0, waiting: 0 }) };
     },
   };
 }

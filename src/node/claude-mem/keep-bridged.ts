@@ -5,10 +5,8 @@ import type { HubLog } from '../../gateways/native/hub-app.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
+import { PERSONAL_USER } from './personal-user.ts';
 import { createReplicaWorkspace } from '../../core/replica/replica-workspace.ts';
-
-/** The user whose feed is the personal space. Others have only their feed. */
-export const PERSONAL_USER = 'me';
 
 export interface KeepBridgedDeps {
   readonly store: Store;
@@ -16,6 +14,8 @@ export interface KeepBridgedDeps {
   readonly feeds: SyncFeeds;
   readonly replica: Replica;
   readonly log: HubLog;
+  /** Asked each time before anything that came by another way is served. */
+  readonly maySay: () => Promise<boolean>;
 }
 
 /** After so long without another push: a worker that has much to say goes on for a while. Milliseconds. */
@@ -33,7 +33,7 @@ const RETRY = 10_000;
  * Keeps the personal space and the feed of {@link PERSONAL_USER} the same, until the signal. Does nothing before a worker was there:
  * without one there is no feed.
  */
-export async function keepBridged({ store, clock, feeds, replica, log }: KeepBridgedDeps, signal: AbortSignal): Promise<void> {
+export async function keepBridged({ store, clock, feeds, replica, log, maySay }: KeepBridgedDeps, signal: AbortSignal): Promise<void> {
   let pushedAt: number | null = null;
   let changed = true;
   let wake = (): void => undefined;
@@ -88,8 +88,9 @@ export async function keepBridged({ store, clock, feeds, replica, log }: KeepBri
       [changed, pushedAt] = [false, null];
       try {
         bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER });
-        const { waiting } = await bridge.exchange();
-        if (waiting === 0) patience = LOOK_AGAIN;
+        const serves = await maySay();
+        const { waiting } = await bridge.exchange({ serves });
+        if (waiting === 0 && serves) patience = LOOK_AGAIN;
         else {
           await pause(patience);
           patience = Math.min(LOOK_LATEST, patience * 2);

@@ -3,20 +3,20 @@ import type { HubApp, HubLog } from '../../gateways/native/hub-app.ts';
 import type { UpgradeHandler } from '../../gateways/native/upgrade.ts';
 import type { Clients } from '../../gateways/claude-mem/clients.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Store } from '../../core/ports/store.ts';
+import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 
 /** Where the gateway is on a node's own listener: claude-mem asks below whatever address it was given. */
 export const CLAUDE_MEM_PREFIX = '/claude-mem';
 
 export interface ServeClaudeMemDeps {
-  readonly store: Store;
+  readonly feeds: SyncFeeds;
   readonly clock: Clock;
   readonly clients: Clients;
   readonly log: HubLog;
 }
 
 /** The gateway, for the listener of a node. Nobody gets past it without a token of a user's. */
-export async function serveClaudeMem({ store, clock, clients, log }: ServeClaudeMemDeps): Promise<{
+export async function serveClaudeMem({ feeds, clock, clients, log }: ServeClaudeMemDeps): Promise<{
   readonly gateway: ClaudeMemGateway;
   readonly routes: (app: HubApp) => void;
   readonly upgrade: UpgradeHandler;
@@ -24,7 +24,7 @@ export async function serveClaudeMem({ store, clock, clients, log }: ServeClaude
   const { createClaudeMemGateway } = await import('../../gateways/claude-mem/gateway.ts'); // commands do not serve
   const onFailure = (error: unknown): void =>
     log.error({ error: error instanceof Error ? error.stack : String(error) }, 'the claude-mem gateway failed');
-  const gateway = createClaudeMemGateway({ store, clock, clients, onFailure });
+  const gateway = createClaudeMemGateway({ feeds, clock, clients, onFailure });
   return {
     gateway,
     routes: (app) => void app.route(CLAUDE_MEM_PREFIX, gateway.app),

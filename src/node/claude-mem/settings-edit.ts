@@ -46,6 +46,13 @@ export function writeSyncSettings(text: string | null, values: SyncSettingsBefor
   return ok(JSON.stringify(root, null, indent) + end);
 }
 
+/** The id that claude-mem gave itself when its sync first ran; `null` before that. */
+export function readDeviceId(text: string | null): string | null {
+  const parsed = parse(text);
+  const id = parsed.ok ? parsed.value.place['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID'] : null;
+  return typeof id === 'string' && id !== '' ? id : null;
+}
+
 /** Older files hold their settings in `env`, which claude-mem prefers where it is there. */
 function parse(text: string | null): Result<{ readonly root: Json; readonly place: Json }, string> {
   if (text === null || text.trim() === '') {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
+import type { ImportReport } from '../claude-mem/import-history.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/serve-claude-mem.ts';
-import type { SatchelNode } from '../node.ts';
+import { PERSONAL, type SatchelNode } from '../node.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -55,6 +57,41 @@ export const claudeMemUsersOperation = defineOperation({
       });
     }
     return { url: gatewayUrl(node), users };
+  },
+});
+
+/** After `connect` and `disconnect`: the source of claude-mem's database carries what its own sync does not. */
+export const claudeMemReconnectedOperation = defineOperation({
+  input: noInput,
+  async run(node): Promise<{ reopened: boolean }> {
+    const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
+    if (open === undefined || !node.isLive) return { reopened: false };
+    await node.updateSpace(open.entry);
+    return { reopened: true };
+  },
+});
+
+export const claudeMemImportOperation = defineOperation({
+  input: noInput,
+  async run(node, _, { progress }): Promise<ImportReport & { device: string }> {
+    const worker = await localWorker(node.claudeMemWorker);
+    if (worker === null)
+      throw new OperationFailure(
+        'usage',
+        'not-connected',
+        'claude-mem on this machine does not sync through this node',
+        'Run: satchel claude-mem connect',
+      );
+    const { user, device, database } = worker;
+    if (device === null)
+      throw new OperationFailure(
+        'failed',
+        'no-device',
+        'claude-mem has given itself no device id yet',
+        'Start its worker once, and run this again: satchel claude-mem import',
+      );
+    const report = await importLocalHistory(node.claudeMemWorker, { user, device, database }, (done) => progress(done, done, 'rows'));
+    return { ...report, device };
   },
 });
 

@@ -48,6 +48,8 @@ export const OPERATIONS = {
   'claude-mem-users': async () => (await import('./claude-mem.ts')).claudeMemUsersOperation,
   'claude-mem-token-add': async () => (await import('./claude-mem.ts')).addClaudeMemTokenOperation,
   'claude-mem-token-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemTokenOperation,
+  'claude-mem-reconnected': async () => (await import('./claude-mem.ts')).claudeMemReconnectedOperation,
+  'claude-mem-import': async () => (await import('./claude-mem.ts')).claudeMemImportOperation,
   erasures: async () => (await import('./forget.ts')).erasuresOperation,
 } as const;
 

@@ -92,9 +92,13 @@ const TOOL_USES: TableProfile = {
   },
 };
 
-/** The rows of claude-mem's database, releases 9.0 to 13.25. Inputs and outputs of tools are sensitive: only where they were asked for. */
-export function claudeMemProfile(options: { readonly toolUses: boolean }): RowsProfile {
-  const tables = [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS, ...(options.toolUses ? [TOOL_USES] : [])];
+/**
+ * The rows of claude-mem's database, releases 9.0 to 13.25. Inputs and outputs of tools are sensitive: only where they were asked for.
+ * `sessionsOnly`: what the worker's own sync leaves out.
+ */
+export function claudeMemProfile(options: { readonly toolUses: boolean; readonly sessionsOnly?: boolean }): RowsProfile {
+  const carried = options.sessionsOnly === true ? [SESSIONS] : [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS];
+  const tables = [...carried, ...(options.toolUses ? [TOOL_USES] : [])];
   const ids = new Set<string>(tables.map(({ id }) => id));
   return {
     kind: claudeMemKind.id,

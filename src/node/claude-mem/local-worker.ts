@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Store } from '../../core/ports/store.ts';
+import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
+import { readPrivate, type NodeHome } from '../home.ts';
+import { readConnection } from './connection.ts';
+import { importHistory, type ImportReport } from './import-history.ts';
+import { readDeviceId } from './settings-edit.ts';
+
+const IMPORTED = 'claude-mem-imported';
+
+export interface LocalWorkerDeps {
+  readonly home: NodeHome;
+  readonly claudeMemHome: string;
+  readonly store: Store;
+  readonly feeds: Pick<SyncFeeds, 'push'>;
+}
+
+/** The worker of this machine that `connect` pointed at this very node; `null` for none. `device` is null until it first ran. */
+export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Promise<{
+  readonly user: string;
+  readonly device: string | null;
+  readonly database: string;
+} | null> {
+  const connection = await readConnection(home);
+  if (connection === null || connection.tokenId === null) return null;
+  const device = readDeviceId(await readPrivate(path.join(claudeMemHome, 'settings.json')));
+  return { user: connection.user, device, database: path.join(claudeMemHome, 'claude-mem.db') };
+}
+
+/**
+ * Whether what came by other ways may be served to `user` now. This machine's worker has rows that its sync never pushes; they are put
+ * into the feed first, or it would be given them a second time.
+ */
+export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string): Promise<boolean> {
+  const worker = await localWorker(deps);
+  if (worker === null || worker.user !== user || !existsSync(worker.database)) return true;
+  if (worker.device === null) return false;
+  const done = await deps.store.read((tx) => tx.documents.get<{ readonly device: string }>(IMPORTED, user));
+  if (done?.device !== worker.device) await importLocalHistory(deps, { ...worker, device: worker.device });
+  return true;
+}
+
+export async function importLocalHistory(
+  deps: LocalWorkerDeps,
+  worker: { readonly user: string; readonly device: string; readonly database: string },
+  onProgress?: (done: number) => void,
+): Promise<ImportReport> {
+  const { store, feeds } = deps;
+  const { user, device, database: file } = worker;
+  const report = await importHistory({ store, feeds, user, device, file, ...(onProgress === undefined ? {} : { onProgress }) });
+  await store.write((tx) => tx.documents.put(IMPORTED, user, { device }));
+  return report;
+}

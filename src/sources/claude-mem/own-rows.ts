@@ -1,0 +1,88 @@
+import Database from 'better-sqlite3';
+
+export type OwnRowKind = 'observation' | 'summary' | 'prompt';
+
+/** A row as it stands in the database, with what its session says where the row does not. */
+export interface OwnRow {
+  readonly kind: OwnRowKind;
+  /** Its number there. */
+  readonly local: string;
+  readonly revision: string;
+  readonly cells: Readonly<Record<string, unknown>>;
+}
+
+const COLUMNS: Readonly<Record<OwnRowKind, readonly string[]>> = {
+  observation: [
+    ...[
+      'memory_session_id',
+      'project',
+      'text',
+      'type',
+      'title',
+      'subtitle',
+      'facts',
+      'narrative',
+      'concepts',
+      'files_read',
+      'files_modified',
+    ],
+    ...['prompt_number', 'discovery_tokens', 'content_hash', 'generated_by_model', 'agent_type', 'agent_id', 'metadata'],
+    ...['merged_into_project', 'created_at', 'created_at_epoch'],
+  ],
+  summary: [
+    ...['memory_session_id', 'project', 'request', 'investigated', 'learned', 'completed', 'next_steps', 'files_read', 'files_edited'],
+    ...['notes', 'prompt_number', 'discovery_tokens', 'merged_into_project', 'created_at', 'created_at_epoch'],
+  ],
+  prompt: ['content_session_id', 'prompt_number', 'prompt_text', 'created_at', 'created_at_epoch'],
+};
+const TABLE: Readonly<Record<OwnRowKind, string>> = { observation: 'observations', summary: 'session_summaries', prompt: 'user_prompts' };
+
+const PAGE = 500;
+
+/**
+ * The rows that a database's own machine made, page by page, in the order in which its worker pushes them, while the worker goes on.
+ * None where the file is not there, or is of a release that has no sync (before 13.12). Throws where it cannot be read.
+ */
+export function* readOwnRows(file: string): Generator<OwnRow[]> {
+  const database = openReadOnly(file);
+  if (database === null) return;
+  try {
+    for (const kind of ['observation', 'summary', 'prompt'] as const) {
+      if (!hasSync(database, TABLE[kind])) continue;
+      const page = database.prepare(queryOf(kind)).safeIntegers(false);
+      for (let after = 0; ;) {
+        const rows = page.all(after, PAGE) as (Record<string, unknown> & { readonly own_id: number; readonly own_rev: string })[];
+        const last = rows.at(-1);
+        if (last === undefined) break;
+        yield rows.map(({ own_id: id, own_rev: revision, ...cells }) => ({ kind, local: String(id), revision, cells }));
+        after = last.own_id;
+      }
+    }
+  } finally {
+    database.close();
+  }
+}
+
+function queryOf(kind: OwnRowKind): string {
+  const columns = COLUMNS[kind].map((column) => `t.${column}`).join(', ');
+  const [more, join] =
+    kind === 'prompt'
+      ? [', s.memory_session_id, s.project, s.platform_source', ' left join sdk_sessions s on t.session_db_id = s.id']
+      : ['', ''];
+  return `select t.id as own_id, cast(t.sync_rev as text) as own_rev, ${columns}${more} from ${TABLE[kind]} t${join}
+    where t.origin_device_id is null and t.id > ? order by t.id limit ?`;
+}
+
+function openReadOnly(file: string): Database.Database | null {
+  try {
+    return new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code === 'SQLITE_CANTOPEN') return null;
+    throw error;
+  }
+}
+
+function hasSync(database: Database.Database, table: string): boolean {
+  const columns = new Set((database.pragma(`table_info(${table})`) as { readonly name: string }[]).map(({ name }) => name));
+  return ['sync_rev', 'origin_device_id'].every((column) => columns.has(column));
+}
