@@ -138,7 +138,7 @@ export class MemDatabase {
         const columns = this.columns(table).filter(
           (column) => other.columns(table).includes(column) && ![...LOCAL, ...ignored].includes(column),
         );
-        const names = columns.map((column) => `t.${column}`);
+        const names = columns.toSorted().map((column) => `t.${column}`);
         const parent =
           table === 'user_prompts' && this.columns(table).includes('session_db_id')
             ? ', (SELECT content_session_id FROM sdk_sessions s WHERE s.id = t.session_db_id) AS parent'

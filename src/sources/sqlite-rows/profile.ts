@@ -26,7 +26,7 @@ export interface TableProfile {
   /** Columns that never change while a row is the same: the row at a known place is another one where they differ. */
   readonly constant: readonly string[];
   readonly reference: ReferenceProfile | null;
-  /** Columns that a machine can work out for itself, from the row and the one that it refers to. */
+  /** What a column would hold where a table does not have it: worked out from the row and the one that it refers to. */
   readonly derived: { readonly [column: string]: (row: Row, parent: Row | null) => RowValue };
   /** The natural key of a row, `reference.key` in it as in a body. `null`: it has none. */
   readonly nameOf: (row: Row) => string | null;

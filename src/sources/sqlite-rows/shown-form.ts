@@ -42,6 +42,18 @@ export function newBody(shape: TableShape, found: Row, parent: string | null): R
   return reference === null || parent === null ? found : new Map([...found, [reference.key, parent]]);
 }
 
+/** A new row with the columns that this table does not have, as far as they can be worked out. */
+export function withDerived(shape: TableShape, row: Row, parent: Row | null): Row {
+  const derived = lacking(shape).map((column) => [column, shape.profile.derived[column]?.(row, parent)] as const);
+  return new Map([...row, ...derived.flatMap(([column, value]) => (value === undefined ? [] : [[column, value] as const]))]);
+}
+
+/** Columns that could be worked out and are not in this table. */
+export function lacking(shape: TableShape): string[] {
+  const there = new Set(shape.columns.map(({ column }) => column));
+  return Object.keys(shape.profile.derived).filter((column) => !there.has(column));
+}
+
 /** With what a table without such columns means to say: what its natural key is made of. */
 export function impliedRow(shape: TableShape, row: Row): Row {
   const there = new Set(shape.columns.map(({ column }) => column));
@@ -61,16 +73,10 @@ export function isSameRow(body: Row, shape: TableShape, found: Row): boolean {
  * What is to stand in the columns of this table, by local name, to show a body. `undefined` values: whatever the table does by itself.
  * `reference` is the value of `via`, where it has one.
  */
-export function formOf(
-  body: Row,
-  shape: TableShape,
-  parent: Row | null,
-  reference: RowValue | null,
-): Map<string, RowValue | null | undefined> {
+export function formOf(body: Row, shape: TableShape, reference: RowValue | null): Map<string, RowValue | null | undefined> {
   const form = new Map<string, RowValue | null | undefined>();
   for (const { column, local, byDefault } of shape.columns) {
-    const derive = shape.profile.derived[column];
-    form.set(local, body.get(column) ?? derive?.(body, parent) ?? (byDefault === null ? null : undefined));
+    form.set(local, body.get(column) ?? (byDefault === null ? null : undefined));
   }
   if (shape.via !== null) form.set(shape.via.column, reference);
   return form;

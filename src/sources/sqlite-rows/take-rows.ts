@@ -8,7 +8,7 @@ import type { RowBatches } from './capture-batches.ts';
 import { localOf } from './capture-batches.ts';
 import type { RowsContext } from './context.ts';
 import type { Place } from './row-index.ts';
-import { hidesMore, impliedRow, isSameRow, layOn, newBody } from './shown-form.ts';
+import { hidesMore, impliedRow, isSameRow, lacking, layOn, newBody, withDerived } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
 /** A row that is not as it is known. */
@@ -113,8 +113,11 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
     if (name === null) continue;
     taken.set(name, found.rowid);
     const place = memory.index.of(name);
-    if (place === undefined) named.push({ found, name, body, parent: parent.name });
-    else moved.push({ found, place });
+    if (place === undefined) {
+      // A twin goes without what would have to be the same.
+      const own = name === natural ? await completed(context, access, whole, found) : null;
+      named.push({ found, name, body: own ?? body, parent: parent.name });
+    } else moved.push({ found, place });
   }
   for (const other of await takeChanged(context, access, moved, batches)) skip(context, access, other, 'another row has its natural key');
   const views = await loadViews(
@@ -129,6 +132,18 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
     const content = applied ?? { attributes: {}, body };
     await batches.add({ type: 'body', item, attributes: content.attributes, body: content.body, local: localOf(at) }, at);
   }
+}
+
+/** The body with what this table has no columns for; `null` where there is nothing to add. */
+async function completed({ database }: RowsContext, { shape }: TableAccess, whole: Row, found: FoundRow): Promise<Uint8Array | null> {
+  if (lacking(shape).length === 0) return null;
+  const { reference } = shape.profile;
+  const rowid = found.parent;
+  const parent =
+    reference === null || typeof rowid !== 'number'
+      ? null
+      : await database.read(() => database.tables().get(reference.table)?.at(rowid) ?? null);
+  return encodeRow(withDerived(shape, whole, parent?.row ?? null));
 }
 
 /** The name that a row goes by: that of its natural key, unless another row here has it. `null`: it repeats that one. */

@@ -79,7 +79,7 @@ function writeRow(
 
   const parent = parentOf(context, tables, places, access, body);
   if (parent.type === 'missing') return { ready, type: 'waits', reason: 'the row that it refers to is not here', parent: parent.name };
-  const form = formOf(body, access.shape, parent.row, parent.value);
+  const form = formOf(body, access.shape, parent.value);
   let rowid = current?.rowid ?? null;
   if (current === null) {
     rowid = access.insert(new Map([...form].filter((entry): entry is [string, RowValue | null] => entry[1] !== undefined)));
@@ -112,19 +112,16 @@ function remove(tables: Tables, access: TableAccess | undefined, current: FoundR
   return { ready, type: 'removed' };
 }
 
-type Parent =
-  | { readonly type: 'found'; readonly row: Row | null; readonly value: RowValue | null }
-  | { readonly type: 'missing'; readonly name: string };
+type Parent = { readonly type: 'found'; readonly value: RowValue | null } | { readonly type: 'missing'; readonly name: string };
 
 function parentOf({ memory }: RowsContext, tables: Tables, places: ReadonlyMap<string, Place>, { shape }: TableAccess, body: Row): Parent {
   const { reference } = shape.profile;
   const name = reference === null ? undefined : body.get(reference.key);
-  if (reference === null || shape.via === null || typeof name !== 'string') return { type: 'found', row: null, value: null };
+  if (reference === null || shape.via === null || typeof name !== 'string') return { type: 'found', value: null };
   const rowid = (places.get(name) ?? memory.index.of(name))?.rowid ?? null;
   const there = tables.get(reference.table);
-  const row = rowid === null ? null : (there?.at(rowid) ?? null);
-  const value = row === null ? undefined : there?.valueAt(row.rowid, shape.via.equals);
-  return row === null || value === undefined || value === null ? { type: 'missing', name } : { type: 'found', row: row.row, value };
+  const value = rowid === null ? null : (there?.valueAt(rowid, shape.via.equals) ?? null);
+  return value === null ? { type: 'missing', name } : { type: 'found', value };
 }
 
 /** Columns whose values are to be others. What a machine works out for itself stays as it was worked out, unless the body says it. */
