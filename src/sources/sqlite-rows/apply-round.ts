@@ -24,7 +24,11 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
   const { memory, database } = context;
   const tally: Tally = { written: 0, removed: 0, notHere: [] };
   if (memory.wholeVersion === null || memory.state.type === 'root-missing') await captureRound(context, { whole: true });
-  for (let round = 0; round < ROUNDS && memory.wholeVersion !== null && database.look() === 'same'; round += 1) {
+  for (let round = 0; round < ROUNDS && memory.wholeVersion !== null; round += 1) {
+    if (database.look() !== 'same') {
+      memory.isOther = true;
+      break;
+    }
     await reopenNotHere(context);
     const due = await plan(context);
     if (due.length === 0) break;

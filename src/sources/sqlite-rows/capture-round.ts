@@ -19,6 +19,7 @@ const MANY_ROWS = 1_000;
 export async function captureRound(context: RowsContext, options: { readonly whole: boolean }): Promise<ScanReport> {
   const { database, memory } = context;
   const standing = database.look();
+  if (standing !== 'same') memory.isOther = true;
   await ensureIndex(context);
   const wasMissing = memory.state.type === 'root-missing';
   if (standing === 'missing') return noDatabase(context, 'the database is not there');
@@ -26,8 +27,8 @@ export async function captureRound(context: RowsContext, options: { readonly who
   if (context.profile.tables.slice(0, 1).some(({ id }) => !tables.has(id))) return noDatabase(context, 'the database has no such tables');
 
   const shape = [...tables].map(([id, { shape }]) => `${id}:${shape.mask}`).join();
-  let whole = options.whole || standing === 'other' || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
-  if (standing !== 'same') memory.seenTo.clear();
+  let whole = options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
+  if (memory.isOther) memory.seenTo.clear();
   const version = database.version();
   memory.again = false;
   if (whole) memory.skipped.clear();
@@ -35,11 +36,14 @@ export async function captureRound(context: RowsContext, options: { readonly who
   const seen = new Map<string, ReadonlySet<number>>();
   if (!whole) whole = !(await takeNewRows(context, tables, batches));
   if (whole) for (const access of tables.values()) seen.set(access.shape.profile.id, await takeAllRows(context, access, batches));
-  const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, standing !== 'same' || wasMissing);
+  const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, memory.isOther || wasMissing);
   const captured = await batches.finish();
   await showMore(context);
   memory.version = version;
-  if (whole && !isEmptied) [memory.wholeVersion, memory.shape] = [version, shape];
+  if (whole && !isEmptied) {
+    [memory.wholeVersion, memory.shape] = [version, shape];
+    memory.isOther = false;
+  }
   return report(context, captured);
 }
 
@@ -91,7 +95,7 @@ async function takeAbsences(
   batches: RowBatches,
   isOther: boolean,
 ): Promise<boolean> {
-  const { memory, limits, clock, profile } = context;
+  const { memory, profile } = context;
   const { index } = memory;
   const gone: Place[] = [];
   for (const [id, access] of tables) {
@@ -110,29 +114,38 @@ async function takeAbsences(
     memory.state = { type: 'root-missing', message: 'another database is in its place, without any of the rows', names: namesOf(vanished) };
     return true;
   }
-  const now = clock.now();
-  const recent = memory.deletions.filter(({ time }) => Math.abs(now - time) < limits.deletionsWindowMs);
-  memory.deletions.splice(0, memory.deletions.length, ...recent);
-  const held = new Set(memory.state.type === 'mass-deletion' ? memory.state.names : []);
-  const judged = judgeAbsences({
-    absent: namesOf(vanished),
-    shown,
-    recent: recent.reduce((sum, { count }) => sum + count, 0),
-    confirmed: memory.confirmed,
-    held,
-    limit: limits.deletions,
-    many: limits.manyDeletions,
-  });
+  const judged = judge(context, vanished, shown);
   memory.state =
     judged.hold.length > 0
       ? { type: 'mass-deletion', message: `${judged.hold.length} rows are gone at once`, names: judged.hold }
       : { type: 'ok' };
-  if (judged.take.length > 0) memory.deletions.push({ time: now, count: judged.take.length });
+  const now = context.clock.now();
   for (const name of judged.take) {
+    memory.deletions.push({ time: now, table: profile.tableOf(name) ?? '', count: 1 });
     memory.confirmed.delete(name);
     await batches.add({ type: 'absent', item: { kind: profile.kind, name } }, null);
   }
   return false;
+}
+
+/** Which absences count as wishes to delete: judged all together, and then table by table. */
+function judge(context: RowsContext, vanished: readonly Place[], shown: number): ReturnType<typeof judgeAbsences> {
+  const { memory, limits, clock } = context;
+  const now = clock.now();
+  const recent = memory.deletions.filter(({ time }) => Math.abs(now - time) < limits.deletionsWindowMs);
+  memory.deletions.splice(0, memory.deletions.length, ...recent);
+  const held = new Set(memory.state.type === 'mass-deletion' ? memory.state.names : []);
+  const recentOf = (table: string | null): number =>
+    recent.reduce((sum, each) => sum + (table === null || each.table === table ? each.count : 0), 0);
+  const shared = { confirmed: memory.confirmed, held, limit: limits.deletions, many: limits.manyDeletions };
+  const all = judgeAbsences({ ...shared, absent: namesOf(vanished), shown, recent: recentOf(null) });
+  const hold = new Set(all.hold);
+  for (const table of new Set(vanished.map((place) => place.table))) {
+    const absent = namesOf(vanished.filter((place) => place.table === table && !hold.has(place.name)));
+    const judged = judgeAbsences({ ...shared, absent, shown: memory.index.rows(table).size, recent: recentOf(table) });
+    for (const name of judged.hold) hold.add(name);
+  }
+  return { take: all.take.filter((name) => !hold.has(name)), hold: [...hold] };
 }
 
 /** The rowids that there are; `null` where none that is known can be missing. */

@@ -67,7 +67,9 @@ export interface RowsMemory {
   unshown: Item[];
   /** What cannot be put in place yet, with what it waits for. */
   readonly waiting: Map<string, { readonly digest: string; readonly reason: string; readonly parent: string | null }>;
-  readonly deletions: { readonly time: number; readonly count: number }[];
+  readonly deletions: { readonly time: number; readonly table: string; readonly count: number }[];
+  /** Another file is open than the one that was looked at last. */
+  isOther: boolean;
   readonly confirmed: Set<string>;
   /** Tables and columns when everything was compared last, and when what is not here was tried last. */
   shape: string | null;
@@ -97,6 +99,7 @@ export function createRowsMemory(): RowsMemory {
     unshown: [],
     waiting: new Map(),
     deletions: [],
+    isOther: false,
     confirmed: new Set(),
     shape: null,
     reopenedFor: null,

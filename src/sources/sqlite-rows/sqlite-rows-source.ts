@@ -76,7 +76,8 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
   const isChanged = (): boolean => {
     const standing = database.look();
     if (standing === 'missing') return memory.version !== null;
-    return standing !== 'same' || database.version() !== memory.version;
+    if (standing !== 'same') memory.isOther = true;
+    return memory.isOther || database.version() !== memory.version;
   };
 
   const isToReconcile = (): boolean => memory.version !== null && memory.version !== memory.wholeVersion;
