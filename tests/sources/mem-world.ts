@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createReplicaWorkspace, type ReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
+import type { Workspace } from '../../src/core/replica/workspace.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { claudeMemProfile } from '../../src/sources/claude-mem/claude-mem-profile.ts';
 import type { RowsLimits } from '../../src/sources/sqlite-rows/context.ts';
@@ -17,6 +18,8 @@ export class MemMachine {
   readonly machine: SmallMachine;
   readonly clock: TestClock;
   readonly limits: Partial<RowsLimits>;
+  /** What stands between the source and its space. */
+  decorate: (workspace: Workspace) => Workspace = (workspace) => workspace;
   workspace!: ReplicaWorkspace;
   source!: SqliteRowsSource;
 
@@ -39,7 +42,7 @@ export class MemMachine {
     this.source = createSqliteRowsSource({
       file: this.db.file,
       profile,
-      workspace: this.workspace,
+      workspace: this.decorate(this.workspace),
       clock: this.clock,
       log: silent,
       limits: this.limits,

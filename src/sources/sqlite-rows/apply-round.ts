@@ -51,12 +51,13 @@ async function plan({ workspace, profile, memory }: RowsContext): Promise<Outsta
   const order = new Map(profile.tables.map(({ id }, index) => [id, index]));
   const referred = new Set(profile.tables.flatMap(({ reference }) => reference?.table ?? []));
   const all = (await workspace.outstanding()).filter(({ item }) => item.kind === profile.kind);
-  const open = new Set(all.map(({ item }) => item.name));
+  const open = new Map(all.map(({ item, content }) => [item.name, content]));
   for (const name of memory.waiting.keys()) if (!open.has(name)) memory.waiting.delete(name);
+  const isComing = (parent: string): boolean => memory.index.of(parent)?.rowid != null || (open.get(parent) ?? null) !== null;
   const due = all.filter((outstanding) => {
     const { name } = outstanding.item;
     const waits = memory.waiting.get(name);
-    const isStuck = waits?.digest === outstanding.content?.digest && waits?.parent != null && memory.index.of(waits.parent)?.rowid == null;
+    const isStuck = waits?.digest === outstanding.content?.digest && waits?.parent != null && !isComing(waits.parent);
     return !held.has(name) && !isStuck;
   });
   const tables = due.map((outstanding) => ({ outstanding, table: profile.tableOf(outstanding.item.name) ?? '' }));

@@ -20,6 +20,7 @@ export function createRowBatches(context: RowsContext): RowBatches {
   const { workspace, memory } = context;
   let batch: { found: Found; at: Place | null }[] = [];
   let bytes = 0;
+  const names = new Set<string>();
   let underway: Promise<void> = Promise.resolve();
   const sum = {
     commits: 0,
@@ -55,10 +56,14 @@ export function createRowBatches(context: RowsContext): RowBatches {
     underway.catch(() => undefined); // thrown where it is awaited
     batch = [];
     bytes = 0;
+    names.clear();
   };
 
   return {
     async add(found, at) {
+      // What is found of an item later is found behind what was found before.
+      if (names.has(found.item.name)) await send();
+      names.add(found.item.name);
       batch.push({ found, at });
       if (at === null) memory.index.delete(found.item.name);
       else memory.index.set(at);
