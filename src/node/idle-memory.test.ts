@@ -13,53 +13,68 @@ function setUp(bytes: number) {
   const memory = createIdleMemory({
     clock,
     signal: stop.signal,
-    release: () => void (heap.released += 1),
-    used: () => heap.bytes,
+    release: () => Promise.resolve(void (heap.released += 1)),
+    usage: () => ({ used: heap.bytes, held: heap.bytes }),
     collect: () => void (heap.collected += 1),
   });
   const wake = async () => (sleepers.splice(0).forEach((each) => each()), turn());
-  return { memory, wake, stop, heap, sleeping: () => sleepers.length };
+  const touch = async () => (memory.touch(), turn());
+  return { memory, touch, wake, stop, heap, sleeping: () => sleepers.length };
 }
 
 describe('idle memory', () => {
-  it('is collected once, after a burst of work has ended', async () => {
-    const { memory, wake, heap, sleeping } = setUp(MUCH);
+  it('is collected after a burst of work has ended, and once more when nothing has followed', async () => {
+    const { touch, wake, heap, sleeping } = setUp(MUCH);
     expect(sleeping()).toBe(0);
     for (let time = 0; time < 3; time++) {
-      memory.touch();
-      memory.touch();
+      await touch();
+      await touch();
       await wake();
       expect([heap.collected, heap.released]).toEqual([0, 0]);
     }
     await wake();
-    expect([heap.collected, heap.released, sleeping()]).toEqual([1, 1, 0]);
+    expect([heap.collected, heap.released, sleeping()]).toEqual([1, 1, 1]);
+    await wake();
+    expect([heap.collected, heap.released, sleeping()]).toEqual([2, 2, 0]);
   });
 
   it('is not collected again while little came to what was left', async () => {
-    const { memory, wake, heap } = setUp(MUCH);
+    const { touch, wake, heap } = setUp(MUCH);
     for (const [bytes, collected] of [
-      [MUCH, 1],
-      [1.2 * MUCH, 1],
-      [1.3 * MUCH, 2],
-      [1.5 * MUCH, 2],
+      [MUCH, 2],
+      [1.2 * MUCH, 2],
+      [1.3 * MUCH, 4],
+      [1.5 * MUCH, 4],
     ] as const) {
       heap.bytes = bytes;
-      memory.touch();
+      await touch();
+      await wake();
       await wake();
       expect(heap.collected).toBe(collected);
     }
   });
 
-  it('is left alone where there is little of it, and at the end', async () => {
-    const little = setUp(1024);
-    little.memory.touch();
-    await little.wake();
-    expect(little.heap.collected).toBe(0);
-    const ending = setUp(MUCH);
-    ending.memory.touch();
-    ending.stop.abort();
-    await ending.wake();
-    ending.memory.touch();
-    expect([ending.heap.collected, ending.sleeping()]).toEqual([0, 0]);
+  it('is given back at last although the end of the burst found no more than its midst', async () => {
+    const { touch, wake, heap } = setUp(MUCH);
+    await touch();
+    await wake();
+    await touch(); // the burst goes on
+    await wake();
+    expect(heap.collected).toBe(1);
+    await wake();
+    expect(heap.collected).toBe(1);
+    await wake();
+    expect(heap.collected).toBe(2);
+  });
+
+  it('is left alone at the end', async () => {
+    const { memory, touch, wake, stop, heap, sleeping } = setUp(MUCH);
+    await touch();
+    stop.abort();
+    await wake();
+    await wake();
+    await memory.ended();
+    await touch();
+    expect([heap.collected, sleeping()]).toEqual([0, 0]);
   });
 });

@@ -5,10 +5,14 @@ import type { Clock } from '../core/ports/clock.ts';
 export interface IdleMemory {
   /** Work was done that may have left garbage. Cheap. */
   touch(): void;
+  /** Resolves when nothing of it runs any more, soon after the signal aborted. */
+  ended(): Promise<void>;
 }
 
 /** Quiet for so long, ms, and the next burst is probably not about to come. */
 const QUIET = 1_500;
+/** Quiet for so much longer, ms, and V8 shrinks its room for new objects too: it goes by what was made in the last five seconds. */
+const CALM = 10_000;
 /** Bytes in use that are not worth a pause. An idle node needs about 20 MB of its own. */
 const WORTH_IT = 32 * 1024 * 1024;
 /** Nor are they where the last collection left nearly as many. */
@@ -16,32 +20,50 @@ const GROWN = 1.25;
 
 /**
  * V8 collects garbage when it needs room, so a node that carried much and went idle would keep all of it for hours. This
- * lets go of caches and collects, some 30 ms, when a burst of work has ended. No timer runs while nothing happens.
+ * lets go of caches and collects, some 30 ms, when a burst of work has ended, and once more when nothing has followed: what
+ * was collected in the midst of a burst says little, and the second time some 10 MB go that V8 kept for the next objects.
+ * No timer runs while nothing happens.
  */
 export function createIdleMemory(deps: {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Lets go of what only saves work. */
-  readonly release?: () => void;
-  readonly used?: () => number;
+  /** Lets go of what only saves work. Must not throw. */
+  readonly release?: () => Promise<void>;
+  /** Bytes in use, and those held for use. */
+  readonly usage?: () => { readonly used: number; readonly held: number };
   readonly collect?: () => void;
 }): IdleMemory {
-  const { clock, signal, release, used = bytesInUse, collect = collectGarbage } = deps;
+  const { clock, signal, release, usage = heapUsage, collect = collectGarbage } = deps;
   let touched = 0;
   let waiting = false;
+  let running: Promise<void> = Promise.resolve();
+  /** In use after the last collection. */
   let left = 0;
+  /** Held after the last one that nothing followed. */
+  let settled = 0;
+
+  const letGo = async (): Promise<void> => {
+    await release?.();
+    collect();
+    left = usage().used;
+  };
+
+  /** Whether nothing was done for so long. */
+  const rest = async (ms: number): Promise<boolean> => {
+    const seen = touched;
+    await clock.sleep(ms, signal);
+    return seen === touched || signal.aborted;
+  };
 
   const whenQuiet = async (): Promise<void> => {
-    let seen: number;
     do {
-      seen = touched;
-      await clock.sleep(QUIET, signal);
-    } while (seen !== touched && !signal.aborted);
+      while (!(await rest(QUIET)));
+      if (!signal.aborted && usage().used > Math.max(WORTH_IT, left * GROWN)) await letGo();
+    } while (!(await rest(CALM)));
     waiting = false;
-    if (signal.aborted || used() <= Math.max(WORTH_IT, left * GROWN)) return;
-    release?.();
-    collect();
-    left = used();
+    if (signal.aborted || usage().held <= settled * GROWN) return;
+    await letGo();
+    settled = usage().held;
   };
 
   return {
@@ -49,14 +71,15 @@ export function createIdleMemory(deps: {
       touched += 1;
       if (waiting || signal.aborted) return;
       waiting = true;
-      void whenQuiet();
+      running = running.then(whenQuiet);
     },
+    ended: () => running,
   };
 }
 
-function bytesInUse(): number {
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+function heapUsage(): { readonly used: number; readonly held: number } {
+  const { heapUsed, heapTotal, external } = process.memoryUsage();
+  return { used: heapUsed + external, held: heapTotal + external };
 }
 
 let gc: (() => void) | null = null;

@@ -22,7 +22,7 @@ import { Replica } from '../core/replica/replica.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
-import { createFolderObjects } from '../store/chunks/folder-objects.ts';
+import { createFolderObjects, type FolderObjects } from '../store/chunks/folder-objects.ts';
 import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
@@ -125,7 +125,7 @@ export class SatchelNode {
     config: Config,
     home: NodeHome,
     store: SqliteStore,
-    objects: ObjectStore,
+    objects: FolderObjects,
     deps: ReplicaDeps,
     log: HubLog,
     lock: { release(): void },
@@ -159,8 +159,10 @@ export class SatchelNode {
     this.#memory = createIdleMemory({
       clock: deps.clock,
       signal: this.#stopping.signal,
-      release: () => {
+      release: async () => {
         for (const { replica } of this.spaces.values()) replica.bodies.forgetPlain();
+        objects.shrink();
+        await store.shrink().catch((error: unknown) => log.warn({ error: String(error) }, 'memory could not be given back'));
       },
     });
   }
@@ -292,6 +294,7 @@ export class SatchelNode {
     await this.#listener?.close();
     for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
     await Promise.allSettled(this.#loops);
+    await this.#memory.ended();
     await this.deps.sealing?.close();
     await this.#fileThread?.close();
     await this.objects.close();
@@ -346,7 +349,7 @@ export class SatchelNode {
     if (!this.config.hub && entry.name === PERSONAL)
       for (const definition of rowDefinitions(this.config, isBridged(await readConnection(this.home))))
         rows.push(createRowSource(definition, replica, { clock, random, log: this.log }));
-    const secrets = createSecretWatch(replica, clock);
+    const secrets = createSecretWatch(replica, clock, () => this.#memory.touch());
     const open = { entry, replica, runner, sources, rows, secrets, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
     return open;

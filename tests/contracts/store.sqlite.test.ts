@@ -62,6 +62,18 @@ describe('sqlite store file', () => {
     expect((await stat(join(folder, 'new'))).mode & 0o777).toBe(0o700);
   });
 
+  it('goes on as before when it let go of what only saves work, between transactions', async () => {
+    const store = await openStore();
+    const write = (n: number) =>
+      store.write(async (tx) => {
+        await tx.documents.put('c', 'n', n);
+        await Promise.resolve();
+        return tx.documents.get('c', 'n');
+      });
+    expect(await Promise.all([write(1), store.shrink(), write(2), store.shrink()])).toEqual([1, undefined, 2, undefined]);
+    expect(await store.read((tx) => tx.documents.get('c', 'n'))).toBe(2);
+  });
+
   it('of a newer version is refused and left alone', async () => {
     await (await openStore()).close();
     const database = new Database(path);

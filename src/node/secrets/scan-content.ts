@@ -8,20 +8,20 @@ export interface ScanState {
 }
 
 /** Bytes looked at together; more of them in one piece are looked at in parts. About 10 ms. */
-const SLICE = 128 * 1024;
+export const SLICE = 128 * 1024;
 /** What may stand on both sides of a cut. Longer secrets are found by their beginning. */
 const OVERLAP = 8 * 1024;
 const BINARY = /\0/;
 
 /**
- * What looks like a secret in a body, slice by slice; `pause` runs between them and ends it by false: `null` then. `before` is
+ * What looks like a secret in a body, slice by slice; `pause` is told how much was looked at, and ends it by false: `null` then. `before` is
  * what an earlier scan of the same item ended with: pieces that are the same are not read again. Cost: O(what is new), and reading the piece before it.
  */
 export async function scanContent(
   content: Content,
   read: (pieces: readonly Piece[]) => Promise<Uint8Array>,
   before: ScanState | undefined,
-  pause: () => Promise<boolean>,
+  pause: (bytes: number) => Promise<boolean>,
 ): Promise<ScanState | null> {
   const keys = content.pieces.map(({ object, offset, length }) => `${object} ${offset} ${length}`);
   const differs = keys.findIndex((key, index) => before?.pieces[index]?.key !== key);
@@ -58,7 +58,7 @@ export async function scanContent(
       }
       line += newlines(slice);
       tail = whole.slice(-OVERLAP);
-      if (!(await pause())) return null;
+      if (!(await pause(slice.length))) return null;
     }
     start += piece.length;
   }

@@ -6,7 +6,7 @@ import { DRAFT_POSITION } from '../../core/replica/overlay.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import type { FoundSecret } from '../../redaction/finding.ts';
-import { scanContent, type ScanState } from './scan-content.ts';
+import { scanContent, SLICE, type ScanState } from './scan-content.ts';
 
 /** An item that holds what looks like secrets. Never the secrets. */
 export interface ItemSecrets {
@@ -26,19 +26,27 @@ export interface SecretWatch {
 
 /** A burst of captures is looked at once it has ended. */
 const QUIET = 3_000;
+/** More than so much at once, a first sync say, can wait until all else has rested. */
+const MANY = 100;
+const CALM = 60_000;
 /** What grows all the time is looked at so often. */
 const REST = 30_000;
-/** Between slices of some 10 ms: it never has more than a fifth of a core. */
+/** After each slice of some 10 ms, of one item or of many: it never has more than a fifth of a core. */
 const PAUSE = 50;
+/** Finding and opening an item takes as long as looking at so many bytes, about. */
+const ITEM_BYTES = 16 * 1024;
 const NAMED = 20;
 /** Of growing bodies, so that only their ends are read again. */
 const STATES = 64;
+/** Opened objects are kept for the next item that lies in them, and let go of after so many bytes: nobody waits for this. */
+const KEPT_BYTES = 4 * 1024 * 1024;
 
 interface Stored extends ItemSecrets {
   readonly digest: string;
 }
 
-export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
+/** `onEnd`: all that waited was looked at; it may have left garbage. */
+export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => void = () => undefined): SecretWatch {
   const { store, kinds } = replica.deps;
   const collection = `secrets/${replica.space}`;
   const scanned = 'secrets-scanned';
@@ -47,6 +55,10 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
   /** Up to which position all was looked at; written down at the end, so that an idle node writes nothing. */
   let done = -1;
   let noted = -1;
+  /** Bytes read since opened objects were let go of. */
+  let opened = 0;
+  /** Bytes looked at since the last pause. */
+  let looked = 0;
   let wake: (() => void) | null = null;
 
   const isText = ({ kind }: Item): boolean => kinds.get(kind) !== undefined;
@@ -74,11 +86,24 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
       return;
     }
     if (before?.digest === content.digest || !(await isHere(content))) return;
-    const read = (pieces: Content['pieces']): Promise<Uint8Array> => replica.bodies.readStart({ ...content, pieces }, Infinity);
-    const state = await scanContent(content, read, states.get(key), async () => {
-      await clock.sleep(PAUSE, signal);
+    const read = (pieces: Content['pieces']): Promise<Uint8Array> => {
+      for (const { length } of pieces) opened += length;
+      if (opened > KEPT_BYTES) {
+        replica.bodies.forgetPlain();
+        opened = 0;
+      }
+      return replica.bodies.readStart({ ...content, pieces }, Infinity);
+    };
+    const pause = async (bytes: number): Promise<boolean> => {
+      looked += bytes;
+      if (looked >= SLICE) {
+        looked = 0;
+        await clock.sleep(PAUSE, signal);
+      }
       return !signal.aborted;
-    });
+    };
+    if (!(await pause(ITEM_BYTES))) return;
+    const state = await scanContent(content, read, states.get(key), pause);
     if (state === null) return;
     if (kinds.get(item.kind)?.appends === true) {
       states.delete(key);
@@ -133,7 +158,9 @@ export function createSecretWatch(replica: Replica, clock: Clock): SecretWatch {
           if (queue.size === 0) await new Promise<void>((resolve) => (wake = resolve));
           wake = null;
           await clock.sleep(QUIET, signal);
+          if (queue.size > MANY) await clock.sleep(CALM, signal);
           if (!signal.aborted) await drain(signal);
+          onEnd();
           await clock.sleep(REST, signal);
         }
       } finally {

@@ -12,6 +12,8 @@ import { openSpacePacks, type SpacePacks } from './space-packs.ts';
 export interface FolderObjects extends ObjectStore {
   /** `thorough`: every pack that holds a deleted object, not only those that are mostly dead, is written anew. */
   compact(space: SpaceId, options?: { readonly thorough?: boolean }): Promise<number>;
+  /** Lets go of what only saves work, about 2 MB. */
+  shrink(): void;
 }
 
 const PACK_BYTES = 64 * 1024 * 1024;
@@ -77,6 +79,9 @@ export function createFolderObjects(options: {
       } while (after !== null);
     },
     compact: async (space, { thorough = false } = {}) => (await packsOf(space)).compact(thorough ? 0 : MOSTLY_DEAD),
+    shrink() {
+      if (!closed) index.shrink();
+    },
     async close() {
       if (closed) return;
       closed = true;

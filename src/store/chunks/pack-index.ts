@@ -38,6 +38,8 @@ export interface PackIndex {
   readonly deletionsIn: (space: number, pack: number) => Deletion[];
   /** Ascending by id, from `after` (exclusive) on. */
   readonly page: (space: number, after: ObjectId | null, limit: number) => Located[];
+  /** Lets go of pages kept in memory. */
+  readonly shrink: () => void;
   readonly close: () => void;
 }
 
@@ -134,6 +136,7 @@ function openIndex(path: string): PackIndex {
     inPack: (space, pack) => inPack.all(space, pack).map(rowToLocated),
     deletionsIn: (space, pack) => deletionsIn.all(space, pack).map(rowToDeletion),
     page: (space, after, limit) => page.all(space, after === null ? new Uint8Array(0) : hexToBytes(after), limit).map(rowToLocated),
+    shrink: () => void db.pragma('shrink_memory'),
     close: () => db.close(),
   };
 }

@@ -6,12 +6,17 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, Transactio
 const KEPT_STATEMENTS = 256;
 const KEPT_LENGTH = 16 * 1024;
 
+export interface SqliteDriver extends Driver {
+  /** Lets go of kept statements and pages, between transactions. */
+  shrink(): void;
+}
+
 /**
  * Kysely's driver for better-sqlite3: one connection, given to one transaction at a time in the order of asking.
  * Unlike Kysely's own it keeps statements prepared, takes the write lock when a writing transaction begins (so that a
  * second process makes it wait, never fail half-way), and lets a reading one write nothing.
  */
-export function createSqliteDriver(database: Database): Driver {
+export function createSqliteDriver(database: Database): SqliteDriver {
   const connection = createConnection(database);
   let isReadOnly = false;
   let turn: Promise<void> = Promise.resolve();
@@ -43,6 +48,10 @@ export function createSqliteDriver(database: Database): Driver {
     destroy: async () => {
       database.close();
     },
+    shrink() {
+      connection.forget();
+      database.pragma('shrink_memory');
+    },
   };
 }
 
@@ -70,6 +79,7 @@ function nothing(): void {}
 
 interface SqliteConnection extends DatabaseConnection {
   run(sql: string): void;
+  forget(): void;
 }
 
 function createConnection(database: Database): SqliteConnection {
@@ -88,6 +98,7 @@ function createConnection(database: Database): SqliteConnection {
   }
 
   return {
+    forget: () => kept.clear(),
     run(sql) {
       const statement = prepare(sql);
       if (statement.reader) statement.all();

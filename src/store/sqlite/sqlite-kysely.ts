@@ -1,14 +1,14 @@
 import type { Database } from 'better-sqlite3';
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { StoreSchema } from '../schema.ts';
-import { createSqliteDriver } from './sqlite-driver.ts';
+import { createSqliteDriver, type SqliteDriver } from './sqlite-driver.ts';
 
 /** Kysely over an open database, which it closes when it is destroyed. */
-export function createSqliteKysely(database: Database): Kysely<StoreSchema> {
+export function createSqliteKysely(database: Database, driver: SqliteDriver = createSqliteDriver(database)): Kysely<StoreSchema> {
   return new Kysely<StoreSchema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
-      createDriver: () => createSqliteDriver(database),
+      createDriver: () => driver,
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },

@@ -15,6 +15,8 @@ export interface ResidentPlace {
 const EDITS = 60;
 const SYNCS = 200;
 const QUIET_MS = 3_000;
+/** Idle is a node on which nothing happened for a while. */
+const IDLE_MS = 15_000;
 const LATEST_MS = 30_000;
 
 /**
@@ -38,7 +40,7 @@ export async function measureResident(place: ResidentPlace): Promise<Record<stri
   figures['saved to readable, s (p50)'] = at(seconds, 0.5);
   figures['saved to readable, s (p95)'] = at(seconds, 0.95);
 
-  await sleep(QUIET_MS);
+  await sleep(IDLE_MS);
   for (const [name, machine] of Object.entries({ 'first machine': here, 'second machine': there, hub })) {
     const megabytes = await residentMegabytes(machine.pid);
     if (megabytes !== null) figures[`idle node, MB (${name})`] = megabytes;
