@@ -2,6 +2,7 @@ import { decodeControl } from '../log/control.ts';
 import { isOwner } from '../log/membership.ts';
 import { decodeRecord, EMPTY_HEAD, hasValidSignature, type Head } from '../log/record.ts';
 import type { Remote } from '../ports/remote.ts';
+import type { StoreTransaction } from '../ports/store.ts';
 import { isCopied } from './copy-log.ts';
 import { completeUpTo, gapUntil } from './late-join.ts';
 import type { Replica } from './replica.ts';
@@ -39,10 +40,15 @@ export async function followMove(replica: Replica, remote: Remote, divergence: D
   return true;
 }
 
-/** The local log falls back to a record that the remote has too. Throws RemoteError. */
-export async function fallBackTo(replica: Replica, remote: Remote, { position }: Head): Promise<void> {
+/** The local log falls back to a record that the remote has too, in one transaction with `also`. Throws RemoteError. */
+export async function fallBackTo(
+  replica: Replica,
+  remote: Remote,
+  { position }: Head,
+  also?: (tx: StoreTransaction) => Promise<void>,
+): Promise<void> {
   await completeUpTo(replica, remote, position);
-  await replica.fallBack(position);
+  await replica.fallBack(position, also);
 }
 
 /**

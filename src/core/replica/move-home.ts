@@ -3,6 +3,7 @@ import type { ControlPayload } from '../log/control.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
 import { copyLog, isCopied, ObjectsLost } from './copy-log.ts';
+import { decideAgain, keepDecisions } from './fallen-decisions.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
 import { backfill, gapUntil } from './late-join.ts';
 import { obeyDropsAgain } from './prune-obey.ts';
@@ -38,7 +39,8 @@ export async function moveHome(
  * Makes `target` the home without asking the present one, which is lost or was restored from a backup. Where the
  * target holds an earlier point of our history, the missing records are brought there. Where others went on there
  * since, or bodies of missing records are lost with it, what we had instead lands again behind what is there. An
- * owner-signed move record of the next term closes it: every member follows that, and lands again what fell out.
+ * owner-signed move record of the next term closes it: every member follows that, and lands again what fell out. Who was
+ * revoked is revoked again.
  * Throws NotAllowed, RemoteError.
  */
 export async function reviveHome(replica: Replica, target: Remote, descriptor: string): Promise<void> {
@@ -51,9 +53,13 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     if (there !== null && shared.position < 0) throw new NotAllowed('the remote holds a log of this space that shares nothing with ours');
     const isWhole = (there?.position ?? -1) >= ((await gapUntil(replica)) ?? -1);
     const isBehind = isWhole && (there === null || there.position === shared.position);
-    if (!isBehind || !(await isCopied(replica, target))) await fallBackTo(replica, target, await lastShared(replica, target));
+    if (!isBehind || !(await isCopied(replica, target))) {
+      const { membership, space } = replica;
+      await fallBackTo(replica, target, await lastShared(replica, target), (tx) => keepDecisions(tx, space, membership));
+    }
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
+  await decideAgain(replica, target);
   await landAgain(replica);
   await obeyDropsAgain(replica, target);
 }

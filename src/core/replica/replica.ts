@@ -5,7 +5,7 @@ import type { Commit } from '../log/commit.ts';
 import { currentEpoch, mayAppend, type Membership } from '../log/membership.ts';
 import { type Head } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
-import type { ItemState, Sibling } from '../ports/store.ts';
+import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
@@ -323,10 +323,11 @@ export class Replica {
    * drafts, are kept as relands in the same transaction; `landAgain` makes drafts of them once the new
    * records were read.
    */
-  async fallBack(position: number): Promise<void> {
+  async fallBack(position: number, also: (tx: StoreTransaction) => Promise<void> = async () => undefined): Promise<void> {
     await this.exclusive(async () => {
       const { relands, views, sealed, items } = await prepareFall(this, position, this.#replay.keys);
       await this.deps.store.write(async (tx) => {
+        await also(tx);
         for (const [writer, changed] of views) await tx.views.put(this.space, writer, changed);
         await putRelands(tx, this.space, relands);
         await tx.drafts.remove(
