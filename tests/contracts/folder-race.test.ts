@@ -51,18 +51,20 @@ it(`loses and forks nothing while ${WRITERS} processes race and are killed ${KIL
 
   const notes = await mkdtemp(join(tmpdir(), 'satchel-race-notes-'));
   const failures: string[] = [];
-  const run = async (path: string): Promise<void> => {
+  /** Kills it at any moment, or at any moment once it has so many answers. */
+  const run = async (path: string, answers: number): Promise<void> => {
     const program = join(compiled, 'tests/contracts/folder-writer.js');
     const child: ChildProcess = spawn(process.execPath, [program, folder, space, path], { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (data: Buffer) => failures.push(data.toString()));
     const ended = once(child, 'exit');
-    while (!existsSync(path) && child.exitCode === null) await delay(5);
-    await delay(randomInt(0, 150));
+    const answered = async (): Promise<number> => (existsSync(path) ? (await readFile(path, 'utf8')).split('\n').length - 2 : -1);
+    while ((await answered()) < answers && child.exitCode === null) await delay(5);
+    await delay(randomInt(0, answers > 0 ? 20 : 150));
     child.kill('SIGKILL');
     await ended;
   };
   const lane = async (writer: number): Promise<void> => {
-    for (let turn = 0; turn < KILLS / WRITERS; turn += 1) await run(join(notes, `${writer}-${turn}`));
+    for (let turn = 0; turn < KILLS / WRITERS; turn += 1) await run(join(notes, `${writer}-${turn}`), turn % 2 === 0 ? 0 : randomInt(1, 4));
   };
   await Promise.all(Array.from({ length: WRITERS }, (_, writer) => lane(writer)));
   expect(failures).toEqual([]);
@@ -95,6 +97,6 @@ it(`loses and forks nothing while ${WRITERS} processes race and are killed ${KIL
       acknowledged += 1;
     }
   }
-  expect(acknowledged).toBeGreaterThan(KILLS);
+  expect(acknowledged).toBeGreaterThanOrEqual(KILLS / 2);
   await rm(notes, { recursive: true });
 });

@@ -72,6 +72,8 @@ export class SimMachine {
   source!: FileTreeSource;
   /** The home remote's address, as the machine knows it. */
   home: string;
+  /** The term whose move was followed last. */
+  #followed: number | null = null;
   /** Milliseconds that this machine's clock is off. */
   skew = 0;
   /** What happens to the home while it is read and written, if anything. */
@@ -150,9 +152,13 @@ export class SimMachine {
     });
   }
 
-  /** As a node does: where the log says that its home is, the machine goes. */
+  /**
+   * As a node does: where the log says that its home is, the machine goes. What a move says counts once: an invitation that
+   * comes later may lead elsewhere.
+   */
   async followHome(): Promise<void> {
-    if (!this.hasLog || !this.replica.canWrite) return;
+    if (!this.hasLog || !this.replica.canWrite || this.replica.term === this.#followed) return;
+    this.#followed = this.replica.term;
     const said = await homeOf(this.replica);
     if (said === null || said === this.home) return;
     this.#options.note(`${this.name}: follows the home to ${said}`);
