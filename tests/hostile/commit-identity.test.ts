@@ -64,6 +64,19 @@ describe('a commit is its signer and its id', () => {
     expect([...(await voidsOf(world.a)).values()]).toEqual([]);
   });
 
+  it('a commit signed with a machine’s own key under the id of its draft: the draft lands all the same', async () => {
+    await world.a.write('mine.md', 'mine\n');
+    const id = draftId();
+    const { key } = world.a.replica.deps.machine;
+    await forger.plant(await forger.commit([forger.emptyPut('theirs.md')], { by: key, header: { id } }));
+    await pull(world.a.replica, world.hub);
+    expect(world.a.replica.drafts).toHaveLength(1);
+    await expectInSync(world);
+    expect(world.b.files.get('mine.md')).toBe('mine\n');
+    expect(world.a.files.get('theirs.md')).toBe('');
+    expect([...(await voidsOf(world.a)).values()]).toEqual([]);
+  });
+
   it('another’s commit under the id of one that is lost on its way acknowledges nothing', async () => {
     await world.a.write('mine.md', 'mine\n');
     const { header } = await sendUnanswered(false);

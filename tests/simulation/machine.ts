@@ -195,8 +195,10 @@ export class SimMachine {
       log: { info: () => undefined, warn: () => undefined },
       seen: workspace.kept,
     });
+    const { bodies } = this.replica;
+    const digestOf = this.hasLog && this.hasKeys ? bodies.digestOf.bind(bodies) : undefined;
     for (const view of (await this.store.read((tx) => tx.views.list(space, 'home'))).values()) {
-      this.witness.noteShown(view.item.name, view.shown);
+      this.witness.noteShown(view.item.name, view.shown, digestOf);
     }
   }
 

@@ -98,9 +98,14 @@ export class Witness {
     };
   }
 
-  /** What the store holds as shown was captured or applied, even where a crash swallowed the answer. */
-  noteShown(name: string, content: Content | null): void {
+  /**
+   * What the store holds as shown was captured or applied, even where a crash swallowed the answer. `digestOf`: of a
+   * body that may stand there still, which then tells what it begins with.
+   */
+  noteShown(name: string, content: Content | null, digestOf?: Replica['bodies']['digestOf']): void {
     if (content === null) return;
+    const there = bodyOf(this.#disk.get(name))?.slice(0, content.size);
+    if (there !== undefined && digestOf?.(there, content.attributes) === content.digest) this.#bodies.push(there);
     this.#note({ name, digest: content.digest, size: content.size, attributes: content.attributes, machine: this.#machine });
   }
 

@@ -11,7 +11,8 @@ import { decodeRecord, hasValidSignature, type LogRecord } from '../log/record.t
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import type { ReplicaDeps } from './deps.ts';
-import { landingsOf } from './landings.ts';
+import { isReached, landingsOf } from './landings.ts';
+import { decodeDraft } from './overlay.ts';
 import { noteSeen } from './prune-seen.ts';
 import { openSecrets } from './secrets.ts';
 
@@ -41,7 +42,14 @@ export interface ReplayReport {
 }
 
 type Step =
-  | { readonly type: 'commit'; readonly record: LogRecord; readonly commit: Commit; readonly carried: readonly CommitKey[] }
+  | {
+      readonly type: 'commit';
+      readonly record: LogRecord;
+      readonly commit: Commit;
+      readonly carried: readonly CommitKey[];
+      /** It was just made here, of the draft of that id. */
+      readonly isKnown: boolean;
+    }
   | { readonly type: 'control'; readonly record: LogRecord; readonly payload: ControlPayload }
   | { readonly type: 'void'; readonly record: LogRecord; readonly reason: string };
 
@@ -284,7 +292,8 @@ export class Replay {
     if (!hasValidSignature(record)) return isVoid('its signature is wrong');
     const accept = (commit: Commit): Step => {
       const carried = readCarried(commit, this.#space);
-      return carried.ok ? { type: 'commit', record, commit, carried: carried.value.map(({ key }) => key) } : isVoid(carried.error);
+      if (!carried.ok) return isVoid(carried.error);
+      return { type: 'commit', record, commit, carried: carried.value.map(({ key }) => key), isKnown: known !== undefined };
     };
     if (known !== undefined) return accept(known);
     if (this.#keys?.epoch(header.keyId) === undefined) return null;
@@ -302,8 +311,9 @@ export class Replay {
     const last = (steps.at(-1) as Step).record;
     const cursor: Cursor = { position: last.header.position, hash: last.hash };
     await this.#deps.store.write(async (tx) => {
+      const own = new Map<CommitId, number>();
       for (const step of steps) {
-        const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, report) : step.type === 'void' ? step.reason : null;
+        const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, report, own) : step.type === 'void' ? step.reason : null;
         if (reason === null) continue;
         report.voids.push({ position: step.record.header.position, reason });
         await tx.documents.put(`voids/${this.#space}`, String(step.record.header.position), { reason, signer: step.record.header.signer });
@@ -311,16 +321,18 @@ export class Replay {
       }
       await tx.documents.put('cursors', this.#space, cursor);
       await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
+      report.landed.push(...(await this.#landedWhole(tx, own)));
       await tx.drafts.remove(this.#space, report.landed);
     });
     this.#cursor = cursor;
   }
 
-  /** Why the commit is void; `null` once it took effect. */
+  /** Why the commit is void; `null` once it took effect. `own`: takes those of ours that were not just made here. */
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,
     report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitKey> },
+    own: Map<CommitId, number>,
   ): Promise<string | null> {
     const { commit, record, carried } = step;
     const { position, signer } = record.header;
@@ -339,9 +351,29 @@ export class Replay {
     if (this.#dropped.size > 0) await this.#noteReturned(tx, record);
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
     // Another's record of the same id says nothing of a draft that was made here.
-    if (signer === this.#deps.machine.key.machine) report.landed.push(commit.id);
+    if (signer === this.#deps.machine.key.machine) {
+      if (step.isKnown) report.landed.push(commit.id);
+      else own.set(commit.id, position);
+    }
     for (const other of [key, ...carried]) report.replayed.add(other);
     return null;
+  }
+
+  /**
+   * Those of our commits that came from the log, `own` by id and position, which left nothing to land of our draft of that
+   * id: who has a copy of this machine, or its key, may have signed something else under it. Cost: O(drafts), and the
+   * history of the items of those that landed.
+   */
+  async #landedWhole(tx: StoreTransaction, own: ReadonlyMap<CommitId, number>): Promise<CommitId[]> {
+    if (own.size === 0) return [];
+    const drafts = new Map((await tx.drafts.list(this.#space)).map((stored) => [stored.id, stored]));
+    const landed: CommitId[] = [];
+    for (const [id, position] of own) {
+      const draft = drafts.get(id);
+      const isWhole = draft === undefined || (await isReached(tx, this.#space, decodeDraft(draft), { how: 'itself', position }));
+      if (isWhole) landed.push(id);
+    }
+    return landed;
   }
 
   /** What a commit names is there again: it can be read, and pruned or erased once more. */
