@@ -50,8 +50,8 @@ function toPatch(context: CommandContext, result: OperationOutput<'diff'>): stri
   const file = (side: string, body: string | null): string => (body === null ? '/dev/null' : `${side}/${printable(result.item)}`);
   const { conflict, from_by: from, to_by: to } = result;
   return [
-    `--- ${file('a', result.before)}${by(conflict ? 'in place: ' : '', from)}`,
-    `+++ ${file('b', result.after)}${by(conflict ? 'kept beside it: ' : '', to)}`,
+    `--- ${file('a', result.before)}${by(conflict ? 'in place: ' : 'by ', from)}`,
+    `+++ ${file('b', result.after)}${by(conflict ? 'kept beside it: ' : 'by ', to)}`,
     ...lines,
   ];
 }

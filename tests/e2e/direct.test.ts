@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -60,7 +61,12 @@ describe('two machines without a hub', () => {
     await until('bea has it', () => bea.read('rules/odd.md') === body);
     expect((await bea.run(['show', 'rules/odd.md'])).stdout).toBe(body);
     expect((await bea.run(['show', path.join(bea.claude, 'rules/odd.md')])).stdout).toBe(body);
-    expect((await bea.run(['diff', 'rules/odd.md'])).stdout).toMatch(/^--- \/dev\/null\n\+\+\+ b\/rules\/odd\.md\n@@ -0,0 \+1,2 @@\n/);
+    const { stdout: patch } = await bea.run(['diff', 'rules/odd.md']);
+    expect(patch).toMatch(/^--- \/dev\/null\n\+\+\+ b\/rules\/odd\.md\tby [^\n]+, [^\n]*\d\d:\d\d\n@@ -0,0 \+1,2 @@\n/);
+    const folder = path.join(root, 'patched');
+    mkdirSync(folder);
+    execFileSync('git', ['apply', '-'], { cwd: folder, input: patch, env: { ...bea.env, GIT_CEILING_DIRECTORIES: root } });
+    expect(readFileSync(path.join(folder, 'rules/odd.md'), 'utf8')).toBe(body);
   });
 
   it.each([
