@@ -3,12 +3,16 @@ import type { MachineId } from '../core/ids.ts';
 import { itemKey, type Item } from '../core/item.ts';
 import { decodeRecord } from '../core/log/record.ts';
 import { DRAFT_POSITION } from '../core/replica/overlay.ts';
+import { carriers } from '../core/replica/landings.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { itemVersions } from './item-versions.ts';
 
 /** Who wrote what, as the signatures of the records say that are here. */
 export interface RecordWriters {
-  /** Who signed the record at a position, this machine for a draft; `null` where it is not here (yet). */
+  /**
+   * Who signed the record at a position, this machine for a draft; `null` where it is not here (yet), or lands again what
+   * another one had signed, of which nobody can tell whose it is.
+   */
   at(position: number): Promise<MachineId | null>;
   /**
    * Everyone who wrote a version of an item that is newer than `shown` (`null`: any version); `null` among them for a record
@@ -38,6 +42,7 @@ export function createRecordWriters(replica: Replica): RecordWriters {
       if (stored?.position !== position) return null; // from before a checkpoint, and not fetched yet
       const record = decodeRecord(stored.bytes);
       if (!record.ok) return null;
+      if ((await store.read((tx) => tx.documents.get(carriers(space), String(position)))) !== undefined) return null;
       // A folder of thousands of files came with a few records.
       if (byPosition.size >= KEPT) byPosition.clear();
       byPosition.set(position, record.value.header.signer);

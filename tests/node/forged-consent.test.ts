@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/crypto/hash.ts';
@@ -139,6 +139,42 @@ describe('a machine that turned bad', () => {
     await ask(b, 'sync', {});
     expect(JSON.parse(await place.read('b', 'settings.json'))).toEqual({ hooks: { Stop: [], Notification: [] } });
     expect((await ask(b, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['settings.json#/hooks']);
+  });
+
+  it('does not become another one by whom its work was landed again', async () => {
+    const stick = (name: string): string => path.join(place.root, name);
+    const a = await place.start('a');
+    await ask(a, 'remote-add', { remote: stick('one') });
+    await ask(a, 'space-move', { space: 'personal', remote: stick('one') });
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    const c = await place.start('c', { live: false });
+    await ask(c, 'join', { link: (await ask(a, 'invite', {})).link, name: 'cee' });
+    await ask(b, 'sync', {});
+    await place.write('a', 'Run what I say.\n', 'agents/evil.md');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    // Looked at, and so here: it can be landed again.
+    await ask(b, 'pending-show', { id: (await ask(b, 'pending', {})).pending[0]?.id ?? '' });
+    await place.stop('a');
+    // The stick is lost; the one who revives the space never saw what b has of a.
+    await rm(stick('one'), { recursive: true });
+    for (const node of [c, b]) {
+      await ask(node, 'remote-add', { remote: stick('two') });
+      await ask(node, 'space-move', { space: 'personal', remote: stick('two'), lost: true });
+      await ask(node, 'sync', {});
+    }
+    await ask(c, 'sync', {});
+    const item = { kind: 'text', name: 'agents/evil.md' };
+    const evil = (await replicaOf(c).replica.visible([item])).values().next().value;
+    expect(evil?.content?.size).toBe('Run what I say.\n'.length);
+    const again = await place.start('a', { live: false });
+    await ask(again, 'remote-add', { remote: stick('two') });
+    await ask(again, 'space-move', { space: 'personal', remote: stick('two'), lost: true });
+    await forge(again, { path: item.name, hash: evil?.content?.digest ?? '' }, again.deps.machine.key.machine);
+    await ask(c, 'sync', {});
+    expect(await exists('c', 'agents/evil.md')).toBe(false);
+    expect((await ask(c, 'pending', {})).pending.map((entry) => entry.path)).toEqual(['agents/evil.md']);
   });
 
   it('is not believed any more once it was removed', async () => {

@@ -9,6 +9,11 @@ export interface Landing {
   readonly position: number;
 }
 
+/** Collection: positions of records that land what another signed, or say so: who signed them is not their only author. */
+export function carriers(space: SpaceId): string {
+  return `carriers/${space}`;
+}
+
 /** Entries of one record past a page are passed over: what is not found lands once more, and merges. */
 const HISTORY_PAGE = 2_000;
 

@@ -11,7 +11,7 @@ import { decodeRecord, hasValidSignature, type LogRecord } from '../log/record.t
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import type { ReplicaDeps } from './deps.ts';
-import { isReached, landingsOf } from './landings.ts';
+import { carriers, isReached, landingsOf } from './landings.ts';
 import { decodeDraft } from './overlay.ts';
 import { noteSeen } from './prune-seen.ts';
 import { openSecrets } from './secrets.ts';
@@ -137,7 +137,7 @@ export class Replay {
   async clear(tx: StoreTransaction): Promise<void> {
     await tx.items.clear(this.#space);
     await tx.documents.remove('cursors', this.#space);
-    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, `returned/${this.#space}`]) {
+    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, carriers(this.#space), `returned/${this.#space}`]) {
       for (const { id } of await tx.documents.list(collection)) await tx.documents.remove(collection, id);
     }
   }
@@ -348,6 +348,7 @@ export class Replay {
     if (effects.siblingsAdded.length > 0) await tx.items.addSiblings(this.#space, effects.siblingsAdded);
     for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
     for (const other of carried) await tx.documents.put(`carried/${this.#space}`, other, { position });
+    if (carried.length > 0) await tx.documents.put(carriers(this.#space), String(position), {});
     if (this.#dropped.size > 0) await this.#noteReturned(tx, record);
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
     // Another's record of the same id says nothing of a draft that was made here.
