@@ -49,6 +49,9 @@ function answers({ asCalled, options }: CommandContext, open: readonly PendingEn
     ...(options['diff'] === true ? [] : [asCalled(`What one changes: satchel pending ${id}    all of them: satchel pending --diff`)]),
     asCalled(`Put in place:     satchel approve ${id}    all of them: satchel approve --all`),
     asCalled(`Leave out:        satchel reject ${id}`),
+    ...(open.some(({ type }) => type === 'first-apply')
+      ? [asCalled('Where two versions could not be merged, keep your own by: satchel conflicts')]
+      : []),
   ];
 }
 
