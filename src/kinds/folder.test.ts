@@ -57,6 +57,7 @@ describe('the registry', () => {
       'project',
       'session-file',
       'history',
+      'claude-mem',
     ]);
   });
 });
