@@ -70,11 +70,12 @@ function leftLine({ name, told, why_not: whyNot }: LeaveResult['left'][number]):
 
 /** What stays elsewhere, and what opens it. */
 export function staysLines({ asCalled }: Pick<CommandContext, 'asCalled'>, { spaces }: LeavePlan, purge: boolean): string[] {
-  return spaces.flatMap(({ name, remote, last, revoked }) => {
+  return spaces.flatMap(({ name, remote, last, revoked, recovery_unshown: unshown }) => {
     if (remote === null || revoked) return [];
     const stays = `${name} stays at ${remote}, encrypted`;
     if (!last) return [`${stays}, for your other machines.`];
     if (!purge) return [`${stays}. It opens with the keys that are left here, or with the recovery key.`];
+    if (unshown) return [`${stays}. Nothing opens it: its recovery key goes with this machine, the last one.`];
     return [`${stays}. This was the last machine: only the recovery key opens it now, by: ${asCalled('satchel keys recover')} ${remote}`];
   });
 }

@@ -82,6 +82,7 @@ export async function runUp(
   else {
     const [personal] = [...node.spaces.values()];
     if (personal !== undefined) await sayCaptured(context, personal);
+    await sayWaiting(context, node);
     print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
   }
   print('Ctrl-C stops it.');
@@ -106,6 +107,13 @@ async function mayCapture(context: CommandContext, config: Config): Promise<bool
     context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${formatBytes(bytes).padStart(9)}  ${root}`);
   const answer = await context.ask('Go ahead? [Y/n] ');
   return answer === null || !/^\s*n/i.test(answer);
+}
+
+async function sayWaiting(context: CommandContext, node: SatchelNode): Promise<void> {
+  const { countPending } = await import('../node/pending/count-pending.ts');
+  let waiting = 0;
+  for (const open of node.spaces.values()) if ((await open.replica.head()) !== null) waiting += await countPending(node, open);
+  if (waiting > 0) context.print(`${counted(waiting, 'thing waits', 'things wait')} for your answer. Run: satchel pending`);
 }
 
 async function sayCaptured(context: CommandContext, { sources, rows, replica }: OpenSpace): Promise<void> {

@@ -22,6 +22,7 @@ describe('leaving', () => {
     const b = await place.start('b', { live: false });
     await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
     await writeFile(path.join(place.home('b'), '.claude', '.satchel-tmp-1'), '');
+    expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ last: false }]);
     const result = await ask(b, 'leave', {});
     expect(result).toEqual({ left: [{ name: 'personal', told: true, why_not: null }], temporary_files: 1 });
     expect(await place.read('b')).toBe('stays\n');
@@ -32,6 +33,11 @@ describe('leaving', () => {
       'reader',
     ]);
     expect((await ask(b, 'spaces', {})).spaces).toEqual([]);
+    // Whoever left is a member no more, for this.
+    expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([
+      { last: true, only_here: false, remote: expect.stringContaining(stick) },
+    ]);
+    expect((await ask(a, 'leave', {})).left).toEqual([{ name: 'personal', told: false, why_not: 'there is no other machine' }]);
   });
 
   it('names what would be lost, and refuses to lose what was sent nowhere', async () => {

@@ -7,6 +7,7 @@ import { appendControl, NotAllowed } from '../../core/replica/administer.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { sealText } from '../../core/replica/sealed-text.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
+import { machineNames } from '../machine-names.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -22,7 +23,7 @@ export interface LeavePlan {
     /** Commits that no remote has. */
     readonly unsent: number;
     readonly unsent_items: readonly string[];
-    /** Its log is ordered at this node, and no other machine is a member. */
+    /** Its log is ordered at this node, and no other machine is a member, or all others left. */
     readonly only_here: boolean;
     /** The home is here while others are members: they cannot sync any more. */
     readonly others_depend: boolean;
@@ -57,17 +58,17 @@ async function planFor(node: SatchelNode, open: OpenSpace): Promise<LeavePlan['s
   }
   const names = new Set(replica.drafts.flatMap((draft) => draft.changes.map((change) => change.item.name)));
   const started = (await replica.head()) !== null;
-  const members = started ? replica.membership.members.size : 0;
+  const last = started && (await isLast(node, open));
   return {
     space: entry.space,
     name: entry.name,
     unsent: replica.drafts.length,
     unsent_items: [...names].slice(0, ITEMS_NAMED),
-    only_here: entry.remote === null && members <= 1 && started,
-    others_depend: entry.remote === null && members > 1,
+    only_here: entry.remote === null && last,
+    others_depend: entry.remote === null && started && !last,
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
     remote: entry.remote?.address ?? null,
-    last: entry.remote !== null && members === 1,
+    last: entry.remote !== null && last,
     revoked: (await revocationOf(node, open)) !== null,
   };
 }
@@ -104,6 +105,17 @@ export const leaveOperation = defineOperation({
   },
 });
 
+/** Behind the name of a machine that left. */
+const LEFT = ' (left)';
+
+/** Whether all others left before. */
+async function isLast(node: SatchelNode, open: OpenSpace): Promise<boolean> {
+  const names = await machineNames(node, open);
+  const self = node.deps.machine.key.machine;
+  const others = [...open.replica.membership.members.values()].filter(({ machine }) => machine !== self);
+  return others.every(({ machine, role }) => role === 'reader' && names.get(machine)?.endsWith(LEFT) === true);
+}
+
 /** They revoked it, and know. */
 export const REVOKED = 'it was revoked';
 
@@ -113,7 +125,7 @@ async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | 
   const self = node.deps.machine.key.machine;
   if ((await revocationOf(node, open)) !== null) return REVOKED;
   if ((await replica.head()) === null || !replica.membership.members.has(self)) return 'it is no member';
-  if (replica.membership.members.size === 1) return 'there is no other machine';
+  if (await isLast(node, open)) return 'there is no other machine';
   if (!isOwner(replica.membership, self)) return 'only an owner can change the list of machines';
   try {
     await appendControl(replica, await runner.connected(), async () => {
@@ -122,7 +134,7 @@ async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | 
       const owners = [...membership.members.values()].filter((member) => member.role === 'owner');
       if (known === undefined) return null;
       if (known.role === 'owner' && owners.length === 1) throw new NotAllowed('it is the last owner: make another machine an owner first');
-      const sealedName = await sealText(`${node.deps.machine.name} (left)`, space, keyId, keys, deps);
+      const sealedName = await sealText(`${node.deps.machine.name}${LEFT}`, space, keyId, keys, deps);
       return { op: 'member', member: { ...known, role: 'reader', sealedName }, envelope: new Uint8Array(0) };
     });
     return null;
