@@ -7,7 +7,7 @@ import { reopenNotHere } from './reopen-not-here.ts';
 import { writeRows, type Written } from './write-rows.ts';
 
 const ROUNDS = 4;
-const BATCH_BYTES = 2 * 1024 * 1024;
+const BATCH_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 30_000;
 
 interface Tally {

@@ -1,4 +1,5 @@
 import type { Item } from '../../core/item.ts';
+import type { View } from '../../core/ports/store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Workspace } from '../../core/replica/workspace.ts';
 import type { SourceState } from '../file-tree/reports.ts';
@@ -46,7 +47,7 @@ export const ROWS_LIMITS: RowsLimits = {
   reconcileMs: 5_000,
   absentMs: 10_000,
   newestRows: 100,
-  batchRows: 500,
+  batchRows: 2_000,
 };
 
 /** What a source knows between rounds. All of it can be lost. */
@@ -54,6 +55,8 @@ export interface RowsMemory {
   state: SourceState;
   readonly index: RowIndex;
   isIndexed: boolean;
+  /** Views of what an apply was about to show when the process before this one ended, by `itemKey`. */
+  readonly interrupted: Map<string, View>;
   /** Up to which rowid all rows of a table were seen. */
   readonly seenTo: Map<string, number>;
   /** `RowDatabase.version` before the last capture, and before the last one that compared everything. */
@@ -91,6 +94,7 @@ export function createRowsMemory(): RowsMemory {
     state: { type: 'ok' },
     index: new RowIndex(),
     isIndexed: false,
+    interrupted: new Map(),
     seenTo: new Map(),
     version: null,
     wholeVersion: null,
@@ -110,7 +114,9 @@ export function createRowsMemory(): RowsMemory {
 export async function ensureIndex({ memory, workspace, profile }: RowsContext): Promise<void> {
   if (memory.isIndexed) return;
   memory.index.clear();
-  for (const view of (await workspace.views()).values()) {
+  memory.interrupted.clear();
+  for (const [key, view] of await workspace.views()) {
+    if (view.intended?.content != null) memory.interrupted.set(key, view);
     const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;
     const place = table === null ? null : placeOf(view, table);
     if (place !== null) memory.index.set(place);

@@ -1,6 +1,6 @@
+import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
-import { sha256 } from '../../core/crypto/hash.ts';
-import { encodeRow, type Row, type RowValue } from '../../kinds/rows/row-body.ts';
+import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
 import { quoted, type TableShape } from './table-shape.ts';
 
 /** A row as it stands in the database. */
@@ -65,18 +65,26 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
     return known;
   };
 
-  const toFound = (raw: readonly Raw[]): FoundRow => {
-    const [rowid, named, parent] = raw;
+  const rowOf = (raw: readonly Raw[]): Row => {
     const row = new Map<string, RowValue>();
     for (const [index, { column }] of columns.entries()) {
       const value = fromRaw(raw[index + 3] ?? null);
       if (value !== null) row.set(column, value);
     }
+    return row;
+  };
+  const toFound = (raw: readonly Raw[]): FoundRow => {
+    const [rowid, named, parent] = raw;
+    let row: Row | null = null;
     return {
       rowid: Number(rowid),
-      row,
+      // Most rows are as they were: nobody asks for more than their digest.
+      get row() {
+        row ??= rowOf(raw);
+        return row;
+      },
       parent: named === null || named === undefined ? null : parent === null || parent === undefined ? 'nobody' : Number(parent),
-      digest: digestOf(row, fromRaw(named ?? null)),
+      digest: digestOf(raw),
     };
   };
 
@@ -128,10 +136,15 @@ function fromRaw(value: Raw): RowValue | null {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** 16 hex digits: tells whether a row changed, nothing more. */
-function digestOf(row: Row, named: RowValue | null): string {
-  const body = encodeRow(row);
-  return Buffer.from(named === null ? sha256(body) : sha256(`${String(named)}\0`, body))
-    .subarray(0, 8)
-    .toString('hex');
+/** 16 hex digits over all but the two rowids: tells whether a row changed, nothing more. */
+function digestOf(raw: readonly Raw[]): string {
+  let text = '';
+  for (const [index, value] of raw.entries()) {
+    if (index === 0 || index === 2) continue;
+    if (value === null) text += 'n';
+    else if (typeof value === 'string') text += `s${value.length}:${value}`;
+    else if (value instanceof Uint8Array) text += `b${value.length}:${Buffer.from(value).toString('latin1')}`;
+    else text += `i${value}`;
+  }
+  return hash('sha256', text, 'hex').slice(0, 16);
 }

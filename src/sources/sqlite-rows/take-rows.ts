@@ -11,6 +11,9 @@ import type { Place } from './row-index.ts';
 import { hidesMore, impliedRow, isSameRow, lacking, layOn, newBody, withDerived } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
+/** More views than this are not looked up one by one. */
+const MANY_NAMES = 100;
+
 /** A row that is not as it is known. */
 interface Changed {
   readonly found: FoundRow;
@@ -120,15 +123,10 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
     } else moved.push({ found, place });
   }
   for (const other of await takeChanged(context, access, moved, batches)) skip(context, access, other, 'another row has its natural key');
-  const views = await loadViews(
-    context,
-    named.map(({ name }) => name),
-    'interrupted',
-  );
   for (const { found, name, body, parent } of named) {
     const item: Item = { kind: profile.kind, name };
     const at: Place = { name, table: shape.profile.id, rowid: found.rowid, digest: found.digest, mask: shape.mask };
-    const applied = await intendedBody(context, access, views.get(itemKey(item)), found, parent);
+    const applied = await intendedBody(context, access, memory.interrupted.get(itemKey(item)), found, parent);
     const content = applied ?? { attributes: {}, body };
     await batches.add({ type: 'body', item, attributes: content.attributes, body: content.body, local: localOf(at) }, at);
   }
@@ -230,14 +228,13 @@ async function readRow(
   }
 }
 
-/** `interrupted`: only what an apply was about to show is of interest, which is rare. */
-async function loadViews({ workspace }: RowsContext, names: readonly string[], which?: 'interrupted'): Promise<Map<string, View>> {
-  if (names.length === 0) return new Map();
-  const views = await workspace.views(names);
-  if (which === 'interrupted') return new Map([...views].filter(([, { intended }]) => intended?.content != null));
-  const contents = [...views.values()]
-    .flatMap(({ shown, intended }) => [shown, intended?.content ?? null])
-    .filter((content) => content !== null);
+/** With their bodies close by. */
+async function loadViews({ workspace }: RowsContext, names: readonly string[]): Promise<Map<string, View>> {
+  const views = await workspace.views(names.length > MANY_NAMES ? undefined : names);
+  const wanted = new Set(names);
+  const contents = [...views.values()].flatMap(({ item, shown, intended }) =>
+    wanted.has(item.name) ? [shown, intended?.content ?? null].filter((content) => content !== null) : [],
+  );
   try {
     await workspace.prefetch(contents);
   } catch (error) {
