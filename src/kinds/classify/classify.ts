@@ -1,4 +1,4 @@
-import { matchPattern } from './match-pattern.ts';
+import { matcherOf, segmentsOf } from './match-pattern.ts';
 
 /** One row of the table that gives a name its kind. */
 export type KindRule =
@@ -20,10 +20,11 @@ export function classify(name: string, rules: readonly KindRule[]): string {
   const fileName = name.slice(name.lastIndexOf('/') + 1).toLowerCase();
   const dot = fileName.lastIndexOf('.');
   const extension = dot > 0 ? fileName.slice(dot + 1) : null;
+  const segments = segmentsOf(name);
   for (const rule of rules) {
     if (
       'pattern' in rule
-        ? matchPattern(rule.pattern, name)
+        ? matcherOf(rule.pattern)(segments)
         : 'fileNames' in rule
           ? rule.fileNames.has(fileName)
           : extension !== null && rule.extensions.has(extension)

@@ -1,4 +1,4 @@
-import { matchPattern } from '../classify/match-pattern.ts';
+import { matcherOf, matchPattern, segmentsOf } from '../classify/match-pattern.ts';
 import { INVENTORY, type CarriedRow, type Category, type InventoryRow } from './inventory.ts';
 
 /** What the user decided about the Claude home, in config.json. */
@@ -23,7 +23,8 @@ export type Located =
 
 /** Looks a name (NFC, relative to the Claude home) up in the inventory. O(lines). */
 export function locate(name: string, choice: InventoryChoice = DEFAULT_CHOICE, lines: readonly InventoryRow[] = INVENTORY): Located {
-  const row = lines.find(({ pattern }) => matchPattern(pattern, name));
+  const segments = segmentsOf(name);
+  const row = lines.find(({ pattern }) => matcherOf(pattern)(segments));
   if (matchesAny(choice.exclude, name)) return { type: 'local', why: 'is excluded in config.json' };
   if (row?.class === 'never' && !row.overridable) return { type: 'local', why: row.why };
   if ((row === undefined || row.class === 'never') && matchesAny(choice.include, name)) return { type: 'carried', row: included(name) };

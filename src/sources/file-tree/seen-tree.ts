@@ -19,10 +19,10 @@ const NUMBERS = 5;
 
 /**
  * A digest of all that a round over the whole tree goes by, besides the views: equal for equal trees. `null` where it goes
- * by more, or is not done with what stands there. About 1 µs an entry.
+ * by more, or is not done with what stands there, or nothing is kept of it. About 1 µs an entry.
  */
-export function lookOf({ rules }: TreeContext, scan: TreeScan): string | null {
-  if (scan.root === null || scan.unreadable.length > 0) return null;
+export function lookOf({ rules, seen }: TreeContext, scan: TreeScan): string | null {
+  if (seen === undefined || scan.root === null || scan.unreadable.length > 0) return null;
   const names: string[] = [];
   const numbers = new BigInt64Array(scan.entries.size * NUMBERS);
   let at = 0;
