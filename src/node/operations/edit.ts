@@ -9,7 +9,7 @@ import { approveOwn, noteWaiting } from '../pending/approve-own.ts';
 import { revisionField, spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { createRecordAuthors } from '../record-author.ts';
-import { readBody, versionAt, versionBefore, type VersionAt } from './history.ts';
+import { readBody, versionAt, versionBefore, type VersionAt } from './versions.ts';
 import { machineNames } from '../machine-names.ts';
 
 export interface RestoreResult {
