@@ -64,6 +64,9 @@ export function contentsOf(change: Change): readonly Content[] {
   }
 }
 
+const REVISION = Buffer.from('satchel/v1/revision\0');
+const NO_BASE = Buffer.of(0);
+const SOME_BASE = Buffer.of(1);
 const DELETED = new Uint8Array(32);
 
 /**
@@ -73,15 +76,18 @@ const DELETED = new Uint8Array(32);
 export function revisionOf(item: Item, base: Revision | null, digest: ContentDigest | null): Revision {
   const kind = Buffer.from(item.kind);
   const name = Buffer.from(item.name);
-  return sha256Hex(
-    'satchel/v1/revision\0',
+  // One buffer and one call: every change is hashed, some twice.
+  const bytes = Buffer.concat([
+    REVISION,
     lengthPrefix(kind.length),
     kind,
     lengthPrefix(name.length),
     name,
-    base === null ? Buffer.of(0) : Buffer.concat([Buffer.of(1), hexToBytes(base)]),
+    base === null ? NO_BASE : SOME_BASE,
+    base === null ? NO_BASE.subarray(1) : hexToBytes(base),
     digest === null ? DELETED : bytesOf(digest),
-  ) as Revision;
+  ]);
+  return sha256Hex(bytes) as Revision;
 }
 
 /** A sibling's id: its own domain, so that it never equals a revision of the item. */

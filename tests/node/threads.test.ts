@@ -137,7 +137,7 @@ describe('many files on another thread', () => {
     const [gone = '', late = ''] = [names[10], names[90]];
     await rm(path.join(root, gone));
     const before = Date.now();
-    files.readAhead?.(names);
+    files.readAhead?.(names.map((name) => ({ path: name, size: name.length })));
     const bodies: string[] = [];
     for (const name of [...names.slice(70), ...names.slice(0, 70)]) {
       const read = await files.read(name);

@@ -12,12 +12,17 @@ const states = new WeakMap<Uint8Array, Hash>();
  * is checked and where it is put in place. Nobody may write to bytes that were given here. Cost: O(bytes) the first time.
  */
 export function bodySha256(body: Uint8Array): Bytes {
-  if (body.length >= STATE_BYTES) return bodyHash(body).copy().digest();
   const known = digests.get(body);
   if (known !== undefined) return known;
+  if (body.length >= STATE_BYTES) return bodyHash(body).copy().digest();
   const digest = sha256(body);
   digests.set(body, digest);
   return digest;
+}
+
+/** Whether the hash is known without the state behind it, and computing that would take long. */
+export function hasStatelessHash(body: Uint8Array): boolean {
+  return body.length >= STATE_BYTES && digests.has(body) && !states.has(body);
 }
 
 /** The state behind it, to go on from: copy it before use. */
@@ -31,5 +36,5 @@ export function bodyHash(body: Uint8Array): Hash {
 
 /** Notes the SHA-256 of a body that another thread computed. */
 export function rememberBodySha256(body: Uint8Array, digest: Bytes): void {
-  if (body.length < STATE_BYTES) digests.set(body, digest);
+  digests.set(body, digest);
 }

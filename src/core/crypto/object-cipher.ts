@@ -6,7 +6,8 @@ import type { Compression, Effort } from '../ports/compression.ts';
 import type { Random } from '../ports/random.ts';
 import { fail, type Result } from '../result.ts';
 import { openContainer, sealContainer } from './container.ts';
-import { deriveKey, equalBytes, hmac, lengthPrefix, sha256Hex, type Bytes } from './hash.ts';
+import { deriveKey, equalBytes, hmac, lengthPrefix, type Bytes } from './hash.ts';
+import { objectIdOf } from './object-id.ts';
 import type { SpaceKeys } from './space-keys.ts';
 
 /**
@@ -57,7 +58,7 @@ export async function sealChunk(
   const tag = chunkTag(epoch.mac, space, keyId, container);
   const header = Buffer.concat([Buffer.of(CHUNK), u32(keyId), tag]);
   const bytes = Buffer.concat([header, encrypt(chunkKey(epoch.enc, tag), container, chunkAad(space, header))]);
-  return { id: sha256Hex(bytes) as ObjectId, bytes };
+  return { id: objectIdOf(bytes), bytes };
 }
 
 /** Encrypts the small bodies of a commit together; never deterministic. */
@@ -79,7 +80,7 @@ export async function sealBundle(
   ]);
   const key = deriveKey(epochOf(keys, binding.keyId).epoch, 'satchel/v1/bundle', 32, header.subarray(-32));
   const bytes = Buffer.concat([header, encrypt(key, container, bundleAad(binding.space, header))]);
-  return { id: sha256Hex(bytes) as ObjectId, bytes };
+  return { id: objectIdOf(bytes), bytes };
 }
 
 /** Opens a chunk or a bundle after checking its id. Never throws on foreign bytes. */
@@ -91,7 +92,7 @@ export async function openObject(
 ): Promise<Result<Bytes, OpenError>> {
   const bytes = Buffer.from(object.bytes.buffer, object.bytes.byteOffset, object.bytes.byteLength);
   if (bytes.length > LIMITS.objectCiphertext) return damaged('object is larger than the format allows');
-  if (sha256Hex(bytes) !== object.id) return damaged('object does not match its id');
+  if (objectIdOf(object.bytes) !== object.id) return damaged('object does not match its id');
   if (bytes[0] === CHUNK && bytes.length > CHUNK_HEADER + GCM_TAG) return openChunk(bytes, space, keys, compression);
   if (bytes[0] === BUNDLE && bytes.length > BUNDLE_HEADER + GCM_TAG) return openBundle(bytes, space, keys, compression);
   return damaged('object is neither chunk nor bundle');

@@ -28,7 +28,7 @@ export interface FileTree {
    * These files will be read soon, whole and in this order: they may be read before that, where it is quicker. What was
    * said before is forgotten.
    */
-  readAhead?(paths: readonly string[]): void;
+  readAhead?(files: readonly { readonly path: string; readonly size: number }[]): void;
 
   /** The target of a link, as it was written. */
   readLink(path: string): Result<string, FileProblem>;

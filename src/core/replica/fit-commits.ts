@@ -71,7 +71,8 @@ function* withFittingHistories(changes: readonly Change[], heldBefore: (item: It
     }
     if (change.type === 'put' || change.type === 'append' || change.type === 'delete') {
       held.set(itemKey(item), change.type === 'delete' ? null : change.content);
-      moved.set(revisionKey(item, resultingRevision({ ...change, base: given.base })), resultingRevision(change));
+      if (change.base !== given.base)
+        moved.set(revisionKey(item, resultingRevision({ ...change, base: given.base })), resultingRevision(change));
     }
     yield [change];
   }

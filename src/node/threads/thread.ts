@@ -14,6 +14,7 @@ import type { AnswerMessage, AnswerOf, TaskMessage, TaskOf, Tasks, TaskType } fr
 /** What each of the threads of thread-pool.ts runs. */
 const compression = createZstd();
 const random = createSystemRandom();
+const SHARED_BYTES = 256 * 1024;
 const clock = createSystemClock();
 
 interface Answered<T extends TaskType> {
@@ -61,7 +62,7 @@ async function answer<T extends TaskType>(message: TaskMessage<T>): Promise<{ re
   const { number, type, task } = message;
   try {
     const { answer: found, own = [] } = await (answers[type] as (task: Tasks[T]['task']) => Promise<Answered<T>>)(task);
-    return { reply: { number, answer: found }, transfer: own.map(({ buffer }) => buffer as ArrayBuffer) };
+    return { reply: { number, answer: found }, transfer: own.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : [])) };
   } catch (error) {
     return { reply: { number, problem: error instanceof Error ? error.message : String(error) }, transfer: [] };
   }
@@ -69,7 +70,7 @@ async function answer<T extends TaskType>(message: TaskMessage<T>): Promise<{ re
 
 async function readWhole(place: Place, path: string): Promise<AnswerOf<'read'>[number]> {
   const readAt = clock.now();
-  const read = await readTreeFile(place, path, 0);
+  const read = await readTreeFile(place, path, 0, allocate);
   if (!read.ok) return read as Result<never, (typeof read)['error']>;
   const bytes = ownBytes(read.value.bytes);
   return ok({ bytes, stat: read.value.stat, sha256: sha256(bytes), readAt });
@@ -78,6 +79,11 @@ async function readWhole(place: Place, path: string): Promise<AnswerOf<'read'>[n
 function keysOf(epochs: ReadonlyMap<number, EpochKeys>, gear: Uint32Array = new Uint32Array(0)): SpaceKeys {
   // Neither chunks nor bundles need the digest key.
   return { digestKey: new Uint8Array(0), gear, epoch: (id) => epochs.get(id) };
+}
+
+/** Large bodies go on to another thread, which is not to copy them. */
+function allocate(length: number): Buffer {
+  return length < SHARED_BYTES ? Buffer.allocUnsafeSlow(length) : Buffer.from(new SharedArrayBuffer(length));
 }
 
 /** Bytes that share their memory with nothing, so that they can be handed over. */

@@ -1,6 +1,6 @@
-import { openObject, sealBundle } from '../../core/crypto/object-cipher.ts';
+import { objectKeyId, openObject, sealBundle } from '../../core/crypto/object-cipher.ts';
 import { sealChunks } from '../../core/crypto/seal-chunks.ts';
-import { objectKeyId } from '../../core/crypto/object-cipher.ts';
+import { rememberObjectId } from '../../core/crypto/object-id.ts';
 import type { EpochKeys } from '../../core/crypto/space-keys.ts';
 import type { Compression } from '../../core/ports/compression.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -24,14 +24,26 @@ export function createThreadedSealing({ compression, random, pool }: ThreadedSea
       const epoch = keys.epoch(keyId);
       const here = (): ReturnType<Sealing['chunks']> => sealChunks(body, space, keyId, keys, compression);
       if (pool === null || epoch === undefined || body.length < WORTH_BYTES) return here();
-      return pool.ask('chunks', { body: ownBytes(body), space, keyId, gear: keys.gear, epoch }).catch(here);
+      try {
+        const chunks = await pool.ask('chunks', { body: ownBytes(body), space, keyId, gear: keys.gear, epoch });
+        for (const { object } of chunks) rememberObjectId(object.bytes, object.id);
+        return chunks;
+      } catch {
+        return here(); // whatever a thread failed at
+      }
     },
     async bundle(plain, binding, keys, effort) {
       const epoch = keys.epoch(binding.keyId);
       const salt = random.bytes(32);
       const here = (): ReturnType<Sealing['bundle']> => sealBundle(plain, binding, keys, compression, { bytes: () => salt }, effort);
       if (pool === null || epoch === undefined || plain.length < WORTH_BYTES) return here();
-      return pool.ask('bundle', { plain: ownBytes(plain), binding, epoch, salt, effort }).catch(here);
+      try {
+        const object = await pool.ask('bundle', { plain: ownBytes(plain), binding, epoch, salt, effort });
+        rememberObjectId(object.bytes, object.id);
+        return object;
+      } catch {
+        return here(); // whatever a thread failed at
+      }
     },
     async open(objects, space, keys) {
       const here = (): ReturnType<Sealing['open']> => Promise.all(objects.map((object) => openObject(object, space, keys, compression)));
@@ -42,7 +54,13 @@ export function createThreadedSealing({ compression, random, pool }: ThreadedSea
         const epoch = keyId === undefined ? undefined : keys.epoch(keyId);
         if (keyId !== undefined && epoch !== undefined) epochs.set(keyId, epoch);
       }
-      return pool.ask('open', { objects, space, epochs }).catch(here);
+      try {
+        const opened = await pool.ask('open', { objects, space, epochs });
+        for (const [index, { id, bytes }] of objects.entries()) if (opened[index]?.ok === true) rememberObjectId(bytes, id);
+        return opened;
+      } catch {
+        return here(); // whatever a thread failed at
+      }
     },
     close: () => pool?.close() ?? Promise.resolve(),
   };

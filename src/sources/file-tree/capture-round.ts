@@ -22,8 +22,8 @@ export interface CaptureOptions {
 
 /** Fewer are as quickly read when it is their turn. */
 const MANY_FILES = 64;
-/** Larger files come one at a time. */
-const SMALL_BYTES = 256 * 1024;
+/** Larger files are read when it is their turn. */
+const AHEAD_BYTES = 64 * 1024 * 1024;
 
 /** Finds what differs from the views and captures it. Never takes a missing root, or a mass of absences, for a wish. */
 export async function captureRound(context: TreeContext, options: CaptureOptions): Promise<ScanReport> {
@@ -94,9 +94,9 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
 function readAhead({ files }: TreeContext, candidates: readonly Candidate[], views: ViewsByName): void {
   if (candidates.length < MANY_FILES) return;
   const isNew = ({ item, stat }: Candidate): boolean =>
-    stat.type === 'file' && stat.size <= SMALL_BYTES && (views.get(item.name)?.shown ?? null) === null;
-  const paths = candidates.filter(isNew).map(({ path }) => path);
-  if (paths.length >= MANY_FILES) files.readAhead?.(paths);
+    stat.type === 'file' && stat.size <= AHEAD_BYTES && (views.get(item.name)?.shown ?? null) === null;
+  const found = candidates.filter(isNew).map(({ path, stat }) => ({ path, size: stat.size }));
+  if (found.length >= MANY_FILES) files.readAhead?.(found);
 }
 
 /** What a round ends with that finds the tree as it was when all of it was what the views show. */

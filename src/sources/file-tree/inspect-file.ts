@@ -199,7 +199,8 @@ function compare(
 /** Up to the last newline, where the kind is made of lines and the last one may still be coming. */
 function wholeLines(context: TreeContext, item: Item, stat: FileStat, bytes: Uint8Array): Uint8Array {
   if (!context.rules.wholeLines(item.kind) || isOldTear(context, item, stat)) return bytes;
-  return bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
+  const end = bytes.lastIndexOf(NEWLINE) + 1;
+  return end === bytes.length ? bytes : bytes.subarray(0, end); // these very bytes: their hash is known
 }
 
 function isTornWhole(body: Uint8Array, bytes: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
-import { bodyHash } from '../../core/crypto/body-hash.ts';
+import { bodyHash, bodySha256, hasStatelessHash } from '../../core/crypto/body-hash.ts';
+import { bytesToHex } from '../../core/ids.ts';
 import type { FileStat, Folding } from '../../core/ports/files.ts';
 import type { SourceState } from './reports.ts';
 
@@ -67,8 +68,12 @@ export function createTreeMemory(): TreeMemory {
 const REMEMBERED = 1_000;
 const END_BYTES = 4_096;
 
-/** Hashes `body` whole and keeps the state for the next growth. Returns the SHA-256 in hex. */
+/**
+ * Hashes `body` whole and keeps the state for the next growth. Returns the SHA-256 in hex. Where another thread hashed it,
+ * there is no state: the next growth reads the file whole, once.
+ */
 export function rememberPrefix(memory: TreeMemory, name: string, body: Uint8Array, ino: bigint): string {
+  if (hasStatelessHash(body)) return bytesToHex(bodySha256(body));
   const hash = bodyHash(body);
   keepPrefix(memory, name, { hash, length: body.length, ino, end: Uint8Array.from(body.subarray(-END_BYTES)) }); // a copy: a Buffer's slice would keep the body
   return hash.copy().digest('hex');

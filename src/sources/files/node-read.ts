@@ -14,7 +14,12 @@ const STEP = 8 * 1024 * 1024;
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** See {@link FileTree.read}. */
-export async function readTreeFile(place: Place, path: string, from: number): Promise<Result<FileRead, FileProblem>> {
+export async function readTreeFile(
+  place: Place,
+  path: string,
+  from: number,
+  allocate: (length: number) => Buffer = (length) => Buffer.allocUnsafeSlow(length),
+): Promise<Result<FileRead, FileProblem>> {
   const real = locate(place, path);
   if (!real.ok) return real;
   let fd: number;
@@ -26,7 +31,7 @@ export async function readTreeFile(place: Place, path: string, from: number): Pr
   try {
     const stat = toFileStat(fstatSync(fd, { bigint: true }));
     if (stat.type !== 'file') return fail({ type: 'in-the-way', message: `${JSON.stringify(path)} is not a file` });
-    const bytes = Buffer.allocUnsafeSlow(Math.max(0, stat.size - from));
+    const bytes = allocate(Math.max(0, stat.size - from));
     let filled = 0;
     while (filled < bytes.length) {
       const length = Math.min(STEP, bytes.length - filled);
