@@ -79,6 +79,8 @@ export interface NodeOptions {
 
 /** Large bodies are encrypted and decrypted on so many threads. */
 const SEALING_THREADS = 2;
+/** Of their own: who waits for files must not wait behind the sealing of large bodies. */
+const FILE_THREADS = 2;
 
 /** A space that is open here. */
 export interface OpenSpace {
@@ -114,8 +116,7 @@ export class SatchelNode {
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
-  /** One of its own: who waits for files must not wait behind the sealing of large bodies. */
-  readonly #fileThread: ThreadPool | null;
+  readonly #fileThreads: ThreadPool | null;
   #listener: Listener | null = null;
   #claudeMem: ClaudeMemGateway | null = null;
   #tls: TlsIdentity | null = null;
@@ -140,7 +141,7 @@ export class SatchelNode {
     this.options = options;
     this.#lock = lock;
     const script = threadScript();
-    this.#fileThread = script === null ? null : createThreadPool(script, 1);
+    this.#fileThreads = script === null ? null : createThreadPool(script, FILE_THREADS);
     const local = createLocalRemote({
       store,
       objects,
@@ -296,7 +297,7 @@ export class SatchelNode {
     await Promise.allSettled(this.#loops);
     await this.#memory.ended();
     await this.deps.sealing?.close();
-    await this.#fileThread?.close();
+    await this.#fileThreads?.close();
     await this.objects.close();
     await this.store.close();
     if (this.#listener !== null) await removePrivate(this.home.running);
@@ -339,7 +340,7 @@ export class SatchelNode {
     });
     if (!this.config.hub) {
       const definitions = treeDefinitions(this.config);
-      const threads = this.#fileThread === null ? {} : { threads: createFileThreads(this.#fileThread) };
+      const threads = this.#fileThreads === null ? {} : { threads: createFileThreads(this.#fileThreads) };
       const treeDeps = { ...threads, config: this.config, clock, random, log: this.log, onPlaced };
       for (const definition of definitions) {
         const space = this.config.sources.find((source) => source.id === definition.id)?.space ?? PERSONAL;

@@ -12,6 +12,9 @@ interface Waiting {
   readonly failed: (reason: Error) => void;
 }
 
+/** Files in one message: enough to be worth it, few enough for several threads to have some. */
+const AT_ONCE = 16;
+
 async function answerAll(queue: readonly Waiting[], asked: Promise<AnswerOf<'write'>>): Promise<void> {
   try {
     const { written, dirty } = await asked;
@@ -30,8 +33,12 @@ export function createFileThreads(pool: ThreadPool): FileThreads {
   const queues = new Map<Place, Waiting[]>();
 
   function send(place: Place): void {
-    const queue = queues.get(place) ?? [];
+    const waiting = queues.get(place) ?? [];
     queues.delete(place);
+    for (let at = 0; at < waiting.length; at += AT_ONCE) sendAll(place, waiting.slice(at, at + AT_ONCE));
+  }
+
+  function sendAll(place: Place, queue: readonly Waiting[]): void {
     const bytes = new Uint8Array(queue.reduce((sum, { body }) => sum + body.length, 0));
     let offset = 0;
     for (const { body } of queue) {

@@ -5,6 +5,9 @@ import type { TreeContext } from './context.ts';
 /** One `capture` takes at most so much at a time: bodies are in memory until it is durable. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 1_000;
+/** New bodies of this size are sealed elsewhere meanwhile, and handed on last; so much of them is held. */
+export const LARGE_BYTES = 1024 * 1024;
+const HELD_BYTES = 96 * 1024 * 1024;
 
 export interface CaptureBatches {
   /** `isNew`: the space holds nothing of it yet. */
@@ -19,6 +22,8 @@ export interface CaptureBatches {
 export function createBatches(context: TreeContext): CaptureBatches {
   let batch: Found[] = [];
   let bytes = 0;
+  let held: Found[] = [];
+  let heldBytes = 0;
   let sum = emptyCapture();
   let underway: Promise<void> = Promise.resolve();
   const stats = new Map<string, FileStat>();
@@ -46,20 +51,37 @@ export function createBatches(context: TreeContext): CaptureBatches {
     batch = [];
     bytes = 0;
   };
+  const put = async (found: Found): Promise<void> => {
+    batch.push(found);
+    bytes += lengthOf(found);
+    if (batch.length >= BATCH_ITEMS || bytes >= BATCH_BYTES) await send();
+  };
+  const putHeld = async (): Promise<void> => {
+    const waiting = held;
+    [held, heldBytes] = [[], 0];
+    for (const found of waiting) await put(found);
+  };
   return {
     async add(found, stat, isNew = false) {
-      batch.push(found);
       if (stat !== null) stats.set(found.item.name, stat);
       if (found.type === 'body' && isNew) context.workspace.expect?.(found.body);
-      bytes += found.type === 'body' ? found.body.length : found.type === 'tail' ? found.tail.length : 0;
-      if (batch.length >= BATCH_ITEMS || bytes >= BATCH_BYTES) await send();
+      if (!isNew || lengthOf(found) < LARGE_BYTES || context.workspace.expect === undefined) return put(found);
+      held.push(found);
+      heldBytes += lengthOf(found);
+      if (heldBytes >= HELD_BYTES) await putHeld();
     },
     async finish() {
+      await send();
+      await putHeld();
       await send();
       await underway;
       return sum;
     },
   };
+}
+
+function lengthOf(found: Found): number {
+  return found.type === 'body' ? found.body.length : found.type === 'tail' ? found.tail.length : 0;
 }
 
 function describe(batch: readonly Found[]): string {

@@ -1,6 +1,6 @@
 import { sameStat, type TreeScan } from '../../core/ports/files.ts';
 import type { CaptureReport } from '../../core/replica/workspace.ts';
-import { createBatches, emptyCapture } from './capture-batches.ts';
+import { createBatches, emptyCapture, LARGE_BYTES } from './capture-batches.ts';
 import type { TreeContext } from './context.ts';
 import { inspectFile } from './inspect-file.ts';
 import { absences, inScope, interruptedRestores, rootProblem } from './missing-from-tree.ts';
@@ -53,8 +53,9 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   const changing: string[] = [];
   let isSettled = true;
   const batches = createBatches(context);
-  readAhead(context, round.candidates, views);
-  for (const candidate of round.candidates) {
+  const candidates = largeFirst(round.candidates);
+  readAhead(context, candidates, views);
+  for (const candidate of candidates) {
     const { name } = candidate.item;
     if (wasRefused(context, candidate)) continue; // and is skipped
     const inspection = await inspectFile(context, candidate.item, candidate.path, candidate.stat, views.get(name), {
@@ -88,6 +89,12 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   if (options.paths === null || memory.root === null) memory.root = round.root;
   if (isSettled && absent.length + interrupted.length === 0) await keepSeen(context, look);
   return report(context, captured, changing);
+}
+
+/** What takes long is begun first. */
+function largeFirst(candidates: readonly Candidate[]): readonly Candidate[] {
+  const isLarge = ({ stat }: Candidate): boolean => stat.size >= LARGE_BYTES;
+  return candidates.some(isLarge) ? [...candidates.filter(isLarge), ...candidates.filter((each) => !isLarge(each))] : candidates;
 }
 
 /** What is new here is read, and by others where it is much. */
