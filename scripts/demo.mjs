@@ -122,7 +122,7 @@ async function play() {
   await until('the laptop sent it', async () => (await laptop.run('status')).output.startsWith('In sync'));
   await desktop.up('up');
   await until('the conflict is seen on the laptop', async () => (await laptop.run('conflicts')).code === 3);
-  show(`laptop$ satchel conflicts\n${(await laptop.run('conflicts')).output.split('\n')[0]}`);
+  show(`laptop$ satchel conflicts\n${(await laptop.run('conflicts')).output.split('\n').slice(0, 4).join('\n')}`);
   const settled = await desktop.run('resolve', 'rules/git.md', '--take', 'sibling');
   show(`desktop$ satchel resolve rules/git.md --take sibling\n${settled.output}`);
   await until('both hold it', () => laptop.read('rules/git.md')?.includes('Rebase') === true);
