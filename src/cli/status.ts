@@ -124,7 +124,7 @@ function revokedLines(
     `  It gets nothing new and sends nothing. Here are still: your files as they are, and the history up to then${drafts === 0 ? '' : `, with ${counted(drafts, 'change')} that ${drafts === 1 ? 'was' : 'were'} sent nowhere`}.`,
     asCalled('  To clean up: satchel leave --purge (your files stay).'),
     asCalled(
-      `  To take part again${remote === null ? '' : ` at ${remote}`}: satchel leave --purge, then satchel join with a link that \`satchel invite\` made on another machine.`,
+      `  To take part again${remote === null ? '' : ` at ${remote}`}: satchel join, with a link that \`satchel invite\` makes on another machine.`,
     ),
   ];
 }

@@ -85,5 +85,9 @@ describe('a machine that is revoked', () => {
     }
     expect(await learnRemoval(open.replica, remote, b.deps.clock)).toBe(true);
     expect(await revocationOf(b, open)).toMatchObject({ by: a.deps.machine.name });
+    // Let in again, it is a machine like any other.
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
+    expect(await revocationOf(b, personal(b))).toBeNull();
+    await ask(b, 'sync', {});
   });
 });
