@@ -17,6 +17,7 @@ export interface StoreSchema {
   readonly documents: { readonly collection: string; readonly id: string; readonly value: string };
   readonly feeds: { readonly number: Generated<number>; readonly name: string; readonly epoch: string; readonly head: number };
   readonly feed_entries: FeedEntryRow;
+  readonly feed_bodies: { readonly feed: number; readonly number: number; readonly body: string };
 }
 
 export interface RecordRow {
@@ -81,11 +82,9 @@ export interface FeedEntryRow {
   readonly feed: number;
   readonly number: number;
   readonly entity: string;
-  /** Twenty digits, so that text orders as numbers do. */
   readonly revision: string;
   readonly digest: string;
   readonly subject: string;
   readonly origin: string;
   readonly time: number;
-  readonly body: string;
 }

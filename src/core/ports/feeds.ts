@@ -4,7 +4,7 @@ export interface FeedEntry {
   readonly number: number;
   /** What it is about, in the consumer's words. */
   readonly entity: string;
-  /** Of the entity: an unsigned 64-bit number in decimal digits. One of an entity stands in a feed once. */
+  /** Of the entity: an unsigned 64-bit number in decimal digits. */
   readonly revision: string;
   /** Of the body as its writer knows it, which may be another than the one that is served. */
   readonly digest: string;
@@ -39,14 +39,12 @@ export interface FeedTable {
   head(feed: string): Promise<FeedHead | null>;
   /** Begins a feed in this epoch, where it was not yet. */
   begin(feed: string, epoch: string): Promise<FeedHead>;
-  /** Gives the next numbers, in this order, and returns the last. Throws where an entity has that revision already. O(additions). */
+  /** Gives the next numbers, in this order, and returns the last. O(additions), however long the feed is. */
   append(feed: string, additions: readonly FeedAddition[]): Promise<number>;
   /** Ascending behind `after`; stops after `entries`, or before `bytes` of bodies would be passed, but gives one at least. */
   read(feed: string, after: number, limit: { readonly entries: number; readonly bytes: number }): Promise<FeedEntry[]>;
-  /** Every revision that these entities have in the feed, by number. O(what is found). */
-  marks(feed: string, entities: readonly string[]): Promise<FeedMark[]>;
-  /** Entities that had one of these subjects at some revision. O(what is found). */
-  withSubject(feed: string, subjects: readonly string[]): Promise<string[]>;
+  /** What the entries behind `after` are about, ascending, without their bodies. O(what is found). */
+  marks(feed: string, after: number, limit: number): Promise<FeedMark[]>;
   /** The names of all feeds. */
   list(): Promise<string[]>;
   /** Begins a new epoch in every feed, later than the one before and than `least`: this store may be behind what it served. */

@@ -17,8 +17,11 @@ export function parseCanonicalJson(text: string): Result<unknown, string> {
   }
   const problem = findProblem(value, 0);
   if (problem !== null) return fail(problem);
-  return canonicalJson(value) === text ? ok(value) : fail('is not canonical JSON');
+  // All keys are in their order: printed as it was read, it is what clients print.
+  return JSON.stringify(value) === text ? ok(value) : fail(NOT_CANONICAL);
 }
+
+const NOT_CANONICAL = 'is not canonical JSON';
 
 /** Of a value of JSON. Clients compare with this very form, so keys that are numbers come first, as in any object. */
 export function canonicalJson(value: unknown): string {
@@ -40,11 +43,29 @@ function findProblem(value: unknown, depth: number): string | null {
   }
   if (typeof value !== 'object' || value === null) return null;
   if (depth === DEPTH) return `is nested deeper than ${DEPTH} levels`;
+  if (!Array.isArray(value) && !isSorted(Object.keys(value))) return NOT_CANONICAL;
   for (const each of Array.isArray(value) ? value : Object.values(value)) {
     const problem = findProblem(each, depth + 1);
     if (problem !== null) return problem;
   }
   return null;
+}
+
+/** Whether an object with these keys, sorted, would list them in this very order. Array indexes come first in any object. */
+function isSorted(keys: readonly string[]): boolean {
+  let before: string | null = null;
+  for (const key of keys) {
+    if (key === '__proto__') return false; // lost where it is set on a plain object
+    if (isIndex(key)) continue;
+    if (before !== null && key < before) return false;
+    before = key;
+  }
+  return true;
+}
+
+function isIndex(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 48 && first <= 57 && /^(?:0|[1-9]\d{0,9})$/.test(key) && Number(key) < 4_294_967_295;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

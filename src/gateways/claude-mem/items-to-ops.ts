@@ -11,7 +11,7 @@ import { digestOf } from './digest.ts';
 import { mutationBody, rowBody, tombstoneBody } from './make-op.ts';
 import { mutationProblem } from './mutation.ts';
 import { rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
-import { newestOf, type FeedLook } from './ops-to-items.ts';
+import type { FeedLook } from './ops-to-items.ts';
 import { payloadProblem, type RowKind } from './payload.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
 import type { RowsOfSpace } from './rows-of-space.ts';
@@ -84,11 +84,12 @@ interface Entity {
 async function entitiesOf(kind: RowKind, payload: Payload, session: string, { feed, sessions }: ItemsToOpsDeps): Promise<Entity[]> {
   const ids = new Set([payload['memory_session_id'], ...sessions.memoryIdsOf(session)]);
   const subjects = new Set([...ids].map((id) => subjectOf(kind, { ...payload, memory_session_id: id })));
-  const candidates = await feed.withSubject([...subjects]);
   const entities: Entity[] = [];
-  for (const { number, revision, subject } of newestOf(await feed.marks(candidates)).values()) {
-    if (!subjects.has(subject)) continue;
-    const entry = await feed.entry(number);
+  for (const entity of new Set([...subjects].flatMap((subject) => [...feed.index.about(subject)]))) {
+    const mark = feed.index.newest(entity);
+    if (mark === undefined || !subjects.has(mark.subject)) continue;
+    const { revision } = mark;
+    const entry = await feed.entry(mark.number);
     if (entry === null) continue;
     const said = JSON.parse(entry.body) as OpBody;
     if (said.kind !== kind) continue;
@@ -140,7 +141,7 @@ async function titleOps(item: Outstanding, revision: string, { rows, feed, now }
   if (problem !== null) return { type: 'never', reason: problem };
   const uuid = uuidOf(`${item.item.name}\0${revision}`);
   const additions = [{ ...entryOf(`mutation:${uuid}`, '1', mutationBody(GATEWAY_DEVICE, uuid, '1', mutation), now), subject: '' }];
-  return { type: 'ops', additions: (await feed.marks([`mutation:${uuid}`])).length > 0 ? [] : additions };
+  return { type: 'ops', additions: feed.index.of(`mutation:${uuid}`).length > 0 ? [] : additions };
 }
 
 function entryOf(entity: string, revision: string, body: string, time: number): Omit<FeedAddition, 'subject'> {

@@ -1,9 +1,9 @@
-import type { FeedEntry, FeedMark } from '../../core/ports/feeds.ts';
+import type { FeedEntry } from '../../core/ports/feeds.ts';
 import type { Found } from '../../core/replica/workspace.ts';
 import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
-import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
+import type { FeedIndex } from './feed-index.ts';
 import { layRow, payloadToRow, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
@@ -13,9 +13,8 @@ import { sessionRow, type SessionBook, type SessionSaid } from './session-book.t
 
 /** What the feed holds besides the entries at hand. */
 export interface FeedLook {
-  marks(entities: readonly string[]): Promise<readonly FeedMark[]>;
+  readonly index: FeedIndex;
   entry(number: number): Promise<FeedEntry | null>;
-  withSubject(subjects: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface OpsToItemsDeps {
@@ -90,25 +89,17 @@ export function sessionSaid(payload: Payload): SessionSaid {
 
 /** Items that this row was until this entry, and that no other row is. */
 async function goneWith(entry: FeedEntry, { sessions, feed }: OpsToItemsDeps): Promise<string[]> {
-  const marks = await feed.marks([entry.entity]);
-  const before = marks.filter(({ number, subject }) => number < entry.number && subject !== '').at(-1);
+  const before = feed.index
+    .of(entry.entity)
+    .filter(({ number, subject }) => number < entry.number && subject !== '')
+    .at(-1);
   if (before === undefined || before.subject === entry.subject) return [];
-  const others = await feed.marks((await feed.withSubject([before.subject])).filter((entity) => entity !== entry.entity));
-  if ([...newestOf(others).values()].some(({ subject }) => subject === before.subject)) return [];
+  for (const other of feed.index.about(before.subject))
+    if (other !== entry.entity && feed.index.newest(other)?.subject === before.subject) return [];
   const earlier = await feed.entry(before.number);
   const says = earlier === null ? null : (JSON.parse(earlier.body) as OpBody);
   if (says === null || says.kind === 'mutation' || says.deleted) return [];
   return [payloadToRow(says.kind, says.payload, sessionName(await sessions.keyOf(sessionSaid(says.payload)))).name];
-}
-
-/** Of each entity the mark of its highest revision. */
-export function newestOf(marks: readonly FeedMark[]): Map<string, FeedMark> {
-  const newest = new Map<string, FeedMark>();
-  for (const mark of marks) {
-    const before = newest.get(mark.entity);
-    if (before === undefined || compareDecimals(mark.revision, before.revision) > 0) newest.set(mark.entity, mark);
-  }
-  return newest;
 }
 
 type Changed = [name: string, row: Row];

@@ -1,7 +1,8 @@
-import type { FeedAddition, FeedMark } from '../../core/ports/feeds.ts';
+import type { FeedAddition } from '../../core/ports/feeds.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
+import { layered, newestOf, type FeedIndex } from './feed-index.ts';
 import { rowBody, tombstoneBody } from './make-op.ts';
 import type { Op } from './schema.ts';
 import { subjectOf } from './subject.ts';
@@ -17,13 +18,6 @@ export interface PushPlan {
   readonly additions: readonly FeedAddition[];
 }
 
-/** What the feed holds of the pushed entities, and of others of the same subjects. */
-export interface Known {
-  readonly marks: readonly FeedMark[];
-  readonly last: number;
-  readonly time: number;
-}
-
 /** The writer of entries that the gateway itself made: what came by another way than a push. */
 export const GATEWAY_ORIGIN = '';
 
@@ -36,33 +30,33 @@ export function subjectOfOp({ says }: Op): string {
  * what the device itself pushed. A row that another device has as well (a copied database) gets its number, under which nobody is
  * given it a second time.
  */
-export function planPush(ops: readonly Op[], { marks, last, time }: Known): Result<PushPlan, string> {
-  const state = createState(marks);
+export function planPush(ops: readonly Op[], feed: FeedIndex, time: number): Result<PushPlan, string> {
+  const index = layered(feed);
   const acks: Ack[] = [];
   const additions: FeedAddition[] = [];
   for (const op of ops) {
     const { id: entity, entity_rev: revision, origin_device_id: origin } = op.says;
-    const same = state.find(entity, revision);
+    const same = index.find(entity, revision);
     if (same !== undefined) {
       if (same.digest !== op.digest) return fail(`invalid_ops: revision_hash_conflict:${entity}:${revision}`);
       acks.push({ op, number: same.number });
       continue;
     }
-    const pushed = state.pushed(entity);
+    const pushed = pushedOf(index, entity);
     if (pushed !== undefined && compareDecimals(revision, pushed) < 0) return fail(`invalid_ops: stale_revision:${entity}:${revision}`);
     const subject = subjectOfOp(op);
-    const isDouble = subject !== '' && state.isElsewhere(subject, entity, origin);
+    const isDouble = subject !== '' && isElsewhere(index, subject, entity, origin);
     const body = isDouble ? standIn(op, time) : op.body;
     const addition = { entity, revision, digest: op.digest, subject: isDouble ? '' : subject, origin, time, body };
-    const number = last + additions.length + 1;
-    const above = state.servedAbove(entity, revision);
-    state.add({ ...addition, number });
+    const number = index.last + 1;
+    const above = servedAbove(index, entity, revision);
+    index.add({ ...addition, number });
     additions.push(addition);
     acks.push({ op, number });
     if (above === null) continue;
     // Clients were given a later one of it, which came by another way: the device's word is the newer one all the same.
     const again = servedAgain(op, (BigInt(above) + 1n).toString(), time);
-    state.add({ ...again, number: number + 1 });
+    index.add({ ...again, number: number + 1 });
     additions.push(again);
   }
   return ok({ acks, additions });
@@ -82,40 +76,23 @@ function servedAgain({ says }: Op, revision: string, time: number): FeedAddition
   return { entity: says.id, revision, digest: digestOf(body), subject, origin: GATEWAY_ORIGIN, time, body };
 }
 
-function createState(marks: readonly FeedMark[]) {
-  const byRevision = new Map<string, FeedMark>();
-  const pushed = new Map<string, string>();
-  const newest = new Map<string, FeedMark>();
-  const bySubject = new Map<string, Set<string>>();
+/** The highest revision that the device itself pushed. */
+function pushedOf(index: FeedIndex, entity: string): string | undefined {
+  return newestOf(index.of(entity).filter(({ origin }) => origin !== GATEWAY_ORIGIN))?.revision;
+}
 
-  function add(mark: FeedMark): void {
-    const { entity, revision, subject, origin } = mark;
-    byRevision.set(`${entity} ${revision}`, mark);
-    const before = pushed.get(entity);
-    if (origin !== GATEWAY_ORIGIN && (before === undefined || compareDecimals(revision, before) > 0)) pushed.set(entity, revision);
-    const current = newest.get(entity);
-    if (current === undefined || compareDecimals(revision, current.revision) > 0) newest.set(entity, mark);
-    if (subject !== '') bySubject.set(subject, (bySubject.get(subject) ?? new Set()).add(entity));
+/** The revision that clients have of a row by another way, where it is above this one. */
+function servedAbove(index: FeedIndex, entity: string, revision: string): string | null {
+  const mark = index.newest(entity);
+  return mark?.origin === GATEWAY_ORIGIN && compareDecimals(mark.revision, revision) > 0 ? mark.revision : null;
+}
+
+/** Whether another device's row says the same now, and this one is not served already. */
+function isElsewhere(index: FeedIndex, subject: string, entity: string, origin: string): boolean {
+  if ((index.newest(entity)?.subject ?? '') !== '') return false;
+  for (const other of index.about(subject)) {
+    const mark = index.newest(other);
+    if (other !== entity && mark?.subject === subject && mark.origin !== origin) return true;
   }
-  for (const mark of marks) add(mark);
-
-  return {
-    add,
-    find: (entity: string, revision: string) => byRevision.get(`${entity} ${revision}`),
-    pushed: (entity: string) => pushed.get(entity),
-    /** The revision that clients have of a row by another way, where it is above this one. */
-    servedAbove(entity: string, revision: string): string | null {
-      const mark = newest.get(entity);
-      return mark?.origin === GATEWAY_ORIGIN && compareDecimals(mark.revision, revision) > 0 ? mark.revision : null;
-    },
-    /** Whether another device's row says the same now, and this one is not served already. */
-    isElsewhere(subject: string, entity: string, origin: string): boolean {
-      if ((newest.get(entity)?.subject ?? '') !== '') return false;
-      for (const other of bySubject.get(subject) ?? []) {
-        const mark = newest.get(other);
-        if (other !== entity && mark?.subject === subject && mark.origin !== origin) return true;
-      }
-      return false;
-    },
-  };
+  return false;
 }

@@ -53,11 +53,10 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   const feedName = feedOf(user);
   const rows = createRowsOfSpace(replica);
   const sessions = await createSessionBook({ store, user, rows });
-  const feed: FeedLook = {
-    marks: (entities) => store.read((tx) => tx.feeds.marks(feedName, entities)),
-    withSubject: (subjects) => store.read((tx) => tx.feeds.withSubject(feedName, subjects)),
+  const feedNow = async (): Promise<FeedLook> => ({
+    index: await feeds.index(user),
     entry: async (number) => (await store.read((tx) => tx.feeds.read(feedName, number - 1, { entries: 1, bytes: 1 })))[0] ?? null,
-  };
+  });
   const read = (after: number): Promise<FeedEntry[]> => store.read((tx) => tx.feeds.read(feedName, after, PAGE));
   const cursor = async (): Promise<number> => (await store.read((tx) => tx.documents.get<number>(CURSORS, user))) ?? 0;
 
@@ -80,7 +79,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const page = await read(after);
       const last = page.at(-1);
       if (last === undefined) return captured;
-      const found = await opsToItems(page, { rows, sessions, feed });
+      const found = await opsToItems(page, { rows, sessions, feed: await feedNow() });
       if (found.length > 0) await workspace.capture(found, { message: `claude-mem: ${found.length} rows`, writer: BRIDGE_WRITER });
       await sessions.save();
       after = last.number;
@@ -103,6 +102,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   }
 
   async function serveSome(some: readonly Outstanding[]): Promise<number> {
+    const feed = await feedNow();
     const states = await replica.visible(some.map(({ item }) => item));
     const additions = [];
     const shown: Applied[] = [];

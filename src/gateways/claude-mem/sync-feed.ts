@@ -1,8 +1,10 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { FeedAddition, FeedEntry, FeedHead } from '../../core/ports/feeds.ts';
 import type { Store, StoreTransaction } from '../../core/ports/store.ts';
+import { Mutex } from '../../core/replica/mutex.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { planPush, subjectOfOp, type Ack } from './plan-push.ts';
+import { createFeedIndex, type FeedIndex } from './feed-index.ts';
+import { planPush, type Ack } from './plan-push.ts';
 import type { Op } from './schema.ts';
 
 export interface Pushed {
@@ -24,12 +26,14 @@ export interface Appended {
   readonly entries: readonly FeedEntry[];
 }
 
-/** The feeds of all users: what each of them pushed, in one order, under numbers that stay. */
+/** The feeds of all users: what each of them pushed, in one order, under numbers that stay. One object a store. */
 export interface SyncFeeds {
-  /** All or nothing; durable when it resolves. The error is the protocol's word for what was wrong. O(ops). */
+  /** All or nothing; durable when it resolves. The error is the protocol's word for what was wrong. O(ops), but O(feed) the first time. */
   push(user: string, device: string, ops: readonly Op[]): Promise<Result<Pushed, string>>;
   changes(user: string, since: number, limit: { readonly entries: number; readonly bytes: number }): Promise<Changes>;
   head(user: string): Promise<FeedHead>;
+  /** What the feed holds now. O(feed) the first time. */
+  index(user: string): Promise<FeedIndex>;
   /** What came by another way than a push. Those whose entity has that revision already are left out. Durable when it resolves. */
   add(user: string, additions: readonly FeedAddition[]): Promise<void>;
   /** Calls back with a user who is here for the first time. Gives back what ends it. */
@@ -40,10 +44,15 @@ export interface SyncFeeds {
 
 export const feedOf = (user: string): string => `claude-mem/${user}`;
 
+const MARKS_AT_ONCE = 5_000;
+/** Users whose index is kept in memory. */
+const INDEXES = 64;
+
 export function createSyncFeeds({ store, clock }: { readonly store: Store; readonly clock: Clock }): SyncFeeds {
   const listeners = new Set<(appended: Appended) => void>();
-
   const begun = new Set<(user: string) => void>();
+  const indexes = new Map<string, FeedIndex>();
+  const turns = new Map<string, Mutex>();
 
   async function begin(tx: StoreTransaction, user: string): Promise<FeedHead> {
     const found = await tx.feeds.head(feedOf(user));
@@ -58,45 +67,61 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
     return found ?? store.write((tx) => begin(tx, user));
   }
 
+  /** The user's index, as far as the feed goes. */
+  async function indexOf(user: string): Promise<FeedIndex> {
+    const index = indexes.get(user) ?? createFeedIndex();
+    indexes.delete(user);
+    indexes.set(user, index);
+    if (indexes.size > INDEXES) indexes.delete(indexes.keys().next().value as string);
+    for (;;) {
+      const marks = await store.read((tx) => tx.feeds.marks(feedOf(user), index.last, MARKS_AT_ONCE));
+      for (const mark of marks) index.add(mark);
+      if (marks.length < MARKS_AT_ONCE) return index;
+    }
+  }
+
+  /** Appends of one user come one after the other: each is planned on what the one before made. */
+  function inTurn<T>(user: string, work: (index: FeedIndex) => Promise<T>): Promise<T> {
+    const turn = turns.get(user) ?? new Mutex();
+    turns.set(user, turn);
+    return turn.run(async () => work(indexes.get(user) ?? (await indexOf(user))));
+  }
+
+  async function append(user: string, device: string | null, index: FeedIndex, additions: readonly FeedAddition[]): Promise<FeedHead> {
+    const after = await store.write(async (tx) => {
+      const before = await begin(tx, user);
+      if (before.number !== index.last) {
+        indexes.delete(user);
+        throw new Error('a feed was written past its index');
+      }
+      return { epoch: before.epoch, number: await tx.feeds.append(feedOf(user), additions) };
+    });
+    const entries = additions.map((addition, at) => ({ ...addition, number: index.last + 1 + at }));
+    for (const { number, entity, revision, digest, subject, origin } of entries)
+      index.add({ number, entity, revision, digest, subject, origin });
+    if (entries.length > 0) for (const listener of listeners) listener({ user, device, head: after, entries });
+    return after;
+  }
+
   return {
     head,
+    index: (user) => inTurn(user, (index) => Promise.resolve(index)),
 
     async push(user, device, ops) {
       if (ops.some(({ says }) => says.origin_device_id !== device))
         return fail('invalid_ops: origin_device_id does not match authenticated X-Device-Id');
-      const appended = await store.write(async (tx) => {
-        const before = await begin(tx, user);
-        const entities = new Set(ops.map(({ says }) => says.id));
-        const subjects = new Set(ops.map(subjectOfOp).filter((subject) => subject !== ''));
-        for (const other of await tx.feeds.withSubject(feedOf(user), [...subjects])) entities.add(other);
-        const marks = await tx.feeds.marks(feedOf(user), [...entities]);
-        const planned = planPush(ops, { marks, last: before.number, time: clock.now() });
+      return inTurn(user, async (index) => {
+        const planned = planPush(ops, index, clock.now());
         if (!planned.ok) return planned;
-        const number = await tx.feeds.append(feedOf(user), planned.value.additions);
-        return ok({ ...planned.value, head: { epoch: before.epoch, number } });
+        return ok({ acks: planned.value.acks, head: await append(user, device, index, planned.value.additions) });
       });
-      if (!appended.ok) return appended;
-      const { acks, additions, head } = appended.value;
-      const first = head.number - additions.length + 1;
-      const entries = additions.map((addition, index) => ({ ...addition, number: first + index }));
-      if (entries.length > 0) for (const listener of listeners) listener({ user, device, head, entries });
-      return ok({ acks, head });
     },
 
-    async add(user, additions) {
-      const appended = await store.write(async (tx) => {
-        const before = await begin(tx, user);
-        const marks = await tx.feeds.marks(feedOf(user), [...new Set(additions.map(({ entity }) => entity))]);
-        const there = new Set(marks.map(({ entity, revision }) => `${entity} ${revision}`));
-        const fresh = additions.filter(({ entity, revision }) => !there.has(`${entity} ${revision}`));
-        const number = await tx.feeds.append(feedOf(user), fresh);
-        return { fresh, head: { epoch: before.epoch, number } };
-      });
-      const { fresh, head } = appended;
-      const first = head.number - fresh.length + 1;
-      const entries = fresh.map((addition, index) => ({ ...addition, number: first + index }));
-      if (entries.length > 0) for (const listener of listeners) listener({ user, device: null, head, entries });
-    },
+    add: (user, additions) =>
+      inTurn(user, async (index) => {
+        const fresh = additions.filter(({ entity, revision }) => index.find(entity, revision) === undefined);
+        if (fresh.length > 0) await append(user, null, index, fresh);
+      }),
 
     async changes(user, since, limit) {
       const found = await store.read(async (tx) => {

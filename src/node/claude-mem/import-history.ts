@@ -1,7 +1,6 @@
-import type { Store } from '../../core/ports/store.ts';
 import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import type { Op } from '../../gateways/claude-mem/schema.ts';
-import { feedOf, type SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
+import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import { readOwnRows } from '../../sources/claude-mem/own-rows.ts';
 
 export interface ImportReport {
@@ -18,24 +17,21 @@ export interface ImportReport {
  * would have pushed them. Safe to repeat, and while the worker pushes: the same row has the same bytes. O(rows).
  */
 export async function importHistory(deps: {
-  readonly store: Store;
-  readonly feeds: Pick<SyncFeeds, 'push'>;
+  readonly feeds: Pick<SyncFeeds, 'push' | 'index'>;
   readonly user: string;
   readonly device: string;
   /** claude-mem.db */
   readonly file: string;
   readonly onProgress?: (done: number) => void;
 }): Promise<ImportReport> {
-  const { store, feeds, user, device, file } = deps;
+  const { feeds, user, device, file } = deps;
   const report = { rows: 0, imported: 0, skipped: 0 };
   for (const page of readOwnRows(file)) {
     const ops = page.map((row) => ownRowToOp(device, row));
     report.skipped += ops.filter((op) => op === null).length;
-    const fresh = await withoutKnown(
-      store,
-      user,
-      ops.filter((op) => op !== null),
-    );
+    // Rows of which the feed holds any state are the worker's to go on with.
+    const index = await feeds.index(user);
+    const fresh = ops.filter((op) => op !== null && index.of(op.says.id).length === 0) as Op[];
     const pushed = await feeds.push(user, device, fresh);
     // Only where the worker pushed another state of a row in this moment: it is there, then.
     if (pushed.ok) report.imported += fresh.length;
@@ -44,16 +40,4 @@ export async function importHistory(deps: {
     deps.onProgress?.(report.rows);
   }
   return report;
-}
-
-/** Rows of which the feed holds any state are the worker's to go on with. */
-async function withoutKnown(store: Store, user: string, ops: readonly Op[]): Promise<Op[]> {
-  const marks = await store.read((tx) =>
-    tx.feeds.marks(
-      feedOf(user),
-      ops.map(({ says }) => says.id),
-    ),
-  );
-  const known = new Set(marks.map(({ entity }) => entity));
-  return ops.filter(({ says }) => !known.has(says.id));
 }

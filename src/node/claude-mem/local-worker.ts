@@ -13,7 +13,7 @@ export interface LocalWorkerDeps {
   readonly home: NodeHome;
   readonly claudeMemHome: string;
   readonly store: Store;
-  readonly feeds: Pick<SyncFeeds, 'push'>;
+  readonly feeds: Pick<SyncFeeds, 'push' | 'index'>;
 }
 
 /** The worker of this machine that `connect` pointed at this very node; `null` for none. `device` is null until it first ran. */
@@ -48,7 +48,7 @@ export async function importLocalHistory(
 ): Promise<ImportReport> {
   const { store, feeds } = deps;
   const { user, device, database: file } = worker;
-  const report = await importHistory({ store, feeds, user, device, file, ...(onProgress === undefined ? {} : { onProgress }) });
+  const report = await importHistory({ feeds, user, device, file, ...(onProgress === undefined ? {} : { onProgress }) });
   await store.write((tx) => tx.documents.put(IMPORTED, user, { device }));
   return report;
 }

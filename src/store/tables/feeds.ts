@@ -1,22 +1,27 @@
-import { sql } from 'kysely';
 import type { FeedEntry, FeedHead, FeedTable } from '../../core/ports/feeds.ts';
-import type { FeedEntryRow } from '../schema.ts';
-import { insertBatches, listBatches } from './batches.ts';
+import { insertBatches } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
-const COLUMNS = 9;
+const COLUMNS = 8;
 /** Rows that one query fetches while it is not known how large they are. */
 const PAGE = 100;
-const REVISION_DIGITS = 20;
 
 export function createFeedTable({ db, dialect }: TableScope): FeedTable {
   interface Found extends FeedHead {
     readonly feed: number;
   }
 
+  /** Only this transaction writes meanwhile. */
+  const known = new Map<string, Found>();
+
   async function find(name: string): Promise<Found | null> {
+    const cached = known.get(name);
+    if (cached !== undefined) return cached;
     const row = await db.selectFrom('feeds').selectAll().where('name', '=', name).executeTakeFirst();
-    return row === undefined ? null : { feed: row.number, epoch: row.epoch, number: row.head };
+    if (row === undefined) return null;
+    const found = { feed: row.number, epoch: row.epoch, number: row.head };
+    known.set(name, found);
+    return found;
   }
 
   return {
@@ -36,14 +41,20 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
       const found = await find(name);
       if (found === null) throw new RangeError(`feed ${name} was not begun`);
       let number = found.number;
-      const rows = additions.map((addition): FeedEntryRow => ({
-        ...addition,
-        revision: padded(addition.revision),
-        feed: found.feed,
-        number: ++number,
-      }));
-      for (const batch of insertBatches(dialect, COLUMNS, rows)) await db.insertInto('feed_entries').values(batch).execute();
-      if (rows.length > 0) await db.updateTable('feeds').set({ head: number }).where('number', '=', found.feed).execute();
+      const rows = additions.map(({ body, ...entry }) => ({ body, entry: { ...entry, feed: found.feed, number: ++number } }));
+      for (const batch of insertBatches(dialect, COLUMNS, rows)) {
+        await db
+          .insertInto('feed_entries')
+          .values(batch.map(({ entry }) => entry))
+          .execute();
+        await db
+          .insertInto('feed_bodies')
+          .values(batch.map(({ body, entry }) => ({ feed: entry.feed, number: entry.number, body })))
+          .execute();
+      }
+      if (rows.length === 0) return number;
+      await db.updateTable('feeds').set({ head: number }).where('number', '=', found.feed).execute();
+      known.set(name, { ...found, number });
       return number;
     },
 
@@ -55,53 +66,37 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
       while (page.length < limit.entries) {
         const rows = await db
           .selectFrom('feed_entries')
-          .selectAll()
-          .where('feed', '=', found.feed)
-          .where('number', '>', page.at(-1)?.number ?? after)
-          .orderBy('number')
+          .innerJoin('feed_bodies', (join) =>
+            join.onRef('feed_bodies.feed', '=', 'feed_entries.feed').onRef('feed_bodies.number', '=', 'feed_entries.number'),
+          )
+          .selectAll('feed_entries')
+          .select('feed_bodies.body')
+          .where('feed_entries.feed', '=', found.feed)
+          .where('feed_entries.number', '>', page.at(-1)?.number ?? after)
+          .orderBy('feed_entries.number')
           .limit(Math.min(PAGE, limit.entries - page.length))
           .execute();
-        for (const row of rows) {
-          bytes += Buffer.byteLength(row.body);
+        for (const { number, entity, revision, digest, subject, origin, time, body } of rows) {
+          bytes += Buffer.byteLength(body);
           if (page.length > 0 && bytes > limit.bytes) return page;
-          page.push(rowToEntry(row));
+          page.push({ number, entity, revision, digest, subject, origin, time, body });
         }
         if (rows.length < PAGE) break;
       }
       return page;
     },
 
-    async marks(name, entities) {
+    async marks(name, after, limit) {
       const found = await find(name);
       if (found === null) return [];
-      const marks = [];
-      for (const batch of listBatches(dialect, entities)) {
-        const rows = await db
-          .selectFrom('feed_entries')
-          .select(['number', 'entity', 'revision', 'digest', 'subject', 'origin'])
-          .where('feed', '=', found.feed)
-          .where('entity', 'in', batch)
-          .execute();
-        marks.push(...rows.map((row) => ({ ...row, revision: plain(row.revision) })));
-      }
-      return marks.sort((a, b) => a.number - b.number);
-    },
-
-    async withSubject(name, subjects) {
-      const found = await find(name);
-      const entities = new Set<string>();
-      if (found === null) return [];
-      for (const batch of listBatches(dialect, subjects)) {
-        const rows = await db
-          .selectFrom('feed_entries')
-          .select('entity')
-          .where('feed', '=', found.feed)
-          .where(sql<boolean>`subject <> ''`) // as the index says it: a parameter would not use it
-          .where('subject', 'in', batch)
-          .execute();
-        for (const { entity } of rows) entities.add(entity);
-      }
-      return [...entities];
+      return db
+        .selectFrom('feed_entries')
+        .select(['number', 'entity', 'revision', 'digest', 'subject', 'origin'])
+        .where('feed', '=', found.feed)
+        .where('number', '>', after)
+        .orderBy('number')
+        .limit(limit)
+        .execute();
     },
 
     async list() {
@@ -110,6 +105,7 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
     },
 
     async renewEpochs(least) {
+      known.clear();
       for (const { number, epoch } of await db.selectFrom('feeds').select(['number', 'epoch']).execute()) {
         const next = BigInt(epoch) >= BigInt(least) ? BigInt(epoch) + 1n : BigInt(least);
         await db.updateTable('feeds').set({ epoch: next.toString() }).where('number', '=', number).execute();
@@ -119,20 +115,10 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
     async remove(name) {
       const found = await find(name);
       if (found === null) return;
+      known.delete(name);
+      await db.deleteFrom('feed_bodies').where('feed', '=', found.feed).execute();
       await db.deleteFrom('feed_entries').where('feed', '=', found.feed).execute();
       await db.deleteFrom('feeds').where('number', '=', found.feed).execute();
     },
   };
-}
-
-function padded(revision: string): string {
-  return revision.padStart(REVISION_DIGITS, '0');
-}
-
-function plain(revision: string): string {
-  return revision.replace(/^0+(?=\d)/, '');
-}
-
-function rowToEntry({ number, entity, revision, digest, subject, origin, time, body }: FeedEntryRow): FeedEntry {
-  return { number, entity, revision: plain(revision), digest, subject, origin, time, body };
 }
