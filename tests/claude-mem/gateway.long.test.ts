@@ -1,0 +1,145 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { ask, Place } from '../node/place.ts';
+import { FIRST_WITH_SYNC, NEWEST, RealWorker } from './real-worker.ts';
+
+/** Real workers of two releases, through the gateways of real nodes. */
+let place: Place;
+let workers: RealWorker[];
+
+beforeEach(async () => {
+  place = await Place.create();
+  workers = [];
+});
+afterEach(async () => {
+  for (const worker of workers) await worker.stop('SIGKILL');
+  await place.dispose();
+});
+
+const patience = { timeout: 90_000, interval: 250 };
+
+async function worker(home: string, version: string): Promise<RealWorker> {
+  const made = new RealWorker(home, version);
+  await mkdir(home, { recursive: true });
+  workers.push(made);
+  return made;
+}
+
+/** Points a worker at a node, as `connect` does with a token of that node. */
+async function connect(node: SatchelNode, to: RealWorker, user = 'me'): Promise<void> {
+  const { token, url } = await ask(node, 'claude-mem-token-add', { user, name: '' });
+  await to.settings({
+    CLAUDE_MEM_CLOUD_SYNC_TOKEN: token,
+    CLAUDE_MEM_CLOUD_SYNC_USER_ID: user,
+    CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url,
+  });
+}
+
+async function expectEqual(
+  some: readonly RealWorker[],
+  counts: { observations: number; summaries: number; prompts: number },
+): Promise<void> {
+  const [first, ...others] = some;
+  await expect
+    .poll(() => {
+      const { observations, summaries, prompts } = first!.memories();
+      return { observations: observations.length, summaries: summaries.length, prompts: prompts.length };
+    }, patience)
+    .toEqual(counts);
+  for (const other of others) await expect.poll(() => other.memories(), patience).toEqual(first!.memories());
+  for (const each of some) {
+    expect(each.check()).toEqual([]);
+    expect(await each.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+  }
+}
+
+it('save, delete and go on offline through one node’s gateway, and end up equal', async () => {
+  // Homes apart from the node's: its own source has nothing to do with them.
+  const node = await place.start('node', { port: 46_180 });
+  const a = await worker(path.join(place.root, 'worker-a'), NEWEST);
+  const b = await worker(path.join(place.root, 'worker-b'), FIRST_WITH_SYNC);
+  for (const each of [a, b]) await connect(node, each);
+  await Promise.all([a.start(), b.start()]);
+  const gone = await a.save('to be deleted');
+  await Promise.all([a.save('from a'), b.save('from b'), a.session('one'), b.session('two')]);
+  await expectEqual([a, b], { observations: 3, summaries: 2, prompts: 2 });
+  await a.delete(gone);
+  await expectEqual([a, b], { observations: 2, summaries: 2, prompts: 2 });
+
+  // The node is away; both go on, and one is killed.
+  await place.stop('node');
+  await a.save('while it was away');
+  await b.save('there as well');
+  await b.stop('SIGKILL');
+  await place.start('node', { port: 46_180 });
+  await b.start();
+  await a.stop();
+  await a.start();
+  for (let round = 0; round < 5; round += 1) await Promise.all([a.save(`a ${round}`), b.save(`b ${round}`)]);
+  await expectEqual([a, b], { observations: 14, summaries: 2, prompts: 2 });
+});
+
+it('through the gateways of two machines, whose space between them is sealed', async () => {
+  const [first, joining] = [await place.start('a'), await place.start('b', { live: false })];
+  await ask(joining, 'join', { link: (await ask(first, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  const second = await place.start('b');
+  const a = await worker(path.join(place.root, 'worker-a'), NEWEST);
+  const b = await worker(path.join(place.root, 'worker-b'), FIRST_WITH_SYNC);
+  await connect(first, a);
+  await connect(second, b);
+  await Promise.all([a.start(), b.start()]);
+  const gone = await a.save('to be deleted');
+  await Promise.all([a.save('from a'), b.save('from b'), a.session('one'), b.session('two')]);
+  await expectEqual([a, b], { observations: 3, summaries: 2, prompts: 2 });
+  await a.delete(gone);
+  await expectEqual([a, b], { observations: 2, summaries: 2, prompts: 2 });
+  for (let round = 0; round < 5; round += 1) await Promise.all([a.save(`a ${round}`), b.save(`b ${round}`)]);
+  await expectEqual([a, b], { observations: 12, summaries: 2, prompts: 2 });
+});
+
+describe('a hub', () => {
+  it('serves many users, each its own', async () => {
+    const hub = await place.start('hub', { hub: true });
+    const made = await Promise.all(
+      ['ada-1', 'ada-2', 'bob'].map((name, index) => worker(path.join(place.root, name), index === 1 ? FIRST_WITH_SYNC : NEWEST)),
+    );
+    const [one, two, bob] = made as [RealWorker, RealWorker, RealWorker];
+    await connect(hub, one, 'ada');
+    await connect(hub, two, 'ada');
+    await connect(hub, bob, 'bob');
+    await Promise.all(made.map((each) => each.start()));
+    await Promise.all([one.save('of ada'), two.session('two'), bob.save('of bob')]);
+    await two.save('also of ada'); // an import alone is not pushed before something else is
+    await expectEqual([one, two], { observations: 2, summaries: 1, prompts: 1 });
+    await expectEqual([bob], { observations: 1, summaries: 0, prompts: 0 });
+    expect(bob.memories().observations[0]).toContain('of bob');
+  });
+});
+
+it('history from before comes along, and nothing is there twice where the database is captured as well', async () => {
+  const [first, joining] = [await place.start('a'), await place.start('b', { live: false })];
+  await ask(joining, 'join', { link: (await ask(first, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  const second = await place.start('b');
+  // In the machine's own home: captured by its source first.
+  const a = await worker(place.home('a'), NEWEST);
+  await a.start();
+  await a.save('before sync');
+  await a.session('old');
+  await a.stop();
+  const { id, token, url } = await ask(first, 'claude-mem-token-add', { user: 'me', name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  expect(await writeConnection(first.home, a.folder, settings, id)).toMatchObject({ ok: true });
+  await ask(first, 'claude-mem-reconnected', {});
+  await a.start();
+  const b = await worker(path.join(place.root, 'worker-b'), FIRST_WITH_SYNC);
+  await connect(second, b);
+  await b.start();
+  await b.save('from b');
+  await a.save('after');
+  await expectEqual([a, b], { observations: 3, summaries: 1, prompts: 1 });
+});
