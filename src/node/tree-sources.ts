@@ -137,8 +137,8 @@ export function createTreeSource(
       rules: rulesOf(definition),
       clock: deps.clock,
       log: deps.log,
-      // What the decorators of the Claude home show may change without a view.
-      ...(claude === null ? { seen: inner.kept } : {}),
+      // Whatever else the decorators of the Claude home change, be it a session's name here, they write views with it.
+      seen: inner.kept,
     }),
   };
 }

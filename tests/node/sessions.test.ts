@@ -119,6 +119,48 @@ describe('sessions on two machines', () => {
     expect(await readFile(path.join(place.home('a'), '.claude', 'file-history', forkId, '1234@v1'), 'utf8')).toBe('as it was on b');
   });
 
+  it('go on being captured, whatever was settled by a process before', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const there = await workFolder('b', 'y', 'git@github.com:acme/app.git');
+    const original = await transcript('a', here, SESSION, 'one');
+    const [a, first] = await two();
+    let b = first;
+    /** Each step is another process, which may rely on what the one before found. */
+    const next = async (): Promise<void> => {
+      await ask(b, 'sync', {});
+      await place.stop('b');
+      b = await place.start('b', { live: false });
+    };
+    await ask(a, 'sync', {});
+    for (const _ of [1, 2, 3]) await next();
+    const copy = inProjects('b', there, `${SESSION}.jsonl`);
+    await appendFile(original, record(here, 'on a'));
+    await appendFile(copy, record(there, 'on b'));
+    await ask(a, 'sync', {});
+    for (const _ of [1, 2, 3]) await next();
+    await ask(a, 'sync', {});
+    const forks = (await readdir(inProjects('a', here))).filter((name) => name.endsWith('.jsonl') && !name.startsWith(SESSION));
+    expect(forks).toHaveLength(1);
+    expect(await readFile(inProjects('a', here, forks[0] ?? ''), 'utf8')).toBe(record(here, 'one') + record(there, 'on b'));
+    await appendFile(copy, record(there, 'and on'));
+    await appendFile(inProjects('b', there, forks[0] ?? ''), record(there, 'theirs, here'));
+    for (const _ of [1, 2]) await next();
+    await ask(a, 'sync', {});
+    expect(await readFile(inProjects('a', here, forks[0] ?? ''), 'utf8')).toContain('and on');
+    expect(await readFile(original, 'utf8')).toContain('theirs, here');
+    // What is carried from now on, by another configuration.
+    await place.write('b', 'a note\n', 'my-notes/n.md');
+    for (const _ of [1, 2]) await next();
+    await place.stop('b');
+    await writeFile(path.join(place.home('b'), '.satchel', 'config.json'), JSON.stringify({ claude: { include: ['my-notes/**'] } }), {
+      mode: 0o600,
+    });
+    b = await place.start('b', { live: false });
+    await next();
+    const [open] = a.spaces.values();
+    expect((await open?.replica.list({ prefix: 'my-notes/' }))?.length).toBe(1);
+  });
+
   it('take all that is tied to them along, where they went on here and there', async () => {
     const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
     const there = await workFolder('b', 'y', 'git@github.com:acme/app.git');
