@@ -39,9 +39,14 @@ export class MemMachine {
       covers: (item) => item.name.startsWith(profile.prefix),
       scope: 'claude-mem',
     });
+    this.restartSource();
+  }
+
+  /** A new source on the same window on the space. */
+  restartSource({ toolUses = false }: { readonly toolUses?: boolean } = {}): void {
     this.source = createSqliteRowsSource({
       file: this.db.file,
-      profile,
+      profile: claudeMemProfile({ toolUses }),
       workspace: this.decorate(this.workspace),
       clock: this.clock,
       log: silent,

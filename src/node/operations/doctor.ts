@@ -2,6 +2,7 @@ import type { Check } from '../doctor/check.ts';
 import { checkSessions } from '../doctor/session-checks.ts';
 import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
 import { checkClaudeHome } from '../doctor/claude-checks.ts';
+import { checkRows } from '../doctor/row-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
 import { noInput } from './no-input.ts';
@@ -19,6 +20,7 @@ export const doctorOperation = defineOperation({
       checks.push(...(await checkSessions(open)));
       for (const source of open.sources)
         checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, open, source)));
+      for (const rows of open.rows) checks.push(...(await checkRows(node, rows)));
     }
     checks.push(await checkPending(node));
     return { checks, live: node.isLive };

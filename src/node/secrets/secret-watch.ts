@@ -117,10 +117,21 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
     else if (before !== undefined) await store.write((tx) => tx.documents.remove(collection, id));
   }
 
+  /** Small bodies lie many in one object, which is opened once for all of them that way. O(items). */
+  async function inReadingOrder(items: readonly Item[]): Promise<Item[]> {
+    const states = await replica.visible(items);
+    const placed = items.map((item) => ({ item, piece: states.get(itemKey(item))?.content?.pieces[0] }));
+    const objectOf = ({ piece }: (typeof placed)[number]): string => piece?.object ?? '';
+    placed.sort((a, b) =>
+      objectOf(a) === objectOf(b) ? (a.piece?.offset ?? 0) - (b.piece?.offset ?? 0) : objectOf(a) < objectOf(b) ? -1 : 1,
+    );
+    return placed.map(({ item }) => item);
+  }
+
   /** Looks at what waits; what comes meanwhile waits for the next time. */
   async function drain(signal: AbortSignal): Promise<void> {
     const { position } = replica;
-    const items = [...queue.values()];
+    const items = await inReadingOrder([...queue.values()]);
     queue.clear();
     const later: Item[] = [];
     for (const item of items) {

@@ -104,6 +104,7 @@ export function claudeMemProfile(options: { readonly toolUses: boolean; readonly
     kind: claudeMemKind.id,
     prefix: MEM_PREFIX,
     tables,
+    guarded: options.sessionsOnly === true ? [OBSERVATIONS, SUMMARIES, PROMPTS] : [],
     tableOf(name) {
       const table = tableOfName(name);
       return table !== null && ids.has(table) ? table : null;

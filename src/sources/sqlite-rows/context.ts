@@ -40,8 +40,8 @@ export const ROWS_LIMITS: RowsLimits = {
   deletions: 20,
   manyDeletions: 2_000,
   deletionsWindowMs: 60_000,
-  quietMs: 25,
-  busyMs: 500,
+  quietMs: 10,
+  busyMs: 200,
   pollMs: 2_000,
   reconcileQuietMs: 1_000,
   reconcileMs: 5_000,
@@ -71,6 +71,8 @@ export interface RowsMemory {
   /** What cannot be put in place yet, with what it waits for. */
   readonly waiting: Map<string, { readonly digest: string; readonly reason: string; readonly parent: string | null }>;
   readonly deletions: { readonly time: number; readonly table: string; readonly count: number }[];
+  /** The last apply failed as a whole: it is tried again. */
+  hasFailed: boolean;
   /** Another file is open than the one that was looked at last. */
   isOther: boolean;
   readonly confirmed: Set<string>;
@@ -103,6 +105,7 @@ export function createRowsMemory(): RowsMemory {
     unshown: [],
     waiting: new Map(),
     deletions: [],
+    hasFailed: false,
     isOther: false,
     confirmed: new Set(),
     shape: null,

@@ -7,6 +7,8 @@ export interface RowsProfile {
   readonly prefix: string;
   /** Tables before those that refer to them. */
   readonly tables: readonly TableProfile[];
+  /** Tables of which nothing travels, whose rows refer to such that do: no row goes while one of them needs it. */
+  readonly guarded: readonly TableProfile[];
   /** Which of the tables a name is of; `null`: none of this profile. */
   readonly tableOf: (name: string) => string | null;
   /** The name of a row that stands beside another one under its natural key. */

@@ -19,6 +19,8 @@ export interface RowDatabase {
   version(): number;
   /** The tables that are there by now, by id. */
   tables(): ReadonlyMap<string, TableAccess>;
+  /** Those whose rows refer to others, guarded ones included. */
+  referring(): readonly TableAccess[];
   /** Runs `work` on one state of the database. It must not wait. */
   read<T>(work: () => T): Promise<T>;
   /** Runs `work` in a transaction: all or nothing, durable when it resolves. It must not wait. */
@@ -38,7 +40,11 @@ const GIVE_UP_MS = 20_000;
 
 export function createRowDatabase(file: string, profile: RowsProfile, clock: Clock): RowDatabase {
   let open: { readonly database: Database.Database; readonly identity: string } | null = null;
-  let known: { readonly schema: number; readonly tables: ReadonlyMap<string, TableAccess> } | null = null;
+  let known: {
+    readonly schema: number;
+    readonly tables: ReadonlyMap<string, TableAccess>;
+    readonly referring: readonly TableAccess[];
+  } | null = null;
 
   const close = (): void => {
     open?.database.close();
@@ -49,6 +55,21 @@ export function createRowDatabase(file: string, profile: RowsProfile, clock: Clo
   const opened = (): Database.Database => {
     if (open === null) throw new Error('the database is not open');
     return open.database;
+  };
+
+  const look = (): NonNullable<typeof known> => {
+    const database = opened();
+    const schema = Number(database.pragma('schema_version', { simple: true }));
+    if (known?.schema === schema) return known;
+    const shapes = readShapes(database, { ...profile, tables: [...profile.tables, ...profile.guarded] });
+    const all = [...shapes].map(([id, shape]) => [id, createTableAccess(database, shape)] as const);
+    const carried = new Set(profile.tables.map(({ id }) => id));
+    known = {
+      schema,
+      tables: new Map(all.filter(([id]) => carried.has(id))),
+      referring: all.map(([, access]) => access).filter(({ shape }) => shape.via !== null),
+    };
+    return known;
   };
 
   async function patiently<T>(begin: string, work: () => T): Promise<T> {
@@ -97,15 +118,8 @@ export function createRowDatabase(file: string, profile: RowsProfile, clock: Clo
       return isOther ? 'other' : 'opened';
     },
     version: () => Number(opened().pragma('data_version', { simple: true })),
-    tables() {
-      const database = opened();
-      const schema = Number(database.pragma('schema_version', { simple: true }));
-      if (known?.schema !== schema) {
-        const shapes = readShapes(database, profile);
-        known = { schema, tables: new Map([...shapes].map(([id, shape]) => [id, createTableAccess(database, shape)])) };
-      }
-      return known.tables;
-    },
+    tables: () => look().tables,
+    referring: () => look().referring,
     read: (work) => patiently('BEGIN', work),
     write: (work) => patiently('BEGIN IMMEDIATE', work),
     deferReferences: () => void opened().exec('PRAGMA defer_foreign_keys = ON'),

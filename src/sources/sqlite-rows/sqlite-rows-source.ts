@@ -82,7 +82,13 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
 
   const isToReconcile = (): boolean => memory.version !== null && memory.version !== memory.wholeVersion;
 
-  const apply = (): Promise<ApplyReport> => round(() => applyRound(context));
+  const apply = (): Promise<ApplyReport> =>
+    round(async () => {
+      memory.hasFailed = true;
+      const report = await applyRound(context);
+      memory.hasFailed = false;
+      return report;
+    });
 
   return {
     scan: () => round(() => capture(true)),
@@ -126,7 +132,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
             const report = await apply();
             onRound({ type: 'apply', report });
             retryAt = report.retryInMs === null ? null : clock.now() + report.retryInMs;
-          } else if (memory.waiting.size > 0) retryAt ??= clock.now() + limits.absentMs;
+          } else if (memory.waiting.size > 0 || memory.hasFailed) retryAt ??= clock.now() + limits.absentMs;
         }
       } finally {
         watcher?.close();

@@ -73,7 +73,7 @@ function writeRow(
   const current = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
   if (place !== null && current?.digest !== place.digest && !(outstanding.content === null && current === null))
     return { ready, type: 'capture-first' };
-  if (body === null) return remove(tables, access, current, ready);
+  if (body === null) return remove(context.database.referring(), access, current, ready);
   if (access === undefined) return { ready, type: 'not-here', reason: 'the release of claude-mem here has no such table' };
   if (current === null && newHere.names.has(outstanding.item.name)) return { ready, type: 'capture-first' };
 
@@ -86,10 +86,10 @@ function writeRow(
   } else {
     const changes = changesTo(access, current, form, body);
     if (changes.size > 0) {
-      if (tables.size > 1 && [...tables.values()].some(({ shape }) => shape.via !== null && changes.has(shape.via.equals)))
-        context.database.deferReferences();
+      const referring = context.database.referring();
+      if (referring.some(({ shape }) => shape.via !== null && changes.has(shape.via.equals))) context.database.deferReferences();
       access.update(current.rowid, changes);
-      followers(tables, access, current, changes);
+      followers(referring, access, current, changes);
     }
   }
   const written = rowid === null ? null : access.at(rowid);
@@ -99,10 +99,15 @@ function writeRow(
   return { ready, type: 'put', local: noteOf(written.rowid, written.digest, mask), place: at };
 }
 
-function remove(tables: Tables, access: TableAccess | undefined, current: FoundRow | null, ready: ReadyRow): WriteResult {
+function remove(
+  referring: readonly TableAccess[],
+  access: TableAccess | undefined,
+  current: FoundRow | null,
+  ready: ReadyRow,
+): WriteResult {
   if (access === undefined || current === null) return { ready, type: 'removed' };
   const { id } = access.shape.profile;
-  for (const other of tables.values()) {
+  for (const other of referring) {
     const { via, profile } = other.shape;
     if (via === null || profile.reference?.table !== id) continue;
     const value = access.valueAt(current.rowid, via.equals);
@@ -149,8 +154,13 @@ function changesTo(
 }
 
 /** Where a table does not do it by itself, rows that refer to a changed one refer to it still. */
-function followers(tables: Tables, access: TableAccess, before: FoundRow, changes: ReadonlyMap<string, RowValue | null>): void {
-  for (const other of tables.values()) {
+function followers(
+  referring: readonly TableAccess[],
+  access: TableAccess,
+  before: FoundRow,
+  changes: ReadonlyMap<string, RowValue | null>,
+): void {
+  for (const other of referring) {
     const { via, profile } = other.shape;
     if (via === null || profile.reference?.table !== access.shape.profile.id || !changes.has(via.equals)) continue;
     const column = access.shape.columns.find(({ local }) => local === via.equals)?.column;

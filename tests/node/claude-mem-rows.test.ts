@@ -1,0 +1,71 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../sources/disk-home.ts';
+import { MemDatabase } from '../sources/mem-database.ts';
+import { ask, Place } from './place.ts';
+
+let place: Place;
+const databases: MemDatabase[] = [];
+beforeEach(async () => {
+  place = await Place.create();
+});
+afterEach(async () => {
+  await place.dispose();
+  for (const db of databases.splice(0)) db.close();
+});
+
+function database(machine: string, folder = '.claude-mem'): MemDatabase {
+  const root = path.join(place.home(machine), folder);
+  mkdirSync(root, { recursive: true });
+  const db = new MemDatabase(path.join(root, 'claude-mem.db'), '13.25.3');
+  databases.push(db);
+  return db;
+}
+
+describe('claude-mem on two machines', () => {
+  it('has the same rows, as they are written, wherever its folder is', async () => {
+    const a = await place.start('a');
+    const b = await place.start('b', { live: false, env: { CLAUDE_MEM_DATA_DIR: path.join(place.home('b'), 'elsewhere') } });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee', trust_own: true });
+    const [dbA, dbB] = [database('a'), database('b', 'elsewhere')];
+    dbA.session('s');
+    dbA.observation('s', 'one');
+    await ask(a, 'sync', {});
+    await ask(b, 'sync', {});
+    expect(dbB.rows()).toEqual(dbA.rows());
+    expect((await ask(a, 'status', {})).spaces[0]?.sources.at(-1)).toMatchObject({ id: 'claude-mem', state: 'ok' });
+    await b.start();
+    dbB.observation('s', 'two');
+    await until(() => dbA.get<number>('SELECT count(*) FROM observations') === 2);
+    dbA.run("DELETE FROM observations WHERE title = 'one'");
+    await until(() => dbB.get<number>('SELECT count(*) FROM observations') === 1);
+    expect(dbB.rows()).toEqual(dbA.rows());
+    const { checks } = await ask(b, 'doctor', {});
+    expect(checks.find(({ id }) => id === 'source:claude-mem')).toMatchObject({ result: 'ok' });
+  });
+
+  it('is left alone where the user says so', async () => {
+    mkdirSync(path.join(place.home('a'), '.satchel'), { recursive: true, mode: 0o700 });
+    const config = JSON.stringify({ claude: { categories: { 'claude-mem': false } } });
+    writeFileSync(path.join(place.home('a'), '.satchel/config.json'), config, { mode: 0o600 });
+    database('a').session('s');
+    const a = await place.start('a');
+    await ask(a, 'sync', {});
+    expect([...a.spaces.values()][0]?.rows).toEqual([]);
+    expect(await [...a.spaces.values()][0]?.replica.list({ prefix: 'claude-mem/' })).toEqual([]);
+  });
+
+  it('stops nothing else where its database is broken, and is told', async () => {
+    const root = path.join(place.home('a'), '.claude-mem');
+    mkdirSync(root, { recursive: true });
+    writeFileSync(path.join(root, 'claude-mem.db'), 'this is no database at all, but something else'.repeat(100));
+    const a = await place.start('a', { live: false });
+    await a.ensurePersonalSpace();
+    await place.write('a', 'Be kind.\n');
+    await ask(a, 'sync', {});
+    expect(await [...a.spaces.values()][0]?.replica.list({ prefix: 'CLAUDE.md' })).toHaveLength(1);
+    const status = (await ask(a, 'status', {})).spaces[0]?.sources.at(-1);
+    expect(status).toMatchObject({ id: 'claude-mem', state: 'failed', detail: expect.stringContaining('not a database') as string });
+  });
+});
