@@ -106,6 +106,25 @@ describe('a Claude home whose files are links into a dotfiles repository', () =>
     expect(await readFile(dotfile('rules/old.md'), 'utf8')).toBe('kept\n');
   });
 
+  it.each(['dotfiles/claude.json', 'absolute'])('has its MCP servers in a .claude.json that is a link too: %s', async (target) => {
+    await mkdir(path.dirname(dotfile('x')), { recursive: true });
+    await writeFile(dotfile('claude.json'), json({ numStartups: 1, mcpServers: { a: { command: 'a' } } }));
+    const link = path.join(place.home('a'), '.claude.json');
+    await symlink(target === 'absolute' ? dotfile('claude.json') : target, link);
+    const { a, b } = await joined();
+    await ask(a, 'answer-pending', { answer: 'approve', trust_own: true });
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    const there = path.join(place.home('b'), '.claude.json');
+    expect(JSON.parse(await readFile(there, 'utf8'))).toEqual({ mcpServers: { a: { command: 'a' } } });
+    await writeFile(there, json({ mcpServers: { a: { command: 'a' }, b: { command: 'b' } } }));
+    for (const node of [b, a]) await ask(node, 'sync', {});
+    expect(JSON.parse(await readFile(dotfile('claude.json'), 'utf8'))).toEqual({
+      numStartups: 1,
+      mcpServers: { a: { command: 'a' }, b: { command: 'b' } },
+    });
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+  });
+
   it('keeps a copy of what the first apply changes there', async () => {
     const b = await place.start('b');
     await place.write('b', json({ of: 'b' }), 'keybindings.json');
