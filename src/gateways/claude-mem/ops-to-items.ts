@@ -26,9 +26,10 @@ export interface OpsToItemsDeps {
 /** What pushed entries wish, as a writer finds it: the last word of each item. Costs what they touch; `remap_project` O(rows). */
 export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItemsDeps): Promise<Found[]> {
   const { sessions } = deps;
+  const there = await deps.rows.ahead(await namesIn(entries, sessions));
   /** As they are now, with what came before in these entries; `null` is gone. */
   const wished = new Map<string, Row | null>();
-  const now = async (name: string): Promise<Row | null> => (wished.has(name) ? (wished.get(name) ?? null) : deps.rows.row(name));
+  const now = async (name: string): Promise<Row | null> => (wished.has(name) ? (wished.get(name) ?? null) : there.row(name));
   const rows: RowsOfSpace = { ...deps.rows, row: now, under: async (prefix) => overlay(await deps.rows.under(prefix), wished, prefix) };
 
   async function sessionOf(said: SessionSaid): Promise<string> {
@@ -43,8 +44,8 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const { name, row } = payloadToRow(kind, payload, await sessionOf(sessionSaid(payload)));
     // A row that is told by other words now has another name.
     for (const before of await goneWith(entry, deps)) if (before !== name) wished.set(before, null);
-    const there = await now(name);
-    wished.set(name, there === null ? row : layRow(kind, row, there));
+    const before = await now(name);
+    wished.set(name, before === null ? row : layRow(kind, row, before));
   }
 
   for (const entry of entries) {
@@ -59,6 +60,18 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const item = memItem(name);
     return row === null ? { type: 'absent', item } : { type: 'body', item, attributes: {}, body: encodeRow(row), local: null };
   });
+}
+
+/** Of the rows that entries say, and of their sessions. */
+async function namesIn(entries: readonly FeedEntry[], sessions: SessionBook): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of entries) {
+    const says = saidIn(entry);
+    if (says === null || says.kind === 'mutation' || says.deleted) continue;
+    const session = sessionName(await sessions.keyOf(sessionSaid(says.payload)));
+    names.push(session, payloadToRow(says.kind, says.payload, session).name);
+  }
+  return names;
 }
 
 function overlay(there: ReadonlyMap<string, Row>, wished: ReadonlyMap<string, Row | null>, prefix: string): Map<string, Row> {

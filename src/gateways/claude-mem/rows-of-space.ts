@@ -13,7 +13,8 @@ export interface RowsOfSpace {
   /** `null`: not there, or its body cannot be read now. */
   row(name: string): Promise<Row | null>;
   rowOf(content: Content): Promise<Row | null>;
-  states(names: readonly string[]): Promise<Map<string, ItemState>>;
+  /** The same rows as they are now, of which these are looked up at once, and each is read once. */
+  ahead(names: readonly string[]): Promise<RowsOfSpace>;
   /** All that are there under a prefix, by name. O(what is found). */
   under(prefix: string): Promise<Map<string, Row>>;
 }
@@ -39,20 +40,38 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
     );
   }
 
-  return {
+  const rows: RowsOfSpace = {
     rowOf,
-    states,
+    async ahead(names) {
+      const found = await states([...new Set(names)]);
+      const looked = new Set(names);
+      const read = new Map<string, Promise<Row | null>>();
+      const row = async (name: string): Promise<Row | null> => {
+        if (!looked.has(name)) return rows.row(name);
+        const content = found.get(name)?.content ?? null;
+        return content === null ? null : rowOf(content);
+      };
+      return {
+        ...rows,
+        row(name) {
+          const begun = read.get(name) ?? row(name);
+          read.set(name, begun);
+          return begun;
+        },
+      };
+    },
     async row(name) {
       const content = (await states([name])).get(name)?.content ?? null;
       return content === null ? null : rowOf(content);
     },
     async under(prefix) {
-      const rows = new Map<string, Row>();
+      const found = new Map<string, Row>();
       for (const { item, content } of await replica.exclusive(() => replica.list({ kind: claudeMemKind.id, prefix }))) {
         const row = content === null ? null : await rowOf(content);
-        if (row !== null) rows.set(item.name, row);
+        if (row !== null) found.set(item.name, row);
       }
-      return rows;
+      return found;
     },
   };
+  return rows;
 }

@@ -105,12 +105,13 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const feed = await feedNow();
     const states = await replica.visible(some.map(({ item }) => item));
     const additions = [];
+    const ahead = await rows.ahead([]);
     const shown: Applied[] = [];
     const never: { item: Item; reason: string }[] = [];
     for (const each of some) {
       const position = states.get(itemKey(each.item))?.position;
       if (position === undefined || replica.term === null) continue;
-      const made = await itemToOps(each, revisionAt(replica.term, position), { rows, sessions, feed, now: clock.now() });
+      const made = await itemToOps(each, revisionAt(replica.term, position), { rows: ahead, sessions, feed, now: clock.now() });
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;
       additions.push(...made.additions);
