@@ -124,7 +124,12 @@ interface Wanted {
 }
 
 async function ownToken(context: CommandContext, user: string): Promise<Wanted> {
-  return askNode(context, 'claude-mem-token-add', { user, name: 'this machine' });
+  const made = await askNode(context, 'claude-mem-token-add', { user, name: 'this machine' });
+  if (made.url.startsWith('http://')) return made;
+  await askNode(context, 'claude-mem-token-remove', { id: made.id });
+  throw new CommandFailure(EXIT.refused, 'own-certificate', 'this node shows a certificate of its own, which claude-mem does not trust', {
+    next: 'Put a proxy with a known certificate before it, and run: satchel claude-mem connect --hub https://…/claude-mem',
+  });
 }
 
 async function foreignToken(context: CommandContext, hub: string): Promise<Wanted> {
