@@ -38,6 +38,20 @@ describe('idle memory', () => {
     expect([heap.collected, heap.released, sleeping()]).toEqual([2, 2, 0]);
   });
 
+  it('stays as it is in the midst of work that takes long', async () => {
+    const { memory, wake, heap } = setUp(MUCH);
+    let end = (): void => undefined;
+    const work = memory.during(() => new Promise<string>((resolve) => (end = () => resolve('done'))));
+    await turn();
+    for (let time = 0; time < 3; time++) await wake();
+    expect(heap.collected).toBe(0);
+    end();
+    expect(await work).toBe('done');
+    await wake();
+    await wake();
+    expect(heap.collected).toBe(1);
+  });
+
   it('is not collected again while little came to what was left', async () => {
     const { touch, wake, heap } = setUp(MUCH);
     for (const [bytes, collected] of [

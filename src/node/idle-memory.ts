@@ -5,6 +5,8 @@ import type { Clock } from '../core/ports/clock.ts';
 export interface IdleMemory {
   /** Work was done that may have left garbage. Cheap. */
   touch(): void;
+  /** The same of work that takes a while: nothing is let go of in the midst of it. */
+  during<T>(work: () => Promise<T>): Promise<T>;
   /** Resolves when nothing of it runs any more, soon after the signal aborted. */
   ended(): Promise<void>;
 }
@@ -35,6 +37,7 @@ export function createIdleMemory(deps: {
 }): IdleMemory {
   const { clock, signal, release, usage = heapUsage, collect = collectGarbage } = deps;
   let touched = 0;
+  let underway = 0;
   let waiting = false;
   let running: Promise<void> = Promise.resolve();
   /** In use after the last collection. */
@@ -52,7 +55,7 @@ export function createIdleMemory(deps: {
   const rest = async (ms: number): Promise<boolean> => {
     const seen = touched;
     await clock.sleep(ms, signal);
-    return seen === touched || signal.aborted;
+    return (seen === touched && underway === 0) || signal.aborted;
   };
 
   const whenQuiet = async (): Promise<void> => {
@@ -66,12 +69,24 @@ export function createIdleMemory(deps: {
     settled = usage().held;
   };
 
+  const touch = (): void => {
+    touched += 1;
+    if (waiting || signal.aborted) return;
+    waiting = true;
+    running = running.then(whenQuiet);
+  };
+
   return {
-    touch() {
-      touched += 1;
-      if (waiting || signal.aborted) return;
-      waiting = true;
-      running = running.then(whenQuiet);
+    touch,
+    async during(work) {
+      underway += 1;
+      touch();
+      try {
+        return await work();
+      } finally {
+        underway -= 1;
+        touch();
+      }
     },
     ended: () => running,
   };

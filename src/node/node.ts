@@ -318,9 +318,10 @@ export class SatchelNode {
     const replica = started ? await Replica.open(this.deps, entry.space) : Replica.create(this.deps, entry.space);
     const sources: TreeSource[] = [];
     const rows: RowSource[] = [];
-    const apply = async (): Promise<void> => {
+    const applyAll = async (): Promise<void> => {
       for (const { source } of [...sources, ...rows]) await source.apply();
     };
+    const apply = (): Promise<void> => (this.isLive ? this.#memory.during(applyAll) : applyAll());
     const { clock, random } = this.deps;
     const onPlaced = (): void => {
       if (this.isLive)

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { FileProblem } from '../../core/ports/files.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { locate } from './node-place.ts';
+import { forgetLooked, locate } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 import { splitTreePath } from './tree-path.ts';
 import type { Writing } from './node-write.ts';
@@ -40,6 +40,7 @@ export function removeTreeFolder(on: Writing, path: string): Result<null, FilePr
   if (path === '' || on.place.followed.has(path)) return fail({ type: 'in-the-way', message: 'the root and followed links stay' });
   try {
     rmdirSync(real.value);
+    forgetLooked(on.place);
     on.dirty.add(dirname(real.value));
     on.dirty.delete(real.value);
     return ok(null);

@@ -11,25 +11,43 @@ export interface Place {
   followed: ReadonlySet<string>;
 }
 
+/** Folders that were found to be folders in this turn of the event loop: a tree's files lie beside one another. */
+const looked = new WeakMap<Place, Set<string>>();
+
+/** Something that is no plain file was made or removed here: folders are looked at anew. */
+export function forgetLooked(place: Place): void {
+  looked.get(place)?.clear();
+}
+
+function lookedAt(place: Place): Set<string> {
+  const known = looked.get(place) ?? new Set<string>();
+  looked.set(place, known);
+  if (known.size === 0) setImmediate(() => known.clear());
+  return known;
+}
+
 /**
  * Relative path → absolute path whose last step alone may still be a link. Every folder on the way is looked at:
  * one that is a link and not followed is refused, so that a link that arrived can lead nobody out of the tree.
- * (Node has no openat; who can swap a folder between this look and the next call already writes to this home.)
+ * (Node has no openat; who can swap a folder between this look and the next call already writes to this home. For that
+ * reason one look a turn of the event loop is enough.)
  */
 export function locate(place: Place, path: string): Result<string, FileProblem> {
   const split = splitTreePath(path);
   if (!split.ok) return split;
   let real = place.root;
   let walked = '';
+  const known = lookedAt(place);
   try {
     for (const [index, segment] of split.value.entries()) {
       walked = walked === '' ? segment : `${walked}/${segment}`;
       real = join(real, segment);
       if (place.followed.has(walked)) real = leadsTo(real) ?? real;
-      if (index < split.value.length - 1) {
+      if (index < split.value.length - 1 && !known.has(real)) {
         const stat = lstatSync(real);
         if (stat.isSymbolicLink()) return fail(outside(path));
         if (!stat.isDirectory()) return fail({ type: 'in-the-way', message: `${JSON.stringify(walked)} is not a folder` });
+        known.add(real);
       }
     }
   } catch (error) {
