@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
+import { rowDefinitions } from './row-sources.ts';
 import { createSystemRandom } from './system.ts';
 import { carries, mayEnter, treeDefinitions } from './tree-sources.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
@@ -12,7 +14,7 @@ export interface TreePreview {
 
 /** What each source would capture, by names and sizes alone. O(files). */
 export async function previewTrees(config: Config): Promise<TreePreview[]> {
-  return treeDefinitions(config).map((definition) => {
+  const trees = treeDefinitions(config).map((definition) => {
     const files = createNodeFiles({ root: definition.root, random: createSystemRandom() });
     const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
     const carried = [...scan.entries].filter(([path, stat]) => stat.type === 'file' && carries(definition, path.normalize('NFC')));
@@ -23,4 +25,9 @@ export async function previewTrees(config: Config): Promise<TreePreview[]> {
       bytes: carried.reduce((sum, [, stat]) => sum + stat.size, 0),
     };
   });
+  const databases = rowDefinitions(config, false).flatMap(({ id, file }) => {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat === undefined ? [] : [{ id, root: file, files: 1, bytes: stat.size }];
+  });
+  return [...trees, ...databases];
 }

@@ -96,7 +96,13 @@ export async function createMemWorld(seed: string, schemas: readonly MemSchema[]
     clock,
     folder,
     async settle() {
-      for (let round = 0; round < 3; round += 1) for (const machine of machines) await machine.sync();
+      // A session that comes back for a row of another machine takes some rounds.
+      for (let [round, before] = [0, -1]; round < 10; round += 1) {
+        for (const machine of machines) await machine.sync();
+        const now = machines.reduce((sum, { machine }) => sum + machine.replica.position, 0);
+        if (round > 1 && now === before) break;
+        before = now;
+      }
     },
     async close() {
       for (const { source, db } of machines) {

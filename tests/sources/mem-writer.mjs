@@ -88,7 +88,9 @@ const deeds = [
     if (row !== undefined) sql.prepare('DELETE FROM sdk_sessions WHERE id = ?').run(row.id);
   },
   () => {
-    if (random(3) !== 0) return;
+    // Release 9.0 does not let rows follow, and does not do it.
+    const follows = sql.pragma('foreign_key_list(observations)').some(({ on_update }) => on_update === 'CASCADE');
+    if (!follows || random(3) !== 0) return;
     const row = any('sdk_sessions');
     if (row !== undefined) sql.prepare('UPDATE sdk_sessions SET memory_session_id = ? WHERE id = ?').run(`m-${unique()}`, row.id);
   },

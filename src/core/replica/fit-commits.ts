@@ -54,6 +54,12 @@ export function isSmall(records: readonly Uint8Array[]): boolean {
 
 /** The changes, each with a history that fits. Those of one array stay in one commit. */
 function* withFittingHistories(changes: readonly Change[], heldBefore: (item: Item) => Content | null): Generator<Change[]> {
+  const isLong = (change: Change): boolean => (change.type === 'put' || change.type === 'keep') && partsOf(change.history).length > 1;
+  // Mostly none is, and no revision becomes another.
+  if (!changes.some(isLong)) {
+    for (const change of changes) yield [change];
+    return;
+  }
   const held = new Map<string, Content | null>();
   /** Revisions that became others, since more changes lead there. */
   const moved = new Map<string, Revision | null>();
@@ -62,7 +68,7 @@ function* withFittingHistories(changes: readonly Change[], heldBefore: (item: It
     const { item } = given;
     const needs = given.needs.map((need) => (need.revision === null ? need : { ...need, revision: now(need.item, need.revision) }));
     let change: Change = { ...given, needs, base: now(item, given.base) };
-    if ((change.type === 'put' || change.type === 'keep') && partsOf(change.history).length > 1) {
+    if ((change.type === 'put' || change.type === 'keep') && isLong(change)) {
       const before = held.has(itemKey(item)) ? (held.get(itemKey(item)) ?? null) : heldBefore(item);
       const listed = listing(item, change.base, before, change.history);
       yield* listed.units;
