@@ -56,9 +56,9 @@ describe('idle memory', () => {
     const { touch, wake, heap } = setUp(MUCH);
     for (const [bytes, collected] of [
       [MUCH, 2],
-      [1.2 * MUCH, 2],
+      [1.05 * MUCH, 2],
       [1.3 * MUCH, 4],
-      [1.5 * MUCH, 4],
+      [1.4 * MUCH, 4],
     ] as const) {
       heap.bytes = bytes;
       await touch();

@@ -19,6 +19,8 @@ const CALM = 10_000;
 const WORTH_IT = 32 * 1024 * 1024;
 /** Nor are they where the last collection left nearly as many. */
 const GROWN = 1.25;
+/** The same of bytes held, where nothing has followed: that is asked once a burst. */
+const GROWN_HELD = 1.1;
 
 /**
  * V8 collects garbage when it needs room, so a node that carried much and went idle would keep all of it for hours. This
@@ -64,7 +66,7 @@ export function createIdleMemory(deps: {
       if (!signal.aborted && usage().used > Math.max(WORTH_IT, left * GROWN)) await letGo();
     } while (!(await rest(CALM)));
     waiting = false;
-    if (signal.aborted || usage().held <= settled * GROWN) return;
+    if (signal.aborted || usage().held <= settled * GROWN_HELD) return;
     await letGo();
     settled = usage().held;
   };

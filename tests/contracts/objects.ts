@@ -149,6 +149,22 @@ export function describeObjectsContract(name: string, open: () => Promise<Object
       await expectExactly(store, SPACE, [...kept, ...gone.slice(0, 10)]);
     });
 
+    it('does not find what was deleted while it was asked for', async () => {
+      const objects = randomObjects(20, 1_000);
+      await store.put(SPACE, objects);
+      const ids = idsOf(objects);
+      expect((await store.has(SPACE, ids)).size).toBe(20);
+      const deleting = store.delete(SPACE, ids.slice(0, 10));
+      let isOver = false;
+      const over = deleting.finally(() => (isOver = true));
+      while (!isOver) {
+        await store.has(SPACE, ids);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await over;
+      expect(await store.has(SPACE, ids)).toEqual(new Set(ids.slice(10)));
+    });
+
     it('goes on while it compacts', async () => {
       const objects = randomObjects(200, 2_000);
       await store.put(SPACE, objects);

@@ -190,7 +190,7 @@ export class Bodies {
       let position = 0;
       for (const piece of content.pieces) {
         position += piece.length;
-        const id = await this.#standsFor(piece.object);
+        const id = this.isReplaced(piece.object) ? await this.#standsFor(piece.object) : piece.object;
         if (position > offset && !this.#cache.has(id)) wanted.set(id, (wanted.get(id) ?? 0) + piece.length);
       }
     }
@@ -272,7 +272,7 @@ export class Bodies {
   }
 
   async #piece(piece: Piece): Promise<Uint8Array> {
-    const id = await this.#standsFor(piece.object);
+    const id = this.isReplaced(piece.object) ? await this.#standsFor(piece.object) : piece.object;
     let plain = this.#cache.get(id);
     if (plain === undefined) {
       plain = await this.#open(id, piece.keyId);

@@ -38,6 +38,8 @@ interface WaitingPut {
 
 /** Bytes that are written and flushed together, at most; a put by itself may have more. */
 const GROUP_BYTES = 32 * 1024 * 1024;
+/** Objects that are known to be here without a look into the index: a long transcript's chunks are asked for with each line. */
+const KNOWN = 2_048;
 /** Times that a read looks again where an object lies, when compaction moved it meanwhile. */
 const LOOKS = 5;
 
@@ -49,6 +51,8 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
   const writer = createPackWriter(deps, recovered.last, recovered.next);
   /** Seen to be damaged since opening: not here, so that a put may bring them anew. */
   const damaged = new Set<ObjectId>();
+  /** Seen to be here, and not deleted since. */
+  const known = new Set<ObjectId>();
   const waiting: WaitingPut[] = [];
   let lane: Promise<unknown> = Promise.resolve();
   let compaction: Promise<unknown> = Promise.resolve();
@@ -85,12 +89,18 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
   }
 
   function has(ids: readonly ObjectId[]): Set<ObjectId> {
-    return new Set(
-      index
-        .find(number, ids)
-        .map((each) => each.id)
-        .filter((id) => !damaged.has(id)),
+    const here = new Set(ids.filter((id) => known.has(id)));
+    const found = index.find(
+      number,
+      ids.filter((id) => !here.has(id)),
     );
+    if (known.size + found.length > KNOWN) known.clear();
+    for (const { id } of found) {
+      if (damaged.has(id)) continue;
+      here.add(id);
+      if (found.length <= KNOWN) known.add(id);
+    }
+    return here;
   }
 
   async function get(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
@@ -118,6 +128,7 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
 
   function foundDamaged({ id, pack }: Located): DamagedObject {
     damaged.add(id);
+    known.delete(id);
     return new DamagedObject(space, id, join(folder, packName(pack)));
   }
 
@@ -133,7 +144,11 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
     delete: (ids) =>
       exclusively(async () => {
         const present = index.find(number, [...new Set(ids)]);
-        await append(present.map(({ id }) => ({ type: 'deletion', id })));
+        try {
+          await append(present.map(({ id }) => ({ type: 'deletion', id })));
+        } finally {
+          known.clear(); // at the end: until then they are found, and noted again
+        }
         for (const { id } of present) damaged.delete(id);
       }),
     page: (after, limit) => index.page(number, after, limit),
