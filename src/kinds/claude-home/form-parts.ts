@@ -68,6 +68,8 @@ export function combineParts(wanted: JsonTree | null, applied: JsonTree | null, 
     const entry = (value: string): JsonTree => ({ type: 'string', value });
     const wants = [...new Set(textsOf(want).flatMap((value) => textOf(input.here(entry(value), place, null))))];
     const has = textsOf(have);
+    // An empty list allows and denies nothing: it stands as it was written.
+    if (have === null && want !== null && textsOf(want).length === 0) return want;
     const decide = (value: string): boolean => {
       const [isWanted, isApplied] = [wants.includes(value), has.includes(value)];
       if (isWanted === isApplied) return isWanted;

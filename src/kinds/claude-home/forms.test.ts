@@ -94,6 +94,16 @@ describe('settings.json', () => {
     else expect(show(settingsForm, bytes(full), { body: shown.body, kept: {} }, onBea)).toMatchObject({ body: shown.body });
   });
 
+  it('puts an empty list in place as it was written', () => {
+    const full = bytes({ permissions: { allow: [], deny: ['Bash(rm:*)'], ask: [] } });
+    const shown = show(settingsForm, full, NOTHING, strict(onBea));
+    expect([Buffer.from(shown.body).toString(), shown.held]).toEqual([Buffer.from(full).toString(), []]);
+    const local = { body: bytes({ permissions: { allow: ['Bash(ls)'] } }), kept: {} };
+    expect(value(show(settingsForm, full, local, strict(onBea)).body)).toEqual({
+      permissions: { allow: [], deny: ['Bash(rm:*)'], ask: [] },
+    });
+  });
+
   it('never puts a mark where this machine has a value, nor takes the value away', () => {
     const { full, kept } = capture(settingsForm, ana, onAna);
     const here = { env: { ANTHROPIC_API_KEY: 'another of my own' } };
