@@ -1,9 +1,8 @@
 import type { CaptureReport } from '../../core/replica/workspace.ts';
-import { judgeAbsences } from '../file-tree/absence.ts';
 import type { NamedReason, ScanReport } from '../file-tree/reports.ts';
+import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
-import type { Place } from './row-index.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 import { takeRows } from './take-rows.ts';
 
@@ -87,106 +86,10 @@ function note({ memory }: RowsContext, { shape }: TableAccess, last: FoundRow | 
   if (last !== undefined && !memory.again) memory.seenTo.set(shape.profile.id, last.rowid);
 }
 
-/** True where so much is gone at once from another file than before that nothing of it counts. */
-async function takeAbsences(
-  context: RowsContext,
-  tables: ReadonlyMap<string, TableAccess>,
-  seen: ReadonlyMap<string, ReadonlySet<number>> | null,
-  batches: RowBatches,
-  isOther: boolean,
-): Promise<boolean> {
-  const { memory, profile } = context;
-  const { index } = memory;
-  const gone: Place[] = [];
-  for (const [id, access] of tables) {
-    const rows = index.rows(id);
-    const there = seen?.get(id) ?? (await rowsThere(context, access));
-    if (there === null) continue;
-    for (const [rowid, place] of rows) if (!there.has(rowid)) gone.push(place);
-    for (const rowid of index.skipped(id).keys()) if (!there.has(rowid)) index.unskip(id);
-  }
-  if (seen !== null) for (const place of index.places()) if (place.rowid === null && tables.has(place.table)) gone.push(place);
-  const others = seen === null ? [] : [...index.places()].filter(({ table }) => !tables.has(table));
-  const vanished = await withoutRepeated(context, tables, gone, batches);
-
-  const shown = index.size - others.length;
-  if (isOther && vanished.length > 0 && vanished.length === shown && vanished.some(({ name }) => !memory.confirmed.has(name))) {
-    memory.state = { type: 'root-missing', message: 'another database is in its place, without any of the rows', names: namesOf(vanished) };
-    return true;
-  }
-  const judged = judge(context, vanished, shown);
-  memory.state =
-    judged.hold.length > 0
-      ? { type: 'mass-deletion', message: `${judged.hold.length} rows are gone at once`, names: judged.hold }
-      : { type: 'ok' };
-  const now = context.clock.now();
-  for (const name of judged.take) {
-    memory.deletions.push({ time: now, table: profile.tableOf(name) ?? '', count: 1 });
-    memory.confirmed.delete(name);
-    await batches.add({ type: 'absent', item: { kind: profile.kind, name } }, null);
-  }
-  return false;
-}
-
-/** Which absences count as wishes to delete: judged all together, and then table by table. */
-function judge(context: RowsContext, vanished: readonly Place[], shown: number): ReturnType<typeof judgeAbsences> {
-  const { memory, limits, clock } = context;
-  const now = clock.now();
-  const recent = memory.deletions.filter(({ time }) => Math.abs(now - time) < limits.deletionsWindowMs);
-  memory.deletions.splice(0, memory.deletions.length, ...recent);
-  const held = new Set(memory.state.type === 'mass-deletion' ? memory.state.names : []);
-  const recentOf = (table: string | null): number =>
-    recent.reduce((sum, each) => sum + (table === null || each.table === table ? each.count : 0), 0);
-  const shared = { confirmed: memory.confirmed, held, limit: limits.deletions, many: limits.manyDeletions };
-  const all = judgeAbsences({ ...shared, absent: namesOf(vanished), shown, recent: recentOf(null) });
-  const hold = new Set(all.hold);
-  for (const table of new Set(vanished.map((place) => place.table))) {
-    const absent = namesOf(vanished.filter((place) => place.table === table && !hold.has(place.name)));
-    const judged = judgeAbsences({ ...shared, absent, shown: memory.index.rows(table).size, recent: recentOf(table) });
-    for (const name of judged.hold) hold.add(name);
-  }
-  return { take: all.take.filter((name) => !hold.has(name)), hold: [...hold] };
-}
-
-/** The rowids that there are; `null` where none that is known can be missing. */
-async function rowsThere({ database, memory }: RowsContext, access: TableAccess): Promise<ReadonlySet<number> | null> {
-  const { id } = access.shape.profile;
-  const known = memory.index.rows(id).size + memory.index.skipped(id).size;
-  if (known === 0) return null;
-  return database.read(() => (access.count() === known ? null : new Set(access.rowids())));
-}
-
-/** Where a row stood twice, the other one takes its place. */
-async function withoutRepeated(
-  context: RowsContext,
-  tables: ReadonlyMap<string, TableAccess>,
-  gone: readonly Place[],
-  batches: RowBatches,
-): Promise<Place[]> {
-  const { index } = context.memory;
-  const left: Place[] = [];
-  for (const place of gone) {
-    const access = tables.get(place.table);
-    const [rowid, repeated] = [...index.skipped(place.table)].find(([, { repeats }]) => repeats === place.name) ?? [];
-    const row = access === undefined || rowid === undefined ? null : await context.database.read(() => access.at(rowid));
-    if (row === null || repeated === undefined || access === undefined) left.push(place);
-    else {
-      index.unskip(place.table);
-      index.set({ ...place, rowid: null });
-      await takeRows(context, access, [row], batches);
-    }
-  }
-  return left;
-}
-
 /** Items of which another release can show more are outstanding again. */
 async function showMore({ memory, workspace }: RowsContext): Promise<void> {
   const items = memory.unshown.splice(0);
   if (items.length > 0) await workspace.applied(items.map((item) => ({ item, content: null, local: null })));
-}
-
-function namesOf(places: readonly Place[]): string[] {
-  return places.map(({ name }) => name);
 }
 
 async function noDatabase(context: RowsContext, message: string): Promise<ScanReport> {

@@ -1,9 +1,10 @@
 import Database from 'better-sqlite3';
 import { sameValue, type Row, type RowValue } from '../../kinds/rows/row-body.ts';
 import type { RowsContext } from './context.ts';
+import { lookForNew, type NewHere } from './new-here.ts';
 import type { ReadyRow } from './ready-rows.ts';
 import { noteOf, type Place } from './row-index.ts';
-import { formOf, impliedRow, newBody } from './shown-form.ts';
+import { formOf } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
 export type WriteResult = { readonly ready: ReadyRow } & (
@@ -24,14 +25,6 @@ export interface Written {
 }
 
 type Tables = ReadonlyMap<string, TableAccess>;
-
-/** What other programs wrote since it was looked at last. */
-interface NewHere {
-  /** Names of their natural keys. */
-  readonly names: ReadonlySet<string>;
-  /** Tables with such rows. */
-  readonly tables: ReadonlySet<string>;
-}
 
 /** Writes a batch in one transaction. What cannot be written is said; the rest is. */
 export async function writeRows(context: RowsContext, batch: readonly ReadyRow[]): Promise<Written> {
@@ -167,34 +160,6 @@ function followers(
     const [from, to] = [column === undefined ? undefined : before.row.get(column), changes.get(via.equals)];
     if (from !== undefined && to !== undefined && to !== null) other.follow(from, to);
   }
-}
-
-function lookForNew({ memory, limits }: RowsContext, tables: Tables): NewHere {
-  const found = { names: new Set<string>(), tables: new Set<string>() };
-  for (const access of tables.values()) {
-    const { id } = access.shape.profile;
-    let after = memory.seenTo.get(id) ?? -1;
-    for (;;) {
-      const rows = access.page(after, limits.batchRows);
-      for (const row of rows) {
-        if (memory.index.at(id, row.rowid) !== undefined || memory.index.skipped(id).has(row.rowid)) continue;
-        found.tables.add(id);
-        const name = naturalName(memory, access, row);
-        if (name !== null) found.names.add(name);
-      }
-      after = rows.at(-1)?.rowid ?? after;
-      if (rows.length < limits.batchRows) break;
-    }
-  }
-  return found;
-}
-
-function naturalName({ index }: RowsContext['memory'], { shape }: TableAccess, { row, parent }: FoundRow): string | null {
-  const { reference, nameOf } = shape.profile;
-  if (reference === null || typeof parent !== 'number') return nameOf(impliedRow(shape, row));
-  const name = index.at(reference.table, parent)?.name;
-  // The row that it refers to is new as well: so is what is written here, then, or it waits for that one.
-  return name === undefined ? null : nameOf(impliedRow(shape, newBody(shape, row, name)));
 }
 
 /** What the database itself does not take: `null` for any other trouble. */
