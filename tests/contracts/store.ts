@@ -121,6 +121,15 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(await store.read((tx) => tx.feeds.marks('none', 0, 500))).toEqual([]);
       });
 
+      it('erase bodies, and keep the numbers', async () => {
+        await begin('f');
+        await append('f', entry('a'), entry('b'));
+        await store.write((tx) => tx.feeds.erase('f', [{ number: 1, body: 'nothing' }]));
+        const [first, second] = await read('f');
+        expect(first).toEqual({ number: 1, ...entry('a'), subject: '', body: 'nothing' });
+        expect(second).toEqual({ number: 2, ...entry('b') });
+      });
+
       it('begin new epochs, which only grow', async () => {
         await begin('f');
         await store.write((tx) => tx.feeds.renewEpochs(3));

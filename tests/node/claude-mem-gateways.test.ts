@@ -5,6 +5,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
 import { mutation, PAYLOADS, row, tombstone } from '../gateways/claude-mem-ops.ts';
 import { createSyncClient, type Answer, type SyncClient } from '../gateways/claude-mem-client.ts';
+import { parseOp } from '../../src/gateways/claude-mem/schema.ts';
 import { ask, Place } from './place.ts';
 
 /** Two machines of one person, each with a gateway of its own; what goes to the hub between them stays sealed. */
@@ -167,6 +168,23 @@ describe('what a worker pushed to its machine’s node', () => {
     a = await place.start('a');
     await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(2);
   });
+});
+
+it('what was forgotten goes out of the feed, and from the other workers', async () => {
+  const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+  await other.changes();
+  await worker.push([row('device-a', { payload: { narrative: 'a secret' } }), row('device-a', { local: '2', payload: { title: 'Kept' } })]);
+  await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Kept', 'Milk']);
+  const third = await clientOf(a, 'device-c');
+  const name = [...(await rowsOf(a))].find(([, cells]) => cells.get('narrative') === 'a secret')?.[0] ?? '';
+  expect(await ask(a, 'forget', { items: [name] })).toMatchObject({ erased: true });
+  for (const client of [other, third]) await expect.poll(async () => titles(await heldBy(client)), patience).toEqual(['Kept']);
+  for (const client of [worker, other, third])
+    await expect.poll(async () => JSON.stringify((await client.changes()).body).includes('a secret'), patience).toBe(false);
+  // Whoever reads it from the start can apply all of it.
+  const ops = (await third.changes()).body['ops'] as { seq: string; body: string; operation_sha256: string }[];
+  expect(ops.map(({ seq }) => seq)).toEqual(ops.map((_, index) => String(index + 1)));
+  for (const { body, operation_sha256 } of ops) expect(parseOp({ body, operation_sha256 })).toMatchObject({ ok: true });
 });
 
 const siblingsOf = async (node: SatchelNode): Promise<number> => {

@@ -45,6 +45,8 @@ export interface FeedTable {
   read(feed: string, after: number, limit: { readonly entries: number; readonly bytes: number }): Promise<FeedEntry[]>;
   /** What the entries behind `after` are about, ascending, without their bodies. O(what is found). */
   marks(feed: string, after: number, limit: number): Promise<FeedMark[]>;
+  /** Puts other bodies under numbers that were given, which are about nothing any more: what was there is gone for good. */
+  erase(feed: string, bodies: readonly { readonly number: number; readonly body: string }[]): Promise<void>;
   /** The names of all feeds. */
   list(): Promise<string[]>;
   /** Begins a new epoch in every feed, later than the one before and than `least`: this store may be behind what it served. */

@@ -1,26 +1,22 @@
 import type { FeedAddition } from '../../core/ports/feeds.ts';
 import type { Outstanding } from '../../core/replica/workspace.ts';
 import { sha256 } from '../../core/crypto/hash.ts';
-import { bytesToHex } from '../../core/ids.ts';
-import { tableOfName } from '../../kinds/claude-mem/names.ts';
+import { sessionName, tableOfName } from '../../kinds/claude-mem/names.ts';
 import { SESSION, type MemTable } from '../../kinds/claude-mem/tables.ts';
 import type { Row } from '../../kinds/rows/row-body.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
-import { mutationBody, rowBody, tombstoneBody } from './make-op.ts';
+import { GATEWAY_DEVICE, mutationBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import { mutationProblem } from './mutation.ts';
-import { rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
-import type { FeedLook } from './ops-to-items.ts';
+import { payloadToRow, rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
+import { saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
 import { payloadProblem, type RowKind } from './payload.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
 import type { RowsOfSpace } from './rows-of-space.ts';
 import { BODY_BYTES, rowId, type OpBody } from './schema.ts';
 import type { SessionBook } from './session-book.ts';
 import { subjectOf } from './subject.ts';
-
-/** The device that rows are of which no device pushed here. */
-export const GATEWAY_DEVICE = 'satchel';
 
 const KIND_OF: { readonly [T in MemTable]: RowKind | null } = {
   sessions: null,
@@ -57,7 +53,7 @@ export async function itemToOps(item: Outstanding, revision: string, deps: Items
   if (kind === null) return { type: 'never', reason: 'claude-mem’s own sync does not carry it' };
   const content = item.content ?? item.shown;
   const row = content === null ? null : await deps.rows.rowOf(content);
-  if (row === null) return item.content === null ? { type: 'ops', additions: [] } : { type: 'later' };
+  if (row === null) return item.content === null ? gone(item, kind, revision, deps) : { type: 'later' };
   const session = row.get(SESSION);
   const parent = typeof session === 'string' ? await deps.rows.row(session) : null;
   if (typeof session !== 'string') return { type: 'never', reason: 'it belongs to no session' };
@@ -70,6 +66,20 @@ export async function itemToOps(item: Outstanding, revision: string, deps: Items
   const problem = payloadProblem(kind, payload);
   if (problem !== null) return { type: 'never', reason: problem };
   return liveOps(kind, payload, entities.length > 0 ? entities : [ownEntity(name)], revision, deps.now);
+}
+
+/** What a row was is not known any more: it is looked for in the feed. O(feed), and rare. */
+async function gone({ item }: Outstanding, kind: RowKind, revision: string, deps: ItemsToOpsDeps): Promise<Served> {
+  const entities = new Map<string, Entity>();
+  for await (const entry of deps.feed.entries()) {
+    const said = saidIn(entry) ?? (entry.origin === GATEWAY_ORIGIN ? (JSON.parse(entry.body) as OpBody) : null);
+    if (said === null || said.kind !== kind || said.deleted) continue;
+    const session = sessionName(await deps.sessions.keyOf(sessionSaid(said.payload)));
+    if (payloadToRow(kind, said.payload, session).name !== item.name) continue;
+    const newest = deps.feed.index.newest(said.id)?.revision ?? said.entity_rev;
+    entities.set(said.id, { device: said.origin_device_id, local: said.origin_local_id, said, revision: newest });
+  }
+  return { type: 'ops', additions: tombstones(kind, [...entities.values()], revision, deps.now, 0) };
 }
 
 interface Entity {
@@ -165,10 +175,4 @@ function factsOf(session: Row | null, row: Row): SessionFacts {
     platform: text('platform_source'),
     project: text('project'),
   };
-}
-
-/** A UUID that is a function of a text (version 8). */
-function uuidOf(text: string): string {
-  const hex = bytesToHex(sha256(`satchel/claude-mem/mutation\0${text}`));
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -1,3 +1,5 @@
+import { sha256 } from '../../core/crypto/hash.ts';
+import { bytesToHex } from '../../core/ids.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { digestOf } from './digest.ts';
 import type { Payload } from './op-rows.ts';
@@ -37,6 +39,21 @@ export function mutationBody(device: string, uuid: string, revision: string, mut
     payload_sha256: digestOf('null'),
   });
 }
+
+/** The body of an op that every client can apply, and that does nothing: it is of a session that nobody has. */
+export function nothingBody(device: string, uuid: string): string {
+  const where = { memory_session_id: `satchel-erased-${uuid}` };
+  return mutationBody(device, uuid, '1', { op: 'remap_project', where, fields: { merged_into_project: 'satchel-erased' } });
+}
+
+/** A UUID that is a function of a text (version 8). */
+export function uuidOf(text: string): string {
+  const hex = bytesToHex(sha256(`satchel/claude-mem/mutation\0${text}`));
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** The device that rows are of which no device pushed here. */
+export const GATEWAY_DEVICE = 'satchel';
 
 const VERSIONS = { body_schema_version: 1, payload_schema_version: 2 };
 

@@ -15,6 +15,8 @@ import { sessionRow, type SessionBook, type SessionSaid } from './session-book.t
 export interface FeedLook {
   readonly index: FeedIndex;
   entry(number: number): Promise<FeedEntry | null>;
+  /** All of them. */
+  entries(): AsyncIterable<FeedEntry>;
 }
 
 export interface OpsToItemsDeps {

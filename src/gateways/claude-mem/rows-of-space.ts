@@ -12,6 +12,8 @@ export const memItem = (name: string): Item => ({ kind: claudeMemKind.id, name }
 export interface RowsOfSpace {
   /** `null`: not there, or its body cannot be read now. */
   row(name: string): Promise<Row | null>;
+  /** Those of the names that are there. */
+  there(names: readonly string[]): Promise<Set<string>>;
   rowOf(content: Content): Promise<Row | null>;
   /** The same rows as they are now, of which these are looked up at once, and each is read once. */
   ahead(names: readonly string[]): Promise<RowsOfSpace>;
@@ -60,6 +62,7 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
         },
       };
     },
+    there: async (names) => new Set([...(await states(names))].flatMap(([name, { content }]) => (content === null ? [] : [name]))),
     async row(name) {
       const content = (await states([name])).get(name)?.content ?? null;
       return content === null ? null : rowOf(content);

@@ -6,6 +6,7 @@ import type { Replica } from '../../core/replica/replica.ts';
 import type { Applied, Outstanding, Workspace } from '../../core/replica/workspace.ts';
 import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
+import { obeyErasures } from './obey-erasures.ts';
 import { itemToOps } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
 import { createRowsOfSpace } from './rows-of-space.ts';
@@ -56,6 +57,15 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   const feedNow = async (): Promise<FeedLook> => ({
     index: await feeds.index(user),
     entry: async (number) => (await store.read((tx) => tx.feeds.read(feedName, number - 1, { entries: 1, bytes: 1 })))[0] ?? null,
+    async *entries() {
+      for (let after = 0; ;) {
+        const page = await read(after);
+        yield* page;
+        const last = page.at(-1);
+        if (last === undefined) return;
+        after = last.number;
+      }
+    },
   });
   const read = (after: number): Promise<FeedEntry[]> => store.read((tx) => tx.feeds.read(feedName, after, PAGE));
   const cursor = async (): Promise<number> => (await store.read((tx) => tx.documents.get<number>(CURSORS, user))) ?? 0;
@@ -127,7 +137,9 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   return {
     async exchange({ serves }) {
       const captured = await capture();
-      return { captured, ...(serves ? await serve() : { served: 0, waiting: 0 }) };
+      const report = { captured, ...(serves ? await serve() : { served: 0, waiting: 0 }) };
+      if (serves && report.waiting === 0) await obeyErasures({ store, feeds, replica, rows, sessions, user, feed: await feedNow() });
+      return report;
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import { Mutex } from '../../core/replica/mutex.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { createFeedIndex, type FeedIndex } from './feed-index.ts';
+import { GATEWAY_DEVICE, nothingBody, uuidOf } from './make-op.ts';
 import { planPush, type Ack } from './plan-push.ts';
 import type { Op } from './schema.ts';
 
@@ -36,6 +37,8 @@ export interface SyncFeeds {
   index(user: string): Promise<FeedIndex>;
   /** What came by another way than a push. Those whose entity has that revision already are left out. Durable when it resolves. */
   add(user: string, additions: readonly FeedAddition[]): Promise<void>;
+  /** Takes what stands under these numbers out of the feed: they hold ops without effect from now on. */
+  erase(user: string, numbers: readonly number[]): Promise<void>;
   /** Calls back with a user who is here for the first time. Gives back what ends it. */
   onBegin(listener: (user: string) => void): () => void;
   /** Gives back what ends it. */
@@ -121,6 +124,13 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
       inTurn(user, async (index) => {
         const fresh = additions.filter(({ entity, revision }) => index.find(entity, revision) === undefined);
         if (fresh.length > 0) await append(user, null, index, fresh);
+      }),
+
+    erase: (user, numbers) =>
+      inTurn(user, async () => {
+        const bodies = numbers.map((number) => ({ number, body: nothingBody(GATEWAY_DEVICE, uuidOf(`${feedOf(user)}\0${number}`)) }));
+        if (bodies.length > 0) await store.write((tx) => tx.feeds.erase(feedOf(user), bodies));
+        indexes.delete(user);
       }),
 
     async changes(user, since, limit) {

@@ -28,6 +28,8 @@ const SETTLE = 100;
 const LOOK_AGAIN = 1_000;
 const LOOK_LATEST = 60_000;
 const RETRY = 10_000;
+/** Of what was forgotten nobody is told: it is looked for. */
+const LOOK_FOR_ERASURES = 5_000;
 
 /**
  * Keeps the personal space and the feed of {@link PERSONAL_USER} the same, until the signal. Does nothing before a worker was there:
@@ -74,9 +76,11 @@ export async function keepBridged({ store, clock, feeds, replica, log, maySay }:
 
   try {
     let patience = LOOK_AGAIN;
+    let dropsSeen = -1;
     let bridge: Awaited<ReturnType<typeof createSpaceBridge>> | null = null;
     while (!signal.aborted) {
-      if (!changed && pushedAt === null) await pause(null);
+      if (!changed && pushedAt === null) await pause(bridge === null ? null : LOOK_FOR_ERASURES);
+      if (!changed && pushedAt === null && dropsSeen === replica.lastDrop) continue;
       const isUsed = (await store.read((tx) => tx.feeds.head(feedOf(PERSONAL_USER)))) !== null;
       if (!isUsed || !replica.canWrite) {
         changed = false;
@@ -86,6 +90,7 @@ export async function keepBridged({ store, clock, feeds, replica, log, maySay }:
       await settle();
       if (signal.aborted) return;
       [changed, pushedAt] = [false, null];
+      dropsSeen = replica.lastDrop;
       try {
         bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER });
         const serves = await maySay();

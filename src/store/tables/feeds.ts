@@ -99,6 +99,15 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
         .execute();
     },
 
+    async erase(name, bodies) {
+      const found = await find(name);
+      if (found === null) return;
+      for (const { number, body } of bodies) {
+        await db.updateTable('feed_bodies').set({ body }).where('feed', '=', found.feed).where('number', '=', number).execute();
+        await db.updateTable('feed_entries').set({ subject: '' }).where('feed', '=', found.feed).where('number', '=', number).execute();
+      }
+    },
+
     async list() {
       const rows = await db.selectFrom('feeds').select('name').orderBy('name').execute();
       return rows.map(({ name }) => name);
