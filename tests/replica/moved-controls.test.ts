@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
+import type { Remote } from '../../src/core/ports/remote.ts';
 import { changeRole, HomeMoved, renameMember } from '../../src/core/replica/administer.ts';
+import { forget } from '../../src/core/replica/forget.ts';
 import { moveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub } from './small-space.ts';
@@ -43,4 +45,31 @@ it('does a move once where two owners ask for the same', async () => {
   const head = await hub.head(owner.replica.space);
   await moveHome(other.replica, hub, target, 'elsewhere');
   expect(await target.head(owner.replica.space)).toEqual(head);
+});
+
+it('moves the home although another owner writes and forgets a body there between the copy and the move', async () => {
+  const space = await createSmallSpace('moved-between');
+  const { owner, hub } = space;
+  const other = await space.machine('other');
+  await space.invite(other);
+  await changeRole(owner.replica, hub, other.replica.machine, 'owner');
+  await pull(other.replica, hub);
+  let forgotten = false;
+  const going: Remote = {
+    ...hub,
+    async append(...args) {
+      if (!forgotten) {
+        forgotten = true;
+        await other.write(FILE, 'hunter2');
+        await syncWith(other.replica, hub);
+        await other.remove(FILE);
+        await syncWith(other.replica, hub);
+        expect(await forget(other.replica, hub, { items: [FILE], reason: '' })).not.toBeNull();
+      }
+      return hub.append(...args);
+    },
+  };
+  const target = await openHub();
+  await moveHome(owner.replica, going, target, 'elsewhere');
+  expect(await target.head(owner.replica.space)).toEqual(await hub.head(owner.replica.space));
 });
