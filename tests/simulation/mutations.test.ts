@@ -7,7 +7,7 @@ import { MUTATIONS } from './mutations.ts';
 const MOST_SEEDS = 100;
 
 describe('the simulation finds a mistake in the code', () => {
-  it.each(MUTATIONS.filter(({ isRare }) => isRare !== true).map(({ name }) => name))('%s', { timeout: 300_000 }, async (name) => {
+  it.each(MUTATIONS.filter(({ isInLongRun }) => isInLongRun !== true).map(({ name }) => name))('%s', { timeout: 300_000 }, async (name) => {
     expect(await hunt(name, MOST_SEEDS)).not.toBeNull();
   });
 

@@ -31,8 +31,10 @@ export function encodePage(page: ReadAnswer): Bytes {
 
 export function decodePage(bytes: Bytes): Result<ReadAnswer, string> {
   return decode(bytes, HUB_LIMITS.answerBytes, (value) => {
-    const [head, records] = readFields(value, 2);
-    return { head: headOrNull(head), records: byteStrings(records, HUB_LIMITS.recordsPerPage) };
+    const [given, encoded] = readFields(value, 2);
+    const [head, records] = [headOrNull(given), byteStrings(encoded, HUB_LIMITS.recordsPerPage)];
+    if (head === null && records.length > 0) throw new Malformed('records of a log that has no head');
+    return { head, records };
   });
 }
 
