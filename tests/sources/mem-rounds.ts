@@ -9,12 +9,13 @@ class Died extends Error {}
 
 /**
  * Rounds of syncing between machines on which claude-mem works all the while, and whose nodes die at random: before or after any
- * call of the source's to its space. In the end all have the same rows, and SQLite finds nothing wrong.
+ * call of the source's to its space. The workers pause for up to `pauseMs` between transactions. In the end all have the same rows, and SQLite finds nothing wrong.
  */
 export async function runRounds(
   seed: number,
   rounds: number,
   schemas: readonly MemSchema[],
+  pauseMs = 60,
 ): Promise<{ readonly rows: number; readonly deaths: number }> {
   let state = seed;
   const random = (below: number): number => {
@@ -49,7 +50,7 @@ export async function runRounds(
   const failures: string[] = [];
   const writers = world.machines.map(({ db }, index) => {
     const worker = new Worker(new URL('./mem-writer.mjs', import.meta.url), {
-      workerData: { file: db.file, seed: seed * 100 + index, pauseMs: 60 },
+      workerData: { file: db.file, seed: seed * 100 + index, pauseMs },
     });
     const ended = new Promise<void>((resolve) => {
       worker.on('message', (message: { type: string; message?: string }) => {
