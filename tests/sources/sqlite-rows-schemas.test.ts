@@ -82,6 +82,27 @@ describe('what a release cannot hold', () => {
     expect(old.source.waiting().length).toBe(2);
   });
 
+  it('stays as it was shown, and takes nothing from others, where an edit cannot be held', async () => {
+    world = await createMemWorld('schemas', ['13.25.3', '9.0.0']);
+    const [a, old] = world.machines as [MemMachine, MemMachine];
+    fill(a.db, 's');
+    await world.settle();
+    a.db.run("UPDATE observations SET type = 'security_alert' WHERE title = 's one'");
+    await world.settle();
+    await old.restart();
+    await old.source.scan();
+    await world.settle();
+    const row = (db: MemDatabase, column: string) => db.get(`SELECT ${column} FROM observations WHERE title = 's one'`);
+    expect(row(a.db, "type || ' ' || merged_into_project || ' ' || agent_id")).toBe('security_alert other a');
+    expect(row(old.db, 'type')).toBe('discovery');
+    old.db.run("UPDATE observations SET subtitle = 'edited there' WHERE title = 's one'");
+    await world.settle();
+    expect(row(a.db, "type || ' ' || merged_into_project || ' ' || subtitle")).toBe('security_alert other edited there');
+    old.db.run("DELETE FROM observations WHERE title = 's one'");
+    await world.settle();
+    expect(await a.machine.replica.siblings()).toEqual([]);
+  });
+
   it('comes when the release here is replaced by one that can hold it', async () => {
     world = await createMemWorld('schemas', ['13.25.3', '9.0.0']);
     const [a, old] = world.machines as [MemMachine, MemMachine];

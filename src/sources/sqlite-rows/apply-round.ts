@@ -110,7 +110,7 @@ async function settle(
     } else if (result.type === 'put') {
       memory.index.set(result.place);
       tally.written += 1;
-    } else if (result.type === 'not-here') memory.index.delete(item.name);
+    }
   }
   // A row that others refer to again is one that its machine holds anew.
   const revived = results.filter(({ type }) => type === 'revived').map(({ ready: { outstanding } }) => outstanding.item);

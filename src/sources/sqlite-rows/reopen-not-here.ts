@@ -1,9 +1,12 @@
 import type { RowsContext } from './context.ts';
 
-/** What another release could not hold may be held by the one that is here now: it is outstanding again. O(views), once a release. */
+/**
+ * What another release could not hold may be held by the one that is here now: it is outstanding again, and what was shown of it stays the base of
+ * what is found. O(views), once a release.
+ */
 export async function reopenNotHere({ workspace, profile, memory }: RowsContext): Promise<void> {
   if (memory.shape === null || memory.reopenedFor === memory.shape) return;
   const views = [...(await workspace.views()).values()].filter(({ item, notHere }) => item.kind === profile.kind && notHere !== null);
-  if (views.length > 0) await workspace.applied(views.map(({ item }) => ({ item, content: null, local: null })));
+  if (views.length > 0) await workspace.applied(views.map(({ item, shown, local }) => ({ item, content: shown, local })));
   memory.reopenedFor = memory.shape;
 }
