@@ -302,6 +302,25 @@ describe('apply to a file tree', () => {
       expect([...space.bodies.values()].map(String).some((body) => body.includes('mine'))).toBe(true);
       await nothingLeft();
     });
+
+    it('captures a mode that its user turned at the same moment', async () => {
+      home.write('s.jsonl', '1\n', 0o644);
+      await home.source.scan();
+      put('1\n2\n');
+      home.options = {
+        onMutation({ type }, phase) {
+          if (type !== 'extend' || phase !== 'after') return;
+          home.clock.advance(1); // later than the write, as its times tell
+          home.disk.chmod('s.jsonl', 0o755);
+        },
+      };
+      await home.source.apply();
+      home.options = {};
+      expect(home.text('s.jsonl')).toBe('1\n2\n');
+      expect((await home.source.scan()).changes).toBe(1);
+      expect(home.disk.stat('s.jsonl')?.mode).toBe(0o755);
+      await nothingLeft();
+    });
   });
 
   describe('on a disk that folds names', () => {

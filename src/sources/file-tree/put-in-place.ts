@@ -45,7 +45,9 @@ export async function putInPlace(context: TreeContext, ready: ReadyPut): Promise
   const unsettled = isRacy(put.value, readAt, context.limits.racyMs);
   // A form has other bytes here than in the space.
   const length = ready.way === 'extend' ? content.size : ready.piece.length;
-  return ok({ item, content, local: encodeNote({ stat: put.value, sha256: sha256.value, length, unsettled }) });
+  // Where the user turned its mode meanwhile, the file does not look as noted, and is looked at again.
+  const stat = ready.way === 'extend' && ready.stat !== null ? { ...put.value, mode: ready.stat.mode } : put.value;
+  return ok({ item, content, local: encodeNote({ stat, sha256: sha256.value, length, unsettled }) });
 }
 
 function putBody(context: TreeContext, path: string, ready: ReadyPut): Promise<Result<FileStat, FileProblem>> {
