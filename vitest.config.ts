@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
  * Tests that leave nothing behind in their process share its modules: to load the program anew for each of their files
  * took as much time as many of them.
  */
-const SHARING = ['src/**/*.test.ts', 'tests/{replica,sources,hostile,formats,gateways}/**/*.test.ts'];
+const SHARING = ['src/**/*.test.ts', 'tests/{replica,sources,hostile,formats,gateways,node}/**/*.test.ts'];
 const LONG = 'tests/**/*.long.test.ts';
 
 export default defineConfig({
