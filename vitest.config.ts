@@ -1,26 +1,36 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+const LONG = 'tests/**/*.long.test.ts';
+
+/** Files that put something in the place of a module: it must not have been loaded by another file before. */
+const MOCKING = ['src', 'tests'].flatMap((folder) =>
+  readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => /\bvi\.(?:mock|doMock)\(/.test(readFileSync(join(import.meta.dirname, path), 'utf8'))),
+);
 
 /**
  * Tests that leave nothing behind in their process share its modules: to load the program anew for each of their files
  * took as much time as many of them.
  */
 const SHARING = ['src/**/*.test.ts', 'tests/{replica,sources,hostile,formats,gateways,node}/**/*.test.ts'];
-const LONG = 'tests/**/*.long.test.ts';
+
+const ALL = ['src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.mjs'];
+const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, ...MOCKING], isolate: false };
 
 export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'sharing', include: SHARING, exclude: [LONG], isolate: false } },
+      { extends: true, test: sharing },
+      { extends: true, test: { name: 'mocking', include: MOCKING, exclude: [LONG] } },
       {
         extends: true,
-        test: {
-          name: 'alone',
-          include: ['tests/**/*.test.ts', 'scripts/**/*.test.mjs'],
-          exclude: [LONG, ...SHARING],
-          globalSetup: ['tests/e2e/program.ts'],
-        },
+        test: { name: 'alone', include: ALL, exclude: [LONG, ...SHARING, ...MOCKING], globalSetup: ['tests/e2e/program.ts'] },
       },
     ],
   },
