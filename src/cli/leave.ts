@@ -22,7 +22,7 @@ export const leaveCommand = defineCommand({
   },
   examples: ['satchel leave', 'satchel leave --purge'],
   notes:
-    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, service_removed, purged, foreign}.',
+    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, claude_mem: {file, why_not} or null, service_removed, purged, foreign}.',
   async run(context): Promise<CommandResult> {
     const { purge, discard, yes } = context.options;
     const home = nodeHome(context.environment.home);
@@ -46,6 +46,7 @@ export const leaveCommand = defineCommand({
     const lines = left.left.map(leftLine);
     if (serviceRemoved) lines.push('Removed the service.');
     if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
+    if (left.claude_mem !== null) lines.push(claudeMemLine(left.claude_mem));
     lines.push(
       purge
         ? removedLine(home.root, foreign)
@@ -66,6 +67,12 @@ function leftLine({ name, told, why_not: whyNot }: LeaveResult['left'][number]):
   if (told) return `Left ${name}; the others see it.`;
   if (whyNot === REVOKED) return `Left ${name}, from which this machine was revoked before.`;
   return whyNot === ALONE ? `Left ${name}, as its last machine.` : `Left ${name}. The others were not told: ${printable(whyNot ?? '')}`;
+}
+
+function claudeMemLine({ file, why_not: whyNot }: NonNullable<LeaveResult['claude_mem']>): string {
+  return whyNot === null
+    ? `claude-mem no longer syncs through Satchel: its settings in ${file} are as they were.`
+    : `claude-mem’s settings in ${file} could not be put back: ${whyNot}. Remove the three lines CLAUDE_MEM_CLOUD_SYNC_… there.`;
 }
 
 /** What stays elsewhere, and what opens it. */

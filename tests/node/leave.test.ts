@@ -1,6 +1,7 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeConnection } from '../../src/node/claude-mem/connection.ts';
 import { nodeHome } from '../../src/node/home.ts';
 import { checkHome } from '../../src/node/doctor/home-checks.ts';
 import { purgeHome } from '../../src/node/purge-home.ts';
@@ -24,7 +25,7 @@ describe('leaving', () => {
     await writeFile(path.join(place.home('b'), '.claude', '.satchel-tmp-1'), '');
     expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ last: false }]);
     const result = await ask(b, 'leave', {});
-    expect(result).toEqual({ left: [{ name: 'personal', told: true, why_not: null }], temporary_files: 1 });
+    expect(result).toEqual({ left: [{ name: 'personal', told: true, why_not: null }], temporary_files: 1, claude_mem: null });
     expect(await place.read('b')).toBe('stays\n');
     await ask(a, 'sync', {});
     const { machines } = await ask(a, 'machines', {});
@@ -38,6 +39,22 @@ describe('leaving', () => {
       { last: true, only_here: false, remote: expect.stringContaining(stick) },
     ]);
     expect((await ask(a, 'leave', {})).left).toEqual([{ name: 'personal', told: false, why_not: 'there is no other machine' }]);
+  });
+
+  it('gives claude-mem back its settings', async () => {
+    const a = await place.start('a', { live: false });
+    const folder = path.join(place.home('a'), '.claude-mem');
+    const file = path.join(folder, 'settings.json');
+    await mkdir(folder);
+    await writeFile(file, '{"CLAUDE_MEM_MODEL": "x"}\n');
+    const settings = {
+      CLAUDE_MEM_CLOUD_SYNC_TOKEN: 'cmem_x',
+      CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me',
+      CLAUDE_MEM_CLOUD_SYNC_HUB_URL: 'http://127.0.0.1:4600/claude-mem',
+    };
+    expect(await writeConnection(a.home, folder, settings, null)).toMatchObject({ ok: true });
+    expect((await ask(a, 'leave', { discard: true })).claude_mem).toEqual({ file, why_not: null });
+    expect(await readFile(file, 'utf8')).toBe('{"CLAUDE_MEM_MODEL": "x"}\n');
   });
 
   it('names what would be lost, and refuses to lose what was sent nowhere', async () => {

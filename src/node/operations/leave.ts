@@ -7,6 +7,7 @@ import { appendControl, NotAllowed } from '../../core/replica/administer.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { sealText } from '../../core/replica/sealed-text.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
+import { readConnection, undoConnection } from '../claude-mem/connection.ts';
 import { machineNames } from '../machine-names.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
@@ -77,6 +78,8 @@ export interface LeaveResult {
   readonly left: readonly { readonly name: string; readonly told: boolean; readonly why_not: string | null }[];
   /** Unfinished writes of ours that were removed from captured folders. */
   readonly temporary_files: number;
+  /** claude-mem's settings, where they were as `claude-mem connect` had written them; `why_not`: what kept them so. */
+  readonly claude_mem: { readonly file: string; readonly why_not: string | null } | null;
 }
 
 /**
@@ -101,7 +104,7 @@ export const leaveOperation = defineOperation({
       await node.dropSpace(open.entry.space);
       left.push({ name: open.entry.name, told: whyNot === null, why_not: whyNot });
     }
-    return { left, temporary_files: await removeTemporaryFiles(node) };
+    return { left, temporary_files: await removeTemporaryFiles(node), claude_mem: await disconnectClaudeMem(node) };
   },
 });
 
@@ -142,6 +145,13 @@ async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | 
     if (error instanceof RemoteError || error instanceof NotAllowed) return error.message;
     throw error;
   }
+}
+
+async function disconnectClaudeMem({ home }: SatchelNode): Promise<LeaveResult['claude_mem']> {
+  const connection = await readConnection(home);
+  if (connection === null) return null;
+  const undone = await undoConnection(home);
+  return { file: connection.file, why_not: undone.ok ? null : undone.error };
 }
 
 async function removeTemporaryFiles(node: SatchelNode): Promise<number> {
