@@ -30,7 +30,10 @@ const source = fc.record(
   { requiredKeys: [] },
 );
 const categories = fc.dictionary(fc.constantFrom('skills', 'sessions', 'sesions'), field(fc.boolean()));
-const claude = fc.record({ categories: field(categories), include: field(list), exclude: field(list) }, { requiredKeys: [] });
+const claude = fc.record(
+  { categories: field(categories), include: field(list), exclude: field(list), notSecret: field(list) },
+  { requiredKeys: [] },
+);
 const settings = fc.record(
   {
     host: field(some),

@@ -12,7 +12,7 @@ const FIELDS: { readonly [K in keyof ConfigFile]: { readonly plain: Plain<Config
   logLevel: { plain: (value) => LOG_LEVELS.find((level) => level === value) ?? null, absent: () => 'info' },
   names: { plain: listOf(64, matching(HOST)), absent: () => [] },
   sources: { plain: listOf(256, plainSource), absent: () => [] },
-  claude: { plain: plainClaude, absent: () => ({ categories: {}, include: [], exclude: [] }) },
+  claude: { plain: plainClaude, absent: () => ({ categories: {}, include: [], exclude: [], notSecret: [] }) },
 };
 
 /**
@@ -41,12 +41,13 @@ function plainSource(value: unknown): SourceConfig | null {
 }
 
 function plainClaude(value: unknown): ConfigFile['claude'] | null {
-  if (!isObject(value) || !hasOnly(value, ['categories', 'include', 'exclude'])) return null;
+  if (!isObject(value) || !hasOnly(value, ['categories', 'include', 'exclude', 'notSecret'])) return null;
   const { categories = {} } = value;
   if (!isObject(categories) || !hasOnly(categories, CLAUDE_CATEGORIES)) return null;
   if (!Object.values(categories).every((isOn) => typeof isOn === 'boolean')) return null;
-  const [include, exclude] = [patterns(value['include'] ?? []), patterns(value['exclude'] ?? [])];
-  return include === null || exclude === null ? null : { categories, include, exclude };
+  const [include, exclude, notSecret] = ['include', 'exclude', 'notSecret'].map((key) => patterns(value[key] ?? []));
+  if (!include || !exclude || !notSecret) return null;
+  return { categories, include, exclude, notSecret };
 }
 
 function patterns(value: unknown): string[] | null {

@@ -35,6 +35,8 @@ const claude = z.strictObject({
   /** Patterns relative to the Claude home: carried although unknown to the inventory, or never carried by it. */
   include: z.array(pattern).max(1000).default([]),
   exclude: z.array(pattern).max(1000).default([]),
+  /** Places in settings that hold no secret, whatever stands there or stood there: `settings.json#/env/GREETING`. */
+  notSecret: z.array(z.string().min(1).max(1024)).max(1000).default([]),
 });
 
 /** config.json. Every key is optional there; the defaults are those of a work machine. What it refuses, plain-config.ts must not take. */
@@ -47,7 +49,7 @@ export const configSchema = z.strictObject({
   /** Host names by which clients may address this node, besides the loopback ones. */
   names: z.array(host).max(64).default([]),
   sources: z.array(source).max(256).default([]),
-  claude: claude.default({ categories: {}, include: [], exclude: [] }),
+  claude: claude.default({ categories: {}, include: [], exclude: [], notSecret: [] }),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;

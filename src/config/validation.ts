@@ -82,6 +82,7 @@ const HINTS: Readonly<Record<string, string>> = {
   'claude.categories': 'categories on or off, e.g. {"sessions": false}',
   'claude.include': 'a list of patterns, e.g. ["my-notes/**"]',
   'claude.exclude': 'a list of patterns, e.g. ["plans/private/**"]',
+  'claude.notSecret': 'a list of places, e.g. ["settings.json#/env/GREETING"]',
   'sources.exclude': 'a list of patterns, e.g. ["tmp/**"]',
 };
 

@@ -54,6 +54,7 @@ export function createClaudeForms(
         paths: { home: userHome, claudeHome },
         projects: await projects(),
         isSecret: await (isSecret ??= loadIsSecret()),
+        isReleased: releasedIn(item.name, config.claude.notSecret),
         admit: (part) => admitPlugin(part, files) ?? (book.judge(partSubject(part), authors(part)) === 'allowed' ? 'yes' : 'ask'),
       };
     },
@@ -65,6 +66,12 @@ export function createClaudeForms(
       throw new Error(read.error.message);
     },
   });
+}
+
+/** Whether a pointer into an item is, or lies below, one that the user says is no secret. */
+function releasedIn(name: string, notSecret: readonly string[]): (pointer: string) => boolean {
+  const places = notSecret.flatMap((place) => (place.startsWith(`${name}#/`) ? [place.slice(name.length + 1)] : []));
+  return (pointer) => places.some((place) => pointer === place || pointer.startsWith(`${place}/`));
 }
 
 const REMEMBERED = 5_000;

@@ -32,6 +32,10 @@ export interface FormContext {
   readonly admit: Admit;
   /** Where projects stand on this machine; none where absent. */
   readonly projects?: ProjectPaths;
+  /** The item as the space has it now, where that is not what was shown: a mark in it counts already. */
+  readonly standing?: Uint8Array | null;
+  /** Whether a person said that what stands at a pointer, as the space spells it, or below is no secret. */
+  readonly isReleased?: (pointer: string) => boolean;
 }
 
 /** Values that stay on this machine, by the place that their marks have in the space. */

@@ -42,7 +42,7 @@ describe('settings.json', () => {
       hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [{ type: 'command', command: 'bash {{satchel:claude}}/hooks/x.sh' }] }] },
       permissions: { allow: ['Bash(ls:*)'], deny: ['Read({{satchel:home}}/.ssh/**)'] },
     });
-    expect(kept).toEqual({ '/env/ANTHROPIC_API_KEY': KEY });
+    expect(kept).toEqual({ '/env/ANTHROPIC_API_KEY': KEY, places: '["/env/ANTHROPIC_API_KEY"]' });
     expect(Buffer.from(show(settingsForm, full, { body: bytes(ana), kept }, onAna).body)).toEqual(bytes(ana));
   });
 

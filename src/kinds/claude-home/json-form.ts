@@ -10,6 +10,7 @@ import { combineParts, type PartsAt } from './form-parts.ts';
 import type { Form, FormContext, FormPart, KeptSecrets, LocalForm, Shown } from './form.ts';
 import type { FormId } from './inventory.ts';
 import { withNeverShown } from './never-shown.ts';
+import { findSecrets, withPlaces, type KnownSecrets } from './secret-places.ts';
 import {
   isElsewhere,
   toLocalTree,
@@ -48,6 +49,7 @@ export function createJsonForm(spec: JsonFormSpec): Form {
   const contextOf = (context: FormContext): TreeContext => ({
     ...context,
     ...(spec.mayHoldSecrets ? {} : { isSecret: () => false }),
+    isEntries: (place) => spec.partsAt(place) === 'entries',
     ...(spec.isProject === undefined ? {} : { isProject: spec.isProject }),
   });
   return {
@@ -80,7 +82,8 @@ function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: T
   if (!trees.ok) return trees;
   const [wanted, here] = trees.value;
   const before = local.kept;
-  const applied = toPortableTree(here, before, context);
+  const known: KnownSecrets = { spaces: [withProjectNames(wanted, context)], kept: before, local: here };
+  const applied = toPortableTree(here, findSecrets(here, known, context), known, context);
   const find: FindSecret = (key) => applied.kept[key] ?? before[key] ?? null;
   const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
   const combined = combineParts(withProjectNames(wanted, context), local.body === null ? null : applied.tree, {
@@ -99,22 +102,26 @@ function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: T
 
 function lay(
   spec: JsonFormSpec,
-  before: Uint8Array | null,
+  space: Uint8Array | null,
   shown: LocalForm,
   now: Uint8Array,
   context: TreeContext,
 ): Result<{ full: Uint8Array; kept: KeptSecrets }, string> {
-  const full = before === null || spec.isProject === undefined ? before : named(before, context);
+  const full = space === null || spec.isProject === undefined ? space : named(space, context);
   if (full !== null && shown.body !== null && equalBytes(shown.body, now)) return ok({ full, kept: shown.kept });
   const found = parseObject(now);
   if (!found.ok) return found;
-  const ours = toPortableTree(found.value, shown.kept, context);
+  const before = shown.body === null ? null : parseObject(shown.body);
+  const local = before?.ok === true ? before.value : null;
+  const known: KnownSecrets = { spaces: treesOf([full, context.standing ?? null], context), kept: shown.kept, local };
+  const ours = toPortableTree(found.value, findSecrets(found.value, known, context), known, context);
   const portable = printOnto(now, ours.tree);
-  const known = shown.body === null ? null : parseObject(shown.body);
-  const base = known?.ok !== true ? null : toPortableTree(known.value, shown.kept, context);
+  // What is released by now was none when it was shown.
+  const { isReleased: _now, ...then } = context;
+  const base = local === null ? null : toPortableTree(local, findSecrets(local, known, then), known, then);
   // What others took out of the space is kept for when it comes back; what was taken out here is gone.
   const unseen = Object.entries(shown.kept).filter(([key]) => base?.kept[key] === undefined);
-  const kept = { ...Object.fromEntries(unseen), ...ours.kept };
+  const kept = withPlaces({ ...Object.fromEntries(unseen), ...ours.kept }, known, context);
   if (full === null) return ok({ full: portable, kept });
   if (base === null) return withKept(mergeOnto(full, null, portable), kept);
   const wanted = parseObject(full);
@@ -126,6 +133,13 @@ function lay(
     here: (want, place, have) => (isElsewhere(place, context) ? have : withoutMissing(want, place, have, find, options).tree),
   });
   return withKept(mergeOnto(full, revealed.shown, printOnto(portable, revealed.ours)), kept);
+}
+
+function treesOf(bodies: readonly (Uint8Array | null)[], context: TreeContext): JsonTree[] {
+  return bodies.flatMap((body) => {
+    const tree = body === null ? null : parseObject(body);
+    return tree?.ok === true ? [withProjectNames(tree.value, context)] : [];
+  });
 }
 
 /** With the names of projects that were paths before this machine knew them. */

@@ -1,4 +1,5 @@
-import type { JsonTree } from '../json/tree.ts';
+import { parseTree, printTree, type JsonTree } from '../json/tree.ts';
+import { encodeText } from '../read-text.ts';
 import type { FormContext, KeptSecrets } from './form.ts';
 import { fromPortable, toPortable, type MachinePaths } from './path-tokens.ts';
 
@@ -6,6 +7,8 @@ import { fromPortable, toPortable, type MachinePaths } from './path-tokens.ts';
 export interface TreeContext extends FormContext {
   /** Whether the member at a place is named by the path of a project. */
   readonly isProject?: (place: readonly string[]) => boolean;
+  /** Whether the entries of the list at a place come and go each by itself. */
+  readonly isEntries?: (place: readonly string[]) => boolean;
 }
 
 const PROJECT = /^\{\{satchel:project:([a-z0-9-]+)\}\}$/;
@@ -14,15 +17,55 @@ const MARK = /^\{\{satchel:secret(?: (\d+))?\}\}$/;
 export const pointerOf = (path: readonly string[]): string =>
   path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
+/** One key of a pointer, as it is. */
+export const placeKey = (key: string): string => key.replaceAll('~1', '/').replaceAll('~0', '~');
+
+export function isMark(tree: JsonTree): boolean {
+  return tree.type === 'string' && MARK.test(tree.value);
+}
+
+/** The marks in a tree of the space, with their places, and their numbers in lists. */
+export function marksIn(tree: JsonTree, place: readonly string[] = []): { readonly place: readonly string[]; readonly number?: string }[] {
+  if (tree.type === 'array') return tree.items.flatMap((item) => marksIn(item, place));
+  if (tree.type === 'object') return [...tree.members].flatMap(([key, member]) => marksIn(member, [...place, key]));
+  const mark = tree.type === 'string' ? MARK.exec(tree.value) : null;
+  if (mark === null) return [];
+  return [mark[1] === undefined ? { place } : { place, number: mark[1] }];
+}
+
+/** What is kept of a value that is no text. */
+const OTHER = '{{satchel:json}}';
+
+function keptText(value: JsonTree): string {
+  return value.type === 'string' && !value.value.startsWith(OTHER) ? value.value : `${OTHER}${printTree(value)}`;
+}
+
+function keptTree(text: string): JsonTree {
+  if (!text.startsWith(OTHER)) return { type: 'string', value: text };
+  const tree = parseTree(encodeText(text.slice(OTHER.length)));
+  if (!tree.ok) throw new Error('a kept value is no JSON');
+  return tree.value;
+}
+
 /**
- * A local value as the space spells it: folders of this machine as tokens (in keys too), secret values as marks. The
- * values behind the marks come back in `kept`. In a list a mark has a number, so that it means the same value wherever
+ * A local value as the space spells it: folders of this machine as tokens (in keys too), secret values as marks:
+ * `secrets` points to those. The values behind the marks come back in `kept`. In a list a mark has a number, so that it means the same value wherever
  * it moves in there: the number its value had before, else that of the value whose place it took, else a new one.
  */
-export function toPortableTree(tree: JsonTree, before: KeptSecrets, context: TreeContext): { tree: JsonTree; kept: KeptSecrets } {
+export function toPortableTree(
+  tree: JsonTree,
+  secrets: ReadonlySet<string>,
+  { spaces, kept: before }: { readonly spaces: readonly JsonTree[]; readonly kept: KeptSecrets },
+  context: TreeContext,
+): { tree: JsonTree; kept: KeptSecrets } {
   const kept: Record<string, string> = {};
-  const numbers = numberSecrets(tree, before, context);
+  const numbers = numberSecrets(tree, secrets, before, spaces, context);
   const convert = (value: JsonTree, path: readonly string[], place: readonly string[], listed: boolean): JsonTree => {
+    if (secrets.has(pointerOf(path))) {
+      const number = listed ? numbers.get(pointerOf(path)) : undefined;
+      kept[secretKey(place, number)] = keptText(value);
+      return { type: 'string', value: number === undefined ? '{{satchel:secret}}' : `{{satchel:secret ${number}}}` };
+    }
     if (value.type === 'array')
       return { type: 'array', items: value.items.map((item, i) => convert(item, [...path, `${i}`], place, true)) };
     if (value.type === 'object') {
@@ -32,11 +75,7 @@ export function toPortableTree(tree: JsonTree, before: KeptSecrets, context: Tre
       });
       return { type: 'object', members: new Map(members) };
     }
-    if (value.type !== 'string') return value;
-    if (!context.isSecret(path, value.value)) return { type: 'string', value: toPortable(value.value, context.paths) };
-    const number = listed ? numbers.get(pointerOf(path)) : undefined;
-    kept[secretKey(place, number)] = value.value;
-    return { type: 'string', value: number === undefined ? '{{satchel:secret}}' : `{{satchel:secret ${number}}}` };
+    return value.type === 'string' ? { type: 'string', value: toPortable(value.value, context.paths) } : value;
   };
   return { tree: convert(tree, [], [], false), kept };
 }
@@ -117,18 +156,18 @@ export function toLocalTree(tree: JsonTree, find: FindSecret, context: TreeConte
     if (mark === null) return { type: 'string', value: fromPortable(value.value, paths) };
     const secret = find(secretKey(place, mark[1]));
     if (secret === null) throw new Error(`a mark without a value at ${pointerOf(place)}`);
-    return { type: 'string', value: secret };
+    return keptTree(secret);
   };
   return convert(tree, []);
 }
 
 /** Two folders of one project are two paths: the first has the project's name. */
-function spaceKey(key: string, place: readonly string[], { paths, projects, isProject }: TreeContext): string {
+export function spaceKey(key: string, place: readonly string[], { paths, projects, isProject }: TreeContext): string {
   const id = isProject?.([...place, key]) === true ? (projects?.idOf(key) ?? null) : null;
   return id === null ? toPortable(key, paths) : `{{satchel:project:${id}}}`;
 }
 
-function localKey(key: string, { paths, projects }: TreeContext): string {
+export function localKey(key: string, { paths, projects }: TreeContext): string {
   const id = PROJECT.exec(key)?.[1];
   return id === undefined ? fromPortable(key, paths) : (projects?.pathOf(id) ?? key);
 }
@@ -160,33 +199,46 @@ export function secretKey(place: readonly string[], number: string | number | un
   return number === undefined ? pointerOf(place) : `${pointerOf(place)}#${number}`;
 }
 
-/** Numbers for the secrets that stand in lists, by pointer. */
-function numberSecrets(tree: JsonTree, before: KeptSecrets, context: TreeContext): Map<string, number> {
+/** Numbers for the secrets that stand in lists, by pointer. A mark that this machine has no value for gets its value first. */
+function numberSecrets(
+  tree: JsonTree,
+  secrets: ReadonlySet<string>,
+  before: KeptSecrets,
+  spaces: readonly JsonTree[],
+  context: TreeContext,
+): Map<string, number> {
   const places = new Map<string, { pointer: string; value: string }[]>();
+  const entries = new Set<string>();
   const collect = (value: JsonTree, path: readonly string[], place: readonly string[], listed: boolean): void => {
-    if (value.type === 'array') value.items.forEach((item, i) => collect(item, [...path, `${i}`], place, true));
+    if (secrets.has(pointerOf(path))) {
+      const at = pointerOf(place);
+      if (listed && context.isEntries?.(place) === true) entries.add(at);
+      if (listed) places.set(at, [...(places.get(at) ?? []), { pointer: pointerOf(path), value: keptText(value) }]);
+    } else if (value.type === 'array') value.items.forEach((item, i) => collect(item, [...path, `${i}`], place, true));
     else if (value.type === 'object') {
       for (const [key, member] of value.members) collect(member, [...path, key], [...place, spaceKey(key, place, context)], listed);
-    } else if (value.type === 'string' && listed && context.isSecret(path, value.value)) {
-      const at = pointerOf(place);
-      places.set(at, [...(places.get(at) ?? []), { pointer: pointerOf(path), value: value.value }]);
     }
   };
   collect(tree, [], [], false);
   const numbers = new Map<string, number>();
-  for (const [place, secrets] of places) {
-    const known = Object.entries(before).flatMap(([key, value]) =>
-      key.startsWith(`${place}#`) ? [{ number: Number(key.slice(place.length + 1)), value }] : [],
+  if (places.size === 0) return numbers;
+  const marks = spaces.flatMap((space) => marksIn(space).map(({ place, number }) => secretKey(place, number)));
+  for (const [place, found] of places) {
+    const known = [...new Set([...Object.keys(before), ...marks])].flatMap((key) =>
+      key.startsWith(`${place}#`) ? [{ number: Number(key.slice(place.length + 1)), value: before[key] }] : [],
     );
-    const free = [...known].toSorted((a, b) => a.number - b.number);
+    // What the space has a mark for comes before what is kept of former ones.
+    const standing = ({ number }: { readonly number: number }): number => (marks.includes(`${place}#${number}`) ? 0 : 1);
+    const free = known.toSorted((a, b) => standing(a) - standing(b) || a.number - b.number);
     const take = (at: number): number => free.splice(at, 1)[0]?.number ?? -1;
-    const rest = secrets.filter(({ pointer, value }) => {
+    const rest = found.filter(({ pointer, value }) => {
       const same = free.findIndex((entry) => entry.value === value);
       if (same >= 0) numbers.set(pointer, take(same));
       return same < 0;
     });
+    // Another entry is no change of the one that is gone.
     let next = Math.max(-1, ...known.map(({ number }) => number)) + 1;
-    for (const { pointer } of rest) numbers.set(pointer, free.length > 0 ? take(0) : next++);
+    for (const { pointer } of rest) numbers.set(pointer, free.length > 0 && !entries.has(place) ? take(0) : next++);
   }
   return numbers;
 }

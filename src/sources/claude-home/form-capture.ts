@@ -62,7 +62,10 @@ export function createFormCapture(inner: Workspace, reader: FormReader, deps: Fo
     const base = view?.shown ?? (isNothing(part.value) ? await standing(item) : null);
     const full = shown?.full ?? (base === null ? null : await reader.readKept(item, base));
     const now = shown === null ? part.value : withoutStale(item.name, form, shown.local.body, part.value);
-    const laid = form.lay(full, shown?.local ?? { body: null, kept }, now, await deps.contextOf(item));
+    const isSame = shown !== null && equalBytes(shown.local.body, now);
+    const newest = isSame || form.standsStill === true ? null : await standing(item);
+    const context = { ...(await deps.contextOf(item)), standing: newest === null ? null : await reader.readKept(item, newest) };
+    const laid = form.lay(full, shown?.local ?? { body: null, kept }, now, context);
     if (!laid.ok) return fail(`cannot be read: ${laid.error}`);
     const captured = { full: sha256Hex(laid.value.full), local: textOf(part.value) };
     if (!isNoted(document, captured, laid.value.kept)) await memory.put(item.name, { ...document, captured, kept: laid.value.kept });
