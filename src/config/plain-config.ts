@@ -45,7 +45,9 @@ function plainClaude(value: unknown): ConfigFile['claude'] | null {
   const { categories = {} } = value;
   if (!isObject(categories) || !hasOnly(categories, CLAUDE_CATEGORIES)) return null;
   if (!Object.values(categories).every((isOn) => typeof isOn === 'boolean')) return null;
-  const [include, exclude, notSecret] = ['include', 'exclude', 'notSecret'].map((key) => patterns(value[key] ?? []));
+  const [include, exclude, notSecret] = ['include', 'exclude', 'notSecret'].map((key) =>
+    patterns(value[key] === undefined ? [] : value[key]),
+  );
   if (!include || !exclude || !notSecret) return null;
   return { categories, include, exclude, notSecret };
 }
