@@ -4,6 +4,7 @@ import { nodeHome, readPrivate } from '../node/home.ts';
 import { readRunning } from '../node/running.ts';
 import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
 import { createAnswerProgress, type AnswerProgress } from './answer-progress.ts';
+import { cutAnswer, isCut } from './cut-answer.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
@@ -36,7 +37,16 @@ export async function askNode<N extends OperationName>(
   const token = await readPrivate(home.token);
   if (running?.address != null && token !== null) {
     const progress = createAnswerProgress(context);
-    const answer = await askRunning(context, running.address, token.trim(), name, input, progress).finally(() => progress.stop());
+    const answer = await askRunning(context, running.address, token.trim(), name, input, progress)
+      .catch(async (error: unknown) => {
+        throw isCut(error) && !context.signal.aborted ? await cutAnswer(home, name) : error;
+      })
+      .finally(() => progress.stop());
+    if (answer === CUT) {
+      const cut = await cutAnswer(home, name);
+      if (options.needsRunning === true) throw cut;
+      return (await askInProcess(context, name, input, cut)) as OperationOutput<N>;
+    }
     if (answer !== NOT_THERE) return answer as OperationOutput<N>;
   }
   if (options.needsRunning === true) {
@@ -44,12 +54,23 @@ export async function askNode<N extends OperationName>(
       next: 'Run: satchel up (or: satchel service install)',
     });
   }
-  const { askInProcess } = await import('./ask-in-process.ts');
   return (await askInProcess(context, name, input)) as OperationOutput<N>;
+}
+
+/** @param cut what to say where a node turns out to run: it was asked, and its answer was cut. */
+async function askInProcess(context: CommandContext, name: OperationName, input: unknown, cut?: CommandFailure): Promise<unknown> {
+  const inProcess = await import('./ask-in-process.ts');
+  try {
+    return await inProcess.askInProcess(context, name, input);
+  } catch (error) {
+    throw cut !== undefined && error instanceof CommandFailure && error.type === 'running' ? cut : error;
+  }
 }
 
 /** The running node's note is stale: it ended without taking it away. */
 const NOT_THERE = Symbol('not there');
+/** The connection was cut before any answer: by another program, by a node that ended, or by one that runs. */
+const CUT = Symbol('cut');
 
 function askRunning(
   context: CommandContext,
@@ -81,7 +102,8 @@ function askRunning(
       },
     );
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') resolve(NOT_THERE);
+      if (error.code === 'ECONNREFUSED') resolve(NOT_THERE);
+      else if (isCut(error)) resolve(CUT);
       else reject(error);
     });
     sent.end(body);
@@ -116,7 +138,8 @@ async function readLines(response: AsyncIterable<Buffer>, context: CommandContex
       if (value.progress !== undefined) progress.show(value.progress);
       else if (value.say !== undefined) context.print(value.say);
       else if (value.failure !== undefined) throw toFailure(value.failure);
-      else return value.result;
+      else if ('result' in value) return value.result;
+      // Any other line only says that the node is still at it.
     }
   }
   // What fails before its first line, and what the listener refuses, is one document without a line's end.
@@ -125,7 +148,7 @@ async function readLines(response: AsyncIterable<Buffer>, context: CommandContex
     const { kind = refused.code === 'bad-request' ? 'usage' : 'failed', code, message, next } = refused;
     throw toFailure({ kind, type: code, message, next });
   }
-  throw new CommandFailure(EXIT.failed, 'broken-off', 'the node broke off its answer', { next: 'Run: satchel doctor' });
+  throw Object.assign(new Error('the answer ended before its last line'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
 
 interface AnswerLine {

@@ -95,7 +95,8 @@ async function readHolder(home: NodeHome): Promise<LockHolder | null> {
   }
 }
 
-function isProcess(pid: number): boolean {
+/** Whether there is a process of that number: after a crash it may be another one's. */
+export function isProcess(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

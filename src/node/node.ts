@@ -9,6 +9,7 @@ import { createSyncFeeds, type SyncFeeds } from '../gateways/claude-mem/sync-fee
 import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
 import { isLoopback } from '../gateways/native/guard.ts';
 import type { HubApp, HubLog } from '../gateways/native/hub-app.ts';
+import type { HubServerLimits } from '../gateways/native/limits.ts';
 import type { Listener } from '../gateways/native/listener.ts';
 import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
@@ -73,6 +74,8 @@ export interface NodeOptions {
   readonly purpose?: string;
   /** What this store is, where it is a copy of one that ordered logs. */
   readonly copy?: CopyAnswer | undefined;
+  /** Of its listener, other than usual. */
+  readonly limits?: Partial<HubServerLimits> | undefined;
   /** Routes for this machine's commands. */
   readonly routes?: (node: SatchelNode) => Promise<(app: HubApp) => void> | ((app: HubApp) => void);
 }
@@ -460,6 +463,7 @@ export class SatchelNode {
         await this.store.read((tx) => tx.documents.get('health', 'probe'));
       },
       version: this.options.version,
+      ...(this.options.limits === undefined ? {} : { limits: this.options.limits }),
       routes: (app) => {
         routes?.(app);
         claudeMem.routes(app);

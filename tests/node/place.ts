@@ -4,6 +4,7 @@ import path from 'node:path';
 import { loadConfig } from '../../src/config/config.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
 import type { CopyAnswer } from '../../src/node/copied-store/settle-copy.ts';
+import type { HubServerLimits } from '../../src/gateways/native/limits.ts';
 import { SatchelNode } from '../../src/node/node.ts';
 import type { OperationInput, OperationName, OperationOutput } from '../../src/node/operations/table.ts';
 import { operationRoutes } from '../../src/node/operations/routes.ts';
@@ -16,6 +17,7 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What a copied store is to be. */
   readonly copy?: CopyAnswer;
+  readonly limits?: Partial<HubServerLimits>;
 }
 
 /** Homes of several machines in one temporary folder, each with a node that a test starts and ends. */
@@ -35,13 +37,13 @@ export class Place {
   }
 
   /** Opens a machine's node; `live` makes it listen (on a free port) and sync by itself. */
-  async start(machine: string, { hub = false, live = true, port = 0, copy, env = {} }: StartOptions = {}): Promise<SatchelNode> {
+  async start(machine: string, { hub = false, live = true, port = 0, copy, limits, env = {} }: StartOptions = {}): Promise<SatchelNode> {
     await mkdir(path.join(this.home(machine), '.claude'), { recursive: true });
     const environment = readEnvironment({ HOME: this.home(machine), SATCHEL_PORT: `${port}`, SATCHEL_LOG_LEVEL: 'silent', ...env });
     if (!environment.ok) throw new Error('bad environment');
     const config = await loadConfig(environment.value, hub ? { hub: true } : {});
     if (!config.ok) throw new Error(JSON.stringify(config.error));
-    const node = await SatchelNode.open(config.value, { version: '0.0.0-test', routes: operationRoutes, copy });
+    const node = await SatchelNode.open(config.value, { version: '0.0.0-test', routes: operationRoutes, copy, limits });
     this.#open.set(machine, node);
     if (!hub && live && node.spaces.size === 0) await node.ensurePersonalSpace();
     if (live) await node.start();

@@ -1,5 +1,6 @@
 import { stream } from 'hono/streaming';
 import type { HubContext } from '../../gateways/native/hub-app.ts';
+import { DEFAULT_LIMITS } from '../../gateways/native/limits.ts';
 import { whenOver } from '../../gateways/native/when-over.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type FailureKind } from './operation.ts';
@@ -19,11 +20,20 @@ export interface FailureFields {
 
 /**
  * Runs an operation and answers with its lines as they come. What fails before its first line is answered with a
- * status of 4xx or 5xx and one document, as every other route does.
+ * status of 4xx or 5xx and one document, as every other route does. One that says nothing for a while says that it goes
+ * on; where nobody hears it any more, it goes on too, unless it heeds its signal.
  */
 export async function answerOperation(c: HubContext, node: SatchelNode, name: OperationName, input: unknown): Promise<Response> {
-  const aborted = new AbortController();
-  whenOver(c, () => aborted.abort());
+  const [aborted, over] = [new AbortController(), new AbortController()];
+  whenOver(c, () => {
+    aborted.abort();
+    if (over.signal.aborted) return;
+    const line = { request: c.env.requestId, operation: name };
+    node.log.info(line, 'whoever asked for an operation is gone');
+    over.signal.addEventListener('abort', () => node.log.info(line, 'an operation ended that nobody waits for'));
+  });
+  // Where a machine is so busy that timers run late, a silent connection's may run before the line that would end its silence.
+  c.env.outgoing.setTimeout(0); // The next request on the connection has its own time.
   const waiting: unknown[] = [];
   let write = (line: unknown): void => void waiting.push(line);
   let begin = (): void => undefined;
@@ -32,7 +42,7 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
     write(line);
     begin();
   };
-  const last = runOperation(node, name, input, {
+  const ended = runOperation(node, name, input, {
     progress: (done, total, what) => say({ progress: { done, total, what } }),
     say: (line) => say({ say: line }),
     signal: aborted.signal,
@@ -40,22 +50,34 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
     (result) => ({ result }),
     (error: unknown) => ({ failure: failureFields(error, node, c) }),
   );
+  const last = ended.finally(() => over.abort());
+  void sayWorking(node, say, over.signal);
   await Promise.race([begun, last]);
   c.header('content-type', 'application/x-ndjson');
   if (waiting.length === 0) {
-    const ended = await last;
-    if ('failure' in ended)
+    const said = await last;
+    if ('failure' in said)
       return c.json(
-        { error: { code: ended.failure.type, ...ended.failure } },
-        ended.failure === STOPPING ? 503 : KIND_STATUS[ended.failure.kind],
+        { error: { code: said.failure.type, ...said.failure } },
+        said.failure === STOPPING ? 503 : KIND_STATUS[said.failure.kind],
       );
-    return c.body(`${JSON.stringify(ended)}\n`); // whole: a stream would take several writes
+    return c.body(`${JSON.stringify(said)}\n`); // whole: a stream would take several writes
   }
   return stream(c, async (out) => {
     write = (line) => void out.write(`${JSON.stringify(line)}\n`);
     for (const line of waiting) write(line);
     await out.write(`${JSON.stringify(await last)}\n`);
   });
+}
+
+/** A line every quarter of the time after which a silent connection counts as dead, until the signal aborts. */
+async function sayWorking({ deps, options }: SatchelNode, say: (line: unknown) => void, over: AbortSignal): Promise<void> {
+  const pause = (options.limits?.idleTimeout ?? DEFAULT_LIMITS.idleTimeout) / 4;
+  for (;;) {
+    await deps.clock.sleep(pause, over);
+    if (over.aborted) return;
+    say({ working: true });
+  }
 }
 
 /** A part of the program that is loaded when it is needed is not there any more: another version took its place. */

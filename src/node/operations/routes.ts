@@ -18,7 +18,7 @@ const route = createRoute({
   path: '/v1/node/{operation}',
   summary: 'What this machine’s commands ask of the node. Needs the token in SATCHEL_HOME/api-token',
   description:
-    'The answer is NDJSON: any number of `{"progress":{done,total,what}}` and `{"say":"…"}`, then one of `{"result":…}` and `{"failure":{kind,type,message,next}}`. What fails before its first line is answered by its status.',
+    'The answer is NDJSON: any number of `{"progress":{done,total,what}}` and `{"say":"…"}`, with `{"working":true}` where it is silent for long, then one of `{"result":…}` and `{"failure":{kind,type,message,next}}`. What fails before its first line is answered by its status.',
   security: [{ token: [] }],
   request: {
     params: z.object({ operation: z.enum(Object.keys(OPERATIONS) as [string, ...string[]]) }),

@@ -55,6 +55,9 @@ export const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 
+/** Those that are given up when the one who asked is gone. All others go on to their end. */
+export const ENDS_WITH_ITS_ASKER: ReadonlySet<OperationName> = new Set(['join', 'remote-add', 'backup']);
+
 type Loaded<N extends OperationName> = Awaited<ReturnType<(typeof OPERATIONS)[N]>>;
 /** What a caller passes: defaults may be left out. */
 export type OperationInput<N extends OperationName> = Partial<Parameters<Loaded<N>['run']>[1]>;
