@@ -1,5 +1,6 @@
 import { looksRandom } from './randomness.ts';
 import { isReference, scanText } from './scan-text.ts';
+import { holdsSecret, printsItself } from './secret-in-command.ts';
 import { isSecretName } from './secret-names.ts';
 import { isNothingButPlaceholder, isPlaceholder } from './token-formats.ts';
 
@@ -17,11 +18,14 @@ export function isSecretValue(keyPath: readonly string[], value: string): boolea
   if (text.length < SHORTEST || isReference(text)) return false;
   const name = keyPath.findLast((key) => !/^\d+$/.test(key)) ?? '';
   if (isSecretName(name)) return !isWord(text) && !isNothingButPlaceholder(text);
+  if (/helper$/i.test(name) && printsItself(value)) return true;
+  if (holdsSecret(value) || (/^bearer\s/i.test(value.trim()) && !isNothingButPlaceholder(text))) return true;
   if (!ADDRESS.test(text) && isPlaceholder(text) && !looksRandom(text)) return false;
   const option = OPTION.exec(text);
   if (option !== null && isSecretName(option[1] ?? '')) return !isReference(option[2] ?? '') && (option[2] ?? '').length >= SHORTEST;
   if (scanText(value).length > 0) return true;
   if (ADDRESS.test(text)) return isSecretAddress(text);
+  if (/(?:sha|sha\d+|commit|ref|rev|revision)$/i.test(name) && /^[0-9a-f]{40,64}$/.test(text)) return false;
   return !/[\s/\\]/.test(text) && looksRandom(text, true);
 }
 

@@ -32,6 +32,8 @@ export interface JsonFormSpec {
   readonly mayHoldSecrets: boolean;
   /** What goes as one where a value in a list in it is missing here. */
   readonly isWhole?: (place: readonly string[]) => boolean;
+  /** What goes as one where any value in it is missing here. */
+  readonly needsAll?: (place: readonly string[]) => boolean;
   /** Whether the member at a place is named by the path of a project. */
   readonly isProject?: (place: readonly string[]) => boolean;
   /** Members whose absence says nothing: the file was begun anew, not edited; the space names them otherwise. */
@@ -85,7 +87,7 @@ function show(spec: JsonFormSpec, full: Uint8Array, local: LocalForm, context: T
   const known: KnownSecrets = { spaces: [withProjectNames(wanted, context)], kept: before, local: here };
   const applied = toPortableTree(here, findSecrets(here, known, context), known, context);
   const find: FindSecret = (key) => applied.kept[key] ?? before[key] ?? null;
-  const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
+  const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false), needsAll: spec.needsAll ?? (() => false) };
   const combined = combineParts(withProjectNames(wanted, context), local.body === null ? null : applied.tree, {
     name: spec.name,
     partsAt: spec.partsAt,
@@ -127,7 +129,7 @@ function lay(
   const wanted = parseObject(full);
   if (!wanted.ok) return wanted;
   const find: FindSecret = (key) => base.kept[key] ?? shown.kept[key] ?? null;
-  const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false) };
+  const options = { paths: context.paths, isWhole: spec.isWhole ?? (() => false), needsAll: spec.needsAll ?? (() => false) };
   const revealed = withNeverShown(withoutSilent(base.tree, ours.tree, spec), wanted.value, ours.tree, {
     partsAt: spec.partsAt,
     here: (want, place, have) => (isElsewhere(place, context) ? have : withoutMissing(want, place, have, find, options).tree),

@@ -37,12 +37,12 @@ export function missingValues(name: string, full: unknown, needs: readonly strin
     const owner = JSON.parse(key) as string[];
     const shown = owner.map((part) => shownText(part, paths));
     const isServer = shown.at(-2) === 'mcpServers';
-    const inList = places.some((place) => hasList(full, place));
+    const isLeftOut = places.some((place) => hasList(full, place) || /^(?:url|command)$/.test(place.at(-1) ?? ''));
     return {
       pointer: pointerOf(owner),
       title: isServer ? `MCP server ${shown.at(-1)}${shown.length > 2 ? ` of ${shown[1]}` : ''}` : name,
       values: places.flatMap((place) => valueWords(full, place, isServer ? owner.length : 0, paths)),
-      in_place: !inList,
+      in_place: !isLeftOut,
       under: shown.slice(0, -1),
       example: `${JSON.stringify(shown.at(-1) ?? '')}: ${JSON.stringify(exampleOf(at(full, owner), paths))}`,
     };

@@ -34,7 +34,8 @@ export const installedPluginsForm = createJsonForm({
 export const knownMarketplacesForm = createJsonForm({
   id: 'known-marketplaces',
   name: MARKETPLACES,
-  mayHoldSecrets: false,
+  mayHoldSecrets: true,
+  needsAll: (place) => place.length === 1,
   partsAt: ([name]) => (name === undefined ? 'inside' : 'part'),
   atOnce: (_place, { wanted }) => wanted === null,
   part: {

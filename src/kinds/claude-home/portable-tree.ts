@@ -83,6 +83,16 @@ export function toPortableTree(
 /** Takes a value for a mark; `null`: this machine has none. */
 export type FindSecret = (key: string) => string | null;
 
+/** What goes as one: `isWhole` where a value in a list in it is missing, `needsAll` where any value is. */
+export interface WholeParts {
+  readonly paths: MachinePaths;
+  readonly isWhole: (place: readonly string[]) => boolean;
+  readonly needsAll: (place: readonly string[]) => boolean;
+}
+
+/** Members without which the object that they are in is none: a server without its address, a status line without its command. */
+const ESSENTIAL = ['url', 'command'];
+
 export interface Localised {
   /** In the spelling that this machine would give it. `null`: all of it was left out. */
   readonly tree: JsonTree | null;
@@ -100,7 +110,7 @@ export function withoutMissing(
   at: readonly string[],
   have: JsonTree | null,
   find: FindSecret,
-  { paths, isWhole }: { readonly paths: MachinePaths; readonly isWhole: (place: readonly string[]) => boolean },
+  { paths, isWhole, needsAll }: WholeParts,
 ): Localised {
   const needs: string[] = [];
   const lacking = (value: JsonTree, place: readonly string[], listed: boolean, onlyListed: boolean): string[] => {
@@ -116,7 +126,12 @@ export function withoutMissing(
   const strip = (value: JsonTree, place: readonly string[], mine: JsonTree | null): JsonTree | null => {
     if (value.type !== 'object')
       return lacking(value, place, false, false).length > 0 ? leaveOut(value, place, mine) : respelled(value, paths);
-    if (isWhole(place) && lacking(value, place, false, true).length > 0) return leaveOut(value, place, mine);
+    const lacks = (key: string): boolean => {
+      const member = value.members.get(key);
+      return member !== undefined && isMark(member) && lacking(member, [...place, key], false, false).length > 0;
+    };
+    const isUseless = ESSENTIAL.some(lacks) || (needsAll(place) && lacking(value, place, false, false).length > 0);
+    if (isUseless || (isWhole(place) && lacking(value, place, false, true).length > 0)) return leaveOut(value, place, mine);
     const mineByKey = mine?.type === 'object' ? mine.members : new Map<string, JsonTree>();
     const members = [...value.members].flatMap(([key, member]): [string, JsonTree][] => {
       const kept = strip(member, [...place, key], mineByKey.get(key) ?? null);

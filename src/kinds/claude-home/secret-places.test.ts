@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isSecretValue } from '../../redaction/secret-value.ts';
 import { claudeJsonForm } from './claude-json-form.ts';
 import type { Form, FormContext, LocalForm } from './form.ts';
+import { knownMarketplacesForm } from './plugin-forms.ts';
 import { settingsForm } from './settings-form.ts';
 
 const onAna: FormContext = { paths: { home: '/home/ana', claudeHome: '/home/ana/.claude' }, isSecret: isSecretValue, admit: () => 'yes' };
@@ -222,3 +223,36 @@ describe('what the space spelled out before it was known to be secret', () => {
     expect(value(ana.write({ env: { API_KEY: 'daisies' }, model: 'y' }))).toEqual({ env: { API_KEY: '{{satchel:secret}}' }, model: 'y' });
   });
 });
+
+describe('a marketplace whose address holds a token', () => {
+  const source = (url: string): object => ({ source: { source: 'git', url }, installLocation: '/opt/m' });
+
+  it('stays as a whole where it was added; others travel', () => {
+    const [ana, bea] = desks(knownMarketplacesForm);
+    const other = { source: { source: 'github', repo: 'acme/plugins' }, installLocation: '/opt/o', lastSha: '3f9a12cd'.repeat(5) };
+    const full = ana.write({ m: source(`https://x-access-token:${KEY}@git.example.com/m.git`), other });
+    expect(text(full)).not.toContain(KEY);
+    expect(bea.take(full)).toEqual({ other });
+    const mine = { m: source('https://me:tulips@git.example.com/m.git'), other };
+    expect(text(bea.write(mine))).not.toContain('tulips');
+    expect(ana.take(full)).toMatchObject({ m: source(`https://x-access-token:${KEY}@git.example.com/m.git`) });
+  });
+});
+
+it('a server is not put in place without its address, nor a status line without its command', () => {
+  const [ana, bea] = desks(claudeJsonForm);
+  expect(bea.take(ana.write({ mcpServers: { db: { type: 'http', url: `https://x.example/${KEY}` }, o: { command: 'o' } } }))).toEqual({
+    mcpServers: { o: { command: 'o' } },
+  });
+  expect(bea.needs).toEqual(['/mcpServers/db/url']);
+  const [one, two] = desks(settingsForm);
+  expect(two.take(one.write({ statusLine: { type: 'command', command: `line ${KEY}` }, model: 'x' }))).toEqual({ model: 'x' });
+});
+
+it.each([[['--token', 'tulips']], [['-y', 'server', '--db-password', 'tulips']]])(
+  'a value behind a telling option is secret: %j',
+  (args) => {
+    const [ana] = desks(claudeJsonForm);
+    expect(text(ana.write(server({ args })))).not.toContain('tulips');
+  },
+);
