@@ -82,4 +82,28 @@ describe('secrets in what is captured', () => {
     await ask(again, 'sync', {});
     expect(await secretsOf(again, 0)).toBe(0);
   });
+
+  it('are reported of what was typed, of a transcript, and of settings that spell them out; the first two travel as they are', async () => {
+    const session = 'projects/-opt-app/1b4e28ba-2fa1-41d2-883f-0016d3cca427.jsonl';
+    const said = `${JSON.stringify({ type: 'user', cwd: '/opt/app', message: { role: 'user', content: `use ${TOKEN}` } })}\n`;
+    const typed = `${JSON.stringify({ display: `use ${TOKEN}`, timestamp: 1, project: '/opt/other' })}\n`;
+    // As settings were captured before this form of token was known.
+    const folder = path.join(place.home('a'), '.satchel');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const config = JSON.stringify({ claude: { notSecret: ['settings.json#/env/GREETING'] } });
+    await writeFile(path.join(folder, 'config.json'), config, { mode: 0o600 });
+    const a = await place.start('a');
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    await place.write('a', said, session);
+    await place.write('a', typed, 'history.jsonl');
+    await place.write('a', JSON.stringify({ env: { GREETING: TOKEN } }), 'settings.json');
+    for (const node of [a, b]) await ask(node, 'sync', {});
+    expect(await secretsOf(a, 3)).toBe(3);
+    const check = (await ask(a, 'doctor', {})).checks.find(({ id }) => id === 'secrets:personal');
+    expect(check?.evidence?.join()).toMatch(/history\.jsonl, line 1.*settings\.json, line 1/s);
+    expect(await place.read('b', 'history.jsonl')).toBe(typed);
+    const shown = await ask(a, 'show', { item: 'history.jsonl' });
+    expect(shown.body).toContain(TOKEN);
+  });
 });
