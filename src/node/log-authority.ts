@@ -1,6 +1,7 @@
 import type { HubAuthority } from '../gateways/native/authority.ts';
 import type { MachineId, SpaceId } from '../core/ids.ts';
 import { decodeControl, type Role } from '../core/log/control.ts';
+import { rememberedOf } from '../core/replica/remembered.ts';
 import { applyControl, linkVoidControl, startMembership, type Membership } from '../core/log/membership.ts';
 import { decodeRecord, hasValidSignature } from '../core/log/record.ts';
 import type { Store } from '../core/ports/store.ts';
@@ -16,12 +17,14 @@ export const ACCOUNTS = 'accounts';
 
 /**
  * Who may do what, read from the control records of the logs themselves: a hub needs no keys for it. Memberships are
- * kept and only new control records are folded in. Cost: one look-up of the newest control records a request.
+ * kept and only new control records are folded in. Cost: one look-up of the newest control records after each write.
  */
 export function createLogAuthority(store: Store, self: MachineId, heard?: Heard): HubAuthority {
   const known = new Map<SpaceId, Membership>();
 
-  async function membershipOf(space: SpaceId): Promise<Membership | null> {
+  const membershipOf = rememberedOf(store, foldNew);
+
+  async function foldNew(space: SpaceId): Promise<Membership | null> {
     const before = known.get(space) ?? null;
     const from = before === null ? 0 : before.lastControlPosition + 1;
     const { head, records } = await store.read(async (tx) => ({
@@ -31,7 +34,7 @@ export function createLogAuthority(store: Store, self: MachineId, heard?: Heard)
     // A log that was taken out or fell back is read anew.
     if (before !== null && (head === null || head.position < before.lastControlPosition)) {
       known.delete(space);
-      return head === null ? null : membershipOf(space);
+      return head === null ? null : foldNew(space);
     }
     const membership = records.reduce<Membership | null>((current, stored) => fold(current, stored.bytes), before);
     if (membership !== null) known.set(space, membership);

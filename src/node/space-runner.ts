@@ -79,6 +79,10 @@ export class SpaceRunner {
   #pause: { readonly rest: AbortController; readonly all: AbortController } | null = null;
   /** Ends the live stream, which is opened anew. */
   #listening = new AbortController();
+  /** The live stream, since it was heard of; another object each time. */
+  #stream: object | null = null;
+  /** By the last sync the remote's log ended where ours does, and the live stream would have said what came behind it. */
+  #isCurrent = false;
 
   constructor(deps: SpaceRunnerDeps) {
     this.#deps = deps;
@@ -127,7 +131,12 @@ export class SpaceRunner {
 
   /** One sync now, behind one that runs. Throws what it throws. */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    const report = await this.#turns.run(() => this.#sync(onProgress));
+    return this.#syncInTurn(false, onProgress);
+  }
+
+  /** `mayBeCurrent`: what is to be sent may go without a question first, where nothing speaks against it. */
+  async #syncInTurn(mayBeCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    const report = await this.#turns.run(() => this.#sync(mayBeCurrent && this.#isCurrent, onProgress));
     this.#failures = 0;
     this.#pause?.all.abort();
     return report;
@@ -165,15 +174,18 @@ export class SpaceRunner {
     return { ...last, pulled: this.#carried.pulled - before.pulled, pushed: this.#carried.pushed - before.pushed };
   }
 
-  async #sync(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+  async #sync(isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
-    const report = await this.#exchangeWith(remote, onProgress);
+    const stream = this.#stream;
+    this.#isCurrent = false;
+    const report = await this.#exchangeWith(remote, isCurrent, onProgress);
+    this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream;
     const { divergence } = report;
     const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
     this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
-    if (report.moved && !this.#stopping.signal.aborted) return this.#sync(onProgress);
+    if (report.moved && !this.#stopping.signal.aborted) return this.#sync(false, onProgress);
     if (report.divergence === null) this.#backfill();
     return report;
   }
@@ -182,11 +194,11 @@ export class SpaceRunner {
    * Reads, sends, and applies: the last not during a capture, for whose end it would wait, and what is to be sent with
    * it. What comes in many pages is put in place while more is read.
    */
-  async #exchangeWith(remote: Remote, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+  async #exchangeWith(remote: Remote, isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const exchange: Exchange = { changes: 0, isApplied: false, applying: null };
     this.#exchange = exchange;
     try {
-      const report = await syncWith(this.#deps.replica, remote, onProgress);
+      const report = await syncWith(this.#deps.replica, remote, onProgress, isCurrent);
       this.#carried.pulled += report.pulled;
       this.#carried.pushed += report.pushed;
       this.#exchange = null;
@@ -261,7 +273,7 @@ export class SpaceRunner {
     while ((this.#wanted || this.#heard !== null) && !signal.aborted) {
       try {
         if (!(await this.#isDue())) continue;
-        await this.syncNow();
+        await this.#syncInTurn(true);
       } catch (error) {
         await this.#failed(error);
       }
@@ -273,9 +285,10 @@ export class SpaceRunner {
     const [wanted, heard] = [this.#wanted, this.#heard];
     this.#wanted = false;
     this.#heard = null;
-    if (wanted || heard === null || heard.head === null) return true;
-    if (this.#state.problem !== null || heard.head.position !== this.#syncedTo) return true;
-    return (await this.#deps.replica.head())?.hash !== heard.head.hash;
+    const isNews = heard !== null && (await this.#deps.replica.head())?.hash !== heard.head?.hash;
+    if (isNews || heard?.head === null) this.#isCurrent = false;
+    if (wanted || heard === null || isNews) return true;
+    return this.#state.problem !== null || heard.head?.position !== this.#syncedTo;
   }
 
   #note(report: SyncReport, wasRemoved: boolean): void {
@@ -322,6 +335,7 @@ export class SpaceRunner {
       const onHead = (_space: SpaceId, head: Head | null): void => {
         const isFirst = !heard;
         heard = true;
+        if (isFirst) this.#stream = listening;
         // Whoever comes back may have missed more than the head says.
         if (isFirst) this.kick();
         else this.#hear(head);
@@ -333,6 +347,8 @@ export class SpaceRunner {
         if (!(error instanceof RemoteError))
           this.#deps.log.error({ error: error instanceof Error ? error.message : String(error) }, 'watching failed');
       }
+      this.#stream = null;
+      this.#isCurrent = false;
       if (signal.aborted) break;
       // Whoever was heard and went silent may have news by now. Whoever was not, is listened for again.
       if (heard) this.kick();

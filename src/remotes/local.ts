@@ -7,6 +7,7 @@ import type { Store, StoredRecord } from '../core/ports/store.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed, type CheckedRecord } from './checks.ts';
 import { REMOTE_LIMITS } from './limits.ts';
 import { Mutex } from '../core/replica/mutex.ts';
+import { rememberedOf } from '../core/replica/remembered.ts';
 import { deletableObjects, type ReadableLog } from './deletable-objects.ts';
 import { createLocalCheckpoints } from './local-checkpoints.ts';
 import { createLocalMailboxes } from './local-mailboxes.ts';
@@ -51,13 +52,17 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     return gate;
   };
 
+  const lookUpHead = rememberedOf(store, (space: SpaceId) => store.read((tx) => tx.logs.head(space)));
+
   async function headOf(space: SpaceId): Promise<Head | null> {
     checkSpace(space);
-    return store.read((tx) => tx.logs.head(space));
+    return lookUpHead(space);
   }
 
   /** Head and records of one moment. */
-  function page(space: SpaceId, from: number, limit: ReadLimit): Promise<{ head: Head | null; records: Uint8Array[] }> {
+  async function page(space: SpaceId, from: number, limit: ReadLimit): Promise<{ head: Head | null; records: readonly Uint8Array[] }> {
+    const last = await headOf(space);
+    if (last === null || from > last.position) return { head: last, records: [] };
     return store.read(async ({ logs }) => {
       const head = await logs.head(space);
       const records = head === null || from > head.position ? [] : await logs.read(space, from, limit);

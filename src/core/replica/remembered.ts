@@ -6,13 +6,29 @@ import type { Store } from '../ports/store.ts';
  * leave it as it is.
  */
 export function remembered<T>({ writes }: Pick<Store, 'writes'>, look: () => Promise<T>): () => Promise<T> {
-  let known: { readonly writes: number; readonly answer: T } | null = null;
-  return async () => {
+  let known: { readonly writes: number; readonly answer: Promise<T> } | null = null;
+  return () => {
     // Counted before the look: what is written meanwhile makes the answer an old one, whatever was seen of it.
     const before = writes?.();
-    if (known !== null && known.writes === before) return known.answer;
-    const answer = await look();
-    if (before !== undefined) known = { writes: before, answer };
+    if (before === undefined) return look();
+    if (known?.writes === before) return known.answer;
+    const asked = { writes: before, answer: look() };
+    known = asked;
+    asked.answer.catch(() => {
+      if (known === asked) known = null;
+    });
+    return asked.answer;
+  };
+}
+
+/** The same of many spaces. What is not there is asked for each time, and takes no room. */
+export function rememberedOf<K, T>(store: Pick<Store, 'writes'>, look: (of: K) => Promise<T | null>): (of: K) => Promise<T | null> {
+  const looks = new Map<K, () => Promise<T | null>>();
+  return async (of) => {
+    const ask = looks.get(of) ?? remembered(store, () => look(of));
+    const answer = await ask();
+    if (answer === null) looks.delete(of);
+    else looks.set(of, ask);
     return answer;
   };
 }

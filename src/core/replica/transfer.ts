@@ -28,14 +28,18 @@ const EMPTY_MOVES = 3;
 
 /**
  * Pulls, rebases and pushes until nothing is left to send. Throws {@link RemoteError}; what was acknowledged stays.
- * Safe to repeat after anything.
+ * Safe to repeat after anything. `isCurrent`: the remote's log was seen to end where ours does, and nothing else was heard
+ * since, so that drafts are sent without asking first. Where that is wrong, they lose a race.
  */
 export async function syncWith(
   replica: Replica,
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
+  isCurrent = false,
 ): Promise<SyncReport> {
   const term = replica.term;
+  const sent = isCurrent && replica.drafts.length > 0 && replica.canSend ? await send(replica, remote, onProgress) : null;
+  if (sent !== null && sent.divergence === null) return { ...sent, moved: (replica.term ?? 0) !== (term ?? 0) };
   let pulled = await pull(replica, remote, onProgress);
   // A move of the home remote explains a divergence; each round follows one at most.
   for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
@@ -44,10 +48,15 @@ export async function syncWith(
   }
   const moved = (): boolean => (replica.term ?? 0) !== (term ?? 0);
   if (pulled.divergence !== null || replica.stop !== null || moved()) return { ...pulled, pushed: 0, moved: moved() };
+  const pushed = await send(replica, remote, onProgress);
+  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };
+}
+
+/** What fell back lands again, what was dropped is deleted, and then all drafts go. */
+async function send(replica: Replica, remote: Remote, onProgress: (done: number, total: number) => void): ReturnType<typeof push> {
   await landAgain(replica);
   await obeyDrops(replica, remote);
-  const pushed = await push(replica, remote, onProgress);
-  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };
+  return push(replica, remote, onProgress);
 }
 
 /**
@@ -67,7 +76,8 @@ export async function pull(
     if (divergence === null && answer.records.length > 0) {
       pulled += answer.records.length;
       onProgress(pulled, pulled + Math.max(0, (answer.head?.position ?? 0) - local.position - answer.records.length));
-      continue;
+      // Head and records are of one moment: where they meet there is nothing more to ask for.
+      if ((await replica.head())?.hash !== answer.head?.hash) continue;
     }
     if (divergence === null || pulled > 0) await replica.catchUp();
     return { pulled, divergence };
