@@ -175,6 +175,19 @@ describe('a list with a mark', () => {
     expect(text(bea.write(args('fast', `${PLAIN} 2`, '--verbose', '--port', '8080')))).not.toContain(PLAIN);
   });
 
+  it('that was put in another order, and got another mark, by the edits of others takes values in all of its marks', () => {
+    const [ana, bea] = desks(claudeJsonForm);
+    bea.take(ana.write(args('--verbose', KEY)));
+    bea.write(args('--verbose', PLAIN));
+    const merged = ana.write(args(`${KEY}2`, '--port', KEY, '--verbose'));
+    expect(bea.take(merged)).toEqual(args('--verbose', PLAIN));
+    for (const list of [
+      ['daisies', '--port', PLAIN, '--verbose'],
+      ['lilies', '--port', 'daisies', '--verbose'],
+    ])
+      expect(text(bea.write(args(...list)))).not.toMatch(/tulips|daisies|lilies/);
+  });
+
   it('of hooks lets another hook travel beside the one that it is in', () => {
     const hook = (command: string): object => ({ hooks: [{ type: 'command', command }] });
     const [ana] = desks(settingsForm);
