@@ -59,7 +59,7 @@ import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
-import { watchForWake } from './wake-watch.ts';
+import { watchForWake, type WakeReason } from './wake-watch.ts';
 import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
 
 export const PERSONAL = 'personal';
@@ -307,12 +307,12 @@ export class SatchelNode {
     this.#lock.release();
   }
 
-  #wakeUp(reason: string): void {
-    this.log.info({ reason }, 'woke up');
+  #wakeUp(reason: WakeReason): void {
+    this.log.info({ reason }, reason === 'late' ? 'timers were late: this machine was busy, or stopped' : 'woke up');
     for (const { entry, runner } of this.spaces.values()) {
       // What is ordered here needs no network, and serves others.
       if (entry.remote === null) continue;
-      runner.wakeUp().catch((error: unknown) => this.log.error({ error: String(error) }, 'a connection could not be dropped'));
+      runner.wakeUp(reason).catch((error: unknown) => this.log.error({ error: String(error) }, 'a connection could not be dropped'));
     }
   }
 

@@ -11,6 +11,7 @@ import type { HubLog } from '../gateways/native/hub-app.ts';
 import { sayTrouble } from './disk-full.ts';
 import { learnRemoval } from './revocation.ts';
 import { problemOf, type SyncProblemType } from './sync-problem.ts';
+import type { WakeReason } from './wake-watch.ts';
 
 /** Where a space stands, for `status`. */
 export interface SyncState {
@@ -74,6 +75,10 @@ export class SpaceRunner {
   readonly #turns = new Mutex();
   readonly #carried = { pulled: 0, pushed: 0 };
   #captures = 0;
+  /** That read, send or apply now. */
+  #syncs = 0;
+  /** The remote whose connections may be dead, while a sync that is under way finds out. */
+  #doubted: Remote | null = null;
   #backfilling = false;
   /** Ends the pause after a failure: `rest` for what happened here, `all` for who is sure that it is worth a try. */
   #pause: { readonly rest: AbortController; readonly all: AbortController } | null = null;
@@ -136,7 +141,7 @@ export class SpaceRunner {
 
   /** `mayBeCurrent`: what is to be sent may go without a question first, where nothing speaks against it. */
   async #syncInTurn(mayBeCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    const report = await this.#turns.run(() => this.#sync(mayBeCurrent && this.#isCurrent, onProgress));
+    const report = await this.#turns.run(() => this.#trySync(mayBeCurrent && this.#isCurrent, onProgress));
     this.#failures = 0;
     this.#pause?.all.abort();
     return report;
@@ -144,19 +149,42 @@ export class SpaceRunner {
 
   /**
    * The machine slept, or is in another network: connections may be dead without knowing it, and what failed may work.
-   * Drops them, and tries at once.
+   * Drops them, and tries at once. Where it may only have been busy (`late`), a sync under way keeps its connections,
+   * which end by themselves where nothing moves on them for half a minute; they are dropped when it fails.
    */
-  async wakeUp(): Promise<void> {
+  async wakeUp(reason: WakeReason): Promise<void> {
     if (this.#loops.length === 0 || this.#stopping.signal.aborted) return;
-    const remote = this.#remote;
-    this.#remote = null;
     this.#failures = 0;
     this.#wanted = true;
+    this.#isCurrent = false;
     this.#listening.abort();
     // What was under way fails, and must not pause for that.
-    await remote?.close();
+    if (reason === 'late' && (this.#syncs > 0 || this.#backfilling)) this.#doubted = this.#remote;
+    else await this.#drop();
     this.#pause?.all.abort();
     this.kick();
+  }
+
+  async #drop(): Promise<void> {
+    const remote = this.#remote;
+    this.#remote = null;
+    this.#doubted = null;
+    await remote?.close();
+  }
+
+  /** Where connections were in doubt, it finds out. */
+  async #trySync(isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    this.#syncs += 1;
+    try {
+      const report = await this.#sync(isCurrent, onProgress);
+      this.#doubted = null;
+      return report;
+    } catch (error) {
+      if (this.#doubted !== null && this.#doubted === this.#remote) await this.#drop();
+      throw error;
+    } finally {
+      this.#syncs -= 1;
+    }
   }
 
   /** Captures and syncs: what is captured is on its way while more is. The report is of all that was carried meanwhile. */

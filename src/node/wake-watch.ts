@@ -2,30 +2,50 @@ import { networkInterfaces } from 'node:os';
 import type { Clock } from '../core/ports/clock.ts';
 
 const LOOK_EVERY = 5_000;
-/** A look that is so late was not only made to wait by a busy machine. */
+/** So far clocks do not drift apart, nor a look is late, on a machine that is not hard pressed. */
 const LATE = 15_000;
 
 export interface WakeWatchDeps {
   readonly clock: Clock;
   /** This machine's addresses as one text. */
   readonly addresses?: () => string;
-  readonly onWake: (reason: 'slept' | 'network') => void;
+  /** Milliseconds that this machine was awake, from any time on: a clock that nobody sets. */
+  readonly awake?: () => number;
+  readonly onWake: (reason: WakeReason) => void;
 }
 
 /**
- * Looks every five seconds whether this machine slept (or its clock was set, which cannot be told apart) or is in
- * another network by now, until the signal aborts. Cost: a system call each time.
+ * `slept`: the clock went on while the machine did not, or was set, which cannot be told apart. `late`: timers are, by
+ * all clocks; the machine was too busy, or this process was stopped, or the machine slept where the system counts that as
+ * time awake (macOS, Windows, a virtual machine that was paused).
  */
-export async function watchForWake({ clock, addresses = ownAddresses, onWake }: WakeWatchDeps, signal: AbortSignal): Promise<void> {
-  let [looked, known] = [clock.now(), addresses()];
+export type WakeReason = 'slept' | 'late' | 'network';
+
+/**
+ * Looks every five seconds whether this machine slept, may have slept, or is in another network by now, until the signal
+ * aborts. Cost: a system call each time.
+ */
+export async function watchForWake(
+  { clock, addresses = ownAddresses, awake = timeAwake, onWake }: WakeWatchDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const look = () => ({ at: clock.now(), awake: awake(), addresses: addresses() });
+  let last = look();
   while (!signal.aborted) {
     await clock.sleep(LOOK_EVERY, signal);
     if (signal.aborted) return;
-    const [now, found] = [clock.now(), addresses()];
-    if (Math.abs(now - looked - LOOK_EVERY) > LATE) onWake('slept');
-    else if (found !== known && found !== '') onWake('network');
-    [looked, known] = [now, found];
+    const now = look();
+    const [passed, awakeFor] = [now.at - last.at, now.awake - last.awake];
+    if (Math.abs(passed - awakeFor) > LATE) onWake('slept');
+    else if (now.addresses !== last.addresses && now.addresses !== '') onWake('network');
+    else if (awakeFor - LOOK_EVERY > LATE) onWake('late');
+    last = now;
   }
+}
+
+/** Linux stops this clock while the machine is suspended; other systems let it go on. */
+function timeAwake(): number {
+  return performance.now();
 }
 
 /** Temporary IPv6 addresses change by themselves, so only their networks count. */

@@ -70,7 +70,7 @@ describe('a machine that wakes up', () => {
     for (let turn = 0; turn < 20; turn += 1) {
       await place.write('a', `turn ${turn}\n`);
       await delay(turn * 5);
-      await Promise.all([runner.wakeUp(), runner.wakeUp()]);
+      await Promise.all([runner.wakeUp('slept'), runner.wakeUp('slept')]);
     }
     await until('it is in sync', async () => (await ask(a, 'status', {})).in_sync && replica.drafts.length === 0);
     const [item] = await replica.list();

@@ -60,12 +60,20 @@ let runner: SpaceRunner;
 /** When the remote was asked for, milliseconds from the first time. */
 let tries: number[];
 let trouble: RemoteError | null;
+/** What a read of the remote waits for. */
+let slowly: Promise<void>;
+let goOn: () => void;
+let opened: number;
+let closed: number;
 
 beforeEach(async () => {
   time = createStepClock();
   const space = await createSmallSpace('runner');
   machine = space.owner;
   tries = [];
+  slowly = Promise.resolve();
+  goOn = () => undefined;
+  [opened, closed] = [0, 0];
   trouble = new RemoteError('unreachable', 'nobody is there');
   const remote: Remote = {
     ...space.hub,
@@ -74,8 +82,12 @@ beforeEach(async () => {
       trouble === null ? new Promise((resolve) => signal.addEventListener('abort', () => resolve())) : Promise.reject(trouble),
     read: async (...asked) => {
       tries.push(time.clock.now());
+      await slowly;
       if (trouble !== null) throw trouble;
       return space.hub.read(...asked);
+    },
+    close: async () => {
+      closed += 1;
     },
   };
   const random = { bytes: (length: number) => new Uint8Array(length).fill(128) };
@@ -85,12 +97,18 @@ beforeEach(async () => {
     random,
     log: SILENT,
     apply: async () => undefined,
-    openRemote: async () => remote,
+    openRemote: async () => {
+      opened += 1;
+      return remote;
+    },
   });
   runner.start();
   await time.settle();
 });
-afterEach(() => runner.stop());
+afterEach(() => {
+  goOn();
+  return runner.stop();
+});
 
 const edit = (text: string): Promise<unknown> => machine.write({ kind: 'text', name: 'CLAUDE.md' }, text);
 
@@ -130,7 +148,7 @@ describe('a remote that is away', () => {
     await edit('written meanwhile\n');
     await time.pass(HOUR);
     trouble = null;
-    await runner.wakeUp();
+    await runner.wakeUp('slept');
     await time.pass(0);
     for (let turn = 0; turn < 50 && machine.replica.drafts.length > 0; turn += 1) await time.settle();
     expect(machine.replica.drafts).toEqual([]);
@@ -155,4 +173,62 @@ describe('a remote that is away', () => {
     await time.pass(10_000);
     expect(tries.length).toBeLessThanOrEqual(11);
   });
+});
+
+describe('while a sync is under way', () => {
+  /** Begins one that waits for the remote, until `goOn`. */
+  async function begin(): Promise<{ readonly synced: Promise<unknown> }> {
+    trouble = null;
+    await runner.syncNow();
+    await edit('written now\n');
+    await time.pass(1_000);
+    slowly = new Promise((resolve) => (goOn = resolve));
+    const synced = runner.syncNow();
+    await time.settle();
+    return { synced };
+  }
+
+  it('a machine whose timers were late keeps its connections, and the sync ends well', async () => {
+    const { synced } = await begin();
+    const before = [opened, closed];
+    await runner.wakeUp('late');
+    await time.settle();
+    expect([opened, closed]).toEqual(before);
+    goOn();
+    await synced;
+    await time.pass(1_000);
+    expect([opened, closed]).toEqual(before);
+    expect(runner.state.problem).toBeNull();
+  });
+
+  it('a machine whose timers were late drops its connections where the sync fails after all', async () => {
+    const { synced } = await begin();
+    const before = closed;
+    await runner.wakeUp('late');
+    trouble = new RemoteError('unreachable', 'nothing was heard for 30 s');
+    goOn();
+    await expect(synced).rejects.toThrow('nothing was heard');
+    expect(closed).toBe(before + 1);
+    trouble = null;
+    await time.pass(2_000);
+    expect(runner.state.problem).toBeNull();
+  });
+
+  it.each(['slept', 'network'] as const)('a machine that woke up (%s) drops its connections at once', async (reason) => {
+    const { synced } = await begin();
+    const before = closed;
+    await runner.wakeUp(reason);
+    expect(closed).toBe(before + 1);
+    goOn();
+    await synced;
+  });
+});
+
+it('a machine whose timers were late drops connections that nothing uses', async () => {
+  trouble = null;
+  await runner.syncNow();
+  await time.pass(1_000);
+  const before = closed;
+  await runner.wakeUp('late');
+  expect(closed).toBe(before + 1);
 });
