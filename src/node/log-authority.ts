@@ -22,7 +22,7 @@ export const ACCOUNTS = 'accounts';
 export function createLogAuthority(store: Store, self: MachineId, heard?: Heard): HubAuthority {
   const known = new Map<SpaceId, Membership>();
 
-  const membershipOf = rememberedOf(store, foldNew);
+  const membershipOf = rememberedOf(store, foldNew, 'logs');
 
   async function foldNew(space: SpaceId): Promise<Membership | null> {
     const before = known.get(space) ?? null;

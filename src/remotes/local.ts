@@ -52,7 +52,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     return gate;
   };
 
-  const lookUpHead = rememberedOf(store, (space: SpaceId) => store.read((tx) => tx.logs.head(space)));
+  const lookUpHead = rememberedOf(store, (space: SpaceId) => store.read((tx) => tx.logs.head(space)), 'logs');
 
   async function headOf(space: SpaceId): Promise<Head | null> {
     checkSpace(space);

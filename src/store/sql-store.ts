@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kysely } from 'kysely';
 import type { SpaceId } from '../core/ids.ts';
-import type { Store, StoreTransaction } from '../core/ports/store.ts';
+import type { Store, StorePart, StoreTransaction } from '../core/ports/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import type { StoreSchema } from './schema.ts';
 import { createDocumentTable } from './tables/documents.ts';
@@ -42,16 +42,18 @@ export interface SqlStoreOptions {
 export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect, { checksNesting = true }: SqlStoreOptions = {}): Store {
   const spaceNumbers = new Map<SpaceId, number>();
   let writes = 0;
+  const writesTo = new Map<StorePart, number>();
 
   async function transact<T>(accessMode: 'read only' | 'read write', work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
     if (checksNesting && isInside(db)) throw new Error('a transaction was opened inside another one of the same store');
+    const written = new Set<StorePart>();
     const state: Inside | null = checksNesting ? { store: db, outer: inside.getStore(), open: true } : null;
     try {
       return await db
         .transaction()
         .setAccessMode(accessMode)
         .execute((trx) => {
-          const scope = createTableScope(trx, dialect, spaceNumbers);
+          const scope = createTableScope(trx, dialect, spaceNumbers, (part) => written.add(part));
           const tables = {
             logs: createLogTable(scope),
             items: createItemTable(scope),
@@ -68,13 +70,14 @@ export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect, {
     } finally {
       if (state !== null) state.open = false;
       if (accessMode === 'read write') writes += 1;
+      for (const part of written) writesTo.set(part, (writesTo.get(part) ?? 0) + 1);
     }
   }
 
   return {
     read: (work) => transact('read only', work),
     write: (work) => transact('read write', work),
-    writes: () => writes,
+    writes: (part) => (part === undefined ? writes : (writesTo.get(part) ?? 0)),
     close: () => db.destroy(),
   };
 }

@@ -14,11 +14,14 @@ export interface Store {
   write<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
   /**
    * How many writing transactions have ended, counted before `write` resolves: while it stays the same, nothing was
-   * written. Absent where others write to the same store.
+   * written. Of a part: at least those that wrote to it. Absent where others write to the same store.
    */
-  readonly writes?: () => number;
+  readonly writes?: (part?: StorePart) => number;
   close(): Promise<void>;
 }
+
+/** What of a store, of all spaces: logs, open conflicts, drafts, the views of a writer, a collection of documents. */
+export type StorePart = 'logs' | 'siblings' | 'drafts' | `views of ${string}` | `documents in ${string}`;
 
 export interface StoreTransaction {
   readonly logs: LogTable;

@@ -232,14 +232,15 @@ export function relandToWishes(reland: Reland): Collapsed {
   return { wishes: [...wishes.values()], keeps, resolves };
 }
 
-const collection = (space: SpaceId): string => `relands/${space}`;
+/** Their collection of documents. */
+export const relandsOf = (space: SpaceId): string => `relands/${space}`;
 
 /** Ids of documents keep the order of the relands. */
 export async function putRelands(tx: StoreTransaction, space: SpaceId, relands: readonly Reland[]): Promise<void> {
-  const waiting = await tx.documents.list(collection(space));
+  const waiting = await tx.documents.list(relandsOf(space));
   const taken = waiting.reduce((next, { id }) => Math.max(next, Number(id) + 1), 0);
   for (const [index, reland] of relands.entries()) {
-    await tx.documents.put(collection(space), String(taken + index).padStart(9, '0'), encodeReland(reland));
+    await tx.documents.put(relandsOf(space), String(taken + index).padStart(9, '0'), encodeReland(reland));
   }
 }
 
@@ -253,16 +254,16 @@ function encodeReland(reland: Reland): StoredReland {
 }
 
 export async function listRelands(tx: StoreTransaction, space: SpaceId): Promise<{ readonly key: string; readonly reland: Reland }[]> {
-  return (await tx.documents.list<StoredReland>(collection(space))).map(({ id, value }) => ({ key: id, reland: parseReland(value) }));
+  return (await tx.documents.list<StoredReland>(relandsOf(space))).map(({ id, value }) => ({ key: id, reland: parseReland(value) }));
 }
 
 /** Another reland in the place of one: the part of it that waits. */
 export function replaceReland(tx: StoreTransaction, space: SpaceId, key: string, reland: Reland): Promise<void> {
-  return tx.documents.put(collection(space), key, encodeReland(reland));
+  return tx.documents.put(relandsOf(space), key, encodeReland(reland));
 }
 
 export function removeReland(tx: StoreTransaction, space: SpaceId, key: string): Promise<void> {
-  return tx.documents.remove(collection(space), key);
+  return tx.documents.remove(relandsOf(space), key);
 }
 
 function basesAsChanges(reland: Reland): Change[] {

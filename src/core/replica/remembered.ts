@@ -1,15 +1,16 @@
-import type { Store } from '../ports/store.ts';
+import type { Store, StorePart } from '../ports/store.ts';
 
 /**
- * Asks `look` again only where something was written to the store since it was asked, by whomever: for what is read with
+ * Asks `look` again only where something was written to the store, or to the `part` of it that all of the answer is from,
+ * since it was asked, by whomever: for what is read with
  * every sync and hardly ever changes. What a store cannot count the writes of is asked each time. The answer is shared:
  * leave it as it is.
  */
-export function remembered<T>({ writes }: Pick<Store, 'writes'>, look: () => Promise<T>): () => Promise<T> {
+export function remembered<T>({ writes }: Pick<Store, 'writes'>, look: () => Promise<T>, part?: StorePart): () => Promise<T> {
   let known: { readonly writes: number; readonly answer: Promise<T> } | null = null;
   return () => {
     // Counted before the look: what is written meanwhile makes the answer an old one, whatever was seen of it.
-    const before = writes?.();
+    const before = writes?.(part);
     if (before === undefined) return look();
     if (known?.writes === before) return known.answer;
     const asked = { writes: before, answer: look() };
@@ -22,10 +23,14 @@ export function remembered<T>({ writes }: Pick<Store, 'writes'>, look: () => Pro
 }
 
 /** The same of many spaces. What is not there is asked for each time, and takes no room. */
-export function rememberedOf<K, T>(store: Pick<Store, 'writes'>, look: (of: K) => Promise<T | null>): (of: K) => Promise<T | null> {
+export function rememberedOf<K, T>(
+  store: Pick<Store, 'writes'>,
+  look: (of: K) => Promise<T | null>,
+  part?: StorePart,
+): (of: K) => Promise<T | null> {
   const looks = new Map<K, () => Promise<T | null>>();
   return async (of) => {
-    const ask = looks.get(of) ?? remembered(store, () => look(of));
+    const ask = looks.get(of) ?? remembered(store, () => look(of), part);
     const answer = await ask();
     if (answer === null) looks.delete(of);
     else looks.set(of, ask);

@@ -172,10 +172,13 @@ export class Replay {
       stop = this.#unknownFeature();
       if (stop !== null) break;
       const from = (this.#cursor?.position ?? -1) + 1;
-      const writes = this.#deps.store.writes?.();
+      const writes = this.#deps.store.writes?.('logs');
       if (this.#end?.position === from && this.#end.writes === writes) break;
-      const page = await this.#deps.store.read((tx) => tx.logs.read(this.#space, from, BATCH));
-      if (page.length === 0 && writes !== undefined) this.#end = { position: from, writes };
+      const { head, page } = await this.#deps.store.read(async (tx) => ({
+        head: await tx.logs.head(this.#space),
+        page: await tx.logs.read(this.#space, from, BATCH),
+      }));
+      if (writes !== undefined) this.#end = { position: (head?.position ?? -1) + 1, writes };
       const stored = page.filter((record) => record.position <= until);
       if (stored.length === 0) break;
       try {

@@ -39,6 +39,7 @@ interface Looked {
 
 /** Of these the views are remembered while nothing is written. */
 const FEW_NAMES = 64;
+const FEW_QUESTIONS = 4;
 /** Wishes of one commit; each may become two changes. */
 const FOUND_PER_COMMIT = LIMITS.changesPerCommit / 2;
 /** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
@@ -74,13 +75,15 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   const listViews = (under?: readonly string[]): Promise<readonly View[]> => store.read((tx) => tx.views.list(space, writer, under));
 
-  /** The last question of its kind: the same few names are asked for with every sync. Not kept where they are folders of many. */
-  let few: { readonly names: string; readonly views: () => Promise<readonly View[]> } | null = null;
+  /** The last questions of their kind: the same few names are asked for with every sync. Not kept where they are folders of many. */
+  const few = new Map<string, () => Promise<readonly View[]>>();
   async function fewViews(under: readonly string[]): Promise<readonly View[]> {
     const names = JSON.stringify(under);
-    const look = few?.names === names ? few.views : remembered(store, () => listViews(under));
+    const look = few.get(names) ?? remembered(store, () => listViews(under), `views of ${writer}`);
+    few.delete(names);
     const views = await look();
-    few = views.length > FEW_NAMES ? null : { names, views: look };
+    if (views.length <= FEW_NAMES) few.set(names, look);
+    if (few.size > FEW_QUESTIONS) few.delete(few.keys().next().value as string);
     return views;
   }
 
@@ -261,8 +264,11 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   async function lookAt(candidates: readonly Item[]): Promise<Looked> {
     if (candidates.length === 0) return { states: new Map(), views: new Map(), candidates };
-    const [states, views] = await Promise.all([replica.visible(candidates), viewsOf(candidates)]);
-    return { states, views, candidates };
+    return store.read(async (tx) => ({
+      states: await replica.visible(candidates, tx),
+      views: await tx.views.get(space, writer, candidates),
+      candidates,
+    }));
   }
 
   /** Every item that is there or that this writer was shown. O(items + views). */

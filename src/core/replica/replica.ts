@@ -12,7 +12,7 @@ import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
 import { prepareFall } from './prepare-fall.ts';
 import { remembered } from './remembered.ts';
-import { listRelands, putRelands, type Reland } from './reland.ts';
+import { listRelands, putRelands, relandsOf, type Reland } from './reland.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
 import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
@@ -66,10 +66,14 @@ export class Replica {
     this.deps = deps;
     this.space = space;
     const { store } = deps;
-    this.head = remembered(store, () => store.read((tx) => tx.logs.head(space)));
-    this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)));
-    this.backfill = remembered(store, async () => (await store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space))) ?? null);
-    this.#siblings = remembered(store, () => store.read((tx) => tx.items.siblings(space)));
+    this.head = remembered(store, () => store.read((tx) => tx.logs.head(space)), 'logs');
+    this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)), `documents in ${relandsOf(space)}`);
+    this.backfill = remembered(
+      store,
+      async () => (await store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space))) ?? null,
+      `documents in ${BACKFILLS}`,
+    );
+    this.#siblings = remembered(store, () => store.read((tx) => tx.items.siblings(space)), 'siblings');
     this.#replay = new Replay(deps, space);
     this.bodies = new Bodies({
       objects: deps.objects,
@@ -229,8 +233,9 @@ export class Replica {
     if (!this.#isSettled || isBehind) await this.#catchUp(new Map());
   }
 
-  /** What items are, drafts included. */
-  async visible(items: readonly Item[]): Promise<Map<string, ItemState>> {
+  /** What items are, drafts included; in a transaction of the caller's, or its own. */
+  async visible(items: readonly Item[], inside?: StoreTransaction): Promise<Map<string, ItemState>> {
+    if (inside !== undefined) return this.#drafts.overlay.visible(inside, items);
     return this.deps.store.read((tx) => this.#drafts.overlay.visible(tx, items));
   }
 

@@ -34,6 +34,8 @@ export class SpaceDrafts {
   readonly overlay: Overlay;
   /** Drafts that a rebase is at work on: some are out of the overlay meanwhile. */
   #inWork = 0;
+  /** How often drafts had been written when there were none. */
+  #noneAt: number | undefined;
   readonly #deps: ReplicaDeps;
   readonly #space: SpaceId;
   readonly #bodies: Bodies;
@@ -160,6 +162,7 @@ export class SpaceDrafts {
 
   /** Another machine was faster to land a draft, or what it carries, or the author of that was. */
   async dropOvertaken(): Promise<void> {
+    if (this.#hasNone()) return;
     const { done, shorter } = await this.#deps.store.read((tx) => overtakenDrafts(tx, this.#space, this.#deps.machine.key.machine));
     if (done.length + shorter.length === 0) return;
     await this.#deps.store.write(async (tx) => {
@@ -174,10 +177,13 @@ export class SpaceDrafts {
    * {@link WISHES_PER_COMMIT} items that need a merge.
    */
   async rebase(): Promise<void> {
+    if (this.#hasNone()) return;
+    const writes = this.#deps.store.writes?.('drafts');
     const drafts = (await this.#deps.store.read((tx) => tx.drafts.list(this.#space))).map(decodeDraft);
     this.#inWork = drafts.length; // until it is through: where it fails, they still wait
     const pending = await this.#deps.store.read((tx) => this.overlay.replace(tx, drafts));
     if (pending.length === 0) this.#inWork = 0;
+    this.#noneAt = drafts.length === 0 ? writes : undefined;
     if (pending.length === 0) return;
     if (!this.#context.canWrite()) return; // they stay in the store, and are judged again when the key arrives
     for (const component of componentsOf(pending)) {
@@ -191,6 +197,12 @@ export class SpaceDrafts {
     }
     await this.#storeDrafts(this.overlay.drafts);
     this.#inWork = 0;
+  }
+
+  /** Whether a rebase found no draft, and none was written since. */
+  #hasNone(): boolean {
+    if (this.#noneAt === undefined || this.overlay.drafts.length > 0) return false;
+    return this.#noneAt === this.#deps.store.writes?.('drafts');
   }
 
   /** How many wait to be sent, those that a rebase is at work on included. */

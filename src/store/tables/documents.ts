@@ -1,7 +1,7 @@
 import type { DocumentTable } from '../../core/ports/store.ts';
 import type { TableScope } from './scope.ts';
 
-export function createDocumentTable({ db }: TableScope): DocumentTable {
+export function createDocumentTable({ db, writing }: TableScope): DocumentTable {
   return {
     async get<T>(collection: string, id: string) {
       const row = await db
@@ -14,6 +14,7 @@ export function createDocumentTable({ db }: TableScope): DocumentTable {
     },
 
     async put<T>(collection: string, id: string, value: T) {
+      writing(`documents in ${collection}`);
       const json: string | undefined = JSON.stringify(value);
       if (json === undefined) throw new TypeError(`document ${collection}/${id} is not JSON`);
       await db
@@ -24,6 +25,7 @@ export function createDocumentTable({ db }: TableScope): DocumentTable {
     },
 
     async remove(collection, id) {
+      writing(`documents in ${collection}`);
       await db.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id).execute();
     },
 

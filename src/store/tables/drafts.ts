@@ -14,6 +14,7 @@ export function createDraftTable(scope: TableScope): DraftTable {
     },
 
     async put(space, drafts) {
+      scope.writing('drafts');
       const number = await scope.numberFor(space);
       const newest = await db
         .selectFrom('drafts')
@@ -32,6 +33,8 @@ export function createDraftTable(scope: TableScope): DraftTable {
     },
 
     async remove(space, ids) {
+      if (ids.length === 0) return;
+      scope.writing('drafts');
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const batch of listBatches(dialect, ids)) {

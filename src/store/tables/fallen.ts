@@ -15,6 +15,7 @@ export function createFallenRecords(scope: TableScope): FallenRecords {
   const { db, dialect } = scope;
   return {
     async fallBack(space, position) {
+      scope.writing('logs');
       const number = await scope.numberOf(space);
       if (number === null) return;
       const newest = await db
@@ -46,6 +47,7 @@ export function createFallenRecords(scope: TableScope): FallenRecords {
     },
 
     async drop(space, hashes) {
+      scope.writing('logs');
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const batch of listBatches(dialect, hashes)) {

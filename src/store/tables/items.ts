@@ -91,6 +91,7 @@ export function createItemTable(scope: TableScope): ItemTable {
     },
 
     async clear(space) {
+      scope.writing('siblings');
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const table of ['items', 'history', 'siblings'] as const) await db.deleteFrom(table).where('space', '=', number).execute();

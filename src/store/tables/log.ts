@@ -45,6 +45,7 @@ export function createLogTable(scope: TableScope): LogTable {
     },
 
     async append(space, expected, records) {
+      scope.writing('logs');
       const number = await scope.numberFor(space);
       const head = (await headOf(number)) ?? EMPTY_HEAD;
       if (head.position !== expected.position || head.hash !== expected.hash) return false;
@@ -61,6 +62,7 @@ export function createLogTable(scope: TableScope): LogTable {
     },
 
     async fill(space, records) {
+      scope.writing('logs');
       const number = await scope.numberFor(space);
       const head = await headOf(number);
       for (const record of records) {
@@ -134,6 +136,7 @@ export function createLogTable(scope: TableScope): LogTable {
     dropFallen: fallen.drop,
 
     async remove(space) {
+      scope.writing('logs');
       const number = await scope.numberOf(space);
       if (number === null) return;
       await db.deleteFrom('log_records').where('space', '=', number).execute();

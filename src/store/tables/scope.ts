@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import { bytesToHex, hexToBytes, type SpaceId } from '../../core/ids.ts';
+import type { StorePart } from '../../core/ports/store.ts';
 import type { StoreDialect } from '../dialect.ts';
 import type { StoreSchema } from '../schema.ts';
 
@@ -9,12 +10,19 @@ export interface TableScope {
   readonly dialect: StoreDialect;
   /** The number of a space, or `null` where nothing of it is here. */
   numberOf(space: SpaceId): Promise<number | null>;
+  /** Says that a part is about to be written: before anything is, so that nobody remembers what it was. */
+  readonly writing: (part: StorePart) => void;
   /** The number of a space, given now if it has none. */
   numberFor(space: SpaceId): Promise<number>;
 }
 
 /** `known` is kept from transaction to transaction; whoever rolls one back must empty it. */
-export function createTableScope(db: Transaction<StoreSchema>, dialect: StoreDialect, known: Map<SpaceId, number>): TableScope {
+export function createTableScope(
+  db: Transaction<StoreSchema>,
+  dialect: StoreDialect,
+  known: Map<SpaceId, number>,
+  writing: (part: StorePart) => void,
+): TableScope {
   async function numberOf(space: SpaceId): Promise<number | null> {
     const cached = known.get(space);
     if (cached !== undefined) return cached;
@@ -36,7 +44,7 @@ export function createTableScope(db: Transaction<StoreSchema>, dialect: StoreDia
     return row.number;
   }
 
-  return { db, dialect, numberOf, numberFor };
+  return { db, dialect, writing, numberOf, numberFor };
 }
 
 export async function spacesOf(db: Transaction<StoreSchema>): Promise<{ number: number; id: SpaceId }[]> {

@@ -18,6 +18,7 @@ export function createSiblings(scope: TableScope): Siblings {
   const { db, dialect } = scope;
   return {
     async add(space, siblings) {
+      scope.writing('siblings');
       const number = await scope.numberFor(space);
       const rows = lastOfEach(siblings, (sibling) => `${itemKey(sibling.item)}\0${sibling.sibling}`);
       for (const batch of insertBatches(dialect, 7, rows)) {
@@ -36,6 +37,7 @@ export function createSiblings(scope: TableScope): Siblings {
     },
 
     async remove(space, item, ids) {
+      scope.writing('siblings');
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const batch of listBatches(dialect, ids)) {

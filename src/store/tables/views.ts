@@ -64,6 +64,7 @@ export function createViewTable(scope: TableScope): ViewTable {
     },
 
     async put(space, writer, views) {
+      scope.writing(`views of ${writer}`);
       const number = await scope.numberFor(space);
       const rows = lastOfEach(views, (view) => itemKey(view.item));
       for (const batch of insertBatches(dialect, 8, rows)) {
@@ -83,6 +84,7 @@ export function createViewTable(scope: TableScope): ViewTable {
     },
 
     async remove(space, writer, items) {
+      scope.writing(`views of ${writer}`);
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const { kind, names } of namesByKind(dialect, items)) {
@@ -107,6 +109,7 @@ export function createViewTable(scope: TableScope): ViewTable {
     },
 
     async clear(space, writer) {
+      scope.writing(`views of ${writer}`);
       const number = await scope.numberOf(space);
       if (number === null) return;
       await db.deleteFrom('views').where('space', '=', number).where('writer', '=', writer).execute();
