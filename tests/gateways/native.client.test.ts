@@ -189,6 +189,21 @@ describe('a node before a hub that lies', () => {
     }
   });
 
+  it('takes an answer that was there before this process, which stood still, looked', async () => {
+    const stand = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * times.idle);
+    const hub = await lyingHub(({ socket }) => {
+      socket.write(http(404, JSON.stringify({ error: { code: 'no-space', message: 'none' } }), { 'content-type': 'application/json' }));
+      stand();
+    });
+    expect(await connectTo(hub.port).head(space)).toBeNull();
+    const halting = await lyingHub(({ socket }) => {
+      socket.write('HTTP/1.1 200 X\r\ncontent-length: 100\r\n\r\nabc');
+      stand();
+    });
+    const patient = connectTo(halting.port, { times: { ...times, total: 600_000 } });
+    await expect(patient.head(space)).rejects.toMatchObject({ type: 'unreachable' });
+  });
+
   it('counts what is not HTTP as an error of protocol, and nobody there as unreachable', async () => {
     const other = await fakeServer(({ socket }) => socket.end('220 mail.example ESMTP\r\n'));
     await expect(connectTo(other.port).head(space)).rejects.toMatchObject({ type: 'protocol' });

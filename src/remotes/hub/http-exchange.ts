@@ -75,7 +75,7 @@ export function createExchange({ base, agent, closing, clock, times }: ExchangeO
         ...(body === undefined ? (question.method === 'GET' ? {} : { 'content-length': '0' }) : { 'content-length': String(body.length) }),
       },
     });
-    request.setTimeout(times.idle, () => request.destroy(new Error(`nothing was heard for ${times.idle / 1000} s`)));
+    endWhenIdle(request, times.idle);
     const abort = (): void => void request.destroy(signal.reason instanceof Error ? signal.reason : undefined);
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
@@ -133,6 +133,25 @@ export function createExchange({ base, agent, closing, clock, times }: ExchangeO
         }
       }),
   };
+}
+
+/** Ends a request on whose connection nothing moves for so long. */
+function endWhenIdle(request: ClientRequest, idle: number): void {
+  const onIdle = (): void => {
+    const { socket } = request;
+    const read = socket?.bytesRead;
+    // Where this process itself stood still, what came meanwhile is read only after the timers.
+    setImmediate(() => {
+      if (request.closed) return;
+      if (socket === null || socket.bytesRead === read) request.destroy(new Error(`nothing was heard for ${idle / 1000} s`));
+      else {
+        socket.setTimeout(idle);
+        socket.once('timeout', onIdle);
+        request.once('close', () => socket.off('timeout', onIdle));
+      }
+    });
+  };
+  request.setTimeout(idle, onIdle);
 }
 
 function responseTo(request: ClientRequest): Promise<IncomingMessage> {
