@@ -1,5 +1,6 @@
 import type { SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import type { Revocation } from '../node/revocation.ts';
+import { isLeftBehind } from '../node/operations/status-verdict.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
@@ -16,19 +17,16 @@ export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
   examples: ['satchel status', 'satchel status --json'],
   notes:
-    'The first line is the verdict. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], spaces: [{space, name, remote, position, words, items, …}]}.',
+    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], spaces: [{space, name, remote, position, words, items, …}]}.',
   async run(context): Promise<CommandResult> {
     const status = await askStatus(context);
     const { style } = context;
     const verdict = context.asCalled(status.verdict);
-    const lines = [status.in_sync ? style.green(verdict) : style.yellow(verdict)];
+    const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
+    const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
+    const lines = [status.in_sync && conflicts + pending === 0 ? style.green(verdict) : style.yellow(verdict)];
     if (status.hub) lines.push(...keptLines(context, status.keeps));
     for (const space of status.spaces) lines.push(...describe(context, space));
-    const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
-    if (conflicts > 0) lines.push(style.yellow(context.asCalled(`${counted(conflicts, 'open conflict')}. Run: satchel conflicts`)));
-    const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
-    if (pending > 0)
-      lines.push(style.yellow(context.asCalled(`${counted(pending, 'thing waits', 'things wait')} for your answer. Run: satchel pending`)));
     const placed = status.spaces.flatMap((space) => space.projects).filter(({ folder }) => folder !== null);
     if (placed.length > 0) {
       const named = placed.slice(0, NAMED).map(({ id, folder }) => `${printable(id)} in ${printable(folder ?? '')}`);
@@ -52,7 +50,8 @@ export const statusCommand = defineCommand({
           `${secrets} ${secrets === 1 ? 'item holds' : 'items hold'} what looks like a secret. ${context.asCalled('Which: satchel doctor')}`,
         ),
       );
-    if (status.spaces.some((space) => space.recovery_unshown))
+    // What was left behind lies on this disk alone: its key would open nothing elsewhere.
+    if (status.spaces.some((space) => space.recovery_unshown && !isLeftBehind(space.name)))
       lines.push(style.yellow(context.asCalled('The recovery key was never written down. Run: satchel keys recovery')));
     const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
     return { human: lines.join('\n'), json: status, exit };
@@ -75,6 +74,8 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
   const lines = [
     `${style.bold(space.name)}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
   ];
+  if (isLeftBehind(space.name))
+    lines.push('  what this machine had of its own before it joined: kept here with its history, and sent nowhere');
   if (space.revoked !== null) return [...lines, ...revokedLines(context, space, space.revoked)];
   if (space.drafts > 0) lines.push(`  ${counted(space.drafts, 'change')} not sent yet`);
   if (space.problem !== null && space.last_sync !== null) lines.push(`  last in sync ${shownAgo(space.last_sync, clock.now())}`);

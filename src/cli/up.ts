@@ -3,6 +3,7 @@ import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
+import { compareSpaces } from '../node/operations/status-verdict.ts';
 import { createAnswerProgress } from './answer-progress.ts';
 import { counted } from './counted.ts';
 import { isDiskFull } from '../node/disk-full.ts';
@@ -80,7 +81,7 @@ export async function runUp(
   print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${node.deps.machine.name} at ${node.address}`);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
-    const [personal] = [...node.spaces.values()];
+    const personal = [...node.spaces.values()].sort((a, b) => compareSpaces(a.entry, b.entry))[0];
     if (personal !== undefined) await sayCaptured(context, personal);
     await sayWaiting(context, node);
     print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');

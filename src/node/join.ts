@@ -21,6 +21,7 @@ import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
 import { placeHere } from './remote-registry.ts';
 import { OperationFailure } from './operations/operation.ts';
+import { LEFT_BEHIND } from './operations/status-verdict.ts';
 
 export interface JoinWish {
   /** A join link; or null to join by words. */
@@ -221,7 +222,7 @@ async function follow(
 export async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
   for (const open of [...node.spaces.values()]) {
     if (open.entry.name !== PERSONAL || open.entry.space === joining) continue;
-    await node.updateSpace({ ...open.entry, name: `before-joining-${open.entry.space.slice(0, 6)}` });
+    await node.updateSpace({ ...open.entry, name: `${LEFT_BEHIND}${open.entry.space.slice(0, 6)}` });
   }
 }
 

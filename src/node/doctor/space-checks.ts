@@ -1,6 +1,7 @@
 import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
-import type { OpenSpace, SatchelNode } from '../node.ts';
+import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
+import { isLeftBehind } from '../operations/status-verdict.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
@@ -101,12 +102,23 @@ function checkKeys(node: SatchelNode, { entry, replica }: OpenSpace): Check {
 async function checkRecovery(node: SatchelNode, { entry }: OpenSpace): Promise<Check> {
   const id = `space.recovery:${entry.name}`;
   const waiting = await readRecoverySecret(node.home, entry.space);
-  if (waiting === null) return passed(id, 'its recovery key is not kept on this machine');
+  if (waiting === null)
+    return passed(
+      id,
+      'its recovery key is not kept on this machine: it was written down, or waits on the one that made it, whose doctor says so',
+    );
+  if (isLeftBehind(entry.name))
+    return warned(
+      id,
+      'low',
+      'the recovery key of what this machine had before it joined was never written down; that history lies on this disk alone',
+      `Run: satchel keys recovery --space ${entry.name}`,
+    );
   return warned(
     id,
     'medium',
     'the recovery key was never written down: without it, losing all machines loses everything',
-    'Run: satchel keys recovery',
+    entry.name === PERSONAL ? 'Run: satchel keys recovery' : `Run: satchel keys recovery --space ${entry.name}`,
   );
 }
 

@@ -13,6 +13,7 @@ import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
+import { compareSpaces, judgeStatus } from './status-verdict.ts';
 
 export interface SpaceStatus {
   readonly space: string;
@@ -64,7 +65,7 @@ export interface SourceStatus {
 }
 
 export interface Status {
-  /** The first line: in sync, or why not and what to run. */
+  /** The first line, about all spaces: in sync, or why not and what to run; and what waits for a person. */
   readonly verdict: string;
   readonly in_sync: boolean;
   readonly machine: { readonly id: string; readonly name: string };
@@ -73,14 +74,16 @@ export interface Status {
   readonly hub: boolean;
   /** On a hub: what it keeps for others. */
   readonly keeps: readonly KeptSpace[];
+  /** The personal one first, what this machine had before it joined last. */
   readonly spaces: readonly SpaceStatus[];
 }
 
 export const statusOperation = defineOperation({
   input: noInput,
   async run(node): Promise<Status> {
-    const spaces = await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)));
-    const { verdict, inSync } = judge(node, spaces);
+    const spaces = (await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)))).sort(compareSpaces);
+    const { isLive, address, config } = node;
+    const { verdict, inSync } = judgeStatus({ isLive, isHub: config.hub, address, now: node.deps.clock.now() }, spaces);
     const { key, name } = node.deps.machine;
     return {
       verdict,
@@ -176,56 +179,6 @@ async function projectFolders(sources: OpenSpace['sources']): Promise<SpaceStatu
     for (const id of (await projects.registry.projects()).keys()) found.push({ id, folder: pathOf(id) });
   }
   return found.sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function judge(node: SatchelNode, spaces: readonly SpaceStatus[]): { verdict: string; inSync: boolean } {
-  const revoked = spaces.find((space) => space.revoked !== null);
-  if (revoked?.revoked != null)
-    return { verdict: `Not syncing: this machine was revoked by ${revoked.revoked.by}. Run: satchel leave`, inSync: false };
-  if (!node.isLive) return { verdict: 'Not syncing: the node is not running. Run: satchel up', inSync: false };
-  if (spaces.length === 0)
-    return node.config.hub
-      ? { verdict: `Hub is running at ${node.address}`, inSync: true }
-      : { verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false };
-  const troubled = spaces.find((space) => space.problem !== null);
-  if (troubled !== undefined) return { verdict: `Not syncing: ${troubled.problem}. Run: ${remedy(troubled)}`, inSync: false };
-  const held = spaces.flatMap((space) => space.sources).find((source) => source.state !== 'ok');
-  if (held !== undefined)
-    return { verdict: `Not syncing: ${held.detail ?? held.state} (${held.path}). Run: satchel doctor`, inSync: false };
-  const waiting = spaces.reduce((sum, space) => sum + space.drafts, 0);
-  if (waiting > 0) return { verdict: `Sending ${waiting} ${waiting === 1 ? 'change' : 'changes'}`, inSync: false };
-  const personal = spaces[0] as SpaceStatus;
-  const place = personal.remote === null ? 'here' : new URL(personal.remote).host || personal.remote;
-  const ago = personal.last_sync === null ? '' : `, ${agoText(node.deps.clock.now() - Date.parse(personal.last_sync))} ago`;
-  const verdict =
-    personal.remote === null
-      ? `Everything is kept here (${personal.machines} ${personal.machines === 1 ? 'machine' : 'machines'})${ago}`
-      : `In sync with ${place}${ago}`;
-  return { verdict, inSync: true };
-}
-
-function remedy(space: SpaceStatus): string {
-  switch (space.problem_type) {
-    case 'unreachable':
-      return 'satchel sync';
-    case 'not-a-member':
-      return 'satchel leave';
-    case 'not-shown':
-      return 'satchel join (as a new machine, where it was removed), or satchel spaces move --help (where the remote lost it)';
-    case 'rolled-back':
-    case 'forked':
-      return 'satchel spaces move --help';
-    default:
-      return 'satchel doctor';
-  }
-}
-
-export function agoText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
 }
 
 function iso(ms: number | null): string | null {

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { compareSpaces, judgeStatus, type JudgedNode, type JudgedSpace } from './status-verdict.ts';
+
+const NOW = Date.parse('2026-11-20T10:00:00Z');
+const LIVE: JudgedNode = { isLive: true, isHub: false, address: 'http://127.0.0.1:4600', now: NOW };
+const space = (name: string, over: Partial<JudgedSpace> = {}): JudgedSpace => ({
+  name,
+  remote: null,
+  machines: 1,
+  drafts: 0,
+  conflicts: 0,
+  pending: 0,
+  last_sync: new Date(NOW - 1000).toISOString(),
+  revoked: null,
+  problem: null,
+  problem_type: null,
+  sources: [],
+  ...over,
+});
+const atPi = { remote: 'https://pi:4600', machines: 2, last_sync: new Date(NOW - 2000).toISOString() };
+const judge = (spaces: readonly JudgedSpace[], node = LIVE) => judgeStatus(node, [...spaces].sort(compareSpaces));
+
+describe('the verdict', () => {
+  it('is about the space in use, not about what the machine had before it joined', () => {
+    expect(judge([space('before-joining-7ceab6'), space('personal', atPi)])).toEqual({
+      verdict: 'In sync with pi:4600, 2 s ago',
+      inSync: true,
+    });
+    expect(judge([space('before-joining-7ceab6'), space('personal')]).verdict).toBe('Everything is kept here (1 machine), 1 s ago');
+  });
+
+  it('names what waits in whichever space', () => {
+    const spaces = [space('before-joining-7ceab6', { conflicts: 1 }), space('personal', { ...atPi, pending: 5, conflicts: 1 })];
+    expect(judge(spaces)).toEqual({
+      verdict: 'In sync with pi:4600, 2 s ago; 5 approvals wait (satchel pending), 2 conflicts (satchel conflicts)',
+      inSync: true,
+    });
+    expect(judge([space('personal', { pending: 1 })]).verdict).toMatch(/ago; 1 approval waits \(satchel pending\)$/);
+    expect(judge(spaces, { ...LIVE, isLive: false }).verdict).toBe(
+      'Not syncing: the node is not running. Run: satchel up. Besides, 5 approvals wait (satchel pending), 2 conflicts (satchel conflicts)',
+    );
+  });
+
+  it('is the worst there is, the personal space before others, and says of others which', () => {
+    const [mine, shared] = [
+      { ...atPi, problem: 'pi is away', problem_type: 'unreachable' },
+      { ...atPi, problem: 'it forked', problem_type: 'forked' },
+    ];
+    const held = { sources: [{ path: '~/.claude', state: 'mass-deletion', detail: 'all is gone' }] };
+    expect(judge([space('club', shared), space('personal', mine)]).verdict).toBe('Not syncing: pi is away. Run: satchel sync');
+    expect(judge([space('personal', held), space('club', shared)])).toEqual({
+      verdict: 'Not syncing: club: it forked. Run: satchel spaces move --help',
+      inSync: false,
+    });
+    expect(judge([space('club', atPi), space('personal', { ...atPi, ...held })]).verdict).toBe(
+      'Not syncing: all is gone (~/.claude). Run: satchel doctor',
+    );
+    expect(judge([space('personal', atPi), space('club', { revoked: { by: 'ana' } })]).verdict).toBe(
+      'Not syncing: club: this machine was revoked by ana. Run: satchel leave',
+    );
+    expect(judge([space('club', { drafts: 2 }), space('personal', { ...atPi, drafts: 1 })])).toEqual({
+      verdict: 'Sending 3 changes',
+      inSync: false,
+    });
+  });
+
+  it('names every place, and the oldest news', () => {
+    const old = { remote: 'folder:/media/stick', last_sync: new Date(NOW - 600_000).toISOString() };
+    expect(judge([space('club', old), space('personal', atPi)]).verdict).toBe('In sync with pi:4600 and folder:/media/stick, 10 min ago');
+  });
+
+  it('is of a hub without spaces that it runs, and of a machine without any what to do', () => {
+    expect(judge([], { ...LIVE, isHub: true })).toEqual({ verdict: 'Hub is running at http://127.0.0.1:4600', inSync: true });
+    expect(judge([])).toEqual({ verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false });
+  });
+});

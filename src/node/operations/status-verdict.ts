@@ -1,0 +1,125 @@
+/** What of a space the verdict is made of. */
+export interface JudgedSpace {
+  readonly name: string;
+  readonly remote: string | null;
+  readonly machines: number;
+  readonly drafts: number;
+  readonly conflicts: number;
+  readonly pending: number;
+  /** ISO 8601. */
+  readonly last_sync: string | null;
+  readonly revoked: { readonly by: string } | null;
+  readonly problem: string | null;
+  readonly problem_type: string | null;
+  readonly sources: readonly { readonly path: string; readonly state: string; readonly detail: string | null }[];
+}
+
+export interface JudgedNode {
+  readonly isLive: boolean;
+  readonly isHub: boolean;
+  readonly address: string | null;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export interface Verdict {
+  readonly verdict: string;
+  readonly inSync: boolean;
+}
+
+const OWN = 'personal';
+/** How the name of a space begins that this machine had of its own before it joined another's. */
+export const LEFT_BEHIND = 'before-joining-';
+
+/** Whether a space is what this machine had of its own before it joined another: kept, and out of use. */
+export function isLeftBehind(name: string): boolean {
+  return name.startsWith(LEFT_BEHIND);
+}
+
+/** The personal space, then others by name, then what was left behind. */
+export function compareSpaces(a: { readonly name: string }, b: { readonly name: string }): number {
+  const rank = ({ name }: { readonly name: string }): number => (name === OWN ? 0 : isLeftBehind(name) ? 2 : 1);
+  return rank(a) - rank(b) || (a.name < b.name ? -1 : 1);
+}
+
+/** One line about all spaces: the worst there is, and what waits for a person. `spaces` in the order of {@link compareSpaces}. */
+export function judgeStatus(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
+  const trouble = troubleOf(node, spaces);
+  const waiting = waitingText(spaces);
+  if (trouble !== null) return { verdict: `Not syncing: ${trouble}${waiting === '' ? '' : `. Besides, ${waiting}`}`, inSync: false };
+  const state = stateOf(node, spaces);
+  return { ...state, verdict: waiting === '' ? state.verdict : `${state.verdict}; ${waiting}` };
+}
+
+function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | null {
+  for (const space of spaces)
+    if (space.revoked !== null) return `${whose(space)}this machine was revoked by ${space.revoked.by}. Run: satchel leave`;
+  if (!node.isLive) return 'the node is not running. Run: satchel up';
+  if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
+  for (const space of spaces) if (space.problem !== null) return `${whose(space)}${space.problem}. Run: ${remedy(space)}`;
+  for (const space of spaces)
+    for (const { path, state, detail } of space.sources)
+      if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). Run: satchel doctor`;
+  return null;
+}
+
+function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
+  if (spaces.length === 0) return { verdict: `Hub is running at ${node.address}`, inSync: true };
+  const drafts = spaces.reduce((sum, space) => sum + space.drafts, 0);
+  if (drafts > 0) return { verdict: `Sending ${drafts} ${drafts === 1 ? 'change' : 'changes'}`, inSync: false };
+  const away = spaces.filter(({ remote }) => remote !== null);
+  // What is kept here is in sync with itself: where others are elsewhere, they say how it is.
+  const judged = away.length > 0 ? away : spaces;
+  const times = judged.flatMap(({ last_sync: last }) => (last === null ? [] : [Date.parse(last)]));
+  const ago = times.length === 0 ? '' : `, ${agoText(node.now - Math.min(...times))} ago`;
+  const places = [...new Set(judged.map(({ remote }) => placeOf(remote)))].join(' and ');
+  const machines = Math.max(...judged.map((space) => space.machines));
+  const verdict =
+    away.length > 0
+      ? `In sync with ${places}${ago}`
+      : `Everything is kept here (${machines} ${machines === 1 ? 'machine' : 'machines'})${ago}`;
+  return { verdict, inSync: true };
+}
+
+function placeOf(remote: string | null): string {
+  return remote === null ? 'here' : new URL(remote).host || remote;
+}
+
+/** Commands stand in brackets, so that a terminal's reader can take them as they are. */
+function waitingText(spaces: readonly JudgedSpace[]): string {
+  const sum = (of: (space: JudgedSpace) => number): number => spaces.reduce((total, space) => total + of(space), 0);
+  const [pending, conflicts] = [sum((space) => space.pending), sum((space) => space.conflicts)];
+  const parts: string[] = [];
+  if (pending > 0) parts.push(`${pending} ${pending === 1 ? 'approval waits' : 'approvals wait'} (satchel pending)`);
+  if (conflicts > 0) parts.push(`${conflicts} ${conflicts === 1 ? 'conflict' : 'conflicts'} (satchel conflicts)`);
+  return parts.join(', ');
+}
+
+/** Nobody needs to be told that it is about the personal space. */
+function whose({ name }: JudgedSpace): string {
+  return name === OWN ? '' : `${name}: `;
+}
+
+function remedy(space: JudgedSpace): string {
+  switch (space.problem_type) {
+    case 'unreachable':
+      return 'satchel sync';
+    case 'not-a-member':
+      return 'satchel leave';
+    case 'not-shown':
+      return 'satchel join (as a new machine, where it was removed), or satchel spaces move --help (where the remote lost it)';
+    case 'rolled-back':
+    case 'forked':
+      return 'satchel spaces move --help';
+    default:
+      return 'satchel doctor';
+  }
+}
+
+function agoText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
