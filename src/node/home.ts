@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from './make-folders.ts';
 
 /** Where a node keeps what is its own. Everything is under SATCHEL_HOME, 0700, files 0600. */
 export interface NodeHome {
@@ -41,7 +42,7 @@ export const REPLACED = 'before-joining';
 /** Makes the folders that are missing; a folder of Satchel's that others can read is closed. */
 export async function prepareHome(home: NodeHome): Promise<void> {
   for (const folder of [home.root, home.keys]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder);
     if (((await stat(folder)).mode & 0o077) !== 0) await chmod(folder, 0o700);
   }
 }

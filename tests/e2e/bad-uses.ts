@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { OptionSpec } from '../../src/cli/frame-command.ts';
 import { flagOf, type Leaf } from './run-here.ts';
 
@@ -279,6 +280,9 @@ export const MEANING: MeaningUses = {
       { args: ['remotes', 'add', '{outside}/no/stick'], exit: 4, says: /is not there: is the stick plugged in/ },
       { args: ['remotes', 'add', '{outside}/secret.md'], says: /secret\.md is no folder/ },
       { args: ['remotes', 'add', '{outside}/secret.md/x'], exit: 4, says: /is not there/ },
+      ...(existsSync('/proc/self')
+        ? [{ args: ['remotes', 'add', '/proc/satchel'], exit: 1, says: /\/proc cannot be written to[^]*Choose a folder/ }]
+        : []),
     ],
     '--as': [{ args: ['remotes', 'add', '{outside}/stick', '--as', 'http://pi:4600'], says: /--as takes the address of a folder/ }],
   },

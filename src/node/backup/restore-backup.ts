@@ -13,6 +13,7 @@ import { StoreUnusable } from '../../store/store-unusable.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { forgetPlace } from '../copied-store/forget-place.ts';
 import { nodeHome, readPrivate, writePrivate } from '../home.ts';
+import { makeFolders } from '../make-folders.ts';
 import { BackupReader, BackupUnreadable, type BackupEntry } from './backup-format.ts';
 
 export interface RestoreOptions {
@@ -57,7 +58,7 @@ const OBJECT_LIMIT = 8 * 1024 * 1024;
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const target = path.resolve(options.home);
   await refuseFilled(target);
-  await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+  await makeFolders(path.dirname(target));
   const folder = await mkdtemp(`${target}.restoring-`);
   try {
     const restored = await unpack(options, folder);

@@ -1,10 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { createFolder } from '../../remotes/folder/open.ts';
 import { join } from '../join.ts';
+import { makeFolders } from '../make-folders.ts';
 import type { SatchelNode } from '../node.ts';
 import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../remote-registry.ts';
 import { noInput } from './no-input.ts';
@@ -105,7 +106,17 @@ async function makeFolder(folder: string): Promise<boolean> {
   });
   if (found !== null && !found.isDirectory())
     throw new OperationFailure('usage', 'not-a-folder', `${folder} is no folder`, 'Name a folder: it is made where it is missing');
-  return (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
+  try {
+    return await makeFolders(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new OperationFailure(
+      'failed',
+      'not-writable',
+      `${path.dirname(folder)} cannot be written to (${code ?? String(error)})`,
+      'Choose a folder in which this user may write',
+    );
+  }
 }
 
 async function addHub(node: SatchelNode, link: string, say: (line: string) => void, signal: AbortSignal) {
