@@ -23,8 +23,10 @@ const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, ...MOCKING]
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Far above what any takes: a slow machine is no failure.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    setupFiles: ['tests/setup/property-seed.ts'],
     projects: [
       { extends: true, test: sharing },
       { extends: true, test: { name: 'mocking', include: MOCKING, exclude: [LONG] } },

@@ -1,8 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** Tests of laws, which look at other cases each time here; the short run always looks at the same. */
+const LAWS = ['src', 'tests'].flatMap((folder) =>
+  readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && !name.endsWith('.long.test.ts'))
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => readFileSync(join(import.meta.dirname, path), 'utf8').includes("from 'fast-check'")),
+);
 
 export default defineConfig({
   test: {
-    include: ['tests/**/*.long.test.ts'],
+    include: ['tests/**/*.long.test.ts', ...LAWS],
     globalSetup: ['tests/e2e/program.ts'],
     testTimeout: 60 * 60_000,
     hookTimeout: 60 * 60_000,
