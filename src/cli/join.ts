@@ -1,3 +1,4 @@
+import type { Config } from '../config/config.ts';
 import { shellWord } from '../config/private-file.ts';
 import { parseJoinLink } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
@@ -8,7 +9,7 @@ import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
-import { checkAddress } from './listen-address.ts';
+import { portFor } from './listen-address.ts';
 
 export const joinCommand = defineCommand({
   summary: 'Join another machine’s spaces, or a hub, by link or by words',
@@ -27,6 +28,13 @@ export const joinCommand = defineCommand({
       summary: 'put in place unasked what your own machines write and can run programs: see satchel approve --help',
     },
     words: { type: 'text', value: '-', summary: '`-` reads the 12 words from standard input, with an address (default: asks for them)' },
+    port: {
+      type: 'number',
+      value: 'PORT',
+      summary: 'this machine’s node listens on this port, now and later (default 4600, or the next free one)',
+      min: 0,
+      max: 65_535,
+    },
     once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
@@ -44,9 +52,20 @@ export const joinCommand = defineCommand({
       ...(options.name === undefined ? {} : { name: options.name }),
     };
     const isServed = (await readRunning(nodeHome(environment.home))) !== null;
+    const { port } = options;
+    if (isServed && port !== undefined)
+      throw new CommandFailure(
+        EXIT.usage,
+        'usage',
+        'the node of this machine is running, and listens already: --port is for one that begins',
+        {
+          next: 'Run the same without --port',
+        },
+      );
     const skip = { trust: options.yes || options.trustOwn };
-    if (!isServed && !options.once && !context.json) return joinAndStay(context, input, skip);
+    if (!isServed && !options.once && !context.json) return joinAndStay(context, input, port, skip);
     const joined = await askNode(context, 'join', input);
+    await rememberPort(await context.config(), port);
     if (context.json) return describe(context, joined);
     context.print(describe(context, joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
@@ -128,20 +147,32 @@ function linkIn(text: string): string {
 async function joinAndStay(
   context: CommandContext,
   input: OperationInput<'join'>,
+  port: number | undefined,
   skip: { readonly trust: boolean },
 ): Promise<CommandResult> {
-  const config = await context.config();
+  const config = await context.config({ port });
+  const { isStarted, nodeHome } = await import('../node/home.ts');
   const { checkInput, runInProcess, useNode } = await import('./ask-in-process.ts');
   await checkInput('join', input);
-  await checkAddress(config); // who has joined cannot be as if it had not
-  const { runUp } = await import('./up.ts');
+  // Who has joined cannot be as if it had not, and who cannot begin leaves nothing behind.
+  if (!(await isStarted(nodeHome(config.environment.home)))) await portFor(config, { command: 'join', isKnown: false });
+  const { isHome, runUp } = await import('./up.ts');
   return useNode(config, 'join', async (node) => {
     const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;
+    await portFor(config, { command: 'join', isKnown: isHome(node) });
     const joined = await ask('join', input);
+    await rememberPort(config, port);
     context.print(describe(context, joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, ask, skip);
-    return runUp(context, node, config, { ask: false });
+    return runUp(context, node, config, { ask: false, command: 'join' });
   });
+}
+
+/** For every `up` after this one. Any free one is nothing to remember. */
+async function rememberPort({ file }: Config, port: number | undefined): Promise<void> {
+  if (port === undefined || port === 0) return;
+  const { savePort } = await import('../node/save-port.ts');
+  await savePort(file, port);
 }
 
 function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>): CommandResult {

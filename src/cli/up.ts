@@ -9,7 +9,7 @@ import { counted } from './counted.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
-import { checkAddress, listenFailure } from './listen-address.ts';
+import { listenFailure, portFor, type StartCommand } from './listen-address.ts';
 import { formatBytes } from './output-style.ts';
 
 /** Milliseconds. */
@@ -37,14 +37,14 @@ export const upCommand = defineCommand({
     const { isStarted, nodeHome } = await import('../node/home.ts');
     // Asked before anything is made: a no leaves nothing behind.
     const wasStarted = await isStarted(nodeHome(config.environment.home));
-    if (!wasStarted) await checkAddress(config);
+    if (!wasStarted) await portFor(config, { command: 'up', isKnown: false });
     const isFirst = !config.hub && !wasStarted;
     if (isFirst && !options.yes && !(await mayCapture(context, config))) return NOT_BEGUN;
     for (let said = false; ; said = true) {
       try {
         const node = await openNode(config, 'up', copy);
         try {
-          return await runUp(context, node, config, { ask: !options.yes && !isFirst });
+          return await runUp(context, node, config, { ask: !options.yes && !isFirst, command: 'up' });
         } finally {
           await node.close();
         }
@@ -70,14 +70,14 @@ export async function runUp(
   context: CommandContext,
   node: SatchelNode,
   config: Config,
-  { ask }: { readonly ask: boolean },
+  { ask, command }: { readonly ask: boolean; readonly command: StartCommand },
 ): Promise<CommandResult> {
   const { print, style, signal } = context;
   if (!config.hub && node.spaces.size === 0) {
     if (ask && !(await mayCapture(context, config))) return NOT_BEGUN;
     await node.ensurePersonalSpace();
   }
-  await start(node, config);
+  await start(context, node, config, command);
   print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${node.deps.machine.name} at ${node.address}`);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
@@ -91,12 +91,22 @@ export async function runUp(
   return { human: 'Stopped.', json: { stopped: true } };
 }
 
-async function start(node: SatchelNode, config: Config): Promise<void> {
+async function start({ print }: CommandContext, node: SatchelNode, config: Config, command: StartCommand): Promise<void> {
+  const port = await portFor(config, { command, isKnown: isHome(node) });
   try {
-    await node.start();
+    await node.start(port);
   } catch (error) {
-    throw listenFailure(error, config);
+    throw listenFailure(error, { host: config.host, port }, command);
   }
+  if (port === config.port) return;
+  const { savePort } = await import('../node/save-port.ts');
+  await savePort(config.file, port);
+  print(`Port ${config.port} is taken by another program: this node listens on ${port} from now on, as ${config.file} says.`);
+}
+
+/** Whether other machines look for a log here: they know the port. */
+export function isHome(node: SatchelNode): boolean {
+  return [...node.spaces.values()].some(({ entry, replica }) => entry.remote === null && replica.membership.members.size > 1);
 }
 
 /** What would be captured, and one question; without a terminal the answer is yes, since capturing stays local. */

@@ -13,6 +13,8 @@ export interface Config extends ConfigFile {
   readonly environment: Environment;
   /** Path of config.json, whether it is there or not. */
   readonly file: string;
+  /** Somebody said which port: in config.json, the environment or a flag. Else another one is as good. */
+  readonly isPortChosen: boolean;
 }
 
 /** Settings given as flags; they win over the environment, which wins over the file. */
@@ -31,9 +33,10 @@ export async function loadConfig(environment: Environment, flags: ConfigFlags = 
   if (!fromFile.ok) problems.push(fromFile.error);
   const settings: Record<string, unknown> = fromFile.ok ? { ...fromFile.value } : {};
 
+  const isPortChosen = [settings['port'], environment.settings.port, flags.port].some((port) => port !== undefined);
   if (problems.length === 0) {
     const plain = plainly(settings, environment, flags);
-    if (plain !== null) return ok(configOf(plain, environment, file));
+    if (plain !== null) return ok({ ...configOf(plain, environment, file), isPortChosen });
   }
 
   // zod takes 50 ms to load: only where something is to be said, or to be looked at more closely.
@@ -59,7 +62,7 @@ export async function loadConfig(environment: Environment, flags: ConfigFlags = 
     else problems.push(...parsed.error.issues.flatMap((issue) => issueToProblems(issue, 'the command line', value, flagName(key))));
   }
   if (problems.length > 0) return fail(problems);
-  return ok(configOf(configSchema.parse(settings), environment, file));
+  return ok({ ...configOf(configSchema.parse(settings), environment, file), isPortChosen });
 }
 
 /** `null` unless the file, the environment and the flags are each plainly right. */
@@ -73,7 +76,7 @@ function plainly(inFile: Readonly<Record<string, unknown>>, environment: Environ
   return plain === null || new Set(plain.sources.map(({ id }) => id)).size < plain.sources.length ? null : plain;
 }
 
-function configOf(values: ConfigFile, environment: Environment, file: string): Config {
+function configOf(values: ConfigFile, environment: Environment, file: string): Omit<Config, 'isPortChosen'> {
   const sources = values.sources.map((source) => ({ ...source, path: expandHome(source.path, environment.userHome) }));
   return { ...values, sources, environment, file };
 }

@@ -247,9 +247,9 @@ export class SatchelNode {
     await removeSpace(this.store, space);
   }
 
-  /** Listens, watches, syncs, until {@link close}. */
-  async start(): Promise<void> {
-    await this.#listen();
+  /** Listens, at the configured port or another one, watches, syncs, until {@link close}. */
+  async start(port = this.config.port): Promise<void> {
+    await this.#listen(port);
     await writePrivate(this.home.running, JSON.stringify({ pid: process.pid, address: this.address }));
     for (const open of this.spaces.values()) this.#startSpace(open);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
@@ -296,6 +296,8 @@ export class SatchelNode {
     this.#stopping.abort();
     this.#claudeMem?.close();
     await this.#listener?.close();
+    // Nobody answers there any more, however long the rest takes.
+    if (this.#listener !== null) await removePrivate(this.home.running);
     for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
     await Promise.allSettled(this.#loops);
     await this.#memory.ended();
@@ -303,7 +305,6 @@ export class SatchelNode {
     await this.#fileThreads?.close();
     await this.objects.close();
     await this.store.close();
-    if (this.#listener !== null) await removePrivate(this.home.running);
     this.#lock.release();
   }
 
@@ -441,7 +442,7 @@ export class SatchelNode {
     }
   }
 
-  async #listen(): Promise<void> {
+  async #listen(port: number): Promise<void> {
     const { config, deps } = this;
     const { random, clock, machine } = deps;
     const { token, stored } = createApiToken(['node:read', 'node:write'], random);
@@ -472,7 +473,7 @@ export class SatchelNode {
     });
     this.#listener = await server.listen({
       host: config.host,
-      port: config.port,
+      port,
       names: [...config.names, ...(isLoopback(config.host) ? [] : [reachableHost(config)])],
       ...(this.#tls === null ? {} : { tls: this.#tls }),
     });

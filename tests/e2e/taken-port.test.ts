@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Machine, makeRoot } from './machine.ts';
+
+const USUAL = 4600;
+
+/** Another user of this machine has the port; or already had, before us. */
+async function take(port: number): Promise<Server> {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  await Promise.race([once(server, 'listening'), once(server, 'error')]).catch(() => undefined);
+  return server;
+}
+
+describe('where another program has the port', () => {
+  const { root, remove } = makeRoot();
+  const ana = new Machine(root, 'ana', inject('program'));
+  const [bea, cem] = ['bea', 'cem'].map((name) => new Machine(root, name, inject('program'), { SATCHEL_PORT: '' })) as [Machine, Machine];
+  const portOf = (machine: Machine): unknown =>
+    (JSON.parse(readFileSync(path.join(machine.store, 'config.json'), 'utf8')) as { port?: unknown }).port;
+  let other: Server;
+
+  beforeAll(async () => {
+    other = await take(USUAL);
+    await ana.start();
+  });
+  afterAll(async () => {
+    await Promise.all([ana, bea, cem].map((machine) => machine.kill()));
+    other.close();
+    remove();
+  });
+
+  it('joins at the next free one, says so, and is there again later', async () => {
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    await bea.start(['join', link, '--name', 'bea']);
+    const port = Number(/Port 4600 is taken by another program: this node listens on (\d+) from now on/.exec(bea.output)?.[1]);
+    expect(port).toBeGreaterThan(USUAL);
+    expect(portOf(bea)).toBe(port);
+    await bea.stop();
+    await bea.start(['up']);
+    expect(bea.output).toContain(`at http://127.0.0.1:${port}`);
+  });
+
+  it('joins at the one that is asked for, and refuses one that is taken before it uses up the link', async () => {
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    const probe = await take(0);
+    const { port } = probe.address() as AddressInfo;
+    const refused = await cem.run(['join', link, '--port', `${port}`]);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/is taken by another program\s+Choose another: satchel join --port/),
+    ]);
+    expect(existsSync(cem.store)).toBe(false);
+    probe.close();
+    await once(probe, 'close');
+    await cem.start(['join', link, '--name', 'cem', '--port', `${port}`]);
+    expect(portOf(cem)).toBe(port);
+    const running = await cem.run(['join', link, '--port', '4777']);
+    expect([running.code, running.stderr]).toEqual([2, expect.stringContaining('--port is for one that begins')]);
+  });
+
+  it('reads the link before it looks for a port', async () => {
+    const refused = await new Machine(root, 'dan', inject('program')).run([
+      'join',
+      'http://127.0.0.1:1#satchel1.AAAA',
+      '--port',
+      `${USUAL}`,
+    ]);
+    expect(refused.stderr).toContain('damaged');
+  });
+});
