@@ -4,14 +4,19 @@ import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { createSystemClock } from '../node/system.ts';
 import { titleHidingLinks } from './hide-link.ts';
+import { listenForStop } from './stop-signals.ts';
 
 function onStopSignal(stop: () => void): () => void {
-  // Once each: a second signal of the same kind ends the process as usual.
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.once(signal, stop);
-  return () => {
-    for (const signal of signals) process.removeListener(signal, stop);
-  };
+  return listenForStop(
+    {
+      once: (signal, listener) => process.once(signal, listener),
+      removeListener: (signal, listener) => process.removeListener(signal, listener),
+      exit: () => process.exit(),
+      later: (work, milliseconds) => void setTimeout(work, milliseconds).unref(),
+      say: (line) => void process.stderr.write(`${line}\n`),
+    },
+    stop,
+  );
 }
 
 function version(): string {
