@@ -50,6 +50,20 @@ describe('arrays', () => {
   it.each<[string, string, string, string, string]>([
     ['are sets where all are scalars', '["a","b","c"]', '["a","c","t"]', '["o","a","b"]', '["a","t","o"]'],
     ['the same addition once', '[1]', '[1,2]', '[2,1,3]', '[1,2,3]'],
+    [
+      'of arguments are one value',
+      '{"s":{"args":["-y"],"env":["A"]}}',
+      '{"s":{"args":["-y","/t"],"env":["A","T"]}}',
+      '{"s":{"args":["-y","/o"],"env":["A","O"]}}',
+      '! both sides changed "s"."args" -> {"s":{"args":["-y","/t"],"env":["A","T","O"]}}',
+    ],
+    [
+      'of arguments change on one side',
+      '{"args":["a"],"b":1}',
+      '{"args":["a"],"b":2}',
+      '{"args":["c","a"],"b":1}',
+      '{"args":["c","a"],"b":2}',
+    ],
     ['keep the other order of one side', '["a","b"]', '["b","a"]', '["a","b","c"]', '["b","a","c"]'],
     ['are atomic if they hold objects', '[{"a":1}]', '[{"a":1},{"b":2}]', '[{"a":1},{"c":3}]', '! both sides changed the whole document'],
     ['are atomic if they repeat an element', '[0,0]', '[0,0,1]', '[0,0,2]', '! both sides changed the whole document'],

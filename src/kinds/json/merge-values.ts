@@ -18,7 +18,7 @@ type Maybe = JsonNode | undefined;
 
 /**
  * Three-way merge of values; `undefined` is "not there". Objects merge by key, recursively. Arrays of scalars without
- * repetition merge as sets. Anything else is atomic. Where both sides changed one value differently, theirs stands and
+ * repetition merge as sets, but for the arguments of commands. Anything else is atomic. Where both sides changed one value differently, theirs stands and
  * the path goes to `collisions`; where one changed and the other removed it, the change stands.
  * The result is `{type: 'node', node: theirs}` if nothing came from ours. With `prefer: 'ours'`, ours stands where they
  * collide. Cost: O(values).
@@ -35,7 +35,8 @@ export function mergeValues(
   if (same(base, theirs)) return asNode(ours);
   if (theirs === undefined || ours === undefined) return asNode(theirs ?? ours);
   if (theirs.type === 'object' && ours.type === 'object') return mergeObjects(base, theirs, ours, path, collisions, prefer);
-  if (isSet(theirs) && isSet(ours) && (base === undefined || base.type !== 'array' || isSet(base))) return mergeSets(base, theirs, ours);
+  if (!isOrdered(path) && isSet(theirs) && isSet(ours) && (base === undefined || base.type !== 'array' || isSet(base)))
+    return mergeSets(base, theirs, ours);
   collisions.push(path);
   return asNode(prefer === 'theirs' ? theirs : ours);
 }
@@ -77,6 +78,13 @@ function mergeSets(base: Maybe, theirs: JsonNode, ours: JsonNode): MergedValue {
 
 function elementOf(source: JsonItem, added: boolean): MergedItem {
   return { source, added, value: { type: 'node', node: source.value } };
+}
+
+/** Members whose arrays are lists of words in their order, wherever they stand: what is put together of two runs neither. */
+const ORDERED: ReadonlySet<string> = new Set(['args', 'argv', 'command']);
+
+function isOrdered(path: JsonPath): boolean {
+  return ORDERED.has(path.at(-1) ?? '');
 }
 
 /** An array that repeats a value is a sequence, not a set. */
