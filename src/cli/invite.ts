@@ -40,12 +40,9 @@ export const inviteCommand = defineCommand({
         : []),
       `${made.only_here ? 'As another user of this machine' : 'On the other machine'} run this. It works once:`,
       '',
-      `  satchel join '${made.link}'`,
+      ...joinLines(context.environment.program, made.link),
       '',
-      'Where Satchel is a clone there, run: npm start -- join',
-      'and paste that line, or the link alone, when it asks.',
-      '',
-      `Or type, without pasting: satchel join ${made.address}`,
+      `Or type, without pasting: ${context.environment.program} join ${made.address}`,
       `and when it asks, these words: ${style.bold(made.words)}`,
       '',
       `Expires ${shownUntil(made.expires_at, clock.now())}. Keep this node running until the other one has joined.`,
@@ -53,3 +50,14 @@ export const inviteCommand = defineCommand({
     return { human: lines.join('\n'), json: made };
   },
 });
+
+/** Who runs a clone here most likely runs one there; links are pasted as they stand, so that form comes first. */
+export function joinLines(program: string, link: string): string[] {
+  const isClone = program !== 'satchel';
+  return [
+    `  ${program} join '${link}'`,
+    '',
+    isClone ? 'Where it is installed as a command there, run: satchel join' : 'Where Satchel is a clone there, run: npm start -- join',
+    'and paste that line, or the link alone, when it asks.',
+  ];
+}

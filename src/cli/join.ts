@@ -179,7 +179,7 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
   const place =
     joined.joined === 'hub'
       ? `Spaces of this machine are kept at ${joined.remote} now.`
-      : `Joined ${printable(joined.inviter)} as ${joined.role}: ${counted(joined.items, 'item')} from ${joined.remote}.`;
+      : `Joined ${printable(joined.inviter)}’s space as ${printable(joined.name)} (${joined.role}): ${counted(joined.items, 'item')} from ${joined.remote}.`;
   const lines = [place, `Both machines show the same words for the same history: ${joined.words}`];
   if (joined.name !== joined.asked_name)
     lines.push(

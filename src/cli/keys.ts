@@ -116,7 +116,7 @@ const recover = defineCommand({
   },
   options: { space: { type: 'text', value: 'ID', summary: 'only this space (default: all that the key opens there)' } },
   examples: ['satchel keys recover https://pi.local:4600', 'satchel keys recover /media/stick/satchel'],
-  notes: 'Makes this machine an owner. JSON: {recovered: [{space, name, items, position, other_machines}], remote}.',
+  notes: 'Makes this machine an owner. JSON: {recovered: [{space, name, items, position, machine, other_machines}], remote}.',
   async run(context) {
     const { at, words: given } = context.args;
     if (given !== undefined && given !== '-')
@@ -143,6 +143,8 @@ const recover = defineCommand({
       (r) => `${r.name}: ${counted(r.items, 'item')} ${r.items === 1 ? 'is' : 'are'} back (record ${r.position}).`,
     );
     const lost = [...new Set(result.recovered.flatMap((r) => r.other_machines))];
+    const called = [...new Set(result.recovered.map(({ machine }) => machine))];
+    if (lost.length > 0) lines.push(`This machine is called ${called.map(printable).join(', ')} there.`);
     if (lost.length > 0)
       lines.push(
         `Still listed: ${lost.map(printable).join(', ')}. ${context.asCalled('For each that is lost or stolen: satchel machines revoke NAME')}`,

@@ -19,7 +19,7 @@ export const logCommand = defineCommand({
   examples: ['satchel log', 'satchel log CLAUDE.md', 'satchel log --limit 200 --json'],
   notes:
     'Before each change stands its revision, such as 3f9a12cd: satchel show, diff and restore take it. What was not sent yet has none.\n' +
-    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size}]}], next}. What was not sent yet has position null and revisions "".',
+    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size, conflict: "open"|"settled"|null}]}], next}. What was not sent yet has position null and revisions "".',
   async run(context): Promise<CommandResult> {
     const { all, limit, before, space } = context.options;
     const { item } = context.args;
@@ -78,6 +78,10 @@ function describeChange({ style }: CommandContext, change: LogChange): string {
   return `${style.dim(revisionOf(change))}  ${DONE[change.type].padEnd(11)} ${printable(change.item)}${style.dim(size)}`;
 }
 
+function conflictWords({ conflict }: LogChange): string {
+  return conflict === null ? '' : conflict === 'open' ? ', in conflict' : ', was in conflict, settled';
+}
+
 function revisionOf({ revision }: LogChange): string {
   return revision === '' ? '(unsent)' : revision.slice(0, 8);
 }
@@ -89,7 +93,7 @@ function describeVersions(context: CommandContext, commits: readonly LogCommit[]
     commit.changes.map((change) => {
       const when = commit.time === null ? 'time unknown' : shownTime(commit.time, clock.now());
       const size = change.size === null ? '' : formatBytes(change.size);
-      return `  ${style.dim(revisionOf(change))}  ${when.padEnd(18)} ${DONE[change.type].padEnd(11)} ${size.padStart(7)}  ${printable(commit.machine)}${change.type === 'keep' ? ', in conflict' : ''}`;
+      return `  ${style.dim(revisionOf(change))}  ${when.padEnd(18)} ${DONE[change.type].padEnd(11)} ${size.padStart(7)}  ${printable(commit.machine)}${conflictWords(change)}`;
     }),
   );
   const [newest] = commits.flatMap(({ changes }) => changes);

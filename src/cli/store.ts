@@ -1,8 +1,9 @@
 import path from 'node:path';
+import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from './counted.ts';
 import { EXIT } from './exit-codes.ts';
-import { defineCommand, type CommandResult, type CommandSpec } from './frame-command.ts';
+import { defineCommand, type CommandContext, type CommandResult, type CommandSpec } from './frame-command.ts';
 import { formatBytes, printable } from './output-style.ts';
 import { restoreVerb } from './store-restore.ts';
 
@@ -113,13 +114,10 @@ const backup = defineCommand({
   options: { to: { type: 'list', value: 'AGE1…', summary: 'a further age recipient that may open it' } },
   examples: ['satchel store backup /media/stick/satchel.age'],
   notes:
-    'Encrypted for your recovery key and for this machine’s own key (age). Holds this machine’s keys too: keep it as safe as the recovery key.\nJSON: {file, bytes, objects, recipients, damaged}.',
+    'Encrypted for your recovery key and for this machine’s own key (age). Holds this machine’s keys too: keep it as safe as the recovery key.\nJSON: {file, bytes, objects, recipients, damaged, recovery: "shown"|"unshown"|null (no recovery key opens it)}.',
   async run(context): Promise<CommandResult> {
     const made = await askNode(context, 'backup', { file: path.resolve(context.args.file), to: [...context.options.to] });
-    const lines = [
-      `${made.file}: ${formatBytes(made.bytes)}, ${made.objects} encrypted bodies`,
-      context.asCalled('Your recovery key opens it: satchel store restore'),
-    ];
+    const lines = [`${made.file}: ${formatBytes(made.bytes)}, ${made.objects} encrypted bodies`, ...openedBy(context, made.recovery)];
     if (made.damaged > 0)
       lines.push(
         context.style.red(
@@ -129,6 +127,19 @@ const backup = defineCommand({
     return { human: lines.join('\n'), json: made, exit: made.damaged > 0 ? EXIT.failed : EXIT.ok };
   },
 });
+
+/** A key that nobody has on paper is lost with this machine, and so is what only it opens. */
+export function openedBy(
+  { asCalled, style }: Pick<CommandContext, 'asCalled' | 'style'>,
+  recovery: OperationOutput<'backup'>['recovery'],
+): string[] {
+  if (recovery === null) return [asCalled('Whom you named can open it, and this machine: satchel store restore')];
+  if (recovery === 'shown') return [asCalled('Your recovery key opens it: satchel store restore')];
+  return [
+    style.yellow('Your recovery key was never written down: once this machine is lost, nothing opens this file but keys that you named.'),
+    style.yellow(asCalled('Run: satchel keys recovery')),
+  ];
+}
 
 export const storeCommand: CommandSpec = {
   summary: 'What is kept on this machine.',

@@ -10,6 +10,7 @@ import { stepAside } from './join.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';
 import { machineNames } from './machine-names.ts';
+import { uniqueName } from './unique-name.ts';
 import { placeHere } from './remote-registry.ts';
 
 export interface RecoverWish {
@@ -33,7 +34,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
       const replica =
         node.spaces.get(space)?.replica ?? (wasHere ? await Replica.open(node.deps, space) : Replica.create(node.deps, space));
       try {
-        await recover(replica, remote, wish.recovery);
+        await recover(replica, remote, wish.recovery, (taken) => uniqueName(node.deps.machine.name, taken));
         done.push(space);
       } catch (error) {
         if (!(error instanceof NotAllowed)) throw error;
@@ -69,6 +70,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
       name,
       items,
       position: now.replica.position,
+      machine: names.get(node.deps.machine.key.machine) ?? node.deps.machine.name,
       other_machines: others.map((machine) => names.get(machine) ?? machine.slice(0, 8)),
     });
   }

@@ -61,15 +61,15 @@ describe('npm start in a clone', () => {
     expect(folderState(path.join(first.home, '.claude'))).toEqual(before);
 
     const invite = first.npmStart('invite');
-    const shown = plain(await invite.shows(/satchel join '[^']+'/));
-    await invite.shows(/npm start -- join/);
+    const shown = plain(await invite.shows(/npm start -- join '[^']+'/));
+    await invite.shows(/installed as a command there, run: satchel join/);
     expect(await invite.end()).toBe(0);
 
     const join = second.npmStart('join');
     await join.shows(/Paste the link from the other machine: /);
     // With the command around it, as people copy it.
     join.type(shown);
-    await join.shows(/Joined .* as owner: 1 item from/);
+    await join.shows(/Joined .*’s space as .* \(owner\): 1 item from/);
     await join.shows(/\[y\/N\] /);
     join.type('y');
     await join.shows(/Ctrl-C stops it\./);

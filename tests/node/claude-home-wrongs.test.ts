@@ -63,6 +63,13 @@ describe('what others got wrong', () => {
     for (const machine of ['a', 'b']) expect(await settingsOf(machine)).toEqual({ model: 'of a', theme: 'dark' });
     const { conflicts } = await ask(a, 'conflicts', {});
     expect(conflicts).toMatchObject([{ item: 'settings.json' }]);
+    const kept = async () =>
+      (await ask(a, 'log', { item: 'settings.json' })).commits.flatMap(({ changes }) => changes.flatMap((c) => c.conflict ?? []));
+    expect(await kept()).toEqual(['open']);
+    await ask(a, 'resolve', { item: 'settings.json', take: 'sibling' });
+    expect(await kept()).toEqual(['settled']);
+    await ask(a, 'sync', {});
+    expect(await kept()).toEqual(['settled']);
   });
 
   it('transcripts of which one is the beginning of the other are no conflict, and the shorter never wins', async () => {

@@ -38,6 +38,9 @@ describe('all machines are lost, and the remote remains', () => {
     await expect(ask(fresh, 'recover', { at: address, words: paper.replace(/^\w+/, 'zebra') })).rejects.toThrow('words');
     const { recovered } = await ask(fresh, 'recover', { at: address, words: paper });
     expect(recovered).toMatchObject([{ name: 'personal', items: 1 }]);
+    // Both go by the name of the same host: the one to be revoked is to be told by its name.
+    const [{ machine = '', other_machines: others = [] } = {}] = recovered;
+    expect([machine, ...others]).toEqual([`${others[0]}-2`, others[0]]);
     expect(await place.read('fresh')).toBe('and after\n');
     const log = await ask(fresh, 'log', {});
     expect(log.commits).toHaveLength(2);

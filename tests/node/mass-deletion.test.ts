@@ -34,7 +34,11 @@ describe('a mass deletion', () => {
     const { pending } = await ask(b, 'pending', {});
     expect(pending).toMatchObject([{ type: 'mass-deletion', path: path.join(place.home('b'), '.claude') }]);
     expect(pending[0]?.items).toHaveLength(30);
-    expect((await ask(b, 'doctor', {})).checks.find(({ id }) => id === 'pending')).toMatchObject({ result: 'warn' });
+    const { checks } = await ask(b, 'doctor', {});
+    expect(checks.find(({ id }) => id === 'pending')).toMatchObject({ result: 'warn' });
+    expect(checks.filter(({ result }) => result === 'fail').map(({ next_step: next }) => next)).toEqual([
+      'Which, and to answer: satchel pending',
+    ]);
     expect((await ask(b, 'answer-pending', { answer: 'reject', ids: [pending[0]?.id ?? ''] })).left).toBe(0);
     expect(await place.read('b', 'agents/29.md')).toBe('29\n');
     await ask(b, 'sync', {});

@@ -11,7 +11,7 @@ import { NotAllowed, appendControl, ownSecrets } from './administer.ts';
 import { createRecoveryKey, genesisProof, replacementProof, type RecoveryKey } from './recovery-key.ts';
 import type { Replica } from './replica.ts';
 import { encodeSecrets, openSecrets, proofIn } from './secrets.ts';
-import { sealText } from './sealed-text.ts';
+import { openText, sealText } from './sealed-text.ts';
 import { pull } from './transfer.ts';
 
 const ATTEMPTS = 20;
@@ -19,9 +19,15 @@ const ATTEMPTS = 20;
 /**
  * Makes this machine an owner of a space by its recovery key: brings the log, proves that the space is the one that
  * the key was made for, and appends a member record signed by the key. `remote` is opened as the recovery signer.
- * Idempotent. Throws {@link NotAllowed} for a key or space that do not belong together, RemoteError.
+ * `nameAmong` is told the names of the other members, in lower case, and says what this machine is called; without it, its
+ * own name. Idempotent. Throws {@link NotAllowed} for a key or space that do not belong together, RemoteError.
  */
-export async function recover(replica: Replica, remote: Remote, recovery: RecoveryKey): Promise<void> {
+export async function recover(
+  replica: Replica,
+  remote: Remote,
+  recovery: RecoveryKey,
+  nameAmong?: (taken: ReadonlySet<string>) => string,
+): Promise<void> {
   const { deps, space } = replica;
   const { machine, wrapping } = deps;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -39,6 +45,14 @@ export async function recover(replica: Replica, remote: Remote, recovery: Recove
     const secrets = await openSecrets(membership, 'recovery', recovery.identity, wrapping);
     const keyId = currentEpoch(membership).number;
     if (secrets?.epochKeys.has(keyId) !== true) throw new NotAllowed('the recovery key opens no key of the current epoch');
+    const keys = createSpaceKeys(secrets);
+    const taken = new Set<string>();
+    for (const member of membership.members.values()) {
+      if (member.machine === machine.key.machine) continue;
+      const other = await openText(member.sealedName, space, keys, deps.compression);
+      if (other !== null) taken.add(other.toLowerCase());
+    }
+    const name = nameAmong?.(taken) ?? machine.name;
     const head = (await replica.head()) ?? EMPTY_HEAD;
     const record = sealRecord(
       {
@@ -59,7 +73,7 @@ export async function recover(replica: Replica, remote: Remote, recovery: Recove
           recipient: machine.recipient,
           role: 'owner',
           account: null,
-          sealedName: await sealText(machine.name, space, keyId, createSpaceKeys(secrets), deps),
+          sealedName: await sealText(name, space, keyId, keys, deps),
         },
         envelope: await wrapping.wrap(encodeSecrets(secrets), machine.recipient),
       }),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { SatchelNode } from '../node.ts';
 import type { RowSource } from '../row-sources.ts';
+import { heldRemedy } from '../held-remedy.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
 /** How the rows of another program's database are. Nothing where there is no such database. O(views). */
@@ -11,7 +12,7 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
   const checks: Check[] = [];
   if (health.problem !== null)
     checks.push(failed(id, 'high', `its rows cannot be read or written: ${health.problem}`, `See ${node.home.log}`, [definition.file]));
-  else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, 'Run: satchel pending', [definition.file]));
+  else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.file]));
   else checks.push(passed(id, `${definition.file} is carried`));
 
   const notHere = [...(await workspace.views()).values()].filter((view) => view.notHere !== null);

@@ -1,6 +1,7 @@
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { carries, mayEnter, type TreeSource } from '../tree-sources.ts';
+import { heldRemedy } from '../held-remedy.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
 /** How a source is, and what of its folder is not carried. Looks at names, never at content. O(files). */
@@ -25,7 +26,7 @@ export async function checkSource(
     );
   else if (health.problem !== null)
     checks.push(failed(id, 'high', `watching failed and is tried again: ${health.problem}`, `See ${node.home.log}`, [definition.root]));
-  else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, 'Run: satchel status', [definition.root]));
+  else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.root]));
   else checks.push(passed(id, `${definition.shownAs ?? definition.root} is carried`, [`${scan.entries.size} entries`]));
 
   const unreadable = scan.unreadable.map(({ path, problem }) => `${path}: ${problem.message}`);

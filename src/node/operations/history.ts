@@ -22,6 +22,8 @@ export interface LogChange {
   readonly type: HistoryEntry['type'];
   readonly revision: string;
   readonly size: number | null;
+  /** Of what was kept beside in a conflict: whether it still waits to be settled; `null` for any other change. */
+  readonly conflict: 'open' | 'settled' | null;
 }
 
 export interface LogCommit {
@@ -59,11 +61,13 @@ export const logOperation = defineOperation({
       item === null ? tx.items.historyByPosition(space, page) : historyOfItem(tx.items, space, item, page),
     );
     const names = await machineNames(node, open);
+    // Those of the log, and as drafts would leave them: what this machine settled is settled, sent or not.
+    const unsettled = new Set((await open.replica.siblings(item ?? undefined)).map(({ sibling }) => sibling));
     const commits: LogCommit[] = input.before === undefined ? draftsOf(open, item, names.get(node.deps.machine.key.machine) ?? '') : [];
     for (const position of [...new Set(entries.map((e) => e.position))]) {
       const made = await describeRecord(node, open, position, names);
       const changes = entries.filter((e) => e.position === position).sort((a, b) => a.index - b.index);
-      commits.push({ position, ...made, changes: changes.map(toChange) });
+      commits.push({ position, ...made, changes: changes.map((change) => toChange(change, unsettled)) });
     }
     const last = entries.at(-1);
     return { commits, next: last === undefined || entries.length < input.limit ? null : last.position };
@@ -102,14 +106,16 @@ function draftsOf(open: OpenSpace, item: Item | null, machine: string): LogCommi
           type: c.type as LogChange['type'],
           revision: '',
           size: 'content' in c ? (c.content?.size ?? null) : null,
+          conflict: c.type === 'keep' ? ('open' as const) : null,
         })),
       },
     ];
   });
 }
 
-function toChange(entry: HistoryEntry): LogChange {
-  return { item: entry.item.name, kind: entry.item.kind, type: entry.type, revision: entry.revision, size: entry.content?.size ?? null };
+function toChange({ item, type, revision, content }: HistoryEntry, unsettled: ReadonlySet<string>): LogChange {
+  const conflict = type === 'keep' ? (unsettled.has(revision) ? 'open' : 'settled') : null;
+  return { item: item.name, kind: item.kind, type, revision, size: content?.size ?? null, conflict };
 }
 
 const UNREADABLE = { time: null, message: '', writer: '', session: null };

@@ -101,6 +101,8 @@ export interface RecoverResult {
     readonly name: string;
     readonly items: number;
     readonly position: number;
+    /** What this machine is called there: its own name, with a number behind it where that was taken. */
+    readonly machine: string;
     readonly other_machines: readonly string[];
   }[];
   readonly remote: string;

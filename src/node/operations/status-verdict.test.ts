@@ -47,13 +47,15 @@ describe('the verdict', () => {
       { ...atPi, problem: 'it forked', problem_type: 'forked' },
     ];
     const held = { sources: [{ path: '~/.claude', state: 'mass-deletion', detail: 'all is gone' }] };
-    expect(judge([space('club', shared), space('personal', mine)]).verdict).toBe('Not syncing: pi is away. Run: satchel sync');
+    expect(judge([space('club', shared), space('personal', mine)]).verdict).toBe(
+      'Not syncing: pi is away. It is tried again by itself, and nothing is lost meanwhile. To try now: satchel sync',
+    );
     expect(judge([space('personal', held), space('club', shared)])).toEqual({
       verdict: 'Not syncing: club: it forked. Run: satchel spaces move --help',
       inSync: false,
     });
     expect(judge([space('club', atPi), space('personal', { ...atPi, ...held })]).verdict).toBe(
-      'Not syncing: all is gone (~/.claude). Run: satchel doctor',
+      'Not syncing: all is gone (~/.claude). Which, and to answer: satchel pending',
     );
     expect(judge([space('personal', atPi), space('club', { revoked: { by: 'ana' } })]).verdict).toBe(
       'Not syncing: club: this machine was revoked by ana. Run: satchel leave',

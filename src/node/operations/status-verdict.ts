@@ -1,3 +1,6 @@
+import { heldRemedy } from '../held-remedy.ts';
+import { syncRemedy } from '../sync-remedy.ts';
+
 /** What of a space the verdict is made of. */
 export interface JudgedSpace {
   readonly name: string;
@@ -56,10 +59,11 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
     if (space.revoked !== null) return `${whose(space)}this machine was revoked by ${space.revoked.by}. Run: satchel leave`;
   if (!node.isLive) return 'the node is not running. Run: satchel up';
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
-  for (const space of spaces) if (space.problem !== null) return `${whose(space)}${space.problem}. Run: ${remedy(space)}`;
+  for (const space of spaces)
+    if (space.problem !== null) return `${whose(space)}${space.problem}. ${syncRemedy(space.problem_type, space.problem)}`;
   for (const space of spaces)
     for (const { path, state, detail } of space.sources)
-      if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). Run: satchel doctor`;
+      if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). ${heldRemedy(state)}`;
   return null;
 }
 
@@ -98,22 +102,6 @@ function waitingText(spaces: readonly JudgedSpace[]): string {
 /** Nobody needs to be told that it is about the personal space. */
 function whose({ name }: JudgedSpace): string {
   return name === OWN ? '' : `${name}: `;
-}
-
-function remedy(space: JudgedSpace): string {
-  switch (space.problem_type) {
-    case 'unreachable':
-      return 'satchel sync';
-    case 'not-a-member':
-      return 'satchel leave';
-    case 'not-shown':
-      return 'satchel join (as a new machine, where it was removed), or satchel spaces move --help (where the remote lost it)';
-    case 'rolled-back':
-    case 'forked':
-      return 'satchel spaces move --help';
-    default:
-      return 'satchel doctor';
-  }
 }
 
 function agoText(ms: number): string {

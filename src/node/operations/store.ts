@@ -6,6 +6,7 @@ import { planPrune, prune } from '../../core/replica/prune.ts';
 import { verifyKeptLog, verifySpace, type VerifyReport } from '../../core/replica/verify.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { writeBackup, type BackupResult } from '../backup/write-backup.ts';
+import { readRecoverySecret } from '../recovery-file.ts';
 import { findSpace } from '../find-space.ts';
 import type { SatchelNode } from '../node.ts';
 import { spaceField } from './fields.ts';
@@ -130,12 +131,25 @@ export const verifyOperation = defineOperation({
   },
 });
 
+export interface BackupMade extends BackupResult {
+  /** Of the recovery key that opens it: whether its words were written down (or made elsewhere); `null`: none opens it. */
+  readonly recovery: 'shown' | 'unshown' | null;
+}
+
 export const backupOperation = defineOperation({
   input: z.strictObject({ file: z.string().min(1).max(4096), to: z.array(z.string().max(4096)).max(16).default([]) }),
-  async run(node, input, { progress, signal }): Promise<BackupResult> {
+  async run(node, input, { progress, signal }): Promise<BackupMade> {
     for (const recipient of input.to)
       if (!node.deps.wrapping.isRecipient(recipient))
         throw new OperationFailure('usage', 'bad-recipient', `${JSON.stringify(recipient.slice(0, 80))} is no age recipient (age1…)`);
-    return writeBackup(node, input.file, input.to, { progress: (done, total) => progress(done, total, 'bytes'), signal });
+    const made = await writeBackup(node, input.file, input.to, { progress: (done, total) => progress(done, total, 'bytes'), signal });
+    return { ...made, recovery: await recoveryOf(node, made.recipients) };
   },
 });
+
+/** Looked at after the backup: the words may be written down while it runs. */
+async function recoveryOf(node: SatchelNode, recipients: readonly string[]): Promise<BackupMade['recovery']> {
+  const opening = [...node.spaces.values()].find(({ replica }) => recipients.includes(replica.membership.recovery.recipient));
+  if (opening === undefined) return null;
+  return (await readRecoverySecret(node.home, opening.entry.space)) === null ? 'shown' : 'unshown';
+}

@@ -3,6 +3,7 @@ import { request as requestHttp, type Agent, type ClientRequest, type IncomingMe
 import { request as requestHttps } from 'node:https';
 import type { Clock } from '../../core/ports/clock.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { NO_NODE_THERE } from './no-node-there.ts';
 
 export interface Question {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -230,7 +231,7 @@ export function toRemoteError(error: unknown, base: URL): RemoteError {
 
 /** What the commonest failures mean to people. */
 const PLAINLY: Readonly<Record<string, string>> = {
-  ECONNREFUSED: ' does not answer: no node runs there now',
+  ECONNREFUSED: ` does not answer: ${NO_NODE_THERE}`,
   ETIMEDOUT: ' does not answer: it may be off, or not in this network',
   EHOSTUNREACH: ' cannot be reached: it may be off, or not in this network',
   ENETUNREACH: ' cannot be reached: this machine has no network',
