@@ -50,10 +50,11 @@ export const statusCommand = defineCommand({
           `${secrets} ${secrets === 1 ? 'item holds' : 'items hold'} what looks like a secret. ${context.asCalled('Which: satchel doctor')}`,
         ),
       );
-    // What was left behind lies on this disk alone: its key would open nothing elsewhere.
-    if (status.spaces.some((space) => space.recovery_unshown && !isLeftBehind(space.name)))
+    // What was left behind and lies on this disk alone has nowhere to be recovered from.
+    if (status.spaces.some((space) => space.recovery_unshown && !(isLeftBehind(space.name) && space.remote === null)))
       lines.push(style.yellow(context.asCalled('The recovery key was never written down. Run: satchel keys recovery')));
-    const exit = conflicts + pending > 0 ? EXIT.open : status.in_sync || status.verdict.startsWith('Sending') ? EXIT.ok : EXIT.failed;
+    const exit =
+      conflicts + pending > 0 ? EXIT.open : status.in_sync || /^(?:Sending|Connecting) /.test(status.verdict) ? EXIT.ok : EXIT.failed;
     return { human: lines.join('\n'), json: status, exit };
   },
 });
@@ -75,7 +76,7 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     `${style.bold(space.name)}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
   ];
   if (isLeftBehind(space.name))
-    lines.push('  what this machine had of its own before it joined: kept here with its history, and sent nowhere');
+    lines.push('  what this machine had of its own before it joined: kept with its history, and no folder writes to it');
   if (space.revoked !== null) return [...lines, ...revokedLines(context, space, space.revoked)];
   if (space.drafts > 0) lines.push(`  ${counted(space.drafts, 'change')} not sent yet`);
   if (space.problem !== null && space.last_sync !== null) lines.push(`  last in sync ${shownAgo(space.last_sync, clock.now())}`);

@@ -107,7 +107,7 @@ async function checkRecovery(node: SatchelNode, { entry }: OpenSpace): Promise<C
       id,
       'its recovery key is not kept on this machine: it was written down, or waits on the one that made it, whose doctor says so',
     );
-  if (isLeftBehind(entry.name))
+  if (isLeftBehind(entry.name) && entry.remote === null)
     return warned(
       id,
       'low',

@@ -71,6 +71,13 @@ describe('the verdict', () => {
     expect(judge([space('club', old), space('personal', atPi)]).verdict).toBe('In sync with pi:4600 and folder:/media/stick, 10 min ago');
   });
 
+  it('is not that all is in sync before anything was heard of a place', () => {
+    expect(judge([space('club', { ...atPi, last_sync: null }), space('personal', { ...atPi, remote: 'https://box:4600' })])).toEqual({
+      verdict: 'Connecting to pi:4600',
+      inSync: false,
+    });
+  });
+
   it('is of a hub without spaces that it runs, and of a machine without any what to do', () => {
     expect(judge([], { ...LIVE, isHub: true })).toEqual({ verdict: 'Hub is running at http://127.0.0.1:4600', inSync: true });
     expect(judge([])).toEqual({ verdict: 'Not syncing: no space here yet. Run: satchel join', inSync: false });

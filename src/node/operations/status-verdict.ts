@@ -74,15 +74,20 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   const away = spaces.filter(({ remote }) => remote !== null);
   // What is kept here is in sync with itself: where others are elsewhere, they say how it is.
   const judged = away.length > 0 ? away : spaces;
+  const silent = away.filter((space) => space.last_sync === null);
+  if (silent.length > 0) return { verdict: `Connecting to ${placesOf(silent)}`, inSync: false };
   const times = judged.flatMap(({ last_sync: last }) => (last === null ? [] : [Date.parse(last)]));
   const ago = times.length === 0 ? '' : `, ${agoText(node.now - Math.min(...times))} ago`;
-  const places = [...new Set(judged.map(({ remote }) => placeOf(remote)))].join(' and ');
   const machines = Math.max(...judged.map((space) => space.machines));
   const verdict =
     away.length > 0
-      ? `In sync with ${places}${ago}`
+      ? `In sync with ${placesOf(judged)}${ago}`
       : `Everything is kept here (${machines} ${machines === 1 ? 'machine' : 'machines'})${ago}`;
   return { verdict, inSync: true };
+}
+
+function placesOf(spaces: readonly JudgedSpace[]): string {
+  return [...new Set(spaces.map(({ remote }) => placeOf(remote)))].join(' and ');
 }
 
 function placeOf(remote: string | null): string {
