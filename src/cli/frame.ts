@@ -56,6 +56,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
       if (json) io.stdout.write(`${JSON.stringify(result.json)}\n`);
       else if (result.bytes !== undefined && io.stdout.isTTY !== true) io.stdout.write(result.bytes);
       else if (result.human !== '') io.stdout.write(`${result.human}\n`);
+      if (!json && result.note !== undefined) io.stderr.write(`${result.note}\n`);
       return result.exit ?? EXIT.ok;
     } finally {
       stopListening();

@@ -10,7 +10,7 @@ export const showCommand = defineCommand({
   options: { space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' } },
   examples: ['satchel show CLAUDE.md', 'satchel show 3f9a12cd > old.md', 'satchel show CLAUDE.md --json'],
   notes:
-    'Into a file or pipe go the bytes as they are; on a terminal, control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding}, encoding utf8 or base64.',
+    'Settings are shown with this machine’s paths, and without secrets: what is left out is named on stderr.\nInto a file or pipe go the bytes as they are; on a terminal, control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding, left_out: [pointer]}, encoding utf8 or base64.',
   async run(context): Promise<CommandResult> {
     const { item } = context.args;
     const { space } = context.options;
@@ -20,7 +20,8 @@ export const showCommand = defineCommand({
       throw new CommandFailure(EXIT.failed, 'deleted', `${shown.item} is deleted there`, {
         next: `Its versions: satchel log ${itemWord(shown.item)}`,
       });
-    return { human: forTerminal(shown), bytes: Buffer.from(shown.body, shown.encoding), json: shown };
+    const note = leftOutNote(shown.left_out);
+    return { ...(note === null ? {} : { note }), human: forTerminal(shown), bytes: Buffer.from(shown.body, shown.encoding), json: shown };
   },
 });
 
@@ -33,4 +34,10 @@ function forTerminal(shown: { item: string; size: number; body: string; encoding
 /** What looks like a revision is taken for one; a file of such a name is meant by `./NAME`. */
 export function isRevision(text: string): boolean {
   return /^[0-9a-f]{8,64}$/.test(text);
+}
+
+/** Whoever puts that in the place of a file loses what is not in it. */
+export function leftOutNote(pointers: readonly string[]): string | null {
+  if (pointers.length === 0) return null;
+  return `Left out, since secrets stay where they were written: ${pointers.map(printable).join(', ')}. Put them in yourself.`;
 }

@@ -52,6 +52,17 @@ describe('the forms of a Claude home, between two nodes', () => {
     const [source] = (await ask(b, 'status', {})).spaces[0]?.sources ?? [];
     expect(source?.needs_value).toEqual([{ item: 'settings.json', pointer: '/env/ANTHROPIC_API_KEY' }]);
 
+    // A version as it would stand here: no placeholder, nothing held back, and no secret, whichever machine shows it.
+    for (const [node, machine] of [
+      [a, 'a'],
+      [b, 'b'],
+    ] as const) {
+      const shown = await ask(node, 'show', { item: 'settings.json' });
+      expect(shown.left_out).toEqual(['/env/ANTHROPIC_API_KEY']);
+      expect(shown.body).not.toMatch(/satchel:|sk-ant/);
+      expect(shown.body).toContain(script.replace(place.home('a'), place.home(machine)));
+    }
+
     const { pending } = await ask(b, 'pending', {});
     await ask(b, 'answer-pending', { answer: 'approve', ids: [pending[0]?.id ?? ''] });
     expect(await settings('b')).toEqual({

@@ -160,6 +160,8 @@ export interface ShowResult {
   /** UTF-8 text, or base64 where it is none. */
   readonly body: string;
   readonly encoding: 'utf8' | 'base64';
+  /** JSON pointers to secrets, which stay where they were written: the body is without them. */
+  readonly left_out: readonly string[];
 }
 
 export const showOperation = defineOperation({
@@ -167,7 +169,11 @@ export const showOperation = defineOperation({
   async run(node, input): Promise<ShowResult> {
     const open = findSpace(node, input.space);
     const version = await versionAt(node, open, input.item, input.revision);
-    const body = version.content === null ? new Uint8Array(0) : await readBody(open, version.content);
+    const stored = version.content === null ? new Uint8Array(0) : await readBody(open, version.content);
+    const { body, leftOut } = (version.content === null ? null : await renderHere(open, version.item, stored)) ?? {
+      body: stored,
+      leftOut: [],
+    };
     const text = decodeUtf8(body);
     return {
       item: version.item.name,
@@ -178,9 +184,19 @@ export const showOperation = defineOperation({
       mode: typeof version.content?.attributes['mode'] === 'number' ? version.content.attributes['mode'] : null,
       body: text ?? Buffer.from(body).toString('base64'),
       encoding: text === null ? 'base64' : 'utf8',
+      left_out: leftOut,
     };
   },
 });
+
+/** With this machine's paths, where such items have a form of each machine. */
+async function renderHere(open: OpenSpace, item: Item, stored: Uint8Array) {
+  for (const { forms } of open.sources) {
+    const rendered = (await forms?.render(item, stored)) ?? null;
+    if (rendered !== null) return rendered;
+  }
+  return null;
+}
 
 export interface DiffResult {
   readonly item: string;

@@ -12,6 +12,11 @@ import { createFormReader, isNothing, textOf, type FormTarget } from './form-rea
 export interface FormsWorkspace extends Workspace {
   /** Of all items with a form that the space holds. Reads their bodies. */
   inspect(): Promise<FormState[]>;
+  /**
+   * A version of an item as this machine would have it, with its own paths, whatever waits for an answer, and without any
+   * secret: `leftOut` points to those. `null`: it has no form, or cannot be shown by it.
+   */
+  render(item: Item, full: Uint8Array): Promise<{ readonly body: Uint8Array; readonly leftOut: readonly string[] } | null>;
 }
 
 /**
@@ -147,6 +152,15 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
       if (!target.ok) throw new BodyUnavailable('damaged', target.error);
       remember(item, content, target.value);
       return target.value.file.subarray(offset ?? 0);
+    },
+
+    async render(item, full) {
+      const form = reader.formOf(item);
+      // Of typed lines a machine shows those of its own projects: that is no version of them.
+      if (form === undefined || form.standsStill === true) return null;
+      const context = { ...(await deps.contextOf(item)), admit: () => 'yes' as const };
+      const shown = form.show(full, { body: null, kept: {} }, context);
+      return shown.ok ? { body: shown.value.body, leftOut: shown.value.needs } : null;
     },
 
     async inspect() {
