@@ -7,15 +7,18 @@ import { formatBytes, printable, printableText } from './output-style.ts';
 export const showCommand = defineCommand({
   summary: 'Print an item, now or at a revision',
   arguments: { item: { summary: 'its name, the path of its file, or a revision as `satchel log` shows it', required: true } },
-  options: { space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' } },
+  options: {
+    raw: { type: 'flag', summary: 'settings as the space holds them: with placeholders for paths and secrets' },
+    space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
+  },
   examples: ['satchel show CLAUDE.md', 'satchel show 3f9a12cd > old.md', 'satchel show CLAUDE.md --json'],
   notes:
     'Settings are shown with this machine’s paths, and without secrets: what is left out is named on stderr.\nInto a file or pipe go the bytes as they are; on a terminal, control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding, left_out: [pointer]}, encoding utf8 or base64.',
   async run(context): Promise<CommandResult> {
     const { item } = context.args;
-    const { space } = context.options;
+    const { raw, space } = context.options;
     const wanted = isRevision(item) ? { revision: item } : { item };
-    const shown = await askNode(context, 'show', { ...wanted, ...(space === undefined ? {} : { space }) });
+    const shown = await askNode(context, 'show', { ...wanted, raw, ...(space === undefined ? {} : { space }) });
     if (shown.deleted && !context.json)
       throw new CommandFailure(EXIT.failed, 'deleted', `${shown.item} is deleted there`, {
         next: `Its versions: satchel log ${itemWord(shown.item)}`,

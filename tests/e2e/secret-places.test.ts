@@ -19,7 +19,7 @@ describe('a value that a person writes where one is missing', () => {
   const settings = (on: Machine) => JSON.parse(on.read('settings.json') ?? '{}') as Record<string, unknown>;
   const server = (...args: unknown[]): object => ({ mcpServers: { db: { command: 'db', args } } });
   /** What the space holds of an item, decrypted. */
-  const inSpace = async (name: string): Promise<string> => (await ana.run(['show', name])).stdout;
+  const inSpace = async (name: string): Promise<string> => (await ana.run(['show', '--raw', name])).stdout;
   const sync = async (): Promise<void> => {
     for (const each of [bea, ana, bea, ana]) expect([0, 3]).toContain((await each.run(['sync'])).code); // 3: something waits for an answer
   };

@@ -165,12 +165,18 @@ export interface ShowResult {
 }
 
 export const showOperation = defineOperation({
-  input: z.strictObject({ space: spaceField.optional(), item: z.string().max(2048).optional(), revision: revisionField.optional() }),
+  input: z.strictObject({
+    space: spaceField.optional(),
+    item: z.string().max(2048).optional(),
+    revision: revisionField.optional(),
+    /** As the space holds it, for all machines. */
+    raw: z.boolean().default(false),
+  }),
   async run(node, input): Promise<ShowResult> {
     const open = findSpace(node, input.space);
     const version = await versionAt(node, open, input.item, input.revision);
     const stored = version.content === null ? new Uint8Array(0) : await readBody(open, version.content);
-    const { body, leftOut } = (version.content === null ? null : await renderHere(open, version.item, stored)) ?? {
+    const { body, leftOut } = (version.content === null || input.raw ? null : await renderHere(open, version.item, stored)) ?? {
       body: stored,
       leftOut: [],
     };
