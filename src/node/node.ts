@@ -29,10 +29,9 @@ import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { readConnection } from './claude-mem/connection.ts';
-import { isBridged, PERSONAL_USER } from './claude-mem/personal-user.ts';
-import { keepBridged } from './claude-mem/keep-bridged.ts';
-import { isLocalHistoryServed, type LocalWorkerDeps } from './claude-mem/local-worker.ts';
-import { serveClaudeMem } from './claude-mem/serve-claude-mem.ts';
+import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
+import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
+import { isBridged } from './claude-mem/personal-user.ts';
 import { connect } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
 import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
@@ -122,6 +121,7 @@ export class SatchelNode {
   readonly #fileThreads: ThreadPool | null;
   #listener: Listener | null = null;
   #claudeMem: ClaudeMemGateway | null = null;
+  #bridge: typeof bridgePersonal | null = null;
   #tls: TlsIdentity | null = null;
   #loops: Promise<void>[] = [];
 
@@ -377,10 +377,9 @@ export class SatchelNode {
     open.runner.start();
     const { clock } = this.deps;
     if (open.sources.length + open.rows.length > 0) open.watches.push(this.#watchSecrets(open));
-    if (this.#claudeMem !== null && !this.config.hub && open.entry.name === PERSONAL) {
-      const maySay = (): Promise<boolean> => isLocalHistoryServed(this.claudeMemWorker, PERSONAL_USER);
-      const bridged = { store: this.store, clock, feeds: this.claudeMemFeeds, replica: open.replica, log: this.log, maySay };
-      open.watches.push(keepBridged(bridged, open.watching.signal));
+    if (this.#bridge !== null && !this.config.hub && open.entry.name === PERSONAL) {
+      const deps = { store: this.store, clock, feeds: this.claudeMemFeeds, log: this.log, worker: this.claudeMemWorker };
+      open.watches.push(this.#bridge(deps, open.replica, open.watching.signal));
     }
     for (const { source, definition, health, projects } of open.sources) {
       const { signal } = open.watching;
@@ -449,9 +448,12 @@ export class SatchelNode {
     const tokens: StoredToken[] = [stored];
     if (!isLoopback(config.host)) this.#tls = await loadTlsIdentity(this.home, config, clock);
     const routes = await this.options.routes?.(this);
+    // Commands do not serve.
+    const { serveClaudeMem } = await import('./claude-mem/serve-claude-mem.ts');
+    this.#bridge = (await import('./claude-mem/bridge-personal.ts')).bridgePersonal;
     const claudeMem = await serveClaudeMem({ feeds: this.claudeMemFeeds, clock, clients: this.claudeMemClients, log: this.log });
     this.#claudeMem = claudeMem.gateway;
-    const { createHubServer } = await import('../gateways/native/hub-server.ts'); // commands do not serve
+    const { createHubServer } = await import('../gateways/native/hub-server.ts');
     const server = createHubServer({
       remote: this.#served(),
       authority: createLogAuthority(this.store, machine.key.machine, this.heard),

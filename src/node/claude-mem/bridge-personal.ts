@@ -1,0 +1,13 @@
+import type { Replica } from '../../core/replica/replica.ts';
+import { keepBridged, type KeepBridgedDeps } from './keep-bridged.ts';
+import { isLocalHistoryServed, type LocalWorkerDeps } from './local-worker.ts';
+import { PERSONAL_USER } from './personal-user.ts';
+
+export interface BridgePersonalDeps extends Omit<KeepBridgedDeps, 'replica' | 'maySay'> {
+  readonly worker: LocalWorkerDeps;
+}
+
+/** {@link keepBridged}, once what this machine's own worker had before is served. Loaded by a node that listens: commands need none of it. */
+export function bridgePersonal({ worker, ...deps }: BridgePersonalDeps, replica: Replica, signal: AbortSignal): Promise<void> {
+  return keepBridged({ ...deps, replica, maySay: () => isLocalHistoryServed(worker, PERSONAL_USER) }, signal);
+}
