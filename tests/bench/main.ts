@@ -1,17 +1,25 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { FULL_CORPUS, writeCorpus } from './corpus.ts';
+import { databaseLoad } from './loads/database.ts';
+import { filesLoad } from './loads/files.ts';
+import type { Load } from './load.ts';
 import type { Peer } from './peer.ts';
-import { PEERS } from './peers.ts';
+import { DATABASE_PEERS, PEERS } from './peers.ts';
 import { reportOf, reportToText } from './report.ts';
 import { runRounds } from './rounds.ts';
 
-const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--json]
+const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database] [--json]
 
-Carries one corpus (5,000 files, 151 MB, seeded) with each peer that is installed, rounds interleaved, and prints medians and ratios.
+Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
+interleaved, and prints medians and ratios.
 `;
+
+const SECTIONS: readonly { readonly name: string; readonly peers: readonly Peer[]; readonly load: (scale: number) => Load }[] = [
+  { name: 'files', peers: PEERS, load: filesLoad },
+  { name: 'database', peers: DATABASE_PEERS, load: databaseLoad },
+];
 
 await main();
 
@@ -23,6 +31,7 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       scale: { type: 'string', default: '1' },
       folder: { type: 'string', default: tmpdir() },
+      only: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -35,38 +44,56 @@ async function main(): Promise<void> {
   const rounds = numberOf('rounds', values.rounds);
   const seed = numberOf('seed', values.seed);
   const scale = numberOf('scale', values.scale);
-  const size = { files: Math.max(20, Math.round(FULL_CORPUS.files * scale)), bytes: Math.round(FULL_CORPUS.bytes * scale) };
-  const { installed, missing, versions } = await choosePeers(values.peers?.split(','));
-  tell(`${installed.length} peers: ${installed.map(({ name }) => name).join(', ')}`);
-
-  const folder = await mkdtemp(path.join(values.folder, 'satchel-bench-'));
-  try {
-    tell(`writing the corpus: ${size.files} files, ${(size.bytes / 1e6).toFixed(0)} MB`);
-    const corpus = path.join(folder, 'corpus');
-    await writeCorpus(corpus, seed, size);
-    const { measurements, figures } = await runRounds({ peers: installed, rounds, corpus, folder, seed, tell });
+  const wanted = values.only?.split(',');
+  const sections = SECTIONS.filter(({ name }) => wanted === undefined || wanted.includes(name));
+  const unknown = wanted?.find((name) => !SECTIONS.some((section) => section.name === name));
+  if (unknown !== undefined) throw new Error(`--only: expected ${SECTIONS.map(({ name }) => name).join(' or ')}, not ${unknown}`);
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, memoryBytes: totalmem(), node: process.version };
+  const measured: Record<string, unknown>[] = [];
+  for (const section of sections) {
+    const { installed, missing, versions } = await choosePeers(section.peers, values.peers?.split(','));
+    if (installed.length === 0) continue;
+    const load = section.load(scale);
+    tell(`${load.description}; ${installed.length} peers: ${installed.map(({ name }) => name).join(', ')}`);
+    const { measurements, figures } = await measure(load, installed, { rounds, seed, parent: values.folder, tell });
     const report = reportOf(measurements, ['rsync -z', 'restic'], missing, figures);
-    const machine = { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, memoryBytes: totalmem(), node: process.version };
-    const document = { machine, corpus: { ...size, seed }, rounds, versions, ...report };
-    process.stdout.write(
-      values.json
-        ? `${JSON.stringify(document, null, 2)}\n`
-        : `\nMedians of ${rounds} rounds, ${machine.cpus} x ${machine.cpu}\n\n${reportToText(report)}\n\n${Object.values(versions).join('\n')}\n`,
-    );
+    measured.push({ load: load.name, description: load.description, versions, ...report });
+    if (!values.json)
+      process.stdout.write(
+        `\n${load.description}: medians of ${rounds} rounds, ${machine.cpus} x ${machine.cpu}\n\n${reportToText(report)}\n\n${Object.values(versions).join('\n')}\n`,
+      );
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify({ machine, seed, rounds, loads: measured }, null, 2)}\n`);
+}
+
+async function measure(
+  load: Load,
+  peers: readonly Peer[],
+  options: { readonly rounds: number; readonly seed: number; readonly parent: string; readonly tell: (line: string) => void },
+): ReturnType<typeof runRounds> {
+  const { rounds, seed, parent, tell } = options;
+  const folder = await mkdtemp(path.join(parent, 'satchel-bench-'));
+  try {
+    const corpus = path.join(folder, 'corpus');
+    await mkdir(corpus);
+    await load.write(corpus, seed);
+    return await runRounds({ peers, rounds, load, corpus, folder, seed, tell });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 async function choosePeers(
+  peers: readonly Peer[],
   wanted: readonly string[] | undefined,
 ): Promise<{ installed: Peer[]; missing: string[]; versions: Record<string, string> }> {
-  const unknown = wanted?.filter((name) => !PEERS.some((peer) => peer.name === name || peer.name.startsWith(`${name} `))) ?? [];
+  const unknown =
+    wanted?.filter((name) => ![...PEERS, ...DATABASE_PEERS].some((peer) => peer.name === name || peer.name.startsWith(`${name} `))) ?? [];
   if (unknown.length > 0) throw new Error(`unknown peers: ${unknown.join(', ')}; known are ${PEERS.map(({ name }) => name).join(', ')}`);
   const installed: Peer[] = [];
   const missing: string[] = [];
   const versions: Record<string, string> = {};
-  for (const peer of PEERS) {
+  for (const peer of peers) {
     if (wanted !== undefined && !wanted.some((name) => peer.name === name || peer.name.startsWith(`${name} `))) continue;
     const version = await peer.available();
     if (version === null) missing.push(peer.name);

@@ -4,11 +4,12 @@ import { gitPeer } from './peers/git.ts';
 import { rclonePeer } from './peers/rclone.ts';
 import { resticPeer } from './peers/restic.ts';
 import { rsyncPeer, rsyncPipePeer } from './peers/rsync.ts';
+import { satchelDatabasePeer } from './peers/satchel-database.ts';
 import { satchelHomePeer, satchelPeer } from './peers/satchel.ts';
 import { syncthingPeer } from './peers/syncthing.ts';
 import { unisonPeer } from './peers/unison.ts';
 
-/** The only list of them. */
+/** The only list of those that carry files. */
 export const PEERS: readonly Peer[] = [
   satchelPeer,
   satchelHomePeer,
@@ -21,3 +22,6 @@ export const PEERS: readonly Peer[] = [
   unisonPeer,
   syncthingPeer,
 ];
+
+/** A database is a file to all others: they need it while nobody has it open. */
+export const DATABASE_PEERS: readonly Peer[] = [satchelDatabasePeer, rsyncPeer, rsyncPipePeer, resticPeer, borgPeer, syncthingPeer];

@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { editCorpus } from './corpus.ts';
+import type { Load } from './load.ts';
 import { run } from './measured-process.ts';
 import type { Measurement, Peer, Step } from './peer.ts';
 
@@ -12,7 +12,8 @@ export type Figures = Map<string, Map<string, number[]>>;
 export interface Rounds {
   readonly peers: readonly Peer[];
   readonly rounds: number;
-  /** Holds the corpus; copied for every run. */
+  readonly load: Load;
+  /** Holds what is carried; copied for every run. */
   readonly corpus: string;
   /** On the file system to measure on. */
   readonly folder: string;
@@ -27,6 +28,7 @@ export interface Rounds {
 export async function runRounds({
   peers,
   rounds,
+  load,
   corpus,
   folder,
   seed,
@@ -45,11 +47,11 @@ export async function runRounds({
         const session = await peer.open(place);
         try {
           for (const step of ['firstSync', 'noChange', 'edit'] as const) {
-            if (step === 'edit') await editCorpus(place.source, seed + 1 + round);
+            if (step === 'edit') await load.edit(place.source, seed + 1 + round);
             // What others left to be written must not slow this one down.
             await run(['sync']);
             const measured = await session[step]();
-            await checkEqual(peer, step, place.source, place.target);
+            await checkEqual(load, peer, step, place.source, place.target);
             all.get(peer.name)![step].push(measured);
             tell(`round ${round + 1}/${rounds}  ${peer.name}  ${step}: ${measured.seconds.toFixed(3)} s`);
           }
@@ -69,7 +71,7 @@ export async function runRounds({
   return { measurements: all, figures };
 }
 
-async function checkEqual(peer: Peer, step: Step, source: string, target: string): Promise<void> {
-  const { stdout } = await run(['diff', '-rq', '--exclude=.git', '--exclude=.stfolder', source, target], { fine: [1] });
-  if (stdout !== '') throw new Error(`${peer.name}: after ${step} the folders differ:\n${stdout.slice(0, 2000)}`);
+async function checkEqual(load: Load, peer: Peer, step: Step, source: string, target: string): Promise<void> {
+  const difference = await load.difference(source, target);
+  if (difference !== '') throw new Error(`${peer.name}: after ${step} source and target differ:\n${difference.slice(0, 2000)}`);
 }

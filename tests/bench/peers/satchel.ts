@@ -16,7 +16,7 @@ import { findProgram, SatchelMachine } from '../satchel/satchel-machine.ts';
  * everything in place; where nothing changed it ends with the process. Bytes are all that passes between both machines and
  * the hub, counted by proxies that they reach it through: all that changed passes twice.
  */
-export const satchelPeer: Peer = peerOf('Satchel', {
+export const satchelPeer: Peer = satchelWay('Satchel', {
   prepare: () => Promise.resolve(),
   receive: (machine, { target }) => machine.carry(target),
   send: (machine, { source }) => machine.carry(source),
@@ -27,7 +27,7 @@ export const satchelPeer: Peer = peerOf('Satchel', {
  * The same with the corpus as the Claude home of both machines, by the whole inventory, forms and consent, which are on the way
  * of every file then; the corpus's project is a folder that both have.
  */
-export const satchelHomePeer: Peer = peerOf('Satchel-home', {
+export const satchelHomePeer: Peer = satchelWay('Satchel-home', {
   async prepare({ source, work }) {
     const folder = path.join(work, 'project');
     await mkdir(folder);
@@ -46,19 +46,19 @@ export const satchelHomePeer: Peer = peerOf('Satchel-home', {
   figures: (machines, { source }, proxies) => measureGrowing({ ...machines, ...proxies, source }),
 });
 
-interface Machines {
+export interface Machines {
   readonly hub: SatchelMachine;
   readonly here: SatchelMachine;
   readonly there: SatchelMachine;
 }
 
-interface Proxies {
+export interface Proxies {
   readonly near: CountingProxy;
   readonly far: CountingProxy;
 }
 
 /** What is carried, and what is measured of it besides the steps. */
-interface Way {
+export interface Way {
   prepare(place: Place): Promise<void>;
   /** The machine of `target`, once it joined. */
   receive(machine: SatchelMachine, place: Place): Promise<void>;
@@ -67,7 +67,8 @@ interface Way {
   figures(machines: Machines, place: Place, proxies: Proxies): Promise<Record<string, number>>;
 }
 
-function peerOf(name: string, way: Way): Peer {
+/** A peer of Satchel's: three machines, and a way of using them. */
+export function satchelWay(name: string, way: Way): Peer {
   return { name, available, open: (place) => open(place, way) };
 }
 

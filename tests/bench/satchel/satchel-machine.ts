@@ -23,6 +23,8 @@ export class SatchelMachine {
   readonly #program: string;
   /** Whether its Claude home is where CLAUDE_CONFIG_DIR says: an empty one, so that nothing but its tree is carried. */
   #isAside = true;
+  /** Where claude-mem's database is; null: nowhere. */
+  #memories: string | null = null;
   #node: ChildProcess | null = null;
 
   private constructor(program: string, home: string) {
@@ -51,6 +53,11 @@ export class SatchelMachine {
     await rm(path.join(this.home, '.claude'), { recursive: true });
     await symlink(claudeHome, path.join(this.home, '.claude'));
     this.#isAside = false;
+  }
+
+  /** From the next start of its node or command on, claude-mem's database is in this folder. */
+  remember(memories: string): void {
+    this.#memories = memories;
   }
 
   get pid(): number {
@@ -124,6 +131,7 @@ export class SatchelMachine {
       HOME: this.home,
       SATCHEL_HOME: path.join(this.home, '.satchel'),
       CLAUDE_CONFIG_DIR: this.#isAside ? path.join(this.home, '.claude') : '',
+      CLAUDE_MEM_DATA_DIR: this.#memories ?? path.join(this.home, '.claude-mem'),
     };
   }
 }
