@@ -16,6 +16,10 @@ const NAMES: { readonly [kind: string]: readonly string[] } = {
   'session-file': ['todos/x.json', 'file-history/1b4e28ba-2fa1-41d2-883f-0016d3cca427/1234@v1'],
   project: ['.satchel/projects/app-0123456789ab'],
   'claude-mem': ['claude-mem/sessions/claude/1b4e28ba-2fa1-41d2-883f-0016d3cca427', 'claude-mem/prompts/s/1-2'],
+  'mneme-log': ['mneme/-home-me-app/log.jsonl'],
+  'mneme-remembered': ['mneme/-home-me-app/remembered.json'],
+  'mneme-entities': ['mneme/-home-me-app/entities.json'],
+  'mneme-summary': ['mneme/-home-me-app/summary.json'],
 };
 
 const line = fc.constantFrom('a', 'b', 'c', '', '}', 'é', 'long enough to be a line');
@@ -127,9 +131,11 @@ function isJson(version: Version): boolean {
   }
 }
 
+const JSON_KINDS = new Set(['json', 'claude-mem', 'mneme-remembered', 'mneme-entities', 'mneme-summary']);
+
 /** The rules by which a name's content is read: of a folder's file, its format's. */
 function formatOf(kind: Kind, name: string): 'lines' | 'json' | 'bytes' {
-  if (kind.id === 'json' || kind.id === 'claude-mem' || (kind.id === 'folder' && name.endsWith('.json'))) return 'json';
+  if (JSON_KINDS.has(kind.id) || (kind.id === 'folder' && name.endsWith('.json'))) return 'json';
   return kind.id === 'opaque' || name.endsWith('.bin') ? 'bytes' : 'lines';
 }
 

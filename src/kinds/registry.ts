@@ -8,6 +8,10 @@ import { laterPlanStands } from './claude-home/later-plan.ts';
 import { projectKind } from './claude-home/project.ts';
 import { sessionFileKind } from './claude-home/session-file.ts';
 import { jsonKind } from './json/json.ts';
+import { mnemeEntitiesKind } from './mneme/entities-kind.ts';
+import { mnemeLogKind } from './mneme/log-kind.ts';
+import { mnemeRememberedKind } from './mneme/remembered-kind.ts';
+import { mnemeSummaryKind } from './mneme/summary-kind.ts';
 import { jsonlKind } from './jsonl/jsonl.ts';
 import { transcriptKind } from './jsonl/transcript.ts';
 import { opaqueKind } from './opaque.ts';
@@ -27,6 +31,10 @@ export const KINDS: readonly Kind[] = [
   sessionFileKind,
   historyKind,
   claudeMemKind,
+  mnemeLogKind,
+  mnemeRememberedKind,
+  mnemeEntitiesKind,
+  mnemeSummaryKind,
 ];
 
 /** Throws if two kinds share an id: a bug. */

@@ -1,0 +1,24 @@
+import { parseTree } from '../json/tree.ts';
+import { isMnemeFile, type MnemeFile } from './names.ts';
+
+/** What each file holds at its top. A log holds lines, whatever they are. */
+const SHAPES: { readonly [file in MnemeFile]: 'array' | 'object' | null } = {
+  'log.jsonl': null,
+  'remembered.json': 'array',
+  'entities.json': 'object',
+  'summary.json': 'object',
+};
+
+/**
+ * Why a body cannot be this file of mneme, in words; `null` if it can. The client writes in place, so that a file which was read
+ * half written, or whose writer was killed, is not JSON: as the file's new content it would destroy what the client reads
+ * next. Whoever captures keeps it apart and does not put it in place. Cost: O(size).
+ */
+export function fileProblem(file: string, body: Uint8Array): string | null {
+  const shape = isMnemeFile(file) ? SHAPES[file] : null;
+  if (shape === null) return null;
+  if (body.length === 0) return 'is empty';
+  const tree = parseTree(body);
+  if (!tree.ok) return `cannot be read: ${tree.error}`;
+  return tree.value.type === shape ? null : `is no JSON ${shape}`;
+}
