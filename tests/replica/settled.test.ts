@@ -102,12 +102,28 @@ describe('what a writer had in place when its process ended', () => {
       ['notHere', (w) => w.notHere([{ item, reason: 'why' }])],
     ];
     for (const [name, write] of writes) {
-      await open().kept.keep('as it was');
-      await open('all', 'other').kept.keep('of another');
+      await open().kept.keep('as it was', 0);
+      await open('all', 'other').kept.keep('of another', 0);
       await restart();
       expect([name, await seen(), await seen('other')]).toEqual([name, 'as it was', 'of another']);
       await write(open());
       expect([name, await seen(), await seen('other')]).toEqual([name, null, 'of another']);
     }
+  });
+
+  it('is not kept where views were written since, other than by a capture, which says how many it noted', async () => {
+    const item = textItem('x');
+    const workspace = open();
+    const before = workspace.kept.writes();
+    const found = (name: string, body: string, local: string | null) =>
+      ({ type: 'body', item: textItem(name), attributes: {}, body: Buffer.from(body), local }) as const;
+    expect(await workspace.capture([found('x', '2', 'a'), found('n', '1', 'b'), found('m', '1', null)], NOTE)).toMatchObject({ noted: 2 });
+    expect(await workspace.capture([{ type: 'same', item, local: 'c' }], NOTE)).toMatchObject({ noted: 1 });
+    expect(await workspace.capture([{ type: 'absent', item }], NOTE)).toMatchObject({ noted: 0 });
+    await workspace.kept.keep('captured', before);
+    expect(await workspace.kept.get()).toBe('captured');
+    await workspace.applied([{ item, content: null, local: null }]);
+    await workspace.kept.keep('looked at before', before);
+    expect(await workspace.kept.get()).toBeNull();
   });
 });

@@ -29,7 +29,7 @@ export interface WorkspaceDouble extends Workspace {
   readonly table: Map<string, View>;
   /** Calls of `views`. */
   looks: number;
-  readonly kept: { get(): Promise<string | null>; keep(note: string): Promise<void> };
+  readonly kept: { get(): Promise<string | null>; keep(note: string, since: number): Promise<void>; writes(): number };
 }
 
 /** `kinds`: those that merge as they do in a real space. */
@@ -85,6 +85,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
     const table = new Map<string, View>();
     const viewOf = (item: Item): View => table.get(itemKey(item)) ?? { item, shown: null, intended: null, notHere: null, local: null };
     let kept: string | null = null;
+    let writes = 0;
     const set = (view: View): void => {
       table.set(itemKey(view.item), view);
       kept = null;
@@ -96,10 +97,11 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
       looks: 0,
       kept: {
         get: async () => kept,
-        async keep(note) {
+        async keep(note, since) {
           double.crash?.('keep');
-          kept = note;
+          if (writes === since) kept = note;
         },
+        writes: () => writes,
       },
       async views(under) {
         double.looks += 1;
@@ -109,9 +111,10 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
       async capture(found): Promise<CaptureReport> {
         double.crash?.('capture');
         const conflicts: Item[] = [];
-        let [changes, bytes] = [0, 0];
+        let [changes, bytes, noted] = [0, 0, 0];
         for (const entry of found) {
           const view = viewOf(entry.item);
+          noted += entry.type !== 'absent' && entry.local !== null ? 1 : 0;
           if (entry.type === 'same') {
             set({ ...view, local: entry.local, intended: null, notHere: null });
             continue;
@@ -142,7 +145,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
           bytes += entry.type === 'tail' ? entry.tail.length : body.length;
           if (settle(entry.item, view.shown, content)) conflicts.push(entry.item);
         }
-        return Promise.resolve({ commits: changes > 0 ? 1 : 0, changes, bytes, conflicts, refused: [] });
+        return Promise.resolve({ commits: changes > 0 ? 1 : 0, changes, bytes, noted, conflicts, refused: [] });
       },
       outstanding() {
         const items = new Map([...heads.values(), ...table.values()].map(({ item }) => [itemKey(item), item]));
@@ -158,13 +161,16 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
       },
       async intend(items) {
         double.crash?.('intend');
+        writes += 1;
         for (const { item, content } of items) set({ ...viewOf(item), intended: { content } });
       },
       async applied(results) {
         double.crash?.('applied');
+        writes += 1;
         for (const { item, content, local } of results) set({ item, shown: content, intended: null, notHere: null, local });
       },
       async notHere(items) {
+        writes += 1;
         for (const { item, reason } of items) set({ ...viewOf(item), notHere: reason });
       },
       async read(_item, content, offset = 0) {

@@ -48,8 +48,11 @@ const SMALL_PIECE = LIMITS.chunkMin;
 const BODY_LIMIT = Math.min(LIMITS.bodyBytes, (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin);
 
 export interface ReplicaWorkspace extends Workspace {
-  /** A note of the writer's on all of its views: gone as soon as one is written. */
-  readonly kept: { get(): Promise<string | null>; keep(note: string): Promise<void> };
+  /**
+   * A note of the writer's on all of its views: gone as soon as one is written. `since`: what `writes` was before they were
+   * looked at; where views were written since other than by captures, nothing is kept.
+   */
+  readonly kept: { get(): Promise<string | null>; keep(note: string, since: number): Promise<void>; writes(): number };
   close(): Promise<void>;
 }
 
@@ -61,6 +64,8 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   let dirty: Map<string, Item> | 'all' = 'all';
   /** Falls of the log before items were last looked at. */
   let fallsSeen = replica.falls;
+  /** How often views were written, other than by a capture. */
+  let viewWrites = 0;
   /** What an apply under way was given may be under keys that fell since. */
   const asReadable = (content: Content | null): Content | null =>
     content === null || fallsSeen === replica.falls ? content : replica.afterFall(content);
@@ -92,6 +97,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       commits: 0,
       changes: 0,
       bytes: 0,
+      noted: 0,
       conflicts: [] as Item[],
       refused: [] as { item: Item; reason: string; again?: true }[],
     };
@@ -106,6 +112,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       report.commits += made.changes > 0 ? 1 : 0;
       report.changes += made.changes;
       report.bytes += made.bytes;
+      report.noted += made.noted;
       report.conflicts.push(...made.conflicts);
       for (const item of made.unheld) report.refused.push({ item, reason: 'the whole file has to be read', again: true });
     }
@@ -115,7 +122,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   async function captureBatch(
     found: readonly Found[],
     note: Omit<CommitNote, 'time'>,
-  ): Promise<{ changes: number; bytes: number; conflicts: readonly Item[]; unheld: readonly Item[] }> {
+  ): Promise<Pick<CaptureReport, 'changes' | 'bytes' | 'conflicts' | 'noted'> & { readonly unheld: readonly Item[] }> {
     await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const views = await viewsOf(found.map((f) => f.item));
@@ -147,6 +154,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     return {
       ...drafted,
       bytes: sorted.bodies.reduce((sum, b) => sum + b.bytes.length, 0),
+      noted: sorted.views.filter(({ shown, notHere, local }) => shown !== null && notHere === null && local !== null).length,
       unheld: found.map(({ item }) => item).filter((item) => unheld.has(itemKey(item))),
     };
   }
@@ -282,6 +290,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   /** Writes views derived from those there now. */
   async function updateViews(items: readonly Item[], update: (item: Item, view: View | undefined) => View): Promise<void> {
     await replica.exclusive(async () => {
+      viewWrites += 1;
       await store.write(async (tx) => {
         const views = await tx.views.get(space, writer, items);
         await tx.views.put(
@@ -337,7 +346,11 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     prefetch: (contents) => replica.bodies.prefetch(contents),
     kept: {
       get: async () => (await store.read((tx) => tx.documents.get<string>(keptNotes(space), writer))) ?? null,
-      keep: (note) => replica.exclusive(() => store.write((tx) => tx.documents.put(keptNotes(space), writer, note))),
+      keep: (note, since) =>
+        replica.exclusive(async () => {
+          if (viewWrites === since) await store.write((tx) => tx.documents.put(keptNotes(space), writer, note));
+        }),
+      writes: () => viewWrites,
     },
     async close() {
       stopListening();

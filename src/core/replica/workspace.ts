@@ -82,6 +82,8 @@ export interface CaptureReport {
   readonly bytes: number;
   /** Items that now have a new open conflict. */
   readonly conflicts: readonly Item[];
+  /** Of how many, other than absent ones, the view shows now what was found, with the writer's note. */
+  readonly noted: number;
   /**
    * Items that were not taken, with the reason. They stay local, and nothing of them is lost. `again`: not as they were
    * found, and the writer's note is gone: read whole they will be. Otherwise the format does not take them.

@@ -39,6 +39,7 @@ export function createBatches(context: TreeContext): CaptureBatches {
       commits: sum.commits + made.commits,
       changes: sum.changes + made.changes,
       bytes: sum.bytes + made.bytes,
+      noted: sum.noted + made.noted,
       conflicts: [...sum.conflicts, ...made.conflicts],
       refused: [...sum.refused, ...made.refused],
     };
@@ -92,5 +93,5 @@ function describe(batch: readonly Found[]): string {
 }
 
 export function emptyCapture(): CaptureReport {
-  return { commits: 0, changes: 0, bytes: 0, conflicts: [], refused: [] };
+  return { commits: 0, changes: 0, bytes: 0, noted: 0, conflicts: [], refused: [] };
 }

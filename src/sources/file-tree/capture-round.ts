@@ -2,7 +2,7 @@ import { sameStat, type TreeScan } from '../../core/ports/files.ts';
 import type { CaptureReport } from '../../core/replica/workspace.ts';
 import { createBatches, emptyCapture, LARGE_BYTES } from './capture-batches.ts';
 import type { TreeContext } from './context.ts';
-import { inspectFile } from './inspect-file.ts';
+import { inspectFile, type Inspection } from './inspect-file.ts';
 import { absences, inScope, interruptedRestores, rootProblem } from './missing-from-tree.ts';
 import { removeEmptyFolders } from './remove-from-place.ts';
 import type { ScanReport } from './reports.ts';
@@ -32,6 +32,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   const look = whole === null ? null : lookOf(context, whole);
   memory.folding ??= (whole ?? files.scan({ enters: () => false })).root === null ? null : await files.folds();
   if (whole !== null && (await isAsSeen(context, look))) return nothingNew(context, whole);
+  const viewWrites = context.seen?.writes() ?? 0;
   let views = await loadViews(context, namesToLoad(context, options.paths));
   const round = scanRound(context, whole === null ? { paths: options.paths ?? [] } : { whole }, (name) => views.get(name));
   if (round.scope !== null && looksDrastic(context, round, views)) views = await loadViews(context);
@@ -52,6 +53,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
 
   const changing: string[] = [];
   let isSettled = true;
+  let found = 0;
   const batches = createBatches(context);
   const candidates = largeFirst(round.candidates);
   readAhead(context, candidates, views);
@@ -64,13 +66,16 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
       takeInterrupted: options.takeInterrupted ?? false,
     });
     memory.unsettled.delete(candidate.path);
-    isSettled &&= inspection.type === 'clean' && inspection.settled;
+    isSettled &&= staysSo(inspection, candidate);
     if (inspection.type === 'unsettled') memory.unsettled.set(candidate.path, context.clock.now() + context.limits.racyMs);
     else if (inspection.type === 'changing') changing.push(candidate.path);
     else if (inspection.type === 'skipped') memory.skipped.set(name, inspection.reason);
     else {
       if (inspection.torn) memory.torn.add(name);
-      if (inspection.type === 'found') await batches.add(inspection.found, inspection.stat, (views.get(name)?.shown ?? null) === null);
+      if (inspection.type === 'found') {
+        found += 1;
+        await batches.add(inspection.found, inspection.stat, (views.get(name)?.shown ?? null) === null);
+      }
     }
   }
   files.readAhead?.([]);
@@ -87,8 +92,15 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   await restoreShown(context, interrupted);
   if (options.paths === null) memory.scannedOnce = true;
   if (options.paths === null || memory.root === null) memory.root = round.root;
-  if (isSettled && absent.length + interrupted.length === 0) await keepSeen(context, look);
+  const isDone = absent.length + interrupted.length === 0 && captured.refused.length === 0 && captured.noted === found;
+  if (isSettled && isDone) await keepSeen(context, look, viewWrites);
   return report(context, captured, changing);
+}
+
+/** Once what was found is captured, nothing of the file is new while it looks as it did to the round. */
+function staysSo(inspection: Inspection, { stat }: Candidate): boolean {
+  if (inspection.type === 'found') return inspection.settled && sameStat(inspection.stat, stat);
+  return inspection.type === 'clean' && inspection.settled;
 }
 
 /** What takes long is begun first. */

@@ -16,7 +16,8 @@ import { extendPrefix, rememberPrefix } from './tree-memory.ts';
 export type Inspection =
   /** `settled`: its stat alone tells, and will next time. */
   | { readonly type: 'clean'; readonly torn: boolean; readonly settled: boolean }
-  | { readonly type: 'found'; readonly found: Found; readonly stat: FileStat; readonly torn: boolean }
+  /** `settled`: once it is captured, its stat alone tells. */
+  | { readonly type: 'found'; readonly found: Found; readonly stat: FileStat; readonly torn: boolean; readonly settled: boolean }
   | { readonly type: 'skipped'; readonly reason: string }
   /** Looks as we put it there a moment ago: read later, when no other write can hide behind its times. */
   | { readonly type: 'unsettled' }
@@ -185,7 +186,7 @@ function compare(
   if (sameAttributes && note !== null && note.sha256 === sha256 && note.length === length) {
     return local === view?.local
       ? { type: 'clean', torn, settled: false }
-      : { type: 'found', found: { type: 'same', item, local }, stat, torn };
+      : { type: 'found', found: { type: 'same', item, local }, stat, torn, settled: !unsettled && !torn };
   }
   const found: Found =
     grownFrom !== null && piece.length > 0
@@ -193,7 +194,7 @@ function compare(
       : { type: 'body', item, attributes, body: piece, local };
   // Nothing was added, and an attribute changed: that takes the whole body.
   if (found.type === 'body' && found.body.length !== length) return { type: 'changing' };
-  return { type: 'found', found, stat, torn };
+  return { type: 'found', found, stat, torn, settled: !unsettled && !torn };
 }
 
 /** Up to the last newline, where the kind is made of lines and the last one may still be coming. */

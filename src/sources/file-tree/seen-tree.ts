@@ -9,7 +9,9 @@ import type { TreeContext } from './context.ts';
 export interface SeenTree {
   /** What was kept, unless a view was written since. */
   get(): Promise<string | null>;
-  keep(look: string): Promise<void>;
+  /** Not where a view was written, other than by a capture, since `writes` was `since`. */
+  keep(look: string, since: number): Promise<void>;
+  writes(): number;
 }
 
 /** Another number where what a round makes of the same tree changes, so that what was kept before counts no more. */
@@ -53,8 +55,11 @@ export async function isAsSeen({ seen }: TreeContext, look: string | null): Prom
   return look !== null && (await seen?.get()) === look;
 }
 
-/** After a round over the whole tree that found each file to be what its view shows, for good, and nothing else to do. */
-export async function keepSeen({ seen, memory }: TreeContext, look: string | null): Promise<void> {
+/**
+ * After a round over the whole tree by whose end each file is what its view shows, for good, and nothing else is to do.
+ * `since`: what was written of the views before it.
+ */
+export async function keepSeen({ seen, memory }: TreeContext, look: string | null, since: number): Promise<void> {
   const others = memory.skipped.size + memory.torn.size + memory.followed.size + memory.unsettled.size;
-  if (look !== null && memory.state.type === 'ok' && others === 0) await seen?.keep(look);
+  if (look !== null && memory.state.type === 'ok' && others === 0) await seen?.keep(look, since);
 }

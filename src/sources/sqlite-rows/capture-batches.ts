@@ -26,6 +26,7 @@ export function createRowBatches(context: RowsContext): RowBatches {
     commits: 0,
     changes: 0,
     bytes: 0,
+    noted: 0,
     conflicts: [] as CaptureReport['conflicts'][number][],
     refused: [] as CaptureReport['refused'][number][],
   };
@@ -38,6 +39,7 @@ export function createRowBatches(context: RowsContext): RowBatches {
     sum.commits += made.commits;
     sum.changes += made.changes;
     sum.bytes += made.bytes;
+    sum.noted += made.noted;
     sum.conflicts.push(...made.conflicts);
     sum.refused.push(...made.refused);
     const places = new Map(portion.map(({ found, at }) => [found.item.name, at]));
