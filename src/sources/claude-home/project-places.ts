@@ -19,6 +19,11 @@ export interface ProjectPlaces {
   spaceNamesUnder(local: string): string[];
   /** Finds out which project a folder belongs to, where that is not known. `cwds`: what transcripts found there tell. */
   bind(folder: string, cwds: readonly string[]): Promise<void>;
+  /**
+   * The project that a folder (absolute, links resolved) belongs to, or would if it were bound, and whether it is or would be its place
+   * here; `null` where Claude Code calls another folder the same. Changes nothing.
+   */
+  projectAt(path: string): Promise<{ readonly project: string; readonly isPlace: boolean } | null>;
   /** Gives a project that has none this place: a path with its links resolved. Fails where it has one already. */
   map(project: string, path: string): Promise<Result<string, string>>;
   /** Looks for places of projects that have none. Returns those that got one since the last call, in whatever way. */
@@ -76,12 +81,17 @@ export function createProjectPlaces(deps: {
     return ok(`projects/${project}/${parts.rest}`);
   };
 
+  const projectOf = async (path: string): Promise<{ readonly project: string; readonly own: readonly ProjectAlias[] }> => {
+    const aliases = await paths.aliasesOf(path);
+    const own = ownAliases(aliases);
+    const known = matchProject(aliases, (await registry.projects()).values());
+    return { project: known?.id ?? mintProjectId(own[0] ?? aliases[0] ?? `path:${path}`), own };
+  };
+
   /** Binds a folder to the project with these aliases, which is made where none has them. */
   const bindPath = async (folder: string, path: string): Promise<void> => {
-    const aliases = await paths.aliasesOf(path);
+    const { project, own } = await projectOf(path);
     const projects = await registry.projects();
-    const own = ownAliases(aliases);
-    const project = matchProject(aliases, projects.values())?.id ?? mintProjectId(own[0] ?? aliases[0] ?? `path:${path}`);
     const known = projects.get(project)?.aliases ?? [];
     if (own.some((alias) => !known.includes(alias))) await registry.add(project, own);
     const holds = book.placeOf(project) === undefined ? [project] : [];
@@ -139,6 +149,12 @@ export function createProjectPlaces(deps: {
       if (book.folder(folder) !== undefined) return;
       const path = cwds.find((cwd) => projectFolder(cwd) === folder) ?? (await paths.pathOf(folder));
       if (path !== null) await bindPath(folder, path);
+    },
+    async projectAt(path) {
+      const bound = book.folder(projectFolder(path));
+      if (bound !== undefined) return bound.path === path ? { project: bound.project, isPlace: bound.holds.includes(bound.project) } : null;
+      const { project } = await projectOf(path);
+      return { project, isPlace: book.placeOf(project) === undefined };
     },
     async map(project, path) {
       const place = book.placeOf(project);
