@@ -7,7 +7,8 @@ import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { claudeMemProfile } from '../sources/claude-mem/claude-mem-profile.ts';
-import type { ApplyReport } from '../sources/file-tree/reports.ts';
+import { hasForeignWal } from '../sources/claude-mem-health/foreign-wal.ts';
+import type { ApplyReport, ScanReport } from '../sources/file-tree/reports.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../sources/sqlite-rows/sqlite-rows-source.ts';
@@ -45,11 +46,16 @@ export interface RowSource {
 export function createRowSource(
   definition: RowDefinition,
   replica: Replica,
-  deps: { readonly clock: Clock; readonly random: Random; readonly log: HubLog },
+  deps: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: HubLog;
+    /** Of its views; `rows:ID` where absent. */ readonly writer?: string;
+  },
 ): RowSource {
   const profile = claudeMemProfile(definition);
   const inner = createReplicaWorkspace(replica, {
-    writer: `rows:${definition.id}`,
+    writer: deps.writer ?? `rows:${definition.id}`,
     covers: ({ kind, name }) => kind === profile.kind && profile.tableOf(name) !== null,
     scope: JSON.stringify(definition),
   });
@@ -66,6 +72,7 @@ export function createRowSource(
     workspace,
     clock: deps.clock,
     log: deps.log,
+    mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
     watch: (onChange) =>
       files.watch(
         (change) => {
@@ -86,10 +93,21 @@ export function createRowSource(
     }
   };
   const nothing: ApplyReport = { state: source.state(), written: 0, removed: 0, notHere: [], waiting: [], retryInMs: null };
+  const unread: ScanReport = {
+    state: source.state(),
+    commits: 0,
+    changes: 0,
+    bytes: 0,
+    conflicts: [],
+    skipped: [],
+    torn: [],
+    changing: [],
+  };
   return {
     definition,
     source: {
       ...source,
+      scan: () => guarded(() => source.scan(), unread),
       apply: () => guarded(() => source.apply(), nothing),
       catchUp: () => guarded(() => source.catchUp(), undefined),
     },

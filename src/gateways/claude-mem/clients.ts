@@ -24,8 +24,20 @@ export interface ClientToken {
 
 export interface Device {
   readonly id: string;
+  /** What it called itself last. */
   readonly name: string | null;
   readonly admittedAt: number;
+  /** All that it called itself, where that was more than one name. */
+  readonly names?: readonly string[];
+  /** How often it called itself otherwise than the time before: once for a machine that was renamed, again and again for two. */
+  readonly switches?: number;
+}
+
+/** Why a device's pushes are refused. They are, until it says something else. */
+export interface RefusedPush {
+  readonly reason: string;
+  /** Milliseconds since 1970 of the first one. */
+  readonly since: number;
 }
 
 /** Who may use this gateway: users by their tokens, and the devices of each. */
@@ -36,6 +48,10 @@ export interface Clients {
   admit(user: string, device: string, name: string | null): Promise<boolean>;
   devices(user: string): Promise<readonly Device[]>;
   removeDevice(user: string, device: string): Promise<boolean>;
+  /** Takes in how a push of an admitted device ended; `null`: it was taken. Writes only what is new. */
+  pushed(user: string, device: string, refusal: string | null): Promise<void>;
+  /** Devices whose pushes are refused, by their ids. */
+  refusals(user: string): Promise<ReadonlyMap<string, RefusedPush>>;
   tokens(): Promise<readonly ClientToken[]>;
   /** A new token of 256 random bits, which nobody can be told again. */
   addToken(user: string, name: string): Promise<{ readonly id: string; readonly token: string }>;
@@ -44,6 +60,11 @@ export interface Clients {
 
 const TOKENS = 'claude-mem-tokens';
 const TOKEN_PREFIX = 'cmem_';
+const REASON_LENGTH = 500;
+/** More says nothing more. */
+const SWITCHES = 10;
+const NAMES = 10;
+const refusedOf = (user: string): string => `claude-mem-refused/${user}`;
 const devicesOf = (user: string): string => `claude-mem-devices/${user}`;
 
 export interface ClientsDeps {
@@ -58,6 +79,26 @@ export interface ClientsDeps {
 export function createClients({ store, clock, random, deviceLimit }: ClientsDeps): Clients {
   let known: Promise<{ readonly id: string; readonly value: StoredToken }[]> | null = null;
   const admitted = new Map<string, Map<string, Device>>();
+  const refused = new Map<string, Map<string, RefusedPush>>();
+
+  async function refusedFor(user: string): Promise<Map<string, RefusedPush>> {
+    const cached = refused.get(user);
+    if (cached !== undefined) return cached;
+    const list = await store.read((tx) => tx.documents.list<RefusedPush>(refusedOf(user)));
+    const found = new Map(list.map(({ id, value }) => [id, value]));
+    refused.set(user, found);
+    return found;
+  }
+
+  /** It calls itself otherwise than before. */
+  async function noteName(user: string, devices: Map<string, Device>, device: Device, name: string): Promise<void> {
+    const { switches = 0, names = [] } = device;
+    if (switches >= SWITCHES) return;
+    const all = [...new Set([...names, ...(device.name === null ? [] : [device.name]), name])].slice(0, NAMES);
+    const noted = device.name === null ? { ...device, name } : { ...device, name, names: all, switches: switches + 1 };
+    devices.set(device.id, noted);
+    await store.write((tx) => tx.documents.put(devicesOf(user), device.id, noted));
+  }
 
   const stored = (): Promise<{ readonly id: string; readonly value: StoredToken }[]> =>
     (known ??= store.read((tx) => tx.documents.list<StoredToken>(TOKENS)));
@@ -81,7 +122,11 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
 
     async admit(user, id, name) {
       const devices = await devicesFor(user);
-      if (devices.has(id)) return true;
+      const known = devices.get(id);
+      if (known !== undefined) {
+        if (name !== null && name !== known.name) await noteName(user, devices, known, name);
+        return true;
+      }
       return store.write(async (tx) => {
         // Asked again inside: two devices may come at once.
         const list = await tx.documents.list<Device>(devicesOf(user));
@@ -101,7 +146,28 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
       if (!devices.has(id)) return false;
       await store.write((tx) => tx.documents.remove(devicesOf(user), id));
       devices.delete(id);
+      (await refusedFor(user)).delete(id);
+      await store.write((tx) => tx.documents.remove(refusedOf(user), id));
       return true;
+    },
+
+    refusals: refusedFor,
+
+    async pushed(user, device, refusal) {
+      const known = await refusedFor(user);
+      const before = known.get(device);
+      if (refusal === null) {
+        if (before === undefined) return;
+        known.delete(device);
+        await store.write((tx) => tx.documents.remove(refusedOf(user), device));
+        return;
+      }
+      if (!(await devicesFor(user)).has(device)) return;
+      const reason = refusal.slice(0, REASON_LENGTH);
+      if (before?.reason === reason) return;
+      const noted = { reason, since: before?.since ?? clock.now() };
+      known.set(device, noted);
+      await store.write((tx) => tx.documents.put(refusedOf(user), device, noted));
     },
 
     tokens: async () => (await stored()).map(({ id, value: { user, name, createdAt } }) => ({ id, user, name, createdAt })),

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
+import { fail, ok, type Result } from '../../core/result.ts';
 import { admit, identify, type SyncCaller } from './caller.ts';
 import type { Clients } from './clients.ts';
 import { isDecimal } from './decimal.ts';
@@ -41,8 +42,9 @@ export function createSyncApp({ feeds, clients, onPulled, onFailure }: SyncRoute
   app.post('/v1/sync/ops', async (c) => {
     const caller = c.get('caller');
     const ops = opsOf(await readJson(c.env.incoming));
-    await admit(caller, clients);
-    const pushed = await feeds.push(caller.user, caller.device, ops);
+    if (ops.ok) await admit(caller, clients);
+    const pushed = ops.ok ? await feeds.push(caller.user, caller.device, ops.value) : ops;
+    await clients.pushed(caller.user, caller.device, pushed.ok ? null : pushed.error);
     if (!pushed.ok) throw new Refusal(400, pushed.error);
     return c.json(pushAnswer(pushed.value));
   });
@@ -105,14 +107,16 @@ async function readAll(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function opsOf(request: unknown): Op[] {
+function opsOf(request: unknown): Result<Op[], string> {
   const push = parsePush(request);
-  if (!push.ok) throw new Refusal(400, `invalid_request: ${push.error}`);
-  return push.value.map((each, index) => {
+  if (!push.ok) return fail(`invalid_request: ${push.error}`);
+  const ops: Op[] = [];
+  for (const [index, each] of push.value.entries()) {
     const op = parseOp(each);
-    if (!op.ok) throw new Refusal(400, `invalid_ops: ops[${index}]: ${op.error}`);
-    return op.value;
-  });
+    if (!op.ok) return fail(`invalid_ops: ops[${index}]: ${op.error}`);
+    ops.push(op.value);
+  }
+  return ok(ops);
 }
 
 /** Numbers are of JavaScript here: no feed gets beyond them, so that whoever asks for more asks for nothing. */

@@ -1,4 +1,5 @@
 import { fail, ok, type Result } from '../../core/result.ts';
+import { readPrivate, writePrivate } from '../home.ts';
 
 /** The three settings that turn claude-mem's sync on. */
 export interface SyncSettings {
@@ -41,9 +42,7 @@ export function writeSyncSettings(text: string | null, values: SyncSettingsBefor
     if (values[key] === undefined) delete place[key];
     else place[key] = values[key];
   }
-  const indent = /^\{\r?\n([ \t]+)"/.exec(text ?? '')?.[1] ?? 2;
-  const end = text === null || text.endsWith('\n') ? '\n' : '';
-  return ok(JSON.stringify(root, null, indent) + end);
+  return ok(printed(text, root));
 }
 
 /** The id that claude-mem gave itself when its sync first ran; `null` before that. */
@@ -51,6 +50,29 @@ export function readDeviceId(text: string | null): string | null {
   const parsed = parse(text);
   const id = parsed.ok ? parsed.value.place['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID'] : null;
   return typeof id === 'string' && id !== '' ? id : null;
+}
+
+/** Writes another device id into claude-mem's settings; all else stays. The error says why the file was left alone. */
+export async function writeDeviceId(file: string, device: string): Promise<Result<void, string>> {
+  const text = await readPrivate(file);
+  const parsed = parse(text);
+  if (!parsed.ok) return parsed;
+  const { root, place } = parsed.value;
+  place['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID'] = device;
+  await writePrivate(file, printed(text, root));
+  return ok(undefined);
+}
+
+/** A copy of the settings as they stand; nothing where there are none. */
+export async function keepSettings(file: string, copy: string): Promise<void> {
+  const text = await readPrivate(file);
+  if (text !== null) await writePrivate(copy, text);
+}
+
+/** With the indentation that it had. */
+function printed(text: string | null, root: Json): string {
+  const indent = /^\{\r?\n([ \t]+)"/.exec(text ?? '')?.[1] ?? 2;
+  return JSON.stringify(root, null, indent) + (text === null || text.endsWith('\n') ? '\n' : '');
 }
 
 /** Older files hold their settings in `env`, which claude-mem prefers where it is there. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import { repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/serve-claude-mem.ts';
@@ -92,6 +93,14 @@ export const claudeMemImportOperation = defineOperation({
       );
     const report = await importLocalHistory(node.claudeMemWorker, { user, device, database }, (done) => progress(done, done, 'rows'));
     return { ...report, device };
+  },
+});
+
+/** Says what would be done about what wedges claude-mem on this machine, or does it. */
+export const claudeMemRepairOperation = defineOperation({
+  input: z.strictObject({ check: z.string().min(1).max(64).nullable().default(null), apply: z.boolean().default(false) }),
+  async run(node, { check, apply }): Promise<{ repairs: Repair[] }> {
+    return { repairs: await repairAilments(node, check?.replace(/^claude-mem\./, '') ?? null, apply) };
   },
 });
 

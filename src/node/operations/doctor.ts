@@ -2,6 +2,7 @@ import type { Check } from '../doctor/check.ts';
 import { checkSessions } from '../doctor/session-checks.ts';
 import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
 import { checkClaudeHome } from '../doctor/claude-checks.ts';
+import { checkClaudeMem, checkGatewayDevices } from '../doctor/claude-mem-checks.ts';
 import { checkRows } from '../doctor/row-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
@@ -22,6 +23,7 @@ export const doctorOperation = defineOperation({
         checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, open, source)));
       for (const rows of open.rows) checks.push(...(await checkRows(node, rows)));
     }
+    checks.push(...(await checkClaudeMem(node)), ...(await checkGatewayDevices(node)));
     checks.push(await checkPending(node));
     return { checks, live: node.isLive };
   },

@@ -50,6 +50,7 @@ export const OPERATIONS = {
   'claude-mem-token-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemTokenOperation,
   'claude-mem-reconnected': async () => (await import('./claude-mem.ts')).claudeMemReconnectedOperation,
   'claude-mem-import': async () => (await import('./claude-mem.ts')).claudeMemImportOperation,
+  'claude-mem-repair': async () => (await import('./claude-mem.ts')).claudeMemRepairOperation,
   erasures: async () => (await import('./forget.ts')).erasuresOperation,
 } as const;
 

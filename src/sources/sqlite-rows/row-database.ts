@@ -38,7 +38,12 @@ export class DatabaseBusy extends Error {
 const PAUSES_MS = [2, 5, 10, 20, 50, 100];
 const GIVE_UP_MS = 20_000;
 
-export function createRowDatabase(file: string, profile: RowsProfile, clock: Clock): RowDatabase {
+export function createRowDatabase(
+  file: string,
+  profile: RowsProfile,
+  clock: Clock,
+  mayNotOpen: (file: string) => string | null = () => null,
+): RowDatabase {
   let open: { readonly database: Database.Database; readonly identity: string } | null = null;
   let known: {
     readonly schema: number;
@@ -106,6 +111,8 @@ export function createRowDatabase(file: string, profile: RowsProfile, clock: Clo
       if (open?.identity === identity) return 'same';
       const isOther = open !== null;
       close();
+      const refusal = mayNotOpen(file);
+      if (refusal !== null) throw new Error(refusal);
       const database = new Database(file, { fileMustExist: true, timeout: 0 });
       try {
         database.pragma('foreign_keys = ON');

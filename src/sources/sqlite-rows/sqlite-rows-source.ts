@@ -20,6 +20,8 @@ export interface SqliteRowsDeps {
   /** Tells of changes in the folder of the file, until closed; without it the database is asked now and then. */
   readonly watch?: (onChange: (change: TreeChange) => void) => { close(): void };
   readonly limits?: Partial<RowsLimits>;
+  /** Why what stands there must not be opened, as opening alone would do harm; asked each time before. */
+  readonly mayNotOpen?: (file: string) => string | null;
 }
 
 /** Rows of another program's database as items of a space. Its rounds never overlap: each waits for the one before. */
@@ -51,7 +53,7 @@ const MORE_ROUNDS = 3;
 export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
   const memory = createRowsMemory();
   const limits: RowsLimits = { ...ROWS_LIMITS, ...deps.limits };
-  const database = createRowDatabase(deps.file, deps.profile, deps.clock);
+  const database = createRowDatabase(deps.file, deps.profile, deps.clock, deps.mayNotOpen);
   const context: RowsContext = { ...deps, limits, memory, database };
   const turns = new Mutex();
 

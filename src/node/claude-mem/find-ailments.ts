@@ -1,0 +1,33 @@
+import path from 'node:path';
+import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
+import { findAilments as findInDatabase } from '../../sources/claude-mem-health/find-ailments.ts';
+import { readPrivate } from '../home.ts';
+import type { SatchelNode } from '../node.ts';
+import { findDeviceAilments } from './device-ailments.ts';
+import { localWorker } from './local-worker.ts';
+import { readDeviceId } from './settings-edit.ts';
+import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+
+/** A machine that was renamed calls itself otherwise once; two that share an id do again and again. */
+const SWITCHES_OF_TWO = 2;
+
+/** What is wrong with this machine's claude-mem. Reads only. O(size of its database, and of its feed). */
+export async function findAilments(node: SatchelNode): Promise<Ailment[]> {
+  const folder = node.config.environment.claudeMemHome;
+  const [file, settings] = [path.join(folder, 'claude-mem.db'), path.join(folder, 'settings.json')];
+  const device = readDeviceId(await readPrivate(settings));
+  const found = findInDatabase({ file, device, now: node.deps.clock.now() });
+  if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
+  return [...found, ...(await inFeed(node, file, settings))];
+}
+
+/** What only the feed tells that this machine's worker pushes to, where that is this node's. */
+async function inFeed(node: SatchelNode, file: string, settings: string): Promise<Ailment[]> {
+  const worker = await localWorker(node.claudeMemWorker);
+  if (worker?.device == null) return [];
+  const { user, device } = worker;
+  if ((await node.store.read((tx) => tx.feeds.head(feedOf(user)))) === null) return [];
+  const known = (await node.claudeMemClients.devices(user)).find(({ id }) => id === device);
+  const names = (known?.switches ?? 0) < SWITCHES_OF_TWO ? [] : (known?.names ?? []);
+  return findDeviceAilments({ file, settings, device, names, index: await node.claudeMemFeeds.index(user) });
+}

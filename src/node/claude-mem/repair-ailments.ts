@@ -1,0 +1,67 @@
+import path from 'node:path';
+import { makeFolders } from '../make-folders.ts';
+import type { SatchelNode } from '../node.ts';
+import { findAilments } from './find-ailments.ts';
+import { takeInRows } from './take-in-rows.ts';
+
+/** Of one state that was found. */
+export interface Repair {
+  readonly id: string;
+  readonly reason: string;
+  readonly evidence: readonly string[];
+  /** What is, or would be, done. */
+  readonly would: readonly string[];
+  readonly state: 'would' | 'done' | 'blocked' | 'nothing';
+  /** What was done, or why nothing was. */
+  readonly lines: readonly string[];
+  /** What stood there before. */
+  readonly backup: string | null;
+  readonly next: string | null;
+}
+
+/** In SATCHEL_HOME: what stood there before a repair. Nothing ever removes it. */
+const BACKUPS = 'claude-mem-backups';
+
+/**
+ * Repairs what is wrong with this machine's claude-mem, or (`apply` false) says what it would do. One state after the other, each looked at
+ * again before: a repair may mend, or bring to light, another. Safe to repeat, and to be killed in.
+ */
+export async function repairAilments(node: SatchelNode, only: string | null, apply: boolean): Promise<Repair[]> {
+  const repairs: Repair[] = [];
+  for (;;) {
+    const found = (await findAilments(node)).filter(({ id }) => only === null || id === only);
+    const ailment = found.find(({ id }) => repairs.every((repair) => repair.id !== id));
+    if (ailment === undefined) return repairs;
+    const { id, reason, evidence, would, advice, repair } = ailment;
+    const about = { id, reason, evidence, would };
+    if (repair === null) repairs.push({ ...about, state: 'nothing', lines: [], backup: null, next: advice });
+    else if (!apply) repairs.push({ ...about, state: 'would', lines: [], backup: null, next: null });
+    else {
+      const folder = path.join(node.home.root, BACKUPS, `${new Date(node.deps.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}-${id}`);
+      await makeFolders(folder);
+      const done = await repair(folder);
+      if (done.type === 'blocked') repairs.push({ ...about, state: 'blocked', lines: [done.reason], backup: null, next: done.next });
+      else
+        repairs.push({
+          ...about,
+          state: 'done',
+          lines: [...done.lines, ...(await takeIn(node, done.rescued))],
+          backup: done.backup,
+          next: null,
+        });
+    }
+  }
+}
+
+async function takeIn(node: SatchelNode, files: readonly string[]): Promise<string[]> {
+  const lines: string[] = [];
+  for (const file of files) {
+    const changes = await takeInRows(node, file);
+    lines.push(
+      changes === null
+        ? `No space takes its rows now: they are in ${file}.`
+        : `${changes} ${changes === 1 ? 'row' : 'rows'} of it were new, and are in the space.`,
+    );
+  }
+  return lines;
+}

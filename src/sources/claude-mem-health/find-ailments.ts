@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import type { Ailment } from './ailment.ts';
+import { lookForDamage } from './damage.ts';
+import { lookForDoubles } from './doubles.ts';
+import { lookForForeignWal } from './foreign-wal.ts';
+import { lookForFullText } from './full-text.ts';
+import { lookForHeldFile } from './held-file.ts';
+import { lookForSchemaDrift } from './schema-drift.ts';
+import { lookForStuckQueue, type QueueLook } from './sync-queue.ts';
+
+/** All that is wrong with a database by itself. Reads only; what is behind a foreign log is not looked at. O(size). */
+export function findAilments(look: QueueLook): Ailment[] {
+  const { file } = look;
+  const outside = [lookForHeldFile(file), existsSync(file) ? lookForForeignWal(file) : null].filter((found) => found !== null);
+  if (!existsSync(file) || outside.some(({ id }) => id === 'wal')) return outside;
+  const damage = lookForDamage(file);
+  // What a damaged file says of itself is not worth much.
+  if (damage !== null) return [...outside, damage];
+  const inside = [lookForDoubles(file), lookForFullText(file)].filter((found) => found !== null);
+  return [...outside, ...lookForSchemaDrift(file), ...lookForStuckQueue(look), ...inside];
+}

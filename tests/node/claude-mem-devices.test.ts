@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import { importHistory } from '../../src/node/claude-mem/import-history.ts';
+import type { Check } from '../../src/node/doctor/check.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
+import { row } from '../gateways/claude-mem-ops.ts';
+import { MemDatabase } from '../sources/mem-database.ts';
+import { ask, Place } from './place.ts';
+
+/** A machine whose claude-mem syncs through its own node, and another one that has the same device id. */
+let place: Place;
+let node: SatchelNode;
+let folder: string;
+let database: MemDatabase | null;
+let other: SyncClient;
+
+const DEVICE = 'copied-device';
+const at = { created_at: '2026-01-01T00:00:00.000Z', created_at_epoch: 1_767_225_600_000 };
+
+beforeEach(async () => {
+  place = await Place.create();
+  folder = path.join(place.home('a'), '.claude-mem');
+  mkdirSync(folder, { recursive: true });
+  openDatabase();
+  database!.session('s1');
+  for (const title of ['shared one', 'shared two']) observation(title);
+  node = await place.start('a');
+  const { id, token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  await writeConnection(node.home, folder, settings, id);
+  const file = path.join(folder, 'settings.json');
+  writeFileSync(file, JSON.stringify({ ...settingsNow(), CLAUDE_MEM_MODEL: 'x', CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: DEVICE }));
+  await ask(node, 'claude-mem-reconnected', {});
+  other = createSyncClient({ url, token, user: 'me', device: DEVICE });
+  await other.changes();
+});
+afterEach(async () => {
+  database?.close();
+  await place.dispose();
+});
+
+function openDatabase(): MemDatabase {
+  database = new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3');
+  return database;
+}
+
+function observation(title: string, more: Record<string, string | number> = {}): number {
+  return database!.observation('s1', title, { ...at, synced_at: 1, ...more });
+}
+
+const settingsNow = (): Record<string, string> =>
+  JSON.parse(readFileSync(path.join(folder, 'settings.json'), 'utf8')) as Record<string, string>;
+
+/** As this machine's worker pushes its rows. */
+const pushOwn = (device = settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID'] ?? ''): Promise<unknown> =>
+  importHistory({ feeds: node.claudeMemFeeds, user: 'me', device, file: path.join(folder, 'claude-mem.db') });
+
+async function checks(): Promise<Check[]> {
+  return (await ask(node, 'doctor', {})).checks.filter(({ id, result }) => id.startsWith('claude-mem') && result !== 'ok') as Check[];
+}
+
+/** No worker has it open. */
+function stop(): void {
+  database?.close();
+  database = null;
+}
+
+async function repair(id: string): Promise<void> {
+  // The node itself has it open, which is no reason not to.
+  expect((await ask(node, 'claude-mem-repair', { check: id })).repairs).toMatchObject([{ id, state: 'would' }]);
+  expect((await ask(node, 'claude-mem-repair', { check: id, apply: true })).repairs).toMatchObject([{ id, state: 'done' }]);
+  expect((await ask(node, 'claude-mem-repair', { check: id, apply: true })).repairs).toEqual([]);
+}
+
+describe('a device id that was copied', () => {
+  it('is named, and this machine gets another: rows of both are of the other one, and the rest is sent under the new', async () => {
+    await pushOwn();
+    // Both go on: the other machine is first, and its row 3 is another.
+    const theirs = row(DEVICE, { local: '3', payload: { title: 'theirs', memory_session_id: 'm-s1' } });
+    expect((await other.push([theirs])).status).toBe(200);
+    expect(await checks()).toEqual([]);
+    observation('ours');
+    expect(await checks()).toMatchObject([{ id: 'claude-mem.device-id', result: 'fail', severity: 'high' }]);
+    stop();
+    await repair('device-id');
+    const device = settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID'] ?? '';
+    expect(device).not.toBe(DEVICE);
+    expect(settingsNow()['CLAUDE_MEM_MODEL']).toBe('x');
+    const rows = openDatabase()
+      .sql.prepare('SELECT title, origin_device_id AS device, synced_at AS synced FROM observations ORDER BY id')
+      .all();
+    expect(rows).toEqual([
+      { title: 'shared one', device: DEVICE, synced: 1 },
+      { title: 'shared two', device: DEVICE, synced: 1 },
+      { title: 'ours', device: null, synced: null },
+    ]);
+    await pushOwn();
+    expect(await checks()).toEqual([]);
+    const ops = ((await other.changes()).body['ops'] as { body: string }[]).map(
+      ({ body }) => JSON.parse(body) as { origin_device_id: string; payload: { title: string } | null },
+    );
+    const live = ops.filter(({ payload }) => payload !== null).map(({ origin_device_id: origin, payload }) => [origin, payload?.title]);
+    expect(live.filter(([, title]) => title === 'ours')).toEqual([[device, 'ours']]);
+    expect(live.filter(([, title]) => title === 'shared one')).toHaveLength(1);
+  });
+
+  it('is told by the names under which it is heard: a machine that was renamed is none', async () => {
+    await pushOwn();
+    const admit = (name: string): Promise<boolean> => node.claudeMemClients.admit('me', DEVICE, name);
+    await admit('laptop');
+    await admit('new-name');
+    expect(await checks()).toEqual([]);
+    await admit('laptop');
+    const found = await checks();
+    expect(found.map(({ id }) => id)).toEqual(['claude-mem.device-id', 'claude-mem.gateway:me/laptop']);
+    expect(found[0]?.evidence).toEqual(['this device id was heard under the names laptop, new-name']);
+  });
+
+  it('is not changed while its worker runs', async () => {
+    await pushOwn();
+    await other.push([row(DEVICE, { local: '3', payload: { title: 'theirs' } })]);
+    observation('ours');
+    stop();
+    const script = fileURLToPath(new URL('mem-holder.mjs', import.meta.url));
+    const worker = spawn(process.execPath, [script, path.join(folder, 'claude-mem.db')]);
+    try {
+      await once(worker.stdout, 'data');
+      writeFileSync(path.join(folder, 'worker.pid'), JSON.stringify({ pid: worker.pid }));
+      const { repairs } = await ask(node, 'claude-mem-repair', { check: 'device-id', apply: true });
+      expect(repairs).toMatchObject([{ state: 'blocked' }]);
+      expect(settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID']).toBe(DEVICE);
+    } finally {
+      worker.kill('SIGKILL');
+    }
+  });
+});
+
+it('rows at revisions that are taken go above them', async () => {
+  await pushOwn();
+  // A database that was restored: the feed has later states of its rows.
+  const payload = { title: 'shared one', memory_session_id: 'm-s1', narrative: 'about shared one', project: 'app', subtitle: 'later' };
+  expect((await other.push([row(DEVICE, { local: '1', rev: '3', payload })])).status).toBe(200);
+  database!.run("UPDATE observations SET sync_rev = '2', subtitle = 'mine' WHERE id = 1");
+  expect(await checks()).toMatchObject([{ id: 'claude-mem.revisions', result: 'fail' }]);
+  stop();
+  await repair('revisions');
+  expect(openDatabase().get('SELECT synced_at IS NULL FROM observations WHERE id = 1')).toBe(1);
+  expect(database!.get('SELECT sync_rev FROM observations WHERE id = 1')).toBe('4');
+});
+
+it('a device whose pushes are refused is named, until they are taken', async () => {
+  await other.push([row(DEVICE, { local: '9' })]);
+  expect((await other.push([row(DEVICE, { local: '9', payload: { title: 'otherwise' } })])).status).toBe(400);
+  const [check] = (await checks()).filter(({ id }) => id.startsWith('claude-mem.gateway:'));
+  expect(check).toMatchObject({ result: 'warn', severity: 'high' });
+  expect(check?.evidence.join()).toContain('revision_hash_conflict');
+  await other.push([row(DEVICE, { local: '10' })]);
+  expect((await checks()).filter(({ id }) => id.startsWith('claude-mem.gateway:'))).toEqual([]);
+});

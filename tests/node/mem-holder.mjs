@@ -1,0 +1,16 @@
+// A worker that has claude-mem's database open: saves a row for each line on stdin, and says when it did.
+import { createInterface } from 'node:readline';
+import Database from 'better-sqlite3';
+
+const database = new Database(process.argv[2]);
+database.pragma('journal_mode = WAL');
+database.pragma('wal_autocheckpoint = 0');
+const insert = database.prepare(
+  `INSERT INTO observations (memory_session_id, project, type, title, narrative, created_at, created_at_epoch)
+   VALUES ('m-s', 'app', 'discovery', ?, 'held', '2026-01-01T00:00:00.000Z', 1767225600000)`,
+);
+process.stdout.write('open\n');
+for await (const title of createInterface({ input: process.stdin })) {
+  insert.run(title);
+  process.stdout.write(`${title}\n`);
+}
