@@ -379,6 +379,18 @@ describe('laws', () => {
     { form: claudeJsonForm, documents: claudeJson },
   ];
 
+  it('hold where a text stands in the place of something that holds secrets, and elsewhere too', () => {
+    // Found by the law below, once in some hundred thousand cases.
+    const theirs = { hooks: { Stop: [KEY] }, permissions: { deny: ['/opt/x', 'b'] } };
+    const own = { hooks: '{{satchel:home}}', permissions: { deny: ['{{satchel:home}}', '/opt/x'] } };
+    const context: FormContext = { ...onAna, admit: ({ pointer }) => (pointer.includes('{{satchel:secret') ? 'ask' : 'yes') };
+    const { full } = capture(settingsForm, theirs, onAna);
+    const { kept } = good(settingsForm.lay(null, NOTHING, bytes(own), context));
+    const shown = show(settingsForm, full, { body: bytes(own), kept }, context);
+    expect([value(shown.body), shown.held]).toEqual([{ permissions: { deny: ['/opt/x', 'b'] } }, []]);
+    expect(show(settingsForm, full, { body: shown.body, kept }, context).body).toEqual(shown.body);
+  });
+
   it.each(forms)('of $form.id', ({ form, documents }) => {
     const printed = fc.tuple(documents, layout).map(print);
     fc.assert(

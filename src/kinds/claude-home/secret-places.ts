@@ -50,12 +50,15 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
     const at = pointerOf(place);
     if (context.isReleased?.(at) === true) return;
     const listed = path.length > place.length;
-    const isPlace = spaces.some((space) => isMark(space) || (space.type !== value.type && marksIn(space).length > 0));
+    const isPlace = spaces.some(isMark);
+    // Stands in the place of something that holds secrets: none itself, for all we know, so the same text elsewhere is none either.
+    const isAround = spaces.some((space) => space.type !== value.type && marksIn(space).length > 0);
     const isNamed = !listed && (places.has(at) || (names.has(namedIn(place) ?? '') && !spaces.some(isPlain)));
     const named = option === undefined ? path : [...path.slice(0, -1), option];
-    if ((((isPlace || isNamed) && isValue(value)) || looksSecret(value, named)) && !isSpelled(value, spaces)) {
+    const isSecret = ((isPlace || isNamed) && isValue(value)) || looksSecret(value, named);
+    if ((isSecret || (isAround && isValue(value))) && !isSpelled(value, spaces)) {
       found.add(pointerOf(path));
-      if (value.type === 'string' && tells(value.value)) values.add(value.value);
+      if (isSecret && value.type === 'string' && tells(value.value)) values.add(value.value);
     } else if (value.type === 'array') visitList(value.items, path, place, spaces);
     else if (value.type === 'object') {
       for (const [key, member] of value.members) {
