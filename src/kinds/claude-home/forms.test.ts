@@ -391,6 +391,35 @@ describe('laws', () => {
     expect(show(settingsForm, full, { body: shown.body, kept }, context).body).toEqual(shown.body);
   });
 
+  it.each([
+    ['has the order of the space', ['{{satchel:secret 0}}', '{{satchel:secret 1}}', 'x']],
+    ['has another order of marks', ['{{satchel:secret 1}}', '{{satchel:secret 0}}', 'x']],
+  ])('hold where a list that %s has a text twice, one of them in the place of a mark', (_, args) => {
+    const full = bytes({ mcpServers: { one: { args } } });
+    const shown = show(claudeJsonForm, full, { body: bytes({ mcpServers: { one: { args: ['x', 'x', 'a'] } } }), kept: {} }, onAna);
+    expect(Buffer.from(show(claudeJsonForm, full, { body: shown.body, kept: {} }, onAna).body)).toEqual(Buffer.from(shown.body));
+  });
+
+  it('hold where a list holds lists and marks', () => {
+    const full = bytes({ newKey: [[['{{satchel:secret 0}}', 'a'], '{{satchel:secret 1}}']] });
+    const shown = show(settingsForm, full, { body: bytes({ newKey: ['a', 'a'] }), kept: {} }, onAna);
+    expect(Buffer.from(show(settingsForm, full, { body: shown.body, kept: {} }, onAna).body)).toEqual(Buffer.from(shown.body));
+  });
+
+  it('hold where what is kept stands in a list openly, too', () => {
+    const full = bytes({ mcpServers: { two: { args: ['x', '{{satchel:secret 0}}', 'x'] } } });
+    const kept = { '/mcpServers/two/args#0': 'x' };
+    const shown = show(claudeJsonForm, full, { body: bytes({ mcpServers: { two: { args: ['x', 'a'] } } }), kept }, onAna);
+    expect(Buffer.from(show(claudeJsonForm, full, { body: shown.body, kept }, onAna).body)).toEqual(Buffer.from(shown.body));
+  });
+
+  it('hold where what is named like a secret is no text', () => {
+    const { full } = capture(settingsForm, { env: { env: { env: KEY, model: [] } } }, onAna);
+    const { body } = show(settingsForm, full, NOTHING, onAna);
+    const laid = good(settingsForm.lay(full, { body, kept: {} }, bytes({}), onAna));
+    expect(value(show(settingsForm, laid.full, { body: bytes({}), kept: laid.kept }, onAna).body)).toEqual({});
+  });
+
   it.each(forms)('of $form.id', ({ form, documents }) => {
     const printed = fc.tuple(documents, layout).map(print);
     fc.assert(

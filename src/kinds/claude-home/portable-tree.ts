@@ -242,8 +242,11 @@ function numberSecrets(
     const known = [...new Set([...Object.keys(before), ...marks])].flatMap((key) =>
       key.startsWith(`${place}#`) ? [{ number: Number(key.slice(place.length + 1)), value: before[key] }] : [],
     );
-    // What the space has a mark for comes before what is kept of former ones.
-    const standing = ({ number }: { readonly number: number }): number => (marks.includes(`${place}#${number}`) ? 0 : 1);
+    // What the space has a mark for comes before what is kept of former ones, in the space's order.
+    const standing = ({ number }: { readonly number: number }): number => {
+      const at = marks.indexOf(`${place}#${number}`);
+      return at < 0 ? marks.length : at;
+    };
     const free = known.toSorted((a, b) => standing(a) - standing(b) || a.number - b.number);
     const take = (at: number): number => free.splice(at, 1)[0]?.number ?? -1;
     const rest = found.filter(({ pointer, value }) => {

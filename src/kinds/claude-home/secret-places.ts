@@ -53,7 +53,8 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
     const isPlace = spaces.some(isMark);
     // Stands in the place of something that holds secrets: none itself, for all we know, so the same text elsewhere is none either.
     const isAround = spaces.some((space) => space.type !== value.type && marksIn(space).length > 0);
-    const isNamed = !listed && (places.has(at) || (names.has(namedIn(place) ?? '') && !spaces.some(isPlain)));
+    const hasName = value.type !== 'object' && names.has(namedIn(place) ?? '') && !spaces.some(isPlain);
+    const isNamed = !listed && (places.has(at) || hasName);
     const named = option === undefined ? path : [...path.slice(0, -1), option];
     const isSecret = ((isPlace || isNamed) && isValue(value)) || looksSecret(value, named);
     if ((isSecret || (isAround && isValue(value))) && !isSpelled(value, spaces)) {
@@ -73,20 +74,40 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
     const candidates = items.map((): JsonTree[] => []);
     for (const space of spaces) {
       if (space.type !== 'array') continue;
+      const missing: JsonTree[] = [];
       const left = new Map<string, number[]>();
       items.forEach((item, index) => left.set(canonicalTree(item), [...(left.get(canonicalTree(item)) ?? []), index]));
-      const missing = space.items.filter((item) => {
-        const index = left.get(canonicalTree(localised(item, place, known.kept, context)))?.shift();
-        if (index !== undefined) candidates[index]?.push(item);
-        return index === undefined;
+      const pair = (item: JsonTree, equals: readonly number[], index: number | undefined): boolean => {
+        if (index === undefined) return false;
+        left.set(
+          canonicalTree(items[index] as JsonTree),
+          equals.filter((other) => other !== index),
+        );
+        candidates[index]?.push(item);
+        return true;
+      };
+      const equalTo = (item: JsonTree) => left.get(canonicalTree(localised(item, place, known.kept, context))) ?? [];
+      // Of some that are equal first those that stand where the space has them.
+      const moved = space.items.filter((item, at) => {
+        const equals = equalTo(item);
+        return !pair(
+          item,
+          equals,
+          equals.find((index) => index === at),
+        );
       });
+      for (const item of moved) {
+        const equals = equalTo(item);
+        if (!pair(item, equals, equals[0])) missing.push(item);
+      }
       const fresh = [...left.values()].flat();
       const own = fresh.filter((index) => looksSecret(items[index] as JsonTree, [...path, ...optional(index)])).length;
       const texts = fresh.filter((index) => items[index]?.type === 'string').length;
       const marks = context.isEntries?.(place) === true ? 0 : missing.filter(isMark).length;
       for (const index of fresh) {
         const isOption = optionOf(items[index]) !== undefined && texts > marks;
-        candidates[index]?.push(...missing.filter((item) => !isMark(item) || (own < marks && !isOption)));
+        const isAround = (items[index]?.type === 'array' || items[index]?.type === 'object') && texts >= marks;
+        candidates[index]?.push(...missing.filter((item) => !isMark(item) || (own < marks && !isOption && !isAround)));
       }
     }
     items.forEach((item, index) => visit(item, [...path, `${index}`], place, candidates[index] ?? [], options[index]));
