@@ -400,9 +400,18 @@ describe('laws', () => {
     expect(Buffer.from(show(claudeJsonForm, full, { body: shown.body, kept: {} }, onAna).body)).toEqual(Buffer.from(shown.body));
   });
 
-  it('hold where a list holds lists and marks', () => {
-    const full = bytes({ newKey: [[['{{satchel:secret 0}}', 'a'], '{{satchel:secret 1}}']] });
-    const shown = show(settingsForm, full, { body: bytes({ newKey: ['a', 'a'] }), kept: {} }, onAna);
+  it.each([
+    [
+      [['{{satchel:secret 0}}', 'a'], '{{satchel:secret 1}}'],
+      ['a', 'a'],
+    ],
+    [
+      [['{{satchel:secret 0}}'], '{{satchel:secret 1}}'],
+      [[], 1],
+    ],
+  ])('hold where a list holds lists and marks: %#', (theirs, own) => {
+    const full = bytes({ newKey: theirs });
+    const shown = show(settingsForm, full, { body: bytes({ newKey: own }), kept: {} }, onAna);
     expect(Buffer.from(show(settingsForm, full, { body: shown.body, kept: {} }, onAna).body)).toEqual(Buffer.from(shown.body));
   });
 

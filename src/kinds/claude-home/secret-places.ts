@@ -106,8 +106,9 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
       const marks = context.isEntries?.(place) === true ? 0 : missing.filter(isMark).length;
       for (const index of fresh) {
         const isOption = optionOf(items[index]) !== undefined && texts > marks;
-        const isAround = (items[index]?.type === 'array' || items[index]?.type === 'object') && texts >= marks;
-        candidates[index]?.push(...missing.filter((item) => !isMark(item) || (own < marks && !isOption && !isAround)));
+        // Marks in lists stand for single values.
+        const isSingle = items[index]?.type !== 'array' && items[index]?.type !== 'object';
+        candidates[index]?.push(...missing.filter((item) => !isMark(item) || (own < marks && !isOption && isSingle)));
       }
     }
     items.forEach((item, index) => visit(item, [...path, `${index}`], place, candidates[index] ?? [], options[index]));
