@@ -1,8 +1,10 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
 import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { changeRole, revoke } from '../../src/core/replica/administer.ts';
+import { recover, replaceRecoveryKey } from '../../src/core/replica/recover.ts';
+import { createRecoveryKey } from '../../src/core/replica/recovery-key.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
@@ -82,4 +84,42 @@ it('takes a right away again that was taken away before', async () => {
   const old = await homeFromBackup();
   await reviveHome(owner.replica, old, 'the same');
   expect(owner.replica.membership.members.get(lost.replica.machine)?.role).toBe('reader');
+});
+
+describe('a recovery key that fell with the home', () => {
+  const [SECRET, OTHER] = [Buffer.alloc(32, 7), Buffer.alloc(32, 8)];
+  const opensAll = async (secret: Uint8Array, home: Remote): Promise<string | null> => {
+    const fresh = await space.machine(`fresh ${secret[0]}`);
+    fresh.replica.setRemote(home);
+    await recover(fresh.replica, home, await createRecoveryKey(secret, fresh.deps.wrapping));
+    await pull(fresh.replica, home);
+    return fresh.read(FILE);
+  };
+
+  it.each([
+    ['alone', []],
+    ['with a revocation before it', ['before']],
+    ['with a revocation behind it', ['behind']],
+    ['with an epoch that another begins in its place', ['elsewhere']],
+  ])('is the one again: %s', async (_, when) => {
+    if (when.includes('before')) await revoke(owner.replica, space.hub, [lost.replica.machine]);
+    await replaceRecoveryKey(owner.replica, space.hub, SECRET);
+    if (when.includes('behind')) await revoke(owner.replica, space.hub, [lost.replica.machine]);
+    if (when.includes('elsewhere')) await changeRole(owner.replica, space.hub, third.replica.machine, 'owner');
+    const old = await homeFromBackup();
+    await reviveHome(owner.replica, old, 'the same');
+    if (when.includes('elsewhere')) await revoke(owner.replica, old, []);
+    expect(await opensAll(SECRET, old)).toBe('went on\n');
+  });
+
+  it('stays out where another was made since', async () => {
+    await changeRole(owner.replica, space.hub, third.replica.machine, 'owner');
+    backedUp += 1;
+    await replaceRecoveryKey(owner.replica, space.hub, SECRET);
+    const old = await homeFromBackup();
+    await replaceRecoveryKey(third.replica, old, OTHER);
+    await reviveHome(owner.replica, old, 'the same');
+    expect(await opensAll(OTHER, old)).toBe('went on\n');
+    await expect(opensAll(SECRET, old)).rejects.toThrow('no longer');
+  });
 });

@@ -55,7 +55,8 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     const isBehind = isWhole && (there === null || there.position === shared.position);
     if (!isBehind || !(await isCopied(replica, target))) {
       const { membership, space } = replica;
-      await fallBackTo(replica, target, await lastShared(replica, target), (tx) => keepDecisions(tx, space, membership));
+      const to = await lastShared(replica, target);
+      await fallBackTo(replica, target, to, (tx) => keepDecisions(tx, space, membership, to.position));
     }
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));

@@ -415,6 +415,15 @@ describe('laws', () => {
     expect(Buffer.from(show(settingsForm, full, { body: shown.body, kept: {} }, onAna).body)).toEqual(Buffer.from(shown.body));
   });
 
+  it('hold where a list of lists stands in the place of one that holds a secret deeper', () => {
+    const full = bytes({ API_KEY: [{ model: { model: '{{satchel:secret 0}}' } }] });
+    const edited = bytes({ API_KEY: [[`--key=${KEY}`]] });
+    const { body } = show(settingsForm, full, NOTHING, onAna);
+    const laid = good(settingsForm.lay(full, { body, kept: {} }, edited, onAna));
+    expect(value(show(settingsForm, laid.full, { body: edited, kept: laid.kept }, onAna).body)).toEqual(value(edited));
+    expect(Buffer.from(laid.full).toString()).not.toContain(KEY);
+  });
+
   it('hold where what is kept stands in a list openly, too', () => {
     const full = bytes({ mcpServers: { two: { args: ['x', '{{satchel:secret 0}}', 'x'] } } });
     const kept = { '/mcpServers/two/args#0': 'x' };

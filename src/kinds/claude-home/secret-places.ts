@@ -52,7 +52,7 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
     const listed = path.length > place.length;
     const isPlace = spaces.some(isMark);
     // Stands in the place of something that holds secrets: none itself, for all we know, so the same text elsewhere is none either.
-    const isAround = spaces.some((space) => space.type !== value.type && marksIn(space).length > 0);
+    const isAround = (!listed || isSingle(value)) && spaces.some((space) => space.type !== value.type && marksIn(space).length > 0);
     const hasName = value.type !== 'object' && names.has(namedIn(place) ?? '') && !spaces.some(isPlain);
     const isNamed = !listed && (places.has(at) || hasName);
     const named = option === undefined ? path : [...path.slice(0, -1), option];
@@ -107,8 +107,8 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
       for (const index of fresh) {
         const isOption = optionOf(items[index]) !== undefined && texts > marks;
         // Marks in lists stand for single values.
-        const isSingle = items[index]?.type !== 'array' && items[index]?.type !== 'object';
-        candidates[index]?.push(...missing.filter((item) => !isMark(item) || (own < marks && !isOption && isSingle)));
+        const mayBeMark = own < marks && !isOption && isSingle(items[index] as JsonTree);
+        candidates[index]?.push(...missing.filter((item) => !isMark(item) || mayBeMark));
       }
     }
     items.forEach((item, index) => visit(item, [...path, `${index}`], place, candidates[index] ?? [], options[index]));
@@ -158,6 +158,10 @@ function namedIn(place: readonly string[]): string | null {
 function isValue(value: JsonTree): boolean {
   if (value.type === 'literal') return /^[-\d]/.test(value.text);
   return value.type !== 'string' || !REFERENCE.test(value.value.trim());
+}
+
+function isSingle({ type }: JsonTree): boolean {
+  return type !== 'array' && type !== 'object';
 }
 
 function tells(value: string): boolean {
