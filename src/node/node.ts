@@ -17,6 +17,7 @@ import { EMPTY_HEAD } from '../core/log/record.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import { createSpace } from '../core/replica/create-space.ts';
+import { Mutex } from '../core/replica/mutex.ts';
 import type { ReplicaDeps } from '../core/replica/deps.ts';
 import { whileUnused } from '../core/replica/prune-obey.ts';
 import { Replica } from '../core/replica/replica.ts';
@@ -28,10 +29,9 @@ import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-stor
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
-import { readConnection } from './claude-mem/connection.ts';
+import { isCarriedByGateway, readSyncPath } from './claude-mem/sync-path.ts';
 import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
-import { isBridged } from './claude-mem/personal-user.ts';
 import { connect } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
 import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
@@ -50,7 +50,7 @@ import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { placeHere } from './remote-registry.ts';
-import { createRowSource, rowDefinitions, type RowSource } from './row-sources.ts';
+import { createRowSource, rowDefinitions, type RowDefinition, type RowSource } from './row-sources.ts';
 import { createFileThreads } from './threads/file-threads.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { createThreadedSealing } from './threads/threaded-sealing.ts';
@@ -118,6 +118,7 @@ export class SatchelNode {
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
+  readonly #updates = new Mutex();
   readonly #fileThreads: ThreadPool | null;
   #listener: Listener | null = null;
   #claudeMem: ClaudeMemGateway | null = null;
@@ -231,8 +232,24 @@ export class SatchelNode {
     return open;
   }
 
-  /** Writes a changed entry; a changed remote is connected anew. */
-  async updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
+  /** Writes a changed entry; a changed remote is connected anew. One after the other. */
+  updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    return this.#updates.run(() => this.#updateSpace(entry));
+  }
+
+  /** Opens a space of a running node anew where its databases are to be carried otherwise by now. False where they are not. */
+  reopenChanged(space: SpaceId): Promise<boolean> {
+    return this.#updates.run(async () => {
+      const open = this.spaces.get(space);
+      if (open === undefined || !this.isLive || this.#stopping.signal.aborted) return false;
+      const wanted = await this.#rowDefinitions(open.entry);
+      if (JSON.stringify(wanted) === JSON.stringify(open.rows.map(({ definition }) => definition))) return false;
+      await this.#updateSpace(open.entry);
+      return true;
+    });
+  }
+
+  async #updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
     const before = this.spaces.get(entry.space);
     if (before !== undefined) {
       if (before.entry.remote?.address !== entry.remote?.address) await this.invitations.withdrawAll(entry.space);
@@ -296,6 +313,8 @@ export class SatchelNode {
     this.#stopping.abort();
     this.#claudeMem?.close();
     await this.#listener?.close();
+    // A space that is being opened anew is there in full, then.
+    await this.#updates.run(() => Promise.resolve());
     // Nobody answers there any more, however long the rest takes.
     if (this.#listener !== null) await removePrivate(this.home.running);
     for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
@@ -352,13 +371,28 @@ export class SatchelNode {
         if (space === entry.name) sources.push(createTreeSource(definition, definitions, replica, treeDeps));
       }
     }
-    if (!this.config.hub && entry.name === PERSONAL)
-      for (const definition of rowDefinitions(this.config, isBridged(await readConnection(this.home))))
-        rows.push(createRowSource(definition, replica, { clock, random, log: this.log }));
+    const onSettings = (): void => void setImmediate(() => void this.#followSettings(entry.space));
+    for (const definition of await this.#rowDefinitions(entry))
+      rows.push(createRowSource(definition, replica, { clock, random, log: this.log, onSettings }));
     const secrets = createSecretWatch(replica, clock, () => this.#memory.touch());
     const open = { entry, replica, runner, sources, rows, secrets, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
     return open;
+  }
+
+  async #rowDefinitions(entry: SpaceEntry): Promise<RowDefinition[]> {
+    if (this.config.hub || entry.name !== PERSONAL) return [];
+    const path = await readSyncPath(this.home, this.config.environment.claudeMemHome);
+    return rowDefinitions(this.config, isCarriedByGateway(path));
+  }
+
+  /** claude-mem's worker may sync by another way now, whoever said so: then its source carries more, or less. */
+  async #followSettings(space: SpaceId): Promise<void> {
+    try {
+      await this.reopenChanged(space);
+    } catch (error) {
+      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'claude-mem’s settings could not be followed');
+    }
   }
 
   async #closeSpace(open: OpenSpace): Promise<void> {

@@ -25,11 +25,11 @@ export interface RowDefinition {
   readonly sessionsOnly: boolean;
 }
 
-/** What the user left switched on. One path a database: where claude-mem is connected, the source carries what its own sync does not. */
-export function rowDefinitions({ claude, environment }: Config, isConnected: boolean): RowDefinition[] {
+/** What the user left switched on. One path a database: where its worker syncs through a gateway, the source carries what that does not. */
+export function rowDefinitions({ claude, environment }: Config, isByGateway: boolean): RowDefinition[] {
   if (claude.categories['claude-mem'] === false) return [];
   const toolUses = claude.categories['claude-mem-tool-uses'] === true;
-  return [{ id: 'claude-mem', file: path.join(environment.claudeMemHome, 'claude-mem.db'), toolUses, sessionsOnly: isConnected }];
+  return [{ id: 'claude-mem', file: path.join(environment.claudeMemHome, 'claude-mem.db'), toolUses, sessionsOnly: isByGateway }];
 }
 
 export interface RowSource {
@@ -50,7 +50,10 @@ export function createRowSource(
     readonly clock: Clock;
     readonly random: Random;
     readonly log: HubLog;
-    /** Of its views; `rows:ID` where absent. */ readonly writer?: string;
+    /** Of its views; `rows:ID` where absent. */
+    readonly writer?: string;
+    /** While it is watched: claude-mem's settings changed. */
+    readonly onSettings?: () => void;
   },
 ): RowSource {
   const profile = claudeMemProfile(definition);
@@ -76,6 +79,7 @@ export function createRowSource(
     watch: (onChange) =>
       files.watch(
         (change) => {
+          if (change.type === 'all' || change.paths.includes('settings.json')) deps.onSettings?.();
           if (change.type === 'all' || change.paths.some((changed) => changed === name || changed === `${name}-wal`)) onChange(change);
         },
         { enters: (folder) => folder === '' },

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../sources/disk-home.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from './place.ts';
 
 let place: Place;
@@ -67,5 +68,37 @@ describe('claude-mem on two machines', () => {
     expect(await [...a.spaces.values()][0]?.replica.list({ prefix: 'CLAUDE.md' })).toHaveLength(1);
     const status = (await ask(a, 'status', {})).spaces[0]?.sources.at(-1);
     expect(status).toMatchObject({ id: 'claude-mem', state: 'failed', detail: expect.stringContaining('not a database') as string });
+  });
+});
+
+describe('a worker that syncs by itself', () => {
+  const settings = (values: Record<string, string>): void =>
+    writeFileSync(path.join(place.home('a'), '.claude-mem', 'settings.json'), JSON.stringify(values));
+  const through = (url: string) => ({
+    ...{ CLAUDE_MEM_CLOUD_SYNC_TOKEN: 't', CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'ada', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url },
+  });
+  const sessionsOnly = (node: SatchelNode): unknown => [...node.spaces.values()][0]?.rows.map(({ definition }) => definition.sessionsOnly);
+
+  it('through any gateway of Satchel leaves its rows to it, whoever wrote the settings, and whenever', async () => {
+    database('a').session('s');
+    settings(through('https://hub.example/claude-mem/'));
+    const a = await place.start('a');
+    expect(sessionsOnly(a)).toEqual([true]);
+    settings({});
+    await until(() => JSON.stringify(sessionsOnly(a)) === '[false]');
+    settings({ env: through('http://127.0.0.1:4600/claude-mem') } as never);
+    await until(() => JSON.stringify(sessionsOnly(a)) === '[true]');
+    // Not switched on: the worker does nothing without all three.
+    settings({ ...through('https://hub.example/claude-mem'), CLAUDE_MEM_CLOUD_SYNC_TOKEN: '' });
+    await until(() => JSON.stringify(sessionsOnly(a)) === '[false]');
+  });
+
+  it('with something else is carried, and doctor says that there are two ways', async () => {
+    database('a').session('s');
+    settings(through('https://sync.cloud.example/v2'));
+    const a = await place.start('a');
+    expect(sessionsOnly(a)).toEqual([false]);
+    const { checks } = await ask(a, 'doctor', {});
+    expect(checks.find(({ id }) => id === 'claude-mem.two-paths')).toMatchObject({ evidence: ['its settings name sync.cloud.example'] });
   });
 });

@@ -43,10 +43,10 @@ export class MemMachine {
   }
 
   /** A new source on the same window on the space. */
-  restartSource({ toolUses = false }: { readonly toolUses?: boolean } = {}): void {
+  restartSource({ toolUses = false, sessionsOnly = false }: { readonly toolUses?: boolean; readonly sessionsOnly?: boolean } = {}): void {
     this.source = createSqliteRowsSource({
       file: this.db.file,
-      profile: claudeMemProfile({ toolUses }),
+      profile: claudeMemProfile({ toolUses, sessionsOnly }),
       workspace: this.decorate(this.workspace),
       clock: this.clock,
       log: silent,

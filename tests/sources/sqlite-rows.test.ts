@@ -95,3 +95,26 @@ describe('rows of claude-mem between two machines', () => {
     expect(a.machine.replica.position).toBe(before);
   });
 });
+
+describe('sessions that claude-mem made up', () => {
+  it('for rows that its own sync brought are no items, and become the session when that comes', async () => {
+    const [a, b, { settle }] = await two();
+    b.restartSource({ sessionsOnly: true });
+    b.db.session('m-s1', { memory_session_id: 'm-s1', user_prompt: null, status: 'completed', started_at_epoch: 5, started_at: 'then' });
+    b.db.observation('s1', 'synced', { origin_device_id: 'a', origin_local_id: '1' });
+    await settle();
+    expect(await a.machine.replica.list()).toEqual([]);
+    a.db.session('s1', { custom_title: 'Mine' });
+    await settle();
+    const sessions = b.db.sql
+      .prepare('SELECT content_session_id AS id, custom_title AS title, user_prompt AS prompt FROM sdk_sessions')
+      .all();
+    expect(sessions).toEqual([{ id: 's1', title: 'Mine', prompt: 'do it' }]);
+    expect(b.db.get('SELECT count(*) FROM observations')).toBe(1);
+    expect(a.db.get('SELECT count(*) FROM sdk_sessions')).toBe(1);
+    b.db.check();
+    b.db.run("UPDATE sdk_sessions SET custom_title = 'Ours'");
+    await settle();
+    expect(a.db.get('SELECT custom_title FROM sdk_sessions')).toBe('Ours');
+  });
+});

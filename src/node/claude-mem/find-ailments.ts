@@ -5,6 +5,7 @@ import { readPrivate } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
 import { localWorker } from './local-worker.ts';
+import { readSyncPath } from './sync-path.ts';
 import { readDeviceId } from './settings-edit.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 
@@ -18,7 +19,27 @@ export async function findAilments(node: SatchelNode): Promise<Ailment[]> {
   const device = readDeviceId(await readPrivate(settings));
   const found = findInDatabase({ file, device, now: node.deps.clock.now() });
   if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
-  return [...found, ...(await inFeed(node, file, settings))];
+  return [...found, ...(await twoPaths(node, folder)), ...(await inFeed(node, file, settings))];
+}
+
+/** Rows that come by Satchel and by something else as well. */
+async function twoPaths(node: SatchelNode, folder: string): Promise<Ailment[]> {
+  const path = await readSyncPath(node.home, folder);
+  if (path.type !== 'other' || !URL.canParse(path.url)) return [];
+  return [
+    {
+      id: 'two-paths',
+      result: 'warn',
+      severity: 'medium',
+      reason:
+        'claude-mem’s worker syncs by itself as well, with something that is no Satchel: on a machine that has both, rows may stand twice',
+      evidence: [`its settings name ${new URL(path.url).host}`],
+      would: [],
+      advice:
+        'One way is enough. Through Satchel: satchel claude-mem connect; or without it: "categories": {"claude-mem": false} in config.json',
+      repair: null,
+    },
+  ];
 }
 
 /** What only the feed tells that this machine's worker pushes to, where that is this node's. */

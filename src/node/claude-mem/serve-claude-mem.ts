@@ -3,10 +3,8 @@ import type { HubApp, HubLog } from '../../gateways/native/hub-app.ts';
 import type { UpgradeHandler } from '../../gateways/native/upgrade.ts';
 import type { Clients } from '../../gateways/claude-mem/clients.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import { CLAUDE_MEM_PREFIX } from './prefix.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
-
-/** Where the gateway is on a node's own listener: claude-mem asks below whatever address it was given. */
-export const CLAUDE_MEM_PREFIX = '/claude-mem';
 
 export interface ServeClaudeMemDeps {
   readonly feeds: SyncFeeds;

@@ -13,7 +13,15 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
   if (health.problem !== null)
     checks.push(failed(id, 'high', `its rows cannot be read or written: ${health.problem}`, `See ${node.home.log}`, [definition.file]));
   else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.file]));
-  else checks.push(passed(id, `${definition.file} is carried`));
+  else
+    checks.push(
+      passed(
+        id,
+        definition.sessionsOnly
+          ? `sessions of ${definition.file} are carried; its worker syncs the rest through a gateway itself`
+          : `${definition.file} is carried`,
+      ),
+    );
 
   const notHere = [...(await workspace.views()).values()].filter((view) => view.notHere !== null);
   const lines = [...notHere.map(({ item, notHere: why }) => ({ name: item.name, reason: why ?? '' })), ...source.waiting()];

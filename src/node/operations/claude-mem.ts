@@ -4,7 +4,7 @@ import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
-import { CLAUDE_MEM_PREFIX } from '../claude-mem/serve-claude-mem.ts';
+import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -66,9 +66,7 @@ export const claudeMemReconnectedOperation = defineOperation({
   input: noInput,
   async run(node): Promise<{ reopened: boolean }> {
     const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
-    if (open === undefined || !node.isLive) return { reopened: false };
-    await node.updateSpace(open.entry);
-    return { reopened: true };
+    return { reopened: open !== undefined && (await node.reopenChanged(open.entry.space)) };
   },
 });
 

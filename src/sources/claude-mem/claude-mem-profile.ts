@@ -44,6 +44,16 @@ const SESSIONS: TableProfile = {
   },
 };
 
+/**
+ * What claude-mem's own sync makes of a session that it was not told of: it knows no more than the id in the rows of it. Only where it is
+ * at work: elsewhere such a session is all that there is of it.
+ */
+const STUBS: NonNullable<TableProfile['standIns']> = {
+  column: 'memory_session_id',
+  isOne: (row) =>
+    row.get('content_session_id') === row.get('memory_session_id') && !row.has('user_prompt') && row.get('status') === 'completed',
+};
+
 const OBSERVATIONS: TableProfile = {
   ...tableOf('observations', 'observations'),
   constant: ['created_at_epoch'],
@@ -97,7 +107,7 @@ const TOOL_USES: TableProfile = {
  * `sessionsOnly`: what the worker's own sync leaves out.
  */
 export function claudeMemProfile(options: { readonly toolUses: boolean; readonly sessionsOnly?: boolean }): RowsProfile {
-  const carried = options.sessionsOnly === true ? [SESSIONS] : [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS];
+  const carried = options.sessionsOnly === true ? [{ ...SESSIONS, standIns: STUBS }] : [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS];
   const tables = [...carried, ...(options.toolUses ? [TOOL_USES] : [])];
   const ids = new Set<string>(tables.map(({ id }) => id));
   return {
@@ -115,7 +125,7 @@ export function claudeMemProfile(options: { readonly toolUses: boolean; readonly
 
 function tableOf(id: MemTable, table: string): Omit<TableProfile, 'nameOf'> {
   const columns = [...MEM_COLUMNS[id].keys()].filter((column) => column !== SESSION);
-  return { id, table, columns, formerly: FORMERLY, implied: {}, constant: [], reference: null, derived: {} };
+  return { id, table, columns, formerly: FORMERLY, implied: {}, constant: [], reference: null, derived: {}, standIns: null };
 }
 
 function textOf(row: Row, column: string): string | null {

@@ -30,6 +30,11 @@ export interface TableProfile {
   readonly reference: ReferenceProfile | null;
   /** What a column would hold where a table does not have it: worked out from the row and the one that it refers to. */
   readonly derived: { readonly [column: string]: (row: Row, parent: Row | null) => RowValue };
+  /**
+   * Rows that the other program made up for one that it had heard of, under a value of `column` that is theirs alone. They are no items;
+   * the row that they stand for takes their place.
+   */
+  readonly standIns: { readonly column: string; readonly isOne: (row: Row) => boolean } | null;
   /** The natural key of a row, `reference.key` in it as in a body. `null`: it has none. */
   readonly nameOf: (row: Row) => string | null;
 }

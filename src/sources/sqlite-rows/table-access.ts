@@ -23,6 +23,8 @@ export interface TableAccess {
   newest(limit: number): FoundRow[];
   at(rowid: number): FoundRow | null;
   has(rowid: number): boolean;
+  /** The row that a row with this body would take the place of, as the profile knows it. */
+  standInFor(body: Row): FoundRow | null;
   /** Ascending. Cost: some 0.1 µs a row. */
   rowids(): number[];
   count(): number;
@@ -95,6 +97,17 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
     at(rowid) {
       const raw = atQuery.get(rowid);
       return raw === undefined ? null : toFound(raw);
+    },
+    standInFor(body) {
+      const { standIns } = shape.profile;
+      const local = columns.find(({ column }) => column === standIns?.column)?.local;
+      const value = standIns === null ? undefined : body.get(standIns.column);
+      if (standIns === null || local === undefined || value === undefined) return null;
+      const raw = prepared(`${from} WHERE t.${quoted(local)} = ? LIMIT 1`)
+        .raw()
+        .get(value) as Raw[] | undefined;
+      const found = raw === undefined ? null : toFound(raw);
+      return found !== null && standIns.isOne(found.row) ? found : null;
     },
     has: (rowid) => hasQuery.get(rowid) !== undefined,
     rowids: () => rowidsQuery.all().map(Number),

@@ -106,6 +106,10 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
       continue;
     }
     const whole = newBody(shape, found.row, parent.name);
+    if (shape.profile.standIns?.isOne(found.row) === true) {
+      skip(context, access, found, 'claude-mem made it up for a session that it was not told of');
+      continue;
+    }
     const natural = shape.profile.nameOf(impliedRow(shape, whole));
     if (natural === null || !parseItem(profile.kind, natural).ok) {
       skip(context, access, found, 'it has no natural key');

@@ -63,7 +63,8 @@ function writeRow(
   if (problem?.type === 'waits') return { ready, type: 'waits', reason: problem.reason, parent: null };
   if (problem?.type === 'not-here') return { ready, type: 'not-here', reason: problem.reason };
   const access = tables.get(ready.table);
-  const current = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
+  const known = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
+  const current = known ?? (body === null || place !== null ? null : (access?.standInFor(body) ?? null));
   if (place !== null && current?.digest !== place.digest && !(outstanding.content === null && current === null))
     return { ready, type: 'capture-first' };
   if (body === null) return remove(context.database.referring(), access, current, ready);
