@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogStoreDouble } from '../../tests/contracts/memory-store.ts';
-import { acquireLease, listLeases, readLease, releaseLease, renewLease, type Lease } from './lease.ts';
+import { acquireLease, listLeases, readLapsedLease, readLease, releaseLease, renewLease, type Lease } from './lease.ts';
 import type { Store } from './ports/store.ts';
 
 describe('a lease', () => {
@@ -14,7 +14,7 @@ describe('a lease', () => {
 
   it('is held by one until it expires', async () => {
     const first = await acquire('a', 0);
-    expect(first).toEqual({ ok: true, value: { name: 'db', holder: 'a', generation: 1, expires: 100 } });
+    expect(first).toEqual({ ok: true, value: { name: 'db', holder: 'a', generation: 1, acquired: 0, expires: 100 } });
     expect(await acquire('b', 99)).toMatchObject({ ok: false, error: { type: 'held', by: { holder: 'a' } } });
     expect(await acquire('b', 100)).toMatchObject({ ok: true, value: { generation: 2 } });
   });
@@ -27,6 +27,26 @@ describe('a lease', () => {
     expect(await store.write((tx) => releaseLease(tx.documents, 'db', 120, first.value.generation))).toBe(false);
     expect(await store.read((tx) => readLease(tx.documents, 'db', 120))).toMatchObject({ holder: 'b' });
   });
+
+  it('that lapsed is told until somebody takes it, and not where it was given up', async () => {
+    await acquire('a', 0);
+    const lapsed = (now: number) => store.read((tx) => readLapsedLease(tx.documents, 'db', now));
+    expect(await lapsed(99)).toBeNull();
+    expect(await lapsed(100)).toMatchObject({ holder: 'a', acquired: 0 });
+    await acquire('b', 200);
+    expect(await lapsed(250)).toBeNull();
+    await store.write((tx) => releaseLease(tx.documents, 'db', 260));
+    expect(await lapsed(900)).toBeNull();
+  });
+
+  it.each([null, 7, 'x', {}, { holder: 'a' }, { holder: 'a', generation: 'x', acquired: 0, expires: 1e15 }])(
+    'that is none (%j) keeps nobody out',
+    async (broken) => {
+      await store.write((tx) => tx.documents.put('leases', 'db', broken));
+      expect(await store.read((tx) => readLease(tx.documents, 'db', 0))).toBeNull();
+      expect(await acquire('b', 0)).toMatchObject({ ok: true, value: { holder: 'b', generation: 1 } });
+    },
+  );
 
   it('has one holder at a time, and generations that only grow, whatever happens', async () => {
     const step = fc.record({

@@ -10,6 +10,8 @@ export interface Lease {
   readonly name: string;
   readonly holder: string;
   readonly generation: number;
+  /** When its holder took it, in this generation. */
+  readonly acquired: number;
   readonly expires: number;
 }
 
@@ -20,6 +22,7 @@ interface StoredLease {
   /** `null`: released. The document stays, so that the generation goes on. */
   readonly holder: string | null;
   readonly generation: number;
+  readonly acquired: number;
   readonly expires: number;
 }
 
@@ -35,7 +38,7 @@ export async function acquireLease(
   const held = current(wish.name, stored, now);
   if (held !== null && held.holder !== wish.holder) return fail({ type: 'held', by: held });
   return ok(
-    await write(table, { name: wish.name, holder: wish.holder, generation: (stored?.generation ?? 0) + 1, expires: now + wish.lifetime }),
+    await write(table, { name: wish.name, holder: wish.holder, generation: generationOf(stored) + 1, acquired: now, expires: now + wish.lifetime }),
   );
 }
 
@@ -50,7 +53,7 @@ export async function renewLease(table: DocumentTable, lease: Lease, lifetime: n
 export async function releaseLease(table: DocumentTable, name: string, now: number, generation?: number): Promise<boolean> {
   const held = await readLease(table, name, now);
   if (held === null || (generation !== undefined && held.generation !== generation)) return false;
-  await table.put<StoredLease>(LEASES, name, { holder: null, generation: held.generation, expires: now });
+  await table.put<StoredLease>(LEASES, name, { holder: null, generation: held.generation, acquired: held.acquired, expires: now });
   return true;
 }
 
@@ -59,16 +62,35 @@ export async function readLease(table: DocumentTable, name: string, now: number)
   return current(name, await table.get<StoredLease>(LEASES, name), now);
 }
 
+/** The last lease of that name where it expired, and nobody gave it up or took it since; `null` else. */
+export async function readLapsedLease(table: DocumentTable, name: string, now: number): Promise<Lease | null> {
+  const last = leaseOf(name, await table.get<StoredLease>(LEASES, name));
+  return last === null || last.expires > now ? null : last;
+}
+
 export async function listLeases(table: DocumentTable, now: number): Promise<Lease[]> {
   return (await table.list<StoredLease>(LEASES)).flatMap(({ id, value }) => current(id, value, now) ?? []);
 }
 
 function current(name: string, stored: StoredLease | undefined, now: number): Lease | null {
-  if (stored === undefined || stored.holder === null || stored.expires <= now) return null;
-  return { name, holder: stored.holder, generation: stored.generation, expires: stored.expires };
+  const lease = leaseOf(name, stored);
+  return lease === null || lease.expires <= now ? null : lease;
 }
 
-async function write(table: DocumentTable, lease: Lease): Promise<Lease> {
-  await table.put<StoredLease>(LEASES, lease.name, { holder: lease.holder, generation: lease.generation, expires: lease.expires });
-  return lease;
+/** What is no lease, whoever wrote it, is held by nobody: it must not keep all out for ever. */
+function leaseOf(name: string, stored: StoredLease | undefined): Lease | null {
+  if (typeof stored !== 'object' || stored === null) return null;
+  const { holder, generation, acquired, expires } = stored;
+  if (typeof holder !== 'string' || ![generation, acquired, expires].every(Number.isFinite)) return null;
+  return { name, holder, generation, acquired, expires };
+}
+
+function generationOf(stored: StoredLease | undefined): number {
+  const generation = stored?.generation;
+  return Number.isSafeInteger(generation) ? (generation as number) : 0;
+}
+
+async function write(table: DocumentTable, { name, ...lease }: Lease): Promise<Lease> {
+  await table.put<StoredLease>(LEASES, name, lease);
+  return { name, ...lease };
 }
