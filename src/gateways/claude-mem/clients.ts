@@ -1,26 +1,10 @@
-import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
-import { bytesToHex, hexToBytes } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Store } from '../../core/ports/store.ts';
+import { createTokenBook, type IssuedToken } from '../../core/token-book.ts';
 import { isUser } from './user.ts';
 
-/** A token as it lies in the store: the token itself is shown once, where it is made. */
-interface StoredToken {
-  readonly user: string;
-  /** SHA-256 of the token, hex. */
-  readonly hash: string;
-  /** What it was made for, for people. */
-  readonly name: string;
-  readonly createdAt: number;
-}
-
-export interface ClientToken {
-  readonly id: string;
-  readonly user: string;
-  readonly name: string;
-  readonly createdAt: number;
-}
+export type ClientToken = IssuedToken<{ readonly user: string }>;
 
 export interface Device {
   readonly id: string;
@@ -77,7 +61,7 @@ export interface ClientsDeps {
 
 /** Only one object a store: it remembers what it read. */
 export function createClients({ store, clock, random, deviceLimit }: ClientsDeps): Clients {
-  let known: Promise<{ readonly id: string; readonly value: StoredToken }[]> | null = null;
+  const tokens = createTokenBook<{ readonly user: string }>({ store, clock, random, collection: TOKENS, prefix: TOKEN_PREFIX });
   const admitted = new Map<string, Map<string, Device>>();
   const refused = new Map<string, Map<string, RefusedPush>>();
 
@@ -100,9 +84,6 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
     await store.write((tx) => tx.documents.put(devicesOf(user), device.id, noted));
   }
 
-  const stored = (): Promise<{ readonly id: string; readonly value: StoredToken }[]> =>
-    (known ??= store.read((tx) => tx.documents.list<StoredToken>(TOKENS)));
-
   async function devicesFor(user: string): Promise<Map<string, Device>> {
     const cached = admitted.get(user);
     if (cached !== undefined) return cached;
@@ -113,12 +94,7 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
   }
 
   return {
-    async isAllowed(user, token) {
-      const hash = sha256(token);
-      let isOne = false;
-      for (const { value } of await stored()) if (equalBytes(hash, hexToBytes(value.hash)) && value.user === user) isOne = true;
-      return isOne;
-    },
+    isAllowed: async (user, token) => (await tokens.find(token))?.user === user,
 
     async admit(user, id, name) {
       const devices = await devicesFor(user);
@@ -170,24 +146,13 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
       await store.write((tx) => tx.documents.put(refusedOf(user), device, noted));
     },
 
-    tokens: async () => (await stored()).map(({ id, value: { user, name, createdAt } }) => ({ id, user, name, createdAt })),
+    tokens: () => tokens.list(),
 
     async addToken(user, name) {
       if (!isUser(user)) throw new RangeError('no user is called so');
-      const token = TOKEN_PREFIX + Buffer.from(random.bytes(32)).toString('base64url');
-      const id = bytesToHex(random.bytes(8));
-      await store.write((tx) =>
-        tx.documents.put<StoredToken>(TOKENS, id, { user, name, hash: bytesToHex(sha256(token)), createdAt: clock.now() }),
-      );
-      known = null;
-      return { id, token };
+      return tokens.add(name, { user });
     },
 
-    async removeToken(id) {
-      if (!(await stored()).some((token) => token.id === id)) return false;
-      await store.write((tx) => tx.documents.remove(TOKENS, id));
-      known = null;
-      return true;
-    },
+    removeToken: (id) => tokens.remove(id),
   };
 }
