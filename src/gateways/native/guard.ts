@@ -7,7 +7,7 @@ import { ApiError } from './api-error.ts';
 export interface ListenerPolicy {
   /** Host names (lower case, without port) that it answers to, besides the IP address that a connection came in at. */
   readonly names: ReadonlySet<string>;
-  /** Origins of web pages that may call it. */
+  /** Origins of web pages that may call it; `*`: of all. */
   readonly origins: ReadonlySet<string>;
   /** Addresses of declared reverse proxies, which end TLS before it. */
   readonly proxies: ReadonlySet<string>;
@@ -15,6 +15,8 @@ export interface ListenerPolicy {
   readonly tls: boolean;
   /** It is reachable from this machine only, though its peers' addresses do not show it: a container published on 127.0.0.1. */
   readonly publishedOnLoopback: boolean;
+  /** Bodies may come without a Content-Length. */
+  readonly takesChunked?: boolean;
 }
 
 export interface Caller {
@@ -44,7 +46,8 @@ export function judgeRequest(policy: ListenerPolicy, request: RequestFacts): Res
   }
   const browser = judgeBrowser(policy, request);
   if (browser !== null) return fail(browser);
-  if (request.headers['transfer-encoding'] !== undefined) return fail(new ApiError('length-required', 'bodies need a Content-Length'));
+  if (request.headers['transfer-encoding'] !== undefined && policy.takesChunked !== true)
+    return fail(new ApiError('length-required', 'bodies need a Content-Length'));
   const peer = plainAddress(request.socket.remoteAddress);
   if (hasForwarding(request)) return judgeForwarded(policy, request, peer, host);
   if (!policy.tls && !policy.publishedOnLoopback && !isLoopback(peer)) {
@@ -69,7 +72,8 @@ function judgeForwarded(policy: ListenerPolicy, request: RequestFacts, peer: str
 
 function judgeBrowser(policy: ListenerPolicy, request: RequestFacts): ApiError | null {
   const { origin } = request.headers;
-  if (origin !== undefined && !policy.origins.has(origin)) return new ApiError('foreign-origin', 'this origin is not listed here');
+  if (origin !== undefined && !policy.origins.has(origin) && !policy.origins.has('*'))
+    return new ApiError('foreign-origin', 'this origin is not listed here');
   const site = request.headers['sec-fetch-site'];
   if (origin === undefined && site !== undefined && site !== 'same-origin' && site !== 'none') {
     return new ApiError('foreign-origin', 'requests from other sites are refused');

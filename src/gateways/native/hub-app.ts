@@ -10,8 +10,8 @@ import type { Remote } from '../../core/ports/remote.ts';
 import type { StoredToken } from './api-tokens.ts';
 import type { HubAuthority } from './authority.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import type { Caller } from './guard.ts';
 import type { HubServerLimits } from './limits.ts';
+import type { Admitted } from './admitted.ts';
 import type { Sessions } from './sessions.ts';
 import type { UpgradeHandler } from './upgrade.ts';
 
@@ -40,12 +40,7 @@ export interface HubServerDeps {
 }
 
 export interface HubEnv {
-  Bindings: HttpBindings & {
-    readonly caller: Caller;
-    readonly requestId: string;
-    /** Aborts when the listener closes. */
-    readonly closing: AbortSignal;
-  };
+  Bindings: HttpBindings & Admitted;
   Variables: {
     /** Who proved its key: on all routes under /v1 that need a session. */
     machine: MachineId;

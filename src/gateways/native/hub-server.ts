@@ -1,6 +1,8 @@
+import { getRequestListener } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { MachineId } from '../../core/ids.ts';
+import type { Admitted } from './admitted.ts';
 import { ApiError, ERROR_STATUS, errorBody, toApiError } from './api-error.ts';
 import { findApiToken, isAllowed } from './api-tokens.ts';
 import { addAuthRoutes } from './auth-routes.ts';
@@ -64,9 +66,27 @@ export function createHubServer(deps: HubServerDeps): HubServer {
   app.notFound((c) => c.json(errorBody('not-found', 'no such route'), 404));
   app.onError((error, c) => answerError(error, c, deps));
   const { clock, random, log, upgrade } = deps;
+  const admitted = new WeakMap<object, Admitted>();
+  const answer = getRequestListener((request, bindings) =>
+    app.fetch(request, { ...bindings, ...admitted.get(bindings.incoming) } as HubEnv['Bindings']),
+  );
   return {
     app,
-    listen: (options) => listenWith({ app, limits, clock, random, log, ...(upgrade === undefined ? {} : { upgrade }) }, options),
+    listen: (options) =>
+      listenWith(
+        {
+          serve: (request, response, facts) => {
+            admitted.set(request, facts);
+            return answer(request, response);
+          },
+          limits,
+          clock,
+          random,
+          log,
+          ...(upgrade === undefined ? {} : { upgrade }),
+        },
+        options,
+      ),
   };
 }
 

@@ -1,4 +1,3 @@
-import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -7,9 +6,10 @@ import type { Duplex } from 'node:stream';
 import { bytesToHex } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
+import type { Admitted } from './admitted.ts';
 import { ApiError, ERROR_STATUS, errorBody } from './api-error.ts';
 import { isLoopback, judgeRequest, type Caller, type ListenerPolicy } from './guard.ts';
-import type { HubApp, HubEnv, HubLog } from './hub-app.ts';
+import type { HubLog } from './hub-app.ts';
 import type { HubServerLimits } from './limits.ts';
 import { addressKey, createRateLimiter } from './rate-limit.ts';
 import type { TlsIdentity } from './tls-identity.ts';
@@ -28,8 +28,10 @@ export interface ListenOptions {
   readonly publishedOnLoopback?: boolean;
   /** Host names that it is reached by, besides localhost (on loopback) and the addresses it is bound to. */
   readonly names?: readonly string[];
-  /** Origins of web pages that may call it. */
+  /** Origins of web pages that may call it; `*`: of all. */
   readonly origins?: readonly string[];
+  /** Bodies may come without saying how long they are: whoever serves counts what comes. */
+  readonly takesChunked?: boolean;
 }
 
 export interface Listener {
@@ -40,13 +42,23 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** How a foreign protocol differs from ours before its routes are asked. */
+export interface ListenerDialect {
+  /** Asked before anything is judged or counted; true: it was answered. Must change nothing. */
+  answersFirst(request: IncomingMessage, response: ServerResponse): boolean;
+  /** What is said to whom the listener refuses. */
+  refusal(error: ApiError): { readonly status: number; readonly body: unknown };
+}
+
 export interface ListenerDeps {
-  readonly app: HubApp;
+  /** Answers what was let in. Rejects never. */
+  readonly serve: (request: IncomingMessage, response: ServerResponse, admitted: Admitted) => Promise<void> | void;
   readonly limits: HubServerLimits;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: HubLog;
   readonly upgrade?: UpgradeHandler;
+  readonly dialect?: ListenerDialect;
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -55,16 +67,11 @@ const COME_BACK_IN = 2;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function listenWith(deps: ListenerDeps, options: ListenOptions): Promise<Listener> {
-  const { app, limits, clock, log } = deps;
+  const { serve, limits, clock, log, dialect } = deps;
   const policy = policyOf(options);
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // one for each live stream
   const perAddress = createRateLimiter(limits.requests, clock);
-
-  const admitted = new WeakMap<object, Omit<HubEnv['Bindings'], keyof HttpBindings>>();
-  const serve = getRequestListener((request, bindings) =>
-    app.fetch(request, { ...bindings, ...admitted.get(bindings.incoming) } as HubEnv['Bindings']),
-  );
 
   function admit(request: IncomingMessage): Caller | ApiError {
     const judged = judgeRequest(policy, request);
@@ -78,14 +85,15 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const requestId = requestIdOf(request, deps.random);
-    if (closing.signal.aborted) return refuse(response, requestId, closingError());
+    if (closing.signal.aborted) return refuse(response, requestId, closingError(), dialect);
+    if (dialect?.answersFirst(request, response) === true) return;
     const caller = admit(request);
     if (caller instanceof ApiError) {
       log.warn({ request: requestId, code: caller.code, status: ERROR_STATUS[caller.code] }, 'request refused');
-      return refuse(response, requestId, caller);
+      return refuse(response, requestId, caller, dialect);
     }
-    admitted.set(request, { caller, requestId, closing: closing.signal });
-    const answered = Promise.resolve(serve(request, response)).finally(() => underWay.delete(response));
+    const served = serve(request, response, { caller, requestId, closing: closing.signal });
+    const answered = Promise.resolve(served).finally(() => underWay.delete(response));
     underWay.set(response, answered);
   }
 
@@ -148,7 +156,14 @@ function policyOf(options: ListenOptions): ListenerPolicy {
   names.add(options.host.toLowerCase());
   // "Any address" is no name.
   for (const name of ['0.0.0.0', '::']) names.delete(name);
-  return { names, origins: new Set(options.origins), proxies, tls: options.tls !== undefined, publishedOnLoopback };
+  return {
+    names,
+    origins: new Set(options.origins),
+    proxies,
+    tls: options.tls !== undefined,
+    publishedOnLoopback,
+    takesChunked: options.takesChunked === true,
+  };
 }
 
 function requestIdOf(request: IncomingMessage, random: Random): string {
@@ -157,9 +172,13 @@ function requestIdOf(request: IncomingMessage, random: Random): string {
 }
 
 /** Answers before any route, and ends the connection: whoever was refused here has nothing more to say on it. */
-function refuse(response: ServerResponse, requestId: string, error: ApiError): void {
-  const body = JSON.stringify(errorBody(error.code, error.message));
-  response.writeHead(ERROR_STATUS[error.code], {
+function refuse(response: ServerResponse, requestId: string, error: ApiError, dialect?: ListenerDialect): void {
+  const { status, body: says } = dialect?.refusal(error) ?? {
+    status: ERROR_STATUS[error.code],
+    body: errorBody(error.code, error.message),
+  };
+  const body = JSON.stringify(says);
+  response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     'x-request-id': requestId,
