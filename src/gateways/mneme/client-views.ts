@@ -1,0 +1,144 @@
+import type { ContentDigest } from '../../core/ids.ts';
+import { itemKey, type Item } from '../../core/item.ts';
+import type { CommitNote } from '../../core/log/commit.ts';
+import { createReplicaWorkspace, type ReplicaWorkspace } from '../../core/replica/replica-workspace.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+import { MNEME_PREFIX } from '../../kinds/mneme/names.ts';
+import { isMadeFrom } from './likely-base.ts';
+import type { ServedFile, ServedFiles } from './served-files.ts';
+import { itemOf } from './served-files.ts';
+import type { SyncedFile } from './schema.ts';
+import type { MnemeProject } from '../../kinds/mneme/names.ts';
+
+/** What one client has of an item, as far as is known. */
+export interface Shown {
+  /** Of what it pushed last, or certainly received. */
+  readonly has: ContentDigest | null;
+  /** Of what it was sent since, which may not have arrived. */
+  readonly offered: ContentDigest | null;
+  readonly isReceived: boolean;
+}
+
+/** What each client of a space was last shown: the base of what it pushes. */
+export interface ClientViews {
+  /** What a client has of a project's file. O(1) for what was asked lately. */
+  shown(writer: string, item: Item): Promise<Shown>;
+  /** Durable note that a client is about to be sent this. Returns what to call when it certainly arrived. */
+  offer(writer: string, file: ServedFile): Promise<() => void>;
+  /** Takes what a client pushed as a change to what it had before, merged with what there is by now. Durable when it resolves. */
+  push(writer: string, project: MnemeProject, file: SyncedFile, body: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+const UNSEEN: Shown = { has: null, offered: null, isReceived: false };
+const KEPT_SHOWN = 20_000;
+const KEPT_WORKSPACES = 256;
+
+export function createClientViews(deps: { readonly replica: Replica; readonly files: ServedFiles }): ClientViews {
+  const { replica, files } = deps;
+  const { store } = replica.deps;
+  const known = new Map<string, Shown>();
+  const workspaces = new Map<string, ReplicaWorkspace>();
+  const turns = new Map<string, Promise<unknown>>();
+
+  const keyOf = (writer: string, item: Item): string => `${writer}\0${itemKey(item)}`;
+
+  function keep(key: string, shown: Shown): void {
+    known.delete(key);
+    known.set(key, shown);
+    if (known.size > KEPT_SHOWN) known.delete(known.keys().next().value as string);
+  }
+
+  async function load(writer: string, item: Item): Promise<Shown> {
+    const view = (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
+    if (view === undefined) return UNSEEN;
+    return { has: view.shown?.digest ?? null, offered: view.intended?.content?.digest ?? null, isReceived: false };
+  }
+
+  async function shown(writer: string, item: Item): Promise<Shown> {
+    const key = keyOf(writer, item);
+    const found = known.get(key) ?? (await load(writer, item));
+    keep(key, known.get(key) ?? found);
+    return known.get(key) ?? found;
+  }
+
+  function workspaceOf(writer: string): ReplicaWorkspace {
+    const open = workspaces.get(writer) ?? createReplicaWorkspace(replica, { writer, covers: ({ name }) => name.startsWith(MNEME_PREFIX) });
+    workspaces.delete(writer);
+    workspaces.set(writer, open);
+    if (workspaces.size > KEPT_WORKSPACES) {
+      const [oldest, workspace] = workspaces.entries().next().value as [string, ReplicaWorkspace];
+      workspaces.delete(oldest);
+      void workspace.close();
+    }
+    return open;
+  }
+
+  /** One after the other for one client: what it was shown decides what it meant. */
+  async function inTurn<T>(writer: string, work: () => Promise<T>): Promise<T> {
+    const before = turns.get(writer) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    turns.set(writer, mine);
+    try {
+      return await mine;
+    } finally {
+      if (turns.get(writer) === mine) turns.delete(writer);
+    }
+  }
+
+  /** Whether what the client was offered is what it goes on from. */
+  async function hasReceived(writer: string, item: Item, file: SyncedFile, ours: Uint8Array): Promise<boolean> {
+    const { isReceived } = await shown(writer, item);
+    if (isReceived) return true;
+    const view = (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
+    const offered = view?.intended?.content ?? null;
+    if (view === undefined || offered === null) return false;
+    const [before, sent] = [view.shown === null ? null : await replica.bodies.read(view.shown), await replica.bodies.read(offered)];
+    return isMadeFrom(file, { before, offered: sent, ours });
+  }
+
+  /** What was offered is what the client has. */
+  async function receive(writer: string, item: Item): Promise<void> {
+    const view = (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
+    if (view?.intended?.content != null) await workspaceOf(writer).applied([{ item, content: view.intended.content, local: null }]);
+  }
+
+  return {
+    shown,
+
+    offer: (writer, { item, content, digest }) =>
+      inTurn(writer, async () => {
+        if (item === null || content === null) return () => undefined;
+        const key = keyOf(writer, item);
+        const before = await shown(writer, item);
+        if (before.offered !== digest && (before.has !== digest || before.offered !== null)) {
+          if (before.isReceived) await receive(writer, item);
+          await workspaceOf(writer).intend([{ item, content, shown: null, local: null }]);
+          keep(key, { has: before.isReceived ? before.offered : before.has, offered: digest, isReceived: false });
+        }
+        return () => {
+          const now = known.get(key);
+          if (now?.offered === digest) keep(key, { ...now, isReceived: true });
+        };
+      }),
+
+    push: (writer, project, file, body) =>
+      inTurn(writer, async () => {
+        const item = itemOf(project, file);
+        const before = await shown(writer, item);
+        const digest = replica.bodies.digestOf(body, {});
+        if (before.offered === null && before.has === digest) return;
+        if (before.offered !== null && (await hasReceived(writer, item, file, body))) await receive(writer, item);
+        const note: Omit<CommitNote, 'time'> = { message: `mneme: ${file} of ${project}`, writer: 'mneme-gateway' };
+        const { refused } = await workspaceOf(writer).capture([{ type: 'body', item, attributes: {}, body, local: null }], note);
+        if (refused[0] !== undefined) throw new Error(`a pushed file was not taken: ${refused[0].reason}`);
+        keep(keyOf(writer, item), { has: digest, offered: null, isReceived: false });
+      }),
+
+    async close() {
+      await Promise.allSettled(turns.values());
+      for (const workspace of workspaces.values()) await workspace.close();
+      files.close();
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Store } from '../../core/ports/store.ts';
+import type { MnemeProject } from '../../kinds/mneme/names.ts';
+import type { MnemeClient } from './client.ts';
+import { createConnections } from './connections.ts';
+import { createLocks, type NotHeld } from './locks.ts';
+import { createProjectFiles, type WireFile } from './project-files.ts';
+import { Refusal } from './refusal.ts';
+import type { SyncedFile } from './schema.ts';
+import type { RenderSummary } from './served-files.ts';
+import { createSessionBook } from './session-book.ts';
+import type { ProjectSpaces } from './spaces.ts';
+import { begin, end, list, push } from './steering.ts';
+import { wireLock, type WireLock } from './wire.ts';
+
+export interface MnemeGatewayDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly spaces: ProjectSpaces;
+  readonly render: RenderSummary;
+  /** Of a lock, milliseconds. */
+  readonly lockLifetime: number;
+}
+
+/** A request that says which client it is of, and the connection that it came on. */
+export interface FromClient {
+  readonly client: MnemeClient;
+  readonly socket: Duplex;
+}
+
+/** One that does not: by the key that it showed. */
+export interface FromKey {
+  readonly key: string;
+  readonly socket: Duplex;
+  /** Whoever looks by hand is no client: it is neither steered nor taken for one. */
+  readonly isByHand: boolean;
+}
+
+/** The sync server of mneme, as its routes use it. One object a store. */
+export interface MnemeGateway {
+  lock(project: MnemeProject, from: FromClient): Promise<{ readonly isTaken: boolean; readonly lock: WireLock }>;
+  unlock(project: MnemeProject, from: FromClient): Promise<'released' | NotHeld>;
+  heartbeat(project: MnemeProject, from: FromClient): Promise<WireLock | NotHeld>;
+  lockOf(project: MnemeProject): Promise<WireLock | null>;
+  list(project: MnemeProject, from: FromKey): Promise<WireFile[]>;
+  /** The answer as it goes out; `null` where there is no such file. */
+  read(project: MnemeProject, file: SyncedFile, from: FromKey): Promise<Uint8Array | null>;
+  /** The file's time. Throws {@link Refusal} 403 where the client lacks the lock: what it pushed is kept all the same. */
+  push(project: MnemeProject, file: SyncedFile, body: Uint8Array, from: FromClient): Promise<string>;
+  /** Another request came on a connection: what was sent on it before has arrived. */
+  arrived(socket: Duplex): void;
+  close(): Promise<void>;
+}
+
+const REASONS: Readonly<Record<NotHeld, string>> = {
+  nobody: 'No lock held - acquire lock before writing',
+  another: 'Lock held by different client',
+};
+
+export function createMnemeGateway({ store, clock, spaces, render, lockLifetime }: MnemeGatewayDeps): MnemeGateway {
+  const locks = createLocks({ store, clock, lifetime: lockLifetime });
+  const files = createProjectFiles({ spaces, clock, render });
+  const book = createSessionBook(store);
+  const connections = createConnections();
+
+  /** The client with this key that has the lock, or had it when it lapsed: nobody else pulls. */
+  async function holderOf(project: MnemeProject, key: string): Promise<MnemeClient | null> {
+    const clients = await book.clients(key, project);
+    if (clients.length === 0) return null;
+    const holder = await locks.holder(project);
+    return clients.find(({ id }) => id === holder) ?? null;
+  }
+
+  /** Whose request this is that does not say it; `null`: nobody knows. */
+  async function clientBehind(project: MnemeProject, { key, socket, isByHand }: FromKey): Promise<MnemeClient | null> {
+    if (isByHand) return null;
+    const { client } = connections.of(socket);
+    if (client?.key === key) return client;
+    const clients = await book.clients(key, project);
+    return (await holderOf(project, key)) ?? (clients.length === 1 ? (clients[0] as MnemeClient) : null);
+  }
+
+  return {
+    async lock(project, { client, socket }) {
+      connections.of(socket).client = client;
+      const step = await book.step(client, project);
+      const { isTaken, lock } = await locks.acquire(project, client.id, (tx, taken) =>
+        book.put(client, project, begin(step, clock.now(), taken), tx),
+      );
+      return { isTaken, lock: wireLock(lock) };
+    },
+
+    async unlock(project, { client, socket }) {
+      connections.of(socket).client = client;
+      const step = end(await book.step(client, project), await files.has(project, client));
+      return locks.release(project, client.id, (tx) => book.put(client, project, step, tx));
+    },
+
+    async heartbeat(project, { client, socket }) {
+      connections.of(socket).client = client;
+      const extended = await locks.extend(project, client.id);
+      return typeof extended === 'string' ? extended : wireLock(extended);
+    },
+
+    async lockOf(project) {
+      const lock = await locks.read(project);
+      return lock === null ? null : wireLock(lock);
+    },
+
+    async list(project, from) {
+      const holder = from.isByHand ? null : await holderOf(project, from.key);
+      // Whoever just got the lock asks next what there is to pull, on whatever connection.
+      const isPull = holder !== null && (await book.step(holder, project)).progress.phase === 'begun';
+      const client = isPull ? holder : await clientBehind(project, from);
+      if (client === null) return files.list(project, null, 'none');
+      const { steer, ...step } = list(await book.step(client, project));
+      book.note(client, project, step);
+      connections.of(from.socket).pushing = steer === 'push' ? { project, of: client } : null;
+      return files.list(project, client, steer);
+    },
+
+    async read(project, file, from) {
+      const connection = connections.of(from.socket);
+      const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from));
+      const sent = await files.read(project, file, client);
+      // Where the connection is its own. Else the client may be another, and must show by what it pushes that it has this.
+      if (sent !== null && client !== null && connection.client?.writer === client.writer) connection.unconfirmed.push(sent.received);
+      return sent?.answer ?? null;
+    },
+
+    async push(project, file, body, { client, socket }) {
+      const connection = connections.of(socket);
+      connection.client = client;
+      // The list that made somebody push everything was this one's.
+      if (connection.pushing?.project === project && connection.pushing.of.writer !== client.writer) {
+        const { progress, sessions } = await book.step(client, project);
+        if (progress.phase !== 'pushes') book.note(client, project, list({ sessions, progress: { ...progress, phase: 'works' } }));
+      }
+      const mayWrite = await locks.mayWrite(project, client.id);
+      let isTaken = false;
+      try {
+        const time = await files.push(project, file, body, client);
+        isTaken = mayWrite === true;
+        if (mayWrite !== true) throw new Refusal(403, REASONS[mayWrite]);
+        return time;
+      } finally {
+        book.note(client, project, push(await book.step(client, project), file, isTaken));
+      }
+    },
+
+    arrived(socket) {
+      const connection = connections.of(socket);
+      for (const received of connection.unconfirmed) received();
+      connection.unconfirmed = [];
+    },
+
+    close: () => files.close(),
+  };
+}

@@ -1,0 +1,118 @@
+import type { Content } from '../../core/content.ts';
+import { bodySha256 } from '../../core/crypto/body-hash.ts';
+import type { ContentDigest } from '../../core/ids.ts';
+import { itemKey, type Item } from '../../core/item.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+import { isMnemeFile, MNEME_PREFIX, mnemeItem, RENDERED_FILE, type MnemeProject } from '../../kinds/mneme/names.ts';
+import type { SyncedFile } from './schema.ts';
+import { wireTime } from './wire.ts';
+
+/** A file as it is served. */
+export interface ServedFile {
+  readonly name: SyncedFile;
+  /** `null`: rendered, not kept. */
+  readonly item: Item | null;
+  readonly content: Content | null;
+  readonly digest: ContentDigest;
+  readonly body: Uint8Array;
+  /** When it became what it is, as far as this node noticed: milliseconds. */
+  readonly changed: number;
+  /** `{"content", "mtime"}`, as it goes out. */
+  readonly answer: Uint8Array;
+}
+
+/** The files of the projects in one space, as they are now. */
+export interface ServedFiles {
+  /** `null` where there is none. Throws BodyUnavailable. O(1) while nothing changed. */
+  read(project: MnemeProject, file: SyncedFile): Promise<ServedFile | null>;
+  close(): void;
+}
+
+/** Where there is no `summary.json` to render it from, a client's own is kept as text. */
+export function itemOf(project: MnemeProject, file: SyncedFile): Item {
+  return isMnemeFile(file) ? mnemeItem(project, file) : { kind: 'text', name: `${MNEME_PREFIX}${project}/${file}` };
+}
+
+export type RenderSummary = (summary: Uint8Array) => Uint8Array | null;
+
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+export function createServedFiles(deps: { readonly replica: Replica; readonly clock: Clock; readonly render: RenderSummary }): ServedFiles {
+  const { replica, clock, render } = deps;
+  const kept = new Map<string, { readonly file: Promise<ServedFile | null>; bytes: number }>();
+  const changes = new Map<string, number>();
+  let bytes = 0;
+
+  const drop = (key: string): void => {
+    bytes -= kept.get(key)?.bytes ?? 0;
+    kept.delete(key);
+  };
+  const stop = replica.onChange((items) => {
+    for (const item of items) {
+      if (!item.name.startsWith(MNEME_PREFIX)) continue;
+      const folder = item.name.slice(0, item.name.lastIndexOf('/') + 1);
+      drop(item.name);
+      drop(folder + RENDERED_FILE);
+      // Never twice the same for two contents, whatever the clock does.
+      changes.set(item.name, Math.max(clock.now(), (changes.get(item.name) ?? 0) + 1));
+    }
+  });
+
+  async function load(item: Item, name: SyncedFile): Promise<ServedFile | null> {
+    const content = (await replica.visible([item])).get(itemKey(item))?.content ?? null;
+    if (content === null) return null;
+    const body = await replica.bodies.read(content);
+    return served({ name, item, content, digest: content.digest, body, changed: changedAt(item) });
+  }
+
+  async function loadRendered(project: MnemeProject): Promise<ServedFile | null> {
+    const summary = await load(itemOf(project, 'summary.json'), 'summary.json');
+    const body = summary === null ? null : render(summary.body);
+    if (summary === null || body === null) return load(itemOf(project, RENDERED_FILE), RENDERED_FILE);
+    const digest = replica.bodies.digest(bodySha256(body), {});
+    return served({ name: RENDERED_FILE, item: null, content: null, digest, body, changed: summary.changed });
+  }
+
+  /** What this process never saw change changed before it began. */
+  function changedAt({ name }: Item): number {
+    const known = changes.get(name) ?? clock.now();
+    changes.set(name, known);
+    return known;
+  }
+
+  return {
+    async read(project, file) {
+      const key = `${MNEME_PREFIX}${project}/${file}`;
+      const known = kept.get(key);
+      if (known !== undefined) {
+        kept.delete(key);
+        kept.set(key, known);
+        return known.file;
+      }
+      const entry = { file: isMnemeFile(file) ? load(itemOf(project, file), file) : loadRendered(project), bytes: 0 };
+      kept.set(key, entry);
+      try {
+        const found = await entry.file;
+        if (kept.get(key) !== entry) return found;
+        if (found === null) kept.delete(key); // whoever asks for what is not there must not fill the memory
+        entry.bytes = (found?.body.length ?? 0) + (found?.answer.length ?? 0);
+        bytes += found === null ? 0 : entry.bytes;
+        for (const oldest of kept.keys()) {
+          if (bytes <= KEPT_BYTES || oldest === key) break;
+          drop(oldest);
+        }
+        return found;
+      } catch (error) {
+        if (kept.get(key) === entry) kept.delete(key);
+        throw error;
+      }
+    },
+    close: stop,
+  };
+}
+
+function served(file: Omit<ServedFile, 'answer'>): ServedFile {
+  const content = Buffer.from(file.body).toString('utf8');
+  return { ...file, answer: Buffer.from(JSON.stringify({ content, mtime: wireTime(file.changed) })) };
+}
