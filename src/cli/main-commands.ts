@@ -164,4 +164,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'claude-mem’s own sync, through a node: serve, connect, disconnect, import',
     load: async () => (await import('./claude-mem.ts')).claudeMemCommand,
   },
+  {
+    name: 'mneme',
+    group: OTHERS,
+    summary: 'The mneme sync server, by this node: serve, connect, disconnect, import',
+    load: async () => (await import('./mneme.ts')).mnemeCommand,
+  },
 ];

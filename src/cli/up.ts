@@ -79,6 +79,7 @@ export async function runUp(
   }
   await start(context, node, config, command);
   print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${node.deps.machine.name} at ${node.address}`);
+  sayMneme(context, node);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
     const personal = [...node.spaces.values()].sort((a, b) => compareSpaces(a.entry, b.entry))[0];
@@ -89,6 +90,12 @@ export async function runUp(
   print('Ctrl-C stops it.');
   if (!signal.aborted) await once(signal, 'abort');
   return { human: 'Stopped.', json: { stopped: true } };
+}
+
+function sayMneme({ print }: CommandContext, { mneme }: SatchelNode): void {
+  if (mneme.address !== null) print(`Serving mneme at ${mneme.address}`);
+  if (mneme.problem !== null) print(`mneme is not served: ${mneme.problem}. Run: satchel mneme serve --port N`);
+  if (mneme.tokenFile !== null) print(`A token for mneme’s clients was made, and stored in ${mneme.tokenFile}`);
 }
 
 async function start({ print }: CommandContext, node: SatchelNode, config: Config, command: StartCommand): Promise<void> {

@@ -13,6 +13,7 @@ const FIELDS: { readonly [K in keyof ConfigFile]: { readonly plain: Plain<Config
   names: { plain: listOf(64, matching(HOST)), absent: () => [] },
   sources: { plain: listOf(256, plainSource), absent: () => [] },
   claude: { plain: plainClaude, absent: () => ({ categories: {}, include: [], exclude: [], notSecret: [] }) },
+  mneme: { plain: plainMneme, absent: () => ({ enabled: false }) },
 };
 
 /**
@@ -50,6 +51,14 @@ function plainClaude(value: unknown): ConfigFile['claude'] | null {
   );
   if (!include || !exclude || !notSecret) return null;
   return { categories, include, exclude, notSecret };
+}
+
+/** What `satchel mneme serve` writes. */
+function plainMneme(value: unknown): ConfigFile['mneme'] | null {
+  if (!isObject(value) || !hasOnly(value, ['enabled', 'port'])) return null;
+  const { enabled, port } = value;
+  if (typeof enabled !== 'boolean' || (port !== undefined && !isPort(port))) return null;
+  return value as unknown as ConfigFile['mneme'];
 }
 
 function patterns(value: unknown): string[] | null {

@@ -39,6 +39,27 @@ const claude = z.strictObject({
   notSecret: z.array(z.string().min(1).max(1024)).max(1000).default([]),
 });
 
+/** The mneme sync server, at a port of its own. What is not said here says `~/.mneme-server/config.json`, where that is there. */
+const mneme = z.strictObject({
+  enabled: z.boolean().default(false),
+  host: host.optional(),
+  port: z.int().min(0).max(65_535).optional(),
+  /** `[]` lets everybody on this machine in; without it only tokens made here open anything. */
+  apiKeys: z.array(z.string().min(1).max(4096)).max(1000).optional(),
+  /** Fractions work. */
+  lockTTLMinutes: z.number().positive().max(525_600).optional(),
+  /** Of web pages that may call it; `*`: all. */
+  allowedOrigins: z.array(z.string().min(1).max(1024)).max(1000).optional(),
+  rateLimitPerMinute: z.int().positive().max(10_000_000).optional(),
+  /** Addresses of reverse proxies that end TLS before it. */
+  proxies: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(64)
+    .optional(),
+  /** It runs in a container whose port is published on 127.0.0.1 only. */
+  publishedOnLoopback: z.boolean().optional(),
+});
+
 /** config.json. Every key is optional there; the defaults are those of a work machine. What it refuses, plain-config.ts must not take. */
 export const configSchema = z.strictObject({
   host: host.default('127.0.0.1'),
@@ -50,10 +71,12 @@ export const configSchema = z.strictObject({
   names: z.array(host).max(64).default([]),
   sources: z.array(source).max(256).default([]),
   claude: claude.default({ categories: {}, include: [], exclude: [], notSecret: [] }),
+  mneme: mneme.default({ enabled: false }),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
 export type SourceConfig = ConfigFile['sources'][number];
+export type MnemeConfig = ConfigFile['mneme'];
 export type LogLevel = ConfigFile['logLevel'];
 
 /** Names of the keys that an object may have, by its path without indexes: '' and 'sources'. */
@@ -62,4 +85,5 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   sources: Object.keys(source.shape),
   claude: Object.keys(claude.shape),
   'claude.categories': CLAUDE_CATEGORIES,
+  mneme: Object.keys(mneme.shape),
 };

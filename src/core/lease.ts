@@ -38,7 +38,13 @@ export async function acquireLease(
   const held = current(wish.name, stored, now);
   if (held !== null && held.holder !== wish.holder) return fail({ type: 'held', by: held });
   return ok(
-    await write(table, { name: wish.name, holder: wish.holder, generation: generationOf(stored) + 1, acquired: now, expires: now + wish.lifetime }),
+    await write(table, {
+      name: wish.name,
+      holder: wish.holder,
+      generation: generationOf(stored) + 1,
+      acquired: now,
+      expires: now + wish.lifetime,
+    }),
   );
 }
 

@@ -46,6 +46,7 @@ import { followMove } from './move-space.ts';
 import { createKeptKeyWrapping } from './kept-key-wrapping.ts';
 import { createNodeLog } from './node-log.ts';
 import { lockNode } from './node-lock.ts';
+import { createMnemeService, type MnemeService } from './mneme/mneme-service.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
@@ -115,6 +116,8 @@ export class SatchelNode {
   /** Who may sync through the claude-mem gateway. */
   readonly claudeMemClients: Clients;
   readonly claudeMemFeeds: SyncFeeds;
+  /** The sync server of mneme, at a port of its own. */
+  readonly mneme: MnemeService;
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
@@ -161,6 +164,7 @@ export class SatchelNode {
     this.heard = createHeard(deps.clock);
     this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
+    this.mneme = createMnemeService(this);
     this.#memory = createIdleMemory({
       clock: deps.clock,
       signal: this.#stopping.signal,
@@ -269,6 +273,7 @@ export class SatchelNode {
     await this.#listen(port);
     await writePrivate(this.home.running, JSON.stringify({ pid: process.pid, address: this.address }));
     for (const open of this.spaces.values()) this.#startSpace(open);
+    if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
     this.#loops.push(watchForWake({ clock: this.deps.clock, onWake: (reason) => this.#wakeUp(reason) }, this.#stopping.signal));
   }
@@ -312,6 +317,7 @@ export class SatchelNode {
   async close(): Promise<void> {
     this.#stopping.abort();
     this.#claudeMem?.close();
+    await this.mneme.stop();
     await this.#listener?.close();
     // A space that is being opened anew is there in full, then.
     await this.#updates.run(() => Promise.resolve());

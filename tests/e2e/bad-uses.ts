@@ -135,6 +135,11 @@ export const MEANING: MeaningUses = {
       { args: ['claude-mem', 'serve', '--revoke', 'x'.repeat(300)], says: /no token of that id/ },
     ],
   },
+  'mneme serve': {
+    '--name': [{ args: ['mneme', 'serve', '--name', 'x'.repeat(129)], says: /--name[^]*at most 128/ }],
+    '--project': [{ args: ['mneme', 'serve', '--project', 'x'], says: /--project[^]*--name/ }],
+    '--revoke': [{ args: ['mneme', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel mneme serve/ }],
+  },
   'claude-mem connect': {
     '--user': BAD_USER('claude-mem', 'connect'),
     '--hub': [

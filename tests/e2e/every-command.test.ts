@@ -136,6 +136,7 @@ describe('--json', () => {
     'claude-mem serve': ['claude-mem', 'serve', '--user', 'ada', '--name', 'laptop'],
     'claude-mem connect': ['claude-mem', 'connect'],
     'claude-mem import': null,
+    'mneme serve': ['mneme', 'serve', '--name', 'laptop', '--port', '0'],
     'claude-mem disconnect': ['claude-mem', 'disconnect'],
     invite: ['invite'],
     join: ['join', '{link}'],

@@ -8,7 +8,6 @@ import { createLocks, type NotHeld } from './locks.ts';
 import { createProjectFiles, type WireFile } from './project-files.ts';
 import { Refusal } from './refusal.ts';
 import type { SyncedFile } from './schema.ts';
-import type { RenderSummary } from './served-files.ts';
 import { createSessionBook } from './session-book.ts';
 import type { ProjectSpaces } from './spaces.ts';
 import { begin, end, list, push } from './steering.ts';
@@ -18,7 +17,6 @@ export interface MnemeGatewayDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly spaces: ProjectSpaces;
-  readonly render: RenderSummary;
   /** Of a lock, milliseconds. */
   readonly lockLifetime: number;
 }
@@ -58,9 +56,9 @@ const REASONS: Readonly<Record<NotHeld, string>> = {
   another: 'Lock held by different client',
 };
 
-export function createMnemeGateway({ store, clock, spaces, render, lockLifetime }: MnemeGatewayDeps): MnemeGateway {
+export function createMnemeGateway({ store, clock, spaces, lockLifetime }: MnemeGatewayDeps): MnemeGateway {
   const locks = createLocks({ store, clock, lifetime: lockLifetime });
-  const files = createProjectFiles({ spaces, clock, render });
+  const files = createProjectFiles({ spaces, clock });
   const book = createSessionBook(store);
   const connections = createConnections();
 

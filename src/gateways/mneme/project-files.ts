@@ -3,9 +3,9 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { MNEME_FILES, type MnemeProject } from '../../kinds/mneme/names.ts';
 import type { MnemeClient } from './client.ts';
-import { createClientViews, type ClientViews } from './client-views.ts';
+import { createClientViews, type ClientViews, type Shown } from './client-views.ts';
 import { SYNCED_FILES, type SyncedFile } from './schema.ts';
-import { createServedFiles, itemOf, type RenderSummary, type ServedFile, type ServedFiles } from './served-files.ts';
+import { createServedFiles, itemOf, type ServedFile, type ServedFiles } from './served-files.ts';
 import type { ProjectSpaces } from './spaces.ts';
 import type { Steer } from './steering.ts';
 import { EARLIEST, LATEST, wireTime } from './wire.ts';
@@ -40,19 +40,15 @@ interface OpenSpace {
   readonly views: ClientViews;
 }
 
-export function createProjectFiles(deps: {
-  readonly spaces: ProjectSpaces;
-  readonly clock: Clock;
-  readonly render: RenderSummary;
-}): ProjectFiles {
-  const { spaces, clock, render } = deps;
+export function createProjectFiles(deps: { readonly spaces: ProjectSpaces; readonly clock: Clock }): ProjectFiles {
+  const { spaces, clock } = deps;
   const opened = new Map<SpaceId, OpenSpace>();
 
   function open(replica: Replica): OpenSpace {
     const known = opened.get(replica.space);
     if (known?.replica === replica) return known;
     void known?.views.close(); // the space was opened anew
-    const files = createServedFiles({ replica, clock, render });
+    const files = createServedFiles({ replica, clock });
     const space = { replica, files, views: createClientViews({ replica, files }) };
     opened.set(replica.space, space);
     return space;
@@ -94,7 +90,10 @@ export function createProjectFiles(deps: {
       const space = await find(project);
       if (space === null) return [];
       const shown = await Promise.all(MNEME_FILES.map((file) => space.views.shown(client.writer, itemOf(project, file))));
-      return MNEME_FILES.filter((_, index) => shown[index]?.has !== null || shown[index]?.isReceived === true);
+      return MNEME_FILES.filter((_, index) => {
+        const { has, isReceived } = shown[index] as Shown;
+        return has !== null || isReceived;
+      });
     },
 
     async close() {

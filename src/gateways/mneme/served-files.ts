@@ -5,6 +5,8 @@ import { itemKey, type Item } from '../../core/item.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { isMnemeFile, MNEME_PREFIX, mnemeItem, RENDERED_FILE, type MnemeProject } from '../../kinds/mneme/names.ts';
+import { clampSummary } from '../../kinds/mneme/clamp-summary.ts';
+import { renderSummary } from '../../kinds/mneme/render-summary.ts';
 import type { SyncedFile } from './schema.ts';
 import { wireTime } from './wire.ts';
 
@@ -34,12 +36,9 @@ export function itemOf(project: MnemeProject, file: SyncedFile): Item {
   return isMnemeFile(file) ? mnemeItem(project, file) : { kind: 'text', name: `${MNEME_PREFIX}${project}/${file}` };
 }
 
-export type RenderSummary = (summary: Uint8Array) => Uint8Array | null;
-
 const KEPT_BYTES = 64 * 1024 * 1024;
 
-export function createServedFiles(deps: { readonly replica: Replica; readonly clock: Clock; readonly render: RenderSummary }): ServedFiles {
-  const { replica, clock, render } = deps;
+export function createServedFiles({ replica, clock }: { readonly replica: Replica; readonly clock: Clock }): ServedFiles {
   const kept = new Map<string, { readonly file: Promise<ServedFile | null>; bytes: number }>();
   const changes = new Map<string, number>();
   let bytes = 0;
@@ -53,7 +52,9 @@ export function createServedFiles(deps: { readonly replica: Replica; readonly cl
       if (!item.name.startsWith(MNEME_PREFIX)) continue;
       const folder = item.name.slice(0, item.name.lastIndexOf('/') + 1);
       drop(item.name);
+      // Made of several.
       drop(folder + RENDERED_FILE);
+      drop(`${folder}summary.json`);
       // Never twice the same for two contents, whatever the clock does.
       changes.set(item.name, Math.max(clock.now(), (changes.get(item.name) ?? 0) + 1));
     }
@@ -66,9 +67,17 @@ export function createServedFiles(deps: { readonly replica: Replica; readonly cl
     return served({ name, item, content, digest: content.digest, body, changed: changedAt(item) });
   }
 
+  /** `summary.json` says how much of the log it is of, and after a merge there may be less. */
+  async function loadSummary(project: MnemeProject): Promise<ServedFile | null> {
+    const summary = await load(itemOf(project, 'summary.json'), 'summary.json');
+    if (summary === null) return null;
+    const log = await load(itemOf(project, 'log.jsonl'), 'log.jsonl');
+    return log === null ? summary : served({ ...summary, body: clampSummary(summary.body, log.body) });
+  }
+
   async function loadRendered(project: MnemeProject): Promise<ServedFile | null> {
     const summary = await load(itemOf(project, 'summary.json'), 'summary.json');
-    const body = summary === null ? null : render(summary.body);
+    const body = summary === null ? null : renderSummary(summary.body);
     if (summary === null || body === null) return load(itemOf(project, RENDERED_FILE), RENDERED_FILE);
     const digest = replica.bodies.digest(bodySha256(body), {});
     return served({ name: RENDERED_FILE, item: null, content: null, digest, body, changed: summary.changed });
@@ -81,6 +90,11 @@ export function createServedFiles(deps: { readonly replica: Replica; readonly cl
     return known;
   }
 
+  const LOADS: { readonly [F in SyncedFile]?: (project: MnemeProject) => Promise<ServedFile | null> } = {
+    'summary.json': loadSummary,
+    [RENDERED_FILE]: loadRendered,
+  };
+
   return {
     async read(project, file) {
       const key = `${MNEME_PREFIX}${project}/${file}`;
@@ -90,7 +104,7 @@ export function createServedFiles(deps: { readonly replica: Replica; readonly cl
         kept.set(key, known);
         return known.file;
       }
-      const entry = { file: isMnemeFile(file) ? load(itemOf(project, file), file) : loadRendered(project), bytes: 0 };
+      const entry = { file: LOADS[file]?.(project) ?? load(itemOf(project, file), file), bytes: 0 };
       kept.set(key, entry);
       try {
         const found = await entry.file;

@@ -38,7 +38,7 @@ export function createSessionBook(store: Store): SessionBook {
     for (const { id, value } of await store.read((tx) => tx.documents.list<StoredSessions>(SESSIONS))) {
       const cut = id.lastIndexOf('/');
       const group = id.slice(0, cut);
-      const client = clientOf(group.slice(0, group.indexOf('/')), String(value?.client));
+      const client = clientOf(group.slice(0, group.indexOf('/')), value?.client ?? '');
       groupIn(groups, group).set(client.hash, { client, step: { sessions: parse(value), progress: IDLE } });
     }
     return groups;

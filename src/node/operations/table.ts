@@ -51,6 +51,9 @@ export const OPERATIONS = {
   'claude-mem-reconnected': async () => (await import('./claude-mem.ts')).claudeMemReconnectedOperation,
   'claude-mem-import': async () => (await import('./claude-mem.ts')).claudeMemImportOperation,
   'claude-mem-repair': async () => (await import('./claude-mem.ts')).claudeMemRepairOperation,
+  'mneme-serve': async () => (await import('./mneme.ts')).serveMnemeOperation,
+  'mneme-token-add': async () => (await import('./mneme.ts')).addMnemeTokenOperation,
+  'mneme-token-remove': async () => (await import('./mneme.ts')).removeMnemeTokenOperation,
   erasures: async () => (await import('./forget.ts')).erasuresOperation,
 } as const;
 
