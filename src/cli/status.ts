@@ -1,3 +1,4 @@
+import { fallenLines } from '../node/fallen-status.ts';
 import type { SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import type { Revocation } from '../node/revocation.ts';
 import { isLeftBehind } from '../node/operations/status-verdict.ts';
@@ -84,9 +85,26 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     lines.push(
       `  history: ${space.words} ${style.dim(`(record ${space.position}; a machine that shows the same words has the same history)`)}`,
     );
+  lines.push(...describeFallen(context, space));
   for (const source of space.sources) {
     lines.push(`  carries ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
     lines.push(...describeSource(context, source));
+  }
+  return lines;
+}
+
+/** What fell with a home that was lost or restored, and what brings it again. */
+function describeFallen({ style, asCalled }: CommandContext, { name, fallen }: SpaceStatus): string[] {
+  const lines = fallenLines(fallen).map((line) => `  ${printable(line)}`);
+  if (fallen.recovery_key) {
+    const which = name === 'personal' ? '' : ` --space ${name}`;
+    lines.push(
+      style.yellow(
+        asCalled(
+          `  The recovery key made last fell with the former home: the one before it opens the space again. Run: satchel keys recovery --replace${which}`,
+        ),
+      ),
+    );
   }
   return lines;
 }
@@ -132,8 +150,12 @@ function revokedLines(
 }
 
 /** What of a Claude home is not as on the other machines. */
-function describeSource(context: CommandContext, { unknown, skipped, missing_values: missing, unshown }: SourceStatus): string[] {
+function describeSource(context: CommandContext, { unknown, skipped, missing_values: missing, waiting, unshown }: SourceStatus): string[] {
   const lines = unshown.map(({ item, reason }) => `    ${item} is not put in place: ${reason}`);
+  for (const { item, reason } of waiting.slice(0, NAMED))
+    lines.push(`    ${printable(item)} is not put in place yet: ${printable(reason)}`);
+  if (waiting.length > NAMED)
+    lines.push(context.asCalled(`    and ${waiting.length - NAMED} more are not put in place yet. Which: satchel doctor`));
   for (const { item, reason } of skipped.slice(0, NAMED)) lines.push(`    ${item} is not carried: ${reason}`);
   if (skipped.length > NAMED) lines.push(context.asCalled(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`));
   lines.push(...missingLines(missing).map((line) => `    ${line}`));

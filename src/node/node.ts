@@ -19,6 +19,7 @@ import type { ObjectStore } from '../core/ports/objects.ts';
 import { createSpace } from '../core/replica/create-space.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { ReplicaDeps } from '../core/replica/deps.ts';
+import { dropLanded } from '../core/replica/fallen.ts';
 import { whileUnused } from '../core/replica/prune-obey.ts';
 import { Replica } from '../core/replica/replica.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
@@ -356,6 +357,7 @@ export class SatchelNode {
       if (this.isLive)
         apply().catch((error: unknown) => this.log.error({ error: String(error) }, 'what has a place now could not be applied'));
     };
+    let isTidy = false;
     const runner = new SpaceRunner({
       replica,
       clock,
@@ -365,6 +367,8 @@ export class SatchelNode {
       openRemote: () => this.openRemote(entry),
       afterSync: async () => {
         if (this.isLive) this.#memory.touch();
+        if (!isTidy) await dropLanded(replica);
+        isTidy = true;
         setImmediate(() => void this.#followMove(entry.space));
       },
     });

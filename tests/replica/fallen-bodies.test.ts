@@ -1,8 +1,10 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
-import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
+import type { CommitId } from '../../src/core/ids.ts';
+import { decodeRecord, EMPTY_HEAD, sealRecord } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { revoke } from '../../src/core/replica/administer.ts';
+import { dropLanded, fallenOf } from '../../src/core/replica/fallen.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { sha256 } from '../../src/core/crypto/hash.ts';
@@ -176,4 +178,82 @@ it.each(['applied', 'intended'])('shows what can be read where an apply was unde
   await owner.restart();
   expect(content).toMatchObject({ digest: underWay[0]?.content?.digest });
   expect(content && Buffer.from(await owner.workspace.read(BESIDE, content)).toString()).toBe('under a key that falls\n');
+});
+
+describe('what fell and is not there again', () => {
+  const NOTHING = { own: 0, others: new Map(), recovery: false };
+
+  it('is told by author, until the author brings it', async () => {
+    await other.write(BESIDE, 'only the other holds it\n');
+    await syncWith(other.replica, space.hub);
+    await pull(owner.replica, space.hub);
+    await owner.write(GROWN, 'of our own\n');
+    await syncWith(owner.replica, space.hub);
+    const home = await restoreHome();
+    const fallen = { ...NOTHING, others: new Map([[other.replica.machine, 1]]) };
+    expect(await fallenOf(owner.replica)).toEqual(fallen);
+    await dropLanded(owner.replica);
+    expect(await owner.deps.store.read((tx) => tx.logs.fallen(owner.replica.space))).toHaveLength(1);
+    expect(await fallenOf(owner.replica)).toEqual(fallen);
+
+    for (const machine of [other, other, owner]) await syncWith(machine.replica, home);
+    for (const { replica, deps } of [owner, other]) {
+      expect(await fallenOf(replica)).toEqual(NOTHING);
+      await dropLanded(replica);
+      expect(await deps.store.read((tx) => tx.logs.fallen(replica.space))).toEqual([]);
+    }
+  });
+
+  it('is told where only a part of it could be landed again', async () => {
+    await fetchOneOfTwo(GROWN, BESIDE);
+    const home = await restoreHome();
+    expect(await fallenOf(owner.replica)).toEqual({ ...NOTHING, others: new Map([[other.replica.machine, 2]]) });
+    for (const machine of [other, other, owner]) await syncWith(machine.replica, home);
+    expect(await fallenOf(owner.replica)).toEqual(NOTHING);
+  });
+
+  it('is our own, too, as long as it names a body of another’s', async () => {
+    const taken: Item = { kind: 'text', name: 'taken.md' };
+    await other.write(BESIDE, 'only the other holds it\n');
+    await syncWith(other.replica, space.hub);
+    await pull(owner.replica, space.hub);
+    await owner.replica.exclusive(async () => {
+      const content = (await owner.replica.visible([BESIDE])).values().next().value?.content ?? null;
+      const note = { message: '', writer: 'test' };
+      await owner.replica.draft([{ item: taken, base: null, ours: content, history: [] }], note, owner.replica.newCommitId());
+    });
+    await syncWith(owner.replica, space.hub);
+    const home = await restoreHome();
+    expect(await fallenOf(owner.replica)).toEqual({ ...NOTHING, own: 1, others: new Map([[other.replica.machine, 1]]) });
+    await dropLanded(owner.replica);
+    for (const machine of [other, other, owner]) await syncWith(machine.replica, home);
+    expect(await fallenOf(owner.replica)).toEqual(NOTHING);
+    expect(await owner.read(taken)).toBe('only the other holds it\n');
+  });
+
+  it('is no record that was void', async () => {
+    const head = await space.hub.head(owner.replica.space);
+    if (head === null) throw new Error('no log');
+    const record = sealRecord(
+      {
+        type: 'commit',
+        space: owner.replica.space,
+        id: 'ab'.repeat(16) as CommitId,
+        position: head.position + 1,
+        previous: head.hash,
+        term: head.term,
+        keyId: 1,
+        objects: [],
+        previousControl: null,
+      },
+      Buffer.from('garbage'),
+      other.deps.machine.key,
+    );
+    await space.hub.append(owner.replica.space, head, { records: [record], objects: [] });
+    await other.write(BESIDE, 'only the other holds it\n');
+    await syncWith(other.replica, space.hub);
+    await pull(owner.replica, space.hub);
+    await restoreHome();
+    expect(await fallenOf(owner.replica)).toEqual({ ...NOTHING, others: new Map([[other.replica.machine, 1]]) });
+  });
 });

@@ -3,6 +3,7 @@ import type { Item } from '../../src/core/item.ts';
 import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { changeRole, revoke } from '../../src/core/replica/administer.ts';
+import { fallenOf } from '../../src/core/replica/fallen.ts';
 import { recover, replaceRecoveryKey } from '../../src/core/replica/recover.ts';
 import { createRecoveryKey } from '../../src/core/replica/recovery-key.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
@@ -121,5 +122,18 @@ describe('a recovery key that fell with the home', () => {
     await reviveHome(owner.replica, old, 'the same');
     expect(await opensAll(OTHER, old)).toBe('went on\n');
     await expect(opensAll(SECRET, old)).rejects.toThrow('no longer');
+    expect((await fallenOf(owner.replica)).recovery).toBe(false);
+  });
+
+  it('is said to be out of force where whoever brought the home back had not heard of it', async () => {
+    await changeRole(owner.replica, space.hub, third.replica.machine, 'owner');
+    backedUp += 1;
+    await replaceRecoveryKey(owner.replica, space.hub, SECRET);
+    const old = await homeFromBackup();
+    await reviveHome(third.replica, old, 'the same');
+    for (let turn = 0; turn < 2; turn += 1) await syncWith(owner.replica, old);
+    expect((await fallenOf(owner.replica)).recovery).toBe(true);
+    await replaceRecoveryKey(owner.replica, old, OTHER);
+    expect((await fallenOf(owner.replica)).recovery).toBe(false);
   });
 });

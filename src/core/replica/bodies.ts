@@ -218,7 +218,10 @@ export class Bodies {
   #missing(id: ObjectId): BodyUnavailable {
     const dropped = this.#deps.dropped(id);
     if (dropped !== null) return new BodyUnavailable(dropped, `this body was ${dropped}`);
-    return new BodyUnavailable('withheld', `the remote does not hand out object ${id}, which the log names`);
+    return new BodyUnavailable(
+      'withheld',
+      `the remote does not have its content (object ${id.slice(0, 12)}): the machine that wrote it brings it`,
+    );
   }
 
   /** The object to read: the oldest form that a draft keeps here, which lacks the least; else the newest. */

@@ -1,6 +1,6 @@
 import type { Content } from '../content.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
-import type { ContentDigest, ObjectId } from '../ids.ts';
+import type { ContentDigest, ObjectId, RecordHash } from '../ids.ts';
 import type { Item } from '../item.ts';
 import type { View } from '../ports/store.ts';
 import { withBodiesHere, withOwnCopies } from './fallen-bodies.ts';
@@ -19,13 +19,16 @@ export interface Fall {
   readonly sealed: ReadonlyMap<ContentDigest, Content>;
   /** Items that will be something else. */
   readonly items: readonly Item[];
+  /** Records that had no effect: nobody waits for them. */
+  readonly voids: readonly RecordHash[];
 }
 
 /** `keys` are all that are known before the fall; `null`: none. Must run inside the replica’s queue. Cost: O(items + views). */
 export async function prepareFall(replica: Replica, position: number, keys: SpaceKeys | null): Promise<Fall> {
   const items = await itemsBehind(replica, position);
+  const voids = await voidsBehind(replica, position);
   // Without a key there is nothing here that could land again: no commit of ours, and none that could be read.
-  if (keys === null) return { relands: [], views: new Map(), sealed: new Map(), items };
+  if (keys === null) return { relands: [], views: new Map(), sealed: new Map(), items, voids };
   const { deps, space, bodies } = replica;
   const formsOf = (id: ObjectId): readonly ObjectId[] => replica.formsOf(id);
   const read = await readRelands(deps, space, keys, position, replica.drafts);
@@ -33,7 +36,7 @@ export async function prepareFall(replica: Replica, position: number, keys: Spac
   const keyId = await epochAt(replica, position);
   const relands = await resealRelands(await withoutPruned(replica, found), bodies, keyId);
   const { views, sealed } = await resealViews(deps, space, relands, bodies, keyId, replica.newCommitId());
-  return { relands, views, sealed, items };
+  return { relands, views, sealed, items, voids };
 }
 
 /** Items that records behind a position changed, or drafts. */
@@ -48,4 +51,16 @@ async function itemsBehind(replica: Replica, position: number): Promise<Item[]> 
     if (page.length < 1_000) return found;
     after = page.at(-1)?.item;
   }
+}
+
+async function voidsBehind({ deps, space }: Replica, position: number): Promise<RecordHash[]> {
+  return deps.store.read(async (tx) => {
+    const voids: RecordHash[] = [];
+    for (const { id } of await tx.documents.list(`voids/${space}`)) {
+      if (Number(id) <= position) continue;
+      const [record] = await tx.logs.read(space, Number(id), { records: 1, bytes: 1 });
+      if (record?.position === Number(id)) voids.push(record.hash);
+    }
+    return voids;
+  });
 }

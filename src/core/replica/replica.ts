@@ -330,7 +330,7 @@ export class Replica {
    */
   async fallBack(position: number, also: (tx: StoreTransaction) => Promise<void> = async () => undefined): Promise<void> {
     await this.exclusive(async () => {
-      const { relands, views, sealed, items } = await prepareFall(this, position, this.#replay.keys);
+      const { relands, views, sealed, items, voids } = await prepareFall(this, position, this.#replay.keys);
       await this.deps.store.write(async (tx) => {
         await also(tx);
         for (const [writer, changed] of views) await tx.views.put(this.space, writer, changed);
@@ -340,6 +340,7 @@ export class Replica {
           this.#drafts.overlay.drafts.map((d) => d.id),
         );
         await tx.logs.fallBack(this.space, position);
+        await tx.logs.dropFallen(this.space, voids);
         await tx.documents.remove(BACKFILLS, this.space);
         await this.#replay.clear(tx);
       });

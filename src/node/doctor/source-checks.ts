@@ -40,6 +40,18 @@ export async function checkSource(
   if (refused.length > 0)
     checks.push(warned(`${id}.not-here`, 'low', `${refused.length} items cannot be held in this folder`, null, some(refused)));
 
+  const late = source.waiting();
+  if (late.length > 0)
+    checks.push(
+      warned(
+        `${id}.waiting`,
+        'medium',
+        `${late.length} ${late.length === 1 ? 'item of another machine is' : 'items of other machines are'} not put in place yet; Satchel tries again by itself`,
+        'Where a content is at no remote: sync the machine that wrote it',
+        some(late.map(({ name, reason }) => `${name}: ${reason}`)),
+      ),
+    );
+
   const skipped = source.skipped();
   if (skipped.length > 0)
     checks.push(

@@ -6,6 +6,7 @@ import { readRecoverySecret } from '../recovery-file.ts';
 import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
+import { checkFallen } from './fallen-checks.ts';
 import { remoteTime } from './remote-time.ts';
 import type { CommitId } from '../../core/ids.ts';
 
@@ -18,7 +19,14 @@ export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Ch
   const head = await replica.head();
   const checks = [...(await checkRemote(node, open))];
   if (head === null) return [...checks, warned(`space.log:${entry.name}`, 'medium', 'its log has not arrived yet', 'Run: satchel sync')];
-  return [...checks, checkKeys(node, open), await checkRecovery(node, open), await checkDrafts(node, open), await checkConflicts(open)];
+  return [
+    ...checks,
+    checkKeys(node, open),
+    await checkRecovery(node, open),
+    await checkDrafts(node, open),
+    ...(await checkFallen(node, open)),
+    await checkConflicts(open),
+  ];
 }
 
 async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]> {

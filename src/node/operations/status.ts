@@ -13,6 +13,7 @@ import type { TreeSource } from '../tree-sources.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
+import { fallenStatus, type FallenStatus } from '../fallen-status.ts';
 import { compareSpaces, judgeStatus } from './status-verdict.ts';
 
 export interface SpaceStatus {
@@ -44,6 +45,8 @@ export interface SpaceStatus {
   readonly problem_type: string | null;
   readonly retry_at: string | null;
   readonly recovery_unshown: boolean;
+  /** What a restored or lost home left behind, and is not in the log again. */
+  readonly fallen: FallenStatus;
   readonly sources: readonly SourceStatus[];
 }
 
@@ -60,6 +63,8 @@ export interface SourceStatus {
   readonly needs_value: readonly { readonly item: string; readonly pointer: string }[];
   /** The same for people: which values of what, and where to write them. */
   readonly missing_values: readonly MissingHere[];
+  /** What others wrote and could not be put in place yet. */
+  readonly waiting: readonly { readonly item: string; readonly reason: string }[];
   /** Items that cannot be shown here. */
   readonly unshown: readonly { readonly item: string; readonly reason: string }[];
 }
@@ -126,6 +131,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     problem_type: state.problemType,
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
+    fallen: joined ? await fallenStatus(node, open) : { own: 0, others: [], recovery_key: false },
     sources: [...(await Promise.all(sources.map((source) => sourceStatus(node, open, source)))), ...rows.flatMap(rowsStatus)],
   };
 }
@@ -145,6 +151,7 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     skipped: source.skipped().map(({ name, reason }) => ({ item: name, reason })),
     needs_value: states.flatMap(({ item, needs }) => needs.map((pointer) => ({ item: item.name, pointer }))),
     missing_values: await missingHere(node, open, tree, states),
+    waiting: source.waiting().map(({ name, reason }) => ({ item: name, reason })),
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
 }
@@ -166,6 +173,7 @@ function rowsStatus({ definition, source, health }: RowSource): SourceStatus[] {
       skipped: skipped ?? [],
       needs_value: [],
       missing_values: [],
+      waiting: [],
       unshown: unshown ?? [],
     },
   ];

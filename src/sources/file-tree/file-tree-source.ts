@@ -43,6 +43,8 @@ export interface FileTreeSource {
   state(): SourceState;
   /** What exists and is not carried although its name would be, as it was when it was last looked at. */
   skipped(): readonly NamedReason[];
+  /** What others wrote and could not be put in place yet, as of the last try. */
+  waiting(): readonly NamedReason[];
   /**
    * Answers `mass-deletion` or `root-missing` for exactly the names in that state: they are deleted everywhere, or
    * written here again at once.
@@ -163,6 +165,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
     },
     state: () => memory.state,
     skipped: () => [...memory.skipped].map(([name, reason]) => ({ name, reason })),
+    waiting: () => [...memory.retries].map(([name, { reason }]) => ({ name, reason })),
     offerAgain: () =>
       turns.run(() => {
         memory.refused.clear();

@@ -1,0 +1,103 @@
+import { openCommitBody } from '../crypto/object-cipher.ts';
+import { commitKey, type CommitKey, type MachineId } from '../ids.ts';
+import { decodeCommit } from '../log/commit-codec.ts';
+import type { Commit } from '../log/commit.ts';
+import { decodeControl } from '../log/control.ts';
+import { isOwner } from '../log/membership.ts';
+import { decodeRecord, hasValidSignature } from '../log/record.ts';
+import type { StoredRecord } from '../ports/store.ts';
+import { replacedSince } from './fallen-decisions.ts';
+import { isReached, landingsOf } from './landings.ts';
+import { relandKey } from './reland.ts';
+import type { Replica } from './replica.ts';
+
+/** What a move of the home remote left behind and is not in the log again, as far as this machine can tell. */
+export interface Fallen {
+  /** Commits of this machine of which something waits for bodies that only another machine holds. */
+  readonly own: number;
+  /** Commits of others that are not in the log again, by author: their bodies were lost with the home, and are not here. */
+  readonly others: ReadonlyMap<MachineId, number>;
+  /** The recovery key was replaced by a record that fell, and was not since: the words from before open the space again. */
+  readonly recovery: boolean;
+}
+
+/** Cost: one look-up where nothing fell, else O(what fell and was not dropped). */
+export async function fallenOf(replica: Replica): Promise<Fallen> {
+  const { deps, space, machine } = replica;
+  const own = (await replica.relands()).filter(({ reland }) => reland.record === null).length;
+  const records = await deps.store.read((tx) => tx.logs.fallen(space));
+  const others = new Map<MachineId, number>();
+  for (const { signer } of await notLanded(
+    replica,
+    records.filter(({ type, signer }) => type === 'commit' && signer !== machine),
+  ))
+    others.set(signer, (others.get(signer) ?? 0) + 1);
+  return { own, others, recovery: await isRecoveryLost(replica, records) };
+}
+
+/** Forgets those fallen commits that are in the log again. Cost as of {@link fallenOf}. */
+export async function dropLanded(replica: Replica): Promise<void> {
+  const { deps, space, machine } = replica;
+  const commits = (await deps.store.read((tx) => tx.logs.fallen(space))).filter(({ type }) => type === 'commit');
+  if (commits.length === 0) return;
+  const waiting = new Set<CommitKey>([
+    ...(await replica.relands()).map(({ reland }) => relandKey(reland, machine)),
+    ...replica.drafts.map(({ id }) => commitKey(machine, id)),
+  ]);
+  const others = await notLanded(
+    replica,
+    commits.filter(({ signer }) => signer !== machine),
+  );
+  const left = new Set(others.map(({ hash }) => hash));
+  const landed = commits.filter(({ id, signer, hash }) => !left.has(hash) && !waiting.has(commitKey(signer, id)));
+  if (landed.length > 0)
+    await deps.store.write((tx) =>
+      tx.logs.dropFallen(
+        space,
+        landed.map(({ hash }) => hash),
+      ),
+    );
+}
+
+async function notLanded(replica: Replica, commits: readonly StoredRecord[]): Promise<StoredRecord[]> {
+  const { deps, space } = replica;
+  const keyOf = ({ signer, id }: StoredRecord): CommitKey => commitKey(signer, id);
+  const landings = await deps.store.read((tx) => landingsOf(tx, space, commits.map(keyOf)));
+  const left: StoredRecord[] = [];
+  for (const stored of commits) {
+    const landing = landings.get(keyOf(stored));
+    if (landing?.how === 'itself') continue;
+    const commit = landing === undefined ? null : await opened(replica, stored);
+    // What cannot be opened any more is believed.
+    const isThere = landing !== undefined && (commit === null || (await deps.store.read((tx) => isReached(tx, space, commit, landing))));
+    if (!isThere) left.push(stored);
+  }
+  return left;
+}
+
+async function opened({ keys, space, deps }: Replica, { bytes }: StoredRecord): Promise<Commit | null> {
+  const record = decodeRecord(bytes);
+  if (!record.ok) return null;
+  const { header, body } = record.value;
+  const plain = await openCommitBody(
+    body,
+    { space, keyId: header.keyId, signer: header.signer, commit: header.id },
+    keys,
+    deps.compression,
+  );
+  const commit = plain.ok ? decodeCommit(plain.value, header.id, header) : null;
+  return commit?.ok === true ? commit.value : null;
+}
+
+async function isRecoveryLost(replica: Replica, records: readonly StoredRecord[]): Promise<boolean> {
+  const { membership } = replica;
+  const named = records.flatMap(({ type, bytes }) => {
+    const record = type === 'control' ? decodeRecord(bytes) : null;
+    if (record?.ok !== true || !isOwner(membership, record.value.header.signer) || !hasValidSignature(record.value)) return [];
+    const payload = decodeControl(record.value.body);
+    return payload.ok && payload.value.op === 'recovery' ? [payload.value.recovery.signer] : [];
+  });
+  const last = named.at(-1);
+  if (last === undefined || last === membership.recovery.signer) return false;
+  return !(await replacedSince(replica, Math.min(...records.map(({ position }) => position)) - 1));
+}
