@@ -26,6 +26,7 @@ import {
 } from '../sources/first-apply/first-apply-workspace.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
 import type { FileThreads } from '../sources/files/file-threads.ts';
+import { createSyncTogether } from '../sources/files/sync-together.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchHealth } from './keep-watching.ts';
@@ -103,7 +104,7 @@ export function createTreeSource(
     carries(definition, item.name.slice(definition.prefix.length));
   const writer = `tree:${definition.id}`;
   const inner = createReplicaWorkspace(replica, { writer, covers, scope: JSON.stringify([definition, prefixes]) });
-  const files = createNodeFiles({ ...deps, root: definition.root });
+  const files = createNodeFiles({ ...deps, root: definition.root, disk: createSyncTogether(deps.clock) });
   const outgoing = createOutgoingWorkspace(inner, {
     isShared: () => isShared(replica),
     answers: createOutgoingAnswers(replica),

@@ -12,7 +12,7 @@ interface Waiting {
   readonly failed: (reason: Error) => void;
 }
 
-/** Files in one message: enough to be worth it, few enough for several threads to have some. */
+/** Files in one message, at the least: enough to be worth it. More where there are more, so that each thread has some. */
 const AT_ONCE = 16;
 
 async function answerAll(queue: readonly Waiting[], asked: Promise<AnswerOf<'write'>>): Promise<void> {
@@ -35,7 +35,8 @@ export function createFileThreads(pool: ThreadPool): FileThreads {
   function send(place: Place): void {
     const waiting = queues.get(place) ?? [];
     queues.delete(place);
-    for (let at = 0; at < waiting.length; at += AT_ONCE) sendAll(place, waiting.slice(at, at + AT_ONCE));
+    const size = Math.max(AT_ONCE, Math.ceil(waiting.length / pool.threads));
+    for (let at = 0; at < waiting.length; at += size) sendAll(place, waiting.slice(at, at + size));
   }
 
   function sendAll(place: Place, queue: readonly Waiting[]): void {

@@ -13,6 +13,8 @@ const IDLE_MS = 1_000;
 
 /** Threads that do what the main one is too busy for. */
 export interface ThreadPool {
+  /** At the most. */
+  readonly threads: number;
   /** Rejects where the thread fails, or ends meanwhile. `transfer` is handed over, not copied. */
   ask<T extends TaskType>(type: T, task: TaskOf<T>, transfer?: readonly TransferListItem[]): Promise<AnswerOf<T>>;
   close(): Promise<void>;
@@ -61,6 +63,7 @@ export function createThreadPool(script: URL, threads: number): ThreadPool {
   }
 
   return {
+    threads,
     ask<T extends TaskType>(type: T, task: TaskOf<T>, transfer: readonly TransferListItem[] = []) {
       const thread = choose();
       if (thread.idle !== null) clearTimeout(thread.idle);

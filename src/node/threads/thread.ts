@@ -6,7 +6,9 @@ import type { EpochKeys, SpaceKeys } from '../../core/crypto/space-keys.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import { readTreeFile } from '../../sources/files/node-read.ts';
-import { writeTreeFile, type Writing } from '../../sources/files/node-write.ts';
+import type { Writing } from '../../sources/files/node-write.ts';
+import { createSyncTogether } from '../../sources/files/sync-together.ts';
+import { writeTogether } from '../../sources/files/write-together.ts';
 import { createZstd } from '../../store/zstd.ts';
 import { createSystemClock, createSystemRandom } from '../system.ts';
 import type { AnswerMessage, AnswerOf, TaskMessage, TaskOf, Tasks, TaskType } from './tasks.ts';
@@ -16,6 +18,7 @@ const compression = createZstd();
 const random = createSystemRandom();
 const SHARED_BYTES = 256 * 1024;
 const clock = createSystemClock();
+const disk = createSyncTogether(clock);
 
 interface Answered<T extends TaskType> {
   readonly answer: AnswerOf<T>;
@@ -44,9 +47,8 @@ const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered
   async write({ place, bytes, files }) {
     const on: Writing = { place, random, dirty: new Set() };
     let offset = 0;
-    const jobs = files.map(({ path, length, options }) => ({ path, body: bytes.subarray(offset, (offset += length)), options }));
-    const written = await Promise.all(jobs.map(({ path, body, options }) => writeTreeFile(on, path, body, options)));
-    return { answer: { written, dirty: on.dirty } };
+    const writes = files.map(({ path, length, options }) => ({ path, body: bytes.subarray(offset, (offset += length)), options }));
+    return { answer: { written: await writeTogether(on, writes, disk), dirty: on.dirty } };
   },
   async read({ place, paths }) {
     const answer = await Promise.all(paths.map((path) => readWhole(place, path)));

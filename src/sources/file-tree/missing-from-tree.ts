@@ -3,7 +3,7 @@ import type { View } from '../../core/ports/store.ts';
 import { judgeAbsences } from './absence.ts';
 import type { TreeContext } from './context.ts';
 import type { SourceState } from './reports.ts';
-import type { TreeRound } from './tree-round.ts';
+import { foldersAbove, type TreeRound } from './tree-round.ts';
 import { isBeingRemoved, isBeingRestored, type ViewsByName } from './views-by-name.ts';
 
 /** The root is missing, or is not the folder it was and holds nothing of what is shown. */
@@ -93,9 +93,11 @@ export function interruptedRestores(round: TreeRound, views: ViewsByName): strin
   return names.filter((name) => inScope(round, name) && !round.present.has(name) && !isUnseen(round, name));
 }
 
-/** Whether the round looked at the place of a name. */
-export function inScope(round: TreeRound, name: string): boolean {
-  return round.scope === null || round.scope.some((path) => path === '' || name === path || name.startsWith(`${path}/`));
+/** Whether the round looked at the place of a name. O(folders above it). */
+export function inScope({ scope }: TreeRound, name: string): boolean {
+  if (scope === null || scope.has(name)) return true;
+  for (const folder of foldersAbove(name)) if (scope.has(folder)) return true;
+  return false;
 }
 
 function isUnseen(round: TreeRound, name: string): boolean {

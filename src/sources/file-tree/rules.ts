@@ -63,5 +63,5 @@ export const TREE_LIMITS: TreeLimits = {
   anxiousRescanMs: 60_000,
   retryMs: 1_000,
   retryMaxMs: 5 * 60_000,
-  writers: 64,
+  writers: 512,
 };

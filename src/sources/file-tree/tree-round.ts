@@ -25,7 +25,7 @@ export interface TreeRound {
   readonly skipped: ReadonlyMap<string, string>;
   readonly temporaries: readonly { readonly path: string; readonly stat: FileStat }[];
   /** `null`: the whole tree; else the names that were looked at, with all below them. */
-  readonly scope: readonly string[] | null;
+  readonly scope: ReadonlySet<string> | null;
 }
 
 /** All that stands in the tree; what a round before found out about it is forgotten. */
@@ -45,7 +45,8 @@ export function scanRound(
   viewOf: (name: string) => View | undefined,
 ): TreeRound {
   const { memory, files } = context;
-  const scans = 'whole' in what ? [what.whole] : spellingsOf(context, what.paths).map((path) => scanPath(context, path));
+  const scans =
+    'whole' in what ? [what.whole] : outermost(context, spellingsOf(context, what.paths)).map((path) => scanPath(context, path));
   const entries = new Map(scans.length === 1 ? scans[0]?.entries : scans.flatMap((scan) => [...scan.entries]));
   const unreadable = scans.flatMap((scan) => scan.unreadable);
   for (const link of followedLinks(context, entries, viewOf)) {
@@ -87,7 +88,7 @@ export function scanRound(
     present.add(name);
     if (path === '' || context.rules.enters?.(name) !== false) skipped.set(name, problem.message);
   }
-  const scope = 'whole' in what ? null : what.paths.map((path) => path.normalize('NFC'));
+  const scope = 'whole' in what ? null : new Set(what.paths.map((path) => path.normalize('NFC')));
   return { root: scans[0]?.root ?? null, candidates, present, unseen, skipped, temporaries, scope };
 }
 
@@ -99,6 +100,18 @@ function scanOptions(context: TreeContext): ScanOptions {
 function spellingsOf(context: TreeContext, paths: readonly string[]): string[] {
   const names = paths.map((path) => path.normalize('NFC'));
   return [...new Set([...paths, ...names, ...names.map((name) => diskPath(context.memory, name))])];
+}
+
+/** Those that lie below no other one: a look at a folder that is entered is one at all that is in it. */
+function outermost({ rules }: TreeContext, paths: readonly string[]): readonly string[] {
+  const entered = new Set(paths.filter((path) => path === '' || rules.enters?.(path.normalize('NFC')) !== false));
+  return paths.filter((path) => ![...foldersAbove(path)].some((folder) => entered.has(folder)));
+}
+
+/** The folders that a path lies in, up to the root (`''`). */
+export function* foldersAbove(path: string): Generator<string> {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
+  if (path !== '') yield '';
 }
 
 /** On a disk that folds names, a look at a path answers for its other spellings: the folder's listing tells. */

@@ -17,6 +17,7 @@ import { problemOf } from './node-problem.ts';
 import { readTreeFile } from './node-read.ts';
 import { scanTree } from './node-scan.ts';
 import { watchTree } from './node-watch.ts';
+import type { SyncTogether } from './sync-together.ts';
 import { extendTreeFile, removeTreeFile, writeTreeFile, writeTreeLink, type Writing } from './node-write.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 
@@ -25,6 +26,8 @@ export interface NodeFilesDeps {
   readonly random: Random;
   /** Who reads and writes where there is much of it; all is done on this thread where it is left out. */
   readonly threads?: FileThreads;
+  /** Where it is left out, each file and folder is synced by itself. */
+  readonly disk?: SyncTogether;
 }
 
 /** So many writes at the same time are many. */
@@ -33,7 +36,7 @@ const MANY_WRITES = 8;
 const SMALL_BYTES = 1024 * 1024;
 
 /** A folder of this machine's disk. It need not exist yet; the root itself may be a link. */
-export function createNodeFiles({ root, random, threads }: NodeFilesDeps): FileTree {
+export function createNodeFiles({ root, random, threads, disk }: NodeFilesDeps): FileTree {
   const place: Place = { root: resolve(root), followed: new Set() };
   const on: Writing = { place, random, dirty: new Set() };
   const ahead = threads === undefined ? null : createAheadReads(place, threads);
@@ -93,7 +96,7 @@ export function createNodeFiles({ root, random, threads }: NodeFilesDeps): FileT
     remove: (path, expected) => Promise.resolve(removeTreeFile(on, path, expected)),
     makeFolder: (path) => Promise.resolve(makeTreeFolder(on, path)),
     removeFolder: (path) => Promise.resolve(removeTreeFolder(on, path)),
-    flush: () => flushFolders(on),
+    flush: () => flushFolders(on, disk),
     leadsTo: (path) => whatLeadsTo(place, path),
     follow(links) {
       place.followed = new Set(links);

@@ -1,10 +1,11 @@
-import { closeSync, fsync, lstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import { closeSync, fsync, lstatSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { FileProblem } from '../../core/ports/files.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { forgetLooked, locate } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
+import type { SyncTogether } from './sync-together.ts';
 import { splitTreePath } from './tree-path.ts';
 import type { Writing } from './node-write.ts';
 
@@ -49,14 +50,25 @@ export function removeTreeFolder(on: Writing, path: string): Result<null, FilePr
   }
 }
 
-/** See {@link FileTree.flush}. One fsync a folder. */
-export async function flushFolders(on: Writing): Promise<Result<null, FileProblem>> {
+/** See {@link FileTree.flush}. One fsync a folder, or one for all where there are many. */
+export async function flushFolders(on: Writing, disk?: SyncTogether): Promise<Result<null, FileProblem>> {
   const folders = [...on.dirty];
   on.dirty.clear();
   // Windows has no way to sync a folder; its renames are journalled.
   if (process.platform === 'win32') return ok(null);
+  if (disk?.isWorth(on.place.root, folders.length) === true && (await disk.sync(onePerDevice(folders), folders.length))) return ok(null);
   const outcomes = await Promise.all(folders.map((folder) => flushFolder(folder)));
   return outcomes.find((outcome) => !outcome.ok) ?? ok(null);
+}
+
+/** Of the folders that are still there: a removal is durable with the folder above it. */
+function onePerDevice(folders: readonly string[]): string[] {
+  const devices = new Map<bigint, string>();
+  for (const folder of folders) {
+    const stat = statSync(folder, { bigint: true, throwIfNoEntry: false });
+    if (stat !== undefined) devices.set(stat.dev, folder);
+  }
+  return [...devices.values()];
 }
 
 async function flushFolder(folder: string): Promise<Result<null, FileProblem>> {

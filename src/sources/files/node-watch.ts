@@ -1,7 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isTemporary, type ScanOptions, type TreeChange, type TreeWatch } from '../../core/ports/files.ts';
-import { locate, type Place } from './node-place.ts';
+import { locate, statPath, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 import { scanTree } from './node-scan.ts';
 import { watchAbove } from './node-watch-above.ts';
@@ -63,7 +63,8 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
     if (isTemporary(path)) return;
     if (event === 'rename') {
       if (watchers.has(path)) drop(path);
-      cover(path);
+      // Most of what comes is a file.
+      if (isFolder(path)) cover(path);
     }
     report(path);
   };
@@ -87,6 +88,12 @@ export function watchTree(place: Place, onChange: (change: TreeChange) => void, 
       }
       if (fresh.length === before) return { found, fresh };
     }
+  };
+
+  /** A followed link to a folder is one. */
+  const isFolder = (path: string): boolean => {
+    const stat = statPath(place, path);
+    return stat.ok && (stat.value.type === 'folder' || place.followed.has(path));
   };
 
   const foldersAt = (under: string): ReadonlySet<string> => {

@@ -39,17 +39,27 @@ export interface Writing {
 /** See {@link FileTree.write}. */
 export function writeTreeFile(on: Writing, path: string, body: Uint8Array, options: WriteOptions): Promise<Result<FileStat, FileProblem>> {
   return replace(on, path, locate(on.place, path), options.expected, async (temporary) => {
-    const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, 0o600);
+    const fd = openNew(temporary);
     try {
       await writeAll(fd, body);
-      const mode = options.mode ?? (options.expected?.type === 'file' ? options.expected.mode : 0o600);
-      if (mode !== 0o600) fchmodSync(fd, mode);
-      setTime(fd, options);
+      dress(fd, options);
       await fsyncAsync(fd);
     } finally {
       closeSync(fd);
     }
   });
+}
+
+/** A new private file, to write to. Throws. */
+export function openNew(temporary: string): number {
+  return openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, 0o600);
+}
+
+/** Gives an open new file its permissions and time. Throws. */
+export function dress(fd: number, options: WriteOptions): void {
+  const mode = options.mode ?? (options.expected?.type === 'file' ? options.expected.mode : 0o600);
+  if (mode !== 0o600) fchmodSync(fd, mode);
+  setTime(fd, options);
 }
 
 /** See {@link FileTree.writeLink}. */
@@ -129,29 +139,58 @@ async function replace(
   make: (temporary: string) => Promise<void>,
 ): Promise<Result<FileStat, FileProblem>> {
   if (!real.ok) return real;
+  const beside = { path, real: real.value, temporary: temporaryBeside(on, path, real.value), expected };
+  try {
+    await make(beside.temporary);
+  } catch (error) {
+    return fail(giveUp(beside, error));
+  }
+  return moveIntoPlace(on, beside);
+}
+
+/** A finished temporary file, and where it is to go. */
+export interface Beside {
+  readonly path: string;
+  readonly real: string;
+  readonly temporary: string;
+  readonly expected: FileStat | null;
+}
+
+/** Where a file is written before it takes its place. */
+export function temporaryBeside(on: Writing, path: string, real: string): string {
   // Beside what a followed link leads to nobody looks for unfinished writes: the next write of the same file does.
   const isElsewhere = on.place.followed.has(path);
   const word = isElsewhere ? sha256Hex(path).slice(0, 16) : bytesToHex(on.random.bytes(8));
-  const temporary = join(dirname(real.value), TEMPORARY_PREFIX + word);
+  const temporary = join(dirname(real), TEMPORARY_PREFIX + word);
+  if (isElsewhere) removeIfThere(temporary);
+  return temporary;
+}
+
+/** If what stands there is still `expected`; else the temporary file goes. */
+export function moveIntoPlace(on: Writing, beside: Beside): Result<FileStat, FileProblem> {
+  const { path, real, temporary, expected } = beside;
   try {
-    if (isElsewhere) removeIfThere(temporary);
-    await make(temporary);
     const made = lstatSync(temporary, { bigint: true });
-    if (!stands(real.value, expected)) {
+    if (!stands(real, expected)) {
       unlinkSync(temporary);
       return fail(changed(path));
     }
-    renameSync(temporary, real.value);
-    on.dirty.add(dirname(real.value));
-    const after = lstatSync(real.value, { bigint: true });
+    renameSync(temporary, real);
+    on.dirty.add(dirname(real));
+    const after = lstatSync(real, { bigint: true });
     if (after.ino !== made.ino) return fail(changed(path));
     // Someone wrote into our file since: it was in place, and theirs came after it, so the stat is that of ours.
     return ok(toFileStat(after.mtimeNs === made.mtimeNs && after.size === made.size ? after : made));
   } catch (error) {
-    const problem = problemOf(error, path);
-    removeIfThere(temporary);
-    return fail(problem);
+    return fail(giveUp(beside, error));
   }
+}
+
+/** The temporary file goes, and the problem is the file's. */
+export function giveUp({ path, temporary }: Pick<Beside, 'path' | 'temporary'>, error: unknown): FileProblem {
+  const problem = problemOf(error, path);
+  removeIfThere(temporary);
+  return problem;
 }
 
 function setTime(fd: number, { modifiedAt }: TimeOption): void {
