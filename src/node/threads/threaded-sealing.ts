@@ -4,7 +4,8 @@ import { rememberObjectId } from '../../core/crypto/object-id.ts';
 import type { EpochKeys } from '../../core/crypto/space-keys.ts';
 import type { Compression } from '../../core/ports/compression.ts';
 import type { Random } from '../../core/ports/random.ts';
-import type { Sealing } from '../../core/ports/sealing.ts';
+import type { SealedChunk, Sealing } from '../../core/ports/sealing.ts';
+import { Mutex } from '../../core/replica/mutex.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
 export interface ThreadedSealingDeps {
@@ -16,16 +17,24 @@ export interface ThreadedSealingDeps {
 
 /** Below it the way to another thread costs more than it spares. */
 const WORTH_BYTES = 256 * 1024;
+const LARGE_BYTES = 4 * 1024 * 1024;
 
 /** Seals and opens on other threads what is large; the rest, and whatever a thread fails at, on this one. Cost: a copy of the bytes. */
 export function createThreadedSealing({ compression, random, pool }: ThreadedSealingDeps): Sealing {
+  /** Bodies of many megabytes leave a thread to those who wait for little. */
+  const turns = Array.from({ length: Math.max(1, (pool?.threads ?? 1) - 1) }, () => new Mutex());
+  let next = 0;
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => (turns[(next += 1) % turns.length] as Mutex).run(work);
+
   return {
     async chunks(body, space, keyId, keys) {
       const epoch = keys.epoch(keyId);
       const here = (): ReturnType<Sealing['chunks']> => sealChunks(body, space, keyId, keys, compression);
       if (pool === null || epoch === undefined || body.length < WORTH_BYTES) return here();
       try {
-        const chunks = await pool.ask('chunks', { body: ownBytes(body), space, keyId, gear: keys.gear, epoch });
+        const ask = (): Promise<readonly SealedChunk[]> =>
+          pool.ask('chunks', { body: ownBytes(body), space, keyId, gear: keys.gear, epoch });
+        const chunks = await (body.length < LARGE_BYTES ? ask() : inTurn(ask));
         for (const { object } of chunks) rememberObjectId(object.bytes, object.id);
         return chunks;
       } catch {

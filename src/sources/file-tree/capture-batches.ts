@@ -17,7 +17,7 @@ export interface CaptureBatches {
 
 /**
  * Hands on what was found in portions, and adds up what became of it. While one portion is taken the next is collected;
- * what goes wrong with one is thrown by the next call.
+ * what goes wrong with one is thrown by the next call, and nothing is taken after it.
  */
 export function createBatches(context: TreeContext): CaptureBatches {
   let batch: Found[] = [];
@@ -44,13 +44,14 @@ export function createBatches(context: TreeContext): CaptureBatches {
       refused: [...sum.refused, ...made.refused],
     };
   };
+  /** May be called while another call waits. */
   const send = async (): Promise<void> => {
-    await underway;
-    if (batch.length === 0) return;
-    underway = capture(batch);
+    const [before, taken] = [underway, batch];
+    if (taken.length === 0) return before;
+    [batch, bytes] = [[], 0];
+    underway = before.then(() => capture(taken));
     underway.catch(() => undefined); // thrown where it is awaited
-    batch = [];
-    bytes = 0;
+    await before;
   };
   const put = async (found: Found): Promise<void> => {
     batch.push(found);

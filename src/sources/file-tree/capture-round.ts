@@ -55,11 +55,9 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   let isSettled = true;
   let found = 0;
   const batches = createBatches(context);
-  const candidates = largeFirst(round.candidates);
-  readAhead(context, candidates, views);
-  for (const candidate of candidates) {
+  const inspect = async (candidate: Candidate): Promise<void> => {
     const { name } = candidate.item;
-    if (wasRefused(context, candidate)) continue; // and is skipped
+    if (wasRefused(context, candidate)) return; // and is skipped
     const inspection = await inspectFile(context, candidate.item, candidate.path, candidate.stat, views.get(name), {
       trustPrefix: options.paths !== null,
       mayWait: options.mayWait ?? false,
@@ -77,7 +75,10 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
         await batches.add(inspection.found, inspection.stat, (views.get(name)?.shown ?? null) === null);
       }
     }
-  }
+  };
+  readAhead(context, round.candidates, views);
+  // What is large takes other threads long, and this one goes on with the rest meanwhile.
+  await allInTurn([round.candidates.filter(isLarge), round.candidates.filter((each) => !isLarge(each))], inspect);
   files.readAhead?.([]);
   const absent = absences(context, round, views);
   for (const item of absent) {
@@ -103,10 +104,25 @@ function staysSo(inspection: Inspection, { stat }: Candidate): boolean {
   return inspection.type === 'clean' && inspection.settled;
 }
 
-/** What takes long is begun first. */
-function largeFirst(candidates: readonly Candidate[]): readonly Candidate[] {
-  const isLarge = ({ stat }: Candidate): boolean => stat.size >= LARGE_BYTES;
-  return candidates.some(isLarge) ? [...candidates.filter(isLarge), ...candidates.filter((each) => !isLarge(each))] : candidates;
+function isLarge({ stat }: Candidate): boolean {
+  return stat.size >= LARGE_BYTES;
+}
+
+/** Each list in its order, all lists at the same time. Throws the first problem, when nothing works on the others any more. */
+async function allInTurn<T>(lists: readonly (readonly T[])[], work: (each: T) => Promise<void>): Promise<void> {
+  let failed = false;
+  const outcomes = await Promise.allSettled(
+    lists.map(async (list) => {
+      for (const each of list) {
+        if (failed) return;
+        await work(each).catch((error: unknown) => {
+          failed = true;
+          throw error;
+        });
+      }
+    }),
+  );
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** What is new here is read, and by others where it is much. */

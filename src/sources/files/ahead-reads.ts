@@ -30,6 +30,21 @@ interface Portion {
   readonly read: Promise<readonly Result<AheadRead, FileProblem>[]>;
 }
 
+/** From here on files are read beside the small ones, which do not wait for them. */
+const LARGE_BYTES = 1024 * 1024;
+
+/** Small and large files in a lane each. Memory: twice 32 MiB, or one file for a lane. */
+export function createLanes(place: Place, threads: FileThreads): AheadReads {
+  const [small, large] = [createAheadReads(place, threads), createAheadReads(place, threads)];
+  return {
+    expect(files) {
+      large.expect(files.filter(({ size }) => size >= LARGE_BYTES));
+      small.expect(files.filter(({ size }) => size < LARGE_BYTES));
+    },
+    take: async (path) => (await small.take(path)) ?? large.take(path),
+  };
+}
+
 /** Memory: 32 MiB, or one file. */
 export function createAheadReads(place: Place, threads: FileThreads): AheadReads {
   let expected: readonly ExpectedFile[] = [];

@@ -9,7 +9,7 @@ import {
   type WriteOptions,
 } from '../../core/ports/files.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { createAheadReads } from './ahead-reads.ts';
+import { createLanes } from './ahead-reads.ts';
 import type { FileThreads } from './file-threads.ts';
 import { flushFolders, makeTreeFolder, removeTreeFolder } from './node-folders.ts';
 import { locateItself, statPath, whatLeadsTo, type Place } from './node-place.ts';
@@ -39,7 +39,7 @@ const SMALL_BYTES = 1024 * 1024;
 export function createNodeFiles({ root, random, threads, disk }: NodeFilesDeps): FileTree {
   const place: Place = { root: resolve(root), followed: new Set() };
   const on: Writing = { place, random, dirty: new Set() };
-  const ahead = threads === undefined ? null : createAheadReads(place, threads);
+  const ahead = threads === undefined ? null : createLanes(place, threads);
   let folding: Folding | null = null;
   let writes = 0;
   let areMany = false;
