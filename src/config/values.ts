@@ -1,7 +1,7 @@
 /** Which values config.json takes, for the schema and for what is plainly right without it. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** Of the inventory of the Claude home, and claude-mem's database. */
+/** Of the inventory of the Claude home, claude-mem's database, and claude-mneme's files. */
 export const CLAUDE_CATEGORIES = [
   'instructions',
   'skills',
@@ -21,10 +21,11 @@ export const CLAUDE_CATEGORIES = [
   'keybindings',
   'claude-mem',
   'claude-mem-tool-uses',
+  'mneme',
 ] as const;
 
 export const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
 export const SOURCE_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /** Two sources of one name would write over what the other one notes. */
-export const OWN_SOURCES: readonly string[] = ['claude', 'claude-json', 'claude-mem'];
+export const OWN_SOURCES: readonly string[] = ['claude', 'claude-json', 'claude-mem', 'mneme'];

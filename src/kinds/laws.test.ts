@@ -20,6 +20,7 @@ const NAMES: { readonly [kind: string]: readonly string[] } = {
   'mneme-remembered': ['mneme/-home-me-app/remembered.json'],
   'mneme-entities': ['mneme/-home-me-app/entities.json'],
   'mneme-summary': ['mneme/-home-me-app/summary.json'],
+  'mneme-handoff': ['mneme/-home-me-app/handoff.json', 'mneme/-home-me-app/briefing-archive/1.json'],
 };
 
 const line = fc.constantFrom('a', 'b', 'c', '', '}', 'é', 'long enough to be a line');
@@ -131,7 +132,7 @@ function isJson(version: Version): boolean {
   }
 }
 
-const JSON_KINDS = new Set(['json', 'claude-mem', 'mneme-remembered', 'mneme-entities', 'mneme-summary']);
+const JSON_KINDS = new Set(['json', 'claude-mem', 'mneme-remembered', 'mneme-entities', 'mneme-summary', 'mneme-handoff']);
 
 /** The rules by which a name's content is read: of a folder's file, its format's. */
 function formatOf(kind: Kind, name: string): 'lines' | 'json' | 'bytes' {

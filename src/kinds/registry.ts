@@ -9,6 +9,7 @@ import { projectKind } from './claude-home/project.ts';
 import { sessionFileKind } from './claude-home/session-file.ts';
 import { jsonKind } from './json/json.ts';
 import { mnemeEntitiesKind } from './mneme/entities-kind.ts';
+import { mnemeHandoffKind } from './mneme/handoff-kind.ts';
 import { mnemeLogKind } from './mneme/log-kind.ts';
 import { mnemeRememberedKind } from './mneme/remembered-kind.ts';
 import { mnemeSummaryKind } from './mneme/summary-kind.ts';
@@ -35,6 +36,7 @@ export const KINDS: readonly Kind[] = [
   mnemeRememberedKind,
   mnemeEntitiesKind,
   mnemeSummaryKind,
+  mnemeHandoffKind,
 ];
 
 /** Throws if two kinds share an id: a bug. */

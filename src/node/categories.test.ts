@@ -4,5 +4,5 @@ import { CATEGORIES } from '../kinds/claude-home/inventory.ts';
 
 // Config knows no kinds, so it lists them itself.
 it('config.json can switch every category of the inventory, and those of claude-mem', () => {
-  expect(CLAUDE_CATEGORIES).toEqual([...CATEGORIES, 'claude-mem', 'claude-mem-tool-uses']);
+  expect(CLAUDE_CATEGORIES).toEqual([...CATEGORIES, 'claude-mem', 'claude-mem-tool-uses', 'mneme']);
 });

@@ -58,8 +58,9 @@ import { createThreadPool, threadScript, type ThreadPool } from './threads/threa
 import { createThreadedSealing } from './threads/threaded-sealing.ts';
 import { SpaceRunner } from './space-runner.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
-import type { FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
+import type { MnemeProjects } from '../sources/mneme-files/mneme-projects.ts';
+import { projectsOfMneme } from './mneme/mneme-tree.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
 
@@ -94,6 +95,8 @@ export interface OpenSpace {
   readonly sources: readonly TreeSource[];
   /** Databases of other programs. */
   readonly rows: readonly RowSource[];
+  /** Of a space with a Claude home: its projects by the ids that clients of mneme here call them by. */
+  readonly mneme: MnemeProjects | null;
   readonly secrets: SecretWatch;
   /** Ends the watching of the sources, each a promise in `watches`. */
   readonly watching: AbortController;
@@ -348,6 +351,7 @@ export class SatchelNode {
     const replica = started ? await Replica.open(this.deps, entry.space) : Replica.create(this.deps, entry.space);
     const sources: TreeSource[] = [];
     const rows: RowSource[] = [];
+    let mneme: MnemeProjects | null = null;
     const applyAll = async (): Promise<void> => {
       for (const { source } of [...sources, ...rows]) await source.apply();
     };
@@ -378,14 +382,17 @@ export class SatchelNode {
       const treeDeps = { ...threads, config: this.config, clock, random, log: this.log, onPlaced };
       for (const definition of definitions) {
         const space = this.config.sources.find((source) => source.id === definition.id)?.space ?? PERSONAL;
-        if (space === entry.name) sources.push(createTreeSource(definition, definitions, replica, treeDeps));
+        if (space !== entry.name) continue;
+        sources.push(createTreeSource(definition, definitions, replica, { ...treeDeps, mneme }));
+        const projects = sources.at(-1)?.projects ?? null;
+        if (projects !== null) mneme = projectsOfMneme(replica, projects, clock);
       }
     }
     const onSettings = (): void => void setImmediate(() => void this.#followSettings(entry.space));
     for (const definition of await this.#rowDefinitions(entry))
       rows.push(createRowSource(definition, replica, { clock, random, log: this.log, onSettings }));
     const secrets = createSecretWatch(replica, clock, () => this.#memory.touch());
-    const open = { entry, replica, runner, sources, rows, secrets, watching: new AbortController(), watches: [] };
+    const open = { entry, replica, runner, sources, rows, mneme, secrets, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
     return open;
   }
@@ -429,7 +436,7 @@ export class SatchelNode {
       const { signal } = open.watching;
       const watch = keepWatching(source, { clock, health, ...this.#watchEvents(definition.id) }, signal);
       open.watches.push(
-        projects === null ? watch : Promise.all([watch, this.#lookForPlaces(projects, source, signal)]).then(() => undefined),
+        projects === null ? watch : Promise.all([watch, this.#lookForPlaces(projects, open.sources, signal)]).then(() => undefined),
       );
     }
     for (const { source, definition, health } of open.rows)
@@ -452,12 +459,12 @@ export class SatchelNode {
   }
 
   /** A checkout that was just made is the place of sessions before Claude Code ever ran there. */
-  async #lookForPlaces(projects: ClaudeProjects, source: FileTreeSource, signal: AbortSignal): Promise<void> {
+  async #lookForPlaces(projects: ClaudeProjects, sources: readonly TreeSource[], signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.deps.clock.sleep(LOOK_FOR_PLACES_MS, signal);
       if (signal.aborted) return;
       try {
-        if (await projects.hasNewPlaces()) await source.apply();
+        if (await projects.hasNewPlaces()) for (const { source } of sources) await source.apply();
       } catch (error) {
         this.log.error({ error: String(error) }, 'places of projects could not be looked for');
       }

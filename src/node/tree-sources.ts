@@ -25,6 +25,7 @@ import {
   type FirstApplyWorkspace,
 } from '../sources/first-apply/first-apply-workspace.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
+import type { MnemeProjects } from '../sources/mneme-files/mneme-projects.ts';
 import type { FileThreads } from '../sources/files/file-threads.ts';
 import { createSyncTogether } from '../sources/files/sync-together.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
@@ -33,6 +34,7 @@ import type { WatchHealth } from './keep-watching.ts';
 import { claudeDefinitions, createClaudeWorkspace, type ClaudeConsents } from './claude-home.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
 import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
+import { createMnemeTreeWorkspace, MNEME_TREE, mnemeDefinitions } from './mneme/mneme-tree.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
 /** A folder that is captured and applied. */
@@ -47,6 +49,8 @@ export interface TreeDefinition {
   readonly inventory?: InventoryChoice;
   /** The folder is there for other things: that nothing of what is carried is in it is no sign of another folder. */
   readonly mayBeEmpty?: boolean;
+  /** The kind of a name, where not the table of all trees decides. */
+  readonly kindOf?: (name: string) => string;
   /** What people are shown instead of the folder, where only a file in it is meant. */
   readonly shownAs?: string;
 }
@@ -59,7 +63,7 @@ export function treeDefinitions(config: Config): TreeDefinition[] {
     include: source.include ?? ['**'],
     exclude: source.exclude ?? [],
   }));
-  return [...claudeDefinitions(config), ...others];
+  return [...claudeDefinitions(config), ...mnemeDefinitions(config), ...others];
 }
 
 export interface TreeSource {
@@ -92,6 +96,8 @@ export function createTreeSource(
     readonly log: HubLog;
     /** Something that was not here has a place now, so that an apply is due. */
     readonly onPlaced?: () => void;
+    /** Of the space: for the tree of mneme. */
+    readonly mneme?: MnemeProjects | null;
     /** Who reads and writes where there is much of it. */
     readonly threads?: FileThreads;
   },
@@ -114,10 +120,12 @@ export function createTreeSource(
     definition.inventory === undefined
       ? null
       : createClaudeWorkspace(outgoing, replica, { ...definition, inventory: definition.inventory }, { ...deps, files });
-  const workspace = createFirstApplyWorkspace(
-    claude?.workspace ?? createPrefixedWorkspace(outgoing, definition.prefix),
-    firstApplyNote(replica, writer),
-  );
+  const prefixed = (): Workspace => {
+    const inner = createPrefixedWorkspace(outgoing, definition.prefix);
+    const isMneme = definition.id === MNEME_TREE && deps.mneme != null;
+    return isMneme ? createMnemeTreeWorkspace(inner, deps.mneme, deps.clock) : inner;
+  };
+  const workspace = createFirstApplyWorkspace(claude?.workspace ?? prefixed(), firstApplyNote(replica, writer));
   return {
     definition,
     workspace,
@@ -153,7 +161,7 @@ function firstApplyNote({ deps: { store }, space }: Replica, writer: string): Fi
 }
 
 /** Kinds of files that programs write line by line. */
-const WHOLE_LINES = new Set(['jsonl', 'transcript', 'history']);
+const WHOLE_LINES = new Set(['jsonl', 'transcript', 'history', 'mneme-log']);
 
 function rulesOf(definition: TreeDefinition): TreeRules {
   // What is recognised by its place is so in the Claude home alone.
@@ -161,7 +169,7 @@ function rulesOf(definition: TreeDefinition): TreeRules {
   const kinds = createKindRegistry();
   const kindOf = (id: string) => kinds.get(id);
   return {
-    classify: (name) => (carries(definition, name) ? { kind: classify(name, kindRules) } : null),
+    classify: (name) => (carries(definition, name) ? { kind: definition.kindOf?.(name) ?? classify(name, kindRules) } : null),
     enters: (folder) => mayEnter(definition, folder),
     ...(definition.inventory === undefined ? {} : { follows: mayBeUsersLink }),
     appends: (kind) => kindOf(kind)?.appends ?? false,

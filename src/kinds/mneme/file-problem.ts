@@ -1,13 +1,13 @@
 import { parseTree } from '../json/tree.ts';
-import { isMnemeFile, type MnemeFile } from './names.ts';
 
-/** What each file holds at its top. A log holds lines, whatever they are. */
-const SHAPES: { readonly [file in MnemeFile]: 'array' | 'object' | null } = {
-  'log.jsonl': null,
-  'remembered.json': 'array',
-  'entities.json': 'object',
-  'summary.json': 'object',
-};
+/** What each file holds at its top. Others, like a log, hold whatever they hold. */
+const SHAPES: ReadonlyMap<string, 'array' | 'object'> = new Map([
+  ['remembered.json', 'array'],
+  ['entities.json', 'object'],
+  ['summary.json', 'object'],
+  ['handoff.json', 'object'],
+  ['briefing.json', 'object'],
+]);
 
 /**
  * Why a body cannot be this file of mneme, in words; `null` if it can. The client writes in place, so that a file which was read
@@ -15,8 +15,8 @@ const SHAPES: { readonly [file in MnemeFile]: 'array' | 'object' | null } = {
  * next. Whoever captures keeps it apart and does not put it in place. Cost: O(size).
  */
 export function fileProblem(file: string, body: Uint8Array): string | null {
-  const shape = isMnemeFile(file) ? SHAPES[file] : null;
-  if (shape === null) return null;
+  const shape = SHAPES.get(file);
+  if (shape === undefined) return null;
   if (body.length === 0) return 'is empty';
   const tree = parseTree(body);
   if (!tree.ok) return `cannot be read: ${tree.error}`;

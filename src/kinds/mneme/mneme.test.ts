@@ -3,6 +3,7 @@ import type { Kind } from '../../core/merge/kind.ts';
 import { clampSummary } from './clamp-summary.ts';
 import { mnemeEntitiesKind } from './entities-kind.ts';
 import { fileProblem } from './file-problem.ts';
+import { mnemeHandoffKind } from './handoff-kind.ts';
 import { mnemeLogKind } from './log-kind.ts';
 import { mnemeRememberedKind } from './remembered-kind.ts';
 import { renderSummary } from './render-summary.ts';
@@ -205,6 +206,20 @@ describe('summary.json', () => {
   });
 });
 
+describe('handoff.json', () => {
+  const note = (hour: number | null, text: string) => ({ ...(hour === null ? {} : { ts: `2026-01-01T0${hour}:00:00.000Z` }), text });
+  const both = (theirs: unknown, ours: unknown): string =>
+    merge(mnemeHandoffKind, JSON.stringify(note(1, 'base')), JSON.stringify(theirs), JSON.stringify(ours));
+
+  it('is the newest, whoever wrote it', () => {
+    expect(JSON.parse(both(note(3, 't'), note(2, 'o')))).toEqual(note(3, 't'));
+    expect(JSON.parse(both(note(2, 't'), note(3, 'o')))).toEqual(note(3, 'o'));
+    expect(both(note(2, 'x'), note(2, 'y'))).toBe(both(note(2, 'y'), note(2, 'x')));
+  });
+
+  it('is a conflict where nobody says when', () => expect(both(note(null, 't'), note(null, 'o'))).toMatch(/^! both sides changed "text"/));
+});
+
 describe('what cannot be such a file', () => {
   it.each([
     ['log.jsonl', 'anything\n', null],
@@ -214,6 +229,7 @@ describe('what cannot be such a file', () => {
     ['entities.json', '[]', 'is no JSON object'],
     ['entities.json', '', 'is empty'],
     ['entities.json', '{"files"', 'cannot be read: not JSON'],
-    ['handoff.json', '', null],
+    ['handoff.json', '', 'is empty'],
+    ['briefing-archive/1.json', '', null],
   ])('%s with %j: %j', (file, body, problem) => expect(fileProblem(file, bytes(body))).toBe(problem));
 });

@@ -77,6 +77,12 @@ export function parseMnemeName(name: string): { readonly project: MnemeProject; 
   return projectId(project) === null || file === '' ? null : { project: project as MnemeProject, file };
 }
 
+/** The kind of a file below a project, whoever carries it. */
+export function mnemeKind(file: string): string {
+  if (isMnemeFile(file)) return MNEME_KINDS[file];
+  return file.endsWith('.json') ? 'mneme-handoff' : 'opaque';
+}
+
 export function isMnemeFile(file: string): file is MnemeFile {
   return Object.hasOwn(MNEME_KINDS, file);
 }

@@ -65,6 +65,10 @@ export function compareTimes(a: JsonTree | undefined, b: JsonTree | undefined): 
   return x < y ? -1 : Number(x > y);
 }
 
+export function isTime(tree: JsonTree | undefined): boolean {
+  return Number.isFinite(instant(tree));
+}
+
 export function sameTree(a: JsonTree | undefined, b: JsonTree | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && canonicalTree(a) === canonicalTree(b));
 }
