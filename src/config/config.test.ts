@@ -43,9 +43,9 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({ ok: true, value: { host: 'a', port: 3, hub: true, logLevel: 'debug' } });
   });
 
-  it.each(['claude', 'claude-json', 'claude-mem'])('refuses a source of the name %s, which is one of its own', async (id) => {
+  it.each(['claude', 'claude-json', 'claude-mem', 'mneme'])('refuses a source of the name %s, which is one of its own', async (id) => {
     const config = await load({ sources: [{ id, path: '/tmp/x' }] });
-    expect(JSON.stringify(config)).toContain('expected another name than claude, claude-json, claude-mem, which are Satchel’s own');
+    expect(JSON.stringify(config)).toContain('expected another name than claude, claude-json, claude-mem, mneme, which are Satchel’s own');
   });
 
   it('expands ~ in paths of sources', async () => {

@@ -49,6 +49,8 @@ export interface TreeDefinition {
   readonly inventory?: InventoryChoice;
   /** The folder is there for other things: that nothing of what is carried is in it is no sign of another folder. */
   readonly mayBeEmpty?: boolean;
+  /** Of a program that not everybody uses: that the folder is not there is as it should be. */
+  readonly mayBeMissing?: boolean;
   /** The kind of a name, where not the table of all trees decides. */
   readonly kindOf?: (name: string) => string;
   /** What people are shown instead of the folder, where only a file in it is meant. */

@@ -15,7 +15,9 @@ export async function checkSource(
   const files = createNodeFiles({ root: definition.root, random: node.deps.random });
   const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
   const checks: Check[] = [];
-  if (scan.root === null)
+  if (scan.root === null && definition.mayBeMissing === true && state.type === 'ok')
+    checks.push(passed(id, `${definition.root} is not there, and nothing is missing`));
+  else if (scan.root === null)
     checks.push(
       warned(
         id,

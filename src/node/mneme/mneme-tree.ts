@@ -31,6 +31,7 @@ export function mnemeDefinitions({ claude, environment }: Config): TreeDefinitio
       prefix: MNEME_PREFIX,
       include: [...(isSynced(home) ? [] : MNEME_FILES.map((file) => `*/${file}`)), ...NOTES],
       exclude: NEVER,
+      mayBeMissing: true,
       kindOf: (name) => mnemeKind(name.slice(name.indexOf('/') + 1)),
     },
   ];
