@@ -28,7 +28,7 @@ function machine() {
     workspace,
     write: (file: string, text: string) => workspace.capture([found(file, text)], NOTE),
     /** Another machine's, brought here. */
-    async bring(file: string, text: string) {
+    bring: async (file: string, text: string) => {
       space.put(itemOf(file).name, text, {}, itemOf(file).kind);
       const due = await workspace.outstanding();
       await workspace.intend(due);
