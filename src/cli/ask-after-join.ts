@@ -1,7 +1,7 @@
 import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
 import type { PendingEntry } from '../node/pending/pending-entry.ts';
 import { writtenBy, type Conflict } from './conflicts.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import type { CommandContext } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { describeChange, describePending } from './pending.ts';

@@ -1,6 +1,6 @@
 import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { itemWord } from './item-word.ts';

@@ -1,6 +1,7 @@
 import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { itemWord } from './item-word.ts';
 import { printable, printableText, type Style } from './output-style.ts';
 import { shownTime } from './shown-time.ts';
 import { unifiedDiff } from './unified-diff.ts';
@@ -15,26 +16,29 @@ export const diffCommand = defineCommand({
       summary: 'compare from this (default: the version before; for one that a conflict kept, what is in place)',
     },
     to: { type: 'text', value: 'REVISION', summary: 'compare to this (default: now)' },
+    raw: { type: 'flag', summary: 'settings as the space holds them: with placeholders for paths and secrets' },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
   examples: ['satchel diff CLAUDE.md', 'satchel diff CLAUDE.md --from 3f9a12cd'],
   notes:
-    'Into a file or pipe goes a patch as `patch` and `git apply` take it, without colours and escapes.\nRevisions are what satchel log ITEM and satchel conflicts show.\nJSON: {item, from, to, before, after, binary, from_by, to_by, conflict}, *_by with {machine, time}.',
+    'Into a file or pipe goes a patch as `patch` and `git apply` take it, without colours and escapes.\nSettings are compared as this machine would have them; secrets, which stay where they were written, are left out of both sides.\nRevisions are what satchel log ITEM and satchel conflicts show.\nJSON: {item, from, to, before, after, binary, from_by, to_by, conflict, left_out: [pointer], differs_raw}, *_by with {machine, time}.',
   async run(context): Promise<CommandResult> {
-    const { from, to, space } = context.options;
+    const { from, to, raw, space } = context.options;
     const given = Object.fromEntries(Object.entries({ from, to, space }).filter(([, value]) => value !== undefined));
-    const result = await askNode(context, 'diff', { item: context.args.item, ...given });
+    const result = await askNode(context, 'diff', { item: context.args.item, raw, ...given });
     const patch = toPatch(context, result);
     return {
-      human:
-        patch === null
-          ? `${printable(result.item)}: ${result.binary ? 'no text, and its bytes differ' : 'no difference'}`
-          : paint(context.style, patch),
+      human: patch === null ? `${printable(result.item)}: ${noPatch(context, result)}` : paint(context.style, patch),
       ...(patch === null ? {} : { bytes: Buffer.from(`${patch.join('\n')}\n`) }),
       json: result,
     };
   },
 });
+
+function noPatch({ asCalled }: CommandContext, { item, binary, differs_raw: differs }: OperationOutput<'diff'>): string {
+  if (binary) return 'no text, and its bytes differ';
+  return differs ? asCalled(`no difference on this machine. As the space holds it: satchel diff ${itemWord(item)} --raw`) : 'no difference';
+}
 
 /** `null` where there is nothing to show. */
 function toPatch(context: CommandContext, result: OperationOutput<'diff'>): string[] | null {

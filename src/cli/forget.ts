@@ -1,5 +1,5 @@
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';

@@ -5,7 +5,7 @@ import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
 import { askAfterJoin, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';

@@ -4,7 +4,7 @@ import { nodeHome } from '../node/home.ts';
 import { readRecoverySecret } from '../node/recovery-file.ts';
 import { createSystemRandom } from '../node/system.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';

@@ -4,7 +4,7 @@ import { nodeHome, REPLACED } from '../node/home.ts';
 import type { LeavePlan, LeaveResult } from '../node/operations/leave.ts';
 import { readRunning } from '../node/running.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';

@@ -1,7 +1,7 @@
 import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
-import type { LogChange, LogCommit } from '../node/operations/history.ts';
+import type { LogChange, LogCommit } from '../node/operations/log.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { itemWord } from './item-word.ts';
 import { formatBytes, printable } from './output-style.ts';

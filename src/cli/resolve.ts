@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { describeConflict, waysOut } from './conflicts.ts';

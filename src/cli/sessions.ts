@@ -2,7 +2,7 @@ import { shellWord } from '../config/private-file.ts';
 import type { SessionEntry } from '../node/sessions/list-sessions.ts';
 import type { SessionHit } from '../node/sessions/search-sessions.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { formatBytes, formatDuration, printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';

@@ -3,7 +3,7 @@ import type { SourceStatus, SpaceStatus, Status } from '../node/operations/statu
 import type { Revocation } from '../node/revocation.ts';
 import { isLeftBehind } from '../node/operations/status-verdict.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { missingLines } from './missing-lines.ts';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandContext, type CommandResult, type CommandSpec } from './frame-command.ts';
 import { formatBytes, printable } from './output-style.ts';

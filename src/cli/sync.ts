@@ -1,5 +1,5 @@
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
 

@@ -5,7 +5,7 @@ import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
 import { compareSpaces } from '../node/operations/status-verdict.ts';
 import { createAnswerProgress } from './answer-progress.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';

@@ -1,3 +1,4 @@
+import { counted } from './counted.ts';
 import { fallenOf } from '../core/replica/fallen.ts';
 import { machineNames } from './machine-names.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
@@ -27,12 +28,12 @@ export async function fallenStatus(node: SatchelNode, open: OpenSpace): Promise<
 
 /** For people: what is not there again, and what brings it. Without the recovery key, about which there is something to do. */
 export function fallenLines({ own, others }: FallenStatus): string[] {
-  const count = (n: number): string => `${n} ${n === 1 ? 'change' : 'changes'}`;
   const lines = others.map(({ machine, changes, revoked }) =>
     revoked
-      ? `${count(changes)} by ${machine} fell with the former home; that machine was revoked, so nobody brings their contents`
-      : `${count(changes)} by ${machine} fell with the former home; when ${machine} syncs, they come again`,
+      ? `${counted(changes, 'change')} by ${machine} fell with the former home; that machine was revoked, so nobody brings their contents`
+      : `${counted(changes, 'change')} by ${machine} fell with the former home; when ${machine} syncs, they come again`,
   );
-  if (own > 0) lines.push(`${count(own)} of this machine ${own === 1 ? 'waits' : 'wait'} for contents that only another one has`);
+  if (own > 0)
+    lines.push(`${counted(own, 'change of this machine waits', 'changes of this machine wait')} for contents that only another one has`);
   return lines;
 }

@@ -63,6 +63,11 @@ describe('the forms of a Claude home, between two nodes', () => {
       expect(shown.body).toContain(script.replace(place.home('a'), place.home(machine)));
     }
 
+    const added = await ask(b, 'diff', { item: 'settings.json' });
+    expect([added.before, added.left_out]).toEqual([null, ['/env/ANTHROPIC_API_KEY']]);
+    expect(added.after).toBe((await ask(b, 'show', { item: 'settings.json' })).body);
+    expect((await ask(b, 'diff', { item: 'settings.json', raw: true })).after).toContain('{{satchel:secret}}');
+
     const { pending } = await ask(b, 'pending', {});
     await ask(b, 'answer-pending', { answer: 'approve', ids: [pending[0]?.id ?? ''] });
     expect(await settings('b')).toEqual({

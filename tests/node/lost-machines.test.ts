@@ -47,11 +47,16 @@ describe('all machines are lost, and the remote remains', () => {
 
     const { machines } = await ask(fresh, 'machines', {});
     const lost = machines.find((machine) => !machine.here);
+    const called = async () => (await ask(fresh, 'doctor', {})).checks.filter(({ id }) => id === 'space.names:personal');
+    expect(await called()).toEqual([]);
+    // As recoveries left it that did not look at names.
+    await ask(fresh, 'machine-rename', { machine: lost?.id ?? '', name: `${other}-2` });
+    expect(await called()).toMatchObject([{ next_step: `Run: satchel machines rename ${lost?.id.slice(0, 12)} NAME` }]);
     await ask(fresh, 'machine-revoke', { machine: lost?.id ?? '' });
     await place.write('fresh', 'goes on\n');
     await ask(fresh, 'sync', {});
     const { entries } = await ask(fresh, 'audit', {});
-    expect(entries.map((entry) => entry.op)).toEqual(['genesis', 'move', 'member', 'epoch']);
+    expect(entries.map((entry) => entry.op)).toEqual(['genesis', 'move', 'member', 'member', 'epoch']);
     expect(entries[2]?.by).toBe('the recovery key');
   });
 

@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { listPending } from '../pending/list-pending.ts';
 import { isShared } from '../outgoing-answers.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
@@ -11,7 +12,7 @@ export async function checkPending(node: SatchelNode): Promise<Check> {
   return warned(
     'pending',
     'medium',
-    `${open.length} ${open.length === 1 ? 'thing waits' : 'things wait'} for your answer`,
+    `${counted(open.length, 'thing waits', 'things wait')} for your answer`,
     'Run: satchel pending',
     evidence,
   );
@@ -29,7 +30,7 @@ export async function checkSecrets({ entry, secrets, replica }: OpenSpace): Prom
   return warned(
     id,
     'low',
-    `${items.length} ${items.length === 1 ? 'item holds' : 'items hold'} what looks like a secret; ${isShared(replica) ? 'others can read it' : 'only your own machines can read it'}`,
+    `${counted(items.length, 'item holds', 'items hold')} what looks like a secret; ${isShared(replica) ? 'others can read it' : 'only your own machines can read it'}`,
     'Where it is none of theirs: take it out there and replace it, then satchel forget ITEM',
     some(lines),
   );

@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { existsSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
@@ -40,7 +41,7 @@ export async function checkClaudeHome(node: SatchelNode, open: OpenSpace, source
       : warned(
           'claude.plugins',
           'medium',
-          `${plugins.length} plugins would not load`,
+          `${counted(plugins.length, 'plugin')} would not load`,
           'Run: satchel pending; or install them again: claude plugin install NAME',
           some(plugins.map(({ plugin, reason }) => `${plugin} ${reason}`)),
         ),
@@ -48,7 +49,7 @@ export async function checkClaudeHome(node: SatchelNode, open: OpenSpace, source
       ? passed('claude.unknown', 'everything in the Claude home is known')
       : passed(
           'claude.unknown',
-          `${unknown.length} paths are unknown to Satchel and stay local; claude.include in config.json carries them`,
+          `${counted(unknown.length, 'path is unknown to Satchel and stays', 'paths are unknown to Satchel and stay')} local; claude.include in config.json carries ${unknown.length === 1 ? 'it' : 'them'}`,
           some(unknown),
         ),
     ...(await checkOthers(claudeHome)),
@@ -85,7 +86,15 @@ async function checkForms(node: SatchelNode, open: OpenSpace, tree: TreeSource):
         ),
   );
   if (later.length > 0)
-    checks.push(warned(`${id}.later`, 'low', `${later.length} plugins wait for their folders`, 'Run: satchel pending', some(later)));
+    checks.push(
+      warned(
+        `${id}.later`,
+        'low',
+        counted(later.length, 'plugin waits for its folder', 'plugins wait for their folders'),
+        'Run: satchel pending',
+        some(later),
+      ),
+    );
   return checks;
 }
 
@@ -116,7 +125,7 @@ function checkCommands(commands: readonly ConfiguredCommand[], paths: MachinePat
   return warned(
     'claude.commands',
     'medium',
-    `${lost.length} commands name files that are not on this machine`,
+    `${counted(lost.length, 'command names a file that is', 'commands name files that are')} not on this machine`,
     'Install what they name, or approve it: satchel pending',
     some([...new Set(lost)]),
   );

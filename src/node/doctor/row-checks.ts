@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { existsSync } from 'node:fs';
 import type { SatchelNode } from '../node.ts';
 import type { RowSource } from '../row-sources.ts';
@@ -30,12 +31,13 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
       warned(
         `${id}.not-here`,
         'low',
-        `${lines.length} rows of other machines are not in this database`,
+        `${counted(lines.length, 'row of another machine is', 'rows of other machines are')} not in this database`,
         'A newer release of claude-mem may hold them',
         some(lines.map(({ name, reason }) => `${name}: ${reason}`)),
       ),
     );
   const skipped = source.skipped().map(({ name, reason }) => `${name}: ${reason}`);
-  if (skipped.length > 0) checks.push(warned(`${id}.skipped`, 'low', `${skipped.length} rows are not carried`, null, some(skipped)));
+  if (skipped.length > 0)
+    checks.push(warned(`${id}.skipped`, 'low', `${counted(skipped.length, 'row is', 'rows are')} not carried`, null, some(skipped)));
   return checks;
 }

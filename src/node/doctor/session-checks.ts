@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import type { OpenSpace } from '../node.ts';
 import { listProjects } from '../sessions/list-projects.ts';
 import { passed, some, warned, type Check } from './check.ts';
@@ -8,7 +9,7 @@ export async function checkSessions(open: OpenSpace): Promise<Check[]> {
   const id = `projects:${open.entry.name}`;
   const all = await listProjects(open);
   const elsewhere = all.filter(({ folder }) => folder === null);
-  if (elsewhere.length === 0) return [passed(id, 'every project has a folder on this machine', [`${all.length} projects`])];
+  if (elsewhere.length === 0) return [passed(id, 'every project has a folder on this machine', [counted(all.length, 'project')])];
   const sessions = elsewhere.reduce((sum, project) => sum + project.sessions, 0);
   return [
     warned(

@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { carries, mayEnter, type TreeSource } from '../tree-sources.ts';
@@ -29,18 +30,24 @@ export async function checkSource(
   else if (health.problem !== null)
     checks.push(failed(id, 'high', `watching failed and is tried again: ${health.problem}`, `See ${node.home.log}`, [definition.root]));
   else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.root]));
-  else checks.push(passed(id, `${definition.shownAs ?? definition.root} is carried`, [`${scan.entries.size} entries`]));
+  else checks.push(passed(id, `${definition.shownAs ?? definition.root} is carried`, [counted(scan.entries.size, 'entry', 'entries')]));
 
   const unreadable = scan.unreadable.map(({ path, problem }) => `${path}: ${problem.message}`);
   if (unreadable.length > 0)
     checks.push(
-      warned(`${id}.unreadable`, 'medium', `${unreadable.length} files or folders cannot be read`, 'Change their modes', some(unreadable)),
+      warned(
+        `${id}.unreadable`,
+        'medium',
+        `${counted(unreadable.length, 'file or folder', 'files or folders')} cannot be read`,
+        'Change their modes',
+        some(unreadable),
+      ),
     );
 
   const views = [...(await workspace.views()).values()];
   const refused = views.filter((view) => view.notHere !== null).map((view) => `${view.item.name}: ${view.notHere}`);
   if (refused.length > 0)
-    checks.push(warned(`${id}.not-here`, 'low', `${refused.length} items cannot be held in this folder`, null, some(refused)));
+    checks.push(warned(`${id}.not-here`, 'low', `${counted(refused.length, 'item')} cannot be held in this folder`, null, some(refused)));
 
   const late = source.waiting();
   if (late.length > 0)
@@ -48,7 +55,7 @@ export async function checkSource(
       warned(
         `${id}.waiting`,
         'medium',
-        `${late.length} ${late.length === 1 ? 'item of another machine is' : 'items of other machines are'} not put in place yet; Satchel tries again by itself`,
+        `${counted(late.length, 'item of another machine is', 'items of other machines are')} not put in place yet; Satchel tries again by itself`,
         'Where a content is at no remote: sync the machine that wrote it',
         some(late.map(({ name, reason }) => `${name}: ${reason}`)),
       ),
@@ -60,7 +67,7 @@ export async function checkSource(
       warned(
         `${id}.skipped`,
         'low',
-        `${skipped.length} ${skipped.length === 1 ? 'file or link is' : 'files or links are'} not carried`,
+        `${counted(skipped.length, 'file or link is', 'files or links are')} not carried`,
         null,
         some(skipped.map(({ name, reason }) => `${name}: ${reason}`)),
       ),
@@ -77,7 +84,7 @@ export async function checkSource(
       warned(
         `${id}.uncaptured`,
         'medium',
-        `${waiting.length} files are not captured (yet)`,
+        `${counted(waiting.length, 'file is', 'files are')} not captured (yet)`,
         node.isLive ? 'Run: satchel sync' : 'Run: satchel up',
         some(waiting.map(([path]) => path)),
       ),
@@ -98,5 +105,9 @@ export async function checkSource(
 
 function notCarried(id: string, root: string, names: readonly string[]): Check {
   if (names.length === 0) return passed(`${id}.not-carried`, `everything in ${root} is carried`);
-  return passed(`${id}.not-carried`, `${names.length} entries of ${root} are not carried, by what this source includes`, some(names));
+  return passed(
+    `${id}.not-carried`,
+    `${counted(names.length, `entry of ${root} is`, `entries of ${root} are`)} not carried, by what this source includes`,
+    some(names),
+  );
 }

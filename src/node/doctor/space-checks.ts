@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
@@ -7,6 +8,7 @@ import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 import { checkFallen } from './fallen-checks.ts';
+import { checkNames } from './name-checks.ts';
 import { remoteTime } from './remote-time.ts';
 import type { CommitId } from '../../core/ids.ts';
 
@@ -26,6 +28,7 @@ export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Ch
     await checkDrafts(node, open),
     ...(await checkFallen(node, open)),
     await checkConflicts(open),
+    ...(await checkNames(node, open)),
   ];
 }
 
@@ -142,9 +145,9 @@ async function checkDrafts(node: SatchelNode, { entry }: OpenSpace): Promise<Che
   if (old === 0)
     return passed(
       id,
-      drafts.length === 0 ? 'nothing waits to be sent' : `${drafts.length} ${drafts.length === 1 ? 'change is' : 'changes are'} on the way`,
+      drafts.length === 0 ? 'nothing waits to be sent' : `${counted(drafts.length, 'change is', 'changes are')} on the way`,
     );
-  return warned(id, 'medium', `${old} drafts wait for over an hour to be sent`, 'Run: satchel sync', [
+  return warned(id, 'medium', `${counted(old, 'draft waits', 'drafts wait')} for over an hour to be sent`, 'Run: satchel sync', [
     `the oldest is ${Math.round(Math.max(...ages) / HOUR)} h old`,
   ]);
 }
@@ -156,7 +159,7 @@ async function checkConflicts({ entry, replica }: OpenSpace): Promise<Check> {
   return warned(
     id,
     'medium',
-    `${names.length} ${names.length === 1 ? 'item is' : 'items are'} in conflict; both versions are kept`,
+    `${counted(names.length, 'item is', 'items are')} in conflict; both versions are kept`,
     'Run: satchel conflicts',
     some(names),
   );

@@ -9,11 +9,9 @@ import { decodeCommit } from '../../core/log/commit-codec.ts';
 import type { CommitNote } from '../../core/log/commit.ts';
 import { findItem } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
-import { createRecordAuthors, type RecordAuthor } from '../record-author.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { revisionField, spaceField } from './fields.ts';
+import { spaceField } from './fields.ts';
 import { defineOperation } from './operation.ts';
-import { readBody, versionAt, versionBefore, type VersionAt } from './versions.ts';
 import { machineNames } from '../machine-names.ts';
 
 export interface LogChange {
@@ -147,130 +145,4 @@ async function readNote(node: SatchelNode, open: OpenSpace, record: LogRecord): 
   const body = await openCommitBody(record.body, binding, open.replica.keys, node.deps.compression);
   const commit = body.ok ? decodeCommit(body.value, header.id, header) : null;
   return commit?.ok === true ? commit.value : null;
-}
-
-export interface ShowResult {
-  readonly item: string;
-  readonly kind: string;
-  /** `null` for what only a draft holds. */
-  readonly revision: string | null;
-  readonly deleted: boolean;
-  readonly size: number;
-  readonly mode: number | null;
-  /** UTF-8 text, or base64 where it is none. */
-  readonly body: string;
-  readonly encoding: 'utf8' | 'base64';
-  /** JSON pointers to secrets, which stay where they were written: the body is without them. */
-  readonly left_out: readonly string[];
-}
-
-export const showOperation = defineOperation({
-  input: z.strictObject({
-    space: spaceField.optional(),
-    item: z.string().max(2048).optional(),
-    revision: revisionField.optional(),
-    /** As the space holds it, for all machines. */
-    raw: z.boolean().default(false),
-  }),
-  async run(node, input): Promise<ShowResult> {
-    const open = findSpace(node, input.space);
-    const version = await versionAt(node, open, input.item, input.revision);
-    const stored = version.content === null ? new Uint8Array(0) : await readBody(open, version.content);
-    const { body, leftOut } = (version.content === null || input.raw ? null : await renderHere(open, version.item, stored)) ?? {
-      body: stored,
-      leftOut: [],
-    };
-    const text = decodeUtf8(body);
-    return {
-      item: version.item.name,
-      kind: version.item.kind,
-      revision: version.revision,
-      deleted: version.content === null,
-      size: body.length,
-      mode: typeof version.content?.attributes['mode'] === 'number' ? version.content.attributes['mode'] : null,
-      body: text ?? Buffer.from(body).toString('base64'),
-      encoding: text === null ? 'base64' : 'utf8',
-      left_out: leftOut,
-    };
-  },
-});
-
-/** With this machine's paths, where such items have a form of each machine. */
-async function renderHere(open: OpenSpace, item: Item, stored: Uint8Array) {
-  for (const { forms } of open.sources) {
-    const rendered = (await forms?.render(item, stored)) ?? null;
-    if (rendered !== null) return rendered;
-  }
-  return null;
-}
-
-export interface DiffResult {
-  readonly item: string;
-  readonly from: string | null;
-  readonly to: string | null;
-  /** Both bodies; `null` where one is no text or does not exist. The command line compares them. */
-  readonly before: string | null;
-  readonly after: string | null;
-  readonly binary: boolean;
-  /** Who wrote each side, and when; `null` where there is none. */
-  readonly from_by: RecordAuthor | null;
-  readonly to_by: RecordAuthor | null;
-  /** `to` is a version that an open conflict kept. */
-  readonly conflict: boolean;
-}
-
-/**
- * The bodies of two revisions: by default of the newest and the one before it. A version that an open conflict kept is
- * compared with what is in place, since between these two one chooses.
- */
-export const diffOperation = defineOperation({
-  input: z.strictObject({
-    space: spaceField.optional(),
-    item: z.string().max(2048),
-    from: revisionField.optional(),
-    to: revisionField.optional(),
-  }),
-  async run(node, input): Promise<DiffResult> {
-    const open = findSpace(node, input.space);
-    const to = await versionAt(node, open, input.item, input.to);
-    const conflict = to.revision !== null && (await open.replica.siblings(to.item)).some(({ sibling }) => sibling === to.revision);
-    const from = await fromOf(node, open, input, to, conflict);
-    const [before, after] = [from?.content ?? null, to.content];
-    const texts = [
-      before === null ? null : decodeUtf8(await readBody(open, before)),
-      after === null ? null : decodeUtf8(await readBody(open, after)),
-    ];
-    const binary = (before !== null && texts[0] === null) || (after !== null && texts[1] === null);
-    const authors = createRecordAuthors(node, open, await machineNames(node, open));
-    return {
-      item: to.item.name,
-      from: from?.revision ?? null,
-      to: to.revision,
-      before: texts[0] ?? null,
-      after: texts[1] ?? null,
-      binary,
-      from_by: from === null ? null : await authors(from.position),
-      to_by: await authors(to.position),
-      conflict,
-    };
-  },
-});
-
-async function fromOf(
-  node: SatchelNode,
-  open: OpenSpace,
-  { item, from }: { readonly item: string; readonly from?: string | undefined },
-  to: VersionAt,
-  conflict: boolean,
-): Promise<VersionAt | null> {
-  if (from !== undefined) return versionAt(node, open, item, from);
-  return conflict ? versionAt(node, open, item, undefined) : versionBefore(node, open, to);
-}
-
-function decodeUtf8(body: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return null;
-  }
 }
