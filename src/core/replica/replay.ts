@@ -34,6 +34,8 @@ export interface ReplayReport {
   readonly touched: readonly Item[];
   /** Own commits that are in the log now: their drafts are removed. */
   readonly landed: readonly CommitId[];
+  /** Of these, how many were replayed as they had just been made here. */
+  readonly made: number;
   /** Every valid commit replayed, carried ones included. */
   readonly replayed: ReadonlySet<CommitKey>;
   readonly voids: readonly { readonly position: number; readonly reason: string }[];
@@ -162,6 +164,7 @@ export class Replay {
     const report = {
       touched: this.#untold,
       landed: [] as CommitId[],
+      made: 0,
       replayed: new Set<CommitKey>(),
       voids: [] as { position: number; reason: string }[],
     };
@@ -198,6 +201,7 @@ export class Replay {
       records,
       touched,
       landed: report.landed,
+      made: report.made,
       replayed: report.replayed,
       voids: report.voids,
       membershipChanged: membershipBefore !== this.#membership,
@@ -309,7 +313,13 @@ export class Replay {
 
   async #commitBatch(
     steps: readonly Step[],
-    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitKey>; voids: { position: number; reason: string }[] },
+    report: {
+      touched: Map<string, Item>;
+      landed: CommitId[];
+      made: number;
+      replayed: Set<CommitKey>;
+      voids: { position: number; reason: string }[];
+    },
   ): Promise<void> {
     const last = (steps.at(-1) as Step).record;
     const cursor: Cursor = { position: last.header.position, hash: last.hash };
@@ -334,7 +344,7 @@ export class Replay {
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,
-    report: { touched: Map<string, Item>; landed: CommitId[]; replayed: Set<CommitKey> },
+    report: { touched: Map<string, Item>; landed: CommitId[]; made: number; replayed: Set<CommitKey> },
     own: Map<CommitId, number>,
   ): Promise<string | null> {
     const { commit, record, carried } = step;
@@ -356,8 +366,10 @@ export class Replay {
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
     // Another's record of the same id says nothing of a draft that was made here.
     if (signer === this.#deps.machine.key.machine) {
-      if (step.isKnown) report.landed.push(commit.id);
-      else own.set(commit.id, position);
+      if (step.isKnown) {
+        report.landed.push(commit.id);
+        report.made += 1;
+      } else own.set(commit.id, position);
     }
     for (const other of [key, ...carried]) report.replayed.add(other);
     return null;

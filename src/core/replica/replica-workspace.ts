@@ -4,7 +4,7 @@ import type { ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
-import type { ItemState, View } from '../ports/store.ts';
+import type { ItemState, StoreTransaction, View } from '../ports/store.ts';
 import { KeyMissing } from './key-missing.ts';
 import { remembered } from './remembered.ts';
 import type { Replica } from './replica.ts';
@@ -70,11 +70,18 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const asReadable = (content: Content | null): Content | null =>
     content === null || fallsSeen === replica.falls ? content : replica.afterFall(content);
 
+  /** The digests of what was found outstanding last, and did not change since, by `itemKey`. */
+  const reported = new Map<string, ContentDigest | null>();
+
   const markDirty = (items: readonly Item[]): void => {
-    if (dirty === 'all') return;
-    for (const item of items) if (covers(item)) dirty.set(itemKey(item), item);
+    for (const item of items) {
+      reported.delete(itemKey(item));
+      if (dirty !== 'all' && covers(item)) dirty.set(itemKey(item), item);
+    }
   };
-  const stopListening = replica.onChange(markDirty);
+  const stopListening = replica.onChange((items, how) => {
+    if (how === 'changed') markDirty(items);
+  });
 
   const viewsOf = (items: readonly Item[]): Promise<Map<string, View>> => store.read((tx) => tx.views.get(space, writer, items));
 
@@ -125,6 +132,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   ): Promise<Pick<CaptureReport, 'changes' | 'bytes' | 'conflicts' | 'noted'> & { readonly unheld: readonly Item[] }> {
     await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
+    await lookFirst();
     const views = await viewsOf(found.map((f) => f.item));
     const unheld = await unheldBases(found, views);
     const sorted = sortFound(replica, found, views, unheld);
@@ -142,6 +150,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       wishes.push({ item: wanted.item, base: doubtful.has(itemKey(wanted.item)) ? null : wanted.shown, ours: content, history: [] });
       sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
     }
+    const wasClean = new Set(dirty === 'all' ? [] : wishes.map(({ item }) => itemKey(item)).filter((key) => !isDirty(key)));
     const drafted = await replica.draft(wishes, note, commit, async (tx) => {
       await tx.views.put(space, writer, sorted.views);
       await tx.documents.remove(keptNotes(space), writer);
@@ -149,6 +158,11 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     });
     // What the merge made of it may differ from what is in place.
     markDirty(wishes.map((w) => w.item));
+    for (const { item, ours } of wishes) {
+      const made = replica.draftedState(item);
+      const isAsFound = made !== undefined && made.content?.digest === ours?.digest;
+      if (isAsFound && wasClean.has(itemKey(item)) && dirty !== 'all') dirty.delete(itemKey(item));
+    }
     // Nor was anybody to look at what was not here and is found now.
     markDirty(sorted.views.map((view) => view.item).filter((item) => (views.get(itemKey(item))?.notHere ?? null) !== null));
     return {
@@ -217,6 +231,18 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     return { ...content, pieces: [...kept, ...(consolidated ?? [])] };
   }
 
+  const isDirty = (key: string): boolean => dirty === 'all' || dirty.has(key);
+
+  /**
+   * Before the first capture, where that costs little: what is captured behind it is known, and need not be looked at. A writer without
+   * views would have all items looked at later just as well.
+   */
+  async function lookFirst(): Promise<void> {
+    if (dirty !== 'all' || replica.isTorn) return;
+    const isNew = !(await store.read((tx) => tx.views.writers(space))).includes(writer);
+    if (isNew || (await wasSettled())) await findOutstanding();
+  }
+
   /** Inside the queue: while a log is replayed anew, items that are there seem to be missing. */
   const outstanding = (): Promise<Outstanding[]> =>
     replica.exclusive(async () => {
@@ -234,16 +260,22 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     fallsSeen = replica.falls;
     if (dirty === 'all' && (await wasSettled())) dirty = new Map();
     const { states, views, candidates } = dirty === 'all' ? await lookAtAll() : await lookAt([...dirty.values()]);
-    if (dirty === 'all') dirty = new Map();
+    if (dirty === 'all') {
+      dirty = new Map();
+      reported.clear();
+    }
     const found: Outstanding[] = [];
     for (const item of candidates) {
       const key = itemKey(item);
       const view = views.get(key);
       const content = states.get(key)?.content ?? null;
       const shown = view?.shown ?? null;
-      if ((view?.notHere ?? null) !== null || content?.digest === shown?.digest) dirty.delete(key);
-      else {
+      if ((view?.notHere ?? null) !== null || content?.digest === shown?.digest) {
+        dirty.delete(key);
+        reported.delete(key);
+      } else {
         dirty.set(key, item);
+        reported.set(key, content?.digest ?? null);
         found.push({ item, content, shown, local: view?.local ?? null });
       }
     }
@@ -289,15 +321,17 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   /** Writes views derived from those there now. */
   async function updateViews(items: readonly Item[], update: (item: Item, view: View | undefined) => View): Promise<void> {
+    await writeViews(async (tx) => {
+      const views = await tx.views.get(space, writer, items);
+      return items.map((item) => update(item, views.get(itemKey(item))));
+    });
+  }
+
+  async function writeViews(make: (tx: StoreTransaction) => Promise<readonly View[]>): Promise<void> {
     await replica.exclusive(async () => {
       viewWrites += 1;
       await store.write(async (tx) => {
-        const views = await tx.views.get(space, writer, items);
-        await tx.views.put(
-          space,
-          writer,
-          items.map((item) => update(item, views.get(itemKey(item)))),
-        );
+        await tx.views.put(space, writer, await make(tx));
         for (const notes of [keptNotes(space), settledNotes(space)]) await tx.documents.remove(notes, writer);
       });
     });
@@ -322,15 +356,19 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       );
     },
     async applied(results) {
-      markDirty(results.map((r) => r.item)); // what was not here before may be outstanding now
-      const contents = byKey<Applied>(results);
-      await updateViews(
-        results.map((r) => r.item),
-        (item) => {
-          const result = contents.get(itemKey(item));
-          return { item, shown: asReadable(result?.content ?? null), intended: null, notHere: null, local: result?.local ?? null };
-        },
+      const isWanted = ({ item, content }: Applied): boolean => reported.get(itemKey(item)) === (content?.digest ?? null);
+      markDirty(results.filter((result) => !isWanted(result)).map(({ item }) => item)); // what was not here before may be outstanding now
+      await writeViews(() =>
+        Promise.resolve(
+          results.map(({ item, content, local }): View => ({ item, shown: asReadable(content), intended: null, notHere: null, local })),
+        ),
       );
+      // Unless it changed meanwhile, there is nothing left to do for it.
+      for (const result of results) {
+        if (!isWanted(result)) continue;
+        reported.delete(itemKey(result.item));
+        if (dirty !== 'all') dirty.delete(itemKey(result.item));
+      }
     },
     async notHere(items) {
       const reasons = byKey(items);

@@ -31,6 +31,9 @@ export interface Backfill {
   readonly digest: string;
 }
 
+/** `landed`: drafts of these items stand in the log now, as they are; nobody sees another content than before. */
+export type ChangeListener = (items: readonly Item[], how: 'changed' | 'landed') => void;
+
 /**
  * One space on this node: the state that its log makes, and the drafts on top. Everything that writes goes through
  * one queue, so that a capture, a replay and a rebase never interleave; the network is never awaited inside it,
@@ -50,7 +53,7 @@ export class Replica {
   readonly #untold = new Map<string, Item>();
   #falls = 0;
   readonly #sealedAnew = new Map<ContentDigest, Content>();
-  readonly #listeners = new Set<(items: readonly Item[]) => void>();
+  readonly #listeners = new Set<ChangeListener>();
   #remote: Remote | null = null;
   #stop: ReplayStop | null = null;
   /** Of the log, without drafts. */
@@ -195,8 +198,8 @@ export class Replica {
     return again === undefined ? content : { ...content, pieces: again.pieces };
   }
 
-  /** Calls back with the items that changed, drafts included. Returns what ends it. */
-  onChange(listener: (items: readonly Item[]) => void): () => void {
+  /** Calls back with the items that changed, drafts included, and how. Returns what ends it. */
+  onChange(listener: ChangeListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -267,6 +270,11 @@ export class Replica {
     return [...found.values()];
   }
 
+  /** What drafts make of an item; `undefined` where none changes it. */
+  draftedState(item: Item): ItemState | undefined {
+    return this.#drafts.overlay.draftedState(item);
+  }
+
   isDrafted(item: Item): boolean {
     return this.#drafts.overlay.isDrafted(item);
   }
@@ -299,8 +307,9 @@ export class Replica {
     this.#isSettled = false;
     const report = await this.#replay.run(known);
     this.#stop = report.stop;
+    let landed: number | null = null;
     try {
-      const landed = wasSettled ? this.#drafts.landedFirst(report) : null;
+      landed = wasSettled ? this.#drafts.landedFirst(report) : null;
       if (landed !== null) this.#drafts.overlay.landed(landed);
       else if (!isLast) return report;
       else {
@@ -311,12 +320,13 @@ export class Replica {
       }
       this.#isSettled = true;
     } finally {
+      const how = landed !== null && landed === report.made && this.#untold.size === 0 ? 'landed' : 'changed';
       for (const item of report.touched) this.#untold.set(itemKey(item), item);
       // Told while drafts still hid them, they would pass for seen.
       if (this.#isSettled || isLast) {
         const items = [...this.#untold.values()];
         if (this.#isSettled) this.#untold.clear();
-        if (items.length > 0) this.#changed(items);
+        if (items.length > 0) this.#changed(items, how);
       }
     }
     return report;
@@ -354,8 +364,8 @@ export class Replica {
     });
   }
 
-  #changed(items: readonly Item[]): void {
-    for (const listener of this.#listeners) listener(items);
+  #changed(items: readonly Item[], how: 'changed' | 'landed' = 'changed'): void {
+    for (const listener of this.#listeners) listener(items, how);
   }
 
   /** One person's machines may share compression contexts; an open space or several accounts may not. */
