@@ -13,6 +13,9 @@ interface Made<T> {
   readonly state: T;
 }
 
+/** What the log says of items, without drafts, by `itemKey`; `null`: nothing. */
+export type LoggedStates = Map<string, ItemState | null>;
+
 /**
  * The drafts of a space, in order, and what they make of the state: each is valid behind the log's head and the
  * drafts before it. Sources and gateways of this machine see state and overlay together.
@@ -35,13 +38,20 @@ export class Overlay {
     return this.#drafts;
   }
 
-  /** What an item is, drafts included; `undefined` where it never existed. One look-up for those without drafts. */
-  async visible(tx: StoreTransaction, items: readonly Item[]): Promise<Map<string, ItemState>> {
-    const found = await tx.items.get(
-      this.#space,
-      items.filter((item) => !this.isDrafted(item)),
-    );
+  /**
+   * What an item is, drafts included; `undefined` where it never existed. One look-up for those without drafts. `logged`: what was
+   * looked up before, while nothing is replayed; takes what is looked up now.
+   */
+  async visible(tx: StoreTransaction, items: readonly Item[], logged: LoggedStates = new Map()): Promise<Map<string, ItemState>> {
+    const unknown = items.filter((item) => !logged.has(itemKey(item)) && !this.isDrafted(item));
+    if (unknown.length > 0) {
+      const looked = await tx.items.get(this.#space, unknown);
+      for (const item of unknown) logged.set(itemKey(item), looked.get(itemKey(item)) ?? null);
+    }
+    const found = new Map<string, ItemState>();
     for (const item of items) {
+      const state = logged.get(itemKey(item));
+      if (state !== undefined && state !== null) found.set(itemKey(item), state);
       const drafted = this.draftedState(item);
       if (drafted !== undefined) found.set(itemKey(item), drafted);
     }
@@ -76,8 +86,8 @@ export class Overlay {
   }
 
   /** Judges a draft behind the others. Effects are not applied. Cost: O(changes). */
-  async judge(tx: StoreTransaction, draft: Commit): Promise<ReturnType<typeof judgeCommit>> {
-    const items = await this.visible(tx, itemsJudged(draft));
+  async judge(tx: StoreTransaction, draft: Commit, logged?: LoggedStates): Promise<ReturnType<typeof judgeCommit>> {
+    const items = await this.visible(tx, itemsJudged(draft), logged);
     const resolving = new Map(draft.changes.filter((c) => c.type === 'resolve').map((c) => [itemKey(c.item), c.item]));
     const siblings: Sibling[] = [];
     for (const item of resolving.values()) siblings.push(...(await this.siblings(tx, item)));

@@ -10,7 +10,7 @@ import type { ReplicaDeps } from './deps.ts';
 import { fitCarried, fitCommits, isSmall } from './fit-commits.ts';
 import { KeyMissing } from './key-missing.ts';
 import { landingsOf } from './landings.ts';
-import { decodeDraft, encodeDraft, Overlay } from './overlay.ts';
+import { decodeDraft, encodeDraft, Overlay, type LoggedStates } from './overlay.ts';
 import { overtakenDrafts } from './overtaken.ts';
 import { collapse, componentsOf, rebaseChanges, type Collapsed } from './rebase.ts';
 import type { ReplayReport } from './replay.ts';
@@ -63,16 +63,18 @@ export class SpaceDrafts {
   ): Promise<{ readonly changes: number; readonly conflicts: readonly Item[] }> {
     if (!this.#context.canWrite()) throw new KeyMissing('this machine cannot write to the space now');
     const deps = { kinds: this.#deps.kinds, bodies: this.#bodies, commit, keyId: this.#context.keyId() };
+    const logged: LoggedStates = new Map();
+    const present = this.#present(logged);
     const { changes, conflicts } =
       settled.keeps.length + settled.resolves.length === 0
-        ? await grantWishes(wishes, this.#present(), deps)
-        : await rebaseChanges({ wishes, ...settled }, this.#present(), deps);
-    const drafts = await this.#fit({ id: commit, time: this.#deps.clock.now(), ...note, changes, carried });
+        ? await grantWishes(wishes, present, deps)
+        : await rebaseChanges({ wishes, ...settled }, present, deps);
+    const drafts = await this.#fit({ id: commit, time: this.#deps.clock.now(), ...note, changes, carried }, present);
     const undo: (() => void)[] = [];
     try {
       await this.#deps.store.write(async (tx) => {
         await also(tx);
-        for (const draft of drafts) undo.push(await this.#addDraft(tx, draft));
+        for (const draft of drafts) undo.push(await this.#addDraft(tx, draft, logged));
       });
     } catch (error) {
       for (const step of undo.toReversed()) step();
@@ -83,8 +85,8 @@ export class SpaceDrafts {
   }
 
   /** What is to be drafted as one or, where the format's limits demand it, more commits that follow one another. */
-  async #fit({ changes, carried, ...note }: Commit): Promise<Commit[]> {
-    const before = changes.length === 0 ? new Map<string, ItemState>() : await this.#present().visible(changes.map((c) => c.item));
+  async #fit({ changes, carried, ...note }: Commit, present: Present): Promise<Commit[]> {
+    const before = changes.length === 0 ? new Map<string, ItemState>() : await present.visible(changes.map((c) => c.item));
     const runs = fitCommits(changes, (item) => before.get(itemKey(item))?.content ?? null);
     const drafts = runs.map((run): Commit => ({ ...note, id: newCommitId(this.#deps.random), changes: run, carried: [] }));
     // What is carried lands with the last of what was made of it, or behind it: it must not count as landed before.
@@ -140,8 +142,8 @@ export class SpaceDrafts {
   }
 
   /** Returns what takes it out of the overlay again. */
-  async #addDraft(tx: StoreTransaction, draft: Commit): Promise<() => void> {
-    const judged = await this.overlay.judge(tx, draft);
+  async #addDraft(tx: StoreTransaction, draft: Commit, logged: LoggedStates): Promise<() => void> {
+    const judged = await this.overlay.judge(tx, draft, logged);
     if (!judged.ok) throw new Error(`a draft made here breaks the rule: ${judged.error}`);
     await tx.drafts.put(this.#space, [encodeDraft(draft)]);
     return this.overlay.push(draft, judged.value);
@@ -264,9 +266,9 @@ export class SpaceDrafts {
     return (_item, revision) => found.get(revision) ?? null;
   }
 
-  #present(): Present {
+  #present(logged: LoggedStates): Present {
     return {
-      visible: (items) => this.#deps.store.read((tx) => this.overlay.visible(tx, items)),
+      visible: (items) => this.#deps.store.read((tx) => this.overlay.visible(tx, items, logged)),
       siblings: (item) => this.#deps.store.read((tx) => this.overlay.siblings(tx, item)),
     };
   }
