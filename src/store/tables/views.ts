@@ -1,3 +1,4 @@
+import { sql, type RawBuilder } from 'kysely';
 import { itemKey } from '../../core/item.ts';
 import type { View, ViewTable } from '../../core/ports/store.ts';
 import { decodeContentLate, decodeContentOrNull, encodeContent, encodeContentOrNull } from '../content-codec.ts';
@@ -14,31 +15,25 @@ const MOST_RANGES = 64;
 export function createViewTable(scope: TableScope): ViewTable {
   const { db, dialect } = scope;
 
-  /** One look-up a kind. */
-  async function kindsOf(number: number, writer: string): Promise<string[]> {
-    const found: string[] = [];
-    for (;;) {
-      const last = found.at(-1);
-      let rows = db.selectFrom('views').select('kind').where('space', '=', number).where('writer', '=', writer);
-      if (last !== undefined) rows = rows.where('kind', '>', last);
-      const next = await rows.orderBy('kind').limit(1).executeTakeFirst();
-      if (next === undefined) return found;
-      found.push(next.kind);
-    }
-  }
-
+  /** One statement: with each sync a few names are asked for. Look-ups in the table's key: two for each kind and name, and one a kind. */
   async function listUnder(number: number, writer: string, under: readonly string[]): Promise<View[]> {
-    const found = new Map<string, View>();
-    for (const kind of await kindsOf(number, writer)) {
-      const mine = db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer).where('kind', '=', kind);
-      const rows = under.length === 0 ? [] : await mine.where('name', 'in', under).execute();
-      for (const name of under) {
-        const below = mine.where('name', '>=', `${name}/`).where('name', '<', `${name}${AFTER_SLASH}`);
-        rows.push(...(await below.execute()));
-      }
-      for (const row of rows) found.set(itemKey(row), rowToView(row));
-    }
-    return [...found.values()];
+    if (under.length === 0) return [];
+    const mine = sql`views.space = ${number} and views.writer = ${writer}`;
+    const next = (kinds: RawBuilder<unknown>): RawBuilder<unknown> =>
+      sql`select min(views.kind) from views where ${mine} and views.kind > ${kinds}`;
+    const ranges = sql.join(under.map((name) => sql`(${name}, ${`${name}/`}, ${`${name}${AFTER_SLASH}`})`));
+    const columns = sql.join(COLUMNS.map((column) => sql.ref(`views.${column}`)));
+    const { rows } = await sql<Omit<ViewRow, 'space' | 'writer'>>`
+      with recursive
+        kinds (kind) as (${next(sql`''`)} union all select (${next(sql.ref('kinds.kind'))}) from kinds where kinds.kind is not null),
+        names (exact, low, high) as (values ${ranges})
+      select ${columns} from kinds cross join names cross join views
+        where ${mine} and views.kind = kinds.kind and views.name = names.exact
+      union all
+      select ${columns} from kinds cross join names cross join views
+        where ${mine} and views.kind = kinds.kind and views.name >= names.low and views.name < names.high
+    `.execute(db);
+    return lastOfEach(rows, itemKey).map(rowToView);
   }
 
   return {
