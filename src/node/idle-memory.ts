@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Clock } from '../core/ports/clock.ts';
+import { trimMalloc } from './trim-malloc.ts';
 
 export interface IdleMemory {
   /** Work was done that may have left garbage. Cheap. */
@@ -95,8 +96,8 @@ export function createIdleMemory(deps: {
 }
 
 function heapUsage(): { readonly used: number; readonly held: number } {
-  const { heapUsed, heapTotal, external } = process.memoryUsage();
-  return { used: heapUsed + external, held: heapTotal + external };
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { used: heapUsed + external, held: rss };
 }
 
 let gc: (() => void) | null = null;
@@ -108,4 +109,5 @@ function collectGarbage(): void {
   }
   gc();
   gc(); // what the first one found dead, the second gives back
+  trimMalloc();
 }
