@@ -27,6 +27,8 @@ interface StoredLease {
 }
 
 const LEASES = 'leases';
+/** What of a store is written with every change of a lease. */
+export const LEASE_PART = `documents in ${LEASES}` as const;
 
 /** Takes a lease that nobody holds. Its present holder gets it anew, under a new generation: it may have restarted. */
 export async function acquireLease(
@@ -68,10 +70,9 @@ export async function readLease(table: DocumentTable, name: string, now: number)
   return current(name, await table.get<StoredLease>(LEASES, name), now);
 }
 
-/** The last lease of that name where it expired, and nobody gave it up or took it since; `null` else. */
-export async function readLapsedLease(table: DocumentTable, name: string, now: number): Promise<Lease | null> {
-  const last = leaseOf(name, await table.get<StoredLease>(LEASES, name));
-  return last === null || last.expires > now ? null : last;
+/** The last one of that name that nobody gave up, whether it is still held or expired; `null` for none. */
+export async function readLastLease(table: DocumentTable, name: string): Promise<Lease | null> {
+  return leaseOf(name, await table.get<StoredLease>(LEASES, name));
 }
 
 export async function listLeases(table: DocumentTable, now: number): Promise<Lease[]> {

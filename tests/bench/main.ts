@@ -5,15 +5,16 @@ import { parseArgs } from 'node:util';
 import { databaseLoad } from './loads/database.ts';
 import { filesLoad } from './loads/files.ts';
 import type { Load } from './load.ts';
+import { benchMneme } from './mneme/bench-mneme.ts';
 import type { Peer } from './peer.ts';
 import { DATABASE_PEERS, PEERS } from './peers.ts';
 import { reportOf, reportToText } from './report.ts';
 import { runRounds } from './rounds.ts';
 
-const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database] [--json]
+const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme] [--json]
 
 Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
-interleaved, and prints medians and ratios.
+interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 `;
 
 const SECTIONS: readonly { readonly name: string; readonly peers: readonly Peer[]; readonly load: (scale: number) => Load }[] = [
@@ -44,6 +45,11 @@ async function main(): Promise<void> {
   const rounds = numberOf('rounds', values.rounds);
   const seed = numberOf('seed', values.seed);
   const scale = numberOf('scale', values.scale);
+  if (values.only === 'mneme') {
+    const report = await benchMneme({ parent: values.folder, scale, tell });
+    process.stdout.write(`${JSON.stringify(values.json ? report : report.ratios, null, 2)}\n`);
+    return;
+  }
   const wanted = values.only?.split(',');
   const sections = SECTIONS.filter(({ name }) => wanted === undefined || wanted.includes(name));
   const unknown = wanted?.find((name) => !SECTIONS.some((section) => section.name === name));

@@ -1,10 +1,9 @@
 import type { ContentDigest } from '../../core/ids.ts';
 import { itemKey, type Item } from '../../core/item.ts';
-import type { CommitNote } from '../../core/log/commit.ts';
-import { createReplicaWorkspace, type ReplicaWorkspace } from '../../core/replica/replica-workspace.ts';
+import type { View } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
-import { MNEME_PREFIX } from '../../kinds/mneme/names.ts';
 import { isMadeFrom } from './likely-base.ts';
+import { createPushQueue } from './push-queue.ts';
 import type { ServedFile, ServedFiles } from './served-files.ts';
 import { itemOf } from './served-files.ts';
 import type { SyncedFile } from './schema.ts';
@@ -32,13 +31,12 @@ export interface ClientViews {
 
 const UNSEEN: Shown = { has: null, offered: null, isReceived: false };
 const KEPT_SHOWN = 20_000;
-const KEPT_WORKSPACES = 256;
 
 export function createClientViews(deps: { readonly replica: Replica; readonly files: ServedFiles }): ClientViews {
   const { replica, files } = deps;
   const { store } = replica.deps;
   const known = new Map<string, Shown>();
-  const workspaces = new Map<string, ReplicaWorkspace>();
+  const queue = createPushQueue(replica);
   const turns = new Map<string, Promise<unknown>>();
 
   const keyOf = (writer: string, item: Item): string => `${writer}\0${itemKey(item)}`;
@@ -49,8 +47,11 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
     if (known.size > KEPT_SHOWN) known.delete(known.keys().next().value as string);
   }
 
+  const viewOf = async (writer: string, item: Item): Promise<View | undefined> =>
+    (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
+
   async function load(writer: string, item: Item): Promise<Shown> {
-    const view = (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
+    const view = await viewOf(writer, item);
     if (view === undefined) return UNSEEN;
     return { has: view.shown?.digest ?? null, offered: view.intended?.content?.digest ?? null, isReceived: false };
   }
@@ -60,18 +61,6 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
     const found = known.get(key) ?? (await load(writer, item));
     keep(key, known.get(key) ?? found);
     return known.get(key) ?? found;
-  }
-
-  function workspaceOf(writer: string): ReplicaWorkspace {
-    const open = workspaces.get(writer) ?? createReplicaWorkspace(replica, { writer, covers: ({ name }) => name.startsWith(MNEME_PREFIX) });
-    workspaces.delete(writer);
-    workspaces.set(writer, open);
-    if (workspaces.size > KEPT_WORKSPACES) {
-      const [oldest, workspace] = workspaces.entries().next().value as [string, ReplicaWorkspace];
-      workspaces.delete(oldest);
-      void workspace.close();
-    }
-    return open;
   }
 
   /** One after the other for one client: what it was shown decides what it meant. */
@@ -90,17 +79,11 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
   async function hasReceived(writer: string, item: Item, file: SyncedFile, ours: Uint8Array): Promise<boolean> {
     const { isReceived } = await shown(writer, item);
     if (isReceived) return true;
-    const view = (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
+    const view = await viewOf(writer, item);
     const offered = view?.intended?.content ?? null;
     if (view === undefined || offered === null) return false;
     const [before, sent] = [view.shown === null ? null : await replica.bodies.read(view.shown), await replica.bodies.read(offered)];
     return isMadeFrom(file, { before, offered: sent, ours });
-  }
-
-  /** What was offered is what the client has. */
-  async function receive(writer: string, item: Item): Promise<void> {
-    const view = (await store.read((tx) => tx.views.get(replica.space, writer, [item]))).get(itemKey(item));
-    if (view?.intended?.content != null) await workspaceOf(writer).applied([{ item, content: view.intended.content, local: null }]);
   }
 
   return {
@@ -112,8 +95,12 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
         const key = keyOf(writer, item);
         const before = await shown(writer, item);
         if (before.offered !== digest && (before.has !== digest || before.offered !== null)) {
-          if (before.isReceived) await receive(writer, item);
-          await workspaceOf(writer).intend([{ item, content, shown: null, local: null }]);
+          await replica.exclusive(async () => {
+            const view = await viewOf(writer, item);
+            const shown = before.isReceived ? (view?.intended?.content ?? null) : (view?.shown ?? null);
+            const offered: View = { item, shown, intended: { content }, notHere: null, local: null };
+            await store.write((tx) => tx.views.put(replica.space, writer, [offered]));
+          });
           keep(key, { has: before.isReceived ? before.offered : before.has, offered: digest, isReceived: false });
         }
         return () => {
@@ -128,16 +115,13 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
         const before = await shown(writer, item);
         const digest = replica.bodies.digestOf(body, {});
         if (before.offered === null && before.has === digest) return;
-        if (before.offered !== null && (await hasReceived(writer, item, file, body))) await receive(writer, item);
-        const note: Omit<CommitNote, 'time'> = { message: `mneme: ${file} of ${project}`, writer: 'mneme-gateway' };
-        const { refused } = await workspaceOf(writer).capture([{ type: 'body', item, attributes: {}, body, local: null }], note);
-        if (refused[0] !== undefined) throw new Error(`a pushed file was not taken: ${refused[0].reason}`);
+        const isIntendedShown = before.offered !== null && (await hasReceived(writer, item, file, body));
+        await queue.push({ writer, item, body, digest, isIntendedShown });
         keep(keyOf(writer, item), { has: digest, offered: null, isReceived: false });
       }),
 
     async close() {
       await Promise.allSettled(turns.values());
-      for (const workspace of workspaces.values()) await workspace.close();
       files.close();
     },
   };

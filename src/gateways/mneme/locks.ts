@@ -1,6 +1,7 @@
-import { acquireLease, readLapsedLease, readLease, releaseLease, renewLease, type Lease } from '../../core/lease.ts';
+import { acquireLease, LEASE_PART, readLastLease, readLease, releaseLease, renewLease, type Lease } from '../../core/lease.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store, StoreTransaction } from '../../core/ports/store.ts';
+import { rememberedOf } from '../../core/replica/remembered.ts';
 import type { MnemeProject } from '../../kinds/mneme/names.ts';
 
 /** Why a client does not hold a project's lock. */
@@ -26,6 +27,13 @@ export const leaseOf = (project: MnemeProject): string => `mneme/${project}`;
 
 export function createLocks(deps: { readonly store: Store; readonly clock: Clock; readonly lifetime: number }): Locks {
   const { store, clock, lifetime } = deps;
+  /** Held ones and lapsed ones: which of the two says the clock. */
+  const lastOf = rememberedOf(
+    store,
+    (project: MnemeProject) => store.read((tx) => readLastLease(tx.documents, leaseOf(project))),
+    LEASE_PART,
+  );
+
   return {
     acquire: (project, client, also) =>
       store.write(async (tx) => {
@@ -42,9 +50,9 @@ export function createLocks(deps: { readonly store: Store; readonly clock: Clock
         const held = await readLease(tx.documents, leaseOf(project), now);
         const isOwn = held?.holder === client;
         // One that lapsed is given up too: whose session is over needs no way back in.
-        const lapsed = held === null ? await readLapsedLease(tx.documents, leaseOf(project), now) : null;
+        const last = await readLastLease(tx.documents, leaseOf(project));
         if (isOwn) await releaseLease(tx.documents, leaseOf(project), now, held.generation);
-        else if (lapsed?.holder === client) await forget(tx, lapsed, now);
+        else if (held === null && last?.holder === client) await forget(tx, last, now);
         await also(tx, isOwn);
         return isOwn ? 'released' : held === null ? 'nobody' : 'another';
       }),
@@ -56,22 +64,17 @@ export function createLocks(deps: { readonly store: Store; readonly clock: Clock
         const renewed = await renewLease(tx.documents, held, lifetime, clock.now());
         return renewed.ok ? renewed.value : 'nobody';
       }),
-    read: (project) => store.read((tx) => readLease(tx.documents, leaseOf(project), clock.now())),
-    holder: (project) => store.read(async (tx) => (await last(tx, project))?.lease.holder ?? null),
-    mayWrite: (project, client) =>
-      store.read(async (tx) => {
-        const found = await last(tx, project);
-        if (found?.lease.holder === client) return true;
-        return found?.isHeld === true ? 'another' : 'nobody';
-      }),
+    async read(project) {
+      const last = await lastOf(project);
+      return last !== null && last.expires > clock.now() ? last : null;
+    },
+    holder: async (project) => (await lastOf(project))?.holder ?? null,
+    async mayWrite(project, client) {
+      const last = await lastOf(project);
+      if (last?.holder === client) return true;
+      return last !== null && last.expires > clock.now() ? 'another' : 'nobody';
+    },
   };
-
-  async function last(tx: StoreTransaction, project: MnemeProject): Promise<{ readonly lease: Lease; readonly isHeld: boolean } | null> {
-    const now = clock.now();
-    const held = await readLease(tx.documents, leaseOf(project), now);
-    const lease = held ?? (await readLapsedLease(tx.documents, leaseOf(project), now));
-    return lease === null ? null : { lease, isHeld: held !== null };
-  }
 }
 
 /** Takes the lapsed lease for a moment and gives it up. */

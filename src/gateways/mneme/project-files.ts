@@ -83,7 +83,7 @@ export function createProjectFiles(deps: { readonly spaces: ProjectSpaces; reado
       const space = open(await spaces.make(project));
       const isRendered = itemOf(project, file).kind === 'text' && (await space.files.read(project, 'summary.json')) !== null;
       if (!isRendered) await space.views.push(client.writer, project, file, body);
-      return wireTime((await space.files.read(project, file))?.changed ?? clock.now());
+      return wireTime(space.files.changedAt(itemOf(project, file)));
     },
 
     async has(project, client) {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { isMnemeFile, RENDERED_FILE, type MnemeFile } from '../../kinds/mneme/names.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 
@@ -54,13 +55,8 @@ export function parseClientId(header: string | readonly string[] | undefined): R
 
 /** The content in the body of a PUT: `{"content": "…"}`, or the whole body where it is no JSON. */
 export function parseContent(body: Uint8Array): Result<Uint8Array, string> {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch (error) {
-    if (error instanceof TypeError) return fail('The body is not UTF-8');
-    throw error;
-  }
+  if (!isUtf8(body)) return fail('The body is not UTF-8');
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   if (text.trim() === '') return fail('The body has no content');
   let value: unknown;
   try {

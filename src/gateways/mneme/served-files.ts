@@ -28,6 +28,8 @@ export interface ServedFile {
 export interface ServedFiles {
   /** `null` where there is none. Throws BodyUnavailable. O(1) while nothing changed. */
   read(project: MnemeProject, file: SyncedFile): Promise<ServedFile | null>;
+  /** When an item became what it is. O(1). */
+  changedAt(item: Item): number;
   close(): void;
 }
 
@@ -122,6 +124,7 @@ export function createServedFiles({ replica, clock }: { readonly replica: Replic
         throw error;
       }
     },
+    changedAt,
     close: stop,
   };
 }

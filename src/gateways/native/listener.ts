@@ -84,15 +84,23 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
   const underWay = new Map<ServerResponse, Promise<unknown>>();
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    const requestId = requestIdOf(request, deps.random);
-    if (closing.signal.aborted) return refuse(response, requestId, closingError(), dialect);
+    if (closing.signal.aborted) return refuse(response, requestIdOf(request, deps.random), closingError(), dialect);
     if (dialect?.answersFirst(request, response) === true) return;
     const caller = admit(request);
     if (caller instanceof ApiError) {
+      const requestId = requestIdOf(request, deps.random);
       log.warn({ request: requestId, code: caller.code, status: ERROR_STATUS[caller.code] }, 'request refused');
       return refuse(response, requestId, caller, dialect);
     }
-    const served = serve(request, response, { caller, requestId, closing: closing.signal });
+    let requestId: string | null = null;
+    const served = serve(request, response, {
+      caller,
+      // Not all that serve ask for it, and randomness takes its time.
+      get requestId() {
+        return (requestId ??= requestIdOf(request, deps.random));
+      },
+      closing: closing.signal,
+    });
     const answered = Promise.resolve(served).finally(() => underWay.delete(response));
     underWay.set(response, answered);
   }

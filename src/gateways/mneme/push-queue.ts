@@ -1,0 +1,74 @@
+import { itemKey } from '../../core/item.ts';
+import { captureMany, type FoundBy } from '../../core/replica/capture-many.ts';
+import type { Replica } from '../../core/replica/replica.ts';
+
+/** Takes what is pushed, as many at once as come while the ones before them are taken: a flush costs the same for one and for many. */
+export interface PushQueue {
+  /** Durable when it resolves. Pushes of one item are taken in their order. */
+  push(found: FoundBy): Promise<void>;
+}
+
+const AT_ONCE = 64;
+const BYTES_AT_ONCE = 4 * 1024 * 1024;
+
+interface Waiting {
+  readonly found: FoundBy;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export function createPushQueue(replica: Replica): PushQueue {
+  let waiting: Waiting[] = [];
+  let isRunning = false;
+
+  /** The next ones, each item once. */
+  function next(): Waiting[] {
+    const [batch, rest]: [Waiting[], Waiting[]] = [[], []];
+    const items = new Set<string>();
+    let bytes = 0;
+    for (const each of waiting) {
+      const key = itemKey(each.found.item);
+      const size = each.found.body.length;
+      const isFull = batch.length >= AT_ONCE || (batch.length > 0 && bytes + size > BYTES_AT_ONCE);
+      if (isFull || items.has(key)) rest.push(each);
+      else {
+        batch.push(each);
+        bytes += size;
+      }
+      items.add(key); // nobody passes another one of the same item
+    }
+    waiting = rest;
+    return batch;
+  }
+
+  async function take(batch: readonly Waiting[]): Promise<void> {
+    const message = batch.length === 1 ? `mneme: ${batch[0]?.found.item.name}` : `mneme: ${batch.length} files`;
+    try {
+      await captureMany(
+        replica,
+        batch.map(({ found }) => found),
+        { message, writer: 'mneme-gateway' },
+      );
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      // One that cannot be taken must not be in the way of the others.
+      if (batch.length > 1) for (const each of batch) await take([each]);
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+
+  async function run(): Promise<void> {
+    isRunning = true;
+    await Promise.resolve();
+    while (waiting.length > 0) await take(next());
+    isRunning = false;
+  }
+
+  return {
+    push: (found) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ found, resolve, reject });
+        if (!isRunning) void run();
+      }),
+  };
+}
