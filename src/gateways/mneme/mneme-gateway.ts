@@ -136,14 +136,14 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
         if (progress.phase !== 'pushes') book.note(client, project, list({ sessions, progress: { ...progress, phase: 'works' } }));
       }
       const mayWrite = await locks.mayWrite(project, client.id);
-      let isTaken = false;
+      let isKept = false;
       try {
         const time = await files.push(project, file, body, client);
-        isTaken = mayWrite === true;
+        isKept = true;
         if (mayWrite !== true) throw new Refusal(403, REASONS[mayWrite]);
         return time;
       } finally {
-        book.note(client, project, push(await book.step(client, project), file, isTaken));
+        book.note(client, project, push(await book.step(client, project), file, isKept));
       }
     },
 

@@ -49,11 +49,11 @@ export function createPushQueue(replica: Replica): PushQueue {
         batch.map(({ found }) => found),
         { message, writer: 'mneme-gateway' },
       );
-      for (const { resolve } of batch) resolve();
+      for (const each of batch) each.resolve();
     } catch (error) {
       // One that cannot be taken must not be in the way of the others.
       if (batch.length > 1) for (const each of batch) await take([each]);
-      else for (const { reject } of batch) reject(error);
+      else for (const each of batch) each.reject(error);
     }
   }
 

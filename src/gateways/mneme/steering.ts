@@ -5,7 +5,7 @@
 export interface Sessions {
   /** When those began that have not ended, as far as anybody knows: oldest first, milliseconds. */
   readonly begun: readonly number[];
-  /** The last one that ended had pushed all that the client was known to have, and none of it was refused. */
+  /** The last one that ended had pushed all that the client was known to have, and all of it was kept. */
   readonly endedWell: boolean;
 }
 
@@ -26,10 +26,11 @@ export interface Progress {
   readonly mayTake: boolean;
   /** Files that were pushed since it asked what there is. */
   readonly pushed: readonly string[];
-  readonly refused: boolean;
+  /** Something that it pushed was not kept. */
+  readonly isLost: boolean;
 }
 
-export const IDLE: Progress = { phase: 'idle', mayTake: false, pushed: [], refused: false };
+export const IDLE: Progress = { phase: 'idle', mayTake: false, pushed: [], isLost: false };
 
 /** What a list of files is to make its reader do: download what is new to it, upload all it has, or whatever it likes. */
 export type Steer = 'take' | 'keep' | 'push' | 'none';
@@ -55,22 +56,22 @@ export function begin({ sessions }: Step, now: number, hasLock: boolean): Step {
  */
 export function list({ sessions, progress }: Step): Step & { readonly steer: Steer } {
   if (progress.phase === 'begun') return { sessions, progress: { ...progress, phase: 'works' }, steer: progress.mayTake ? 'take' : 'keep' };
-  if (progress.phase === 'pushes' && (progress.pushed.length > 0 || progress.refused)) return { sessions, progress, steer: 'none' };
+  if (progress.phase === 'pushes' && (progress.pushed.length > 0 || progress.isLost)) return { sessions, progress, steer: 'none' };
   return { sessions, progress: { ...IDLE, phase: 'pushes' }, steer: 'push' };
 }
 
-/** The client sent a file, and was told whether it was taken. */
-export function push({ sessions, progress }: Step, file: string, isAccepted: boolean): Step {
+/** The client sent a file. Kept is what was taken, and what was refused for want of the lock alone. */
+export function push({ sessions, progress }: Step, file: string, isKept: boolean): Step {
   // One that was not asked for everything may hold back what is new.
   if (progress.phase !== 'pushes') return { sessions, progress: { ...progress, phase: 'works' } };
   return {
     sessions,
-    progress: { ...progress, pushed: [...new Set([...progress.pushed, file])], refused: progress.refused || !isAccepted },
+    progress: { ...progress, pushed: [...new Set([...progress.pushed, file])], isLost: progress.isLost || !isKept },
   };
 }
 
 /** The client gave the lock back: a session ends. `has`: the files that it is known to have. */
 export function end({ sessions, progress }: Step, has: readonly string[]): Step {
-  const isWell = progress.phase === 'pushes' && !progress.refused && has.every((file) => progress.pushed.includes(file));
+  const isWell = progress.phase === 'pushes' && !progress.isLost && has.every((file) => progress.pushed.includes(file));
   return { sessions: { begun: sessions.begun.slice(1), endedWell: isWell }, progress: IDLE };
 }
