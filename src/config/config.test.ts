@@ -33,7 +33,7 @@ describe('loadConfig', () => {
     const config = await load(undefined);
     expect(config).toMatchObject({
       ok: true,
-      value: { host: '127.0.0.1', port: 4600, hub: false, logLevel: 'info', sources: [], names: [] },
+      value: { host: '127.0.0.1', port: 4600, hub: false, logLevel: 'info', sources: [], names: [], claudeMem: { projects: [] } },
     });
   });
 

@@ -34,6 +34,8 @@ const claude = fc.record(
   { categories: field(categories), include: field(list), exclude: field(list), notSecret: field(list) },
   { requiredKeys: [] },
 );
+const memProject = fc.record({ project: field(some), local: field(fc.boolean()), space: field(some) }, { requiredKeys: [] });
+const claudeMem = fc.record({ projects: field(fc.array(memProject, { maxLength: 2 })) }, { requiredKeys: [] });
 const settings = fc.record(
   {
     host: field(some),
@@ -43,6 +45,7 @@ const settings = fc.record(
     names: field(list),
     sources: field(fc.array(source, { maxLength: 2 })),
     claude: field(claude),
+    claudeMem: field(claudeMem),
     prot: foreign,
   },
   { requiredKeys: [] },

@@ -14,6 +14,7 @@ const FIELDS: { readonly [K in keyof ConfigFile]: { readonly plain: Plain<Config
   sources: { plain: listOf(256, plainSource), absent: () => [] },
   claude: { plain: plainClaude, absent: () => ({ categories: {}, include: [], exclude: [], notSecret: [] }) },
   mneme: { plain: plainMneme, absent: () => ({ enabled: false }) },
+  claudeMem: { plain: plainClaudeMem, absent: () => ({ projects: [] }) },
 };
 
 /**
@@ -59,6 +60,19 @@ function plainMneme(value: unknown): ConfigFile['mneme'] | null {
   const { enabled, port } = value;
   if (typeof enabled !== 'boolean' || (port !== undefined && !isPort(port))) return null;
   return value as unknown as ConfigFile['mneme'];
+}
+
+function plainClaudeMem(value: unknown): ConfigFile['claudeMem'] | null {
+  if (!isObject(value) || !hasOnly(value, ['projects'])) return null;
+  const projects = listOf(1000, plainMemProject)(value['projects'] === undefined ? [] : value['projects']);
+  return projects === null ? null : { projects };
+}
+
+function plainMemProject(value: unknown): ConfigFile['claudeMem']['projects'][number] | null {
+  if (!isObject(value) || !hasOnly(value, ['project', 'local', 'space'])) return null;
+  const { project, local, space } = value;
+  const isChoice = (local === true && space === undefined) || (local === undefined && isText(space, 64));
+  return isText(project, 1024) && isChoice ? (value as ConfigFile['claudeMem']['projects'][number]) : null;
 }
 
 function patterns(value: unknown): string[] | null {

@@ -59,6 +59,19 @@ const mneme = z.strictObject({
   /** It runs in a container whose port is published on 127.0.0.1 only. */
   publishedOnLoopback: z.boolean().optional(),
 });
+const memProject = z
+  .strictObject({
+    /** As claude-mem names it; `*` stands for any characters. The first entry that fits counts. */
+    project: z.string().min(1).max(1024),
+    /** Its rows stay on this machine. */
+    local: z.literal(true).optional(),
+    /** Its rows go to the space of this name, instead of the personal one. */
+    space: z.string().min(1).max(64).optional(),
+  })
+  .refine(({ local, space }) => (local === undefined) !== (space === undefined), 'expected either "local": true or a "space"');
+
+/** Rows of claude-mem's database, by project. */
+const claudeMem = z.strictObject({ projects: z.array(memProject).max(1000).default([]) });
 
 /** config.json. Every key is optional there; the defaults are those of a work machine. What it refuses, plain-config.ts must not take. */
 export const configSchema = z.strictObject({
@@ -72,6 +85,7 @@ export const configSchema = z.strictObject({
   sources: z.array(source).max(256).default([]),
   claude: claude.default({ categories: {}, include: [], exclude: [], notSecret: [] }),
   mneme: mneme.default({ enabled: false }),
+  claudeMem: claudeMem.default({ projects: [] }),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -86,4 +100,6 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   claude: Object.keys(claude.shape),
   'claude.categories': CLAUDE_CATEGORIES,
   mneme: Object.keys(mneme.shape),
+  claudeMem: Object.keys(claudeMem.shape),
+  'claudeMem.projects': Object.keys(memProject.shape),
 };

@@ -22,6 +22,7 @@ import type { ReplicaDeps } from '../core/replica/deps.ts';
 import { dropLanded } from '../core/replica/fallen.ts';
 import { whileUnused } from '../core/replica/prune-obey.ts';
 import { Replica } from '../core/replica/replica.ts';
+import { claudeMemKind } from '../kinds/claude-mem/claude-mem-kind.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
@@ -30,7 +31,9 @@ import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-stor
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
-import { isCarriedByGateway, readSyncPath } from './claude-mem/sync-path.ts';
+import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
+import { reopenScoped } from './claude-mem/reopen-scoped.ts';
+import { createRowNames, type KeptRowNames } from './claude-mem/row-names.ts';
 import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { connect } from './connect.ts';
@@ -52,7 +55,7 @@ import { keepRecoverySecret } from './recovery-file.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { placeHere } from './remote-registry.ts';
-import { createRowSource, rowDefinitions, type RowDefinition, type RowSource } from './row-sources.ts';
+import { createRowSource, type RowSource } from './row-sources.ts';
 import { createFileThreads } from './threads/file-threads.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { createThreadedSealing } from './threads/threaded-sealing.ts';
@@ -97,6 +100,8 @@ export interface OpenSpace {
   readonly rows: readonly RowSource[];
   /** Of a space with a Claude home: its projects by the ids that clients of mneme here call them by. */
   readonly mneme: MnemeProjects | null;
+  /** Which rows of claude-mem it has. */
+  readonly rowNames: KeptRowNames;
   readonly secrets: SecretWatch;
   /** Ends the watching of the sources, each a promise in `watches`. */
   readonly watching: AbortController;
@@ -122,6 +127,8 @@ export class SatchelNode {
   readonly claudeMemFeeds: SyncFeeds;
   /** The sync server of mneme, at a port of its own. */
   readonly mneme: MnemeService;
+  /** Which rows of claude-mem's database go where. */
+  readonly memRows: MemRows;
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
@@ -169,6 +176,12 @@ export class SatchelNode {
     this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
     this.mneme = createMnemeService(this);
+    this.memRows = createMemRows({
+      config,
+      home,
+      personal: PERSONAL,
+      names: () => [...this.spaces.values()].map(({ rowNames }) => rowNames),
+    });
     this.#memory = createIdleMemory({
       clock: deps.clock,
       signal: this.#stopping.signal,
@@ -250,7 +263,7 @@ export class SatchelNode {
     return this.#updates.run(async () => {
       const open = this.spaces.get(space);
       if (open === undefined || !this.isLive || this.#stopping.signal.aborted) return false;
-      const wanted = await this.#rowDefinitions(open.entry);
+      const wanted = await this.memRows.definitions(open.entry.name, open.rowNames);
       if (JSON.stringify(wanted) === JSON.stringify(open.rows.map(({ definition }) => definition))) return false;
       await this.#updateSpace(open.entry);
       return true;
@@ -388,32 +401,58 @@ export class SatchelNode {
         if (projects !== null) mneme = projectsOfMneme(replica, projects, clock);
       }
     }
-    const onSettings = (): void => void setImmediate(() => void this.#followSettings(entry.space));
-    for (const definition of await this.#rowDefinitions(entry))
-      rows.push(createRowSource(definition, replica, { clock, random, log: this.log, onSettings }));
+    const rowNames = createRowNames(replica, entry.name);
+    rows.push(...(await this.#createRows(entry, replica, rowNames)));
     const secrets = createSecretWatch(replica, clock, () => this.#memory.touch());
-    const open = { entry, replica, runner, sources, rows, mneme, secrets, watching: new AbortController(), watches: [] };
+    const open = { entry, replica, runner, sources, rows, rowNames, mneme, secrets, watching: new AbortController(), watches: [] };
     this.spaces.set(entry.space, open);
+    // Other members' rows: from the first on they have a place here.
+    replica.onChange((items) => {
+      if (rows.length === 0 && items.some(({ kind }) => kind === claudeMemKind.id)) setImmediate(() => void this.#attachRows(open, rows));
+    });
     return open;
   }
 
-  async #rowDefinitions(entry: SpaceEntry): Promise<RowDefinition[]> {
-    if (this.config.hub || entry.name !== PERSONAL) return [];
-    const path = await readSyncPath(this.home, this.config.environment.claudeMemHome);
-    return rowDefinitions(this.config, isCarriedByGateway(path));
+  async #createRows(entry: SpaceEntry, replica: Replica, names: KeptRowNames): Promise<RowSource[]> {
+    const { clock, random } = this.deps;
+    const onSettings = (): void => void setImmediate(() => void this.#followRows(entry.space));
+    const made: RowSource[] = [];
+    for (const definition of await this.memRows.definitions(entry.name, names)) {
+      const scope = this.memRows.scopeFor(entry.name, names);
+      const source = createRowSource(definition, replica, { clock, random, log: this.log, onSettings, scope, turns: this.memRows.turns });
+      await reopenScoped(this.store, entry.space, source);
+      made.push(source);
+    }
+    return made;
+  }
+
+  /** While the space goes on: nobody's sync is broken off for it. */
+  async #attachRows(open: OpenSpace, rows: RowSource[]): Promise<void> {
+    try {
+      await this.#updates.run(async () => {
+        if (rows.length > 0 || this.spaces.get(open.entry.space) !== open || this.#stopping.signal.aborted) return;
+        const made = await this.#createRows(open.entry, open.replica, open.rowNames);
+        rows.push(...made);
+        for (const { source } of made) await source.apply();
+        if (this.isLive) this.#watchRows(open);
+      });
+    } catch (error) {
+      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'rows of claude-mem could not be put in place');
+    }
   }
 
   /** claude-mem's worker may sync by another way now, whoever said so: then its source carries more, or less. */
-  async #followSettings(space: SpaceId): Promise<void> {
+  async #followRows(space: SpaceId): Promise<void> {
     try {
       await this.reopenChanged(space);
     } catch (error) {
-      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'claude-mem’s settings could not be followed');
+      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'what is carried of claude-mem could not be changed');
     }
   }
 
   async #closeSpace(open: OpenSpace): Promise<void> {
     this.spaces.delete(open.entry.space);
+    open.rowNames.close();
     open.watching.abort();
     await open.runner.stop();
     // What goes on watching would capture past the replica that takes over.
@@ -429,7 +468,8 @@ export class SatchelNode {
     const { clock } = this.deps;
     if (open.sources.length + open.rows.length > 0) open.watches.push(this.#watchSecrets(open));
     if (this.#bridge !== null && !this.config.hub && open.entry.name === PERSONAL) {
-      const deps = { store: this.store, clock, feeds: this.claudeMemFeeds, log: this.log, worker: this.claudeMemWorker };
+      const scope = { ...this.memRows.scopeFor(PERSONAL, open.rowNames), choices: JSON.stringify(this.memRows.choices) };
+      const deps = { store: this.store, clock, feeds: this.claudeMemFeeds, log: this.log, worker: this.claudeMemWorker, scope };
       open.watches.push(this.#bridge(deps, open.replica, open.watching.signal));
     }
     for (const { source, definition, health, projects } of open.sources) {
@@ -439,6 +479,11 @@ export class SatchelNode {
         projects === null ? watch : Promise.all([watch, this.#lookForPlaces(projects, open.sources, signal)]).then(() => undefined),
       );
     }
+    this.#watchRows(open);
+  }
+
+  #watchRows(open: OpenSpace): void {
+    const { clock } = this.deps;
     for (const { source, definition, health } of open.rows)
       open.watches.push(keepWatching(source, { clock, health, ...this.#watchEvents(definition.id) }, open.watching.signal));
   }

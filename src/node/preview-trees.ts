@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import { rowDefinitions } from './row-sources.ts';
+import { memDatabase } from './claude-mem/mem-rows.ts';
 import { createSystemRandom } from './system.ts';
 import { carries, mayEnter, treeDefinitions } from './tree-sources.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
@@ -25,9 +25,8 @@ export async function previewTrees(config: Config): Promise<TreePreview[]> {
       bytes: carried.reduce((sum, [, stat]) => sum + stat.size, 0),
     };
   });
-  const databases = rowDefinitions(config, false).flatMap(({ id, file }) => {
-    const stat = statSync(file, { throwIfNoEntry: false });
-    return stat === undefined ? [] : [{ id, root: file, files: 1, bytes: stat.size }];
-  });
+  const file = memDatabase(config);
+  const stat = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
+  const databases = file === null || stat === undefined ? [] : [{ id: 'claude-mem', root: file, files: 1, bytes: stat.size }];
   return [...trees, ...databases];
 }

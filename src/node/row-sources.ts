@@ -1,8 +1,8 @@
 import path from 'node:path';
-import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { createReplicaWorkspace } from '../core/replica/replica-workspace.ts';
+import type { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
@@ -11,6 +11,8 @@ import { hasForeignWal } from '../sources/claude-mem-health/foreign-wal.ts';
 import type { ApplyReport, ScanReport } from '../sources/file-tree/reports.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
+import type { ProjectChoice } from '../kinds/claude-mem/project-choice.ts';
+import type { RowScope } from '../sources/sqlite-rows/row-scope.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../sources/sqlite-rows/sqlite-rows-source.ts';
 import { sayTrouble } from './disk-full.ts';
 import type { WatchHealth } from './keep-watching.ts';
@@ -18,18 +20,14 @@ import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
 
 /** A database of which rows are captured and applied. */
 export interface RowDefinition {
-  readonly id: 'claude-mem';
+  /** `claude-mem`, and for other spaces than the personal one `claude-mem:SPACE`. */
+  readonly id: string;
   readonly file: string;
   readonly toolUses: boolean;
   /** Its worker syncs the rest itself, through a gateway. */
   readonly sessionsOnly: boolean;
-}
-
-/** What the user left switched on. One path a database: where its worker syncs through a gateway, the source carries what that does not. */
-export function rowDefinitions({ claude, environment }: Config, isByGateway: boolean): RowDefinition[] {
-  if (claude.categories['claude-mem'] === false) return [];
-  const toolUses = claude.categories['claude-mem-tool-uses'] === true;
-  return [{ id: 'claude-mem', file: path.join(environment.claudeMemHome, 'claude-mem.db'), toolUses, sessionsOnly: isByGateway }];
+  /** Rows of which projects go elsewhere. */
+  readonly choices: readonly ProjectChoice[];
 }
 
 export interface RowSource {
@@ -43,6 +41,9 @@ export interface RowSource {
   close(): Promise<void>;
 }
 
+/** Who has the views of the database that is in use. */
+export const ROWS_WRITER = 'rows:claude-mem';
+
 export function createRowSource(
   definition: RowDefinition,
   replica: Replica,
@@ -50,7 +51,10 @@ export function createRowSource(
     readonly clock: Clock;
     readonly random: Random;
     readonly log: HubLog;
-    /** Of its views; `rows:ID` where absent. */
+    /** Which of the rows are of this space. */
+    readonly scope: RowScope;
+    readonly turns: Mutex;
+    /** Of its views; `rows:claude-mem` where absent. */
     readonly writer?: string;
     /** While it is watched: claude-mem's settings changed. */
     readonly onSettings?: () => void;
@@ -58,7 +62,7 @@ export function createRowSource(
 ): RowSource {
   const profile = claudeMemProfile(definition);
   const inner = createReplicaWorkspace(replica, {
-    writer: deps.writer ?? `rows:${definition.id}`,
+    writer: deps.writer ?? ROWS_WRITER,
     covers: ({ kind, name }) => kind === profile.kind && profile.tableOf(name) !== null,
     scope: JSON.stringify(definition),
   });
@@ -75,6 +79,8 @@ export function createRowSource(
     workspace,
     clock: deps.clock,
     log: deps.log,
+    scope: deps.scope,
+    turns: deps.turns,
     mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
     watch: (onChange) =>
       files.watch(

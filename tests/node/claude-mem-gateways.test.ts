@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Row } from '../../src/kinds/rows/row-body.ts';
 import { decodeRow, encodeRow } from '../../src/kinds/rows/row-body.ts';
@@ -296,5 +298,53 @@ describe('rows that came into the space by another way', () => {
     await capture(b, { [SESSION]: session, [NAME]: observation });
     await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Seen']);
     expect((await bob.changes()).body['ops']).toEqual([]);
+  });
+});
+
+describe('projects that go elsewhere than to the personal space', () => {
+  const restart = async (machine: 'a' | 'b', projects: readonly unknown[]): Promise<SatchelNode> => {
+    await place.stop(machine);
+    const file = path.join(place.home(machine), '.satchel', 'config.json');
+    writeFileSync(file, JSON.stringify({ claudeMem: { projects } }), { mode: 0o600 });
+    return place.start(machine);
+  };
+
+  it('stay in the feed of this node, and come along once they are chosen so', async () => {
+    a = await restart('a', [{ project: 'diary', local: true }]);
+    const worker = await clientOf(a, 'device-a');
+    const diary = { project: 'diary', memory_session_id: 'm-2' };
+    await worker.push([
+      row('device-a', { local: '1', payload: { title: 'secret thought', ...diary } }),
+      row('device-a', { local: '2', payload: { title: 'edited thought', ...diary } }),
+      row('device-a', { local: '3', payload: { title: 'of the shop' } }),
+    ]);
+    await worker.push([row('device-a', { local: '2', rev: '2', payload: { title: 'edited thought', subtitle: 'later', ...diary } })]);
+    await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(2);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect([...(await rowsOf(a)).values()].map((cells) => cells.get('title')).filter((title) => title !== undefined)).toEqual([
+      'of the shop',
+    ]);
+    a = await restart('a', []);
+    const found = async (): Promise<unknown[]> =>
+      [...(await rowsOf(a)).values()].flatMap((cells) => (cells.has('title') ? [[cells.get('title'), cells.get('subtitle')]] : [])).sort();
+    await expect.poll(found, patience).toEqual([
+      ['edited thought', 'later'],
+      ['of the shop', undefined],
+      ['secret thought', undefined],
+    ]);
+  });
+
+  it('are served to no worker here', async () => {
+    b = await restart('b', [{ project: 'diary', local: true }]);
+    const [worker, other] = [await clientOf(b, 'device-b'), await clientOf(a, 'device-a')];
+    await worker.changes();
+    await other.push([
+      row('device-a', { local: '1', payload: { title: 'theirs', project: 'diary', memory_session_id: 'm-3' } }),
+      row('device-a', { local: '2', payload: { title: 'Shared' } }),
+    ]);
+    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Shared']);
+    b = await restart('b', []);
+    const again = await clientOf(b, 'device-b');
+    await expect.poll(async () => titles(await heldBy(again)), patience).toEqual(['Shared', 'theirs']);
   });
 });

@@ -3,13 +3,15 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { FeedEntry } from '../../core/ports/feeds.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
-import type { Applied, Outstanding, Workspace } from '../../core/replica/workspace.ts';
+import type { Applied, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
 import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
+import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
+import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
 import { obeyErasures } from './obey-erasures.ts';
 import { itemToOps } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
-import { createRowsOfSpace } from './rows-of-space.ts';
+import { createRowsOfSpace, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
 import { feedOf, type SyncFeeds } from './sync-feed.ts';
 
@@ -21,6 +23,8 @@ export interface SpaceBridgeDeps {
   /** Covers {@link isCarried}. */
   readonly workspace: Workspace;
   readonly user: string;
+  /** Which rows are this space's. */
+  readonly scope: BridgeScope;
 }
 
 /** One user's feed and a space, kept the same: what was pushed becomes commits, what the space has from elsewhere is served. */
@@ -44,13 +48,14 @@ export const isCarried = (item: Item): boolean => item.kind === claudeMemKind.id
 const PAGE = { entries: 500, bytes: 8_000_000 };
 const SERVE_AT_ONCE = 200;
 const CURSORS = 'claude-mem-captured';
+const CHOICES = 'claude-mem-bridge-choices';
 
 /** Bits for what devices push on top of a revision that was served from the space. */
 const REVISION_STEP = 10n;
 const POSITION_BITS = 40n;
 
 export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBridge> {
-  const { store, clock, feeds, replica, workspace, user } = deps;
+  const { store, clock, feeds, replica, workspace, user, scope } = deps;
   const feedName = feedOf(user);
   const rows = createRowsOfSpace(replica);
   const sessions = await createSessionBook({ store, user, rows });
@@ -89,13 +94,31 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const page = await read(after);
       const last = page.at(-1);
       if (last === undefined) return captured;
-      const found = await opsToItems(page, { rows, sessions, feed: await feedNow() });
-      if (found.length > 0) await workspace.capture(found, { message: `claude-mem: ${found.length} rows`, writer: BRIDGE_WRITER });
+      const found = await withoutLeftOut(await opsToItems(page, { rows, sessions, feed: await feedNow() }), scope, rows);
+      if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       await sessions.save();
       after = last.number;
       await store.write((tx) => tx.documents.put(CURSORS, user, after));
       captured += found.length;
     }
+  }
+
+  /** Where projects were chosen otherwise since: what was left out is looked at again. O(feed). */
+  async function followChoices(): Promise<void> {
+    const before = (await store.read((tx) => tx.documents.get<string>(CHOICES, user))) ?? '[]';
+    if (before === scope.choices) return;
+    const to = await cursor();
+    const fresh = await neverCaptured(workspace);
+    for (let after = 0; after < to;) {
+      const page = (await read(after)).filter(({ number }) => number <= to);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      const found = fresh(await withoutLeftOut(await opsToItems(page, { rows, sessions, feed: await feedNow() }), scope, rows));
+      if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
+      after = last.number;
+    }
+    await reopenLeftOut(workspace);
+    await store.write((tx) => tx.documents.put(CHOICES, user, scope.choices));
   }
 
   async function serve(): Promise<Omit<BridgeReport, 'captured'>> {
@@ -116,11 +139,17 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const states = await replica.visible(some.map(({ item }) => item));
     const additions = [];
     const ahead = await rows.ahead([]);
+    const isScoped = (await scope.refresh()) !== null;
     const shown: Applied[] = [];
     const never: { item: Item; reason: string }[] = [];
     for (const each of some) {
       const position = states.get(itemKey(each.item))?.position;
       if (position === undefined || replica.term === null) continue;
+      const elsewhere = isScoped ? await elsewhereBecause(each, ahead) : null;
+      if (elsewhere !== null) {
+        never.push({ item: each.item, reason: LEFT_OUT + elsewhere });
+        continue;
+      }
       const made = await itemToOps(each, revisionAt(replica.term, position), { rows: ahead, sessions, feed, now: clock.now() });
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;
@@ -134,14 +163,25 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     return shown.length + never.length;
   }
 
+  async function elsewhereBecause({ item, content }: Outstanding, rows: RowsOfSpace): Promise<string | null> {
+    const row = content === null ? null : await rows.rowOf(content);
+    const session = row?.get(SESSION);
+    return row === null ? null : leftOut(scope, item.name, row, typeof session === 'string' ? await rows.row(session) : null);
+  }
+
   return {
     async exchange({ serves }) {
+      await followChoices();
       const captured = await capture();
       const report = { captured, ...(serves ? await serve() : { served: 0, waiting: 0 }) };
       if (serves && report.waiting === 0) await obeyErasures({ store, feeds, replica, rows, sessions, user, feed: await feedNow() });
       return report;
     },
   };
+}
+
+function messageOf(found: readonly Found[]): string {
+  return `claude-mem: ${found.length} rows`;
 }
 
 function learnFrom(entry: FeedEntry, sessions: SessionBook): void {

@@ -19,7 +19,26 @@ export async function findAilments(node: SatchelNode): Promise<Ailment[]> {
   const device = readDeviceId(await readPrivate(settings));
   const found = findInDatabase({ file, device, now: node.deps.clock.now() });
   if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
-  return [...found, ...(await twoPaths(node, folder)), ...(await inFeed(node, file, settings))];
+  return [...found, ...placesNotHere(node), ...(await twoPaths(node, folder)), ...(await inFeed(node, file, settings))];
+}
+
+/** Projects that were to go to spaces that this machine does not have: their rows stay. */
+function placesNotHere(node: SatchelNode): Ailment[] {
+  const names = new Set([...node.spaces.values()].map(({ entry }) => entry.name));
+  const lost = node.memRows.choices.filter(({ space }) => space !== null && !names.has(space));
+  if (lost.length === 0) return [];
+  return [
+    {
+      id: 'projects',
+      result: 'warn',
+      severity: 'medium',
+      reason: 'projects of claude-mem are to go to spaces that this machine does not have: their rows stay on it',
+      evidence: lost.map(({ project, space }) => `${project}: ${space}`),
+      would: [],
+      advice: 'Join the space, or choose another place: satchel claude-mem projects',
+      repair: null,
+    },
+  ];
 }
 
 /** Rows that come by Satchel and by something else as well. */

@@ -1,3 +1,4 @@
+import type { BridgeScope } from '../../gateways/claude-mem/bridge-scope.ts';
 import { createSpaceBridge, BRIDGE_WRITER, isCarried } from '../../gateways/claude-mem/space-bridge.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
@@ -14,6 +15,8 @@ export interface KeepBridgedDeps {
   readonly feeds: SyncFeeds;
   readonly replica: Replica;
   readonly log: HubLog;
+  /** Which rows are the personal space's. */
+  readonly scope: BridgeScope;
   /** Asked each time before anything that came by another way is served. */
   readonly maySay: () => Promise<boolean>;
 }
@@ -35,7 +38,10 @@ const LOOK_FOR_ERASURES = 5_000;
  * Keeps the personal space and the feed of {@link PERSONAL_USER} the same, until the signal. Does nothing before a worker was there:
  * without one there is no feed.
  */
-export async function keepBridged({ store, clock, feeds, replica, log, maySay }: KeepBridgedDeps, signal: AbortSignal): Promise<void> {
+export async function keepBridged(
+  { store, clock, feeds, replica, log, maySay, scope }: KeepBridgedDeps,
+  signal: AbortSignal,
+): Promise<void> {
   let pushedAt: number | null = null;
   let changed = true;
   let wake = (): void => undefined;
@@ -92,7 +98,7 @@ export async function keepBridged({ store, clock, feeds, replica, log, maySay }:
       [changed, pushedAt] = [false, null];
       dropsSeen = replica.lastDrop;
       try {
-        bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER });
+        bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER, scope });
         const serves = await maySay();
         const { waiting } = await bridge.exchange({ serves });
         if (waiting === 0 && serves) patience = LOOK_AGAIN;

@@ -1,6 +1,7 @@
 import { judgeAbsences } from '../file-tree/absence.ts';
 import type { RowBatches } from './capture-batches.ts';
 import type { RowsContext } from './context.ts';
+import { goneFromScope } from './row-scope.ts';
 import type { Place } from './row-index.ts';
 import type { TableAccess } from './table-access.ts';
 import { takeRows } from './take-rows.ts';
@@ -28,9 +29,9 @@ export async function takeAbsences(
   }
   if (seen !== null) for (const place of index.places()) if (place.rowid === null && tables.has(place.table)) gone.push(place);
   const others = seen === null ? [] : [...index.places()].filter(({ table }) => !tables.has(table));
-  const vanished = await withoutRepeated(context, tables, gone, batches);
+  const vanished = await goneFromScope(context, await withoutRepeated(context, tables, gone, batches));
 
-  const shown = index.size - others.length;
+  const shown = index.size - others.length; // without those of other places
   if (isOther && vanished.length > 0 && vanished.length === shown && vanished.some(({ name }) => !memory.confirmed.has(name))) {
     memory.state = { type: 'root-missing', message: 'another database is in its place, without any of the rows', names: namesOf(vanished) };
     return true;

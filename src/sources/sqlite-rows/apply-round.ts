@@ -23,7 +23,8 @@ interface Tally {
 export async function applyRound(context: RowsContext): Promise<ApplyReport> {
   const { memory, database } = context;
   const tally: Tally = { written: 0, removed: 0, notHere: [] };
-  if (memory.wholeVersion === null || memory.state.type === 'root-missing') await captureRound(context, { whole: true });
+  if (memory.wholeVersion === null || memory.state.type === 'root-missing' || (await isRejudged(context)))
+    await captureRound(context, { whole: true });
   for (let round = 0; round < ROUNDS && memory.wholeVersion !== null; round += 1) {
     if (database.look() !== 'same') {
       memory.isOther = true;
@@ -43,6 +44,11 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
   }
   const waiting = [...memory.waiting].map(([name, { reason }]) => ({ name, reason }));
   return { ...tally, state: memory.state, waiting, retryInMs: waiting.length > 0 ? RETRY_MS : null };
+}
+
+/** Rows that came by another way have to be known first. */
+async function isRejudged({ scope, memory }: RowsContext): Promise<boolean> {
+  return scope !== null && (await scope.refresh()) !== memory.scopeVersion;
 }
 
 /** What can be done now, in the order in which it has to be. */

@@ -3,6 +3,7 @@ import type { NamedReason, ScanReport } from '../file-tree/reports.ts';
 import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
+import { refreshScope, settleLeft } from './row-scope.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 import { takeRows } from './take-rows.ts';
 
@@ -20,14 +21,16 @@ export async function captureRound(context: RowsContext, options: { readonly who
   const standing = database.look();
   if (standing !== 'same') memory.isOther = true;
   await ensureIndex(context);
+  const isRejudged = await refreshScope(context);
   const wasMissing = memory.state.type === 'root-missing';
   if (standing === 'missing') return noDatabase(context, 'the database is not there');
   const tables = database.tables();
   if (context.profile.tables.slice(0, 1).some(({ id }) => !tables.has(id))) return noDatabase(context, 'the database has no such tables');
 
   const shape = [...tables].map(([id, { shape }]) => `${id}:${shape.mask}`).join();
-  let whole = options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
+  let whole = isRejudged || options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
   if (memory.isOther) memory.seenTo.clear();
+  if (isRejudged) for (const { id } of context.profile.tables) memory.index.unskip(id);
   const version = database.version();
   memory.again = false;
   if (whole) memory.skipped.clear();
@@ -37,6 +40,7 @@ export async function captureRound(context: RowsContext, options: { readonly who
   if (whole) for (const access of tables.values()) seen.set(access.shape.profile.id, await takeAllRows(context, access, batches));
   const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, memory.isOther || wasMissing);
   const captured = await batches.finish();
+  await settleLeft(context);
   await showMore(context);
   memory.version = version;
   if (whole && !isEmptied) {

@@ -5,6 +5,7 @@ import type { Workspace } from '../../core/replica/workspace.ts';
 import type { SourceState } from '../file-tree/reports.ts';
 import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
+import type { RowScope } from './row-scope.ts';
 import { placeOf, RowIndex } from './row-index.ts';
 
 export interface RowsLog {
@@ -78,6 +79,11 @@ export interface RowsMemory {
   readonly confirmed: Set<string>;
   /** Tables and columns when everything was compared last, and when what is not here was tried last. */
   shape: string | null;
+  /** Whether some rows are of other places, and by which state of the scope rows were judged last. */
+  isScoped: boolean;
+  scopeVersion: number | null;
+  /** Items whose rows turned out to be of another place in this round, with the reason. */
+  readonly left: Map<string, string>;
   reopenedFor: string | null;
 }
 
@@ -89,6 +95,8 @@ export interface RowsContext {
   readonly log: RowsLog;
   readonly limits: RowsLimits;
   readonly memory: RowsMemory;
+  /** `null`: all rows are of the space. */
+  readonly scope: RowScope | null;
 }
 
 export function createRowsMemory(): RowsMemory {
@@ -109,6 +117,9 @@ export function createRowsMemory(): RowsMemory {
     isOther: false,
     confirmed: new Set(),
     shape: null,
+    isScoped: false,
+    scopeVersion: null,
+    left: new Map(),
     reopenedFor: null,
   };
 }
@@ -133,6 +144,7 @@ export function forgetIndex(memory: RowsMemory): void {
   memory.version = null;
   memory.wholeVersion = null;
   memory.seenTo.clear();
+  memory.left.clear();
 }
 
 /** Lets others run: a long scan must not hold up the process. */

@@ -1,6 +1,7 @@
 import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
 import { decodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import type { RowsContext } from './context.ts';
+import { judgeReady } from './row-scope.ts';
 import type { Place } from './row-index.ts';
 
 /** An item with all that is needed to write its row in one go. */
@@ -33,10 +34,11 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
       ready.push({ outstanding, table: '', place, body: null, problem });
     } else ready.push({ outstanding, table, place, ...(await bodyOf(context, outstanding)) });
   }
+  const judged = await judgeReady(context, ready);
   // A row that is new needs no note: found after a crash it is the same as the item's, by its natural key.
-  const changing = ready.filter(({ place, problem }) => place !== null && problem === null).map(({ outstanding }) => outstanding);
+  const changing = judged.filter(({ place, problem }) => place !== null && problem === null).map(({ outstanding }) => outstanding);
   if (changing.length > 0) await workspace.intend(changing);
-  return ready;
+  return judged;
 }
 
 async function bodyOf({ workspace }: RowsContext, { item, content }: Outstanding): Promise<Pick<ReadyRow, 'body' | 'problem'>> {

@@ -1,4 +1,5 @@
 import type { RowsContext } from './context.ts';
+import { isOutOfScope } from './row-scope.ts';
 
 /**
  * What another release could not hold may be held by the one that is here now: it is outstanding again, and what was shown of it stays the base of
@@ -6,7 +7,9 @@ import type { RowsContext } from './context.ts';
  */
 export async function reopenNotHere({ workspace, profile, memory }: RowsContext): Promise<void> {
   if (memory.shape === null || memory.reopenedFor === memory.shape) return;
-  const views = [...(await workspace.views()).values()].filter(({ item, notHere }) => item.kind === profile.kind && notHere !== null);
+  const views = [...(await workspace.views()).values()].filter(
+    ({ item, notHere }) => item.kind === profile.kind && notHere !== null && !isOutOfScope(notHere),
+  );
   if (views.length > 0) await workspace.applied(views.map(({ item, shown, local }) => ({ item, content: shown, local })));
   memory.reopenedFor = memory.shape;
 }

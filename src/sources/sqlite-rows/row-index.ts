@@ -58,6 +58,10 @@ export class RowIndex {
     return this.#skipped.get(table) ?? new Map();
   }
 
+  unskipRow(table: string, rowid: number): void {
+    this.#skipped.get(table)?.delete(rowid);
+  }
+
   unskip(table: string): void {
     this.#skipped.delete(table);
   }

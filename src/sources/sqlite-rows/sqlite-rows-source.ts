@@ -7,6 +7,7 @@ import { createChangeQueue } from '../file-tree/watch-loop.ts';
 import { applyRound } from './apply-round.ts';
 import { captureRound, skippedRows } from './capture-round.ts';
 import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type RowsLimits, type RowsLog } from './context.ts';
+import type { RowScope } from './row-scope.ts';
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
 
@@ -22,6 +23,10 @@ export interface SqliteRowsDeps {
   readonly limits?: Partial<RowsLimits>;
   /** Why what stands there must not be opened, as opening alone would do harm; asked each time before. */
   readonly mayNotOpen?: (file: string) => string | null;
+  /** Where the database is shared among several spaces. */
+  readonly scope?: RowScope;
+  /** Of all sources of one database: what one of them writes, another must not find half known. */
+  readonly turns?: Mutex;
 }
 
 /** Rows of another program's database as items of a space. Its rounds never overlap: each waits for the one before. */
@@ -54,8 +59,8 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
   const memory = createRowsMemory();
   const limits: RowsLimits = { ...ROWS_LIMITS, ...deps.limits };
   const database = createRowDatabase(deps.file, deps.profile, deps.clock, deps.mayNotOpen);
-  const context: RowsContext = { ...deps, limits, memory, database };
-  const turns = new Mutex();
+  const context: RowsContext = { ...deps, limits, memory, database, scope: deps.scope ?? null };
+  const turns = deps.turns ?? new Mutex();
 
   const round = <T>(work: () => Promise<T>): Promise<T> =>
     turns.run(async () => {

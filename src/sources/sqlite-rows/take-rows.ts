@@ -3,11 +3,13 @@ import { itemKey, parseItem } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { Content } from '../../core/content.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
-import { decodeRow, encodeRow, type Row } from '../../kinds/rows/row-body.ts';
+import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import type { RowBatches } from './capture-batches.ts';
 import { localOf } from './capture-batches.ts';
 import type { RowsContext } from './context.ts';
 import type { Place } from './row-index.ts';
+import { readRow } from './read-row.ts';
+import { rowsOfScope } from './row-scope.ts';
 import { hidesMore, impliedRow, isSameRow, lacking, layOn, newBody, withDerived } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
@@ -24,13 +26,14 @@ interface Changed {
  * Captures what differs from the index among rows of one table, which stand in one state of the database. Cost: O(rows), and a look at
  * the view and body of each one that changed.
  */
-export async function takeRows(context: RowsContext, access: TableAccess, rows: readonly FoundRow[], batches: RowBatches): Promise<void> {
+export async function takeRows(context: RowsContext, access: TableAccess, all: readonly FoundRow[], batches: RowBatches): Promise<void> {
   const { memory } = context;
   const { index } = memory;
   const { shape } = access;
   const table = shape.profile.id;
   const changed: Changed[] = [];
   const fresh: FoundRow[] = [];
+  const rows = await rowsOfScope(context, access, all);
   for (const found of rows) {
     const place = index.at(table, found.rowid);
     if (place !== undefined) {
@@ -215,21 +218,6 @@ async function intendedBody(
   if (read === null) return null;
   const laid = encodeRow(layOn(read.row, shape, shape.mask, found.row, parent));
   return Buffer.from(laid).equals(read.body) ? { body: read.body, attributes: intended.attributes } : null;
-}
-
-async function readRow(
-  context: RowsContext,
-  item: Item,
-  content: Content,
-): Promise<{ readonly row: Row; readonly body: Uint8Array; readonly content: Content } | null> {
-  try {
-    const body = await context.workspace.read(item, content);
-    const row = decodeRow(body);
-    return row.ok ? { row: row.value, body, content } : null;
-  } catch (error) {
-    if (!(error instanceof BodyUnavailable)) throw error;
-    return null;
-  }
 }
 
 /** With their bodies close by. */
