@@ -1,0 +1,46 @@
+import { syncWith } from '../../../src/core/replica/transfer.ts';
+import type { TestClock } from '../../contracts/test-clock.ts';
+import { createSmallSpace, type SmallMachine } from '../../replica/small-space.ts';
+import type { Server } from './client.ts';
+import { serveGateway } from './gateway-server.ts';
+import { judge, play, type Outcome } from './scenario.ts';
+
+/** One gateway that all three machines use, as on a hub: they lock each other out. */
+export async function playOnOneGateway(seed: number): Promise<Outcome> {
+  const { owner } = await createSmallSpace(`mneme-${seed}`);
+  const clock = owner.deps.clock as TestClock;
+  const server = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
+  return play(seed, { clock, server: () => server, exchange: () => Promise.resolve() });
+}
+
+/** Each machine has a gateway of its own, on a space that is synced now and then. */
+export async function playOnThreeMachines(seed: number): Promise<Outcome> {
+  const space = await createSmallSpace(`mneme-${seed}`);
+  const machines = new Map<string, SmallMachine>([['early', space.owner]]);
+  for (const name of ['right', 'late']) {
+    const machine = await space.machine(name);
+    await space.invite(machine);
+    await syncWith(machine.replica, space.hub);
+    machines.set(name, machine);
+  }
+  const clock = space.owner.deps.clock as TestClock;
+  const servers = new Map<string, Server>();
+  for (const [name, { deps, replica }] of machines)
+    servers.set(name, serveGateway({ store: deps.store, clock: deps.clock, replica: () => replica }));
+  let turn = 0;
+  const all = [...machines.values()];
+  return play(seed, {
+    clock,
+    server: (machine) => servers.get(machine) as Server,
+    async exchange(untilTheyAgree) {
+      const due = untilTheyAgree ? [...all, ...all] : [all[(turn += 1) % all.length] as SmallMachine];
+      for (const { replica } of due) await syncWith(replica, space.hub);
+    },
+  });
+}
+
+/** Empty where all is well. */
+export function explainMneme(seed: number, outcome: Outcome): string {
+  const wrong = judge(outcome);
+  return wrong.length === 0 ? '' : [`seed ${seed}:`, ...wrong.slice(0, 12), 'the trace:', ...outcome.trace].join('\n');
+}
