@@ -8,6 +8,7 @@ import { createBodyRoom, withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 import { BODY_BYTES, isSyncedFile, parseClientId, parseContent, parseRoute, type SyncedFile } from './schema.ts';
 import type { ProjectSpaces } from './spaces.ts';
+import { watchEnds } from './watch-ends.ts';
 
 export interface MnemeRoutesDeps {
   readonly gateway: MnemeGateway;
@@ -27,6 +28,7 @@ export type MnemeRoutes = (request: IncomingMessage, response: ServerResponse) =
 
 export function createMnemeRoutes({ gateway, keys, spaces, onFailure }: MnemeRoutesDeps): MnemeRoutes {
   const room = createBodyRoom(BODIES_AT_ONCE);
+  const watched = watchEnds((socket) => gateway.arrived(socket));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '';
@@ -96,6 +98,7 @@ export function createMnemeRoutes({ gateway, keys, spaces, onFailure }: MnemeRou
   }
 
   return async (request, response) => {
+    watched(request, response);
     try {
       await answer(request, response);
     } catch (error) {

@@ -5,9 +5,9 @@ import { ModelClient, type Server } from './client.ts';
 export interface Surroundings {
   readonly clock: TestClock;
   /** The server of each machine: one for all, or each its own. */
-  server(machine: string): Server;
+  readonly server: (machine: string) => Server;
   /** Brings servers nearer to each other; `all`: until they agree. */
-  exchange(all: boolean): Promise<void>;
+  readonly exchange: (all: boolean) => Promise<void>;
 }
 
 /** What was written by anybody, and not removed by anybody. */

@@ -6,7 +6,7 @@ import { serveGateway } from './gateway-server.ts';
 import { judge, play, type Outcome } from './scenario.ts';
 
 /** One gateway that all three machines use, as on a hub: they lock each other out. */
-export async function playOnOneGateway(seed: number): Promise<Outcome> {
+async function playOnOneGateway(seed: number): Promise<Outcome> {
   const { owner } = await createSmallSpace(`mneme-${seed}`);
   const clock = owner.deps.clock as TestClock;
   const server = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
@@ -14,7 +14,7 @@ export async function playOnOneGateway(seed: number): Promise<Outcome> {
 }
 
 /** Each machine has a gateway of its own, on a space that is synced now and then. */
-export async function playOnThreeMachines(seed: number): Promise<Outcome> {
+async function playOnThreeMachines(seed: number): Promise<Outcome> {
   const space = await createSmallSpace(`mneme-${seed}`);
   const machines = new Map<string, SmallMachine>([['early', space.owner]]);
   for (const name of ['right', 'late']) {
@@ -38,6 +38,11 @@ export async function playOnThreeMachines(seed: number): Promise<Outcome> {
     },
   });
 }
+
+export const WORLDS: readonly (readonly [name: string, playOn: (seed: number) => Promise<Outcome>])[] = [
+  ['one gateway', playOnOneGateway],
+  ['a gateway of each machine’s own', playOnThreeMachines],
+];
 
 /** Empty where all is well. */
 export function explainMneme(seed: number, outcome: Outcome): string {

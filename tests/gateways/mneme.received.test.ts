@@ -1,0 +1,61 @@
+import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MnemePlace } from './mneme-place.ts';
+
+let place: MnemePlace;
+let other: string;
+beforeAll(async () => {
+  place = await MnemePlace.create();
+  ({ token: other } = await place.node.mneme.tokens.add('other', { projects: null }));
+});
+afterAll(() => place.close());
+
+let projects = 0;
+
+/** A project with one fact of client a's. */
+async function withFact(): Promise<string> {
+  const project = `received-${(projects += 1)}`;
+  await place.lock(project, 'a');
+  await place.put(project, 'remembered.json', '["fact"]', 'a');
+  await place.unlock(project, 'a');
+  return project;
+}
+
+/** What is there once client b, in another process, pushed that it has no fact. */
+async function afterForgetting(project: string): Promise<unknown> {
+  const agent = new Agent({ keepAlive: true });
+  await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
+  await place.put(project, 'remembered.json', '[]', 'b', { agent, key: other });
+  await place.unlock(project, 'b', { agent, key: other });
+  agent.destroy();
+  return (await place.get(project, 'remembered.json')).body['content'];
+}
+
+describe('what the last answer of a process brought', () => {
+  it('was received where the process read it to its end: what it lacks then was forgotten', async () => {
+    const project = await withFact();
+    const agent = new Agent({ keepAlive: true });
+    await place.lock(project, 'b', { agent, key: other });
+    await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
+    expect((await place.get(project, 'remembered.json', { agent, key: other })).body['content']).toBe('["fact"]');
+    agent.destroy();
+    expect(await afterForgetting(project)).toBe('[]');
+  });
+
+  it('was not where it ended with the answer unread', async () => {
+    const project = await withFact();
+    const { hostname, port } = new URL(place.url);
+    await place.lock(project, 'b', { key: other });
+    const socket = connect(Number(port), hostname);
+    const headers = `Host: ${hostname}:${port}\r\nAuthorization: Bearer ${other}\r\n`;
+    socket.write(`GET /projects/${project}/files HTTP/1.1\r\n${headers}\r\n`);
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.pause();
+    socket.write(`GET /projects/${project}/files/remembered.json HTTP/1.1\r\n${headers}\r\n`);
+    // Another request is answered meanwhile, so this one is too.
+    await place.get(project, 'remembered.json');
+    socket.resetAndDestroy();
+    expect(await afterForgetting(project)).toContain('fact');
+  });
+});
