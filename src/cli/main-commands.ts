@@ -81,6 +81,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./reject.ts')).rejectCommand,
   },
   {
+    name: 'search',
+    group: DAILY,
+    summary: 'Find what your agent knows: memories, sessions, files of all machines',
+    load: async () => (await import('./search.ts')).searchCommand,
+  },
+  {
     name: 'sessions',
     group: DAILY,
     summary: 'The sessions of all your machines: search, restore',

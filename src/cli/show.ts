@@ -3,17 +3,23 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandResult } from './frame-command.ts';
 import { itemWord } from './item-word.ts';
 import { formatBytes, printable, printableText } from './output-style.ts';
+import { readableBody } from './readable-body.ts';
 
 export const showCommand = defineCommand({
   summary: 'Print an item, now or at a revision',
-  arguments: { item: { summary: 'its name, the path of its file, or a revision as `satchel log` shows it', required: true } },
+  arguments: {
+    item: { summary: 'its name, the path of its file, a revision as `satchel log` shows it, or an id of `satchel search`', required: true },
+  },
   options: {
-    raw: { type: 'flag', summary: 'settings as the space holds them: with placeholders for paths and secrets' },
+    raw: {
+      type: 'flag',
+      summary: 'as the space holds it: settings with placeholders for paths and secrets, memories and sessions as JSON',
+    },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
-  examples: ['satchel show CLAUDE.md', 'satchel show 3f9a12cd > old.md', 'satchel show CLAUDE.md --json'],
+  examples: ['satchel show CLAUDE.md', 'satchel show mkqvzuxrnt', 'satchel show 3f9a12cd > old.md', 'satchel show CLAUDE.md --json'],
   notes:
-    'Settings are shown with this machine’s paths, and without secrets: what is left out is named on stderr.\nInto a file or pipe go the bytes as they are; on a terminal, control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding, left_out: [pointer]}, encoding utf8 or base64.',
+    'Settings are shown with this machine’s paths, and without secrets: what is left out is named on stderr.\nMemories and sessions are shown as one reads them. Of all else the bytes go into a file or pipe as they are; on a terminal, control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding, left_out: [pointer], passage, machine, time}, encoding utf8 or base64.',
   async run(context): Promise<CommandResult> {
     const { item } = context.args;
     const { raw, space } = context.options;
@@ -24,6 +30,8 @@ export const showCommand = defineCommand({
         next: `Its versions: satchel log ${itemWord(shown.item)}`,
       });
     const note = leftOutNote(shown.left_out);
+    const readable = raw ? null : readableBody(context, shown);
+    if (readable !== null) return { human: readable, json: shown };
     return { ...(note === null ? {} : { note }), human: forTerminal(shown), bytes: Buffer.from(shown.body, shown.encoding), json: shown };
   },
 });

@@ -141,8 +141,20 @@ export function openedBy(
   ];
 }
 
+const reindex = defineCommand({
+  summary: 'Make the index of `satchel search` anew: only where a search seems to miss something',
+  examples: ['satchel store reindex'],
+  notes: 'The index is made of what is here, and can be deleted at any time. JSON: {items, bytes, unsearched}.',
+  longRunning: true,
+  async run(context): Promise<CommandResult> {
+    const made = await askNode(context, 'reindex', {});
+    const left = made.unsearched === 0 ? '' : `; ${counted(made.unsearched, 'body is', 'bodies are')} not here and cannot be had now`;
+    return { human: `The index holds ${counted(made.items, 'item')}, ${formatBytes(made.bytes)}${left}.`, json: made };
+  },
+});
+
 export const storeCommand: CommandSpec = {
   summary: 'What is kept on this machine.',
-  verbs: { sizes, backup, restore: restoreVerb, verify, prune },
+  verbs: { sizes, backup, restore: restoreVerb, verify, prune, reindex },
   bare: 'sizes',
 };

@@ -2,13 +2,15 @@ import path from 'node:path';
 import type { HistoryEntry, ItemState } from '../core/ports/store.ts';
 import { itemKey } from '../core/item.ts';
 import { KINDS } from '../kinds/registry.ts';
+import { parseFoundId } from './recall/found-id.ts';
+import { findFound } from './recall/find-found.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
 import { carries } from './tree-sources.ts';
 
 /**
- * An item by what a person types: its name, `kind:name`, or the path of its file on this machine. Deleted items are
- * found too, by their history.
+ * An item by what a person types: its name, `kind:name`, the path of its file on this machine, or the id by which `search`
+ * found it. Deleted items are found too, by their history.
  */
 export async function findItem(node: SatchelNode, open: OpenSpace, text: string): Promise<ItemState> {
   const name = nameOf(open, text);
@@ -29,6 +31,9 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
   const alive = found.filter((s) => s.content !== null);
   const [state] = alive.length > 0 ? alive : found;
   if (state === undefined) {
+    const byId = parseFoundId(text)?.number === null ? await findFound(node, open.entry.name, text) : null;
+    const found = byId === null ? undefined : (await open.replica.visible([byId.item])).get(itemKey(byId.item));
+    if (found !== undefined) return found;
     const near = await nearItems(open, bare);
     const next = near.length === 0 ? 'Run: satchel log' : `Did you mean: ${near.join(', ')}?`;
     throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, next);

@@ -8,6 +8,8 @@ export interface NodeHome {
   readonly root: string;
   readonly store: string;
   readonly objects: string;
+  /** Full text, derived: may be deleted at any time. */
+  readonly index: string;
   readonly keys: string;
   readonly backups: string;
   readonly log: string;
@@ -26,6 +28,7 @@ export function nodeHome(root: string): NodeHome {
     root,
     store: path.join(root, 'store.db'),
     objects: path.join(root, 'objects'),
+    index: path.join(root, 'index.db'),
     keys: path.join(root, 'keys'),
     backups: path.join(root, 'backups'),
     log: path.join(root, 'node.log'),

@@ -52,6 +52,7 @@ import { createNodeLog } from './node-log.ts';
 import { lockNode } from './node-lock.ts';
 import { createMnemeService, type MnemeService } from './mneme/mneme-service.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
+import { createRecall, type Recall } from './recall/recall.ts';
 import { listSpaces, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { placeHere } from './remote-registry.ts';
@@ -119,6 +120,8 @@ export class SatchelNode {
   readonly log: HubLog;
   readonly spaces = new Map<SpaceId, OpenSpace>();
   readonly invitations: InvitationKeeper;
+  /** What `search` asks. */
+  readonly recall: Recall;
   /** Who asked here for what it keeps. */
   readonly heard: Heard;
   readonly options: NodeOptions;
@@ -172,6 +175,8 @@ export class SatchelNode {
     });
     this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
+    // Loaded where somebody searches.
+    this.recall = createRecall(home.index, async (file) => (await import('../store/text-index/sqlite-text-index.ts')).openTextIndex(file));
     this.heard = createHeard(deps.clock);
     this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
@@ -300,6 +305,11 @@ export class SatchelNode {
     return this.#listener !== null;
   }
 
+  /** Work that leaves much garbage: it is given back when the node is quiet again. */
+  during<T>(work: () => Promise<T>): Promise<T> {
+    return this.isLive ? this.#memory.during(work) : work();
+  }
+
   /** Where this node listens; `null` while it does not. */
   get address(): string | null {
     return this.#listener?.address ?? null;
@@ -386,6 +396,7 @@ export class SatchelNode {
         if (this.isLive) this.#memory.touch();
         if (!isTidy) await dropLanded(replica);
         isTidy = true;
+        await this.recall.obeyErasures(replica);
         setImmediate(() => void this.#followMove(entry.space));
       },
     });

@@ -5,6 +5,7 @@ import type { NodeHome } from './home.ts';
 /** What a node makes in SATCHEL_HOME, by the beginnings of the names. */
 const OURS = [
   'store.db',
+  'index.db',
   'objects',
   'keys',
   'backups',
@@ -35,6 +36,6 @@ export async function purgeHome(home: NodeHome): Promise<string[]> {
 
 function isOurs(name: string): boolean {
   return OURS.some(
-    (own) => name === own || (name.startsWith(`${own}-`) && own === 'store.db') || (name.startsWith(`${own}.`) && name.endsWith('.tmp')),
+    (own) => name === own || (name.startsWith(`${own}-`) && own.endsWith('.db')) || (name.startsWith(`${own}.`) && name.endsWith('.tmp')),
   );
 }

@@ -124,6 +124,8 @@ export interface ItemTable {
   addHistory(space: SpaceId, entries: readonly HistoryEntry[]): Promise<void>;
   /** Newest first. `before` is an exclusive position. */
   history(space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
+  /** Where each item's history begins, as far as it is here, by `itemKey`. One look-up an item. */
+  firstPositions(space: SpaceId, items: readonly Item[]): Promise<Map<string, number>>;
   /** Of all items, newest first, whole records at a time. */
   historyByPosition(space: SpaceId, query: { readonly before?: number; readonly limit: number }): Promise<HistoryEntry[]>;
   /** By revision (or sibling, or collapsed) id, or by a unique prefix of at least 4 hex characters. */

@@ -6,12 +6,19 @@ const NEWLINE = 10;
 
 /** Whole lines that are JSON objects, in order; others are passed over. */
 export function* recordsOf(body: Uint8Array): Generator<SessionRecord> {
-  for (let from = 0; from < body.length;) {
-    const end = body.indexOf(NEWLINE, from);
+  for (const { record } of recordsWithPlaces(body)) yield record;
+}
+
+/** The same with where each stands, bytes, its newline left out. */
+export function* recordsWithPlaces(
+  body: Uint8Array,
+): Generator<{ readonly record: SessionRecord; readonly start: number; readonly length: number }> {
+  for (let start = 0; start < body.length;) {
+    const end = body.indexOf(NEWLINE, start);
     if (end === -1) return;
-    const record = parseRecord(body.subarray(from, end));
-    if (record !== null) yield record;
-    from = end + 1;
+    const record = parseRecord(body.subarray(start, end));
+    if (record !== null) yield { record, start, length: end - start };
+    start = end + 1;
   }
 }
 

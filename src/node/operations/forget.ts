@@ -56,6 +56,7 @@ export const forgetOperation = defineOperation({
     await open.runner.syncNow(); // what cannot reach the remote must change nothing
     if (digest === undefined) await deleteItems(open, items);
     const record = await forget(open.replica, remote, target);
+    await node.recall.discard();
     if (record === null) say('Nothing was left to erase.');
     const position = record?.header.position ?? null;
     const [erasure] = position === null ? [] : (await listErasures(open.replica)).filter((e) => e.position === position);

@@ -104,6 +104,7 @@ export const leaveOperation = defineOperation({
       await node.dropSpace(open.entry.space);
       left.push({ name: open.entry.name, told: whyNot === null, why_not: whyNot });
     }
+    await node.recall.discard();
     return { left, temporary_files: await removeTemporaryFiles(node), claude_mem: await disconnectClaudeMem(node) };
   },
 });

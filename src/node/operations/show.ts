@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { findSpace } from '../find-space.ts';
+import { machineNames } from '../machine-names.ts';
+import { findFound, type FoundItem } from '../recall/find-found.ts';
+import { passageByNumber } from '../recall/passage-text.ts';
+import { createRecordAuthors } from '../record-author.ts';
 import { bodyHere, textOf } from './body-here.ts';
 import { revisionField, spaceField } from './fields.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 import { versionAt } from './versions.ts';
 
 export interface ShowResult {
@@ -18,6 +22,11 @@ export interface ShowResult {
   readonly encoding: 'utf8' | 'base64';
   /** JSON pointers to secrets, which stay where they were written: the body is without them. */
   readonly left_out: readonly string[];
+  /** The number of the passage that was asked for, and that the body is; `null`: it is the whole item. */
+  readonly passage: number | null;
+  /** Who wrote this version, and when (ISO 8601; `null`: not known, or not sent yet). */
+  readonly machine: string;
+  readonly time: string | null;
 }
 
 export const showOperation = defineOperation({
@@ -29,20 +38,31 @@ export const showOperation = defineOperation({
     raw: z.boolean().default(false),
   }),
   async run(node, input): Promise<ShowResult> {
-    const open = findSpace(node, input.space);
-    const version = await versionAt(node, open, input.item, input.revision);
+    const found = input.item === undefined || input.revision !== undefined ? null : await findFound(node, input.space, input.item);
+    const open = found?.open ?? findSpace(node, input.space);
+    const version = await versionAt(node, open, found === null ? input.item : `${found.item.kind}:${found.item.name}`, input.revision);
+    const { machine, time } = await createRecordAuthors(node, open, await machineNames(node, open))(version.position);
+    const described = { item: version.item.name, kind: version.item.kind, revision: version.revision, machine, time };
+    if (found !== null && found.number !== null) return { ...described, ...(await passageOf(found, found.number)) };
     const { body, leftOut } = (await bodyHere(open, version, input.raw)) ?? { body: new Uint8Array(0), leftOut: [] };
     const text = textOf(body);
     return {
-      item: version.item.name,
-      kind: version.item.kind,
-      revision: version.revision,
+      ...described,
       deleted: version.content === null,
       size: body.length,
       mode: typeof version.content?.attributes['mode'] === 'number' ? version.content.attributes['mode'] : null,
       body: text ?? Buffer.from(body).toString('base64'),
       encoding: text === null ? 'base64' : 'utf8',
       left_out: leftOut,
+      passage: null,
     };
   },
 });
+
+/** One message of a session. */
+async function passageOf({ open, item }: FoundItem, number: number) {
+  const passage = await passageByNumber(open, item, number);
+  if (passage === null) throw new OperationFailure('usage', 'no-such-id', `${item.name} has no passage ${number}`, 'Run: satchel search');
+  const { text: body } = passage;
+  return { deleted: false, size: Buffer.byteLength(body), mode: null, body, encoding: 'utf8', left_out: [], passage: number } as const;
+}

@@ -19,6 +19,9 @@ export const OPERATIONS = {
   'session-restore': async () => (await import('./sessions.ts')).restoreSessionOperation,
   projects: async () => (await import('./projects.ts')).projectsOperation,
   'project-map': async () => (await import('./projects.ts')).mapProjectOperation,
+  search: async () => (await import('./search.ts')).searchOperation,
+  'search-around': async () => (await import('./search.ts')).aroundOperation,
+  reindex: async () => (await import('./search.ts')).reindexOperation,
   conflicts: async () => (await import('./edit.ts')).conflictsOperation,
   machines: async () => (await import('./machines.ts')).machinesOperation,
   'machine-revoke': async () => (await import('./machines.ts')).revokeMachineOperation,
@@ -60,7 +63,7 @@ export const OPERATIONS = {
 export type OperationName = keyof typeof OPERATIONS;
 
 /** Those that are given up when the one who asked is gone. All others go on to their end. */
-export const ENDS_WITH_ITS_ASKER: ReadonlySet<OperationName> = new Set(['join', 'remote-add', 'backup']);
+export const ENDS_WITH_ITS_ASKER: ReadonlySet<OperationName> = new Set(['join', 'remote-add', 'backup', 'search', 'reindex']);
 
 type Loaded<N extends OperationName> = Awaited<ReturnType<(typeof OPERATIONS)[N]>>;
 /** What a caller passes: defaults may be left out. */

@@ -1,9 +1,10 @@
 import { bytesToHex, hexToBytes, type Revision, type SpaceId } from '../../core/ids.ts';
-import type { Item } from '../../core/item.ts';
+import { itemKey, type Item } from '../../core/item.ts';
 import type { HistoryEntry } from '../../core/ports/store.ts';
 import { decodeContent, encodeContent } from '../content-codec.ts';
 import type { HistoryRow } from '../schema.ts';
 import { insertBatches } from './batches.ts';
+import { namesByKind } from './by-kind.ts';
 import type { TableScope } from './scope.ts';
 
 /** Stored by index: append only. */
@@ -17,6 +18,8 @@ export interface History {
   /** Idempotent: an entry is its position and index. */
   readonly add: (space: SpaceId, entries: readonly HistoryEntry[]) => Promise<void>;
   readonly ofItem: (space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
+  /** The first position of each item that has a history, by `itemKey`. */
+  readonly begins: (space: SpaceId, items: readonly Item[]) => Promise<Map<string, number>>;
   /** Newest record first, entries of a record in their order; a record is given whole, past the limit if need be. */
   readonly byPosition: (space: SpaceId, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
   /** Oldest first, 100 at most; none for what is no prefix of at least 4 hex characters. */
@@ -55,6 +58,24 @@ export function createHistory(scope: TableScope): History {
       rows = rows.where('kind', '=', item.kind).where('name', '=', item.name);
       if (query.before !== undefined) rows = rows.where('position', '<', query.before);
       return (await rows.orderBy('position', 'desc').orderBy('ordinal', 'desc').limit(query.limit).execute()).map(rowToEntry);
+    },
+
+    async begins(space, items) {
+      const found = new Map<string, number>();
+      const number = await scope.numberOf(space);
+      if (number === null) return found;
+      for (const { kind, names } of namesByKind(dialect, items)) {
+        const rows = await db
+          .selectFrom('history')
+          .select((eb) => ['name', eb.fn.min('position').as('position')])
+          .where('space', '=', number)
+          .where('kind', '=', kind)
+          .where('name', 'in', names)
+          .groupBy('name')
+          .execute();
+        for (const { name, position } of rows) found.set(itemKey({ kind, name }), position);
+      }
+      return found;
     },
 
     async byPosition(space, query) {

@@ -70,6 +70,7 @@ export function createItemTable(scope: TableScope): ItemTable {
 
     addHistory: history.add,
     history: history.ofItem,
+    firstPositions: history.begins,
     historyByPosition: history.byPosition,
     findRevision: history.find,
     addSiblings: siblings.add,

@@ -1,0 +1,33 @@
+import type { Item } from '../../core/item.ts';
+import type { Passage } from '../../core/ports/text-index.ts';
+import { classify } from '../classify/classify.ts';
+import { FORMAT_RULES } from '../classify/default-rules.ts';
+import { filePassages, isReadable } from '../claude-home/file-passages.ts';
+import { sessionPassages } from '../claude-home/session-passages.ts';
+import { memoryPassages } from '../claude-mem/memory-passages.ts';
+import { tableOfName } from '../claude-mem/names.ts';
+
+/** How what can be found of an item is read out of its body. Pure. */
+export type Reading =
+  | { readonly type: 'whole'; readonly passages: (name: string, body: Uint8Array) => Passage[] }
+  /** Whole lines at a time, which stand at `offset`: the body only grows. */
+  | { readonly type: 'lines'; readonly passages: (name: string, lines: Uint8Array, offset: number) => Passage[] };
+
+const MEMORY: Reading = { type: 'whole', passages: memoryPassages };
+const SESSION: Reading = { type: 'lines', passages: sessionPassages };
+const FILE: Reading = { type: 'whole', passages: filePassages };
+
+/** By its kind, what is searched of an item; `null`: nothing. */
+export function readingOf({ kind, name }: Item): Reading | null {
+  switch (kind) {
+    case 'claude-mem':
+      return tableOfName(name) === 'tool-uses' ? null : MEMORY;
+    case 'transcript':
+      return SESSION;
+    case 'text':
+    case 'folder':
+      return classify(name, FORMAT_RULES) === 'text' && isReadable(name) ? FILE : null;
+    default:
+      return null;
+  }
+}

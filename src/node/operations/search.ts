@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { SHELVES, type PassageFilter, type TextIndex } from '../../core/ports/text-index.ts';
+import type { SatchelNode } from '../node.ts';
+import { describeFound, type Found } from '../recall/describe-found.ts';
+import { findFound } from '../recall/find-found.ts';
+import { shortProject } from '../../kinds/claude-home/short-project.ts';
+import { machinesCalled, namesBySpace, projectsCalled } from '../recall/name-filter.ts';
+import { parseQuery } from '../recall/parse-query.ts';
+import { useIndex } from '../recall/use-index.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
+
+export interface SearchResult {
+  readonly hits: readonly (Found & {
+    /** Of the same item, or session, so many passages match. */
+    readonly passages: number;
+  })[];
+  /** How many match, listed or not. */
+  readonly total: number;
+  /** `some`: nothing holds all words, these hold some. */
+  readonly match: 'all' | 'some';
+  /** Items whose text cannot be had now. */
+  readonly unsearched: number;
+  /** What may be wrong with the question. */
+  readonly hints: readonly string[];
+}
+
+const time = z.number().int().min(-8.64e15).max(8.64e15);
+
+export const searchOperation = defineOperation({
+  input: z.strictObject({
+    /** Words that all occur, and "phrases"; none: the newest. */
+    query: z.string().max(8192).default(''),
+    project: z.string().min(1).max(4096).optional(),
+    type: z.string().min(1).max(128).optional(),
+    machine: z.string().min(1).max(128).optional(),
+    /** Inclusive and exclusive, milliseconds since 1970. */
+    since: time.optional(),
+    until: time.optional(),
+    kind: z.enum(SHELVES).optional(),
+    limit: z.number().int().min(1).max(1_000).default(10),
+  }),
+  async run(node, input, context): Promise<SearchResult> {
+    const terms = parseQuery(input.query);
+    if (!terms.ok)
+      throw new OperationFailure('usage', 'bad-search', `this cannot be searched for: ${terms.error}`, 'Run: satchel search --help');
+    const names = await namesBySpace(node);
+    const machines = input.machine === undefined ? undefined : machinesCalled(names, input.machine);
+    return useIndex(node, context, async (index, unsearched) => {
+      const { filter, hints } = await filterOf(node, index, input);
+      const options = { filter: machines === undefined ? filter : { ...filter, machines }, limit: input.limit };
+      let match: SearchResult['match'] = 'all';
+      let found = await index.search(terms.value, { match, ...options });
+      if (found.total === 0 && terms.value.length > 1) {
+        const some = await index.search(terms.value, { match: 'some', ...options });
+        if (some.total > 0) [found, match] = [some, 'some'];
+      }
+      const hits: SearchResult['hits'][number][] = [];
+      for (const hit of found.hits) {
+        const open = node.spaces.get(hit.space);
+        if (open !== undefined) hits.push({ ...(await describeFound(open, hit, terms.value, names)), passages: hit.passages });
+      }
+      return { hits, total: found.total, match, unsearched, hints };
+    });
+  },
+});
+
+interface Asked {
+  readonly project?: string | undefined;
+  readonly type?: string | undefined;
+  readonly kind?: (typeof SHELVES)[number] | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+async function filterOf(node: SatchelNode, index: TextIndex, asked: Asked): Promise<{ filter: PassageFilter; hints: string[] }> {
+  const hints: string[] = [];
+  const filter: { -readonly [K in keyof PassageFilter]: PassageFilter[K] } = {};
+  if (asked.kind !== undefined) filter.shelves = [asked.kind];
+  if (asked.since !== undefined) filter.since = asked.since;
+  if (asked.until !== undefined) filter.until = asked.until;
+  if (asked.type !== undefined) {
+    const known = await index.values('type');
+    filter.types = [asked.type.toLowerCase()];
+    if (!known.has(asked.type.toLowerCase())) hints.push(`There is no type ${asked.type}. There is: ${first(known.keys())}`);
+  }
+  if (asked.project !== undefined) {
+    const known = await index.values('project');
+    filter.projects = await projectsCalled(node, known.keys(), asked.project);
+    if (filter.projects.length === 0)
+      hints.push(`There is no project ${asked.project}. There is: ${first([...known.keys()].map((id) => shortProject(id)))}`);
+  }
+  return { filter, hints };
+}
+
+const NAMED = 10;
+
+function first(values: Iterable<string>): string {
+  const all = [...new Set(values)];
+  return all.length === 0 ? 'none yet' : `${all.slice(0, NAMED).join(', ')}${all.length > NAMED ? ', …' : ''}`;
+}
+
+export interface AroundResult {
+  /** In order of time, oldest first. */
+  readonly hits: readonly Found[];
+  /** Which of them was asked for. */
+  readonly at: number;
+  readonly project: string | null;
+}
+
+/** What was before and after a hit: of a memory or file in its project, of what was said in its session. */
+export const aroundOperation = defineOperation({
+  input: z.strictObject({ id: z.string().min(1).max(128), limit: z.number().int().min(1).max(1_000).default(10) }),
+  async run(node, { id, limit }, context): Promise<AroundResult> {
+    const found = await findFound(node, undefined, id);
+    if (found === null)
+      throw new OperationFailure(
+        'usage',
+        'no-such-id',
+        `nothing has the id ${JSON.stringify(id)}`,
+        'Ids stand in what this prints: satchel search WORDS',
+      );
+    const { open, item } = found;
+    const names = await namesBySpace(node);
+    return useIndex(node, context, async (index) => {
+      const number = found.number ?? 1;
+      const [passage] = await index.passages(open.entry.space, item, number, number);
+      if (passage === undefined)
+        throw new OperationFailure(
+          'usage',
+          'no-such-id',
+          `nothing of ${item.name} can be found by the number ${number}`,
+          'Run: satchel show ID',
+        );
+      const [before, after] = [Math.floor(limit / 2), Math.ceil(limit / 2)];
+      const { project, shelf } = passage;
+      const near =
+        shelf === 'sessions'
+          ? await index.passages(open.entry.space, item, number - before, number + after)
+          : await index.around(
+              passage,
+              { spaces: [passage.space], shelves: ['memories', 'files'], ...(project === null ? {} : { projects: [project] }) },
+              { before, after },
+            );
+      const hits: Found[] = [];
+      for (const each of near) hits.push(await describeFound(open, each, [], names));
+      return {
+        hits,
+        at: near.findIndex((each) => each.item.name === item.name && each.item.kind === item.kind && each.number === number),
+        project,
+      };
+    });
+  },
+});
+
+export interface ReindexResult {
+  readonly items: number;
+  readonly bytes: number;
+  readonly unsearched: number;
+}
+
+/** Throws the index away, and makes it anew. */
+export const reindexOperation = defineOperation({
+  input: z.strictObject({}),
+  async run(node, _input, context): Promise<ReindexResult> {
+    await node.recall.discard();
+    const made = await useIndex(node, context, async (index, unsearched) => {
+      let items = 0;
+      for (const space of await index.spaces()) items += (await index.held(space)).size;
+      return { items, unsearched };
+    });
+    return { ...made, bytes: await node.recall.size() };
+  },
+});
