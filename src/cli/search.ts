@@ -2,7 +2,7 @@ import path from 'node:path';
 import { shortProject } from '../kinds/claude-home/short-project.ts';
 import type { Found } from '../node/recall/describe-found.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from './counted.ts';
+import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
@@ -122,6 +122,7 @@ function projectOf(text: string | undefined): string | undefined {
 function dateOf({ clock }: CommandContext, flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const time = parseDate(text, clock.now(), flag === '--until');
-  if (!time.ok) throw new CommandFailure(EXIT.usage, 'usage', `${flag} ${JSON.stringify(text)}: ${time.error}`);
+  if (!time.ok)
+    throw new CommandFailure(EXIT.usage, 'usage', `${flag} ${JSON.stringify(text)}: ${time.error}`, { next: 'Run: satchel search --help' });
   return time.value;
 }

@@ -222,6 +222,26 @@ export const MEANING: MeaningUses = {
     '--space': NO_SPACE('resolve', 'CLAUDE.md', '--take', 'current'),
   },
   leave: {},
+  search: {
+    query: [
+      { args: ['search', '=>', '"'], says: /no word in it to search for[^]*satchel search --help/ },
+      { args: ['search', Array.from({ length: 65 }, (_, i) => `w${i}`).join(' ')], says: /65 different words, 64 at most/ },
+      { args: ['search', 'x '.repeat(4_096), 'y'], says: /query: expected at most 8192 characters/ },
+    ],
+    '--project': [{ args: ['search', 'x', '--project', 'x'.repeat(5_000)], says: /project: expected at most 4096 characters/ }],
+    '--type': [{ args: ['search', 'x', '--type', 'x'.repeat(129)], says: /type: expected at most 128 characters/ }],
+    '--machine': NO_MACHINE(['search', 'x', '--machine']),
+    '--since': [
+      { args: ['search', 'x', '--since', 'yesterday'], says: /--since "yesterday": expected 2026-11-21[^]*7d/ },
+      { args: ['search', 'x', '--since', '2026-02-30'], says: /no day 2026-02-30/ },
+    ],
+    '--until': [{ args: ['search', 'x', '--until', '-7d'], says: /--until/ }],
+    '--around': [
+      { args: ['search', '--around', 'kkkkkkkkkk'], says: /nothing has the id "kkkkkkkkkk"[^]*satchel search/ },
+      { args: ['search', '--around', '3f9a12cd'], says: /nothing has the id/ },
+      { args: ['search', 'words', '--around', 'kkkkkkkkkk'], says: /--around takes no words/ },
+    ],
+  },
   'sessions list': { search: [{ args: ['sessions', 'x'.repeat(2_000)], says: /search/ }] },
   'sessions restore': {
     session: [

@@ -22,7 +22,7 @@ export function machinesCalled(names: ReadonlyMap<SpaceId, ReadonlyMap<MachineId
     throw new OperationFailure(
       'usage',
       'no-machine',
-      `there is no machine ${wanted} (there is: ${known.join(', ')})`,
+      `there is no machine ${JSON.stringify(wanted)} (there is: ${known.join(', ')})`,
       'Run: satchel machines',
     );
   }
