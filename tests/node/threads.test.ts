@@ -63,6 +63,20 @@ describe('sealing and opening on other threads', () => {
   it.each([
     ['there', () => script],
     ['here, where the thread fails', () => broken],
+  ])('gives each of many small bodies its own chunks: %s', async (_where, at) => {
+    const sealing = threaded(at());
+    const bodies = Array.from({ length: 40 }, (_, index) => randomFillSync(Buffer.alloc(17_000 + 5_000 * index)));
+    const other = '8'.repeat(64) as SpaceId;
+    const sealed = await Promise.all(bodies.map((each, index) => sealing.chunks(each, index === 20 ? other : SPACE, 1, keys)));
+    await sealing.close();
+    for (const [index, each] of bodies.entries()) {
+      expect(told(sealed[index])).toEqual(told(await sealChunks(each, index === 20 ? other : SPACE, 1, keys, compression)));
+    }
+  });
+
+  it.each([
+    ['there', () => script],
+    ['here, where the thread fails', () => broken],
   ])('opens what was sealed, and says of each object why it does not open: %s', async (_where, at) => {
     const sealing = threaded(at());
     const sealed = await sealing.bundle(body, binding, keys);

@@ -1,6 +1,8 @@
-import type { WriteOptions } from '../../core/ports/files.ts';
+import type { FileProblem, WriteOptions } from '../../core/ports/files.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
-import type { FileThreads, ThreadWrite } from '../../sources/files/file-threads.ts';
+import type { AheadRead, FileThreads, ThreadWrite } from '../../sources/files/file-threads.ts';
+import { piecesOf, slabOf } from './slab.ts';
 import type { AnswerOf } from './tasks.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
@@ -40,14 +42,9 @@ export function createFileThreads(pool: ThreadPool): FileThreads {
   }
 
   function sendAll(place: Place, queue: readonly Waiting[]): void {
-    const bytes = new Uint8Array(queue.reduce((sum, { body }) => sum + body.length, 0));
-    let offset = 0;
-    for (const { body } of queue) {
-      bytes.set(body, offset);
-      offset += body.length;
-    }
-    const files = queue.map(({ path, body, options }) => ({ path, length: body.length, options }));
-    void answerAll(queue, pool.ask('write', { place, bytes, files }, [bytes.buffer]));
+    const bodies = slabOf(queue.map(({ body }) => body));
+    const files = queue.map(({ path, options }) => ({ path, options }));
+    void answerAll(queue, pool.ask('write', { place, bodies, files }, [bodies.bytes.buffer]));
   }
 
   return {
@@ -60,6 +57,14 @@ export function createFileThreads(pool: ThreadPool): FileThreads {
         }
         queue.push({ path, body, options, done, failed });
       }),
-    read: (place, paths) => pool.ask('read', { place, paths }),
+    async read(place, paths) {
+      const { files, small } = await pool.ask('read', { place, paths });
+      const pieces = piecesOf(small).values();
+      return files.map((file): Result<AheadRead, FileProblem> => {
+        if (!file.ok) return file;
+        const bytes = file.value.bytes ?? pieces.next().value;
+        return bytes === undefined ? fail({ type: 'io', message: 'the thread gave no answer' }) : ok({ ...file.value, bytes });
+      });
+    },
   };
 }

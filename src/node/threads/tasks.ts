@@ -1,25 +1,30 @@
 import type { EpochKeys } from '../../core/crypto/space-keys.ts';
 import type { BodyBinding, OpenError, SealedObject } from '../../core/crypto/object-cipher.ts';
-import type { SpaceId } from '../../core/ids.ts';
+import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import type { Effort } from '../../core/ports/compression.ts';
 import type { FileProblem, FileStat, WriteOptions } from '../../core/ports/files.ts';
-import type { SealedChunk } from '../../core/ports/sealing.ts';
 import type { Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import type { AheadRead } from '../../sources/files/file-threads.ts';
+import type { Slab } from './slab.ts';
 
 /** What other threads are asked, and what they answer. Keys are handed on within the process only. */
 export interface Tasks {
-  /** Cuts a body into chunks and seals them. */
+  /** Cuts bodies into chunks and seals them. */
   chunks: {
     task: {
-      readonly body: Uint8Array;
+      readonly bodies: Slab;
       readonly space: SpaceId;
       readonly keyId: number;
       readonly gear: Uint32Array;
       readonly epoch: EpochKeys;
     };
-    answer: readonly SealedChunk[];
+    answer: {
+      /** Of each body its chunks: how much plaintext is in them. */
+      readonly chunks: readonly (readonly { readonly id: ObjectId; readonly length: number }[])[];
+      /** The chunks of all bodies, in their order. */
+      readonly sealed: Slab;
+    };
   };
   bundle: {
     task: {
@@ -33,18 +38,24 @@ export interface Tasks {
   };
   open: {
     task: {
-      readonly objects: readonly SealedObject[];
+      readonly ids: readonly ObjectId[];
+      readonly sealed: Slab;
       readonly space: SpaceId;
       readonly epochs: ReadonlyMap<number, EpochKeys>;
     };
-    answer: readonly Result<Uint8Array, OpenError>[];
+    answer: {
+      /** Why an object did not open; `null`: it did. */
+      readonly errors: readonly (OpenError | null)[];
+      /** Of each object the plaintext; nothing where it did not open. */
+      readonly opened: Slab;
+    };
   };
-  /** Writes whole files in place, as `FileTree.write` does. Their bodies lie in `bytes`, one behind the other. */
+  /** Writes whole files in place, as `FileTree.write` does. */
   write: {
     task: {
       readonly place: Place;
-      readonly bytes: Uint8Array;
-      readonly files: readonly { readonly path: string; readonly length: number; readonly options: WriteOptions }[];
+      readonly bodies: Slab;
+      readonly files: readonly { readonly path: string; readonly options: WriteOptions }[];
     };
     answer: {
       readonly written: readonly Result<FileStat, FileProblem>[];
@@ -52,7 +63,15 @@ export interface Tasks {
       readonly dirty: ReadonlySet<string>;
     };
   };
-  read: { task: { readonly place: Place; readonly paths: readonly string[] }; answer: readonly Result<AheadRead, FileProblem>[] };
+  read: {
+    task: { readonly place: Place; readonly paths: readonly string[] };
+    answer: {
+      /** Of each file all but its bytes, where they lie in `small`. */
+      readonly files: readonly Result<Omit<AheadRead, 'bytes'> & { readonly bytes: Uint8Array | null }, FileProblem>[];
+      /** Those files' bytes, in their order. */
+      readonly small: Slab;
+    };
+  };
 }
 
 export type TaskType = keyof Tasks;

@@ -3,7 +3,10 @@ import { openObject, sealBundle } from '../../core/crypto/object-cipher.ts';
 import { sealChunks } from '../../core/crypto/seal-chunks.ts';
 import { sha256 } from '../../core/crypto/hash.ts';
 import type { EpochKeys, SpaceKeys } from '../../core/crypto/space-keys.ts';
+import type { ObjectId } from '../../core/ids.ts';
+import type { FileProblem } from '../../core/ports/files.ts';
 import { ok, type Result } from '../../core/result.ts';
+import type { AheadRead } from '../../sources/files/file-threads.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import { readTreeFile } from '../../sources/files/node-read.ts';
 import type { Writing } from '../../sources/files/node-write.ts';
@@ -11,6 +14,7 @@ import { createSyncTogether } from '../../sources/files/sync-together.ts';
 import { writeTogether } from '../../sources/files/write-together.ts';
 import { createZstd } from '../../store/zstd.ts';
 import { createSystemClock, createSystemRandom } from '../system.ts';
+import { piecesOf, slabOf } from './slab.ts';
 import type { AnswerMessage, AnswerOf, TaskMessage, TaskOf, Tasks, TaskType } from './tasks.ts';
 
 /** What each of the threads of thread-pool.ts runs. */
@@ -27,10 +31,12 @@ interface Answered<T extends TaskType> {
 }
 
 const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered<T>> } = {
-  async chunks({ body, space, keyId, gear, epoch }) {
-    const sealed = await sealChunks(body, space, keyId, keysOf(new Map([[keyId, epoch]]), gear), compression);
-    const answer = sealed.map(({ object, length }) => ({ object: { id: object.id, bytes: ownBytes(object.bytes) }, length }));
-    return { answer, own: answer.map(({ object }) => object.bytes) };
+  async chunks({ bodies, space, keyId, gear, epoch }) {
+    const keys = keysOf(new Map([[keyId, epoch]]), gear);
+    const all = await Promise.all(piecesOf(bodies).map((body) => sealChunks(body, space, keyId, keys, compression)));
+    const chunks = all.map((each) => each.map(({ object, length }) => ({ id: object.id, length })));
+    const sealed = slabOf(all.flatMap((each) => each.map(({ object }) => object.bytes)));
+    return { answer: { chunks, sealed }, own: [sealed.bytes] };
   },
   async bundle({ plain, binding, epoch, salt, effort }) {
     const keys = keysOf(new Map([[binding.keyId, epoch]]));
@@ -38,21 +44,24 @@ const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered
     const bytes = ownBytes(object.bytes);
     return { answer: { id: object.id, bytes }, own: [bytes] };
   },
-  async open({ objects, space, epochs }) {
+  async open({ ids, sealed, space, epochs }) {
     const keys = keysOf(epochs);
-    const opened = await Promise.all(objects.map((object) => openObject(object, space, keys, compression)));
-    const answer = opened.map((each) => (each.ok ? ok(ownBytes(each.value)) : each));
-    return { answer, own: answer.flatMap((each) => (each.ok ? [each.value] : [])) };
+    const objects = piecesOf(sealed).map((bytes, index) => ({ id: ids[index] as ObjectId, bytes }));
+    const results = await Promise.all(objects.map((object) => openObject(object, space, keys, compression)));
+    const opened = slabOf(results.map((each) => (each.ok ? each.value : new Uint8Array(0))));
+    return { answer: { errors: results.map((each) => (each.ok ? null : each.error)), opened }, own: [opened.bytes] };
   },
-  async write({ place, bytes, files }) {
+  async write({ place, bodies, files }) {
     const on: Writing = { place, random, dirty: new Set() };
-    let offset = 0;
-    const writes = files.map(({ path, length, options }) => ({ path, body: bytes.subarray(offset, (offset += length)), options }));
+    const pieces = piecesOf(bodies);
+    const writes = files.map(({ path, options }, index) => ({ path, body: pieces[index] as Uint8Array, options }));
     return { answer: { written: await writeTogether(on, writes, disk), dirty: on.dirty } };
   },
   async read({ place, paths }) {
-    const answer = await Promise.all(paths.map((path) => readWhole(place, path)));
-    return { answer, own: answer.flatMap((each) => (each.ok ? [each.value.bytes] : [])) };
+    const read = await Promise.all(paths.map((path) => readWhole(place, path)));
+    const small = slabOf(read.flatMap((each) => (each.ok && isSmall(each.value.bytes) ? [each.value.bytes] : [])));
+    const files = read.map((each) => (each.ok && isSmall(each.value.bytes) ? ok({ ...each.value, bytes: null }) : each));
+    return { answer: { files, small }, own: [small.bytes] };
   },
 };
 
@@ -70,12 +79,16 @@ async function answer<T extends TaskType>(message: TaskMessage<T>): Promise<{ re
   }
 }
 
-async function readWhole(place: Place, path: string): Promise<AnswerOf<'read'>[number]> {
+async function readWhole(place: Place, path: string): Promise<Result<AheadRead, FileProblem>> {
   const readAt = clock.now();
   const read = await readTreeFile(place, path, 0, allocate);
-  if (!read.ok) return read as Result<never, (typeof read)['error']>;
-  const bytes = ownBytes(read.value.bytes);
-  return ok({ bytes, stat: read.value.stat, sha256: sha256(bytes), readAt });
+  if (!read.ok) return read;
+  const { bytes, stat } = read.value;
+  return ok({ bytes, stat, sha256: sha256(bytes), readAt });
+}
+
+function isSmall(bytes: Uint8Array): boolean {
+  return bytes.length < SHARED_BYTES;
 }
 
 function keysOf(epochs: ReadonlyMap<number, EpochKeys>, gear: Uint32Array = new Uint32Array(0)): SpaceKeys {
@@ -85,7 +98,7 @@ function keysOf(epochs: ReadonlyMap<number, EpochKeys>, gear: Uint32Array = new 
 
 /** Large bodies go on to another thread, which is not to copy them. */
 function allocate(length: number): Buffer {
-  return length < SHARED_BYTES ? Buffer.allocUnsafeSlow(length) : Buffer.from(new SharedArrayBuffer(length));
+  return length < SHARED_BYTES ? Buffer.allocUnsafe(length) : Buffer.from(new SharedArrayBuffer(length));
 }
 
 /** Bytes that share their memory with nothing, so that they can be handed over. */
