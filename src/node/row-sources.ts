@@ -15,6 +15,7 @@ import type { ProjectChoice } from '../kinds/claude-mem/project-choice.ts';
 import type { RowScope } from '../sources/sqlite-rows/row-scope.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../sources/sqlite-rows/sqlite-rows-source.ts';
 import { sayTrouble } from './disk-full.ts';
+import { createThreadedRows } from './threads/threaded-rows.ts';
 import type { WatchHealth } from './keep-watching.ts';
 import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
 
@@ -73,6 +74,7 @@ export function createRowSource(
   });
   const files = createNodeFiles({ root: path.dirname(definition.file), random: deps.random });
   const name = path.basename(definition.file);
+  const beside = createThreadedRows(definition);
   const source = createSqliteRowsSource({
     file: definition.file,
     profile,
@@ -81,6 +83,7 @@ export function createRowSource(
     log: deps.log,
     scope: deps.scope,
     turns: deps.turns,
+    ...(beside === undefined ? {} : { beside }),
     mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
     watch: (onChange) =>
       files.watch(

@@ -22,7 +22,12 @@ export async function runRounds(
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
     return (state >>> 8) % below;
   };
-  const world = await createMemWorld(`rounds-${seed}`, schemas, { deletions: 1_000_000, manyDeletions: 1_000_000 });
+  const world = await createMemWorld(`rounds-${seed}`, schemas, {
+    ...{ deletions: 1_000_000, manyDeletions: 1_000_000 },
+    seriesRows: 1,
+  });
+  // Some have another thread write, as far as that can be told.
+  for (const [index, machine] of world.machines.entries()) machine.writesBeside = index % 2 === 0;
   let armed = true;
   let deaths = 0;
   const mortal = (inner: Workspace): Workspace => {

@@ -6,6 +6,7 @@ import type { Workspace } from '../../src/core/replica/workspace.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { claudeMemProfile } from '../../src/sources/claude-mem/claude-mem-profile.ts';
 import type { RowsLimits } from '../../src/sources/sqlite-rows/context.ts';
+import { createRowWriter } from '../../src/sources/sqlite-rows/row-writer.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../../src/sources/sqlite-rows/sqlite-rows-source.ts';
 import { createTestClock, type TestClock } from '../contracts/test-clock.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
@@ -42,11 +43,17 @@ export class MemMachine {
     this.restartSource();
   }
 
+  /** Whether a second connection writes, as another thread would. */
+  writesBeside = false;
+
   /** A new source on the same window on the space. */
   restartSource({ toolUses = false, sessionsOnly = false }: { readonly toolUses?: boolean; readonly sessionsOnly?: boolean } = {}): void {
+    const profile = claudeMemProfile({ toolUses, sessionsOnly });
+    const { clock } = this;
     this.source = createSqliteRowsSource({
       file: this.db.file,
-      profile: claudeMemProfile({ toolUses, sessionsOnly }),
+      profile,
+      ...(this.writesBeside ? { beside: async (start) => Promise.resolve(createRowWriter(start, { profile, clock })) } : {}),
       workspace: this.decorate(this.workspace),
       clock: this.clock,
       log: silent,

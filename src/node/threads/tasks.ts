@@ -5,6 +5,9 @@ import type { Effort } from '../../core/ports/compression.ts';
 import type { FileProblem, FileStat, WriteOptions } from '../../core/ports/files.ts';
 import type { Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
+import type { CarriedRows } from '../../sources/claude-mem/claude-mem-profile.ts';
+import type { WriterStart } from '../../sources/sqlite-rows/row-writer.ts';
+import type { RowTask, Written } from '../../sources/sqlite-rows/write-rows.ts';
 import type { AheadRead } from '../../sources/files/file-threads.ts';
 import type { Slab } from './slab.ts';
 
@@ -62,6 +65,15 @@ export interface Tasks {
       /** Folders whose names are not durable yet. */
       readonly dirty: ReadonlySet<string>;
     };
+  };
+  /** Writes rows into another program's database, between `begin` and `end`. Other tasks hold nothing; this one a connection. */
+  rows: {
+    task:
+      | { readonly step: 'begin'; readonly start: WriterStart; readonly carried: CarriedRows }
+      | { readonly step: 'write'; readonly tasks: readonly RowTask[] }
+      | { readonly step: 'version' }
+      | { readonly step: 'end' };
+    answer: Written | number | null;
   };
   read: {
     task: { readonly place: Place; readonly paths: readonly string[] };

@@ -27,7 +27,7 @@ interface Thread {
 }
 
 /** Threads are started when they are needed, up to `threads`. Cost: about 20 ms and 15 MB a thread. */
-export function createThreadPool(script: URL, threads: number): ThreadPool {
+export function createThreadPool(script: URL, threads: number, idleMs = IDLE_MS): ThreadPool {
   const running = new Set<Thread>();
   let number = 0;
 
@@ -47,7 +47,7 @@ export function createThreadPool(script: URL, threads: number): ThreadPool {
       else asked?.done(message.answer);
       if (thread.waiting.size > 0) return;
       worker.unref();
-      thread.idle = setTimeout(() => void worker.terminate(), IDLE_MS);
+      thread.idle = setTimeout(() => void worker.terminate(), idleMs);
       thread.idle.unref();
     });
     worker.on('error', end);

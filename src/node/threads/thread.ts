@@ -57,6 +57,11 @@ const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered
     const writes = files.map(({ path, options }, index) => ({ path, body: pieces[index] as Uint8Array, options }));
     return { answer: { written: await writeTogether(on, writes, disk), dirty: on.dirty } };
   },
+  async rows(task) {
+    // The other threads do without it.
+    const { answerRows } = await import('./answer-rows.ts');
+    return { answer: await answerRows(task) };
+  },
   async read({ place, paths }) {
     const read = await Promise.all(paths.map((path) => readWhole(place, path)));
     const small = slabOf(read.flatMap((each) => (each.ok && isSmall(each.value.bytes) ? [each.value.bytes] : [])));

@@ -102,11 +102,17 @@ const TOOL_USES: TableProfile = {
   },
 };
 
+/** Which of them travel. */
+export interface CarriedRows {
+  readonly toolUses: boolean;
+  readonly sessionsOnly?: boolean;
+}
+
 /**
  * The rows of claude-mem's database, releases 9.0 to 13.25. Inputs and outputs of tools are sensitive: only where they were asked for.
  * `sessionsOnly`: what the worker's own sync leaves out.
  */
-export function claudeMemProfile(options: { readonly toolUses: boolean; readonly sessionsOnly?: boolean }): RowsProfile {
+export function claudeMemProfile(options: CarriedRows): RowsProfile {
   const carried = options.sessionsOnly === true ? [{ ...SESSIONS, standIns: STUBS }] : [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS];
   const tables = [...carried, ...(options.toolUses ? [TOOL_USES] : [])];
   const ids = new Set<string>(tables.map(({ id }) => id));

@@ -4,7 +4,8 @@ import { captureRound } from './capture-round.ts';
 import { breathe, type RowsContext } from './context.ts';
 import { readyRows, type ReadyRow } from './ready-rows.ts';
 import { reopenNotHere } from './reopen-not-here.ts';
-import { writeRows, type Written } from './write-rows.ts';
+import { beginSeries, type Series } from './row-series.ts';
+import { writeRows, type RowTask, type Written } from './write-rows.ts';
 
 const ROUNDS = 4;
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -33,12 +34,8 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
     await reopenNotHere(context);
     const due = await plan(context);
     if (due.length === 0) break;
-    let captureFirst = false;
-    for (const batch of batchesOf(context, due)) {
-      const ready = await readyRows(context, batch);
-      captureFirst = (await settle(context, await writeRows(context, ready), ready, tally)) || captureFirst;
-      await breathe();
-    }
+    const series = due.length < context.limits.seriesRows ? null : await beginSeries(context);
+    const captureFirst = await (series === null ? writeHere(context, due, tally) : writeBeside(context, series, due, tally));
     if (!captureFirst) break;
     await captureRound(context, { whole: round > 0 });
   }
@@ -49,6 +46,46 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
 /** Rows that came by another way have to be known first. */
 async function isRejudged({ scope, memory }: RowsContext): Promise<boolean> {
   return scope !== null && (await scope.refresh()) !== memory.scopeVersion;
+}
+
+/** True where something has to be captured first. */
+async function writeHere(context: RowsContext, due: readonly Outstanding[], tally: Tally): Promise<boolean> {
+  let captureFirst = false;
+  for (const batch of batchesOf(context, due)) {
+    const ready = await readyRows(context, batch);
+    captureFirst = (await settle(context, await writeRows(context, ready.map(taskOf)), ready, tally)) || captureFirst;
+    await breathe();
+  }
+  return captureFirst;
+}
+
+/** The same where others write: while they do, what comes next is read, and what was written before is noted. */
+async function writeBeside(context: RowsContext, series: Series, due: readonly Outstanding[], tally: Tally): Promise<boolean> {
+  let captureFirst = false;
+  let underway: { readonly ready: readonly ReadyRow[]; readonly written: Promise<Written> } | null = null;
+  const finish = async (): Promise<void> => {
+    if (underway === null) return;
+    const { ready, written } = underway;
+    captureFirst = (await settle(context, await written, ready, tally)) || captureFirst;
+  };
+  try {
+    for (const batch of batchesOf(context, due)) {
+      const ready = await readyRows(context, batch);
+      const written = series.write(ready.map(taskOf));
+      written.catch(() => undefined); // thrown where it is awaited
+      await finish();
+      underway = { ready, written };
+    }
+    await finish();
+    await series.note();
+  } finally {
+    await series.end();
+  }
+  return captureFirst;
+}
+
+function taskOf({ outstanding, table, place, body, problem }: ReadyRow): RowTask {
+  return { name: outstanding.item.name, table, place, body, problem };
 }
 
 /** What can be done now, in the order in which it has to be. */
@@ -87,26 +124,19 @@ async function settle(
   ready: readonly ReadyRow[],
   tally: Tally,
 ): Promise<boolean> {
-  const applied = results.flatMap((result) =>
-    result.type === 'put' || result.type === 'removed'
-      ? [
-          {
-            item: result.ready.outstanding.item,
-            content: result.ready.outstanding.content,
-            local: result.type === 'put' ? result.local : null,
-          },
-        ]
-      : [],
+  const settled = results.map((result, index) => ({ result, outstanding: (ready[index] as ReadyRow).outstanding }));
+  const applied = settled.flatMap(({ result, outstanding: { item, content } }) =>
+    result.type === 'put' || result.type === 'removed' ? [{ item, content, local: result.type === 'put' ? result.local : null }] : [],
   );
   if (applied.length > 0) await workspace.applied(applied);
   for (const [table, rowid] of seenTo) memory.seenTo.set(table, rowid);
-  const notHere = results.flatMap((result) =>
-    result.type === 'not-here' ? [{ item: result.ready.outstanding.item, reason: result.reason }] : [],
+  const notHere = settled.flatMap(({ result, outstanding: { item } }) =>
+    result.type === 'not-here' ? [{ item, reason: result.reason }] : [],
   );
   if (notHere.length > 0) await workspace.notHere(notHere);
   for (const { item, reason } of notHere) tally.notHere.push({ name: item.name, reason });
-  for (const result of results) {
-    const { item, content } = result.ready.outstanding;
+  for (const { result, outstanding } of settled) {
+    const { item, content } = outstanding;
     memory.waiting.delete(item.name);
     if (result.type === 'waits')
       memory.waiting.set(item.name, { digest: content?.digest ?? '', reason: result.reason, parent: result.parent });
@@ -119,13 +149,13 @@ async function settle(
     }
   }
   // A row that others refer to again is one that its machine holds anew.
-  const revived = results.filter(({ type }) => type === 'revived').map(({ ready: { outstanding } }) => outstanding.item);
+  const revived = settled.filter(({ result }) => result.type === 'revived').map(({ outstanding }) => outstanding.item);
   if (revived.length > 0) {
     await workspace.applied(revived.map((item) => ({ item, content: null, local: null })));
     for (const { name } of revived) memory.index.delete(name);
     memory.wholeVersion = null;
   }
-  return revived.length > 0 || results.some(({ type }) => type === 'capture-first') || ready.length > results.length;
+  return revived.length > 0 || results.some(({ type }) => type === 'capture-first');
 }
 
 function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[]): Generator<Outstanding[]> {

@@ -7,6 +7,7 @@ import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
 import type { RowScope } from './row-scope.ts';
 import { placeOf, RowIndex } from './row-index.ts';
+import type { RowWriter, WriterStart } from './row-writer.ts';
 
 export interface RowsLog {
   info(fields: object, message: string): void;
@@ -35,6 +36,8 @@ export interface RowsLimits {
   readonly newestRows: number;
   /** Rows of one transaction. */
   readonly batchRows: number;
+  /** So many rows are worth another thread. */
+  readonly seriesRows: number;
 }
 
 export const ROWS_LIMITS: RowsLimits = {
@@ -49,6 +52,7 @@ export const ROWS_LIMITS: RowsLimits = {
   absentMs: 10_000,
   newestRows: 100,
   batchRows: 2_000,
+  seriesRows: 1_000,
 };
 
 /** What a source knows between rounds. All of it can be lost. */
@@ -88,6 +92,9 @@ export interface RowsMemory {
 }
 
 export interface RowsContext {
+  readonly file: string;
+  /** A writer on another thread, where there is one; `null` where it cannot begin now. */
+  readonly beside?: (start: WriterStart) => Promise<RowWriter | null>;
   readonly database: RowDatabase;
   readonly workspace: Workspace;
   readonly profile: RowsProfile;

@@ -1,6 +1,7 @@
-import type { RowsContext } from './context.ts';
+import type { RowsMemory } from './context.ts';
 import { impliedRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
+import type { WriteContext } from './write-rows.ts';
 
 /** What other programs wrote since it was looked at last. */
 export interface NewHere {
@@ -11,7 +12,7 @@ export interface NewHere {
 }
 
 /** Looks through the rows behind those that were seen. Synchronous: inside the transaction that writes. O(new rows). */
-export function lookForNew({ memory, limits }: RowsContext, tables: ReadonlyMap<string, TableAccess>): NewHere {
+export function lookForNew({ memory, limits }: WriteContext, tables: ReadonlyMap<string, TableAccess>): NewHere {
   const found = { names: new Set<string>(), tables: new Set<string>() };
   for (const access of tables.values()) {
     const { id } = access.shape.profile;
@@ -31,7 +32,7 @@ export function lookForNew({ memory, limits }: RowsContext, tables: ReadonlyMap<
   return found;
 }
 
-function naturalName({ index }: RowsContext['memory'], { shape }: TableAccess, { row, parent }: FoundRow): string | null {
+function naturalName({ index }: Pick<RowsMemory, 'index'>, { shape }: TableAccess, { row, parent }: FoundRow): string | null {
   const { reference, nameOf } = shape.profile;
   if (reference === null || typeof parent !== 'number') return nameOf(impliedRow(shape, row));
   const name = index.at(reference.table, parent)?.name;

@@ -1,8 +1,8 @@
 import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
-import { decodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import type { RowsContext } from './context.ts';
 import { judgeReady } from './row-scope.ts';
 import type { Place } from './row-index.ts';
+import type { RowProblem } from './write-rows.ts';
 
 /** An item with all that is needed to write its row in one go. */
 export interface ReadyRow {
@@ -10,10 +10,10 @@ export interface ReadyRow {
   readonly table: string;
   /** Where it stands now. */
   readonly place: Place | null;
-  /** `null`: it is to be removed. */
-  readonly body: Row | null;
+  /** As it was stored; `null`: it is to be removed, or cannot be had. */
+  readonly body: Uint8Array | null;
   /** Why it cannot be written now, or at all here. */
-  readonly problem: { readonly type: 'waits' | 'not-here'; readonly reason: string } | null;
+  readonly problem: RowProblem | null;
 }
 
 /** Fetches the bodies of a batch, and notes durably what is about to be changed. */
@@ -44,9 +44,7 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
 async function bodyOf({ workspace }: RowsContext, { item, content }: Outstanding): Promise<Pick<ReadyRow, 'body' | 'problem'>> {
   if (content === null) return { body: null, problem: null };
   try {
-    const row = decodeRow(await workspace.read(item, content));
-    if (row.ok) return { body: row.value, problem: null };
-    return { body: null, problem: { type: 'not-here', reason: `it is not a row: ${row.error}` } };
+    return { body: await workspace.read(item, content), problem: null };
   } catch (error) {
     if (!(error instanceof BodyUnavailable)) throw error;
     return { body: null, problem: { type: 'waits', reason: error.message } };

@@ -1,6 +1,6 @@
 import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
-import type { Row } from '../../kinds/rows/row-body.ts';
+import { decodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import type { RowsContext } from './context.ts';
 import { readRow } from './read-row.ts';
 import type { ReadyRow } from './ready-rows.ts';
@@ -135,11 +135,11 @@ function rowAt({ database }: RowsContext, table: string, rowid: number): Row | n
 export async function judgeReady(context: RowsContext, ready: readonly ReadyRow[]): Promise<ReadyRow[]> {
   const { memory, scope, workspace, profile } = context;
   if (!memory.isScoped || scope === null) return [...ready];
-  const bodies = new Map(ready.map(({ outstanding, body }) => [outstanding.item.name, body]));
+  const bodies = new Map(ready.map(({ outstanding, body }) => [outstanding.item.name, rowOf(body)]));
   const parents = new Map<string, Row | null>();
   const unknown: string[] = [];
-  for (const { body, table } of ready) {
-    const name = parentName(context, table, body);
+  for (const { outstanding, table } of ready) {
+    const name = parentName(context, table, bodies.get(outstanding.item.name) ?? null);
     if (name === null || parents.has(name)) continue;
     const rowid = memory.index.of(name)?.rowid ?? null;
     const parent =
@@ -155,7 +155,8 @@ export async function judgeReady(context: RowsContext, ready: readonly ReadyRow[
   };
   const out = new Map<string, string>();
   return ready.map((each) => {
-    const { body, problem, outstanding, table } = each;
+    const { problem, outstanding, table } = each;
+    const body = bodies.get(outstanding.item.name) ?? null;
     if (body === null || problem !== null) return each;
     const name = parentName(context, table, body);
     const parent = name === null ? null : (parents.get(name) ?? null);
@@ -167,6 +168,12 @@ export async function judgeReady(context: RowsContext, ready: readonly ReadyRow[
     out.set(outstanding.item.name, reason);
     return { ...each, problem: { type: 'not-here', reason } };
   });
+}
+
+/** `null` for what is no row: whoever writes it says so. */
+function rowOf(body: Uint8Array | null): Row | null {
+  const row = body === null ? null : decodeRow(body);
+  return row?.ok === true ? row.value : null;
 }
 
 function parentName({ profile }: RowsContext, table: string, body: Row | null): string | null {

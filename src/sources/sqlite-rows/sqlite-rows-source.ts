@@ -10,6 +10,7 @@ import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type Rows
 import type { RowScope } from './row-scope.ts';
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
+import type { RowWriter, WriterStart } from './row-writer.ts';
 
 export interface SqliteRowsDeps {
   /** The database, which need not be there. */
@@ -27,6 +28,8 @@ export interface SqliteRowsDeps {
   readonly scope?: RowScope;
   /** Of all sources of one database: what one of them writes, another must not find half known. */
   readonly turns?: Mutex;
+  /** Begins to write elsewhere, where there is much to write; here where it is left out, or answers `null`. */
+  readonly beside?: (start: WriterStart) => Promise<RowWriter | null>;
 }
 
 /** Rows of another program's database as items of a space. Its rounds never overlap: each waits for the one before. */

@@ -1,13 +1,37 @@
 import Database from 'better-sqlite3';
-import { sameValue, type Row, type RowValue } from '../../kinds/rows/row-body.ts';
-import type { RowsContext } from './context.ts';
+import { decodeRow, sameValue, type Row, type RowValue } from '../../kinds/rows/row-body.ts';
+import type { RowsLimits, RowsMemory } from './context.ts';
 import { lookForNew, type NewHere } from './new-here.ts';
-import type { ReadyRow } from './ready-rows.ts';
+import type { RowDatabase } from './row-database.ts';
 import { noteOf, type Place } from './row-index.ts';
 import { formOf } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
-export type WriteResult = { readonly ready: ReadyRow } & (
+/** A row that is to be written, with all that is needed to do it in one go. */
+export interface RowTask {
+  readonly name: string;
+  readonly table: string;
+  /** Where it stands now. */
+  readonly place: Place | null;
+  /** As it was stored; `null`: it is to be removed. */
+  readonly body: Uint8Array | null;
+  readonly problem: RowProblem | null;
+}
+
+/** Why a row cannot be written now, or at all here. */
+export interface RowProblem {
+  readonly type: 'waits' | 'not-here';
+  readonly reason: string;
+}
+
+/** What writing needs to know. */
+export interface WriteContext {
+  readonly database: RowDatabase;
+  readonly memory: Pick<RowsMemory, 'index' | 'seenTo'>;
+  readonly limits: Pick<RowsLimits, 'batchRows'>;
+}
+
+export type WriteResult =
   | { readonly type: 'put'; readonly local: string; readonly place: Place }
   | { readonly type: 'removed' }
   /** It changed here since. */
@@ -15,10 +39,10 @@ export type WriteResult = { readonly ready: ReadyRow } & (
   /** It was to be removed, and rows here still refer to it. */
   | { readonly type: 'revived' }
   | { readonly type: 'waits'; readonly reason: string; readonly parent: string | null }
-  | { readonly type: 'not-here'; readonly reason: string }
-);
+  | { readonly type: 'not-here'; readonly reason: string };
 
 export interface Written {
+  /** One for each row, in their order. */
   readonly results: readonly WriteResult[];
   /** Up to which rowid every row of a table is known now. */
   readonly seenTo: ReadonlyMap<string, number>;
@@ -27,21 +51,21 @@ export interface Written {
 type Tables = ReadonlyMap<string, TableAccess>;
 
 /** Writes a batch in one transaction. What cannot be written is said; the rest is. */
-export async function writeRows(context: RowsContext, batch: readonly ReadyRow[]): Promise<Written> {
+export async function writeRows(context: WriteContext, batch: readonly RowTask[]): Promise<Written> {
   const { database } = context;
   return database.write(() => {
     const tables = database.tables();
     const places = new Map<string, Place>();
     const newHere = lookForNew(context, tables);
-    const results = batch.map((ready): WriteResult => {
+    const results = batch.map((task): WriteResult => {
       try {
-        const result = writeRow(context, tables, places, newHere, ready);
+        const result = writeRow(context, tables, places, newHere, task);
         if (result.type === 'put') places.set(result.place.name, result.place);
         return result;
       } catch (error) {
         const refusal = refusalOf(error);
         if (refusal === null) throw error;
-        return { ready, ...refusal };
+        return refusal;
       }
     });
     const seenTo = new Map<string, number>();
@@ -52,27 +76,23 @@ export async function writeRows(context: RowsContext, batch: readonly ReadyRow[]
   });
 }
 
-function writeRow(
-  context: RowsContext,
-  tables: Tables,
-  places: ReadonlyMap<string, Place>,
-  newHere: NewHere,
-  ready: ReadyRow,
-): WriteResult {
-  const { outstanding, place, body, problem } = ready;
-  if (problem?.type === 'waits') return { ready, type: 'waits', reason: problem.reason, parent: null };
-  if (problem?.type === 'not-here') return { ready, type: 'not-here', reason: problem.reason };
-  const access = tables.get(ready.table);
+function writeRow(context: WriteContext, tables: Tables, places: ReadonlyMap<string, Place>, newHere: NewHere, task: RowTask): WriteResult {
+  const { name, table, place, problem } = task;
+  if (problem?.type === 'waits') return { type: 'waits', reason: problem.reason, parent: null };
+  if (problem?.type === 'not-here') return { type: 'not-here', reason: problem.reason };
+  const decoded = task.body === null ? null : decodeRow(task.body);
+  if (decoded?.ok === false) return { type: 'not-here', reason: `it is not a row: ${decoded.error}` };
+  const body = decoded?.value ?? null;
+  const access = tables.get(table);
   const known = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
   const current = known ?? (body === null || place !== null ? null : (access?.standInFor(body) ?? null));
-  if (place !== null && current?.digest !== place.digest && !(outstanding.content === null && current === null))
-    return { ready, type: 'capture-first' };
-  if (body === null) return remove(context.database.referring(), access, current, ready);
-  if (access === undefined) return { ready, type: 'not-here', reason: 'the release of claude-mem here has no such table' };
-  if (current === null && newHere.names.has(outstanding.item.name)) return { ready, type: 'capture-first' };
+  if (place !== null && current?.digest !== place.digest && !(body === null && current === null)) return { type: 'capture-first' };
+  if (body === null) return remove(context.database.referring(), access, current);
+  if (access === undefined) return { type: 'not-here', reason: 'the release of claude-mem here has no such table' };
+  if (current === null && newHere.names.has(name)) return { type: 'capture-first' };
 
   const parent = parentOf(context, tables, places, access, body);
-  if (parent.type === 'missing') return { ready, type: 'waits', reason: 'the row that it refers to is not here', parent: parent.name };
+  if (parent.type === 'missing') return { type: 'waits', reason: 'the row that it refers to is not here', parent: parent.name };
   const form = formOf(body, access.shape, parent.value);
   let rowid = current?.rowid ?? null;
   if (current === null) {
@@ -89,31 +109,26 @@ function writeRow(
   const written = rowid === null ? null : access.at(rowid);
   if (written === null) throw new Error('a row that was written is not there');
   const { mask } = access.shape;
-  const at: Place = { name: outstanding.item.name, table: ready.table, rowid: written.rowid, digest: written.digest, mask };
-  return { ready, type: 'put', local: noteOf(written.rowid, written.digest, mask), place: at };
+  const at: Place = { name, table, rowid: written.rowid, digest: written.digest, mask };
+  return { type: 'put', local: noteOf(written.rowid, written.digest, mask), place: at };
 }
 
-function remove(
-  referring: readonly TableAccess[],
-  access: TableAccess | undefined,
-  current: FoundRow | null,
-  ready: ReadyRow,
-): WriteResult {
-  if (access === undefined || current === null) return { ready, type: 'removed' };
+function remove(referring: readonly TableAccess[], access: TableAccess | undefined, current: FoundRow | null): WriteResult {
+  if (access === undefined || current === null) return { type: 'removed' };
   const { id } = access.shape.profile;
   for (const other of referring) {
     const { via, profile } = other.shape;
     if (via === null || profile.reference?.table !== id) continue;
     const value = access.valueAt(current.rowid, via.equals);
-    if (value !== undefined && value !== null && other.countReferring(value) > 0) return { ready, type: 'revived' };
+    if (value !== undefined && value !== null && other.countReferring(value) > 0) return { type: 'revived' };
   }
   access.remove(current.rowid);
-  return { ready, type: 'removed' };
+  return { type: 'removed' };
 }
 
 type Parent = { readonly type: 'found'; readonly value: RowValue | null } | { readonly type: 'missing'; readonly name: string };
 
-function parentOf({ memory }: RowsContext, tables: Tables, places: ReadonlyMap<string, Place>, { shape }: TableAccess, body: Row): Parent {
+function parentOf({ memory }: WriteContext, tables: Tables, places: ReadonlyMap<string, Place>, { shape }: TableAccess, body: Row): Parent {
   const { reference } = shape.profile;
   const name = reference === null ? undefined : body.get(reference.key);
   if (reference === null || shape.via === null || typeof name !== 'string') return { type: 'found', value: null };

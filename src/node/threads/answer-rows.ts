@@ -1,0 +1,20 @@
+import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
+import { createRowWriter, type RowWriter } from '../../sources/sqlite-rows/row-writer.ts';
+import { createSystemClock } from '../system.ts';
+import type { AnswerOf, TaskOf } from './tasks.ts';
+
+/** The writer that this thread was started for. */
+let writer: RowWriter | null = null;
+
+export async function answerRows(task: TaskOf<'rows'>): Promise<AnswerOf<'rows'>> {
+  if (task.step === 'begin') {
+    writer = createRowWriter(task.start, { profile: claudeMemProfile(task.carried), clock: createSystemClock() });
+    return null;
+  }
+  if (writer === null) throw new Error('nobody began to write');
+  if (task.step === 'write') return writer.write(task.tasks);
+  if (task.step === 'version') return writer.version();
+  await writer.end();
+  writer = null;
+  return null;
+}

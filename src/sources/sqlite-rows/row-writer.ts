@@ -1,0 +1,76 @@
+import { ROWS_LIMITS, type RowsContext } from './context.ts';
+import { createRowDatabase } from './row-database.ts';
+import { RowIndex, type Place } from './row-index.ts';
+import { writeRows, type RowTask, type WriteContext, type Written } from './write-rows.ts';
+
+/** What a writer on another thread has to know of the rows that are there. */
+export interface WriterStart {
+  readonly file: string;
+  readonly seenTo: ReadonlyMap<string, number>;
+  /** Of rows that others may refer to, and of all behind `seenTo`. */
+  readonly places: readonly Place[];
+  /** Rows behind `seenTo` that are no items of their own: table and rowid. */
+  readonly skipped: readonly (readonly [string, number])[];
+}
+
+/** Writes rows through a connection of its own, elsewhere than on this thread. Nobody else here writes meanwhile. */
+export interface RowWriter {
+  /** Tasks in their order. All or some of it was written where it rejects: nobody knows. */
+  write(tasks: readonly RowTask[]): Promise<Written>;
+  /** Its connection's `data_version`: the same for as long as no other connection commits. */
+  version(): Promise<number>;
+  end(): Promise<void>;
+}
+
+/** Rows of one transaction, with full-text search some 60 ms. */
+const TRANSACTION_ROWS = 500;
+/** Whoever waits for the lock asks at least every 100 ms: after so much work nothing is written for longer than that. */
+const WORK_MS = 1_500;
+const REST_MS = 120;
+
+/** A writer that knows of the database what it is told, and what it writes itself. Throws where it cannot be opened. */
+export function createRowWriter(
+  { file, seenTo, places, skipped }: WriterStart,
+  { profile, clock }: Pick<RowsContext, 'profile' | 'clock'>,
+): RowWriter {
+  const database = createRowDatabase(file, profile, clock);
+  if (database.look() === 'missing') throw new Error('the database is not there');
+  const context: WriteContext = { database, limits: ROWS_LIMITS, memory: { index: new RowIndex(), seenTo: new Map(seenTo) } };
+  const { index, seenTo: seen } = context.memory;
+  for (const place of places) index.set(place);
+  for (const [table, rowid] of skipped) index.skip(table, rowid, { digest: '', reason: '', repeats: null });
+  let restedAt = clock.now();
+
+  const note = (tasks: readonly RowTask[], written: Written): void => {
+    for (const [position, result] of written.results.entries()) {
+      if (result.type === 'put') index.set(result.place);
+      else if (result.type === 'removed') index.delete((tasks[position] as RowTask).name);
+    }
+    for (const [table, rowid] of written.seenTo) seen.set(table, rowid);
+  };
+
+  return {
+    async write(tasks) {
+      const results: Written['results'][number][] = [];
+      const reached = new Map<string, number>();
+      for (let from = 0; from < tasks.length; from += TRANSACTION_ROWS) {
+        if (Math.abs(clock.now() - restedAt) >= WORK_MS) {
+          await clock.sleep(REST_MS);
+          restedAt = clock.now();
+        }
+        if (database.look() !== 'same') throw new Error('another database is in its place');
+        const part = tasks.slice(from, from + TRANSACTION_ROWS);
+        const written = await writeRows(context, part);
+        note(part, written);
+        results.push(...written.results);
+        for (const [table, rowid] of written.seenTo) reached.set(table, rowid);
+      }
+      return { results, seenTo: reached };
+    },
+    version: () => Promise.resolve(database.version()),
+    async end() {
+      database.close();
+      await Promise.resolve();
+    },
+  };
+}
