@@ -22,8 +22,11 @@ export interface Server {
   ended(connection: object): void;
 }
 
-const FILES = ['log.jsonl', 'summary.json', 'remembered.json', 'entities.json'] as const;
-type FileName = (typeof FILES)[number];
+/** For a client whose sync is off. */
+export const NO_SERVER: Server = { ask: async () => ({ status: 503, body: {} }), ended: () => undefined };
+
+export const FILES = ['log.jsonl', 'summary.json', 'remembered.json', 'entities.json'] as const;
+export type FileName = (typeof FILES)[number];
 
 interface Entity {
   mentions: number;

@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly server: (machine: string) => Server;
   /** Brings servers nearer to each other; `all`: until they agree. */
   readonly exchange: (all: boolean) => Promise<void>;
+  /** Something happened on this client's machine. */
+  readonly after?: (client: ModelClient) => Promise<void>;
 }
 
 /** What was written by anybody, and not removed by anybody. */
@@ -47,7 +49,7 @@ interface Session {
  * Sessions of three machines with wrong clocks, up to two at a time on each: they pull, work and push in whatever order, for longer
  * than a lock lasts; then each machine has a few quiet sessions. The same seed gives the same course.
  */
-export async function play(seed: number, { clock, server, exchange }: Surroundings, steps = 120): Promise<Outcome> {
+export async function play(seed: number, { clock, server, exchange, after }: Surroundings, steps = 120): Promise<Outcome> {
   const random = mulberry(seed);
   const upTo = (n: number): number => Math.floor(random() * n);
   const trace: string[] = [];
@@ -114,7 +116,9 @@ export async function play(seed: number, { clock, server, exchange }: Surroundin
       continue;
     }
     const session = [...open][upTo(open.size)] as Session | undefined;
-    if (session !== undefined && !(await step(session))) open.delete(session);
+    if (session === undefined) continue;
+    if (!(await step(session))) open.delete(session);
+    await after?.(session.client);
   }
 
   for (let round = 0; round < 4; round += 1) {

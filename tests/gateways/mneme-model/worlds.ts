@@ -1,7 +1,8 @@
 import { syncWith } from '../../../src/core/replica/transfer.ts';
 import type { TestClock } from '../../contracts/test-clock.ts';
 import { createSmallSpace, type SmallMachine } from '../../replica/small-space.ts';
-import type { Server } from './client.ts';
+import { NO_SERVER, type Server } from './client.ts';
+import { captureFiles, type CapturedFiles } from './captured-files.ts';
 import { serveGateway } from './gateway-server.ts';
 import { judge, play, type Outcome } from './scenario.ts';
 
@@ -14,7 +15,12 @@ async function playOnOneGateway(seed: number): Promise<Outcome> {
 }
 
 /** Each machine has a gateway of its own, on a space that is synced now and then. */
-async function playOnThreeMachines(seed: number): Promise<Outcome> {
+const playOnThreeMachines = (seed: number): Promise<Outcome> => playOnMachines(seed, []);
+
+/** As above, but one machine's client does not sync: the node captures its files, and puts there what comes. */
+const playOnTwoWays = (seed: number): Promise<Outcome> => playOnMachines(seed, ['late']);
+
+async function playOnMachines(seed: number, captured: readonly string[]): Promise<Outcome> {
   const space = await createSmallSpace(`mneme-${seed}`);
   const machines = new Map<string, SmallMachine>([['early', space.owner]]);
   for (const name of ['right', 'late']) {
@@ -25,16 +31,21 @@ async function playOnThreeMachines(seed: number): Promise<Outcome> {
   }
   const clock = space.owner.deps.clock as TestClock;
   const servers = new Map<string, Server>();
-  for (const [name, { deps, replica }] of machines)
-    servers.set(name, serveGateway({ store: deps.store, clock: deps.clock, replica: () => replica }));
+  const folders = new Map<string, CapturedFiles>();
+  for (const [name, { deps, replica }] of machines) {
+    if (captured.includes(name)) folders.set(name, captureFiles(replica, clock));
+    else servers.set(name, serveGateway({ store: deps.store, clock: deps.clock, replica: () => replica }));
+  }
   let turn = 0;
   const all = [...machines.values()];
   return play(seed, {
     clock,
-    server: (machine) => servers.get(machine) as Server,
+    server: (machine) => servers.get(machine) ?? NO_SERVER,
+    after: async (client) => folders.get(client.id)?.capture(client),
     async exchange(untilTheyAgree) {
       const due = untilTheyAgree ? [...all, ...all] : [all[(turn += 1) % all.length] as SmallMachine];
       for (const { replica } of due) await syncWith(replica, space.hub);
+      for (const folder of folders.values()) await folder.apply();
     },
   });
 }
@@ -42,6 +53,7 @@ async function playOnThreeMachines(seed: number): Promise<Outcome> {
 export const WORLDS: readonly (readonly [name: string, playOn: (seed: number) => Promise<Outcome>])[] = [
   ['one gateway', playOnOneGateway],
   ['a gateway of each machine’s own', playOnThreeMachines],
+  ['two gateways and a captured folder', playOnTwoWays],
 ];
 
 /** Empty where all is well. */
