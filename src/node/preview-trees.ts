@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { memDatabase } from './claude-mem/mem-rows.ts';
 import { createSystemRandom } from './system.ts';
-import { carries, mayEnter, treeDefinitions } from './tree-sources.ts';
+import { carriesNow, mayEnter, treeDefinitions } from './tree-sources.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 
 export interface TreePreview {
@@ -17,7 +17,7 @@ export async function previewTrees(config: Config): Promise<TreePreview[]> {
   const trees = treeDefinitions(config).map((definition) => {
     const files = createNodeFiles({ root: definition.root, random: createSystemRandom() });
     const scan = files.scan({ enters: (folder) => mayEnter(definition, folder) });
-    const carried = [...scan.entries].filter(([path, stat]) => stat.type === 'file' && carries(definition, path.normalize('NFC')));
+    const carried = [...scan.entries].filter(([path, stat]) => stat.type === 'file' && carriesNow(definition, path.normalize('NFC')));
     return {
       id: definition.id,
       root: definition.shownAs ?? definition.root,

@@ -51,8 +51,8 @@ export interface TreeDefinition {
   readonly mayBeEmpty?: boolean;
   /** Of a program that not everybody uses: that the folder is not there is as it should be. */
   readonly mayBeMissing?: boolean;
-  /** The kind of a name, where not the table of all trees decides. */
-  readonly kindOf?: (name: string) => string;
+  /** The kind of a name, where not the table of all trees decides; `null`: it is not carried now, as something else carries it. */
+  readonly kindOf?: (name: string) => string | null;
   /** What people are shown instead of the folder, where only a file in it is meant. */
   readonly shownAs?: string;
 }
@@ -171,7 +171,11 @@ function rulesOf(definition: TreeDefinition): TreeRules {
   const kinds = createKindRegistry();
   const kindOf = (id: string) => kinds.get(id);
   return {
-    classify: (name) => (carries(definition, name) ? { kind: definition.kindOf?.(name) ?? classify(name, kindRules) } : null),
+    classify(name) {
+      if (!carries(definition, name)) return null;
+      const kind = definition.kindOf === undefined ? classify(name, kindRules) : definition.kindOf(name);
+      return kind === null ? null : { kind };
+    },
     enters: (folder) => mayEnter(definition, folder),
     ...(definition.inventory === undefined ? {} : { follows: mayBeUsersLink }),
     appends: (kind) => kindOf(kind)?.appends ?? false,
@@ -195,6 +199,11 @@ export function carries(definition: TreeDefinition, name: string): boolean {
   const { inventory, include, exclude } = definition;
   if (inventory !== undefined) return locate(name, inventory).type === 'carried';
   return include.some((pattern) => matchPattern(pattern, name)) && !exclude.some((pattern) => matchPattern(pattern, name));
+}
+
+/** The same, but for what something else carries now. */
+export function carriesNow(definition: TreeDefinition, name: string): boolean {
+  return carries(definition, name) && definition.kindOf?.(name) !== null;
 }
 
 /** False for a folder in which nothing is carried. */

@@ -159,13 +159,18 @@ describe('the files of mneme on two machines', () => {
 
   it('are left to the client’s own sync where it is switched on, but for what that does not carry', async () => {
     const here = await workFolder('a', 'app', REMOTE);
-    await put(path.join(place.home('a'), '.claude-mneme', 'config.json'), '{"sync":{"enabled":true,"serverUrl":"http://127.0.0.1:3847"}}');
+    const settings = path.join(place.home('a'), '.claude-mneme', 'config.json');
+    await put(settings, '{"sync":{"enabled":true,"serverUrl":"http://127.0.0.1:3847"}}');
     for (const file of ['remembered.json', 'handoff.json']) await put(memory('a', here, file), '{"ts":"2026-01-01T02:00:00.000Z"}');
     const a = await place.start('a');
     await ask(a, 'sync', {});
     const [open] = a.spaces.values();
-    const names = (await open?.replica.list({ prefix: 'mneme/' }))?.map(({ item }) => item.name);
-    expect(names).toEqual([expect.stringMatching(/^mneme\/~app-[0-9a-f]+\/handoff\.json$/)]);
+    const files = async () => (await open?.replica.list({ prefix: 'mneme/' }))?.map(({ item }) => path.basename(item.name)).sort();
+    expect(await files()).toEqual(['handoff.json']);
+    await put(settings, '{"sync":{"enabled":false,"serverUrl":"http://127.0.0.1:3847"}}');
+    await put(memory('a', here, 'remembered.json'), facts('one'));
+    await ask(a, 'sync', {});
+    expect(await files()).toEqual(['handoff.json', 'remembered.json']);
   });
 
   it('are left alone where the user says so', async () => {

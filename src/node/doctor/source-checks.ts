@@ -1,7 +1,7 @@
 import { counted } from '../counted.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { carries, mayEnter, type TreeSource } from '../tree-sources.ts';
+import { carries, carriesNow, mayEnter, type TreeSource } from '../tree-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
@@ -77,7 +77,7 @@ export async function checkSource(
   const waiting = [...scan.entries].filter(([path, stat]) => {
     const name = path.normalize('NFC');
     const isExplained = skipped.some((entry) => entry.name === name);
-    return (stat.type === 'file' || stat.type === 'link') && carries(definition, name) && !shown.has(name) && !isExplained;
+    return (stat.type === 'file' || stat.type === 'link') && carriesNow(definition, name) && !shown.has(name) && !isExplained;
   });
   if (waiting.length > 0 && open.replica.canWrite)
     checks.push(

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import type { Workspace } from '../../core/replica/workspace.ts';
-import { MNEME_FILES, MNEME_PREFIX, mnemeKind } from '../../kinds/mneme/names.ts';
+import { isMnemeFile, MNEME_FILES, MNEME_PREFIX, mnemeKind } from '../../kinds/mneme/names.ts';
 import { findFolder } from '../../sources/mneme-files/find-folder.ts';
 import { createMnemeProjects, type MnemeProjects } from '../../sources/mneme-files/mneme-projects.ts';
 import { createMnemeWorkspace } from '../../sources/mneme-files/mneme-workspace.ts';
@@ -24,28 +24,42 @@ const NEVER = ['**/.*', '**/*.bak', '**/*.lock', '**/*.wlock', '**/*.tmp', '**/*
 export function mnemeDefinitions({ claude, environment }: Config): TreeDefinition[] {
   if (claude.categories['mneme'] === false) return [];
   const home = path.join(environment.userHome, '.claude-mneme');
+  const isSynced = watchSettings(path.join(home, 'config.json'));
   return [
     {
       id: MNEME_TREE,
       root: path.join(home, 'projects'),
       prefix: MNEME_PREFIX,
-      include: [...(isSynced(home) ? [] : MNEME_FILES.map((file) => `*/${file}`)), ...NOTES],
+      include: [...MNEME_FILES.map((file) => `*/${file}`), ...NOTES],
       exclude: NEVER,
       mayBeMissing: true,
-      kindOf: (name) => mnemeKind(name.slice(name.indexOf('/') + 1)),
+      kindOf(name) {
+        const file = name.slice(name.indexOf('/') + 1);
+        return isMnemeFile(file) && isSynced() ? null : mnemeKind(file);
+      },
     },
   ];
 }
 
-/** Whether the client's settings say that it syncs by itself. */
-function isSynced(home: string): boolean {
+/** Whether the client's settings say, as they are now, that it syncs by itself. Cost of asking: a stat. */
+function watchSettings(file: string): () => boolean {
+  let read = { version: '', isSynced: false };
+  return () => {
+    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    const version = stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+    if (version !== read.version) read = { version, isSynced: version !== '' && saysSynced(file) };
+    return read.isSynced;
+  };
+}
+
+function saysSynced(file: string): boolean {
   try {
-    const settings: unknown = JSON.parse(readFileSync(path.join(home, 'config.json'), 'utf8'));
+    const settings: unknown = JSON.parse(readFileSync(file, 'utf8'));
     const sync = typeof settings === 'object' && settings !== null && 'sync' in settings ? settings.sync : null;
     if (typeof sync !== 'object' || sync === null) return false;
     return 'enabled' in sync && sync.enabled === true && 'serverUrl' in sync && Boolean(sync.serverUrl);
   } catch {
-    return false; // none, or none that the client could read
+    return false; // not to be read, by the client neither
   }
 }
 
