@@ -1,5 +1,6 @@
-import { chmod, copyFile, lstat, mkdir, open, readlink, stat, symlink } from 'node:fs/promises';
+import { chmod, copyFile, lstat, open, readlink, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from './make-folders.ts';
 import { staysInside } from '../sources/file-tree/link-target.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import { REPLACED } from './home.ts';
@@ -30,7 +31,7 @@ async function copy(name: string, from: string, to: string): Promise<boolean> {
     throw error;
   });
   if (found === null) return false;
-  await mkdir(path.dirname(to), { recursive: true, mode: 0o700 });
+  await makeFolders(path.dirname(to));
   const target = found.isSymbolicLink() ? await readlink(from) : null;
   const file = target === null ? found : await stat(from).catch(() => null);
   if (target !== null && (file?.isFile() !== true || staysInside(name, target))) {

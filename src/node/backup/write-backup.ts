@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { access, open, readFile, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Encrypter } from 'age-encryption';
+import { makeFolders } from '../make-folders.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { DamagedObject } from '../../core/ports/objects.ts';
 import { readPrivate } from '../home.ts';
@@ -101,7 +102,7 @@ async function refuseMissingFolder(folder: string): Promise<void> {
 /** In the node's own folder, since it is plaintext; copies that a killed process left are removed first. */
 async function copyDatabase(node: SatchelNode): Promise<string> {
   const { backups } = node.home;
-  await mkdir(backups, { recursive: true, mode: 0o700 });
+  await makeFolders(backups);
   for (const name of await readdir(backups)) if (name.startsWith('copy-')) await rm(path.join(backups, name), { force: true });
   const copy = path.join(backups, `copy-${process.pid}-${node.deps.clock.now()}.db`);
   await node.store.backup(copy);

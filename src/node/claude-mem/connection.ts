@@ -1,5 +1,6 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../make-folders.ts';
 import { sha256Hex } from '../../core/crypto/hash.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { readPrivate, removePrivate, writePrivate, type NodeHome } from '../home.ts';
@@ -35,7 +36,7 @@ export async function writeConnection(
   settings: SyncSettings,
   tokenId: string | null,
 ): Promise<Result<Connection, string>> {
-  await mkdir(claudeMemHome, { recursive: true, mode: 0o700 });
+  await makeFolders(claudeMemHome);
   const file = await throughLinks(path.join(claudeMemHome, 'settings.json'));
   const text = await readPrivate(file);
   const before = readSyncSettings(text);

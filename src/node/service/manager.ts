@@ -1,4 +1,5 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
+import { makeFolders } from '../make-folders.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Command, ServiceKind, ServiceProgram } from './service.ts';
 import { readUnitFile, writeUnitFile } from './unit-file.ts';
@@ -91,7 +92,7 @@ export function createServiceManager({ kind, program, run }: ServiceDeps): Servi
       }
       const kept = found.state === 'ours' && found.text === wanted;
       // launchd makes the file that it logs to, but not its folder.
-      if (kind.name === 'launchd') await mkdir(program.logFolder, { recursive: true, mode: 0o700 });
+      if (kind.name === 'launchd') await makeFolders(program.logFolder);
       if (!kept) await writeUnitFile(kind.file, wanted);
       const active = (await isRunning()) && (await run(kind.isActive())).code === 0;
       // launchd refuses to start what runs; systemd does not mind. Nothing to do, either way.

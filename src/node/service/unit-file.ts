@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../make-folders.ts';
 import { MARKER } from './service.ts';
 
 /** What lies where the unit goes. A link or anything else that is no plain file of ours is `foreign`. */
@@ -19,7 +20,7 @@ export async function readUnitFile(file: string): Promise<UnitFile> {
 
 /** Puts the whole text in place at once, or leaves what was there. */
 export async function writeUnitFile(file: string, text: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   const fresh = `${file}.${randomBytes(6).toString('hex')}.new`;
   try {
     const handle = await open(fresh, 'wx', 0o644);

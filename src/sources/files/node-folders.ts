@@ -16,7 +16,7 @@ export function makeTreeFolder(on: Writing, path: string): Result<null, FileProb
   const split = splitTreePath(path);
   if (!split.ok) return split;
   try {
-    mkdirSync(on.place.root, { recursive: true, mode: 0o700 });
+    makeRoot(on.place.root);
     for (let depth = 1; depth <= split.value.length; depth += 1) {
       const folder = split.value.slice(0, depth).join('/');
       const real = locate(on.place, folder);
@@ -31,6 +31,19 @@ export function makeTreeFolder(on: Writing, path: string): Result<null, FileProb
     return ok(null);
   } catch (error) {
     return fail(problemOf(error, path));
+  }
+}
+
+/** Not by the recursive mkdir of Node: that never ends where nothing can be made in a folder that is there, as in /proc. */
+function makeRoot(root: string): void {
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  try {
+    mkdirSync(root, { mode: 0o700 });
+  } catch (error) {
+    const above = dirname(root);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === root) throw error;
+    makeRoot(above);
+    mkdirSync(root, { mode: 0o700 });
   }
 }
 
