@@ -4,7 +4,8 @@ import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-cop
 import { isDiskFull } from '../node/disk-full.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
-import { readVersion, SatchelNode } from '../node/node.ts';
+import { SatchelNode } from '../node/node.ts';
+import { readVersion } from '../node/version.ts';
 import { OperationFailure } from '../node/operations/operation.ts';
 import { parseInput, runOperation } from '../node/operations/run.ts';
 import type { OperationName } from '../node/operations/table.ts';

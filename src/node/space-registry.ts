@@ -2,6 +2,9 @@ import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
 import type { Store } from '../core/ports/store.ts';
 
+/** Name of the space that a person's own things are in. */
+export const PERSONAL = 'personal';
+
 /** A space that this machine takes part in. */
 export interface SpaceEntry {
   readonly space: SpaceId;

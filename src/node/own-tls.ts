@@ -1,0 +1,25 @@
+import { networkInterfaces } from 'node:os';
+import path from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
+import { readPrivate, writePrivate, type NodeHome } from './home.ts';
+
+/** Made once, and kept: other machines pin it. */
+export async function loadTlsIdentity(home: NodeHome, config: Config, clock: Clock): Promise<TlsIdentity> {
+  const file = path.join(home.keys, 'tls.json');
+  const text = await readPrivate(file);
+  if (text !== null) return JSON.parse(text) as TlsIdentity;
+  const identity = await createTlsIdentity([...config.names, reachableHost(config), 'localhost'], clock);
+  await writePrivate(file, JSON.stringify(identity));
+  return identity;
+}
+
+/** The first name given, else the address that it listens on, else the first one of this machine's network. */
+export function reachableHost(config: Config): string {
+  const [name] = config.names;
+  if (name !== undefined) return name;
+  if (config.host !== '0.0.0.0' && config.host !== '::') return config.host;
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find((a) => !a.internal && a.family === 'IPv4')?.address ?? '127.0.0.1';
+}

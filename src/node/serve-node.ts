@@ -1,0 +1,82 @@
+import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
+import { isLoopback } from '../gateways/native/guard.ts';
+import type { Listener } from '../gateways/native/listener.ts';
+import type { TlsIdentity } from '../gateways/native/tls-identity.ts';
+import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
+import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
+import { writePrivate } from './home.ts';
+import { createLogAuthority } from './log-authority.ts';
+import type { SatchelNode } from './node.ts';
+import { loadTlsIdentity, reachableHost } from './own-tls.ts';
+
+/** What a node serves others with, from {@link serveNode} until it is closed. */
+export interface Served {
+  readonly listener: Listener;
+  /** `null` on loopback. */
+  readonly tls: TlsIdentity | null;
+  readonly claudeMem: ClaudeMemGateway;
+  readonly bridge: typeof bridgePersonal;
+}
+
+/** Listens at a port; `touch` is called whenever others use the store. What it needs is loaded here: commands serve nobody. */
+export async function serveNode(node: SatchelNode, port: number, touch: () => void): Promise<Served> {
+  const { config, deps, store, log } = node;
+  const { random, clock, machine } = deps;
+  const { token, stored } = createApiToken(['node:read', 'node:write'], random);
+  const tokens: StoredToken[] = [stored];
+  const tls = isLoopback(config.host) ? null : await loadTlsIdentity(node.home, config, clock);
+  const routes = await node.options.routes?.(node);
+  const { serveClaudeMem } = await import('./claude-mem/serve-claude-mem.ts');
+  const { bridgePersonal: bridge } = await import('./claude-mem/bridge-personal.ts');
+  const claudeMem = await serveClaudeMem({ feeds: node.claudeMemFeeds, clock, clients: node.claudeMemClients, log });
+  const { createHubServer } = await import('../gateways/native/hub-server.ts');
+  const server = createHubServer({
+    remote: ownLogs(node, touch),
+    authority: createLogAuthority(store, machine.key.machine, node.heard),
+    key: machine.key,
+    clock,
+    random,
+    log,
+    tokens: () => Promise.resolve(tokens),
+    health: async () => {
+      await store.read((tx) => tx.documents.get('health', 'probe'));
+    },
+    version: node.options.version,
+    ...(node.options.limits === undefined ? {} : { limits: node.options.limits }),
+    routes: (app) => {
+      routes?.(app);
+      claudeMem.routes(app);
+    },
+    upgrade: claudeMem.upgrade,
+  });
+  const listener = await server.listen({
+    host: config.host,
+    port,
+    names: [...config.names, ...(isLoopback(config.host) ? [] : [reachableHost(config)])],
+    ...(tls === null ? {} : { tls }),
+  });
+  await writePrivate(node.home.token, token);
+  return { listener, tls, claudeMem: claudeMem.gateway, bridge };
+}
+
+/** What other machines see: the logs that are ordered here. Copies of other homes' logs take no appends. */
+function ownLogs({ local, spaces }: SatchelNode, touch: () => void): Remote {
+  return {
+    ...local,
+    append: async (space, expected, segment) => {
+      if ((spaces.get(space)?.entry.remote ?? null) !== null)
+        throw new RemoteError('refused', 'this node keeps only a copy of that log: append at its home remote');
+      touch();
+      return local.append(space, expected, segment);
+    },
+    putObjects: (space, batch) => {
+      touch();
+      return local.putObjects(space, batch);
+    },
+    getObjects: (space, ids) => {
+      touch();
+      return local.getObjects(space, ids);
+    },
+  };
+}
