@@ -185,11 +185,11 @@ export class SatchelNode {
     return this.#updates.run(() => this.#updateSpace(entry));
   }
 
-  /** Opens a space of a running node anew where its databases are to be carried otherwise by now. False where they are not. */
+  /** Opens a space anew where its databases are to be carried otherwise by now. False where they are not. */
   reopenChanged(space: SpaceId): Promise<boolean> {
     return this.#updates.run(async () => {
       const open = this.spaces.get(space);
-      if (open === undefined || !this.isLive || this.#stopping.signal.aborted) return false;
+      if (open === undefined || this.#stopping.signal.aborted) return false;
       const wanted = await this.memRows.definitions(open.entry.name, open.rowNames);
       if (JSON.stringify(wanted) === JSON.stringify(open.rows.map(({ definition }) => definition))) return false;
       await this.#updateSpace(open.entry);

@@ -138,6 +138,8 @@ describe('--json', () => {
     'claude-mem serve': ['claude-mem', 'serve', '--user', 'ada', '--name', 'laptop'],
     'claude-mem connect': ['claude-mem', 'connect'],
     'claude-mem import': null,
+    'claude-mem projects': ['claude-mem', 'projects', 'diary', '--local'],
+    'claude-mem repair': ['claude-mem', 'repair'],
     'mneme serve': ['mneme', 'serve', '--name', 'laptop', '--port', '0'],
     'claude-mem disconnect': ['claude-mem', 'disconnect'],
     invite: ['invite'],

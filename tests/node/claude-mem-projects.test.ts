@@ -236,3 +236,50 @@ describe('a project that is shared with a team', () => {
     expect(checks.find(({ id }) => id === 'claude-mem.projects')).toMatchObject({ result: 'warn', evidence: ['app: teem'] });
   });
 });
+
+describe('satchel claude-mem projects', () => {
+  it('lists projects with where they go, and says of one where it goes from now on, at once and for ever', async () => {
+    const db = database('a');
+    work(db, 's-app', 'app');
+    work(db, 's-diary', 'diary');
+    let a = await place.start('a');
+    await team(a, null);
+    await settle(a);
+    expect((await ask(a, 'claude-mem-projects', {})).projects).toEqual([
+      { project: 'app', rows: 4, space: 'personal', by: null },
+      { project: 'diary', rows: 4, space: 'personal', by: null },
+    ]);
+    const local = await ask(a, 'claude-mem-project-place', { project: 'diary', to: { type: 'local' } });
+    expect(local).toMatchObject({ project: 'diary', space: null, rows: 4, shared: false, carried: [{ space: 'personal' }] });
+    expect(local.carried[0]?.items.length).toBe(4);
+    const shared = await ask(a, 'claude-mem-project-place', { project: 'app', to: { type: 'space', space: 'team' } });
+    expect(shared).toMatchObject({ space: 'team', carried: [{ space: 'personal' }] });
+    expect(await sessionsIn(a, 'team')).toEqual({ 's-app': 4 });
+    // What is new of both is not in the personal space any more.
+    work(db, 's-app-2', 'app');
+    work(db, 's-diary-2', 'diary');
+    await expect.poll(async () => (await sessionsIn(a, 'team'))['s-app-2'], patience).toBe(4);
+    expect(await sessionsIn(a, 'personal')).toEqual({ 's-app': 4, 's-diary': 4 });
+    await place.stop('a');
+    a = await place.start('a', { live: false });
+    expect((await ask(a, 'claude-mem-projects', {})).projects).toMatchObject([
+      { space: 'team', by: 'app' },
+      { space: null, by: 'diary' },
+    ]);
+    // Also where the node does not run.
+    expect(await ask(a, 'claude-mem-project-place', { project: 'diary', to: { type: 'personal' } })).toMatchObject({
+      space: 'personal',
+      carried: [],
+    });
+    expect(await sessionsIn(a, 'personal')).toMatchObject({ 's-diary-2': 4 });
+    db.check();
+  });
+
+  it('refuses a space that is not here', async () => {
+    const a = await place.start('a', { live: false });
+    await a.ensurePersonalSpace();
+    await expect(ask(a, 'claude-mem-project-place', { project: 'app', to: { type: 'space', space: 'teem' } })).rejects.toMatchObject({
+      type: 'no-space',
+    });
+  });
+});

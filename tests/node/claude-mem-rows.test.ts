@@ -93,6 +93,18 @@ describe('a worker that syncs by itself', () => {
     await until(() => JSON.stringify(sessionsOnly(a)) === '[false]');
   });
 
+  it('through another node pushes what was to stay as well, which doctor says', async () => {
+    database('a').session('s');
+    settings(through('https://hub.example/claude-mem'));
+    const a = await place.start('a');
+    await ask(a, 'claude-mem-project-place', { project: 'diary', to: { type: 'local' } });
+    const { checks } = await ask(a, 'doctor', {});
+    expect(checks.find(({ id }) => id === 'claude-mem.pushed-anyway')).toMatchObject({
+      severity: 'high',
+      evidence: ['diary: was to stay on this machine'],
+    });
+  });
+
   it('with something else is carried, and doctor says that there are two ways', async () => {
     database('a').session('s');
     settings(through('https://sync.cloud.example/v2'));

@@ -5,7 +5,7 @@ import { readPrivate } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
 import { localWorker } from './local-worker.ts';
-import { readSyncPath } from './sync-path.ts';
+import { readSyncPath, type SyncPath } from './sync-path.ts';
 import { readDeviceId } from './settings-edit.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 
@@ -41,11 +41,33 @@ function placesNotHere(node: SatchelNode): Ailment[] {
   ];
 }
 
+/** What was to stay is pushed by claude-mem itself, which knows nothing of it. */
+function leaks(node: SatchelNode, path: SyncPath): Ailment[] {
+  const { choices } = node.memRows;
+  if (choices.length === 0 || path.type === 'none' || path.type === 'own' || !URL.canParse(path.url)) return [];
+  return [
+    {
+      id: 'pushed-anyway',
+      result: 'warn',
+      severity: 'high',
+      reason: `claude-mem’s worker pushes all projects to ${new URL(path.url).host} by itself, those that were to go elsewhere too`,
+      evidence: choices.map(
+        ({ project, space }) => `${project}: ${space === null ? 'was to stay on this machine' : `was to go to ${space}`}`,
+      ),
+      would: [],
+      advice: 'Have it sync through this node: satchel claude-mem connect',
+      repair: null,
+    },
+  ];
+}
+
 /** Rows that come by Satchel and by something else as well. */
 async function twoPaths(node: SatchelNode, folder: string): Promise<Ailment[]> {
   const path = await readSyncPath(node.home, folder);
-  if (path.type !== 'other' || !URL.canParse(path.url)) return [];
+  const ailments = leaks(node, path);
+  if (path.type !== 'other' || !URL.canParse(path.url)) return ailments;
   return [
+    ...ailments,
     {
       id: 'two-paths',
       result: 'warn',

@@ -66,7 +66,7 @@ export const claudeMemReconnectedOperation = defineOperation({
   input: noInput,
   async run(node): Promise<{ reopened: boolean }> {
     const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
-    return { reopened: open !== undefined && (await node.reopenChanged(open.entry.space)) };
+    return { reopened: open !== undefined && node.isLive && (await node.reopenChanged(open.entry.space)) };
   },
 });
 
