@@ -98,12 +98,12 @@ export class Bodies {
     });
   }
 
-  /** Begins to seal a body that will be stored soon, where there are other threads to do it. */
-  sealAhead(body: Uint8Array, keyId: number): void {
+  /** Seals a body that will be stored soon, where there are other threads to do it. Never rejects. */
+  async sealAhead(body: Uint8Array, keyId: number): Promise<void> {
     if (this.#deps.sealing === undefined || body.length < AHEAD_BYTES) return;
     const chunks = this.#seal(body, keyId);
-    chunks.catch(() => undefined); // thrown where it is stored
     this.#ahead.set(body, { keyId, chunks });
+    await chunks.catch(() => undefined); // thrown where it is stored
   }
 
   #seal(body: Uint8Array, keyId: number): Promise<readonly SealedChunk[]> {

@@ -378,9 +378,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       );
     },
     read: (_item, content, offset) => replica.bodies.read(content, offset),
-    expect: (body) => {
-      if (replica.canWrite) replica.bodies.sealAhead(body, replica.keyId);
-    },
+    expect: (body) => (replica.canWrite ? replica.bodies.sealAhead(body, replica.keyId) : Promise.resolve()),
     prefetch: (contents) => replica.bodies.prefetch(contents),
     kept: {
       get: async () => (await store.read((tx) => tx.documents.get<string>(keptNotes(space), writer))) ?? null,

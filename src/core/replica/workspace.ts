@@ -41,8 +41,11 @@ export interface Workspace {
   /** The body of an item, or the part of it from `offset` on. Throws {@link BodyUnavailable} where it cannot be had now. */
   read(item: Item, content: Content, offset?: number): Promise<Uint8Array>;
 
-  /** A hint: this body is new to the space and will be captured soon, so that what takes long may begin. */
-  expect?(body: Uint8Array): void;
+  /**
+   * A hint: this body is new to the space and will be captured soon, so that what takes long may begin. Resolves when that is
+   * done; never rejects.
+   */
+  expect?(body: Uint8Array): Promise<void>;
 
   /** Fetches the objects of several bodies in few round trips, so that reads after it are local. */
   prefetch(contents: readonly Content[]): Promise<void>;

@@ -5,12 +5,11 @@ import type { TreeContext } from './context.ts';
 /** One `capture` takes at most so much at a time: bodies are in memory until it is durable. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 1_000;
-/** New bodies of this size are sealed elsewhere meanwhile, and handed on last; so much of them is held. */
+/** New bodies of this size are sealed elsewhere before they are handed on. */
 export const LARGE_BYTES = 1024 * 1024;
-const HELD_BYTES = 96 * 1024 * 1024;
 
 export interface CaptureBatches {
-  /** `isNew`: the space holds nothing of it yet. */
+  /** `isNew`: the space holds nothing of it yet. May be called while another call waits, which a large one does for its sealing. */
   add(found: Found, stat: FileStat | null, isNew?: boolean): Promise<void>;
   finish(): Promise<CaptureReport>;
 }
@@ -22,8 +21,6 @@ export interface CaptureBatches {
 export function createBatches(context: TreeContext): CaptureBatches {
   let batch: Found[] = [];
   let bytes = 0;
-  let held: Found[] = [];
-  let heldBytes = 0;
   let sum = emptyCapture();
   let underway: Promise<void> = Promise.resolve();
   const stats = new Map<string, FileStat>();
@@ -58,23 +55,13 @@ export function createBatches(context: TreeContext): CaptureBatches {
     bytes += lengthOf(found);
     if (batch.length >= BATCH_ITEMS || bytes >= BATCH_BYTES) await send();
   };
-  const putHeld = async (): Promise<void> => {
-    const waiting = held;
-    [held, heldBytes] = [[], 0];
-    for (const found of waiting) await put(found);
-  };
   return {
     async add(found, stat, isNew = false) {
       if (stat !== null) stats.set(found.item.name, stat);
-      if (found.type === 'body' && isNew) context.workspace.expect?.(found.body);
-      if (!isNew || lengthOf(found) < LARGE_BYTES || context.workspace.expect === undefined) return put(found);
-      held.push(found);
-      heldBytes += lengthOf(found);
-      if (heldBytes >= HELD_BYTES) await putHeld();
+      if (found.type === 'body' && isNew && found.body.length >= LARGE_BYTES) await context.workspace.expect?.(found.body);
+      await put(found);
     },
     async finish() {
-      await send();
-      await putHeld();
       await send();
       await underway;
       return sum;

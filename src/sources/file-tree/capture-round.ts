@@ -22,6 +22,8 @@ export interface CaptureOptions {
 
 /** Fewer are as quickly read when it is their turn. */
 const MANY_FILES = 64;
+/** So many large files are in memory at a time. */
+const LARGE_AT_ONCE = 2;
 /** Larger files are read when it is their turn. */
 const AHEAD_BYTES = 64 * 1024 * 1024;
 
@@ -78,7 +80,10 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   };
   readAhead(context, round.candidates, views);
   // What is large takes other threads long, and this one goes on with the rest meanwhile.
-  await allInTurn([round.candidates.filter(isLarge), round.candidates.filter((each) => !isLarge(each))], inspect);
+  await inStreams(inspect, [
+    { each: round.candidates.filter(isLarge), atOnce: LARGE_AT_ONCE },
+    { each: round.candidates.filter((candidate) => !isLarge(candidate)), atOnce: 1 },
+  ]);
   files.readAhead?.([]);
   const absent = absences(context, round, views);
   for (const item of absent) {
@@ -108,21 +113,26 @@ function isLarge({ stat }: Candidate): boolean {
   return stat.size >= LARGE_BYTES;
 }
 
-/** Each list in its order, all lists at the same time. Throws the first problem, when nothing works on the others any more. */
-async function allInTurn<T>(lists: readonly (readonly T[])[], work: (each: T) => Promise<void>): Promise<void> {
+/**
+ * Each stream in its order, all streams at the same time. Throws the first problem, when nothing works on the others any
+ * more.
+ */
+async function inStreams<T>(work: (each: T) => Promise<void>, streams: readonly { each: readonly T[]; atOnce: number }[]): Promise<void> {
   let failed = false;
-  const outcomes = await Promise.allSettled(
-    lists.map(async (list) => {
-      for (const each of list) {
-        if (failed) return;
-        await work(each).catch((error: unknown) => {
-          failed = true;
-          throw error;
-        });
-      }
-    }),
-  );
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  const workThrough = async (queue: Iterable<T>): Promise<void> => {
+    for (const each of queue) {
+      if (failed) return;
+      await work(each).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const workers = streams.flatMap(({ each, atOnce }) => {
+    const queue = each.values();
+    return Array.from({ length: atOnce }, () => workThrough(queue));
+  });
+  for (const outcome of await Promise.allSettled(workers)) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** What is new here is read, and by others where it is much. */
