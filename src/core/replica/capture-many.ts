@@ -16,6 +16,8 @@ export interface FoundBy {
   readonly digest: ContentDigest;
   /** What the writer was last given, and maybe never got, counts as shown. */
   readonly isIntendedShown: boolean;
+  /** It was made from nothing that the writer was shown: what it lacks is no wish. */
+  readonly isUnfounded?: boolean;
 }
 
 /**
@@ -36,7 +38,8 @@ export async function captureMany(replica: Replica, found: readonly FoundBy[], n
       const [shown, intended] = [view?.shown ?? null, view?.intended?.content ?? null];
       const { digest } = entry;
       const known = intended?.digest === digest ? intended : shown?.digest === digest ? shown : null;
-      if (known === null) wanted.push({ entry, base: entry.isIntendedShown && intended !== null ? intended : shown });
+      if (known === null)
+        wanted.push({ entry, base: entry.isUnfounded === true ? null : entry.isIntendedShown && intended !== null ? intended : shown });
       else write(entry.writer, shownAs(entry.item, known));
     }
     const commit = replica.newCommitId();

@@ -2,11 +2,13 @@ import type { ContentDigest } from '../../core/ids.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
+import { Refusal } from './refusal.ts';
 import { isMadeFrom } from './likely-base.ts';
 import { createPushQueue } from './push-queue.ts';
 import type { ServedFile, ServedFiles } from './served-files.ts';
 import { itemOf } from './served-files.ts';
 import type { SyncedFile } from './schema.ts';
+import { fileProblem } from '../../kinds/mneme/file-problem.ts';
 import type { MnemeProject } from '../../kinds/mneme/names.ts';
 
 /** What one client has of an item, as far as is known. */
@@ -115,8 +117,11 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
         const before = await shown(writer, item);
         const digest = replica.bodies.digestOf(body, {});
         if (before.offered === null && before.has === digest) return;
+        // A client reads what cannot be read as empty. Kept beside what is there, such a file is never anybody's.
+        const problem = fileProblem(file, body);
+        if (problem !== null && (await files.read(project, file)) === null) throw new Refusal(400, `${file} ${problem}`);
         const isIntendedShown = before.offered !== null && (await hasReceived(writer, item, file, body));
-        await queue.push({ writer, item, body, digest, isIntendedShown });
+        await queue.push({ writer, item, body, digest, isIntendedShown, isUnfounded: problem !== null });
         keep(keyOf(writer, item), { has: digest, offered: null, isReceived: false });
       }),
 
