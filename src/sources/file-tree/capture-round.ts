@@ -1,6 +1,7 @@
 import { sameStat, type TreeScan } from '../../core/ports/files.ts';
 import type { CaptureReport } from '../../core/replica/workspace.ts';
-import { createBatches, emptyCapture, LARGE_BYTES } from './capture-batches.ts';
+import { emptyCapture } from '../capture/portions.ts';
+import { createBatches, LARGE_BYTES } from './capture-batches.ts';
 import type { TreeContext } from './context.ts';
 import { inspectFile, type Inspection } from './inspect-file.ts';
 import { absences, inScope, interruptedRestores, rootProblem } from './missing-from-tree.ts';

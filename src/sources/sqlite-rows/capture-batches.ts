@@ -1,4 +1,5 @@
 import type { CaptureReport, Found } from '../../core/replica/workspace.ts';
+import { createPortions } from '../capture/portions.ts';
 import type { RowsContext } from './context.ts';
 import { noteOf, type Place } from './row-index.ts';
 
@@ -12,36 +13,13 @@ export interface RowBatches {
   finish(): Promise<CaptureReport>;
 }
 
-/**
- * Hands on what was found in portions; while one is taken the next is collected. The index follows at once: where a portion
- * fails, it is read anew from the views.
- */
+/** Portions of found rows. The index follows at once: where a portion fails, it is read anew from the views. */
 export function createRowBatches(context: RowsContext): RowBatches {
   const { workspace, memory } = context;
-  let batch: { found: Found; at: Place | null }[] = [];
-  let bytes = 0;
   const names = new Set<string>();
-  let underway: Promise<void> = Promise.resolve();
-  const sum = {
-    commits: 0,
-    changes: 0,
-    bytes: 0,
-    noted: 0,
-    conflicts: [] as CaptureReport['conflicts'][number][],
-    refused: [] as CaptureReport['refused'][number][],
-  };
-
-  const capture = async (portion: readonly { found: Found; at: Place | null }[]): Promise<void> => {
-    const made = await workspace.capture(
-      portion.map(({ found }) => found),
-      { message: describe(portion.map(({ found }) => found)), writer: workspace.writer },
-    );
-    sum.commits += made.commits;
-    sum.changes += made.changes;
-    sum.bytes += made.bytes;
-    sum.noted += made.noted;
-    sum.conflicts.push(...made.conflicts);
-    sum.refused.push(...made.refused);
+  const portions = createPortions<{ found: Found; at: Place | null }>({ entries: BATCH_ITEMS, bytes: BATCH_BYTES }, async (portion) => {
+    const batch = portion.map(({ found }) => found);
+    const made = await workspace.capture(batch, { message: describe(batch), writer: workspace.writer });
     const places = new Map(portion.map(({ found, at }) => [found.item.name, at]));
     for (const { item, reason } of made.refused) {
       const at = places.get(item.name);
@@ -49,34 +27,20 @@ export function createRowBatches(context: RowsContext): RowBatches {
       if (at === undefined || at === null || at.rowid === null) continue;
       memory.index.skip(at.table, at.rowid, { digest: at.digest, reason, repeats: null });
     }
-  };
-
-  const send = async (): Promise<void> => {
-    await underway;
-    if (batch.length === 0) return;
-    underway = capture(batch);
-    underway.catch(() => undefined); // thrown where it is awaited
-    batch = [];
-    bytes = 0;
-    names.clear();
-  };
+    return made;
+  });
 
   return {
     async add(found, at) {
       // What is found of an item later is found behind what was found before.
-      if (names.has(found.item.name)) await send();
+      if (names.has(found.item.name)) await portions.send();
+      if (portions.isEmpty) names.clear();
       names.add(found.item.name);
-      batch.push({ found, at });
       if (at === null) memory.index.delete(found.item.name);
       else memory.index.set(at);
-      bytes += found.type === 'body' ? found.body.length : 0;
-      if (batch.length >= BATCH_ITEMS || bytes >= BATCH_BYTES) await send();
+      await portions.add({ found, at }, found.type === 'body' ? found.body.length : 0);
     },
-    async finish() {
-      await send();
-      await underway;
-      return sum;
-    },
+    finish: () => portions.finish(),
   };
 }
 
