@@ -155,6 +155,32 @@ export class RealWorker {
     });
   }
 
+  /** A prompt in a session, which is given a title where it has none. */
+  prompt(session: string, prompt: string, customTitle: string): Promise<unknown> {
+    const asked = { contentSessionId: `c-${session}`, project: 'shop', prompt, platformSource: 'claude', customTitle };
+    return this.ask('POST', '/api/sessions/init', asked);
+  }
+
+  /** As other programs edit its memories: beside it. */
+  edit(sql: string, ...values: readonly unknown[]): void {
+    const database = new Database(this.file, { timeout: 5_000 });
+    try {
+      database.prepare(sql).run(...values);
+    } finally {
+      database.close();
+    }
+  }
+
+  /** The number that a memory has here. */
+  idOf(title: string): number {
+    const database = new Database(this.file, { readonly: true, timeout: 5_000 });
+    try {
+      return database.prepare('select id from observations where title = ?').pluck().get(title) as number;
+    } finally {
+      database.close();
+    }
+  }
+
   delete(id: number): Promise<unknown> {
     return this.ask('DELETE', `/api/observation/${id}`);
   }
@@ -163,12 +189,24 @@ export class RealWorker {
     return (await this.ask('GET', '/api/sync/status')) as { readonly lastError: string | null };
   }
 
+  titles(): string[] {
+    const database = new Database(this.file, { readonly: true, timeout: 5_000 });
+    try {
+      const sql = "select content_session_id || '|' || custom_title from sdk_sessions where custom_title is not null";
+      return (database.prepare(sql).pluck().all() as string[]).sort();
+    } finally {
+      database.close();
+    }
+  }
+
   memories(): Memories {
     const database = new Database(this.file, { readonly: true, timeout: 5_000 });
     try {
       const all = (sql: string): string[] => (database.prepare(sql).pluck().all() as string[]).sort();
       return {
-        observations: all("select title || '|' || narrative || '|' || project || '|' || type from observations"),
+        observations: all(
+          "select title || '|' || coalesce(subtitle, '') || '|' || narrative || '|' || project || '|' || type from observations",
+        ),
         summaries: all("select request || '|' || learned || '|' || memory_session_id from session_summaries"),
         prompts: all("select prompt_text || '|' || content_session_id || '|' || prompt_number from user_prompts"),
       };

@@ -1,4 +1,6 @@
 import type { Store } from '../../src/core/ports/store.ts';
+import type { BodyLimits } from '../../src/gateways/claude-mem/body-budget.ts';
+import type { HubServerLimits } from '../../src/gateways/native/limits.ts';
 import { createClients, type Clients } from '../../src/gateways/claude-mem/clients.ts';
 import type { ClaudeMemGateway } from '../../src/gateways/claude-mem/gateway.ts';
 import { createSyncFeeds } from '../../src/gateways/claude-mem/sync-feed.ts';
@@ -12,6 +14,7 @@ import { random, startHub } from './native-place.ts';
 /** A gateway on loopback, over a store in memory. */
 export interface GatewayPlace {
   readonly url: string;
+  readonly port: number;
   readonly store: Store;
   readonly clients: Clients;
   readonly gateway: ClaudeMemGateway;
@@ -23,7 +26,15 @@ export interface GatewayPlace {
   close(): Promise<void>;
 }
 
-export async function startGateway(options: { readonly deviceLimit?: number; readonly store?: Store } = {}): Promise<GatewayPlace> {
+export interface GatewayOptions {
+  readonly deviceLimit?: number;
+  readonly store?: Store;
+  readonly bodyLimits?: BodyLimits;
+  /** Of the listener. */
+  readonly limits?: Partial<HubServerLimits>;
+}
+
+export async function startGateway(options: GatewayOptions = {}): Promise<GatewayPlace> {
   const store = options.store ?? (await createSqliteStore({ path: ':memory:' }));
   const clock = createTestClock();
   const clients = createClients({ store, clock, random, deviceLimit: options.deviceLimit ?? 64 });
@@ -35,13 +46,21 @@ export async function startGateway(options: { readonly deviceLimit?: number; rea
     error: (details: unknown) => void logged.push(JSON.stringify(details)),
   };
   const feeds = createSyncFeeds({ store, clock });
-  const { gateway, routes, upgrade } = await serveClaudeMem({ feeds, clock, clients, log });
-  const hub = await startHub({ deps: { routes, upgrade } });
+  const { bodyLimits, limits } = options;
+  const { gateway, routes, upgrade } = await serveClaudeMem({
+    feeds,
+    clock,
+    clients,
+    log,
+    ...(bodyLimits === undefined ? {} : { bodyLimits }),
+  });
+  const hub = await startHub({ deps: { routes, upgrade, ...(limits === undefined ? {} : { limits }) } });
   const url = `${hub.url}/claude-mem`;
   const tokens = new Map<string, string>();
 
   return {
     url,
+    port: hub.listener.port,
     store,
     clients,
     gateway,

@@ -120,6 +120,11 @@ export class MemDatabase {
     });
   }
 
+  /** Old releases refuse observations of other types. */
+  get hasFewTypes(): boolean {
+    return this.get<string>("SELECT sql FROM sqlite_master WHERE name = 'observations'").includes('CHECK');
+  }
+
   get<T>(sql: string, ...values: unknown[]): T {
     return this.sql
       .prepare(sql)
@@ -145,7 +150,9 @@ export class MemDatabase {
             : table === 'user_prompts'
               ? ', t.content_session_id AS parent'
               : '';
-        const found = this.sql.prepare(`SELECT ${names.join()}${parent} FROM ${table} t`).all();
+        const held =
+          table === 'observations' && [this, other].some(({ hasFewTypes }) => hasFewTypes) ? ` WHERE t.type IN (${OLD_TYPES})` : '';
+        const found = this.sql.prepare(`SELECT ${names.join()}${parent} FROM ${table} t${held}`).all();
         return [table, found.map((row) => JSON.stringify(row)).sort()];
       }),
     );
@@ -167,5 +174,6 @@ export class MemDatabase {
   }
 }
 
+const OLD_TYPES = "'decision', 'bugfix', 'feature', 'refactor', 'discovery', 'change'";
 const TABLES = ['sdk_sessions', 'observations', 'session_summaries', 'user_prompts'];
 const LOCAL = ['id', 'session_db_id', 'worker_port', 'relevance_count', 'synced_at', 'origin_device_id', 'origin_local_id', 'sync_rev'];

@@ -132,6 +132,43 @@ describe('what a release cannot hold', () => {
     expect(a.machine.replica.position).toBe(position);
   });
 
+  it('comes back with a session that a row here still needs, which is no other session then', async () => {
+    for (const isKilled of [false, true]) {
+      world = await createMemWorld('revived', ['13.25.3', '10.0.0']);
+      const [a, old] = world.machines as [MemMachine, MemMachine];
+      a.db.session('s', { platform_source: 'codex', custom_title: 'a title', prompt_counter: 4 });
+      a.db.observation('s', 'one');
+      await world.settle();
+      a.db.run('DELETE FROM sdk_sessions');
+      old.db.observation('s', 'new meanwhile');
+      await a.sync();
+      if (isKilled) {
+        // Right after the session was seen to be needed here.
+        old.decorate = (inner) => ({
+          ...inner,
+          async applied(results) {
+            await inner.applied(results);
+            if (results.some(({ item, content }) => content === null && item.name.includes('/sessions/'))) throw new Error('killed');
+          },
+        });
+        old.restartSource();
+        await expect(old.sync()).rejects.toThrow('killed');
+        old.decorate = (inner) => inner;
+        await old.restart();
+      }
+      await old.sync();
+      await world.settle();
+      const sessions = a.db.sql.prepare('SELECT platform_source, custom_title, prompt_counter FROM sdk_sessions').all();
+      // Killed in between, it is what is left here.
+      const whole = { platform_source: 'codex', custom_title: 'a title', prompt_counter: 4 };
+      expect(sessions).toEqual([isKilled ? { ...whole, platform_source: 'claude', custom_title: null } : whole]);
+      expect(a.db.get('SELECT group_concat(title) FROM observations')).toBe('new meanwhile');
+      expect(old.db.rows(a.db)).toEqual(a.db.rows(old.db));
+      await world.close();
+    }
+    world = null;
+  });
+
   it('lets a session change the id that its rows refer to', async () => {
     for (const schema of ['9.0.0', '13.25.3'] as const) {
       world = await createMemWorld('rekey', ['13.25.3', schema]);

@@ -52,6 +52,34 @@ describe('beside a worker', () => {
     expect(b.db.rows()).toEqual(a.db.rows());
   });
 
+  it('knows a row again that it wrote and had not noted when it was killed, though its title is another than its name was made of', async () => {
+    const [a, b] = await two();
+    a.db.session('s');
+    a.db.observation('s', 'one');
+    a.db.prompt('s', 1, 'hello');
+    await a.sync();
+    a.db.run("UPDATE observations SET title = 'edited'");
+    await a.sync();
+    b.decorate = (inner) => ({
+      ...inner,
+      applied(results) {
+        if (results.some(({ item, content }) => content !== null && item.name.includes('/observations/'))) throw new Error('killed');
+        return inner.applied(results);
+      },
+    });
+    b.restartSource();
+    await expect(b.sync()).rejects.toThrow('killed');
+    expect(b.db.get('SELECT title FROM observations')).toBe('edited');
+    b.decorate = (inner) => inner;
+    await b.restart();
+    await world?.settle();
+    expect(await a.machine.replica.list({ prefix: 'claude-mem/observations/' })).toHaveLength(1);
+    b.db.run("UPDATE observations SET subtitle = 'of b'");
+    await world?.settle();
+    expect(a.db.get('SELECT group_concat(subtitle) FROM observations')).toBe('of b');
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
   it('never copies or replaces the file, nor changes how it is kept', async () => {
     const [a, b] = await two();
     const before = ['journal_mode', 'auto_vacuum', 'page_size', 'user_version', 'application_id'].map((name) => b.db.sql.pragma(name));

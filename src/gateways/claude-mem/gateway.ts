@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { BodyLimits } from './body-budget.ts';
 import type { Clients } from './clients.ts';
 import { createSyncApp, type SyncApp } from './routes.ts';
 import { createSyncSockets } from './sockets.ts';
@@ -11,6 +12,7 @@ export interface ClaudeMemGatewayDeps {
   readonly clients: Clients;
   readonly feeds: SyncFeeds;
   readonly onFailure: (error: unknown) => void;
+  readonly bodyLimits?: BodyLimits;
 }
 
 export interface ClaudeMemGateway {
@@ -23,9 +25,8 @@ export interface ClaudeMemGateway {
 
 /** Serves claude-mem's cloud-sync protocol, so that its workers sync through this node. One object a store. */
 export function createClaudeMemGateway(deps: ClaudeMemGatewayDeps): ClaudeMemGateway {
-  const { clients, feeds } = deps;
   const sockets = createSyncSockets(deps);
-  const app = createSyncApp({ feeds, clients, onFailure: deps.onFailure, onPulled: (caller, number) => sockets.pulled(caller, number) });
+  const app = createSyncApp({ ...deps, onPulled: (caller, number) => sockets.pulled(caller, number) });
   return {
     app,
     upgrade: (request, socket, head) => sockets.upgrade(request, socket, head),

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { BODY_LIMITS, createBodyBudget, type BodyLimits, type BodyShare } from './body-budget.ts';
 import { admit, identify, type SyncCaller } from './caller.ts';
 import type { Clients } from './clients.ts';
 import { isDecimal } from './decimal.ts';
@@ -17,6 +18,7 @@ export interface SyncRoutesDeps {
   readonly onPulled?: (caller: SyncCaller, number: number) => void;
   /** What only the node's log may see. */
   readonly onFailure: (error: unknown) => void;
+  readonly bodyLimits?: BodyLimits;
 }
 
 interface SyncEnv {
@@ -30,7 +32,8 @@ export type SyncApp = Hono<SyncEnv>;
 const PAGE_BYTES = 4_000_000;
 
 /** claude-mem's cloud-sync protocol 2, below the prefix that the app is mounted at. */
-export function createSyncApp({ feeds, clients, onPulled, onFailure }: SyncRoutesDeps): SyncApp {
+export function createSyncApp({ feeds, clients, onPulled, onFailure, bodyLimits = BODY_LIMITS }: SyncRoutesDeps): SyncApp {
+  const bodies = createBodyBudget(bodyLimits);
   const app: SyncApp = new Hono<SyncEnv>();
 
   app.use('/v1/sync/*', async (c, next) => {
@@ -41,12 +44,17 @@ export function createSyncApp({ feeds, clients, onPulled, onFailure }: SyncRoute
 
   app.post('/v1/sync/ops', async (c) => {
     const caller = c.get('caller');
-    const ops = opsOf(await readJson(c.env.incoming));
-    if (ops.ok) await admit(caller, clients);
-    const pushed = ops.ok ? await feeds.push(caller.user, caller.device, ops.value) : ops;
-    await clients.pushed(caller.user, caller.device, pushed.ok ? null : pushed.error);
-    if (!pushed.ok) throw new Refusal(400, pushed.error);
-    return c.json(pushAnswer(pushed.value));
+    const share = bodies.shareOf(caller.user);
+    try {
+      const ops = opsOf(await readJson(c.env.incoming, share));
+      if (ops.ok) await admit(caller, clients);
+      const pushed = ops.ok ? await feeds.push(caller.user, caller.device, ops.value) : ops;
+      await clients.pushed(caller.user, caller.device, pushed.ok ? null : pushed.error);
+      if (!pushed.ok) throw new Refusal(400, pushed.error);
+      return c.json(pushAnswer(pushed.value));
+    } finally {
+      share.release();
+    }
   });
 
   app.get('/v1/sync/changes', async (c) => {
@@ -73,14 +81,15 @@ export function createSyncApp({ feeds, clients, onPulled, onFailure }: SyncRoute
     }
     if (error.status === 401) c.header('www-authenticate', 'Bearer');
     // What is left of a body that nobody will read is not worth its way here.
-    if (error.status === 413) c.header('connection', 'close');
+    if (error.status === 413 || error.status === 429) c.header('connection', 'close');
+    if (error.status === 429) c.header('retry-after', '1');
     return c.json({ error: error.message }, error.status);
   });
   return app;
 }
 
 /** Read where it arrives: through the layers of a web request it takes as long as the rest. */
-async function readJson(incoming: IncomingMessage): Promise<unknown> {
+async function readJson(incoming: IncomingMessage, share: BodyShare): Promise<unknown> {
   const { headers } = incoming;
   const type = headers['content-type'];
   if (typeof type !== 'string' || type.split(';')[0]?.trim().toLowerCase() !== 'application/json')
@@ -88,7 +97,7 @@ async function readJson(incoming: IncomingMessage): Promise<unknown> {
   const length = headers['content-length'];
   if (typeof length !== 'string') throw new Refusal(411, 'bodies need a Content-Length');
   if (Number(length) > REQUEST_BYTES) throw new Refusal(413, `a body of ${length} bytes; at most ${REQUEST_BYTES} are taken`);
-  const body = await readAll(incoming);
+  const body = await readAll(incoming, share);
   try {
     return JSON.parse(body.toString());
   } catch (error) {
@@ -97,11 +106,16 @@ async function readJson(incoming: IncomingMessage): Promise<unknown> {
   }
 }
 
-async function readAll(incoming: IncomingMessage): Promise<Buffer> {
+async function readAll(incoming: IncomingMessage, share: BodyShare): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {
-    for await (const part of incoming as AsyncIterable<Buffer>) parts.push(part);
-  } catch {
+    // The connection stays for the answer, whatever is wrong with the body.
+    for await (const part of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      share.take(part.length); // as it arrives: who dawdles holds no more than was sent
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw new Refusal(400, 'invalid_request: the body broke off'); // the caller has gone, and reads this no more
   }
   return Buffer.concat(parts);

@@ -29,7 +29,7 @@ const SOCKETS_PER_DEVICE = 4;
 /** Clients send nothing but pings. */
 const INCOMING_BYTES = 1_024;
 /** What may wait for a slow reader, before its socket ends: it pulls when it is back. */
-const WAITING_BYTES = 4 * 1024 * 1024;
+const WAITING_BYTES = 1024 * 1024;
 /** A client that is just pulling forgets an advance: it is told again after so long, ms. */
 const TELL_AGAIN = 2_000;
 /** Clients ping every 40 s. Nothing heard for so long: the link is dead. */

@@ -1,3 +1,4 @@
+import type { BodyLimits } from '../../gateways/claude-mem/body-budget.ts';
 import type { ClaudeMemGateway } from '../../gateways/claude-mem/gateway.ts';
 import type { HubApp, HubLog } from '../../gateways/native/hub-app.ts';
 import type { UpgradeHandler } from '../../gateways/native/upgrade.ts';
@@ -11,10 +12,11 @@ export interface ServeClaudeMemDeps {
   readonly clock: Clock;
   readonly clients: Clients;
   readonly log: HubLog;
+  readonly bodyLimits?: BodyLimits;
 }
 
 /** The gateway, for the listener of a node. Nobody gets past it without a token of a user's. */
-export async function serveClaudeMem({ feeds, clock, clients, log }: ServeClaudeMemDeps): Promise<{
+export async function serveClaudeMem({ feeds, clock, clients, log, bodyLimits }: ServeClaudeMemDeps): Promise<{
   readonly gateway: ClaudeMemGateway;
   readonly routes: (app: HubApp) => void;
   readonly upgrade: UpgradeHandler;
@@ -22,7 +24,7 @@ export async function serveClaudeMem({ feeds, clock, clients, log }: ServeClaude
   const { createClaudeMemGateway } = await import('../../gateways/claude-mem/gateway.ts'); // commands do not serve
   const onFailure = (error: unknown): void =>
     log.error({ error: error instanceof Error ? error.stack : String(error) }, 'the claude-mem gateway failed');
-  const gateway = createClaudeMemGateway({ feeds, clock, clients, onFailure });
+  const gateway = createClaudeMemGateway({ feeds, clock, clients, onFailure, ...(bodyLimits === undefined ? {} : { bodyLimits }) });
   return {
     gateway,
     routes: (app) => void app.route(CLAUDE_MEM_PREFIX, gateway.app),

@@ -4,6 +4,7 @@ import { captureRound } from './capture-round.ts';
 import { breathe, type RowsContext } from './context.ts';
 import { readyRows, type ReadyRow } from './ready-rows.ts';
 import { reopenNotHere } from './reopen-not-here.ts';
+import { reviveRows } from './revive-rows.ts';
 import { beginSeries, type Series } from './row-series.ts';
 import { writeRows, type RowTask, type Written } from './write-rows.ts';
 
@@ -53,7 +54,8 @@ async function writeHere(context: RowsContext, due: readonly Outstanding[], tall
   let captureFirst = false;
   for (const batch of batchesOf(context, due)) {
     const ready = await readyRows(context, batch);
-    captureFirst = (await settle(context, await writeRows(context, ready.map(taskOf)), ready, tally)) || captureFirst;
+    const tasks = ready.map((each) => taskOf(context, each));
+    captureFirst = (await settle(context, await writeRows(context, tasks), ready, tally)) || captureFirst;
     await breathe();
   }
   return captureFirst;
@@ -71,7 +73,7 @@ async function writeBeside(context: RowsContext, series: Series, due: readonly O
   try {
     for (const batch of batchesOf(context, due)) {
       const ready = await readyRows(context, batch);
-      const written = series.write(ready.map(taskOf));
+      const written = series.write(ready.map((each) => taskOf(context, each)));
       written.catch(() => undefined); // thrown where it is awaited
       await finish();
       underway = { ready, written };
@@ -84,8 +86,9 @@ async function writeBeside(context: RowsContext, series: Series, due: readonly O
   return captureFirst;
 }
 
-function taskOf({ outstanding, table, place, body, problem }: ReadyRow): RowTask {
-  return { name: outstanding.item.name, table, place, body, problem };
+function taskOf({ memory }: RowsContext, { outstanding, table, place, body, problem }: ReadyRow): RowTask {
+  const { name } = outstanding.item;
+  return { name, table, place, body, problem, isNoted: memory.noted.has(name) };
 }
 
 /** What can be done now, in the order in which it has to be. */
@@ -118,12 +121,8 @@ async function plan({ workspace, profile, memory }: RowsContext): Promise<Outsta
 }
 
 /** Tells the workspace what became of a batch. True where something has to be captured first. */
-async function settle(
-  { workspace, memory }: RowsContext,
-  { results, seenTo }: Written,
-  ready: readonly ReadyRow[],
-  tally: Tally,
-): Promise<boolean> {
+async function settle(context: RowsContext, { results, seenTo }: Written, ready: readonly ReadyRow[], tally: Tally): Promise<boolean> {
+  const { workspace, memory } = context;
   const settled = results.map((result, index) => ({ result, outstanding: (ready[index] as ReadyRow).outstanding }));
   const applied = settled.flatMap(({ result, outstanding: { item, content } }) =>
     result.type === 'put' || result.type === 'removed' ? [{ item, content, local: result.type === 'put' ? result.local : null }] : [],
@@ -145,17 +144,16 @@ async function settle(
       tally.removed += 1;
     } else if (result.type === 'put') {
       memory.index.set(result.place);
+      memory.noted.delete(item.name);
       tally.written += 1;
     }
   }
-  // A row that others refer to again is one that its machine holds anew.
-  const revived = settled.filter(({ result }) => result.type === 'revived').map(({ outstanding }) => outstanding.item);
-  if (revived.length > 0) {
-    await workspace.applied(revived.map((item) => ({ item, content: null, local: null })));
-    for (const { name } of revived) memory.index.delete(name);
-    memory.wholeVersion = null;
-  }
-  return revived.length > 0 || results.some(({ type }) => type === 'capture-first');
+  const revived = settled.flatMap(({ result, outstanding }) => (result.type === 'revived' ? [{ outstanding, place: result.place }] : []));
+  if (revived.length > 0) await reviveRows(context, revived);
+  const noted = settled.flatMap(({ result, outstanding }) => (result.type === 'note-first' ? [outstanding] : []));
+  if (noted.length > 0) await workspace.intend(noted);
+  for (const { item } of noted) memory.noted.add(item.name);
+  return revived.length + noted.length > 0 || results.some(({ type }) => type === 'capture-first');
 }
 
 function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[]): Generator<Outstanding[]> {

@@ -62,6 +62,10 @@ export interface RowsMemory {
   isIndexed: boolean;
   /** Views of what an apply was about to show when the process before this one ended, by `itemKey`. */
   readonly interrupted: Map<string, View>;
+  /** Of those, by table, items that are not known again by their natural keys: by what their rows would be called. */
+  readonly unnoted: Map<string, ReadonlyMap<string, string>>;
+  /** Items whose rows are new here and would go by other names: it was noted that they are about to be written. */
+  readonly noted: Set<string>;
   /** Up to which rowid all rows of a table were seen. */
   readonly seenTo: Map<string, number>;
   /** `RowDatabase.version` before the last capture, and before the last one that compared everything. */
@@ -112,6 +116,8 @@ export function createRowsMemory(): RowsMemory {
     index: new RowIndex(),
     isIndexed: false,
     interrupted: new Map(),
+    unnoted: new Map(),
+    noted: new Set(),
     seenTo: new Map(),
     version: null,
     wholeVersion: null,
@@ -136,6 +142,7 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
   if (memory.isIndexed) return;
   memory.index.clear();
   memory.interrupted.clear();
+  memory.unnoted.clear();
   for (const [key, view] of await workspace.views()) {
     if (view.intended?.content != null) memory.interrupted.set(key, view);
     const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;
@@ -148,6 +155,7 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
 /** After an error nobody knows what became durable. */
 export function forgetIndex(memory: RowsMemory): void {
   memory.isIndexed = false;
+  memory.noted.clear();
   memory.version = null;
   memory.wholeVersion = null;
   memory.seenTo.clear();

@@ -35,7 +35,7 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
     } else ready.push({ outstanding, table, place, ...(await bodyOf(context, outstanding)) });
   }
   const judged = await judgeReady(context, ready);
-  // A row that is new needs no note: found after a crash it is the same as the item's, by its natural key.
+  // A row that is new needs no note, unless it says so: found after a crash it is the same as the item's, by its natural key.
   const changing = judged.filter(({ place, problem }) => place !== null && problem === null).map(({ outstanding }) => outstanding);
   if (changing.length > 0) await workspace.intend(changing);
   return judged;

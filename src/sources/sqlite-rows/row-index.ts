@@ -101,11 +101,12 @@ export function noteOf(rowid: number, digest: string, mask: string): string {
 }
 
 export function placeOf(view: View, table: string): Place | null {
-  if (view.shown === null) return null;
   const [, rowid, digest, mask] = /^(\d{1,16}) ([0-9a-f]{16}) ([0-9a-f]{1,32})$/.exec(view.local ?? '') ?? [];
   const { name } = view.item;
   // What cannot be shown any more still stands there as it was shown.
   const isPlaced = rowid !== undefined && digest !== undefined && mask !== undefined;
+  // It is held anew, and was not captured as that yet.
+  if (view.shown === null) return isPlaced ? { name, table, rowid: Number(rowid), digest: '', mask } : null;
   if (!isPlaced && view.notHere !== null) return null;
   if (!isPlaced) return { name, table, rowid: null, digest: '', mask: '0' };
   return { name, table, rowid: Number(rowid), digest, mask };

@@ -10,6 +10,7 @@ import type { RowsContext } from './context.ts';
 import type { Place } from './row-index.ts';
 import { readRow } from './read-row.ts';
 import { rowsOfScope } from './row-scope.ts';
+import { unnotedRows } from './unnoted-rows.ts';
 import { hidesMore, impliedRow, isSameRow, lacking, layOn, newBody, withDerived } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
@@ -82,8 +83,12 @@ async function takeChanged(
     const applied = await intendedBody(context, access, view, found, parent.name);
     if (applied !== null)
       await batches.add({ type: 'body', item, attributes: applied.attributes, body: applied.body, local: localOf(at) }, at);
-    else if (base === null) others.push(found);
-    else {
+    else if (base === null) {
+      // Held anew for rows that refer to it: the same item, by whatever name another row of this kind would go.
+      const body = encodeRow(newBody(shape, found.row, parent.name));
+      if (view?.local == null) others.push(found);
+      else await batches.add({ type: 'body', item, attributes: {}, body, local: localOf(at) }, at);
+    } else {
       const mask = place.rowid === null && place.mask === '0' ? shape.mask : place.mask;
       const body = encodeRow(layOn(base.row, shape, mask, found.row, parent.name));
       if (Buffer.from(body).equals(base.body)) {
@@ -101,6 +106,7 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
   const named: { found: FoundRow; name: string; body: Uint8Array; parent: string | null }[] = [];
   const moved: Changed[] = [];
   const taken = new Map<string, number>();
+  const unnoted = await unnotedRows(context, access);
   for (const found of fresh) {
     const parent = parentName(context, access, found);
     if (parent.type === 'later') continue;
@@ -119,6 +125,12 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
       continue;
     }
     const body = encodeRow(whole);
+    const written = unnoted.get(natural);
+    if (written !== undefined && memory.index.of(written) === undefined && !taken.has(written)) {
+      taken.set(written, found.rowid);
+      named.push({ found, name: written, body, parent: parent.name });
+      continue;
+    }
     const name = await ownName(context, access, natural, body, found, taken);
     if (name === null) continue;
     taken.set(name, found.rowid);

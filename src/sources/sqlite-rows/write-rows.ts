@@ -6,6 +6,7 @@ import type { RowDatabase } from './row-database.ts';
 import { noteOf, type Place } from './row-index.ts';
 import { formOf } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
+import { foundName } from './unnoted-rows.ts';
 
 /** A row that is to be written, with all that is needed to do it in one go. */
 export interface RowTask {
@@ -16,6 +17,8 @@ export interface RowTask {
   /** As it was stored; `null`: it is to be removed. */
   readonly body: Uint8Array | null;
   readonly problem: RowProblem | null;
+  /** It is durably known that it is about to be written. */
+  readonly isNoted: boolean;
 }
 
 /** Why a row cannot be written now, or at all here. */
@@ -36,8 +39,10 @@ export type WriteResult =
   | { readonly type: 'removed' }
   /** It changed here since. */
   | { readonly type: 'capture-first' }
-  /** It was to be removed, and rows here still refer to it. */
-  | { readonly type: 'revived' }
+  /** It was to be removed, and rows here still refer to it, as it stands at this place. */
+  | { readonly type: 'revived'; readonly place: Place }
+  /** It would not be known again by its natural key: what is about to be written has to be noted before. */
+  | { readonly type: 'note-first' }
   | { readonly type: 'waits'; readonly reason: string; readonly parent: string | null }
   | { readonly type: 'not-here'; readonly reason: string };
 
@@ -87,9 +92,10 @@ function writeRow(context: WriteContext, tables: Tables, places: ReadonlyMap<str
   const known = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
   const current = known ?? (body === null || place !== null ? null : (access?.standInFor(body) ?? null));
   if (place !== null && current?.digest !== place.digest && !(body === null && current === null)) return { type: 'capture-first' };
-  if (body === null) return remove(context.database.referring(), access, current);
+  if (body === null) return remove(context.database.referring(), access, current, name);
   if (access === undefined) return { type: 'not-here', reason: 'the release of claude-mem here has no such table' };
   if (current === null && newHere.names.has(name)) return { type: 'capture-first' };
+  if (current === null && !task.isNoted && foundName(access.shape, body) !== name) return { type: 'note-first' };
 
   const parent = parentOf(context, tables, places, access, body);
   if (parent.type === 'missing') return { type: 'waits', reason: 'the row that it refers to is not here', parent: parent.name };
@@ -113,14 +119,16 @@ function writeRow(context: WriteContext, tables: Tables, places: ReadonlyMap<str
   return { type: 'put', local: noteOf(written.rowid, written.digest, mask), place: at };
 }
 
-function remove(referring: readonly TableAccess[], access: TableAccess | undefined, current: FoundRow | null): WriteResult {
+function remove(referring: readonly TableAccess[], access: TableAccess | undefined, current: FoundRow | null, name: string): WriteResult {
   if (access === undefined || current === null) return { type: 'removed' };
-  const { id } = access.shape.profile;
+  const { profile, mask } = access.shape;
+  const { id } = profile;
   for (const other of referring) {
-    const { via, profile } = other.shape;
-    if (via === null || profile.reference?.table !== id) continue;
+    const { via } = other.shape;
+    if (via === null || other.shape.profile.reference?.table !== id) continue;
     const value = access.valueAt(current.rowid, via.equals);
-    if (value !== undefined && value !== null && other.countReferring(value) > 0) return { type: 'revived' };
+    if (value !== undefined && value !== null && other.countReferring(value) > 0)
+      return { type: 'revived', place: { name, table: id, rowid: current.rowid, digest: current.digest, mask } };
   }
   access.remove(current.rowid);
   return { type: 'removed' };

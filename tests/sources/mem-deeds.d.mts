@@ -1,0 +1,1 @@
+export function keyOf(table: string, row: Readonly<Record<string, unknown>>): string;
