@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -162,4 +164,75 @@ it('a device whose pushes are refused is named, until they are taken', async () 
   expect(check?.evidence.join()).toContain('revision_hash_conflict');
   await other.push([row(DEVICE, { local: '10' })]);
   expect((await checks()).filter(({ id }) => id.startsWith('claude-mem.gateway:'))).toEqual([]);
+});
+
+describe('a machine whose claude-mem syncs with another node', () => {
+  let home: string;
+  let laptop: SatchelNode;
+  const file = (): string => path.join(home, 'claude-mem.db');
+  const rowsOf = (mem: MemDatabase): unknown[] =>
+    mem.sql.prepare('SELECT title, origin_device_id AS device, synced_at AS synced FROM observations ORDER BY id').all();
+
+  /** With the settings and the database of the first machine, copied. */
+  beforeEach(async () => {
+    await pushOwn();
+    home = path.join(place.home('b'), '.claude-mem');
+    mkdirSync(home, { recursive: true });
+    await database!.sql.backup(file());
+    writeFileSync(path.join(home, 'settings.json'), JSON.stringify(settingsNow()));
+    laptop = await place.start('b');
+  });
+
+  it('is repaired by what that one serves', async () => {
+    await other.push([row(DEVICE, { local: '3', payload: { title: 'theirs', memory_session_id: 'm-s1' } })]);
+    const copy = new MemDatabase(file(), '13.25.3');
+    copy.observation('s1', 'mine', at);
+    copy.close();
+    expect((await ask(laptop, 'claude-mem-repair', { apply: true })).repairs).toMatchObject([{ id: 'device-id', state: 'done' }]);
+    const settings = JSON.parse(readFileSync(path.join(home, 'settings.json'), 'utf8')) as Record<string, string>;
+    expect(settings['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID']).not.toBe(DEVICE);
+    const mended = new MemDatabase(file(), '13.25.3');
+    expect(rowsOf(mended)).toMatchObject([
+      { title: 'shared one', device: DEVICE },
+      { title: 'shared two', device: DEVICE },
+      { title: 'mine', device: null, synced: null },
+    ]);
+    mended.close();
+    expect((await ask(laptop, 'claude-mem-repair', { apply: true })).repairs).toEqual([]);
+  });
+
+  it('says so where that one does not answer', async () => {
+    await place.stop('a');
+    expect((await ask(laptop, 'claude-mem-repair', { apply: true })).repairs).toMatchObject([{ id: 'hub', state: 'nothing' }]);
+  });
+
+  it('has its history pushed, which claude-mem set apart', async () => {
+    const copy = new MemDatabase(file(), '13.25.3');
+    copy.insert('sync_launch_exclusions', { kind: 'observation', origin_local_id: '1', through_rev: '1' });
+    copy.insert('sync_launch_exclusions', { kind: 'observation', origin_local_id: '2', through_rev: '0' });
+    copy.close();
+    const found = (await ask(laptop, 'doctor', {})).checks.find(({ id }) => id === 'claude-mem.history');
+    expect(found?.reason).toContain('1 row from before its sync was switched on is never pushed');
+    expect((await ask(laptop, 'claude-mem-repair', { check: 'history', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+    const mended = new MemDatabase(file(), '13.25.3');
+    expect(rowsOf(mended)).toMatchObject([{ synced: null }, { synced: 1 }]);
+    mended.close();
+    expect((await ask(laptop, 'claude-mem-repair', { check: 'history', apply: true })).repairs).toEqual([]);
+  });
+
+  it.each([
+    ['sync hub push 400: {"error":"invalid_ops: revision_hash_conflict:observation:x:1"}', 'fail', 'refuses what claude-mem pushes'],
+    ['sync hub push 401: unknown', 'fail', 'does not know the token'],
+    ['sync hub push 409: {"error":"device_limit_exceeded"}', 'fail', 'takes no more devices'],
+    ['fetch failed', 'warn', 'could not sync'],
+  ])('is told what its worker says: %s', async (lastError, result, said) => {
+    const worker = createServer((_request, response) => response.end(JSON.stringify({ lastError }))).listen(0, '127.0.0.1');
+    await once(worker, 'listening');
+    const { port } = worker.address() as AddressInfo;
+    writeFileSync(path.join(home, 'worker.pid'), JSON.stringify({ pid: process.pid, port }));
+    const check = (await ask(laptop, 'doctor', {})).checks.find(({ id }) => id === 'claude-mem.refused');
+    worker.close();
+    expect(check).toMatchObject({ result, evidence: [lastError] });
+    expect(check?.reason).toContain(said);
+  });
 });

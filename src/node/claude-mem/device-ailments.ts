@@ -53,6 +53,8 @@ function compare({ file, device, index }: Pick<DeviceLook, 'file' | 'device' | '
       if (marks.length === 0) continue;
       const row: Row = { table: TABLE[own.kind], local: own.local, entity: op.says.id, pushed };
       const same = marks.find(({ revision }) => revision === own.revision);
+      // Taken away, or in place of a double: what was pushed under it is not known.
+      if (same?.digest === '') continue;
       const isSame = same === undefined ? compareDecimals(own.revision, pushed) > 0 : same.digest === op.digest;
       if (isSame) compared.shared.push(row);
       // What a row is called by does not change with an edit of the rest of it.

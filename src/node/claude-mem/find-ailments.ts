@@ -1,25 +1,34 @@
 import path from 'node:path';
 import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 import { findAilments as findInDatabase } from '../../sources/claude-mem-health/find-ailments.ts';
+import { isLoopback } from '../../gateways/native/guard.ts';
 import { readPrivate } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
 import { localWorker } from './local-worker.ts';
+import type { readRemoteFeed } from './remote-feed.ts';
+import { findSyncAilments } from './sync-ailments.ts';
 import { readSyncPath, type SyncPath } from './sync-path.ts';
-import { readDeviceId } from './settings-edit.ts';
+import { readDeviceId, readSyncSettings } from './settings-edit.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 
 /** A machine that was renamed calls itself otherwise once; two that share an id do again and again. */
 const SWITCHES_OF_TWO = 2;
 
-/** What is wrong with this machine's claude-mem. Reads only. O(size of its database, and of its feed). */
-export async function findAilments(node: SatchelNode): Promise<Ailment[]> {
+/**
+ * What is wrong with this machine's claude-mem. Reads only. `askHub`: for all that the hub serves, where its worker syncs with another one.
+ * O(size of its database, and of its feed).
+ */
+export async function findAilments(node: SatchelNode, askHub: typeof readRemoteFeed | null = null): Promise<Ailment[]> {
   const folder = node.config.environment.claudeMemHome;
   const [file, settings] = [path.join(folder, 'claude-mem.db'), path.join(folder, 'settings.json')];
   const device = readDeviceId(await readPrivate(settings));
   const found = findInDatabase({ file, device, now: node.deps.clock.now() });
   if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
-  return [...found, ...placesNotHere(node), ...(await twoPaths(node, folder)), ...(await inFeed(node, file, settings))];
+  const way = await readSyncPath(node.home, folder);
+  const ofSync = await findSyncAilments(node, way, folder, file);
+  const ofDevice = askHub !== null && way.type !== 'own' ? await atHub(way, file, settings, askHub) : await inFeed(node, file, settings);
+  return [...found, ...placesNotHere(node), ...ofSync, ...ofDevice];
 }
 
 /** Projects that were to go to spaces that this machine does not have: their rows stay. */
@@ -41,48 +50,6 @@ function placesNotHere(node: SatchelNode): Ailment[] {
   ];
 }
 
-/** What was to stay is pushed by claude-mem itself, which knows nothing of it. */
-function leaks(node: SatchelNode, path: SyncPath): Ailment[] {
-  const { choices } = node.memRows;
-  if (choices.length === 0 || path.type === 'none' || path.type === 'own' || !URL.canParse(path.url)) return [];
-  return [
-    {
-      id: 'pushed-anyway',
-      result: 'warn',
-      severity: 'high',
-      reason: `claude-mem’s worker pushes all projects to ${new URL(path.url).host} by itself, those that were to go elsewhere too`,
-      evidence: choices.map(
-        ({ project, space }) => `${project}: ${space === null ? 'was to stay on this machine' : `was to go to ${space}`}`,
-      ),
-      would: [],
-      advice: 'Have it sync through this node: satchel claude-mem connect',
-      repair: null,
-    },
-  ];
-}
-
-/** Rows that come by Satchel and by something else as well. */
-async function twoPaths(node: SatchelNode, folder: string): Promise<Ailment[]> {
-  const path = await readSyncPath(node.home, folder);
-  const ailments = leaks(node, path);
-  if (path.type !== 'other' || !URL.canParse(path.url)) return ailments;
-  return [
-    ...ailments,
-    {
-      id: 'two-paths',
-      result: 'warn',
-      severity: 'medium',
-      reason:
-        'claude-mem’s worker syncs by itself as well, with something that is no Satchel: on a machine that has both, rows may stand twice',
-      evidence: [`its settings name ${new URL(path.url).host}`],
-      would: [],
-      advice:
-        'One way is enough. Through Satchel: satchel claude-mem connect; or without it: "categories": {"claude-mem": false} in config.json',
-      repair: null,
-    },
-  ];
-}
-
 /** What only the feed tells that this machine's worker pushes to, where that is this node's. */
 async function inFeed(node: SatchelNode, file: string, settings: string): Promise<Ailment[]> {
   const worker = await localWorker(node.claudeMemWorker);
@@ -92,4 +59,29 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
   const known = (await node.claudeMemClients.devices(user)).find(({ id }) => id === device);
   const names = (known?.switches ?? 0) < SWITCHES_OF_TWO ? [] : (known?.names ?? []);
   return findDeviceAilments({ file, settings, device, names, index: await node.claudeMemFeeds.index(user) });
+}
+
+/** The same, of the feed of the hub that the worker syncs with. Its token goes there as the worker sends it. */
+async function atHub(way: SyncPath, file: string, settings: string, ask: typeof readRemoteFeed): Promise<Ailment[]> {
+  if (way.type === 'none' || !URL.canParse(way.url)) return [];
+  const text = await readPrivate(settings);
+  const [device, written] = [readDeviceId(text), readSyncSettings(text)];
+  const token = written.ok ? written.value.CLAUDE_MEM_CLOUD_SYNC_TOKEN : null;
+  const { protocol, hostname, host } = new URL(way.url);
+  const isPrivate = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  if (device === null || typeof token !== 'string' || !isPrivate) return [];
+  const index = await ask({ url: way.url, user: way.user, token, device });
+  if (index.ok) return findDeviceAilments({ file, settings, device, names: [], index: index.value });
+  return [
+    {
+      id: 'hub',
+      result: 'warn',
+      severity: 'low',
+      reason: `what ${host} has of this device could not be compared: ${index.error}`,
+      evidence: [],
+      would: [],
+      advice: 'Run this again when it answers',
+      repair: null,
+    },
+  ];
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { makeFolders } from '../make-folders.ts';
 import type { SatchelNode } from '../node.ts';
 import { findAilments } from './find-ailments.ts';
+import { readRemoteFeed } from './remote-feed.ts';
 import { takeInRows } from './take-in-rows.ts';
 
 /** Of one state that was found. */
@@ -28,8 +29,11 @@ const BACKUPS = 'claude-mem-backups';
  */
 export async function repairAilments(node: SatchelNode, only: string | null, apply: boolean): Promise<Repair[]> {
   const repairs: Repair[] = [];
+  // Long to read, and none of the repairs changes it.
+  let feed: ReturnType<typeof readRemoteFeed> | null = null;
+  const askHub: typeof readRemoteFeed = (place) => (feed ??= readRemoteFeed(place));
   for (;;) {
-    const found = (await findAilments(node)).filter(({ id }) => only === null || id === only);
+    const found = (await findAilments(node, askHub)).filter(({ id }) => only === null || id === only);
     const ailment = found.find(({ id }) => repairs.every((repair) => repair.id !== id));
     if (ailment === undefined) return repairs;
     const { id, reason, evidence, would, advice, repair } = ailment;
