@@ -1,5 +1,4 @@
-import { openCommitBody } from '../core/crypto/object-cipher.ts';
-import { decodeCommit } from '../core/log/commit-codec.ts';
+import { openCommit } from '../core/replica/open-commit.ts';
 import type { StoredRecord } from '../core/ports/store.ts';
 import { decodeRecord } from '../core/log/record.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
@@ -21,16 +20,20 @@ export async function timeBefore(node: SatchelNode, open: OpenSpace, position: n
   return firstTime(node, open, page.toReversed());
 }
 
-async function firstTime(node: SatchelNode, { entry, replica }: OpenSpace, page: readonly StoredRecord[]): Promise<string | null> {
+async function firstTime(node: SatchelNode, { replica }: OpenSpace, page: readonly StoredRecord[]): Promise<string | null> {
   for (const stored of page) {
     if (stored.type !== 'commit') continue;
     const record = decodeRecord(stored.bytes);
     if (!record.ok || !replica.canWrite) return null;
-    const { header, body } = record.value;
-    const binding = { space: entry.space, keyId: header.keyId, signer: header.signer, commit: header.id };
-    const opened = await openCommitBody(body, binding, replica.keys, node.deps.compression);
-    const commit = opened.ok ? decodeCommit(opened.value, header.id, header) : null;
-    if (commit?.ok === true) return new Date(commit.value.time).toISOString();
+    const commit = await openCommit(record.value, replica.keys, node.deps.compression);
+    const time = commit === null ? null : isoTime(commit.time);
+    if (time !== null) return time;
   }
   return null;
+}
+
+/** ISO 8601. Any natural number is a time to the format; dates end earlier: `null`. */
+export function isoTime(ms: number): string | null {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }

@@ -1,6 +1,4 @@
-import { openCommitBody } from '../crypto/object-cipher.ts';
 import { commitKey, type CommitKey, type MachineId } from '../ids.ts';
-import { decodeCommit } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
 import { decodeControl } from '../log/control.ts';
 import { isOwner } from '../log/membership.ts';
@@ -8,6 +6,7 @@ import { decodeRecord, hasValidSignature } from '../log/record.ts';
 import type { StoredRecord } from '../ports/store.ts';
 import { replacedSince } from './fallen-decisions.ts';
 import { isReached, landingsOf } from './landings.ts';
+import { openCommit } from './open-commit.ts';
 import { relandKey } from './reland.ts';
 import type { Replica } from './replica.ts';
 
@@ -75,18 +74,10 @@ async function notLanded(replica: Replica, commits: readonly StoredRecord[]): Pr
   return left;
 }
 
-async function opened({ keys, space, deps }: Replica, { bytes }: StoredRecord): Promise<Commit | null> {
+async function opened({ keys, deps }: Replica, { bytes }: StoredRecord): Promise<Commit | null> {
   const record = decodeRecord(bytes);
   if (!record.ok) return null;
-  const { header, body } = record.value;
-  const plain = await openCommitBody(
-    body,
-    { space, keyId: header.keyId, signer: header.signer, commit: header.id },
-    keys,
-    deps.compression,
-  );
-  const commit = plain.ok ? decodeCommit(plain.value, header.id, header) : null;
-  return commit?.ok === true ? commit.value : null;
+  return openCommit(record.value, keys, deps.compression);
 }
 
 async function isRecoveryLost(replica: Replica, records: readonly StoredRecord[]): Promise<boolean> {

@@ -1,6 +1,5 @@
 import type { Change } from '../change.ts';
 import type { Content } from '../content.ts';
-import { openCommitBody } from '../crypto/object-cipher.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { commitKey, type CommitId, type CommitKey, type MachineId, type ObjectId, type Revision, type SpaceId } from '../ids.ts';
 import { carriedKey } from '../log/carried.ts';
@@ -11,6 +10,7 @@ import type { StoreTransaction } from '../ports/store.ts';
 import type { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import type { Collapsed } from './rebase.ts';
+import { openCommit } from './open-commit.ts';
 import type { ItemWish } from './wishes.ts';
 import { BodyUnavailable } from './workspace.ts';
 
@@ -76,17 +76,10 @@ async function lostCommits(
     const record = decodeRecord(row.bytes);
     if (!record.ok || record.value.header.type !== 'commit') continue;
     if ((await deps.store.read((tx) => tx.documents.get(`voids/${space}`, String(row.position)))) !== undefined) continue;
-    const { header, body } = record.value;
-    const opened = await openCommitBody(
-      body,
-      { space, keyId: header.keyId, signer: header.signer, commit: header.id },
-      keys,
-      deps.compression,
-    );
-    const commit = opened.ok ? decodeCommit(opened.value, header.id, header) : null;
-    if (commit === null || !commit.ok) continue;
-    const isOwn = header.signer === deps.machine.key.machine;
-    commits.push({ commit: commit.value, record: isOwn ? null : row.bytes });
+    const commit = await openCommit(record.value, keys, deps.compression);
+    if (commit === null) continue;
+    const isOwn = record.value.header.signer === deps.machine.key.machine;
+    commits.push({ commit, record: isOwn ? null : row.bytes });
   }
   return commits;
 }

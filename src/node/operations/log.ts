@@ -3,13 +3,13 @@ import type { CommitId, SpaceId } from '../../core/ids.ts';
 import type { Item } from '../../core/item.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { HistoryEntry, ItemTable } from '../../core/ports/store.ts';
-import { decodeRecord, type LogRecord } from '../../core/log/record.ts';
-import { openCommitBody } from '../../core/crypto/object-cipher.ts';
-import { decodeCommit } from '../../core/log/commit-codec.ts';
+import { decodeRecord } from '../../core/log/record.ts';
+import { openCommit } from '../../core/replica/open-commit.ts';
 import type { CommitNote } from '../../core/log/commit.ts';
 import { findItem } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { isoTime } from '../record-times.ts';
 import { spaceField } from './fields.ts';
 import { defineOperation } from './operation.ts';
 import { machineNames } from '../machine-names.ts';
@@ -119,10 +119,8 @@ function toChange({ item, type, revision, content }: HistoryEntry, unsettled: Re
 const UNREADABLE = { time: null, message: '', writer: '', session: null };
 
 function noteFields(note: CommitNote) {
-  // Any natural number is a time to the format; dates end earlier.
-  const date = new Date(note.time);
   return {
-    time: Number.isNaN(date.getTime()) ? null : date.toISOString(),
+    time: isoTime(note.time),
     message: note.message,
     writer: note.writer,
     session: note.session ?? null,
@@ -134,15 +132,7 @@ async function describeRecord(node: SatchelNode, open: OpenSpace, position: numb
   // A gap before a checkpoint: the history is still being fetched.
   const record = stored?.position !== position ? null : decodeRecord(stored.bytes);
   if (record === null || !record.ok) return { commit: '' as CommitId, machine: '?', ...UNREADABLE };
-  const note = await readNote(node, open, record.value);
+  const note = await openCommit(record.value, open.replica.keys, node.deps.compression);
   const machine = names.get(record.value.header.signer) ?? record.value.header.signer.slice(0, 8);
   return { commit: record.value.header.id, machine, ...(note === null ? UNREADABLE : noteFields(note)) };
-}
-
-async function readNote(node: SatchelNode, open: OpenSpace, record: LogRecord): Promise<CommitNote | null> {
-  const { header } = record;
-  const binding = { space: open.entry.space, keyId: header.keyId, signer: header.signer, commit: header.id };
-  const body = await openCommitBody(record.body, binding, open.replica.keys, node.deps.compression);
-  const commit = body.ok ? decodeCommit(body.value, header.id, header) : null;
-  return commit?.ok === true ? commit.value : null;
 }
