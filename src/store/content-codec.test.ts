@@ -23,6 +23,24 @@ describe('content codec', () => {
     expect(decodeContent(encodeContent(content))).toEqual(content);
   });
 
+  it('knows long contents again by all of their bytes', () => {
+    const long = (length: number): Content => ({
+      ...content,
+      pieces: [...content.pieces, ...content.pieces, { ...content.pieces[0]!, length }],
+    });
+    const [one, other] = [long(1), long(2)];
+    const bytes = encodeContent(one);
+    expect(decodeContent(Uint8Array.from(bytes))).toBe(one);
+    expect(decodeContent(encodeContent({ ...other }))).toEqual(other);
+    expect(decodeContent(bytes)).toEqual(one);
+    for (let length = 3; length < 20; length += 1) encodeContent(long(length));
+    expect(decodeContent(bytes)).not.toBe(one);
+    expect(decodeContent(bytes)).toEqual(one);
+    const damaged = Uint8Array.from(bytes);
+    damaged[0] = 0;
+    expect(() => decodeContent(damaged)).toThrow('damaged');
+  });
+
   it('tells no content from an empty one', () => {
     const empty: Content = { ...content, size: 0, attributes: {}, pieces: [] };
     expect(decodeContentOrNull(encodeContentOrNull(null))).toBeNull();

@@ -11,6 +11,12 @@ const NUMBERS = 3;
  * ids of the pieces in a row and `numbers` holds key id, offset and length of each. About 40 bytes a piece.
  */
 export function encodeContent(content: Content): Uint8Array {
+  const bytes = recent.find((each) => each.content === content)?.bytes ?? encodeNow(content);
+  keepRecent(bytes, content);
+  return bytes;
+}
+
+function encodeNow(content: Content): Uint8Array {
   const { pieces } = content;
   const objects = Buffer.allocUnsafe(pieces.length * OBJECT);
   const numbers: number[] = [];
@@ -23,9 +29,29 @@ export function encodeContent(content: Content): Uint8Array {
 
 /** The inverse, for bytes that this store wrote. Throws where they were damaged since. */
 export function decodeContent(bytes: Uint8Array): Content {
-  const content = decodeContentOrNull(bytes);
+  const known = isLong(bytes) ? recent.find((each) => Buffer.compare(each.bytes, bytes) === 0)?.content : undefined;
+  const content = known ?? decodeContentOrNull(bytes);
   if (content === null) throw damaged();
+  keepRecent(bytes, content);
   return content;
+}
+
+/**
+ * Long contents that were just written or read: with each append to a large body it is read half a dozen times and written
+ * twice, in several tables. Nobody changes a content.
+ */
+let recent: readonly { readonly bytes: Uint8Array; readonly content: Content }[] = [];
+const RECENT = 4;
+/** Of so many bytes, some hundred pieces, it is worth it; of more it takes too much memory. */
+const LONG = { from: 4 * 1024, to: 128 * 1024 };
+
+function isLong({ length }: Uint8Array): boolean {
+  return length >= LONG.from && length <= LONG.to;
+}
+
+function keepRecent(bytes: Uint8Array, content: Content): void {
+  if (!isLong(bytes) || recent[0]?.content === content) return;
+  recent = [{ bytes, content }, ...recent.filter((each) => each.content !== content)].slice(0, RECENT);
 }
 
 /** The same, decoded when something of it is first asked for: that of most views never is. Damage throws then. */
