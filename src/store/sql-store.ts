@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Kysely } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import type { SpaceId } from '../core/ids.ts';
 import type { Store, StorePart, StoreTransaction } from '../core/ports/store.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -41,6 +41,7 @@ export interface SqlStoreOptions {
  */
 export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect, { checksNesting = true }: SqlStoreOptions = {}): Store {
   const spaceNumbers = new Map<SpaceId, number>();
+  const queries = new Map<string, CompiledQuery>();
   let writes = 0;
   const writesTo = new Map<StorePart, number>();
 
@@ -53,7 +54,7 @@ export function createSqlStore(db: Kysely<StoreSchema>, dialect: StoreDialect, {
         .transaction()
         .setAccessMode(accessMode)
         .execute((trx) => {
-          const scope = createTableScope(trx, dialect, spaceNumbers, (part) => written.add(part));
+          const scope = createTableScope(trx, dialect, spaceNumbers, queries, (part) => written.add(part));
           const tables = {
             logs: createLogTable(scope),
             items: createItemTable(scope),

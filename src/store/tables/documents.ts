@@ -1,15 +1,12 @@
 import type { DocumentTable } from '../../core/ports/store.ts';
 import type { TableScope } from './scope.ts';
 
-export function createDocumentTable({ db, writing }: TableScope): DocumentTable {
+export function createDocumentTable({ db, kept, writing }: TableScope): DocumentTable {
   return {
     async get<T>(collection: string, id: string) {
-      const row = await db
-        .selectFrom('documents')
-        .select('value')
-        .where('collection', '=', collection)
-        .where('id', '=', id)
-        .executeTakeFirst();
+      const [row] = await kept('document', [collection, id], () =>
+        db.selectFrom('documents').select('value').where('collection', '=', collection).where('id', '=', id),
+      );
       return row === undefined ? undefined : (JSON.parse(row.value) as T);
     },
 
@@ -17,16 +14,19 @@ export function createDocumentTable({ db, writing }: TableScope): DocumentTable 
       writing(`documents in ${collection}`);
       const json: string | undefined = JSON.stringify(value);
       if (json === undefined) throw new TypeError(`document ${collection}/${id} is not JSON`);
-      await db
-        .insertInto('documents')
-        .values({ collection, id, value: json })
-        .onConflict((conflict) => conflict.columns(['collection', 'id']).doUpdateSet({ value: json }))
-        .execute();
+      await kept('put document', [collection, id, json, json], () =>
+        db
+          .insertInto('documents')
+          .values({ collection, id, value: json })
+          .onConflict((conflict) => conflict.columns(['collection', 'id']).doUpdateSet({ value: json })),
+      );
     },
 
     async remove(collection, id) {
       writing(`documents in ${collection}`);
-      await db.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id).execute();
+      await kept('remove document', [collection, id], () =>
+        db.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id),
+      );
     },
 
     async list<T>(collection: string) {

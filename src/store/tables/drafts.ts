@@ -4,7 +4,7 @@ import { insertBatches, lastOfEach, listBatches } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
 export function createDraftTable(scope: TableScope): DraftTable {
-  const { db, dialect } = scope;
+  const { db, dialect, kept } = scope;
   return {
     async list(space) {
       const number = await scope.numberOf(space);
@@ -16,19 +16,22 @@ export function createDraftTable(scope: TableScope): DraftTable {
     async put(space, drafts) {
       scope.writing('drafts');
       const number = await scope.numberFor(space);
-      const newest = await db
-        .selectFrom('drafts')
-        .select((eb) => eb.fn.max('sequence').as('sequence'))
-        .where('space', '=', number)
-        .executeTakeFirst();
+      const [newest] = await kept('newest draft', [number], () =>
+        db
+          .selectFrom('drafts')
+          .select((eb) => eb.fn.max('sequence').as('sequence'))
+          .where('space', '=', number),
+      );
       let sequence = newest?.sequence ?? 0;
       const rows = lastOfEach(drafts, (draft) => draft.id);
       for (const batch of insertBatches(dialect, 4, rows)) {
-        await db
-          .insertInto('drafts')
-          .values(batch.map((draft) => ({ space: number, id: hexToBytes(draft.id), sequence: ++sequence, bytes: draft.bytes })))
-          .onConflict((conflict) => conflict.columns(['space', 'id']).doUpdateSet((eb) => ({ bytes: eb.ref('excluded.bytes') })))
-          .execute();
+        const values = batch.map((draft) => ({ space: number, id: hexToBytes(draft.id), sequence: ++sequence, bytes: draft.bytes }));
+        const query = () =>
+          db
+            .insertInto('drafts')
+            .values(values)
+            .onConflict((conflict) => conflict.columns(['space', 'id']).doUpdateSet((eb) => ({ bytes: eb.ref('excluded.bytes') })));
+        await (values.length === 1 ? kept('put draft', Object.values(values[0] ?? {}), query) : query().execute());
       }
     },
 
@@ -38,7 +41,9 @@ export function createDraftTable(scope: TableScope): DraftTable {
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const batch of listBatches(dialect, ids)) {
-        await db.deleteFrom('drafts').where('space', '=', number).where('id', 'in', batch.map(hexToBytes)).execute();
+        const keys = batch.map(hexToBytes);
+        const query = () => db.deleteFrom('drafts').where('space', '=', number).where('id', 'in', keys);
+        await (keys.length === 1 ? kept('remove draft', [number, keys[0]], query) : query().execute());
       }
     },
   };

@@ -27,27 +27,29 @@ export interface History {
 }
 
 export function createHistory(scope: TableScope): History {
-  const { db, dialect } = scope;
+  const { db, dialect, kept } = scope;
   return {
     async add(space, entries) {
       const number = await scope.numberFor(space);
       const keys = new Set(entries.map((entry) => `${entry.position} ${entry.index}`));
       if (keys.size !== entries.length) throw new RangeError('two history entries of one record have the same index');
       for (const batch of insertBatches(dialect, 9, entries)) {
-        await db
-          .insertInto('history')
-          .values(batch.map((entry) => entryToRow(number, entry)))
-          .onConflict((conflict) =>
-            conflict.columns(['space', 'position', 'ordinal']).doUpdateSet((eb) => ({
-              kind: eb.ref('excluded.kind'),
-              name: eb.ref('excluded.name'),
-              revision: eb.ref('excluded.revision'),
-              base: eb.ref('excluded.base'),
-              type: eb.ref('excluded.type'),
-              content: eb.ref('excluded.content'),
-            })),
-          )
-          .execute();
+        const values = batch.map((entry) => entryToRow(number, entry));
+        const query = () =>
+          db
+            .insertInto('history')
+            .values(values)
+            .onConflict((conflict) =>
+              conflict.columns(['space', 'position', 'ordinal']).doUpdateSet((eb) => ({
+                kind: eb.ref('excluded.kind'),
+                name: eb.ref('excluded.name'),
+                revision: eb.ref('excluded.revision'),
+                base: eb.ref('excluded.base'),
+                type: eb.ref('excluded.type'),
+                content: eb.ref('excluded.content'),
+              })),
+            );
+        await (values.length === 1 ? kept('add history', Object.values(values[0] ?? {}), query) : query().execute());
       }
     },
 

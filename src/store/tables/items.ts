@@ -14,7 +14,7 @@ import { createSiblings } from './siblings.ts';
 const STATE_COLUMNS = ['kind', 'name', 'revision', 'position', 'content'] as const;
 
 export function createItemTable(scope: TableScope): ItemTable {
-  const { db, dialect } = scope;
+  const { db, dialect, kept } = scope;
   const history = createHistory(scope);
   const siblings = createSiblings(scope);
   return {
@@ -23,13 +23,9 @@ export function createItemTable(scope: TableScope): ItemTable {
       const number = await scope.numberOf(space);
       if (number === null) return states;
       for (const { kind, names } of namesByKind(dialect, items)) {
-        const rows = await db
-          .selectFrom('items')
-          .select(STATE_COLUMNS)
-          .where('space', '=', number)
-          .where('kind', '=', kind)
-          .where('name', 'in', names)
-          .execute();
+        const query = () =>
+          db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number).where('kind', '=', kind).where('name', 'in', names);
+        const rows = await (names.length === 1 ? kept('item', [number, kind, names[0]], query) : query().execute());
         for (const row of rows) states.set(itemKey(row), rowToState(row, decodeContent));
       }
       return states;
@@ -53,18 +49,20 @@ export function createItemTable(scope: TableScope): ItemTable {
       const number = await scope.numberFor(space);
       const rows = lastOfEach(states, (state) => itemKey(state.item));
       for (const batch of insertBatches(dialect, 7, rows)) {
-        await db
-          .insertInto('items')
-          .values(batch.map((state) => stateToRow(number, state)))
-          .onConflict((conflict) =>
-            conflict.columns(['space', 'kind', 'name']).doUpdateSet((eb) => ({
-              revision: eb.ref('excluded.revision'),
-              position: eb.ref('excluded.position'),
-              size: eb.ref('excluded.size'),
-              content: eb.ref('excluded.content'),
-            })),
-          )
-          .execute();
+        const values = batch.map((state) => stateToRow(number, state));
+        const query = () =>
+          db
+            .insertInto('items')
+            .values(values)
+            .onConflict((conflict) =>
+              conflict.columns(['space', 'kind', 'name']).doUpdateSet((eb) => ({
+                revision: eb.ref('excluded.revision'),
+                position: eb.ref('excluded.position'),
+                size: eb.ref('excluded.size'),
+                content: eb.ref('excluded.content'),
+              })),
+            );
+        await (values.length === 1 ? kept('put item', Object.values(values[0] ?? {}), query) : query().execute());
       }
     },
 

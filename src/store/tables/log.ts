@@ -19,18 +19,14 @@ import { spacesOf, type TableScope } from './scope.ts';
 const MACHINE_HEX = 64;
 
 export function createLogTable(scope: TableScope): LogTable {
-  const { db, dialect } = scope;
+  const { db, dialect, kept } = scope;
   const fallen = createFallenRecords(scope);
 
   async function headOf(number: number | null): Promise<Head | null> {
     if (number === null) return null;
-    const row = await db
-      .selectFrom('log_records')
-      .select(['term', 'position', 'hash'])
-      .where('space', '=', number)
-      .orderBy('position', 'desc')
-      .limit(1)
-      .executeTakeFirst();
+    const [row] = await kept('head', [number, 1], () =>
+      db.selectFrom('log_records').select(['term', 'position', 'hash']).where('space', '=', number).orderBy('position', 'desc').limit(1),
+    );
     return row === undefined ? null : { term: row.term, position: row.position, hash: bytesToHex(row.hash) as RecordHash };
   }
 
@@ -53,10 +49,9 @@ export function createLogTable(scope: TableScope): LogTable {
         if (record.position !== head.position + 1 + index) throw new RangeError(`record ${record.position} does not follow the head`);
       });
       for (const batch of insertBatches(dialect, 8, records)) {
-        await db
-          .insertInto('log_records')
-          .values(batch.map((record) => recordToRow(number, record)))
-          .execute();
+        const values = batch.map((record) => recordToRow(number, record));
+        const query = () => db.insertInto('log_records').values(values);
+        await (values.length === 1 ? kept('append', Object.values(values[0] ?? {}), query) : query().execute());
       }
       return true;
     },
@@ -84,14 +79,15 @@ export function createLogTable(scope: TableScope): LogTable {
       if (number === null || limit.records < 1) return [];
       const until = await lastWithin(scope, number, from, limit);
       if (until === null) return [];
-      const rows = await db
-        .selectFrom('log_records')
-        .select(RECORD_COLUMNS)
-        .where('space', '=', number)
-        .where('position', '>=', from)
-        .where('position', '<=', until)
-        .orderBy('position')
-        .execute();
+      const rows = await kept('records', [number, from, until], () =>
+        db
+          .selectFrom('log_records')
+          .select(RECORD_COLUMNS)
+          .where('space', '=', number)
+          .where('position', '>=', from)
+          .where('position', '<=', until)
+          .orderBy('position'),
+      );
       return rows.map(rowToRecord);
     },
 
@@ -116,12 +112,10 @@ export function createLogTable(scope: TableScope): LogTable {
       const wanted = new Set(commits);
       const ids = [...new Set(commits.map((commit) => commit.slice(MACHINE_HEX)))];
       for (const batch of listBatches(dialect, ids)) {
-        const rows = await db
-          .selectFrom('log_records')
-          .select(['id', 'signer', 'position'])
-          .where('space', '=', number)
-          .where('id', 'in', batch.map(hexToBytes))
-          .execute();
+        const keys = batch.map(hexToBytes);
+        const query = () =>
+          db.selectFrom('log_records').select(['id', 'signer', 'position']).where('space', '=', number).where('id', 'in', keys);
+        const rows = await (keys.length === 1 ? kept('positions', [number, keys[0]], query) : query().execute());
         // Sorted here: asked to sort, SQLite reads the whole log in its order instead of the few by their ids.
         for (const row of rows.toSorted((one, other) => one.position - other.position)) {
           const key = commitKey(bytesToHex(row.signer) as MachineId, bytesToHex(row.id) as CommitId);
@@ -152,14 +146,15 @@ async function lastWithin(
   from: number,
   limit: { readonly records: number; readonly bytes: number },
 ): Promise<number | null> {
-  const rows = await scope.db
-    .selectFrom('log_records')
-    .select((eb) => ['position', eb.fn<number>('length', ['bytes']).as('size')])
-    .where('space', '=', space)
-    .where('position', '>=', from)
-    .orderBy('position')
-    .limit(limit.records)
-    .execute();
+  const rows = await scope.kept('sizes', [space, from, limit.records], () =>
+    scope.db
+      .selectFrom('log_records')
+      .select((eb) => ['position', eb.fn<number>('length', ['bytes']).as('size')])
+      .where('space', '=', space)
+      .where('position', '>=', from)
+      .orderBy('position')
+      .limit(limit.records),
+  );
   let bytes = 0;
   let last: number | null = null;
   for (const row of rows) {

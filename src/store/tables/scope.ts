@@ -1,13 +1,15 @@
-import type { Transaction } from 'kysely';
+import type { CompiledQuery, Transaction } from 'kysely';
 import { bytesToHex, hexToBytes, type SpaceId } from '../../core/ids.ts';
 import type { StorePart } from '../../core/ports/store.ts';
 import type { StoreDialect } from '../dialect.ts';
 import type { StoreSchema } from '../schema.ts';
+import { createKeptQueries, type KeptQueries } from './kept-queries.ts';
 
 /** What the tables of one transaction share. */
 export interface TableScope {
   readonly db: Transaction<StoreSchema>;
   readonly dialect: StoreDialect;
+  readonly kept: KeptQueries;
   /** The number of a space, or `null` where nothing of it is here. */
   numberOf(space: SpaceId): Promise<number | null>;
   /** Says that a part is about to be written: before anything is, so that nobody remembers what it was. */
@@ -16,11 +18,12 @@ export interface TableScope {
   numberFor(space: SpaceId): Promise<number>;
 }
 
-/** `known` is kept from transaction to transaction; whoever rolls one back must empty it. */
+/** `known` and `queries` are kept from transaction to transaction; whoever rolls one back must empty `known`. */
 export function createTableScope(
   db: Transaction<StoreSchema>,
   dialect: StoreDialect,
   known: Map<SpaceId, number>,
+  queries: Map<string, CompiledQuery>,
   writing: (part: StorePart) => void,
 ): TableScope {
   async function numberOf(space: SpaceId): Promise<number | null> {
@@ -44,7 +47,7 @@ export function createTableScope(
     return row.number;
   }
 
-  return { db, dialect, writing, numberOf, numberFor };
+  return { db, dialect, kept: createKeptQueries(db, queries), writing, numberOf, numberFor };
 }
 
 export async function spacesOf(db: Transaction<StoreSchema>): Promise<{ number: number; id: SpaceId }[]> {

@@ -13,7 +13,7 @@ const LOCAL_BYTES = 1024;
 const MOST_RANGES = 64;
 
 export function createViewTable(scope: TableScope): ViewTable {
-  const { db, dialect } = scope;
+  const { db, dialect, kept } = scope;
 
   /** One statement: with each sync a few names are asked for. Look-ups in the table's key: two for each kind and name, and one a kind. */
   async function listUnder(number: number, writer: string, under: readonly string[]): Promise<View[]> {
@@ -51,8 +51,9 @@ export function createViewTable(scope: TableScope): ViewTable {
       const number = await scope.numberOf(space);
       if (number === null) return views;
       for (const { kind, names } of namesByKind(dialect, items)) {
-        const mine = db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer);
-        const rows = await mine.where('kind', '=', kind).where('name', 'in', names).execute();
+        const mine = () => db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer);
+        const query = () => mine().where('kind', '=', kind).where('name', 'in', names);
+        const rows = await (names.length === 1 ? kept('view', [number, writer, kind, names[0]], query) : query().execute());
         for (const row of rows) views.set(itemKey(row), rowToView(row));
       }
       return views;
@@ -63,18 +64,20 @@ export function createViewTable(scope: TableScope): ViewTable {
       const number = await scope.numberFor(space);
       const rows = lastOfEach(views, (view) => itemKey(view.item));
       for (const batch of insertBatches(dialect, 8, rows)) {
-        await db
-          .insertInto('views')
-          .values(batch.map((view) => viewToRow(number, writer, view)))
-          .onConflict((conflict) =>
-            conflict.columns(['space', 'writer', 'kind', 'name']).doUpdateSet((eb) => ({
-              shown: eb.ref('excluded.shown'),
-              intended: eb.ref('excluded.intended'),
-              not_here: eb.ref('excluded.not_here'),
-              local: eb.ref('excluded.local'),
-            })),
-          )
-          .execute();
+        const values = batch.map((view) => viewToRow(number, writer, view));
+        const query = () =>
+          db
+            .insertInto('views')
+            .values(values)
+            .onConflict((conflict) =>
+              conflict.columns(['space', 'writer', 'kind', 'name']).doUpdateSet((eb) => ({
+                shown: eb.ref('excluded.shown'),
+                intended: eb.ref('excluded.intended'),
+                not_here: eb.ref('excluded.not_here'),
+                local: eb.ref('excluded.local'),
+              })),
+            );
+        await (values.length === 1 ? kept('put view', Object.values(values[0] ?? {}), query) : query().execute());
       }
     },
 
