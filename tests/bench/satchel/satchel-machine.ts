@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GLIBC_VARIABLES, NODE_FLAGS } from '../../../src/node/service/thrift.ts';
-import { run, runMeasured, type Finished } from '../measured-process.ts';
+import { plainEnvironment, run, runMeasured, type Finished } from '../measured-process.ts';
 
 /** The built program: BENCH_SATCHEL, or dist/ of the nearest folder above that has one. */
 export function findProgram(): string | null {
@@ -78,7 +78,7 @@ export class SatchelMachine {
   /** Starts the node, with what the service unit sets for it, and resolves when it listens. */
   async up(...flags: readonly string[]): Promise<void> {
     const node = spawn(process.execPath, [...NODE_FLAGS, this.#program, 'up', '--yes', ...flags], {
-      env: { ...process.env, ...this.#environment, ...GLIBC_VARIABLES },
+      env: { ...plainEnvironment(), ...this.#environment, ...GLIBC_VARIABLES },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#node = node;
