@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { itemKey } from '../../core/item.ts';
 import type { ItemState } from '../../core/ports/store.ts';
 import type { HeldItem, IndexChange, TextIndex } from '../../core/ports/text-index.ts';
@@ -16,8 +17,10 @@ export interface CatchUpOptions {
   readonly signal: AbortSignal;
 }
 
-/** Written together, characters or items, so that an interruption costs little. */
-const BATCH = { text: 4 * 1024 * 1024, changes: 2_000 };
+/** Written together, characters or items: so much is read again after an interruption. */
+const BATCH = { text: 16 * 1024 * 1024, changes: 10_000 };
+/** Items that are looked up together, before others run. */
+const LOOKED_UP = 1_000;
 /** Bodies that are brought here together where they are not. */
 const FETCHED_TOGETHER = 512;
 
@@ -88,17 +91,22 @@ async function settle(
   held: ReadonlyMap<string, HeldItem>,
   writer: Writer,
 ): Promise<Wanted[]> {
-  const origins = await createOrigins(node, open)(states);
+  const originsOf = createOrigins(node, open);
   const wanted: Wanted[] = [];
-  for (const { item, content, position } of states) {
-    const key = itemKey(item);
-    const before = held.get(key) ?? null;
-    const origin = origins.get(key);
-    if (content === null || origin === undefined) continue;
-    const isUnsettled = position === DRAFT_POSITION;
-    if (before?.digest !== content.digest) wanted.push({ item, content, before, origin, isUnsettled });
-    else if (before.machine !== origin.machine || before.changed !== origin.changed || before.isUnsettled !== isUnsettled)
-      await writer.add({ type: 'put', held: { ...before, ...origin, isUnsettled }, keep: before.passages, passages: [] }, 0);
+  for (let at = 0; at < states.length; at += LOOKED_UP) {
+    const part = states.slice(at, at + LOOKED_UP);
+    const origins = await originsOf(part);
+    for (const { item, content, position } of part) {
+      const key = itemKey(item);
+      const before = held.get(key) ?? null;
+      const origin = origins.get(key);
+      if (content === null || origin === undefined) continue;
+      const isUnsettled = position === DRAFT_POSITION;
+      if (before?.digest !== content.digest) wanted.push({ item, content, before, origin, isUnsettled });
+      else if (before.machine !== origin.machine || before.changed !== origin.changed || before.isUnsettled !== isUnsettled)
+        await writer.add({ type: 'put', held: { ...before, ...origin, isUnsettled }, keep: before.passages, passages: [] }, 0);
+    }
+    await nextTurn();
   }
   const placeOf = ({ content }: Wanted): [string, number] => [content.pieces[0]?.object ?? '', content.pieces[0]?.offset ?? 0];
   return wanted
