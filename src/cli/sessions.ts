@@ -19,7 +19,7 @@ const list = defineCommand({
   options: { limit: { type: 'number', value: 'N', summary: 'so many at most (default 50)', min: 1, max: 10_000 } },
   examples: ['satchel sessions', 'satchel sessions login bug', 'satchel sessions --limit 500 --json'],
   notes:
-    'A search reads the whole text of all sessions on this machine, some hundred megabytes a second; texts that are not here yet are fetched. Upper and lower case are the same.\nJSON: {sessions: [{id, space, project, title, first_prompt, last_prompt, machine, used, size, folder (null: none here), here, reason, hit: {by, text}}], total, unsearched}.',
+    'Words are found as satchel search finds them, which looks through memories and files too. Upper and lower case, and accents, are the same.\nJSON: {sessions: [{id, space, project, title, first_prompt, last_prompt, machine, used, size, folder (null: none here), here, reason, hit: {by, text}}], total, unsearched}.',
   async run(context) {
     const { limit } = context.options;
     const search = searchOf(context.args.search);

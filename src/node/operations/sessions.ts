@@ -17,15 +17,14 @@ export interface SessionsResult {
 
 export const sessionsOperation = defineOperation({
   input: z.strictObject({
-    /** Words that all occur in it, whatever their case: in what is listed of it, or in what was said there. */
+    /** Words that all occur in it, whatever their case: in what is listed of it, or (also as the beginning of a longer one) in what was said there. */
     search: z.string().max(1024).default(''),
     limit: z.number().int().min(1).max(10_000).default(50),
   }),
-  async run(node, { search, limit }, { progress }): Promise<SessionsResult> {
+  async run(node, { search, limit }, context): Promise<SessionsResult> {
     const words = [...new Set(search.toLowerCase().split(/\s+/))].filter((word) => word !== '');
-    const listed = await listSessions(node, (done, total) => progress(done, total, 'sessions'));
-    const found = await searchSessions(listed, words, (done, total) => progress(done, total, 'bytes'));
-    return { sessions: found.sessions.slice(0, limit), total: found.sessions.length, unsearched: found.unsearched };
+    const listed = await listSessions(node, (done, total) => context.progress(done, total, 'sessions'));
+    return searchSessions(node, listed, words, limit, context);
   },
 });
 

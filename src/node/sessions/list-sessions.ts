@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { itemKey } from '../../core/item.ts';
 import type { ItemState } from '../../core/ports/store.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
@@ -35,8 +34,6 @@ export interface ListedSession {
   readonly open: OpenSpace;
   readonly source: TreeSource;
   readonly state: ItemState;
-  /** Its file on this machine, where that holds what the space holds; `null` otherwise. */
-  readonly file: string | null;
 }
 
 /** All sessions of all machines, those used last first. Cost: O(sessions), and the ends of those that changed. */
@@ -79,9 +76,7 @@ export async function listSessions(
         here,
         reason: here ? null : local.ok ? (view?.notHere ?? 'it is not put in place yet') : local.error,
       };
-      const isSame = here && view?.shown?.digest === state.content?.digest;
-      const file = local.ok && isSame ? path.join(source.definition.root, local.value) : null;
-      all.push({ entry, open, source, state, file });
+      all.push({ entry, open, source, state });
     }
   }
   return all.sort((a, b) => ((a.entry.used ?? '') < (b.entry.used ?? '') ? 1 : -1));

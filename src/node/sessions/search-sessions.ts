@@ -1,13 +1,19 @@
-import { createReadStream } from 'node:fs';
-import type { Content, Piece } from '../../core/content.ts';
-import type { ItemState } from '../../core/ports/store.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
-import { BodyUnavailable } from '../../core/replica/workspace.ts';
+import type { SpaceId } from '../../core/ids.ts';
+import type { FoundPassage, IndexHits, SearchTerm, TextIndex } from '../../core/ports/text-index.ts';
 import { parseProjectName } from '../../kinds/claude-home/session-name.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
-import type { OpenSpace } from '../node.ts';
+import type { SatchelNode } from '../node.ts';
+import type { OperationContext } from '../operations/operation.ts';
+import { passageText } from '../recall/passage-text.ts';
+import { snippetOf } from '../recall/snippet.ts';
+import { useIndex } from '../recall/use-index.ts';
 import type { ListedSession, SessionEntry } from './list-sessions.ts';
-import { searchTranscript, type Found, type Hit } from './search-text.ts';
+
+/** Where a search hit: who said it, and what, on one line around the words. */
+export interface Hit {
+  readonly by: string;
+  readonly text: string;
+}
 
 export interface SessionHit extends SessionEntry {
   /** Where words of the search were said; `null` where they stand in what is listed anyway. */
@@ -15,140 +21,70 @@ export interface SessionHit extends SessionEntry {
 }
 
 export interface SearchResult {
+  /** So many as were wanted. */
   readonly sessions: readonly SessionHit[];
+  /** How many match. */
+  readonly total: number;
   /** Sessions whose text cannot be had now: neither here nor from the remote. */
   readonly unsearched: number;
 }
 
-/** Bytes read together. */
-const PART = 4 * 1024 * 1024;
-
 /**
- * The sessions in which all words occur, in lower case: in what is listed of them, or in what was said there or by their
- * subagents. Texts are read from the files in place, else from the store, which fetches what it has not. Cost: O(bytes of
- * all transcripts that are not found by what is listed); a part of 4 MB and its text in memory.
+ * The sessions in which all words occur, in lower case: in what is listed of them, or in what was said there or by their subagents, as the
+ * index of `search` has it. Cost: O(what was said since the last search) + O(passages that hold the words).
  */
 export async function searchSessions(
+  node: SatchelNode,
   sessions: readonly ListedSession[],
   words: readonly string[],
-  onProgress: (done: number, total: number) => void,
+  limit: number,
+  context: OperationContext,
 ): Promise<SearchResult> {
-  const agents = await subagentsOf(sessions);
-  const textsOf = (session: ListedSession): Text[] => [
-    { state: session.state, file: session.file },
-    ...(agents.get(keyOf(session)) ?? []).map((state) => ({ state, file: null })),
-  ];
-  const wanted = sessions.map((session) => ({ session, left: words.filter((word) => !mentions(session.entry, word)) }));
-  const sizeOf = (session: ListedSession): number => textsOf(session).reduce((sum, { state }) => sum + (state.content?.size ?? 0), 0);
-  const total = wanted.reduce((sum, { session, left }) => sum + (left.length === 0 ? 0 : sizeOf(session)), 0);
-  const found: SessionHit[] = [];
-  const tried = new Map<OpenSpace, Promise<boolean>>();
-  const reach = (open: OpenSpace): Promise<boolean> => {
-    const known = tried.get(open) ?? connect(open);
-    tried.set(open, known);
-    return known;
-  };
-  let [done, unsearched] = [0, 0];
-  for (const { session, left } of wanted) {
-    if (left.length === 0) {
-      found.push({ ...session.entry, hit: null });
-      continue;
+  if (words.length === 0)
+    return { sessions: sessions.slice(0, limit).map(({ entry }) => ({ ...entry, hit: null })), total: sessions.length, unsearched: 0 };
+  return useIndex(node, context, async (index) => {
+    const said = new Map<string, ReadonlySet<string>>();
+    for (const word of words) said.set(word, new Set((await find(index, [termOf(word)])).map(keyOf)));
+    const best = new Map((await find(index, words.map(termOf))).map((hit) => [keyOf(hit), hit]));
+    let total = 0;
+    const found: SessionHit[] = [];
+    for (const session of sessions) {
+      const key = keyOf({ space: session.open.entry.space, item: session.state.item });
+      const left = words.filter((word) => !mentions(session.entry, word));
+      if (!left.every((word) => said.get(word)?.has(key))) continue;
+      total += 1;
+      if (total > limit) continue;
+      const hit = left.length === 0 ? undefined : best.get(key);
+      found.push({ ...session.entry, hit: hit === undefined ? null : await describe(session, hit, words.map(termOf)) });
     }
-    const missing = new Set(left);
-    let hit: Hit | null = null;
-    try {
-      for (const text of textsOf(session)) {
-        const before = done;
-        const look = (): Promise<Found> => searchOne(session.open, text, [...missing], (bytes) => onProgress(before + bytes, total));
-        const result = await look().catch(async (error: unknown) => {
-          if (!(error instanceof BodyUnavailable) || error.reason !== 'offline' || !(await reach(session.open))) throw error;
-          return look();
-        });
-        done = before + (text.state.content?.size ?? 0);
-        for (const word of result.words) missing.delete(word);
-        hit ??= result.hit;
-        if (missing.size === 0) break;
-      }
-    } catch (error) {
-      if (!(error instanceof BodyUnavailable)) throw error;
-      unsearched += 1;
-    }
-    if (missing.size === 0) found.push({ ...session.entry, hit });
-  }
-  return { sessions: found, unsearched };
+    const missing = new Set<string>();
+    for (const space of node.spaces.keys())
+      for (const { item, digest } of await index.unsettled(space))
+        if (digest === null && item.kind === transcriptKind.id) missing.add(keyOf({ space, item }));
+    return { sessions: found, total, unsearched: missing.size };
+  });
 }
 
-/** A node that does not run has no connection yet. */
-async function connect({ runner }: OpenSpace): Promise<boolean> {
-  try {
-    await runner.connected();
-    return true;
-  } catch (error) {
-    if (error instanceof RemoteError) return false;
-    throw error;
-  }
+/** All groups that there are. */
+const NO_LIMIT = 1_000_000;
+
+async function find(index: TextIndex, terms: readonly SearchTerm[]): Promise<IndexHits['hits']> {
+  return (await index.search(terms, { match: 'some', filter: { shelves: ['sessions'] }, limit: NO_LIMIT })).hits;
 }
 
-interface Text {
-  readonly state: ItemState;
-  /** Where the very same stands on this machine. */
-  readonly file: string | null;
+async function describe({ open }: ListedSession, hit: FoundPassage, terms: readonly SearchTerm[]): Promise<Hit> {
+  const text = await passageText(open, hit, terms);
+  return { by: hit.type, text: text === null ? '' : snippetOf(text, terms).text };
 }
 
-async function searchOne(
-  open: OpenSpace,
-  { state, file }: Text,
-  words: readonly string[],
-  onRead: (bytes: number) => void,
-): Promise<Found> {
-  if (state.content === null) return { words: new Set(), hit: null };
-  if (file !== null) {
-    try {
-      return await searchTranscript(counting(createReadStream(file, { highWaterMark: PART }), onRead), words);
-    } catch (error) {
-      // It went just now, or may not be read: the store has it.
-      if (!(error instanceof Error) || !('code' in error)) throw error;
-    }
-  }
-  return searchTranscript(counting(partsOf(open, state.content), onRead), words);
+function termOf(text: string): SearchTerm {
+  return { text, isPhrase: false };
 }
 
-async function* counting(parts: AsyncIterable<Uint8Array>, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let read = 0;
-  for await (const part of parts) {
-    yield part;
-    onRead((read += part.length));
-  }
-}
-
-async function* partsOf({ replica }: OpenSpace, content: Content): AsyncGenerator<Uint8Array> {
-  let [pieces, size]: [Piece[], number] = [[], 0];
-  for (const [index, piece] of content.pieces.entries()) {
-    pieces.push(piece);
-    size += piece.length;
-    if (size < PART && index < content.pieces.length - 1) continue;
-    yield await replica.bodies.readStart({ ...content, pieces }, Infinity);
-    [pieces, size] = [[], 0];
-  }
-}
-
-/** Transcripts of subagents, by their session. */
-async function subagentsOf(sessions: readonly ListedSession[]): Promise<Map<string, ItemState[]>> {
-  const found = new Map<string, ItemState[]>();
-  for (const open of new Set(sessions.map((session) => session.open))) {
-    for (const state of await open.replica.list({ kind: transcriptKind.id, prefix: 'projects/' })) {
-      const parts = parseProjectName(state.item.name);
-      if (parts?.session == null || !parts.rest.startsWith(`${parts.session}/`)) continue;
-      const key = `${open.entry.space} ${parts.folder} ${parts.session}`;
-      found.set(key, [...(found.get(key) ?? []), state]);
-    }
-  }
-  return found;
-}
-
-function keyOf({ open, state }: ListedSession): string {
-  const parts = parseProjectName(state.item.name);
-  return `${open.entry.space} ${parts?.folder} ${parts?.session}`;
+/** A session with its subagents. */
+function keyOf({ space, item }: { readonly space: SpaceId; readonly item: FoundPassage['item'] }): string {
+  const parts = parseProjectName(item.name);
+  return `${space} ${parts?.folder} ${parts?.session}`;
 }
 
 /** Whether a word, in lower case, stands in what is listed of a session. */

@@ -6,8 +6,8 @@ import { toMatch } from './to-match.ts';
 /** What a hit in a title, the text, the tags counts. */
 const WEIGHTS = '4, 1, 2';
 
-/** A prompt says its session only, which says the project. */
-const PROJECT = `coalesce(p.project, (select min(s.project) from passages s where s.session = p.session and s.shelf = p.shelf))`;
+/** A prompt of claude-mem says its session only, which says the project. */
+const PROJECT = `coalesce(p.project, (select min(s.project) from passages s where s.session = p.session and s.shelf = 0))`;
 const TIME = 'coalesce(p.time, i.changed)';
 const COLUMNS = `s.id as space, i.kind, i.name, i.machine, p.ordinal, p.shelf, p.type, ${PROJECT} as project, p.session, ${TIME} as time, p.title, p.start, p.length`;
 const TABLES = 'passages p join items i on i.number = p.item join spaces s on s.number = i.space';

@@ -14,7 +14,7 @@ const TABLES = `
   create table passages (number integer primary key, item integer not null, ordinal integer not null, shelf integer not null,
     type text not null, project text, session text, time integer, title text not null, start integer not null, length integer not null);
   create index passages_item on passages (item, ordinal);
-  create index passages_session on passages (session, shelf, project);
+  create index passages_session on passages (session, project) where shelf = 0;
   create virtual table words using fts5(title, text, tags, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
   -- Words of one transaction are sorted in memory, up to so many bytes, and merged less often: a third less work where there is much.
   insert into words (words, rank) values ('hashsize', 33554432);
