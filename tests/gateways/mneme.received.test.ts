@@ -43,6 +43,21 @@ describe('what the last answer of a process brought', () => {
     expect(await afterForgetting(project)).toBe('[]');
   });
 
+  it('may be forgotten at once, so that the file is again as it was', async () => {
+    const project = await withFact();
+    await place.lock(project, 'b', { key: other });
+    await place.put(project, 'remembered.json', '["own"]', 'b', { key: other });
+    await place.unlock(project, 'b', { key: other });
+    const agent = new Agent({ keepAlive: true });
+    await place.lock(project, 'b', { agent, key: other });
+    await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
+    const merged = String((await place.get(project, 'remembered.json', { agent, key: other })).body['content']);
+    expect(JSON.parse(merged)).toEqual(['fact', 'own']);
+    agent.destroy();
+    await place.put(project, 'remembered.json', '["own"]', 'b', { key: other });
+    expect((await place.get(project, 'remembered.json')).body['content']).toBe('["own"]');
+  });
+
   it('was not where it ended with the answer unread', async () => {
     const project = await withFact();
     const { hostname, port } = new URL(place.url);

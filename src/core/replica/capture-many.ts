@@ -37,9 +37,10 @@ export async function captureMany(replica: Replica, found: readonly FoundBy[], n
       const view = views[index]?.get(itemKey(entry.item));
       const [shown, intended] = [view?.shown ?? null, view?.intended?.content ?? null];
       const { digest } = entry;
-      const known = intended?.digest === digest ? intended : shown?.digest === digest ? shown : null;
-      if (known === null)
-        wanted.push({ entry, base: entry.isUnfounded === true ? null : entry.isIntendedShown && intended !== null ? intended : shown });
+      const base = entry.isUnfounded === true ? null : entry.isIntendedShown && intended !== null ? intended : shown;
+      // What is again as it was before it was given something else is a change of that.
+      const known = intended?.digest === digest ? intended : base?.digest === digest ? base : null;
+      if (known === null) wanted.push({ entry, base });
       else write(entry.writer, shownAs(entry.item, known));
     }
     const commit = replica.newCommitId();

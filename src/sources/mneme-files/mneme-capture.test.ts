@@ -101,6 +101,15 @@ describe('a file that was written again from what was read before', () => {
     expect(text('log.jsonl')).toBe('more\n');
   });
 
+  it('counts what was mentioned as soon as a count came', async () => {
+    const { write, bring, text } = machine();
+    const index = (mentions: number): string => JSON.stringify({ files: { x: { mentions, lastSeen: null, contexts: [] } } });
+    await write('entities.json', index(1));
+    await bring('entities.json', index(2));
+    await write('entities.json', index(3));
+    expect(text('entities.json')).toBe(index(3));
+  });
+
   it('forgets what the user forgot, as soon as it came', async () => {
     const { write, bring, text, clock } = machine();
     await write('remembered.json', '["a"]');

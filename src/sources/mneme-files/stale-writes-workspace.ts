@@ -26,7 +26,8 @@ export function createStaleWritesWorkspace(inner: Workspace, clock: Clock): Work
 
   const isStale = async (entry: Extract<Found, { readonly type: 'body' }>, { before, after, at }: Replaced): Promise<boolean> => {
     const file = entry.item.name.slice(entry.item.name.lastIndexOf('/') + 1);
-    if (Math.abs(clock.now() - at) > (WORKS_MS.get(file) ?? 0)) return false;
+    const works = WORKS_MS.get(file);
+    if (works === undefined || Math.abs(clock.now() - at) > works) return false;
     try {
       const [old, brought] = [entriesOf(file, await inner.read(entry.item, before)), entriesOf(file, await inner.read(entry.item, after))];
       const news = [...brought].filter((each) => !old.has(each));
