@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import type { MnemeAnswer, MnemePlace } from './mneme-place.ts';
+import type { AskOptions, MnemeAnswer } from './mneme-place.ts';
 
 const PULLED_FILES = ['log.jsonl', 'summary.json', 'remembered.json', 'entities.json'] as const;
 export type PulledFile = (typeof PULLED_FILES)[number];
@@ -10,6 +10,10 @@ export interface Fact {
   readonly content: string;
 }
 
+export interface MnemeServer {
+  ask(method: string, target: string, options: AskOptions): Promise<MnemeAnswer>;
+}
+
 /**
  * What an unmodified client does, by its source: what it sends, in which order, and how it compares its files' times with the
  * server's. Each pull and push is a process of its own, with a connection of its own.
@@ -17,18 +21,18 @@ export interface Fact {
 export class MnemeClientDouble {
   readonly files = new Map<PulledFile, { content: string; mtime: number }>();
   readonly id: string;
-  readonly #place: MnemePlace;
+  readonly #server: MnemeServer;
   readonly #project: string;
   readonly #key: string;
   readonly #now: () => number;
 
   /** @param now the machine's clock, which may be wrong */
-  constructor(place: MnemePlace, project: string, machine: { readonly id: string; readonly key: string; readonly now?: () => number }) {
-    this.#place = place;
+  constructor(server: MnemeServer, project: string, machine: { readonly id: string; readonly key: string; readonly now: () => number }) {
+    this.#server = server;
     this.#project = project;
     this.id = machine.id;
     this.#key = machine.key;
-    this.#now = machine.now ?? (() => place.node.deps.clock.now());
+    this.#now = machine.now;
   }
 
   write(name: PulledFile, content: string): void {
@@ -54,6 +58,34 @@ export class MnemeClientDouble {
 
   forget(content: string): void {
     this.#writeFacts(this.facts.filter((fact) => fact.content !== content));
+  }
+
+  /** A file was touched once more. */
+  mention(file: string, context: string): void {
+    const ts = this.#stamp();
+    const entities = JSON.parse(this.read('entities.json') || '{"files":{},"functions":{},"errors":{},"packages":{}}') as Entities;
+    const before = entities.files[file] ?? { mentions: 0, lastSeen: ts, contexts: [] };
+    const contexts = [...before.contexts, { ts, type: 'prompt', summary: context }].slice(-5);
+    const files = { ...entities.files, [file]: { mentions: before.mentions + 1, lastSeen: ts, contexts } };
+    this.write('entities.json', JSON.stringify({ ...entities, files, lastUpdated: ts, lastPruned: ts }, null, 2));
+  }
+
+  get mentions(): Record<string, number> {
+    const { files } = JSON.parse(this.read('entities.json') || '{"files":{}}') as Entities;
+    return Object.fromEntries(Object.entries(files).map(([name, { mentions }]) => [name, mentions]));
+  }
+
+  decide(decision: string): void {
+    const summary = JSON.parse(
+      this.read('summary.json') || '{"projectContext":"","keyDecisions":[],"currentState":[],"recentWork":[]}',
+    ) as Summary;
+    const keyDecisions = [...summary.keyDecisions, { date: this.#stamp().slice(0, 10), decision, reason: 'so', foundational: false }];
+    this.write('summary.json', `${JSON.stringify({ ...summary, keyDecisions, lastUpdated: this.#stamp(), lastEntryIndex: 0 }, null, 2)}\n`);
+  }
+
+  get decisions(): string[] {
+    const { keyDecisions } = JSON.parse(this.read('summary.json') || '{"keyDecisions":[]}') as Summary;
+    return keyDecisions.map(({ decision }) => decision).toSorted();
   }
 
   get known(): string[] {
@@ -108,7 +140,7 @@ export class MnemeClientDouble {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     try {
       return await work((method, rest, isNamed = false, body) =>
-        this.#place.ask(method, rest === '/health' ? rest : `/projects/${encodeURIComponent(this.#project)}${rest}`, {
+        this.#server.ask(method, rest === '/health' ? rest : `/projects/${encodeURIComponent(this.#project)}${rest}`, {
           key: this.#key,
           agent,
           ...(isNamed ? { client: this.id } : {}),
@@ -119,6 +151,14 @@ export class MnemeClientDouble {
       agent.destroy();
     }
   }
+}
+
+interface Entities {
+  readonly files: Readonly<Record<string, { readonly mentions: number; readonly lastSeen: string; readonly contexts: readonly unknown[] }>>;
+}
+
+interface Summary {
+  readonly keyDecisions: readonly { readonly decision: string }[];
 }
 
 type Ask = (method: string, rest: string, isNamed?: boolean, body?: string) => Promise<MnemeAnswer>;

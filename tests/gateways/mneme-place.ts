@@ -61,42 +61,8 @@ export class MnemePlace {
     this.node = await this.place.start(this.machine, { hub: this.node.config.hub });
   }
 
-  /** The path goes out as it is written here. A body goes chunked, as clients send it. */
-  ask(method: string, target: string, { key, client, body, headers = {}, agent }: AskOptions = {}): Promise<MnemeAnswer> {
-    const { hostname, port } = new URL(this.url);
-    const bearer = key === undefined ? this.token : key;
-    return new Promise((resolve, reject) => {
-      const sent = httpRequest(
-        {
-          method,
-          hostname,
-          port,
-          path: target,
-          ...(agent === undefined ? {} : { agent }),
-          headers: {
-            ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
-            ...(client === undefined ? {} : { 'x-client-id': client }),
-            ...headers,
-          },
-        },
-        (response) => {
-          const parts: Buffer[] = [];
-          response.on('data', (part: Buffer) => parts.push(part));
-          response.on('error', reject);
-          response.on('end', () => {
-            const text = Buffer.concat(parts).toString();
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
-            });
-          });
-        },
-      );
-      sent.on('error', reject);
-      if (body !== undefined) sent.write(body);
-      sent.end();
-    });
+  ask(method: string, target: string, { key, ...options }: AskOptions = {}): Promise<MnemeAnswer> {
+    return askMneme(this.url, method, target, { key: key === undefined ? this.token : key, ...options });
   }
 
   lock(project: string, client: string, options: AskOptions = {}): Promise<MnemeAnswer> {
@@ -119,4 +85,46 @@ export class MnemePlace {
   async close(): Promise<void> {
     await this.place.dispose();
   }
+}
+
+/** The path goes out as it is written here. A body goes chunked, as clients send it. */
+export function askMneme(
+  url: string,
+  method: string,
+  target: string,
+  { key = null, client, body, headers = {}, agent }: AskOptions,
+): Promise<MnemeAnswer> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      {
+        method,
+        hostname,
+        port,
+        path: target,
+        ...(agent === undefined ? {} : { agent }),
+        headers: {
+          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+          ...(client === undefined ? {} : { 'x-client-id': client }),
+          ...headers,
+        },
+      },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+          });
+        });
+      },
+    );
+    sent.on('error', reject);
+    if (body !== undefined) sent.write(body);
+    sent.end();
+  });
 }
