@@ -13,11 +13,12 @@ type Act =
   | { readonly what: 'wait'; readonly ms: number }
   | { readonly what: 'restart' };
 
-const machine = fc.integer({ min: 0, max: 2 });
+/** One is used more than the others: sessions that overlap on it are what is hard. */
+const machine = fc.constantFrom(0, 0, 0, 1, 1, 2);
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ what: fc.constantFrom('begin' as const, 'end' as const), machine, session: fc.integer({ min: 0, max: 1 }) }),
+    arbitrary: fc.record({ what: fc.constantFrom('begin' as const, 'end' as const), machine, session: fc.nat(1) }),
   },
   {
     weight: 6,
@@ -34,14 +35,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       pick: fc.nat(50),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant('wait' as const), ms: fc.constantFrom(1_000, TTL / 2, TTL + 1) }) },
+  { weight: 3, arbitrary: fc.record({ what: fc.constant('wait' as const), ms: fc.constantFrom(1_000, TTL / 2, TTL + 1) }) },
   { weight: 1, arbitrary: fc.constant({ what: 'restart' as const }) },
 );
 
 it('three machines with clocks an hour apart, two sessions each, locked out at random and longer than the lock: all that was written and not removed is everywhere', async () => {
   let run = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 60 }), async (acts) => {
+    fc.asyncProperty(fc.array(act, { minLength: 40, maxLength: 120, size: 'max' }), async (acts) => {
       const server = await startSmallMneme(`machines-${(run += 1)}`, TTL);
       try {
         const machines = await Promise.all(
@@ -117,6 +118,6 @@ it('three machines with clocks an hour apart, two sessions each, locked out at r
         await server.close();
       }
     }),
-    { numRuns: 20 },
+    { numRuns: 20, endOnFailure: true },
   );
 }, 120_000);

@@ -9,8 +9,12 @@ export interface Connection {
   client: MnemeClient | null;
   /** The last list on it was one that makes its reader push, and was taken for this client's. */
   pushing: { readonly project: MnemeProject; readonly of: MnemeClient } | null;
-  /** Called when whatever was sent last has arrived: HTTP's next request on a connection comes only then. */
+  /** Called when whatever was sent has arrived: HTTP's next request on a connection comes only then. */
   unconfirmed: (() => void)[];
+  /** Said to the last of {@link unconfirmed} too: it was written out whole. */
+  isSent: boolean;
+  /** The other side said goodbye only after that. */
+  wasSentAtEnd: boolean;
 }
 
 export interface Connections {
@@ -23,9 +27,20 @@ export function createConnections(): Connections {
     of(socket) {
       const found = known.get(socket);
       if (found !== undefined) return found;
-      const connection: Connection = { client: null, pushing: null, unconfirmed: [] };
+      const connection: Connection = { client: null, pushing: null, unconfirmed: [], isSent: false, wasSentAtEnd: false };
       known.set(socket, connection);
+      // Who closes it in good order has read what was there before; who went away without reading resets it.
+      socket.once('end', () => (connection.wasSentAtEnd = connection.isSent));
+      socket.once('close', () => {
+        if (connection.wasSentAtEnd && socket.errored === null) confirm(connection);
+      });
       return connection;
     },
   };
+}
+
+/** What was sent on it has arrived. */
+export function confirm(connection: Connection): void {
+  for (const received of connection.unconfirmed) received();
+  connection.unconfirmed = [];
 }

@@ -19,16 +19,17 @@ describe('what a client pushes', () => {
   it('is compared by entry, not by bytes', () => {
     const offered = bytes(JSON.stringify([{ content: 'a' }, { content: 'b' }], null, 2));
     expect(isMadeFrom('remembered.json', { before: facts('a'), offered, ours: facts('b', 'a', 'c') })).toBe(true);
-    const counts = (mentions: Record<string, number>): Uint8Array =>
+    const seen = (contexts: Record<string, string[]>): Uint8Array =>
       bytes(
         JSON.stringify({
-          files: Object.fromEntries(Object.entries(mentions).map(([name, n]) => [name, { mentions: n }])),
-          lastUpdated: mentions,
+          files: Object.fromEntries(Object.entries(contexts).map(([name, list]) => [name, { mentions: list.length, contexts: list }])),
+          lastUpdated: contexts,
         }),
       );
-    const sides = { before: counts({ a: 1, b: 1, c: 1 }), offered: counts({ a: 2, b: 2, c: 2 }) };
-    expect(isMadeFrom('entities.json', { ...sides, ours: counts({ a: 3, b: 2, c: 2 }) })).toBe(true);
-    expect(isMadeFrom('entities.json', { ...sides, ours: counts({ a: 2, b: 1, c: 1 }) })).toBe(false);
+    const sides = { before: seen({ a: ['1'] }), offered: seen({ a: ['1', '2'], b: ['3'] }) };
+    expect(isMadeFrom('entities.json', { ...sides, ours: seen({ a: ['1', '2', '4'], b: ['3', '5'] }) })).toBe(true);
+    // It touched the same files on its own.
+    expect(isMadeFrom('entities.json', { ...sides, ours: seen({ a: ['1', '4'], b: ['5'] }) })).toBe(false);
   });
 
   it('may be anything', () => {

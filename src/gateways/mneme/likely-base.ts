@@ -15,24 +15,22 @@ export function isMadeFrom(
   return added.length > 0 && added.filter((entry) => ours.has(entry)).length * 2 > added.length;
 }
 
-/** What stands in a file on its own: lines, elements, members of members. */
+/** What stands in a file on its own, wherever: lines, and elements of lists. What changes in place, as counts and times do, says nothing. */
 function entriesOf(file: SyncedFile, body: Uint8Array): Set<string> {
   const text = Buffer.from(body).toString('utf8');
   const value = file.endsWith('.json') ? parse(text) : undefined;
   if (value === undefined) return new Set(text.split('\n').filter((line) => line !== ''));
   const entries = new Set<string>();
-  for (const [name, part] of members(value)) {
-    const inner = members(part);
-    if (inner.length === 0) entries.add(JSON.stringify([name, part]));
-    for (const [key, each] of inner) entries.add(JSON.stringify([name, key, each]));
-  }
+  collect(value, '', 0, entries);
   return entries;
 }
 
-/** Of an array, in whatever place they stand. */
-function members(value: unknown): [string, unknown][] {
-  if (Array.isArray(value)) return value.map((each): [string, unknown] => ['', each]);
-  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
+const DEPTH = 8;
+
+function collect(value: unknown, path: string, depth: number, into: Set<string>): void {
+  if (Array.isArray(value)) for (const each of value) into.add(`${path}\0${JSON.stringify(each)}`);
+  else if (typeof value === 'object' && value !== null && depth < DEPTH)
+    for (const [name, part] of Object.entries(value)) collect(part, `${path}\0${name}`, depth + 1, into);
 }
 
 function parse(text: string): unknown {
