@@ -67,6 +67,8 @@ export async function startSmallMneme(seed: string, lockLifetime: number): Promi
     tokens,
     ask: (method, target, options) => askMneme(served.listener.address, method, target, options),
     async restart() {
+      // Clients that just closed their connections have said so by then.
+      await clock.sleep(25);
       await served.close();
       await machine.restart();
       served = await serve();

@@ -118,6 +118,6 @@ it('three machines with clocks an hour apart, two sessions each, locked out at r
         await server.close();
       }
     }),
-    { numRuns: 20, endOnFailure: true },
+    { numRuns: 12, endOnFailure: true },
   );
 }, 120_000);

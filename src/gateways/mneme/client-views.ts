@@ -88,6 +88,21 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
     return isMadeFrom(file, { before, offered: sent, ours });
   }
 
+  async function write(writer: string, item: Item, update: (view: View) => View): Promise<void> {
+    await replica.exclusive(async () => {
+      const view = (await viewOf(writer, item)) ?? { item, shown: null, intended: null, notHere: null, local: null };
+      await store.write((tx) => tx.views.put(replica.space, writer, [update(view)]));
+    });
+  }
+
+  /** What was offered is what the client has, unless it pushed or was offered something else since. */
+  async function settle(writer: string, item: Item, digest: ContentDigest): Promise<void> {
+    const key = keyOf(writer, item);
+    if (known.get(key)?.offered !== digest) return;
+    await write(writer, item, (view) => (view.intended === null ? view : { ...view, shown: view.intended.content, intended: null }));
+    keep(key, { has: digest, offered: null, isReceived: false });
+  }
+
   return {
     shown,
 
@@ -97,17 +112,19 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
         const key = keyOf(writer, item);
         const before = await shown(writer, item);
         if (before.offered !== digest && (before.has !== digest || before.offered !== null)) {
-          await replica.exclusive(async () => {
-            const view = await viewOf(writer, item);
-            const shown = before.isReceived ? (view?.intended?.content ?? null) : (view?.shown ?? null);
-            const offered: View = { item, shown, intended: { content }, notHere: null, local: null };
-            await store.write((tx) => tx.views.put(replica.space, writer, [offered]));
-          });
+          await write(writer, item, (view) => ({
+            ...view,
+            shown: before.isReceived ? (view.intended?.content ?? null) : view.shown,
+            intended: { content },
+          }));
           keep(key, { has: before.isReceived ? before.offered : before.has, offered: digest, isReceived: false });
         }
         return () => {
           const now = known.get(key);
-          if (now?.offered === digest) keep(key, { ...now, isReceived: true });
+          if (now?.offered !== digest || now.isReceived) return;
+          keep(key, { ...now, isReceived: true });
+          // Until it is durable it is known to this process alone, which is enough while that lives.
+          inTurn(writer, () => settle(writer, item, digest)).catch(() => undefined);
         };
       }),
 
