@@ -140,6 +140,17 @@ export const MEANING: MeaningUses = {
     '--project': [{ args: ['mneme', 'serve', '--project', 'x'], says: /--project[^]*--name/ }],
     '--revoke': [{ args: ['mneme', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel mneme serve/ }],
   },
+  'mneme connect': {
+    '--server': [
+      { args: ['mneme', 'connect', '--server', 'hub.example'], says: /address of a server/ },
+      { args: ['mneme', 'connect', '--server', 'ftp://hub.example/'], says: /address of a server/ },
+      { args: ['mneme', 'connect', '--server', 'https://ada:secret@hub.example'], says: /address of a server/ },
+      { args: ['mneme', 'connect', '--server', 'https://hub.example/mneme'], says: /without a path/ },
+      { args: ['mneme', 'connect', '--server', 'http://hub.example'], says: /plain http/, exit: 5 },
+      { args: ['mneme', 'connect', '--server', 'https://hub.example'], says: /no token|standard input/ },
+    ],
+  },
+  'mneme import': { folder: [{ args: ['mneme', 'import', '/nowhere/at/all'], says: /no folder "projects"/ }] },
   'claude-mem connect': {
     '--user': BAD_USER('claude-mem', 'connect'),
     '--hub': [

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { loadConfig } from '../../config/config.ts';
 import type { MnemeConfig } from '../../config/schema.ts';
+import { createHubProjects } from '../mneme/hub-projects.ts';
+import { importProjects, type ImportedProjects } from '../mneme/import-projects.ts';
+import { createPersonalProjects } from '../mneme/personal-projects.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
 import type { SatchelNode } from '../node.ts';
 import { saveSettings } from '../save-settings.ts';
@@ -66,6 +69,28 @@ export const addMnemeTokenOperation = defineOperation({
 export const removeMnemeTokenOperation = defineOperation({
   input: z.strictObject({ id: z.string().min(1).max(4096) }),
   run: async (node, { id }): Promise<{ removed: boolean }> => ({ removed: await node.mneme.tokens.remove(id) }),
+});
+
+/** Takes over what the first server kept. */
+export const importMnemeOperation = defineOperation({
+  input: z.strictObject({ folder: z.string().min(1).max(4096).nullable() }),
+  async run(node, { folder }, { progress }): Promise<ImportedProjects & { folder: string }> {
+    const settings = await readMnemeSettings({ mneme: await configured(node), environment: node.config.environment });
+    if (!settings.ok && folder === null) throw unusable(settings.error);
+    const from = folder ?? (settings.ok ? settings.value.dataDir : '');
+    try {
+      const imported = await importProjects({
+        spaces: node.config.hub ? createHubProjects(node) : createPersonalProjects(node),
+        clock: node.deps.clock,
+        folder: from,
+        onProgress: (done, total) => progress(done, total, 'projects'),
+      });
+      return { ...imported, folder: from };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new OperationFailure('usage', 'no-projects', `there is no folder "projects" in ${from}`, 'Run: satchel mneme import FOLDER');
+    }
+  },
 });
 
 async function statusOf(node: SatchelNode, mneme: MnemeConfig): Promise<MnemeStatus> {
