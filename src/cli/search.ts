@@ -92,7 +92,8 @@ function hitLines(context: CommandContext, hit: Found & { readonly passages: num
 function nearLines(context: CommandContext, hit: Found, isIt: boolean): string[] {
   const { style } = context;
   const line = `${isIt ? '>' : ' '} ${hit.id}  ${style.dim(aboutOf(context, hit))}`;
-  const text = printable(hit.title ?? hit.snippet ?? '');
+  // What a session is called would stand there ten times.
+  const text = printable((hit.kind === 'sessions' ? null : hit.title) ?? hit.snippet ?? '');
   return [line, `    ${isIt ? style.bold(text) : text}`];
 }
 

@@ -131,7 +131,7 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
       expect([await names('two'), await names('three'), await names('one'), await names('other')]).toEqual([[], [], ['a'], ['a']]);
     });
 
-    it('groups what is of one item, and sessions with their subagents; the best stands for it', async () => {
+    it('groups what was said in a session and by its subagents; the best stands for it, and all else for itself', async () => {
       const said = (text: string, more: Partial<Passage> = {}): Passage =>
         passage(text, { shelf: 'sessions', type: 'user', session: 's1', ...more });
       await index.write(SPACE, [
@@ -141,6 +141,8 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
       const { hits, total } = await index.search([{ text: 'retry', isPhrase: false }], { match: 'all', filter: {}, limit: 9 });
       expect(total).toBe(1);
       expect(hits).toMatchObject([{ item: { name: 'main' }, number: 1, passages: 3, session: 's1' }]);
+      await index.write(SPACE, [put('list', [passage('lemur one'), passage('lemur two')])]);
+      expect((await index.search([{ text: 'lemur', isPhrase: false }], { match: 'all', filter: {}, limit: 9 })).total).toBe(2);
     });
 
     it('filters by space, kind, type, project, machine and time; a prompt has its session’s project', async () => {
@@ -220,7 +222,7 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
             await index.write(SPACE, [texts === null ? { type: 'remove', item: held(name).item } : put(name, fresh, {}, kept.length)]);
           }
           for (const word of ['ab', 'cd', 'ef', '記', 'gh']) {
-            const expected = [...model].filter(([, texts]) => texts.some((text) => text.split(' ').includes(word))).map(([name]) => name);
+            const expected = [...model].flatMap(([name, texts]) => texts.filter((text) => text.split(' ').includes(word)).map(() => name));
             expect((await names(word)).toSorted()).toEqual(expected.toSorted());
           }
         }),

@@ -71,6 +71,7 @@ describe('search', () => {
       const shown = await ask(node, 'show', { item: hits.find(({ kind }) => kind === 'sessions')?.id ?? '' });
       expect(shown).toMatchObject({ body: 'A Walrus it is', passage: 2 });
       expect(JSON.parse((await ask(node, 'show', { item: memory?.id ?? '' })).body)).toMatchObject({ title: 'Upload never ended' });
+      expect(hits.find(({ kind }) => kind === 'sessions')?.title).toBe('hello');
     }
   });
 

@@ -83,7 +83,7 @@ export interface FoundPassage {
 }
 
 export interface IndexHits {
-  /** The best passage of each group, the best group first. A group is an item, or a session with its subagents. */
+  /** The best passage of each group, the best group first. A session with its subagents is a group, and so is any other passage by itself. */
   readonly hits: readonly (FoundPassage & { readonly passages: number })[];
   /** Groups that match, listed or not. */
   readonly total: number;

@@ -5,12 +5,12 @@ const SESSION = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
 
 describe('what is searched', () => {
   it.each([
-    ['claude-mem', 'claude-mem/observations/claude/s/x', 'whole'],
+    ['claude-mem', 'claude-mem/observations/claude/s/x', 'one'],
     ['claude-mem', 'claude-mem/tool-uses/s/x', undefined],
     ['transcript', `projects/app-1/${SESSION}.jsonl`, 'lines'],
-    ['text', 'CLAUDE.md', 'whole'],
-    ['text', 'projects/app-1/memory/notes.md', 'whole'],
-    ['folder', 'skills/review/SKILL.md', 'whole'],
+    ['text', 'CLAUDE.md', 'one'],
+    ['text', 'projects/app-1/memory/notes.md', 'one'],
+    ['folder', 'skills/review/SKILL.md', 'one'],
     ['folder', 'skills/review/logo.png', undefined],
     ['text', 'plugins/cache/x/README.md', undefined],
     ['json', 'settings.json', undefined],
@@ -58,7 +58,7 @@ describe('what is searched', () => {
 
   it('of a file: its text, by its name, in its category', () => {
     const reading = readingOf({ kind: 'text', name: 'plans/later.md' });
-    const read = (body: Uint8Array) => (reading?.type === 'whole' ? reading.passages('plans/later.md', body) : []);
+    const read = (body: Uint8Array) => (reading?.type === 'one' ? reading.passages('plans/later.md', body) : []);
     expect(read(Buffer.from('Ship it.'))).toMatchObject([
       { shelf: 'files', type: 'plans', title: 'plans/later.md', text: 'Ship it.', project: null },
     ]);

@@ -6,22 +6,30 @@ import { filePassages, isReadable } from '../claude-home/file-passages.ts';
 import { sessionPassages } from '../claude-home/session-passages.ts';
 import { memoryPassages } from '../claude-mem/memory-passages.ts';
 import { tableOfName } from '../claude-mem/names.ts';
+import { mnemePassages } from '../mneme/mneme-passages.ts';
 
 /** How what can be found of an item is read out of its body. Pure. */
 export type Reading =
-  | { readonly type: 'whole'; readonly passages: (name: string, body: Uint8Array) => Passage[] }
+  /** `one`: it is one passage, or none. */
+  | { readonly type: 'one' | 'whole'; readonly passages: (name: string, body: Uint8Array) => Passage[] }
   /** Whole lines at a time, which stand at `offset`: the body only grows. */
   | { readonly type: 'lines'; readonly passages: (name: string, lines: Uint8Array, offset: number) => Passage[] };
 
-const MEMORY: Reading = { type: 'whole', passages: memoryPassages };
+const MEMORY: Reading = { type: 'one', passages: memoryPassages };
+const MNEME: Reading = { type: 'whole', passages: mnemePassages };
 const SESSION: Reading = { type: 'lines', passages: sessionPassages };
-const FILE: Reading = { type: 'whole', passages: filePassages };
+const FILE: Reading = { type: 'one', passages: filePassages };
 
 /** By its kind, what is searched of an item; `null`: nothing. */
 export function readingOf({ kind, name }: Item): Reading | null {
   switch (kind) {
     case 'claude-mem':
       return tableOfName(name) === 'tool-uses' ? null : MEMORY;
+    case 'mneme-log':
+    case 'mneme-remembered':
+    case 'mneme-summary':
+    case 'mneme-handoff':
+      return MNEME;
     case 'transcript':
       return SESSION;
     case 'text':

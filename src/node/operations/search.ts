@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SHELVES, type PassageFilter, type TextIndex } from '../../core/ports/text-index.ts';
 import type { SatchelNode } from '../node.ts';
-import { describeFound, type Found } from '../recall/describe-found.ts';
+import { describeAll, type Found } from '../recall/describe-found.ts';
 import { findFound } from '../recall/find-found.ts';
 import { shortProject } from '../../kinds/claude-home/short-project.ts';
 import { machinesCalled, namesBySpace, projectsCalled } from '../recall/name-filter.ts';
@@ -43,8 +43,7 @@ export const searchOperation = defineOperation({
     const terms = parseQuery(input.query);
     if (!terms.ok)
       throw new OperationFailure('usage', 'bad-search', `this cannot be searched for: ${terms.error}`, 'Run: satchel search --help');
-    const names = await namesBySpace(node);
-    const machines = input.machine === undefined ? undefined : machinesCalled(names, input.machine);
+    const machines = input.machine === undefined ? undefined : machinesCalled(await namesBySpace(node), input.machine);
     return useIndex(node, context, async (index, unsearched) => {
       const { filter, hints } = await filterOf(node, index, input);
       const options = { filter: machines === undefined ? filter : { ...filter, machines }, limit: input.limit };
@@ -54,11 +53,8 @@ export const searchOperation = defineOperation({
         const some = await index.search(terms.value, { match: 'some', ...options });
         if (some.total > 0) [found, match] = [some, 'some'];
       }
-      const hits: SearchResult['hits'][number][] = [];
-      for (const hit of found.hits) {
-        const open = node.spaces.get(hit.space);
-        if (open !== undefined) hits.push({ ...(await describeFound(open, hit, terms.value, names)), passages: hit.passages });
-      }
+      const described = await describeAll(node, found.hits, terms.value);
+      const hits = described.map(({ passage, found: hit }) => ({ ...hit, passages: passage.passages }));
       return { hits, total: found.total, match, unsearched, hints };
     });
   },
@@ -120,7 +116,6 @@ export const aroundOperation = defineOperation({
         'Ids stand in what this prints: satchel search WORDS',
       );
     const { open, item } = found;
-    const names = await namesBySpace(node);
     return useIndex(node, context, async (index) => {
       const number = found.number ?? 1;
       const [passage] = await index.passages(open.entry.space, item, number, number);
@@ -141,8 +136,7 @@ export const aroundOperation = defineOperation({
               { spaces: [passage.space], shelves: ['memories', 'files'], ...(project === null ? {} : { projects: [project] }) },
               { before, after },
             );
-      const hits: Found[] = [];
-      for (const each of near) hits.push(await describeFound(open, each, [], names));
+      const hits = (await describeAll(node, near, [])).map(({ found: each }) => each);
       return {
         hits,
         at: near.findIndex((each) => each.item.name === item.name && each.item.kind === item.kind && each.number === number),

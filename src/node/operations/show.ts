@@ -63,6 +63,6 @@ export const showOperation = defineOperation({
 async function passageOf({ open, item }: FoundItem, number: number) {
   const passage = await passageByNumber(open, item, number);
   if (passage === null) throw new OperationFailure('usage', 'no-such-id', `${item.name} has no passage ${number}`, 'Run: satchel search');
-  const { text: body } = passage;
+  const body = passage.title === '' ? passage.text : `${passage.title}\n\n${passage.text}`;
   return { deleted: false, size: Buffer.byteLength(body), mode: null, body, encoding: 'utf8', left_out: [], passage: number } as const;
 }

@@ -1,10 +1,13 @@
 import type { MachineId, SpaceId } from '../../core/ids.ts';
+import { itemKey } from '../../core/item.ts';
 import type { FoundPassage, SearchTerm, Shelf } from '../../core/ports/text-index.ts';
 import { titleOf } from '../../kinds/passages/title.ts';
 import { readingOf } from '../../kinds/passages/reading-of.ts';
-import type { OpenSpace } from '../node.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
 import { foundId } from './found-id.ts';
+import { namesBySpace } from './name-filter.ts';
 import { passageText } from './passage-text.ts';
+import { sessionTitles } from './session-titles.ts';
 import { snippetOf, type Snippet } from './snippet.ts';
 
 /** Something that was found, as commands show it. */
@@ -13,6 +16,7 @@ export interface Found {
   readonly id: string;
   readonly kind: Shelf;
   readonly type: string;
+  /** Of a session: what it is called. */
   readonly title: string | null;
   /** A line around the words; `null` where its text cannot be had now. */
   readonly snippet: string | null;
@@ -28,7 +32,32 @@ export interface Found {
   readonly item: string;
 }
 
-export async function describeFound(
+/** What was found, in the same order; what is in no space that is open here is left out. Cost: the pieces of bodies that they lie in. */
+export async function describeAll<P extends FoundPassage>(
+  node: SatchelNode,
+  found: readonly P[],
+  terms: readonly SearchTerm[],
+): Promise<{ readonly passage: P; readonly found: Found }[]> {
+  const names = await namesBySpace(node);
+  const described: { passage: P; found: Found }[] = [];
+  const titles = new Map<SpaceId, ReadonlyMap<string, string>>();
+  for (const passage of found) {
+    const open = node.spaces.get(passage.space);
+    if (open === undefined) continue;
+    const known =
+      titles.get(passage.space) ??
+      (await sessionTitles(
+        open,
+        found.filter(({ space }) => space === passage.space),
+      ));
+    titles.set(passage.space, known);
+    const one = await describeFound(open, passage, terms, names);
+    described.push({ passage, found: { ...one, title: one.title ?? known.get(itemKey(passage.item)) ?? null } });
+  }
+  return described;
+}
+
+async function describeFound(
   open: OpenSpace,
   found: FoundPassage,
   terms: readonly SearchTerm[],
@@ -38,7 +67,7 @@ export async function describeFound(
   const snippet = text === null ? null : snippetOf(text, terms);
   const { machine, time, shelf, type, project, session } = found;
   return {
-    id: foundId(found.item, readingOf(found.item)?.type === 'lines' ? found.number : null),
+    id: foundId(found.item, readingOf(found.item)?.type === 'one' ? null : found.number),
     kind: shelf,
     type,
     title: found.title === '' ? null : titleOf(found.title),

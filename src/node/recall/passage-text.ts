@@ -1,5 +1,5 @@
 import { itemKey, type Item } from '../../core/item.ts';
-import type { FoundPassage, SearchTerm } from '../../core/ports/text-index.ts';
+import type { FoundPassage, Passage, SearchTerm } from '../../core/ports/text-index.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import { readingOf } from '../../kinds/passages/reading-of.ts';
 import type { OpenSpace } from '../node.ts';
@@ -17,7 +17,8 @@ export async function passageText({ replica }: OpenSpace, found: FoundPassage, t
   const content = (await replica.visible([found.item])).get(itemKey(found.item))?.content ?? null;
   if (reading === null || content === null) return null;
   try {
-    if (reading.type === 'whole') return reading.passages(found.item.name, await replica.bodies.read(content))[0]?.text ?? null;
+    if (reading.type !== 'lines')
+      return reading.passages(found.item.name, await replica.bodies.read(content))[found.number - 1]?.text ?? null;
     const line = await readRange(replica.bodies, content, found.start, found.length);
     const passages = reading.passages(found.item.name, Buffer.concat([line, NEWLINE]), found.start);
     const [best] = passages
@@ -32,15 +33,11 @@ export async function passageText({ replica }: OpenSpace, found: FoundPassage, t
 }
 
 /** One passage of an item by its number; `null` where it has none of that number. Throws BodyUnavailable. O(body). */
-export async function passageByNumber(
-  { replica }: OpenSpace,
-  item: Item,
-  number: number,
-): Promise<{ readonly type: string; readonly text: string } | null> {
+export async function passageByNumber({ replica }: OpenSpace, item: Item, number: number): Promise<Passage | null> {
   const reading = readingOf(item);
   const content = (await replica.visible([item])).get(itemKey(item))?.content ?? null;
   if (reading === null || content === null) return null;
   const body = await replica.bodies.read(content);
-  const passages = reading.type === 'whole' ? reading.passages(item.name, body) : reading.passages(item.name, body, 0);
+  const passages = reading.type === 'lines' ? reading.passages(item.name, body, 0) : reading.passages(item.name, body);
   return passages[number - 1] ?? null;
 }

@@ -36,7 +36,7 @@ export async function* readChanges(bodies: Bodies, wanted: Wanted): AsyncGenerat
 async function readWhole(
   bodies: Bodies,
   { item, content, origin, isUnsettled }: Wanted,
-  reading: Reading & { type: 'whole' },
+  reading: Reading & { type: 'one' | 'whole' },
 ): Promise<ReadChange> {
   const passages = reading.passages(item.name, await bodies.read(content));
   const held = { item, digest: content.digest, bytes: 0, prefix: '', ...origin, isUnsettled };

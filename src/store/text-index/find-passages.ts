@@ -11,8 +11,8 @@ const PROJECT = `coalesce(p.project, (select min(s.project) from passages s wher
 const TIME = 'coalesce(p.time, i.changed)';
 const COLUMNS = `s.id as space, i.kind, i.name, i.machine, p.ordinal, p.shelf, p.type, ${PROJECT} as project, p.session, ${TIME} as time, p.title, p.start, p.length`;
 const TABLES = 'passages p join items i on i.number = p.item join spaces s on s.number = i.space';
-/** A session is one with its subagents. */
-const GROUP = `case when p.shelf = ${SHELVES.indexOf('sessions')} and p.session is not null then p.session else p.item end`;
+/** A session is one with its subagents; all else stands for itself. */
+const GROUP = `case when p.shelf = ${SHELVES.indexOf('sessions')} then coalesce(p.session, 'of item ' || p.item) else p.number end`;
 /** Rows that only say what others belong to. */
 const SHOWN = `p.type <> 'session'`;
 

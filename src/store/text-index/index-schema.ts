@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { IndexDamaged } from '../../core/ports/text-index.ts';
 
 /** Of the tables, and of what is put into them: what is indexed of a kind, how words are told apart. Another one is made anew. */
-export const INDEX_VERSION = 1;
+export const INDEX_VERSION = 2;
 
 /** FTS5 keeps words and places only (`content=''`): what is shown is read from the bodies. Columns: title, text, tags. */
 const TABLES = `
