@@ -20,6 +20,9 @@ export interface Repair {
   readonly next: string | null;
 }
 
+const INDEX = 'full-text';
+const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'history', 'device-id', 'revisions']);
+
 /** In SATCHEL_HOME: what stood there before a repair. Nothing ever removes it. */
 const BACKUPS = 'claude-mem-backups';
 
@@ -33,14 +36,24 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
   let feed: ReturnType<typeof readRemoteFeed> | null = null;
   const askHub: typeof readRemoteFeed = (place) => (feed ??= readRemoteFeed(place));
   for (;;) {
-    const found = (await findAilments(node, askHub)).filter(({ id }) => only === null || id === only);
+    const all = await findAilments(node, askHub);
+    const found = all.filter(({ id }) => only === null || id === only);
     const ailment = found.find(({ id }) => repairs.every((repair) => repair.id !== id));
     if (ailment === undefined) return repairs;
     const { id, reason, evidence, would, advice, repair } = ailment;
     const about = { id, reason, evidence, would };
     if (repair === null) repairs.push({ ...about, state: 'nothing', lines: [], backup: null, next: advice });
     else if (!apply) repairs.push({ ...about, state: 'would', lines: [], backup: null, next: null });
-    else {
+    else if (CHANGES_ROWS.has(id) && all.some((each) => each.id === INDEX)) {
+      const next = `Run: satchel claude-mem repair ${INDEX} --yes`;
+      repairs.push({
+        ...about,
+        state: 'blocked',
+        lines: ['the full-text index has to be repaired before: rows that it does not know cannot be changed'],
+        backup: null,
+        next,
+      });
+    } else {
       const folder = path.join(node.home.root, BACKUPS, `${new Date(node.deps.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}-${id}`);
       await makeFolders(folder);
       const done = await repair(folder);

@@ -16,6 +16,9 @@ export function findAilments(look: QueueLook): Ailment[] {
   const damage = lookForDamage(file);
   // What a damaged file says of itself is not worth much.
   if (damage !== null) return [...outside, damage];
-  const inside = [lookForDoubles(file), lookForFullText(file)].filter((found) => found !== null);
-  return [...outside, ...lookForSchemaDrift(file), ...lookForStuckQueue(look), ...inside];
+  const doubles = lookForDoubles(file);
+  const fullText = lookForFullText(file);
+  // In the order in which they can be repaired: rows that an index does not know cannot be changed.
+  const inside = [...lookForSchemaDrift(file), ...(fullText === null ? [] : [fullText]), ...lookForStuckQueue(look)];
+  return [...outside, ...inside, ...(doubles === null ? [] : [doubles])];
 }

@@ -1,0 +1,105 @@
+import { copyFile, cp, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { ask, Place } from '../node/place.ts';
+import { FIRST_WITH_SYNC, NEWEST, RealWorker } from './real-worker.ts';
+
+/** Real workers in states that wedge them. */
+let place: Place;
+let workers: RealWorker[];
+
+beforeEach(async () => {
+  place = await Place.create();
+  workers = [];
+});
+afterEach(async () => {
+  for (const worker of workers) await worker.stop('SIGKILL');
+  await place.dispose();
+});
+
+const patience = { timeout: 90_000, interval: 250 };
+
+function worker(machine: string, version: string): RealWorker {
+  const made = new RealWorker(place.home(machine), version);
+  workers.push(made);
+  return made;
+}
+
+async function connect(node: SatchelNode, to: RealWorker): Promise<void> {
+  const { id, token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  expect(await writeConnection(node.home, to.folder, settings, id)).toMatchObject({ ok: true });
+  await ask(node, 'claude-mem-reconnected', {});
+}
+
+it.each([NEWEST, FIRST_WITH_SYNC])('a home that was copied with its settings goes on by itself after a repair (%s)', async (version) => {
+  const a = await place.start('a');
+  const first = worker('a', version);
+  await first.start();
+  await connect(a, first);
+  await first.stop();
+  await first.start();
+  await first.save('before');
+  await first.session('one');
+  await first.save('before as well');
+  await expect.poll(async () => (await first.syncStatus()).lastError, patience).toBeNull();
+  await first.stop();
+  await cp(place.home('a'), place.home('b'), { recursive: true, filter: (from) => !from.includes('.satchel') });
+
+  const second = worker('b', version);
+  const b = await place.start('b');
+  await Promise.all([first.start(), second.start()]);
+  await first.save('from the first');
+  await expect.poll(async () => (await ask(a, 'claude-mem-users', {})).users[0]?.ops, patience).toBe(5);
+  await second.save('from the copy');
+  const found = async (): Promise<string[]> =>
+    (await ask(b, 'doctor', {})).checks.map(({ id }) => id).filter((id) => id.startsWith('claude-mem.'));
+  await expect.poll(found, patience).toContain('claude-mem.refused');
+  expect((await ask(a, 'doctor', {})).checks.map(({ id }) => id).filter((id) => id.startsWith('claude-mem.gateway'))).toHaveLength(1);
+  expect((await ask(b, 'claude-mem-repair', { check: 'device-id', apply: true })).repairs).toMatchObject([{ state: 'blocked' }]);
+  await second.stop();
+  expect((await ask(b, 'claude-mem-repair', { check: 'device-id', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+  await second.start();
+  await first.save('later on the first');
+  await second.save('later on the copy');
+  await expect.poll(() => second.memories().observations.length, patience).toBe(6);
+  await expect.poll(() => first.memories(), patience).toEqual(second.memories());
+  const { summaries, prompts } = first.memories();
+  expect([summaries.length, prompts.length]).toEqual([1, 1]);
+  for (const each of [first, second]) expect([each.check(), (await each.syncStatus()).lastError]).toEqual([[], null]);
+  expect((await ask(b, 'claude-mem-repair', { check: 'device-id' })).repairs).toEqual([]);
+});
+
+it('what a worker saves into a database that was replaced under it is there after a repair', async () => {
+  const a = await place.start('a');
+  const only = worker('a', NEWEST);
+  await only.start();
+  await only.save('before');
+  await expect.poll(async () => (await ask(a, 'status', {})).spaces[0]?.position ?? 0, patience).toBeGreaterThan(0);
+  await copyFile(only.file, `${only.file}.copy`);
+  await copyFile(`${only.file}-wal`, `${only.file}.copy-wal`);
+  // As a tool that syncs files does.
+  for (const end of ['-wal', '-shm']) await rm(`${only.file}${end}`, { force: true });
+  await rename(`${only.file}.copy-wal`, `${only.file}-wal`);
+  await rename(`${only.file}.copy`, only.file);
+  await only.save('into nowhere');
+  const ids = (await ask(a, 'doctor', {})).checks.map(({ id }) => id);
+  expect(ids).toContain('claude-mem.open-file');
+  expect((await ask(a, 'claude-mem-repair', { check: 'open-file', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+  await only.stop('SIGKILL');
+  await only.start();
+  await expect
+    .poll(
+      () =>
+        only
+          .memories()
+          .observations.map((line) => line.split('|')[0])
+          .toSorted(),
+      patience,
+    )
+    .toEqual(['before', 'into nowhere']);
+  expect(only.check()).toEqual([]);
+  expect(path.dirname(only.file)).toBe(only.folder);
+});
