@@ -101,7 +101,11 @@ describe('a project that stays on this machine', () => {
     await settle(a);
     expect(await sessionsIn(a, 'personal')).toEqual({ 's-app': 4 });
     const { checks } = await ask(a, 'doctor', {});
-    expect(checks.find(({ id }) => id === 'source:claude-mem.skipped')?.evidence?.join()).toContain('project diary stays on this machine');
+    expect(checks.find(({ id }) => id === 'source:claude-mem.elsewhere')).toMatchObject({
+      result: 'ok',
+      evidence: expect.arrayContaining([expect.stringContaining('project diary stays on this machine')]) as string[],
+    });
+    expect(checks.some(({ id }) => id === 'source:claude-mem.skipped')).toBe(false);
   });
 
   it('keeps what was carried before where it is: its later edits and deletions stay here', async () => {

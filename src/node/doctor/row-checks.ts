@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import type { SatchelNode } from '../node.ts';
 import type { RowSource } from '../row-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
+import { TORN } from '../../sources/claude-mem/project-scope.ts';
+import { isOutOfScope, OUT_OF_SCOPE } from '../../sources/sqlite-rows/row-scope.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
 /** How the rows of another program's database are. Nothing where there is no such database. O(views). */
@@ -24,8 +26,13 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
       ),
     );
 
-  const notHere = [...(await workspace.views()).values()].filter((view) => view.notHere !== null);
-  const lines = [...notHere.map(({ item, notHere: why }) => ({ name: item.name, reason: why ?? '' })), ...source.waiting()];
+  const left = new Map<string, string>();
+  const others = [];
+  for (const { item, notHere } of (await workspace.views()).values()) {
+    if (isOutOfScope(notHere)) left.set(item.name, notHere ?? '');
+    else if (notHere !== null) others.push({ name: item.name, reason: notHere });
+  }
+  const lines = [...others, ...source.waiting()];
   if (lines.length > 0)
     checks.push(
       warned(
@@ -36,8 +43,26 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
         some(lines.map(({ name, reason }) => `${name}: ${reason}`)),
       ),
     );
-  const skipped = source.skipped().map(({ name, reason }) => `${name}: ${reason}`);
+  const skipped = [];
+  for (const { name, reason } of source.skipped()) {
+    if (isOutOfScope(reason) && !reason.endsWith(TORN)) left.set(name, reason);
+    else skipped.push(`${name}: ${reason}`);
+  }
+  if (left.size > 0)
+    checks.push(
+      passed(
+        `${id}.elsewhere`,
+        `${counted(left.size, 'row is', 'rows are')} left to another place, by project`,
+        some(reasonsOf(left.values())),
+      ),
+    );
   if (skipped.length > 0)
     checks.push(warned(`${id}.skipped`, 'low', `${counted(skipped.length, 'row is', 'rows are')} not carried`, null, some(skipped)));
   return checks;
+}
+
+function reasonsOf(reasons: Iterable<string>): string[] {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, count]) => `${count}: ${reason.slice(OUT_OF_SCOPE.length)}`);
 }

@@ -10,6 +10,9 @@ export interface RowNames {
   readonly size: number;
 }
 
+/** Ends the reason of rows that nobody chose to leave where they are. */
+export const TORN = 'which go to different places';
+
 export interface ProjectScopeDeps {
   /** The space that rows are captured for, by name. */
   readonly space: string;
@@ -38,7 +41,7 @@ export function createProjectScope({ space, choices, others, own }: ProjectScope
       if (chosen.type === 'torn')
         return {
           type: 'out',
-          reason: `it is of project ${chosen.project}, and its session of ${chosen.session}, which go to different places`,
+          reason: `it is of project ${chosen.project}, and its session of ${chosen.session}, ${TORN}`,
         };
       if (chosen.space === space) return { type: 'in' };
       const reason = chosen.space === null ? 'stays on this machine' : `goes to the space ${chosen.space}`;
