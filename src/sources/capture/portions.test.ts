@@ -21,6 +21,17 @@ describe('portions', () => {
     expect([report.changes, report.refused.map(({ item }) => item.name)]).toEqual([3, ['a', 'd', 'last']]);
   });
 
+  it('begin with a small one where that is wished, and double up to the full size', async () => {
+    const sizes: number[] = [];
+    const portions = createPortions<number>({ entries: 8, bytes: 1_000, first: 1 / 4 }, async (portion) => {
+      sizes.push(portion.length);
+      return one;
+    });
+    for (let entry = 0; entry < 30; entry += 1) await portions.add(entry, 1);
+    await portions.finish();
+    expect(sizes).toEqual([2, 4, 8, 8, 8]);
+  });
+
   it('are taken one after the other, while the next is collected', async () => {
     const events: string[] = [];
     const gates: (() => void)[] = [];

@@ -11,16 +11,24 @@ export interface Portions<T> {
   finish(): Promise<CaptureReport>;
 }
 
+export interface PortionLimits {
+  readonly entries: number;
+  readonly bytes: number;
+  /** The first portion takes this part of both, and each after it twice as much as the one before. Default: all. */
+  readonly first?: number;
+}
+
 /**
  * Hands on what was found in portions, one after the other, each of at most so many entries and (but for its last entry) bytes. While one
  * portion is taken the next is collected; what goes wrong with one is thrown by the next call, and nothing is taken after it.
  */
 export function createPortions<T>(
-  limits: { readonly entries: number; readonly bytes: number },
+  limits: PortionLimits,
   take: (portion: readonly T[]) => Promise<CaptureReport>,
 ): Portions<T> {
   let portion: T[] = [];
   let bytes = 0;
+  let part = limits.first ?? 1;
   let sum = emptyCapture();
   let underway: Promise<void> = Promise.resolve();
   const behind = async (before: Promise<void>, taken: readonly T[]): Promise<void> => {
@@ -32,6 +40,7 @@ export function createPortions<T>(
     if (taken.length === 0) return before;
     // At once, since another call may come while this one waits.
     [portion, bytes] = [[], 0];
+    part = Math.min(1, 2 * part);
     underway = behind(before, taken);
     underway.catch(() => undefined); // thrown where it is awaited
     await before;
@@ -40,7 +49,7 @@ export function createPortions<T>(
     async add(entry, size) {
       portion.push(entry);
       bytes += size;
-      if (portion.length >= limits.entries || bytes >= limits.bytes) await send();
+      if (portion.length >= part * limits.entries || bytes >= part * limits.bytes) await send();
     },
     send,
     get isEmpty() {

@@ -6,6 +6,8 @@ import type { TreeContext } from './context.ts';
 /** One `capture` takes at most so much at a time: bodies are in memory until it is durable. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 1_000;
+/** Other machines wait for the first one. */
+const FIRST_PART = 1 / 8;
 /** New bodies of this size are sealed elsewhere before they are handed on. */
 export const LARGE_BYTES = 1024 * 1024;
 
@@ -18,7 +20,7 @@ export interface CaptureBatches {
 /** Portions of what was found in a tree. */
 export function createBatches(context: TreeContext): CaptureBatches {
   const stats = new Map<string, FileStat>();
-  const portions = createPortions<Found>({ entries: BATCH_ITEMS, bytes: BATCH_BYTES }, async (batch) => {
+  const portions = createPortions<Found>({ entries: BATCH_ITEMS, bytes: BATCH_BYTES, first: FIRST_PART }, async (batch) => {
     const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
     for (const { item, reason, again } of made.refused) {
       if (again === true) continue;
