@@ -22,10 +22,7 @@ export interface PortionLimits {
  * Hands on what was found in portions, one after the other, each of at most so many entries and (but for its last entry) bytes. While one
  * portion is taken the next is collected; what goes wrong with one is thrown by the next call, and nothing is taken after it.
  */
-export function createPortions<T>(
-  limits: PortionLimits,
-  take: (portion: readonly T[]) => Promise<CaptureReport>,
-): Portions<T> {
+export function createPortions<T>(limits: PortionLimits, take: (portion: readonly T[]) => Promise<CaptureReport>): Portions<T> {
   let portion: T[] = [];
   let bytes = 0;
   let part = limits.first ?? 1;
