@@ -17,6 +17,7 @@ import {
 import type { ProjectPaths } from '../kinds/claude-home/history-line.ts';
 import { projectFolder } from '../kinds/claude-home/project-folder.ts';
 import { transcriptKind } from '../kinds/jsonl/transcript.ts';
+import { createForkStrays } from './sessions/fork-strays.ts';
 import { createNodePaths } from '../sources/claude-home/node-paths.ts';
 import { openPlaceBook, type PlaceBook } from '../sources/claude-home/place-book.ts';
 import { createProjectPlaces, type ProjectPlaces } from '../sources/claude-home/project-places.ts';
@@ -85,6 +86,8 @@ export interface ClaudeProjects {
   goneOn(): Promise<{ readonly item: Item; readonly content: Content }[]>;
   /** For paths that stand in bodies. */
   paths(): Promise<ProjectPaths>;
+  /** After a sync: {@link createForkStrays}. */
+  removeStrays(): Promise<void>;
   /** Whether a project that had no place here has one by now. Cost: some stats, and none where all have theirs. */
   hasNewPlaces(): Promise<boolean>;
   close(): Promise<void>;
@@ -116,6 +119,7 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
       return [...(await replica.visible(items)).values()].flatMap(({ item, content }) => (content === null ? [] : [{ item, content }]));
     },
     paths: async () => projectPathsOf(await book()),
+    removeStrays: createForkStrays(replica),
     async hasNewPlaces() {
       const opened = await book();
       for (const project of (await registry.projects()).values()) {

@@ -81,6 +81,7 @@ export async function openSpace(entry: SpaceEntry, given: OpenSpaceDeps): Promis
       if (isLive()) memory.touch();
       if (!isTidy) await dropLanded(replica);
       isTidy = true;
+      for (const { projects } of sources) await projects?.removeStrays();
       await given.onSynced(replica);
     },
   });

@@ -193,6 +193,47 @@ describe('sessions on two machines', () => {
       for (const [name, text] of Object.entries(files)) expect([name, await place.read(machine, name)]).toEqual([name, text]);
   });
 
+  it('leave nothing behind of what was captured before it was known that they had gone on elsewhere', async () => {
+    const here = await workFolder('a', 'x', 'git@github.com:acme/app.git');
+    const there = await workFolder('b', 'y', 'git@github.com:acme/app.git');
+    const original = await transcript('a', here, SESSION, 'one');
+    const [first, b] = await two();
+    await place.write('a', 'as it was before', `file-history/${SESSION}/1@v1`);
+    await ask(first, 'sync', {});
+    await ask(b, 'sync', {});
+    await appendFile(original, record(here, 'on a'));
+    await place.write('a', 'as it was on a', `file-history/${SESSION}/2@v1`);
+    await ask(first, 'sync', {});
+    const port = Number(new URL(first.address ?? '').port);
+    await place.stop('a');
+
+    // Offline: each is captured by itself, the transcript last.
+    const onB = [`file-history/${SESSION}/3@v1`, `tasks/${SESSION}/1.json`, `todos/${SESSION}-agent-${SESSION}.json`];
+    for (const name of onB) {
+      await place.write('b', `of b: ${name}`, name);
+      await ask(b, 'sync', {}).catch(() => undefined);
+    }
+    await appendFile(inProjects('b', there, `${SESSION}.jsonl`), record(there, 'on b'));
+    await ask(b, 'sync', {}).catch(() => undefined);
+    const a = await place.start('a', { port });
+    for (const node of [b, a, b, a, b, a]) await ask(node, 'sync', {});
+
+    const forks = (await readdir(inProjects('a', here))).filter((name) => name.endsWith('.jsonl') && !name.startsWith(SESSION));
+    expect(forks).toHaveLength(1);
+    const fork = forks[0]?.replace('.jsonl', '') ?? '';
+    const names = async (machine: string): Promise<string[]> =>
+      (await readdir(path.join(place.home(machine), '.claude'), { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile() && /file-history|tasks|todos/.test(entry.parentPath))
+        .map((entry) => path.relative(path.join(place.home(machine), '.claude'), path.join(entry.parentPath, entry.name)))
+        .toSorted();
+    const of = (id: string, list: readonly string[]): string[] => list.map((name) => name.replaceAll(SESSION, id));
+    const onA = [`file-history/${SESSION}/1@v1`, `file-history/${SESSION}/2@v1`];
+    expect(await names('a')).toEqual([...onA, ...of(fork, [onA[0] ?? '', ...onB])].toSorted());
+    expect((await names('b')).filter((name) => name.includes(SESSION))).toEqual([`file-history/${SESSION}/1@v1`, ...onB].toSorted());
+    expect((await names('b')).filter((name) => name.includes(fork))).toEqual(of(fork, onA));
+    for (const name of onB) expect(await place.read('b', name)).toBe(`of b: ${name}`);
+  });
+
   it('stand under folders whose names are cut, where a path is longer than 200 characters', async () => {
     const deep = `${'long-name-'.repeat(12)}/${'longer-name-'.repeat(10)}`;
     const here = await workFolder('a', `${deep}/x`, 'git@github.com:acme/app.git');

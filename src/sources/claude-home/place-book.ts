@@ -1,5 +1,6 @@
 import type { SpaceId } from '../../core/ids.ts';
 import type { Store } from '../../core/ports/store.ts';
+import type { ForkedSession } from './exchange-forks.ts';
 
 /** A folder in `projects/` of this machine. */
 export interface BoundFolder {
@@ -29,9 +30,14 @@ export interface PlaceBook {
   readonly spaceId: (session: string) => string;
   putFolder(name: string, folder: BoundFolder): Promise<void>;
   putException(project: string, session: string, folder: string): Promise<void>;
-  /** From now on these two sessions of the space have each other's local id. */
-  exchange(a: string, b: string): Promise<void>;
+  /** From now on a session and its fork have each other's local id. Noted for {@link forksNoted}. */
+  exchange(forked: ForkedSession): Promise<void>;
 }
+
+/** Documents of a space: sessions that were exchanged on this machine, by id, until what they left behind is put in order. */
+export const forksNoted = (space: SpaceId): string => `places/forks/${space}`;
+
+export type NotedFork = Pick<ForkedSession, 'project' | 'fork'>;
 
 const unitKey = (owner: string, session: string): string => `${owner}/${session}`;
 
@@ -80,11 +86,12 @@ export async function openPlaceBook(store: Store, space: SpaceId): Promise<Place
       exceptions.set(key, folder);
       noteGuest(key, folder);
     },
-    async exchange(a, b) {
+    async exchange({ project, session: a, fork: b }) {
       const [localA, localB] = [localId(a), localId(b)];
       await store.write(async (tx) => {
         await tx.documents.put(collections.ids, a, localB);
         await tx.documents.put(collections.ids, b, localA);
+        await tx.documents.put<NotedFork>(forksNoted(space), a, { project, fork: b });
       });
       for (const [session, local] of [
         [a, localB],

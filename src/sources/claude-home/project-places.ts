@@ -175,7 +175,7 @@ export function createProjectPlaces(deps: {
     async exchange({ project, session, fork }) {
       const folder = book.exception(project, session);
       if (folder !== undefined) await book.putException(project, fork, folder);
-      await book.exchange(session, fork);
+      await book.exchange({ project, session, fork });
     },
     async keep(name, folder) {
       const parts = parseProjectName(name);
