@@ -65,6 +65,8 @@ export class SpaceRunner {
   #wanted = false;
   /** What the remote said last of its head, where that was not looked at yet. */
   #heard: { readonly head: Head | null } | null = null;
+  /** Who waits for news while something is put in place. */
+  #onNews: (() => void) | null = null;
   /** While a sync reads and sends, what changes by that is applied by it: no other one is needed for it. */
   #exchange: Exchange | null = null;
   /** All up to this position was applied, and followed where the home moved. */
@@ -122,6 +124,7 @@ export class SpaceRunner {
   /** The remote said where its log ends: news, unless ours ends there by the time that is looked at. */
   #hear(head: Head | null): void {
     this.#heard = { head };
+    this.#onNews?.();
     this.#pause?.rest.abort();
     this.#begin();
   }
@@ -226,23 +229,65 @@ export class SpaceRunner {
     const exchange: Exchange = { changes: 0, isApplied: false, applying: null };
     this.#exchange = exchange;
     try {
-      const report = await syncWith(this.#deps.replica, remote, onProgress, isCurrent);
-      this.#carried.pulled += report.pulled;
-      this.#carried.pushed += report.pushed;
-      this.#exchange = null;
+      const report = await this.#carry(remote, isCurrent, onProgress);
       await exchange.applying;
-      const { position } = this.#deps.replica;
-      if (this.#captures === 0) {
-        await this.#deps.apply();
-        exchange.isApplied = true;
-        this.#syncedTo = position;
-      }
-      return report;
+      return this.#captures === 0 ? await this.#applyAll(exchange, remote, report) : report;
     } finally {
       this.#exchange = null;
       await exchange.applying;
       if (exchange.changes > 0 && !exchange.isApplied) this.kick();
     }
+  }
+
+  async #carry(...asked: [remote: Remote, isCurrent: boolean, onProgress?: (done: number, total: number) => void]): Promise<SyncReport> {
+    const [remote, isCurrent, onProgress] = asked;
+    const report = await syncWith(this.#deps.replica, remote, onProgress, isCurrent);
+    this.#carried.pulled += report.pulled;
+    this.#carried.pushed += report.pushed;
+    return report;
+  }
+
+  /** Puts all in place. What is heard of meanwhile, which may be long, is read at once, and put in place next. */
+  async #applyAll(exchange: Exchange, remote: Remote, first: SyncReport): Promise<SyncReport> {
+    let report = first;
+    for (;;) {
+      const { position } = this.#deps.replica;
+      exchange.changes = 0;
+      exchange.isApplied = false;
+      const applied = this.#deps.apply();
+      exchange.applying = applied.catch(() => undefined).finally(() => (exchange.applying = null));
+      const isOver = report.divergence !== null || report.moved;
+      const [apply, read] = await Promise.allSettled([applied, isOver ? null : this.#readUntil(applied, remote)]);
+      if (apply.status === 'rejected') throw apply.reason;
+      this.#syncedTo = position;
+      if (read.status === 'rejected') throw read.reason;
+      exchange.isApplied = exchange.changes === 0;
+      if (read.value === null) return report;
+      report = added(report, read.value);
+    }
+  }
+
+  /** Follows what is heard of the remote until something else has ended. `null`: nothing came. */
+  async #readUntil(other: Promise<void>, remote: Remote): Promise<SyncReport | null> {
+    const read: SyncReport[] = [];
+    let isEnded = false;
+    const end = (): void => {
+      isEnded = true;
+      this.#onNews?.();
+    };
+    other.then(end, end);
+    const isOver = (): boolean => isEnded || read.some(({ divergence, moved }) => divergence !== null || moved);
+    while (!isOver()) {
+      const head = this.#heard?.head ?? null;
+      if (head === null) {
+        await new Promise<void>((resolve) => (this.#onNews = resolve));
+        this.#onNews = null;
+        continue;
+      }
+      this.#heard = null;
+      if ((await this.#deps.replica.head())?.hash !== head.hash) read.push(await this.#carry(remote, false));
+    }
+    return read.reduce<SyncReport | null>((sum, each) => (sum === null ? each : added(sum, each)), null);
   }
 
   #applyAlong(exchange: Exchange): void {
@@ -394,4 +439,8 @@ export class SpaceRunner {
     }
     return this.#remote;
   }
+}
+
+function added(before: SyncReport, now: SyncReport): SyncReport {
+  return { ...now, pulled: before.pulled + now.pulled, pushed: before.pushed + now.pushed };
 }
