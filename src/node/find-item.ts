@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { HistoryEntry, ItemState } from '../core/ports/store.ts';
 import { itemKey } from '../core/item.ts';
 import { KINDS } from '../kinds/registry.ts';
-import { parseFoundId } from './recall/found-id.ts';
+import { parseFoundId } from '../core/found-id.ts';
 import { findFound } from './recall/find-found.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MachineId, SpaceId } from '../../src/core/ids.ts';
+import { foundDigits } from '../../src/core/found-id.ts';
 import { itemKey } from '../../src/core/item.ts';
 import type { HeldItem, IndexChange, Passage, PassageFilter, TextIndex } from '../../src/core/ports/text-index.ts';
 
@@ -182,6 +183,23 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
       const near = await index.around(middle, { projects: ['app'] }, { before: 2, after: 1 });
       expect(near.map(({ item }) => item.name)).toEqual(['at 2', 'at 3', 'at 5', 'at 6']);
       expect((await index.around(middle, {}, { before: 99, after: 99 })).length).toBe(9);
+    });
+
+    it('knows items by the beginning of what they are called', async () => {
+      const names20 = Array.from({ length: 20 }, (_, i) => `item ${i}`);
+      await index.write(
+        SPACE,
+        names20.map((name) => put(name, [])),
+      );
+      for (const name of names20) {
+        const digits = foundDigits(held(name).item);
+        expect(await index.called(SPACE, digits.slice(0, 10))).toEqual([held(name).item]);
+        expect(await index.called(OTHER, digits.slice(0, 10))).toEqual([]);
+      }
+      const first = foundDigits(held('item 0').item).slice(0, 1);
+      expect((await index.called(SPACE, first)).length).toBe(
+        names20.filter((name) => foundDigits(held(name).item).startsWith(first)).length,
+      );
     });
 
     it('forgets a space, and nothing else', async () => {

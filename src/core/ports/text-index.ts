@@ -106,6 +106,8 @@ export interface TextIndex {
   heldOf(space: SpaceId, items: readonly Item[]): Promise<Map<string, HeldItem>>;
   /** Those to be looked at again. O(such items). */
   unsettled(space: SpaceId): Promise<HeldItem[]>;
+  /** Items whose `foundDigits` begin so, of at most 16 digits. */
+  called(space: SpaceId, digits: string): Promise<Item[]>;
   /** In one transaction; lets others run in between. Cost: O(text), some 20 MB a second. */
   write(space: SpaceId, changes: readonly IndexChange[], mark?: IndexMark): Promise<void>;
   removeSpace(space: SpaceId): Promise<void>;

@@ -4,7 +4,7 @@ import type { FoundPassage, SearchTerm, Shelf } from '../../core/ports/text-inde
 import { titleOf } from '../../kinds/passages/title.ts';
 import { readingOf } from '../../kinds/passages/reading-of.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { foundId } from './found-id.ts';
+import { foundId } from '../../core/found-id.ts';
 import { namesBySpace } from './name-filter.ts';
 import { passageText } from './passage-text.ts';
 import { sessionTitles } from './session-titles.ts';

@@ -2,14 +2,15 @@ import type { Database } from 'better-sqlite3';
 import { IndexDamaged } from '../../core/ports/text-index.ts';
 
 /** Of the tables, and of what is put into them: what is indexed of a kind, how words are told apart. Another one is made anew. */
-export const INDEX_VERSION = 2;
+export const INDEX_VERSION = 3;
 
 /** FTS5 keeps words and places only (`content=''`): what is shown is read from the bodies. Columns: title, text, tags. */
 const TABLES = `
   create table spaces (number integer primary key, id text not null unique, mark text);
   create table items (number integer primary key, space integer not null, kind text not null, name text not null, digest text,
     bytes integer not null, prefix text not null, passages integer not null, machine text, changed integer, unsettled integer not null,
-    unique (space, kind, name));
+    called text not null, unique (space, kind, name));
+  create index items_called on items (called);
   create index items_unsettled on items (space) where unsettled = 1;
   create table passages (number integer primary key, item integer not null, ordinal integer not null, shelf integer not null,
     type text not null, project text, session text, time integer, title text not null, start integer not null, length integer not null);

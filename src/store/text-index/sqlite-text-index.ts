@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { MachineId, SpaceId } from '../../core/ids.ts';
+import { foundDigits } from '../../core/found-id.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import { IndexDamaged, SHELVES, type HeldItem, type IndexChange, type Passage, type TextIndex } from '../../core/ports/text-index.ts';
 import { openSqliteFile } from '../sqlite/sqlite-file.ts';
@@ -54,7 +55,8 @@ function createTextIndex(database: Database.Database): TextIndex {
     if (known !== undefined && keep < known.passages) cut(known.number, keep);
     const values = [held.digest, held.bytes, held.prefix, keep + passages.length, held.machine, held.changed, held.isUnsettled ? 1 : 0];
     if (known !== undefined) sql.updateItem.run(...values, known.number);
-    const number = known?.number ?? Number(sql.addItem.run(space, held.item.kind, held.item.name, ...values).lastInsertRowid);
+    const number =
+      known?.number ?? Number(sql.addItem.run(space, held.item.kind, held.item.name, calledOf(held.item), ...values).lastInsertRowid);
     for (const [index, passage] of passages.entries()) addPassage(number, keep + index + 1, passage);
   }
 
@@ -103,6 +105,7 @@ function createTextIndex(database: Database.Database): TextIndex {
         return listed(items.flatMap((item) => itemOf(number, item) ?? []));
       }),
     unsettled: async (space) => guarded(() => [...listed(sql.unsettled.all(numberOf(space) ?? -1)).values()]),
+    called: async (space, digits) => guarded(() => sql.called.all(numberOf(space) ?? -1, digits, `${digits}~`) as Item[]),
     write: (space, changes, mark) => write(space, changes, mark).catch(rethrow),
     removeSpace: async (space) => {
       const held = guarded(() => listed(sql.items.all(numberOf(space) ?? -1)));
@@ -153,8 +156,9 @@ function prepareAll(database: Database.Database) {
     items: prepare('select * from items where space = ?'),
     item: prepare('select * from items where space = ? and kind = ? and name = ?'),
     unsettled: prepare('select * from items where space = ? and unsettled = 1'),
+    called: prepare('select kind, name from items where space = ? and called >= ? and called < ?'),
     addItem: prepare(
-      'insert into items (space, kind, name, digest, bytes, prefix, passages, machine, changed, unsettled) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'insert into items (space, kind, name, called, digest, bytes, prefix, passages, machine, changed, unsettled) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     updateItem: prepare(
       'update items set digest = ?, bytes = ?, prefix = ?, passages = ?, machine = ?, changed = ?, unsettled = ? where number = ?',
@@ -180,6 +184,11 @@ function* partsOf(change: IndexChange & { readonly type: 'put' }): Generator<Ind
     [from, size] = [index + 1, 0];
   }
   yield { ...change, keep: change.keep + from, passages: change.passages.slice(from) };
+}
+
+/** So much of the digits as anybody types. */
+function calledOf(item: Item): string {
+  return foundDigits(item).slice(0, 16);
 }
 
 function sizeOf(change: IndexChange): number {

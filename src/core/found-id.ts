@@ -1,5 +1,5 @@
-import { sha256Hex } from '../../core/crypto/hash.ts';
-import { itemKey, type Item } from '../../core/item.ts';
+import { sha256Hex } from './crypto/hash.ts';
+import { itemKey, type Item } from './item.ts';
 
 /** Letters for the hex digits, none of which is one: what is found is told from a revision at sight. */
 const LETTERS = 'klmnopqrstuvwxyz';
@@ -8,7 +8,7 @@ const FORM = /^([k-z]{4,64})(?::(\d{1,9}))?$/;
 
 /** What names an item on every machine, whatever its revision; and the passage of it, where it has several: `mkqvzuxrnt:12`. */
 export function foundId(item: Item, number: number | null): string {
-  const id = digitsOf(item)
+  const id = foundDigits(item)
     .slice(0, SHOWN)
     .replaceAll(/./g, (digit) => LETTERS[parseInt(digit, 16)] as string);
   return number === null ? id : `${id}:${number}`;
@@ -16,6 +16,8 @@ export function foundId(item: Item, number: number | null): string {
 
 export interface FoundId {
   readonly number: number | null;
+  /** What the digits of its item begin with. */
+  readonly digits: string;
   /** Whether an item's id begins so. O(name). */
   readonly isOf: (item: Item) => boolean;
 }
@@ -25,9 +27,10 @@ export function parseFoundId(text: string): FoundId | null {
   const [, start, number] = FORM.exec(text) ?? [];
   if (start === undefined) return null;
   const digits = start.replaceAll(/./g, (letter) => LETTERS.indexOf(letter).toString(16));
-  return { number: number === undefined ? null : Number(number), isOf: (item) => digitsOf(item).startsWith(digits) };
+  return { number: number === undefined ? null : Number(number), digits, isOf: (item) => foundDigits(item).startsWith(digits) };
 }
 
-function digitsOf(item: Item): string {
+/** What ids are made of: 64 hex digits. */
+export function foundDigits(item: Item): string {
   return sha256Hex('satchel/v1/found\0', itemKey(item));
 }
