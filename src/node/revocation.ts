@@ -5,6 +5,7 @@ import { isOwner } from '../core/log/membership.ts';
 import { decodeRecord, hasValidSignature } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import { remembered } from '../core/replica/remembered.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { machineNames } from './machine-names.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
@@ -61,6 +62,17 @@ async function askRemoval(replica: Replica, remote: Remote): Promise<Uint8Array 
   }
 }
 
+/** Asked for with every sync. */
+const lookUps = new WeakMap<Replica, () => Promise<NotedRemoval | undefined>>();
+
+function notedRemoval(replica: Replica): Promise<NotedRemoval | undefined> {
+  const { deps, space } = replica;
+  const look = (): Promise<NotedRemoval | undefined> => deps.store.read((tx) => tx.documents.get<NotedRemoval>(REMOVALS, space));
+  const lookUp = lookUps.get(replica) ?? remembered(deps.store, look, `documents in ${REMOVALS}`);
+  lookUps.set(replica, lookUp);
+  return lookUp();
+}
+
 /** `null` where this machine was not revoked, as far as it knows. O(control records) where it was. */
 export async function revocationOf(node: SatchelNode, open: OpenSpace): Promise<Revocation | null> {
   const { replica, entry } = open;
@@ -77,7 +89,7 @@ export async function revocationOf(node: SatchelNode, open: OpenSpace): Promise<
     const time = (await recordTime(node, open, position)) ?? (await timeBefore(node, open, position));
     return { by: await names(signer), by_id: signer, position, known_since: time };
   }
-  const noted = await node.store.read((tx) => tx.documents.get<NotedRemoval>(REMOVALS, entry.space));
+  const noted = await notedRemoval(replica);
   // Whoever reads on behind it was let in again.
   if (noted === undefined || noted.position <= replica.position) return null;
   return { by: await names(noted.by), by_id: noted.by, position: noted.position, known_since: new Date(noted.learned).toISOString() };

@@ -345,6 +345,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     capture,
     outstanding,
     async views(under) {
+      if (under?.length === 0) return new Map();
       const views = under === undefined || under.length > FEW_NAMES ? await listViews(under) : await fewViews(under);
       return new Map(views.map((view) => [itemKey(view.item), view]));
     },

@@ -26,8 +26,8 @@ export interface FailureFields {
 export async function answerOperation(c: HubContext, node: SatchelNode, name: OperationName, input: unknown): Promise<Response> {
   const [aborted, over] = [new AbortController(), new AbortController()];
   whenOver(c, () => {
-    aborted.abort();
     if (over.signal.aborted) return;
+    aborted.abort();
     const line = { request: c.env.requestId, operation: name };
     node.log.info(line, 'whoever asked for an operation is gone');
     over.signal.addEventListener('abort', () => node.log.info(line, 'an operation ended that nobody waits for'));
@@ -50,7 +50,7 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
     (result) => ({ result }),
     (error: unknown) => ({ failure: failureFields(error, node, c) }),
   );
-  const last = ended.finally(() => over.abort());
+  const last = ended.finally(() => over.abort(null)); // without a reason an error would be made for it, with its stack
   void sayWorking(node, say, over.signal);
   await Promise.race([begun, last]);
   c.header('content-type', 'application/x-ndjson');
