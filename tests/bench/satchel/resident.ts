@@ -13,7 +13,7 @@ export interface ResidentPlace {
 }
 
 const EDITS = 60;
-const SYNCS = 200;
+const SYNCS = 1_000;
 const QUIET_MS = 3_000;
 /** Idle is a node on which nothing happened for a while. */
 const IDLE_MS = 15_000;
