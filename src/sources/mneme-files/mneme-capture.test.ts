@@ -89,6 +89,14 @@ describe('a file that was written again from what was read before', () => {
     expect(text('log.jsonl')).toBe('b\nbrought\n');
   });
 
+  it('takes it away with the beginning of a log', async () => {
+    const { write, bring, text } = machine();
+    await write('log.jsonl', 'a\nb\n');
+    await bring('log.jsonl', 'a\nbrought\nb\n');
+    await write('log.jsonl', 'b\nc\n');
+    expect(text('log.jsonl')).toBe('b\nc\n');
+  });
+
   it('takes it away where it was seen, or could be', async () => {
     const { write, bring, text, clock } = machine();
     await write('log.jsonl', 'a\nb\n');

@@ -34,6 +34,8 @@ export function createStaleWritesWorkspace(inner: Workspace, clock: Clock): Work
       const ours = entriesOf(file, entry.body);
       // Who remembers or forgets something writes something else than what stood there: this is that the news were forgotten.
       if (file === 'remembered.json' && ours.size === old.size && [...ours].every((each) => old.has(each))) return false;
+      // Lines are taken away at the front: who has the end of what is there took away the news with the rest.
+      if (file === 'log.jsonl' && isEndOf([...brought], ours)) return false;
       return news.length > 0 && news.every((each) => !ours.has(each));
     } catch (error) {
       if (error instanceof BodyUnavailable) return false;
@@ -61,4 +63,10 @@ export function createStaleWritesWorkspace(inner: Workspace, clock: Clock): Work
       }
     },
   };
+}
+
+/** Whether what `ours` has of these lines are their last ones. */
+function isEndOf(lines: readonly string[], ours: ReadonlySet<string>): boolean {
+  const first = lines.findIndex((line) => ours.has(line));
+  return first === -1 || lines.slice(first).every((line) => ours.has(line));
 }
