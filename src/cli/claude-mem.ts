@@ -19,12 +19,13 @@ const serve = defineCommand({
     user: { type: 'text', value: 'NAME', summary: 'make a token for this user; it is shown once' },
     name: { type: 'text', value: 'TEXT', summary: 'what the token is for' },
     revoke: { type: 'text', value: 'TOKEN-ID', summary: 'take a token back' },
+    removeDevice: { type: 'text', value: 'DEVICE', summary: 'make room for another device; one that comes again is let in again' },
   },
   examples: ['satchel claude-mem serve', 'satchel claude-mem serve --user ada --name laptop', 'satchel claude-mem serve --revoke 5f0c…'],
   notes:
     'The gateway is part of the node (satchel up) and answers nobody without a token.\nJSON: {url, users: [{user, tokens: [{id, name, created_at}], devices: [{id, name, admitted_at}], ops}], token (null without --user): {id, token, user, url}}.',
   async run(context) {
-    const { user, name, revoke } = context.options;
+    const { user, name, revoke, removeDevice } = context.options;
     if (user !== undefined) parseUser(user);
     if (name !== undefined && name.length > NAME_LENGTH)
       throw new CommandFailure(EXIT.usage, 'usage', `--name takes at most ${NAME_LENGTH} characters`, { next: 'Shorten it' });
@@ -33,6 +34,7 @@ const serve = defineCommand({
       if (!removed)
         throw new CommandFailure(EXIT.usage, 'no-such-token', 'there is no token of that id', { next: 'Run: satchel claude-mem serve' });
     }
+    if (removeDevice !== undefined) await askNode(context, 'claude-mem-device-remove', { device: removeDevice });
     const made = user === undefined ? null : await askNode(context, 'claude-mem-token-add', { user, name: name ?? '' });
     const { url, users } = await askNode(context, 'claude-mem-users', {});
     const lines = [`claude-mem’s hub is ${url}`];

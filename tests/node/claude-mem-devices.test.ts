@@ -156,6 +156,16 @@ it('rows at revisions that are taken go above them', async () => {
   expect(database!.get('SELECT sync_rev FROM observations WHERE id = 1')).toBe('4');
 });
 
+it('a device is removed by its name or id, and let in again when it comes', async () => {
+  await node.claudeMemClients.admit('me', 'd-1', 'laptop');
+  const devices = async (): Promise<string[]> => (await node.claudeMemClients.devices('me')).map(({ id }) => id);
+  expect(await ask(node, 'claude-mem-device-remove', { device: 'laptop' })).toEqual({ user: 'me', device: 'd-1' });
+  expect(await devices()).toEqual([DEVICE]);
+  await expect(ask(node, 'claude-mem-device-remove', { device: 'laptop' })).rejects.toMatchObject({ type: 'no-such-device' });
+  await node.claudeMemClients.admit('me', 'd-1', 'laptop');
+  expect(await devices()).toEqual([DEVICE, 'd-1']);
+});
+
 it('a device whose pushes are refused is named, until they are taken', async () => {
   await other.push([row(DEVICE, { local: '9' })]);
   expect((await other.push([row(DEVICE, { local: '9', payload: { title: 'otherwise' } })])).status).toBe(400);

@@ -165,6 +165,8 @@ describe('a project that is shared with a team', () => {
     const [dbA, dbB] = [database('a'), database('b')];
     work(dbA, 's-app', 'app');
     work(dbA, 's-own', 'garden');
+    // Of another project than its session, which go to different places: it stays.
+    dbA.observation('s-app', 'of the garden', { project: 'garden' });
     work(dbB, 's-bob', 'bobs');
     const a = await place.start('a');
     const b = await place.start('b');
@@ -175,6 +177,8 @@ describe('a project that is shared with a team', () => {
     expect(dbB.get('SELECT count(*) FROM user_prompts')).toBe(2);
     expect(await sessionsIn(a, 'team')).toEqual({ 's-app': 4 });
     expect(await sessionsIn(a, 'personal')).toEqual({ 's-own': 4 });
+    const { checks } = await ask(a, 'doctor', {});
+    expect(checks.find(({ id }) => id === 'source:claude-mem.skipped')?.evidence?.join()).toContain('which go to different places');
     expect(await sessionsIn(b, 'personal')).toEqual({ 's-bob': 4 });
     // What one of them edits or deletes there is edited or deleted for both, and still in no personal space.
     dbB.run("UPDATE observations SET subtitle = 'by bob' WHERE title = 's-app seen'");

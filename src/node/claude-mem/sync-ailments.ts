@@ -28,7 +28,7 @@ function refusalOf(error: string | null, host: string): Ailment | null {
     return {
       ...{ ...about, id: 'refused', severity: 'high' },
       reason: `${host} takes no more devices of this user`,
-      advice: 'Have devices removed there',
+      advice: 'Have one removed there: satchel claude-mem serve --remove-device DEVICE',
     };
   if (/\b40[13]\b/.test(error))
     return {

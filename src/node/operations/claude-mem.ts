@@ -34,6 +34,29 @@ export const removeClaudeMemTokenOperation = defineOperation({
   run: async (node, { id }): Promise<{ removed: boolean }> => ({ removed: await node.claudeMemClients.removeToken(id) }),
 });
 
+/** Makes room for another device of a user. One that comes again is let in again. */
+export const removeClaudeMemDeviceOperation = defineOperation({
+  input: z.strictObject({ device: z.string().min(1).max(4096) }),
+  async run(node, { device }): Promise<{ user: string; device: string }> {
+    const clients = node.claudeMemClients;
+    const found: { user: string; device: string }[] = [];
+    for (const user of new Set((await clients.tokens()).map((token) => token.user)))
+      for (const { id, name } of await clients.devices(user)) if (id === device || name === device) found.push({ user, device: id });
+    const [one, ...more] = found;
+    if (one === undefined)
+      throw new OperationFailure('usage', 'no-such-device', 'there is no device of that id or name', 'Run: satchel claude-mem serve');
+    if (more.length > 0)
+      throw new OperationFailure(
+        'usage',
+        'ambiguous-device',
+        'more than one device is called so',
+        'Give its id: satchel claude-mem serve --json',
+      );
+    await clients.removeDevice(one.user, one.device);
+    return one;
+  },
+});
+
 export interface ClaudeMemUser {
   readonly user: string;
   readonly tokens: readonly { readonly id: string; readonly name: string; readonly created_at: number }[];

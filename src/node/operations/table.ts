@@ -51,6 +51,7 @@ export const OPERATIONS = {
   'claude-mem-users': async () => (await import('./claude-mem.ts')).claudeMemUsersOperation,
   'claude-mem-token-add': async () => (await import('./claude-mem.ts')).addClaudeMemTokenOperation,
   'claude-mem-token-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemTokenOperation,
+  'claude-mem-device-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemDeviceOperation,
   'claude-mem-reconnected': async () => (await import('./claude-mem.ts')).claudeMemReconnectedOperation,
   'claude-mem-import': async () => (await import('./claude-mem.ts')).claudeMemImportOperation,
   'claude-mem-projects': async () => (await import('./claude-mem-projects.ts')).claudeMemProjectsOperation,
