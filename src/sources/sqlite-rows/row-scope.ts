@@ -80,8 +80,8 @@ export async function goneFromScope(context: RowsContext, gone: readonly Place[]
     const body = await bodyOf(place.name, views.get(itemKey({ kind: profile.kind, name: place.name })));
     const name = parentName(context, place.table, body);
     if (name !== null && !parents.has(name)) {
-      const [view] = (await workspace.views([name])).values();
-      parents.set(name, await bodyOf(name, view?.item.name === name ? view : undefined));
+      const view = (await workspace.views([name])).get(itemKey({ kind: profile.kind, name }));
+      parents.set(name, await bodyOf(name, view));
     }
     const verdict = body === null ? null : scope.judge(body, name === null ? null : (parents.get(name) ?? null));
     if (verdict?.type !== 'out') kept.push(place);
