@@ -75,7 +75,7 @@ async function settle(people: readonly Person[]): Promise<void> {
 async function bodiesOf(node: SatchelNode, space: string): Promise<string> {
   const open = [...node.spaces.values()].find(({ entry }) => entry.name === space)!;
   const states = await open.replica.exclusive(() => open.replica.list({ kind: 'claude-mem' }));
-  const bodies = await Promise.all(states.map(({ content }) => (content === null ? new Uint8Array() : open.replica.bodies.read(content))));
+  const bodies = await Promise.all(states.flatMap(({ content }) => (content === null ? [] : [open.replica.bodies.read(content)])));
   return bodies.map((body) => Buffer.from(body).toString()).join('\n');
 }
 
