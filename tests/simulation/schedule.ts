@@ -74,7 +74,10 @@ async function quiesce(world: World): Promise<void> {
       const made = [pulled, await scan(machine), await sync(machine), await apply(machine)];
       trace.push(`${machine.name}: pulled ${made[0]}, captured ${made[1]}, synced ${made[2]}, applied ${made[3]}`);
       await machine.followHome();
-      if (await fetchHistory(world, machine)) moved += 1;
+      // A page at a time, of as few records as the remote likes: the whole history is one thing that came.
+      let pages = 0;
+      while (await fetchHistory(world, machine)) pages += 1;
+      moved += Math.min(1, pages);
       moved += made.reduce((sum, n) => sum + n, 0);
     }
     if (moved === 0) break;
