@@ -120,6 +120,30 @@ describe('a hub', () => {
     await expectEqual([bob], { observations: 1, summaries: 0, prompts: 0 });
     expect(bob.memories().observations[0]).toContain('of bob');
   });
+
+  it('goes on with workers that deleted, titled and saved while it was away, and were killed', async () => {
+    const hub = await place.start('hub', { hub: true, port: 46_182 });
+    const [a, b] = [await worker(path.join(place.root, 'a'), NEWEST), await worker(path.join(place.root, 'b'), FIRST_WITH_SYNC)];
+    for (const each of [a, b]) await connect(hub, each, 'ada');
+    await Promise.all([a.start(), b.start()]);
+    const gone = await a.save('to be deleted');
+    await Promise.all([a.session('one'), b.session('two')]);
+    await Promise.all([a.save('from a'), b.save('from b')]);
+    await expectEqual([a, b], { observations: 3, summaries: 2, prompts: 2 });
+
+    await place.stop('hub');
+    await a.delete(gone);
+    await a.prompt('one', 'again', 'A title of a');
+    await b.save('while it was away');
+    await b.stop('SIGKILL');
+    await place.start('hub', { hub: true, port: 46_182 });
+    await b.start();
+    await a.stop();
+    await a.start();
+    for (let round = 0; round < 5; round += 1) await Promise.all([a.save(`a ${round}`), b.save(`b ${round}`)]);
+    await expectEqual([a, b], { observations: 13, summaries: 2, prompts: 3 });
+    await expect.poll(() => [a.titles(), b.titles()], patience).toEqual([['c-one|A title of a'], ['c-one|A title of a']]);
+  });
 });
 
 it('history from before comes along, and nothing is there twice where the database is captured as well', async () => {

@@ -61,6 +61,19 @@ describe('Headers on every call', () => {
     expect((await place.get(path, { authorization, 'x-device-id': 'd', 'x-user-id': 'bob' })).status).toBe(401);
   });
 
+  it('POST /v1/sync/ops: all of them, before its body is read', async () => {
+    const push = async (headers: Record<string, string>): Promise<number> => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: 'nonsense' };
+      return (await fetch(`${place.url}/v1/sync/ops`, init)).status;
+    };
+    const headers = { 'x-user-id': 'ada', 'x-device-id': 'd', authorization: `Bearer ${await token()}` };
+    expect(await push({})).toBe(401);
+    expect(await push({ ...headers, authorization: 'Bearer nonsense' })).toBe(401);
+    expect(await push({ ...headers, 'x-user-id': 'bob' })).toBe(401);
+    expect(await push({ ...headers, 'x-device-id': 'x'.repeat(129) })).toBe(400);
+    expect(await push({ ...headers, 'x-device-name': 'n'.repeat(81) })).toBe(400);
+  });
+
   it('a token of one user is none of another', async () => {
     const headers = { 'x-user-id': 'bob', 'x-device-id': 'd', authorization: `Bearer ${await token('ada')}` };
     await token('bob');
@@ -630,6 +643,18 @@ describe('GET /v1/sync/ws', () => {
     const answered = new Promise<void>((resolve) => socket.once('pong', () => resolve()));
     socket.ping();
     await answered;
+  });
+
+  it('The client pings every 40 s: one that was silent for long has gone', async () => {
+    const [silent, heard] = [await a.socket(), await b.socket()];
+    place.clock.advance(100_000);
+    heard.socket.ping();
+    await new Promise((resolve) => heard.socket.once('pong', resolve));
+    expect(silent.socket.readyState).toBe(silent.socket.OPEN);
+    place.clock.advance(40_000);
+    heard.socket.ping();
+    await expect.poll(() => silent.socket.readyState).toBe(silent.socket.CLOSED);
+    expect(heard.socket.readyState).toBe(heard.socket.OPEN);
   });
 
   it('text from a client is of no consequence; too much ends the socket', async () => {
