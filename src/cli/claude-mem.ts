@@ -1,5 +1,8 @@
+import path from 'node:path';
 import { isUser } from '../gateways/claude-mem/user.ts';
-import { nodeHome } from '../node/home.ts';
+import { isStarted, nodeHome } from '../node/home.ts';
+import { askGatewayStatus } from '../node/claude-mem/ask-status.ts';
+import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
@@ -65,8 +68,12 @@ const connect = defineCommand({
     'Writes three settings into claude-mem’s settings.json and nothing else; satchel claude-mem disconnect undoes it.\nJSON: {file, url, user}.',
   async run(context) {
     const user = parseUser(context.options.user ?? 'me');
+    if (!canSyncItself(path.join(context.environment.claudeMemHome, 'claude-mem.db')))
+      throw new CommandFailure(EXIT.failed, 'no-own-sync', 'claude-mem here is older than 13.12 and has no sync of its own', {
+        next: 'Leave it: Satchel carries its rows without. Or update claude-mem, start its worker once, and run this again',
+      });
     const { token, url, id } =
-      context.options.hub === undefined ? await ownToken(context, user) : await foreignToken(context, context.options.hub);
+      context.options.hub === undefined ? await ownToken(context, user) : await foreignToken(context, user, context.options.hub);
     const home = nodeHome(context.environment.home);
     const before = await readConnection(home);
     const connected = await writeConnection(
@@ -82,7 +89,7 @@ const connect = defineCommand({
       });
     }
     if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
-    await askNode(context, 'claude-mem-reconnected', {});
+    await tellNode(context);
     const { file } = connected.value;
     return { human: `claude-mem syncs through ${printable(url)} as ${printable(user)}. ${RESTART}`, json: { file, url, user } };
   },
@@ -101,7 +108,7 @@ const disconnect = defineCommand({
     const connection = undone.value;
     if (connection === null) return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null } };
     if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
-    await askNode(context, 'claude-mem-reconnected', {});
+    await tellNode(context);
     return { human: `claude-mem’s settings are as they were. ${RESTART}`, json: { disconnected: true, file: connection.file } };
   },
 });
@@ -203,6 +210,11 @@ interface Wanted {
   readonly id: string | null;
 }
 
+/** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
+async function tellNode(context: CommandContext): Promise<void> {
+  if (await isStarted(nodeHome(context.environment.home))) await askNode(context, 'claude-mem-reconnected', {});
+}
+
 async function ownToken(context: CommandContext, user: string): Promise<Wanted> {
   const made = await askNode(context, 'claude-mem-token-add', { user, name: 'this machine' });
   if (made.url.startsWith('http://')) return made;
@@ -212,12 +224,21 @@ async function ownToken(context: CommandContext, user: string): Promise<Wanted> 
   });
 }
 
-async function foreignToken(context: CommandContext, hub: string): Promise<Wanted> {
+async function foreignToken(context: CommandContext, user: string, hub: string): Promise<Wanted> {
   const url = hubUrl(hub);
   const token = (await context.readStdin(TOKEN_BYTES)).trim();
   if (token === '')
     throw new CommandFailure(EXIT.usage, 'no-token', 'the token of that node is read from standard input', {
       next: 'Have it made there: satchel claude-mem serve --user NAME',
+    });
+  const answer = await askGatewayStatus(url, user, token);
+  if (answer === 'unknown-token')
+    throw new CommandFailure(EXIT.refused, 'unknown-token', `that node knows no such token of ${printable(user)}`, {
+      next: `Have one made there: satchel claude-mem serve --user ${printable(user)}`,
+    });
+  if (answer !== 'fine')
+    throw new CommandFailure(EXIT.unreachable, 'unreachable', `no gateway answers at ${printable(url)}: ${printable(answer.unreachable)}`, {
+      next: 'Start that node, or correct the address, and run this again',
     });
   return { token, url, id: null };
 }

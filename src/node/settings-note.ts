@@ -1,8 +1,9 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256Hex } from '../core/crypto/hash.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { readPrivate, removePrivate, writePrivate } from './home.ts';
+import { makeFolders } from './make-folders.ts';
 
 /** Some settings in a file of another program: how they are read, and written so that all else stays. `text` is null for no file. */
 export interface SettingsForm<Values, Details> {
@@ -46,7 +47,7 @@ export function createSettingsNote<Values, Details extends object>(
     read: readNote,
 
     async write(wanted, values, details) {
-      await mkdir(path.dirname(wanted), { recursive: true, mode: 0o700 });
+      await makeFolders(path.dirname(wanted));
       const file = await throughLinks(wanted);
       const text = await readPrivate(file);
       const before = form.read(text);
@@ -62,6 +63,7 @@ export function createSettingsNote<Values, Details extends object>(
         before: kept.before,
         settings: kept.settings,
       };
+      await makeFolders(path.dirname(noteFile)); // no node need have run here
       await writePrivate(noteFile, JSON.stringify(note));
       await writePrivate(file, written.value);
       return ok(note);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ask, Place } from '../node/place.ts';
-import { FIRST_WITH_SYNC, NEWEST, RealWorker } from './real-worker.ts';
+import { FIRST_WITH_SYNC, freePort, NEWEST, RealWorker } from './real-worker.ts';
 
 /** Real workers of two releases whose databases nodes capture and write beside them; their own sync is off. */
 let place: Place;
@@ -16,7 +16,6 @@ afterEach(async () => {
 });
 
 const patience = { timeout: 90_000, interval: 250 };
-const PORT = 46_190;
 
 async function expectEqual(
   a: RealWorker,
@@ -35,7 +34,8 @@ async function expectEqual(
 }
 
 it('save, edit, delete, and go on offline, and end up equal through the source', async () => {
-  const first = await place.start('a', { port: PORT });
+  const port = await freePort();
+  const first = await place.start('a', { port });
   const joining = await place.start('b', { live: false });
   await ask(joining, 'join', { link: (await ask(first, 'invite', {})).link, name: 'bee', trust_own: true });
   await place.stop('b');
@@ -64,7 +64,7 @@ it('save, edit, delete, and go on offline, and end up equal through the source',
   await place.stop('b');
   await place.start('b');
   await b.start();
-  await place.start('a', { port: PORT });
+  await place.start('a', { port });
   await a.stop();
   await a.start();
   for (let round = 0; round < 10; round += 1) await Promise.all([a.save(`a ${round}`), b.save(`b ${round}`)]);

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { createSyncClient } from '../gateways/claude-mem-client.ts';
+import { MemDatabase } from '../sources/mem-database.ts';
 import { Machine, makeRoot } from './machine.ts';
 
 const { root, remove } = makeRoot();
@@ -26,4 +27,25 @@ it('connect and disconnect leave claude-mem’s settings as they were', async ()
   expect(await ana.ask(['claude-mem', 'disconnect'])).toEqual({ disconnected: true, file });
   expect(readFileSync(file, 'utf8')).toBe(before);
   expect((await worker.status()).status).toBe(401);
+});
+
+it('connect refuses what would end with nothing synced: a claude-mem without sync, a gateway that is not there, a token that it does not know', async () => {
+  const bob = new Machine(root, 'bob', inject('program'));
+  const folder = path.join(bob.home, '.claude-mem');
+  mkdirSync(folder);
+  const { token } = await ana.ask<{ token: { token: string; url: string } }>(['claude-mem', 'serve', '--user', 'ada']);
+  const connect = (hub: string, given: string) => bob.run(['claude-mem', 'connect', '--hub', hub, '--user', 'ada'], given);
+  const gone = await connect('http://127.0.0.1:1/claude-mem', token.token);
+  expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('no gateway answers')]);
+  const unknown = await connect(token.url, 'nonsense');
+  expect([unknown.code, unknown.stderr]).toEqual([5, expect.stringContaining('satchel claude-mem serve --user ada')]);
+  new MemDatabase(path.join(folder, 'claude-mem.db'), '13.11.0').close();
+  const old = await connect(token.url, token.token);
+  expect([old.code, old.stderr]).toEqual([1, expect.stringContaining('older than 13.12')]);
+  expect(existsSync(path.join(folder, 'settings.json'))).toBe(false);
+  rmSync(path.join(folder, 'claude-mem.db'));
+  new MemDatabase(path.join(folder, 'claude-mem.db'), '13.12.0').close();
+  expect(await connect(token.url, token.token)).toMatchObject({ code: 0, stderr: '' });
+  expect(readdirSync(bob.store)).toEqual(['claude-mem-connection.json']);
+  await bob.kill();
 });

@@ -46,6 +46,21 @@ describe('claude-mem on two machines', () => {
     expect(checks.find(({ id }) => id === 'source:claude-mem')).toMatchObject({ result: 'ok' });
   });
 
+  it('is carried whole where its settings name a gateway and its release reads no such settings', async () => {
+    const root = path.join(place.home('a'), '.claude-mem');
+    mkdirSync(root, { recursive: true });
+    const db = new MemDatabase(path.join(root, 'claude-mem.db'), '13.11.0');
+    databases.push(db);
+    const settings = { TOKEN: 't', USER_ID: 'me', HUB_URL: 'http://127.0.0.1:1/claude-mem' };
+    const prefixed = Object.entries(settings).map(([key, value]) => [`CLAUDE_MEM_CLOUD_SYNC_${key}`, value]);
+    writeFileSync(path.join(root, 'settings.json'), JSON.stringify(Object.fromEntries(prefixed)));
+    db.session('s');
+    db.observation('s', 'one');
+    const a = await place.start('a');
+    await ask(a, 'sync', {});
+    expect(await [...a.spaces.values()][0]?.replica.list({ prefix: 'claude-mem/observations/' })).toHaveLength(1);
+  });
+
   it('is left alone where the user says so', async () => {
     mkdirSync(path.join(place.home('a'), '.satchel'), { recursive: true, mode: 0o700 });
     const config = JSON.stringify({ claude: { categories: { 'claude-mem': false } } });

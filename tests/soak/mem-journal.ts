@@ -1,6 +1,12 @@
 import type { MemDatabase } from '../sources/mem-database.ts';
 import { keyOf } from '../sources/mem-deeds.mjs';
-import type { MemDeed } from './mem-writer.ts';
+import type { MemDeedAt } from './mem-writer.ts';
+
+/** What one machine's writer did, and from when to when its node was away. */
+export interface MachineJournal {
+  readonly journal: readonly MemDeedAt[];
+  readonly away: readonly (readonly [from: number, to: number])[];
+}
 
 const VALUE_COLUMN: Readonly<Record<string, readonly string[]>> = {
   observations: ['subtitle', 'title'],
@@ -14,7 +20,7 @@ const VALUE_COLUMN: Readonly<Record<string, readonly string[]>> = {
  * deleted, that nobody else edited meanwhile, and that is there still; one that is there twice; an edit of which nothing is left, not even
  * among `conflicts`, the bodies of open ones.
  */
-export function journalProblems(journals: readonly (readonly MemDeed[])[], database: MemDatabase, conflicts: string): string[] {
+export function journalProblems(journals: readonly MachineJournal[], database: MemDatabase, conflicts: string): string[] {
   const problems: string[] = [];
   for (const table of Object.keys(VALUE_COLUMN)) {
     const rows = database.sql.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[];
@@ -25,14 +31,16 @@ export function journalProblems(journals: readonly (readonly MemDeed[])[], datab
       there.set(key, row);
     }
     const known = new Set<string>();
-    for (const [key, { deleters, editors, edits }] of deedsByKey(journals, table)) {
+    for (const [key, { makers, deleters, unseen, editors, edits }] of deedsByKey(journals, table)) {
       known.add(key);
       const row = there.get(key);
       const isHeld = table !== 'observations' || !database.hasFewTypes;
       if (deleters.size === 0 && row === undefined && isHeld) problems.push(`${table} ${key} is lost`);
       // A session comes back for the rows that others add to it meanwhile.
       const isAlone = editors.size === 0 || new Set([...editors, ...deleters]).size === 1;
-      const isGone = deleters.size > 0 && isAlone && table !== 'sdk_sessions';
+      // A row that was just written when the node was killed, and that it had not noted yet, comes again where it was deleted before the next start.
+      const isNew = [...deleters].every((deleter) => unseen.has(deleter) && !makers.has(deleter));
+      const isGone = deleters.size > 0 && isAlone && !isNew && table !== 'sdk_sessions';
       if (isGone && row !== undefined) problems.push(`${table} ${key} came back`);
       if (deleters.size > 0 || row === undefined || edits.size === 0) continue;
       const values = (VALUE_COLUMN[table] ?? []).filter((column) => column in row).map((column) => row[column]);
@@ -45,18 +53,23 @@ export function journalProblems(journals: readonly (readonly MemDeed[])[], datab
 }
 
 interface Deeds {
+  readonly makers: Set<number>;
   readonly deleters: Set<number>;
+  /** Those whose node was away then. */
+  readonly unseen: Set<number>;
   readonly editors: Set<number>;
   readonly edits: Set<string>;
 }
 
-function deedsByKey(journals: readonly (readonly MemDeed[])[], table: string): Map<string, Deeds> {
+function deedsByKey(journals: readonly MachineJournal[], table: string): Map<string, Deeds> {
   const found = new Map<string, Deeds>();
-  for (const [writer, journal] of journals.entries()) {
-    for (const { deed, key, value } of journal.filter((each) => each.table === table)) {
-      const deeds = found.get(key) ?? { deleters: new Set(), editors: new Set(), edits: new Set() };
+  for (const [writer, { journal, away }] of journals.entries()) {
+    for (const { deed, key, value, at } of journal.filter((each) => each.table === table)) {
+      const deeds = found.get(key) ?? { makers: new Set(), deleters: new Set(), unseen: new Set(), editors: new Set(), edits: new Set() };
       found.set(key, deeds);
+      if (deed === 'put') deeds.makers.add(writer);
       if (deed === 'delete') deeds.deleters.add(writer);
+      if (deed === 'delete' && away.some(([from, to]) => at >= from && at <= to)) deeds.unseen.add(writer);
       if (deed === 'edit') deeds.editors.add(writer);
       if (value !== null) deeds.edits.add(value);
     }

@@ -26,6 +26,8 @@ interface Status {
 
 /** Rows that all have before they sync, and as many more that each has alone. */
 const FILL = 100;
+/** Before a kill and after a start: what was heard of then may have been done while the node was away. */
+const AROUND_MS = 1_000;
 
 /**
  * A hub, and machines with a database of claude-mem each, in which a process writes all the while as its worker does. In each round a node,
@@ -56,12 +58,15 @@ export async function killBesideWriters({
     await quiet(machines, databases);
     for (const writer of writers) writer.begin();
     const starts = new Map<Machine, readonly string[]>([[hub, ['up', '--hub', '--port', new URL(address).port]]]);
+    const away = new Map(machines.map((machine) => [machine, [] as [number, number][]]));
     for (let round = 0; round < rounds && writers.every(({ failures }) => failures.length === 0); round += 1) {
       await sleep(random.below(500));
       const victim = [hub, ...machines][random.below(machines.length + 1)] as Machine;
+      const killedAt = performance.now();
       await victim.stop('SIGKILL');
       if (random.chance(0.3)) await sleep(random.below(500));
       await victim.start(starts.get(victim) ?? ['up', '--port', '0']);
+      away.get(victim)?.push([killedAt - AROUND_MS, performance.now() + AROUND_MS]);
     }
     await Promise.all(writers.map((writer) => writer.stop()));
     expect(writers.flatMap(({ failures }) => failures)).toEqual([]);
@@ -72,7 +77,7 @@ export async function killBesideWriters({
     for (const database of databases) {
       database.check();
       for (const other of databases) expect(differences(database, other)).toEqual([]);
-      const journals = writers.map(({ journal }) => journal);
+      const journals = writers.map(({ journal }, index) => ({ journal, away: away.get(machines[index] as Machine) ?? [] }));
       expect(journalProblems(journals, database, conflicts)).toEqual([]);
     }
     return {

@@ -10,11 +10,16 @@ export interface MemDeed {
   readonly value: string | null;
 }
 
+export interface MemDeedAt extends MemDeed {
+  /** When it was heard of, `performance.now()`. */
+  readonly at: number;
+}
+
 const PROGRAM = path.join(import.meta.dirname, 'mem-writer-process.mjs');
 
 /** A process that fills a database at once, then works on it as claude-mem's worker does, and keeps a journal of what it committed. */
 export class MemWriter {
-  readonly journal: MemDeed[] = [];
+  readonly journal: MemDeedAt[] = [];
   readonly failures: string[] = [];
   /** The longest that a transaction took, its wait for the lock included, ms. */
   longest = 0;
@@ -32,7 +37,8 @@ export class MemWriter {
     lines.on('line', (text) => {
       const line = JSON.parse(text) as { readonly ms: number; readonly did?: readonly MemDeed[]; readonly failed?: string };
       this.longest = Math.max(this.longest, line.ms);
-      this.journal.push(...(line.did ?? []));
+      const at = performance.now();
+      this.journal.push(...(line.did ?? []).map((deed) => ({ ...deed, at })));
       if (line.failed !== undefined) this.failures.push(line.failed);
     });
     this.#ended = Promise.all([once(child, 'exit'), once(lines, 'close')]);

@@ -8,6 +8,7 @@ import type { NodeHome } from '../home.ts';
 import { isLeftBehind } from '../operations/status-verdict.ts';
 import type { RowDefinition } from '../row-sources.ts';
 import type { KeptRowNames } from './row-names.ts';
+import { canSyncItself } from './can-sync-itself.ts';
 import { isCarriedByGateway, readSyncPath } from './sync-path.ts';
 
 /** Whose rows of claude-mem's one database go where: to a person's own space, what was shared to others', and some nowhere. */
@@ -46,7 +47,7 @@ export function createMemRows({ config, home, personal, names: all }: MemRowsDep
       const { choices } = rows;
       const about = { file, choices };
       if (space === personal) {
-        const sessionsOnly = isCarriedByGateway(await readSyncPath(home, environment.claudeMemHome));
+        const sessionsOnly = isCarriedByGateway(await readSyncPath(home, environment.claudeMemHome)) && canSyncItself(file);
         return [{ id: 'claude-mem', ...about, toolUses: claude.categories['claude-mem-tool-uses'] === true, sessionsOnly }];
       }
       await names.refresh();

@@ -1,3 +1,5 @@
+import type { Item } from '../../core/item.ts';
+import { tableOfName } from '../../kinds/claude-mem/names.ts';
 import { counted } from '../counted.ts';
 import { existsSync } from 'node:fs';
 import type { SatchelNode } from '../node.ts';
@@ -26,11 +28,13 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
       ),
     );
 
+  // What its own sync brings is not missed.
+  const isMissed = ({ name }: Item): boolean => !definition.sessionsOnly || tableOfName(name) === 'sessions';
   const left = new Map<string, string>();
   const others = [];
   for (const { item, notHere } of (await workspace.views()).values()) {
     if (isOutOfScope(notHere)) left.set(item.name, notHere ?? '');
-    else if (notHere !== null) others.push({ name: item.name, reason: notHere });
+    else if (notHere !== null && isMissed(item)) others.push({ name: item.name, reason: notHere });
   }
   const lines = [...others, ...source.waiting()];
   if (lines.length > 0)

@@ -63,6 +63,18 @@ export function* readOwnRows(file: string): Generator<OwnRow[]> {
   }
 }
 
+/** Whether the release that made this database can sync by itself (13.12 and later). True where there is none yet. Throws where it cannot be read. */
+export function hasOwnSync(file: string): boolean {
+  const database = openReadOnly(file);
+  if (database === null) return true;
+  try {
+    const isThere = database.prepare("select 1 from sqlite_master where name = 'observations'").get() !== undefined;
+    return !isThere || hasSync(database, 'observations');
+  } finally {
+    database.close();
+  }
+}
+
 function queryOf(kind: OwnRowKind): string {
   const columns = COLUMNS[kind].map((column) => `t.${column}`).join(', ');
   const [more, join] =
