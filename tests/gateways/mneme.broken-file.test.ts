@@ -32,9 +32,22 @@ describe('a file that its client could not read', () => {
     expect(JSON.parse(String(await content('broken', 'remembered.json')))).toEqual(['one', 'two', 'three']);
   });
 
-  it('is refused where nothing is there', async () => {
-    for (const body of ['', '{"files"', '[]']) expect(await session('new', 'a', 'entities.json', body)).toBe(400);
-    expect((await place.get('new', 'entities.json')).status).toBe(404);
-    expect(await session('new', 'a', 'log.jsonl', 'whatever {')).toBe(200);
+  it('stands where nothing else is there, until one comes that can be read', async () => {
+    for (const body of ['', '{"files"', '[]']) {
+      expect(await session('new', 'a', 'entities.json', body)).toBe(200);
+      expect(await content('new', 'entities.json')).toBe(body);
+    }
+    const good = '{"files":{"a.ts":{"mentions":1,"lastSeen":"t","contexts":[]}}}';
+    expect(await session('new', 'b', 'entities.json', good)).toBe(200);
+    expect(await content('new', 'entities.json')).toBe(good);
+    expect((await ask(place.node, 'conflicts', {})).conflicts.filter(({ item }) => item.startsWith('mneme/new/'))).toEqual([]);
+  });
+
+  it('may be a summary that nothing can be rendered from: then a client’s own stands', async () => {
+    for (const file of ['summary.json', 'summary.md']) expect(await session('plain', 'a', file, 'words')).toBe(200);
+    for (const file of ['summary.json', 'summary.md']) expect(await content('plain', file)).toBe('words');
+    const summary = '{"projectContext":"it is","keyDecisions":[],"currentState":[],"recentWork":[],"lastUpdated":null,"lastEntryIndex":0}';
+    await session('plain', 'a', 'summary.json', summary);
+    expect(await content('plain', 'summary.md')).toContain('it is');
   });
 });

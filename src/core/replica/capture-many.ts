@@ -14,10 +14,11 @@ export interface FoundBy {
   readonly body: Uint8Array;
   /** Of the body without attributes. */
   readonly digest: ContentDigest;
-  /** What the writer was last given, and maybe never got, counts as shown. */
-  readonly isIntendedShown: boolean;
-  /** It was made from nothing that the writer was shown: what it lacks is no wish. */
-  readonly isUnfounded?: boolean;
+  /**
+   * From what it was made: what the writer was shown, what it was last given and maybe never got, nothing that it was shown (what it
+   * lacks is no wish), or whatever the item is now (which it is to replace).
+   */
+  readonly made: 'shown' | 'intended' | 'nothing' | 'current';
 }
 
 /**
@@ -30,6 +31,7 @@ export async function captureMany(replica: Replica, found: readonly FoundBy[], n
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     const { store } = replica.deps;
     const views = await store.read((tx) => Promise.all(found.map(({ writer, item }) => tx.views.get(replica.space, writer, [item]))));
+    const current = await replica.visible(found.filter(({ made }) => made === 'current').map(({ item }) => item));
     const wanted: Wanted[] = [];
     const written = new Map<string, View[]>();
     const write = (writer: string, view: View): void => void written.set(writer, [...(written.get(writer) ?? []), view]);
@@ -37,7 +39,8 @@ export async function captureMany(replica: Replica, found: readonly FoundBy[], n
       const view = views[index]?.get(itemKey(entry.item));
       const [shown, intended] = [view?.shown ?? null, view?.intended?.content ?? null];
       const { digest } = entry;
-      const base = entry.isUnfounded === true ? null : entry.isIntendedShown && intended !== null ? intended : shown;
+      const bases = { shown, intended: intended ?? shown, nothing: null, current: current.get(itemKey(entry.item))?.content ?? null };
+      const base = bases[entry.made];
       // What is again as it was before it was given something else is a change of that.
       const known = intended?.digest === digest ? intended : base?.digest === digest ? base : null;
       if (known === null) wanted.push({ entry, base });

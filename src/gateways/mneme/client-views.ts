@@ -2,7 +2,6 @@ import type { ContentDigest } from '../../core/ids.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
-import { Refusal } from './refusal.ts';
 import { isMadeFrom } from './likely-base.ts';
 import { createPushQueue } from './push-queue.ts';
 import type { ServedFile, ServedFiles } from './served-files.ts';
@@ -103,6 +102,17 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
     keep(key, { has: digest, offered: null, isReceived: false });
   }
 
+  /**
+   * A client reads a file that cannot be read as empty: what it pushes then was made from nothing, and such a file itself is kept
+   * beside a good one, never in its place. `null`: made as usual.
+   */
+  async function origin(project: MnemeProject, file: SyncedFile, body: Uint8Array): Promise<'nothing' | 'current' | null> {
+    const isBad = fileProblem(file, body) !== null;
+    const there = await files.read(project, file);
+    if (there === null || (fileProblem(file, there.body) !== null) === isBad) return null;
+    return isBad ? 'nothing' : 'current';
+  }
+
   return {
     shown,
 
@@ -134,11 +144,9 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
         const before = await shown(writer, item);
         const digest = replica.bodies.digestOf(body, {});
         if (before.offered === null && before.has === digest) return;
-        // A client reads what cannot be read as empty. Kept beside what is there, such a file is never anybody's.
-        const problem = fileProblem(file, body);
-        if (problem !== null && (await files.read(project, file)) === null) throw new Refusal(400, `${file} ${problem}`);
         const isIntendedShown = before.offered !== null && (await hasReceived(writer, item, file, body));
-        await queue.push({ writer, item, body, digest, isIntendedShown, isUnfounded: problem !== null });
+        const made = (await origin(project, file, body)) ?? (isIntendedShown ? 'intended' : 'shown');
+        await queue.push({ writer, item, body, digest, made });
         keep(keyOf(writer, item), { has: digest, offered: null, isReceived: false });
       }),
 

@@ -11,10 +11,6 @@ export interface Connection {
   pushing: { readonly project: MnemeProject; readonly of: MnemeClient } | null;
   /** Called when whatever was sent has arrived: HTTP's next request on a connection comes only then. */
   unconfirmed: (() => void)[];
-  /** Said to the last of {@link unconfirmed} too: it was written out whole. */
-  isSent: boolean;
-  /** The other side said goodbye only after that. */
-  wasSentAtEnd: boolean;
 }
 
 export interface Connections {
@@ -27,20 +23,9 @@ export function createConnections(): Connections {
     of(socket) {
       const found = known.get(socket);
       if (found !== undefined) return found;
-      const connection: Connection = { client: null, pushing: null, unconfirmed: [], isSent: false, wasSentAtEnd: false };
+      const connection: Connection = { client: null, pushing: null, unconfirmed: [] };
       known.set(socket, connection);
-      // Who closes it in good order has read what was there before; who went away without reading resets it.
-      socket.once('end', () => (connection.wasSentAtEnd = connection.isSent));
-      socket.once('close', () => {
-        if (connection.wasSentAtEnd && socket.errored === null) confirm(connection);
-      });
       return connection;
     },
   };
-}
-
-/** What was sent on it has arrived. */
-export function confirm(connection: Connection): void {
-  for (const received of connection.unconfirmed) received();
-  connection.unconfirmed = [];
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { MnemeProject } from '../../kinds/mneme/names.ts';
 import type { MnemeClient } from './client.ts';
-import { confirm, createConnections } from './connections.ts';
+import { createConnections } from './connections.ts';
 import { createLocks, type NotHeld } from './locks.ts';
 import { createProjectFiles, type WireFile } from './project-files.ts';
 import { Refusal } from './refusal.ts';
@@ -48,8 +48,6 @@ export interface MnemeGateway {
   push(project: MnemeProject, file: SyncedFile, body: Uint8Array, from: FromClient): Promise<string>;
   /** Another request came on a connection: what was sent on it before has arrived. */
   arrived(socket: Duplex): void;
-  /** An answer was handed to the connection, all of it. */
-  sent(socket: Duplex): void;
   close(): Promise<void>;
 }
 
@@ -151,12 +149,8 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
 
     arrived(socket) {
       const connection = connections.of(socket);
-      confirm(connection);
-      connection.isSent = false;
-    },
-
-    sent(socket) {
-      connections.of(socket).isSent = true;
+      for (const received of connection.unconfirmed) received();
+      connection.unconfirmed = [];
     },
 
     close: () => files.close(),

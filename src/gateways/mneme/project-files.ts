@@ -1,7 +1,7 @@
 import type { SpaceId } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Replica } from '../../core/replica/replica.ts';
-import { MNEME_FILES, type MnemeProject } from '../../kinds/mneme/names.ts';
+import { MNEME_FILES, RENDERED_FILE, type MnemeProject } from '../../kinds/mneme/names.ts';
 import type { MnemeClient } from './client.ts';
 import { createClientViews, type ClientViews, type Shown } from './client-views.ts';
 import { SYNCED_FILES, type SyncedFile } from './schema.ts';
@@ -81,7 +81,8 @@ export function createProjectFiles(deps: { readonly spaces: ProjectSpaces; reado
 
     async push(project, file, body, client) {
       const space = open(await spaces.make(project));
-      const isRendered = itemOf(project, file).kind === 'text' && (await space.files.read(project, 'summary.json')) !== null;
+      // Rendered from another file, it is nothing of its own.
+      const isRendered = file === RENDERED_FILE && (await space.files.read(project, file))?.item === null;
       if (!isRendered) await space.views.push(client.writer, project, file, body);
       return wireTime(space.files.changedAt(itemOf(project, file)));
     },

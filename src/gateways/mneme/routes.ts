@@ -78,7 +78,6 @@ export function createMnemeRoutes({ gateway, keys, spaces, onFailure }: MnemeRou
         if (!isSyncedFile(file)) throw new Refusal(400, 'File not allowed for sync');
         const found = await gateway.read(project, file, onlooker);
         if (found === null) throw new Refusal(404, 'File not found');
-        response.once('finish', () => gateway.sent(socket));
         return sendBytes(response, 200, found);
       }
     }
