@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchClaudeMem } from './claude-mem/bench-claude-mem.ts';
 import { databaseLoad } from './loads/database.ts';
 import { filesLoad } from './loads/files.ts';
 import type { Load } from './load.ts';
@@ -11,10 +12,11 @@ import { DATABASE_PEERS, PEERS } from './peers.ts';
 import { reportOf, reportToText } from './report.ts';
 import { runRounds } from './rounds.ts';
 
-const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme] [--json]
+const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem] [--json]
 
 Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
 interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
+--only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
 `;
 
 const SECTIONS: readonly { readonly name: string; readonly peers: readonly Peer[]; readonly load: (scale: number) => Load }[] = [
@@ -48,6 +50,11 @@ async function main(): Promise<void> {
   if (values.only === 'mneme') {
     const report = await benchMneme({ parent: values.folder, scale, tell });
     process.stdout.write(`${JSON.stringify(values.json ? report : report.ratios, null, 2)}\n`);
+    return;
+  }
+  if (values.only === 'claude-mem') {
+    const report = await benchClaudeMem({ parent: values.folder, rounds, scale, seed, tell });
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     return;
   }
   const wanted = values.only?.split(',');
