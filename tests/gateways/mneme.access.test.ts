@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { ask } from '../node/place.ts';
 import { MnemePlace } from './mneme-place.ts';
 
 let place: MnemePlace | null = null;
@@ -18,6 +19,7 @@ describe('keys', () => {
     expect((await server.ask('GET', '/health', { key: null })).body).toMatchObject({ authRequired: false });
     expect((await server.ask('GET', '/projects/x/files', { key: null })).status).toBe(200);
     expect((await server.ask('GET', '/projects/x/files', { key: 'anything' })).status).toBe(200);
+    expect((await ask(server.node, 'doctor', {})).checks).toContainEqual(expect.objectContaining({ id: 'mneme.open', result: 'warn' }));
   });
 
   it('that a file names open all projects, and tokens go on beside them', async () => {

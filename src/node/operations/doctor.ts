@@ -3,6 +3,7 @@ import { checkSessions } from '../doctor/session-checks.ts';
 import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
 import { checkClaudeHome } from '../doctor/claude-checks.ts';
 import { checkClaudeMem, checkGatewayDevices } from '../doctor/claude-mem-checks.ts';
+import { checkMneme } from '../doctor/mneme-checks.ts';
 import { checkRows } from '../doctor/row-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
@@ -24,6 +25,7 @@ export const doctorOperation = defineOperation({
       for (const rows of open.rows) checks.push(...(await checkRows(node, rows)));
     }
     checks.push(...(await checkClaudeMem(node)), ...(await checkGatewayDevices(node)));
+    checks.push(...(await checkMneme(node)));
     checks.push(await checkPending(node));
     return { checks, live: node.isLive };
   },

@@ -100,7 +100,7 @@ async function statusOf(node: SatchelNode, mneme: MnemeConfig): Promise<MnemeSta
   const tokens = await node.mneme.tokens.list();
   return {
     enabled: mneme.enabled,
-    url: node.mneme.address ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: reachable(node.mneme.address ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`),
     listening: node.mneme.address !== null,
     problem: node.mneme.problem,
     keys: apiKeys === null ? 'tokens' : apiKeys.length === 0 ? 'none' : 'file',
@@ -117,4 +117,9 @@ async function configured(node: SatchelNode): Promise<MnemeConfig> {
 
 function unusable(reason: string): OperationFailure {
   return new OperationFailure('failed', 'mneme-not-served', `mneme cannot be served: ${reason}`, 'Run: satchel mneme serve --port N');
+}
+
+/** One that listens everywhere is reached on this machine by its own name. */
+function reachable(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
