@@ -125,7 +125,7 @@ export class SatchelNode {
     this.local = withAppendTurns(local, deps.clock);
     this.invitations = new InvitationKeeper(this);
     // Loaded where somebody searches.
-    this.recall = createRecall(home.index, async (file) => (await import('../store/text-index/sqlite-text-index.ts')).openTextIndex(file));
+    this.recall = createRecall(home.index, async (file) => (await import('./threads/threaded-index.ts')).openThreadedIndex(file));
     this.heard = createHeard(deps.clock);
     this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });

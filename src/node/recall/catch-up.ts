@@ -47,29 +47,33 @@ export async function catchUp(index: TextIndex, node: SatchelNode, open: OpenSpa
           states.map(({ item }) => item),
         );
   const writer = createWriter(index, open);
-  for (const item of vanished(held, states)) await writer.add({ type: 'remove', item }, 0);
-  const wanted = await settle(node, open, states.filter(isSearched), held, writer);
+  try {
+    for (const item of vanished(held, states)) await writer.add({ type: 'remove', item }, 0);
+    const wanted = await settle(node, open, states.filter(isSearched), held, writer);
 
-  const reach = createReach(open);
-  const total = wanted.reduce((sum, { content }) => sum + content.size, 0);
-  let done = 0;
-  for (let at = 0; at < wanted.length; at += FETCHED_TOGETHER) {
-    const batch = wanted.slice(at, at + FETCHED_TOGETHER);
-    await reach.bring(batch.map(({ content }) => content));
-    for (const each of batch) {
-      options.signal.throwIfAborted();
-      options.onProgress(done, total);
-      try {
-        if (!(await reach.mayHave(each.content))) throw new BodyUnavailable('offline', 'it is not here');
-        for await (const { change, text } of readChanges(replica.bodies, each)) await writer.add(change, text);
-      } catch (error) {
-        if (!(error instanceof BodyUnavailable)) throw error;
-        await writer.add(missing(each), 0);
+    const reach = createReach(open);
+    const total = wanted.reduce((sum, { content }) => sum + content.size, 0);
+    let done = 0;
+    for (let at = 0; at < wanted.length; at += FETCHED_TOGETHER) {
+      const batch = wanted.slice(at, at + FETCHED_TOGETHER);
+      await reach.bring(batch.map(({ content }) => content));
+      for (const each of batch) {
+        options.signal.throwIfAborted();
+        options.onProgress(done, total);
+        try {
+          if (!(await reach.mayHave(each.content))) throw new BodyUnavailable('offline', 'it is not here');
+          for await (const { change, text } of readChanges(replica.bodies, each)) await writer.add(change, text);
+        } catch (error) {
+          if (!(error instanceof BodyUnavailable)) throw error;
+          await writer.add(missing(each), 0);
+        }
+        done += each.content.size;
       }
-      done += each.content.size;
     }
+    await writer.end(JSON.stringify(current));
+  } finally {
+    await writer.ended();
   }
-  await writer.end(JSON.stringify(current));
   return (await index.unsettled(replica.space)).filter(({ digest }) => digest === null).length;
 }
 
@@ -124,13 +128,21 @@ function missing({ item, before, origin }: Wanted): IndexChange {
 interface Writer {
   add(change: IndexChange, text: number): Promise<void>;
   end(mark: string): Promise<void>;
+  /** Resolves when nothing is being written any more, whatever became of it. */
+  ended(): Promise<void>;
 }
+
+/** Writes in batches, one behind the other, while the next one is made. */
 
 function createWriter(index: TextIndex, { replica: { space } }: OpenSpace): Writer {
   let [changes, size]: [IndexChange[], number] = [[], 0];
+  let written: Promise<void> = Promise.resolve();
   const flush = async (mark?: string): Promise<void> => {
-    await index.write(space, changes, mark);
+    const batch = changes;
     [changes, size] = [[], 0];
+    await written;
+    written = index.write(space, batch, mark);
+    written.catch(() => undefined); // thrown where it is waited for
   };
   return {
     async add(change, text) {
@@ -138,6 +150,10 @@ function createWriter(index: TextIndex, { replica: { space } }: OpenSpace): Writ
       size += text;
       if (size >= BATCH.text || changes.length >= BATCH.changes) await flush();
     },
-    end: flush,
+    async end(mark) {
+      await flush(mark);
+      await written;
+    },
+    ended: () => written.catch(() => undefined),
   };
 }

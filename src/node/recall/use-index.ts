@@ -1,6 +1,7 @@
 import type { TextIndex } from '../../core/ports/text-index.ts';
 import type { SatchelNode } from '../node.ts';
-import type { OperationContext } from '../operations/operation.ts';
+import { isDiskFull } from '../disk-full.ts';
+import { OperationFailure, type OperationContext } from '../operations/operation.ts';
 import { catchUp } from './catch-up.ts';
 
 /**
@@ -19,5 +20,17 @@ export async function useIndex<T>(
       unsearched += await catchUp(index, node, open, { onProgress: (done, total) => progress(done, total, 'bytes'), signal });
     return work(index, unsearched);
   };
-  return node.during(() => node.recall.use(upToDate, say));
+  return node.during(async () => {
+    try {
+      return await node.recall.use(upToDate, say);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      throw new OperationFailure(
+        'failed',
+        'disk-full',
+        'there is no room on the disk for the index of search',
+        `Make room where ${node.home.root} is`,
+      );
+    }
+  });
 }

@@ -3,6 +3,7 @@ import type { BodyBinding, OpenError, SealedObject } from '../../core/crypto/obj
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import type { Effort } from '../../core/ports/compression.ts';
 import type { FileProblem, FileStat, WriteOptions } from '../../core/ports/files.ts';
+import type { TextIndex } from '../../core/ports/text-index.ts';
 import type { Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import type { CarriedRows } from '../../sources/claude-mem/claude-mem-profile.ts';
@@ -66,7 +67,7 @@ export interface Tasks {
       readonly dirty: ReadonlySet<string>;
     };
   };
-  /** Writes rows into another program's database, between `begin` and `end`. Other tasks hold nothing; this one a connection. */
+  /** Writes rows into another program's database, between `begin` and `end`. Other tasks hold nothing; this one and `index` a connection. */
   rows: {
     task:
       | { readonly step: 'begin'; readonly start: WriterStart; readonly carried: CarriedRows }
@@ -74,6 +75,11 @@ export interface Tasks {
       | { readonly step: 'version' }
       | { readonly step: 'end' };
     answer: Written | number | null;
+  };
+  /** Asks the full-text index, between `open` and `close`. */
+  index: {
+    task: { readonly step: 'open'; readonly file: string } | { readonly step: keyof TextIndex; readonly given: readonly unknown[] };
+    answer: { readonly value: unknown } | { readonly damaged: string } | { readonly full: string };
   };
   read: {
     task: { readonly place: Place; readonly paths: readonly string[] };

@@ -62,6 +62,10 @@ const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered
     const { answerRows } = await import('./answer-rows.ts');
     return { answer: await answerRows(task) };
   },
+  async index(task) {
+    const { answerIndex } = await import('./answer-index.ts');
+    return { answer: await answerIndex(task) };
+  },
   async read({ place, paths }) {
     const read = await Promise.all(paths.map((path) => readWhole(place, path)));
     const small = slabOf(read.flatMap((each) => (each.ok && isSmall(each.value.bytes) ? [each.value.bytes] : [])));
