@@ -1,31 +1,17 @@
 import { attributesBytes, type Attributes, type Content, type Piece } from '../content.ts';
 import { bodySha256 } from '../crypto/body-hash.ts';
-import { openObject, sealBundle, sealChunk, type OpenError, type SealedObject } from '../crypto/object-cipher.ts';
-import { contentDigest, type SpaceKeys } from '../crypto/space-keys.ts';
-import { sealChunks } from '../crypto/seal-chunks.ts';
-import type { CommitId, ContentDigest, MachineId, ObjectId, SpaceId } from '../ids.ts';
-import { LIMITS } from '../limits.ts';
-import type { Compression, Effort } from '../ports/compression.ts';
+import { openObject, type OpenError, type SealedObject } from '../crypto/object-cipher.ts';
+import { contentDigest } from '../crypto/space-keys.ts';
+import type { CommitId, ContentDigest, ObjectId } from '../ids.ts';
 import type { ObjectStore } from '../ports/objects.ts';
-import type { Random } from '../ports/random.ts';
 import { RemoteError } from '../ports/remote.ts';
-import type { SealedChunk, Sealing } from '../ports/sealing.ts';
 import type { Result } from '../result.ts';
+import { createBodySealing, isOf, type BodySealing, type BodySealingDeps, type SealedBodies } from './body-sealing.ts';
 import { PlainCache } from './plain-cache.ts';
 import { BodyUnavailable } from './workspace.ts';
 
-export interface BodiesDeps {
+export interface BodiesDeps extends BodySealingDeps {
   readonly objects: ObjectStore;
-  readonly compression: Compression;
-  /** Seals large bodies; here and now where it is left out. */
-  readonly sealing?: Sealing;
-  readonly random: Random;
-  readonly space: SpaceId;
-  readonly signer: MachineId;
-  /** The keys as known now: they grow with each epoch. */
-  keys(): SpaceKeys;
-  /** Whether small bodies may share one compression context: not between authors (TRUST.md § Chunks). */
-  sharesContext(): boolean;
   /** Asks the home remote for objects; throws RemoteError. */
   fetch(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
   /** Why an object may be missing everywhere: dropped by a prune or an erase record. */
@@ -37,10 +23,8 @@ export interface BodiesDeps {
 const FETCH_BYTES = 8 * 1024 * 1024;
 const FETCH_IDS = 1_000;
 const PARALLEL_FETCHES = 4;
-const BUNDLE_BYTES = 1024 * 1024;
-const AHEAD_BYTES = 1024 * 1024;
-/** What is stored at once up to this much is compressed as far as it goes: somebody waits for it elsewhere. */
-const SMALL_EFFORT_BYTES = 1024 * 1024;
+const AHEAD_BYTES = 256 * 1024;
+const LARGE_BYTES = 1024 * 1024;
 
 /** Holds what one batch of an apply reads and what is fetched for the next; given back when nothing happens. */
 const CACHE_BYTES = 48 * 1024 * 1024;
@@ -49,11 +33,11 @@ const CACHE_BYTES = 48 * 1024 * 1024;
 export class Bodies {
   readonly #deps: BodiesDeps;
   readonly #cache = new PlainCache(CACHE_BYTES);
-  /** Bodies that are being sealed before they are stored. */
-  readonly #ahead = new WeakMap<Uint8Array, { readonly keyId: number; readonly chunks: Promise<readonly SealedChunk[]> }>();
+  readonly #sealing: BodySealing;
 
   constructor(deps: BodiesDeps) {
     this.#deps = deps;
+    this.#sealing = createBodySealing(deps, this.#cache);
   }
 
   /** The keyed digest of a whole body. */
@@ -67,86 +51,35 @@ export class Bodies {
 
   /**
    * Seals bodies under the epoch `keyId` and stores them: small ones bundled, large ones in chunks. Those at `tails` go
-   * behind a body that is stored already: no other body will share their chunks. Durable when it resolves. Returns each
-   * body's pieces. Cost: O(bytes).
+   * behind a body that is stored already: no other body will share their chunks. `ahead`: what {@link sealAhead} made of the
+   * same bodies, if it did. Durable when it resolves. Returns each body's pieces. Cost: O(bytes).
    */
-  async store(bodies: readonly Uint8Array[], commit: CommitId, keyId: number, tails: ReadonlySet<number> = new Set()): Promise<Piece[][]> {
-    const effort = bodies.reduce((sum, body) => sum + body.length, 0) <= SMALL_EFFORT_BYTES ? 'small' : 'fast';
-    const sealed = new Map<ObjectId, SealedObject>();
-    const pieces = bodies.map((): Piece[] => []);
-    const small: number[] = [];
-    await Promise.all(
-      bodies.map(async (body, index) => {
-        if (body.length === 0) return;
-        if (body.length < LIMITS.bundledBody) small.push(index);
-        else if (tails.has(index) && body.length <= LIMITS.chunkMax) pieces[index] = await this.#storeWhole(body, keyId, sealed, effort);
-        else pieces[index] = await this.#storeChunks(body, keyId, sealed);
-      }),
-    );
-    small.sort((a, b) => a - b);
-    await this.#storeBundles(bodies, small, commit, keyId, pieces, sealed, effort);
-    if (sealed.size > 0) await this.#deps.objects.put(this.#deps.space, [...sealed.values()]);
+  async store(
+    bodies: readonly Uint8Array[],
+    commit: CommitId,
+    keyId: number,
+    tails: ReadonlySet<number> = new Set(),
+    ahead: SealedBodies | null = null,
+  ): Promise<readonly Piece[][]> {
+    const isReady = ahead !== null && tails.size === 0 && isOf(ahead, { bodies, commit, keyId, sharesContext: this.#deps.sharesContext() });
+    const { pieces, objects } = isReady ? ahead : await this.#sealing.all(bodies, commit, keyId, tails);
+    if (objects.length > 0) await this.#deps.objects.put(this.#deps.space, objects);
     return pieces;
   }
 
-  async #storeChunks(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>): Promise<Piece[]> {
-    const ahead = this.#ahead.get(body);
-    const chunks = await (ahead?.keyId === keyId ? ahead.chunks : this.#seal(body, keyId));
-    return chunks.map(({ object, length }) => {
-      sealed.set(object.id, object);
-      return { object: object.id, keyId, offset: 0, length };
-    });
+  /**
+   * Seals bodies that will be stored soon under a new commit, all of them and in this order, where there are other threads to do it and it is
+   * worth it; `null` otherwise. Never rejects: what fails, fails where it is stored.
+   */
+  async sealAhead(bodies: readonly Uint8Array[], newCommitId: () => CommitId, keyId: number): Promise<SealedBodies | null> {
+    const isMuch = bodies.reduce((sum, body) => sum + body.length, 0) >= AHEAD_BYTES;
+    if (this.#deps.sealing === undefined || !isMuch) return null;
+    return this.#sealing.all(bodies, newCommitId(), keyId, new Set()).catch(() => null);
   }
 
-  /** Seals a body that will be stored soon, where there are other threads to do it. Never rejects. */
-  async sealAhead(body: Uint8Array, keyId: number): Promise<void> {
-    if (this.#deps.sealing === undefined || body.length < AHEAD_BYTES) return;
-    const chunks = this.#seal(body, keyId);
-    this.#ahead.set(body, { keyId, chunks });
-    await chunks.catch(() => undefined); // thrown where it is stored
-  }
-
-  #seal(body: Uint8Array, keyId: number): Promise<readonly SealedChunk[]> {
-    const { sealing, space, compression } = this.#deps;
-    const keys = this.#deps.keys();
-    return sealing === undefined ? sealChunks(body, space, keyId, keys, compression) : sealing.chunks(body, space, keyId, keys);
-  }
-
-  async #storeWhole(body: Uint8Array, keyId: number, sealed: Map<ObjectId, SealedObject>, effort: Effort): Promise<Piece[]> {
-    const { space, compression } = this.#deps;
-    const object = await sealChunk(body, space, keyId, this.#deps.keys(), compression, effort);
-    sealed.set(object.id, object);
-    return [{ object: object.id, keyId, offset: 0, length: body.length }];
-  }
-
-  async #storeBundles(
-    bodies: readonly Uint8Array[],
-    small: readonly number[],
-    commit: CommitId,
-    keyId: number,
-    pieces: Piece[][],
-    sealed: Map<ObjectId, SealedObject>,
-    effort: Effort,
-  ): Promise<void> {
-    const { space, signer, compression, random, sealing } = this.#deps;
-    const limit = this.#deps.sharesContext() ? BUNDLE_BYTES : 0;
-    await Promise.all(
-      groupsOf(bodies, small, limit).map(async (members) => {
-        const plain = Buffer.concat(members.map((index) => bodies[index] as Uint8Array));
-        const binding = { space, keyId, signer, commit };
-        const object = await (sealing === undefined
-          ? sealBundle(plain, binding, this.#deps.keys(), compression, random, effort)
-          : sealing.bundle(plain, binding, this.#deps.keys(), effort));
-        sealed.set(object.id, object);
-        this.#cache.put(object.id, plain);
-        let offset = 0;
-        for (const index of members) {
-          const { length } = bodies[index] as Uint8Array;
-          pieces[index] = [{ object: object.id, keyId, offset, length }];
-          offset += length;
-        }
-      }),
-    );
+  /** Seals one large body that will be stored soon, in whatever commit, where there are other threads to do it. Never rejects. */
+  async sealLargeAhead(body: Uint8Array, keyId: number): Promise<void> {
+    if (this.#deps.sealing !== undefined && body.length >= LARGE_BYTES) await this.#sealing.ahead(body, keyId);
   }
 
   /**
@@ -295,24 +228,6 @@ export class Bodies {
       throw new BodyUnavailable('damaged', plain.error.type === 'damaged' ? plain.error.reason : `no key for epoch ${plain.error.keyId}`);
     return plain.value;
   }
-}
-
-/** Small bodies in their order, up to `limit` bytes together. */
-function groupsOf(bodies: readonly Uint8Array[], small: readonly number[], limit: number): number[][] {
-  const groups: number[][] = [];
-  let bytes = 0;
-  for (const index of small) {
-    const { length } = bodies[index] as Uint8Array;
-    const last = groups.at(-1);
-    if (last === undefined || bytes + length > limit) {
-      groups.push([index]);
-      bytes = length;
-    } else {
-      last.push(index);
-      bytes += length;
-    }
-  }
-  return groups;
 }
 
 function batchesOf(missing: readonly (readonly [ObjectId, number])[]): ObjectId[][] {

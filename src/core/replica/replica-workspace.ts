@@ -5,6 +5,7 @@ import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, StoreTransaction, View } from '../ports/store.ts';
+import type { SealedBodies } from './body-sealing.ts';
 import { KeyMissing } from './key-missing.ts';
 import { remembered } from './remembered.ts';
 import type { Replica } from './replica.ts';
@@ -114,8 +115,11 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       report.refused.push({ item: entry.item, reason: `${size} bytes, more than the ${BODY_LIMIT} that one item may hold` });
       return false;
     });
-    for (const batch of batchesOf(accepted)) {
-      const made = await replica.exclusive(() => captureBatch(batch, note));
+    // Outside of the queue, and all of them at the same time: others go on meanwhile.
+    const batches = batchesOf(accepted).map((batch) => ({ batch, ahead: sealAhead(batch) }));
+    for (const { batch, ahead } of batches) {
+      const sealed = await ahead;
+      const made = await replica.exclusive(() => captureBatch(batch, note, sealed));
       report.commits += made.changes > 0 ? 1 : 0;
       report.changes += made.changes;
       report.bytes += made.bytes;
@@ -126,9 +130,16 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     return report;
   }
 
+  /** What will most likely be stored of a batch. Never rejects. */
+  async function sealAhead(found: readonly Found[]): Promise<SealedBodies | null> {
+    const bodies = found.flatMap((entry) => (entry.type === 'body' ? [entry.body] : []));
+    return replica.canWrite ? replica.bodies.sealAhead(bodies, () => replica.newCommitId(), replica.keyId) : null;
+  }
+
   async function captureBatch(
     found: readonly Found[],
     note: Omit<CommitNote, 'time'>,
+    ahead: SealedBodies | null,
   ): Promise<Pick<CaptureReport, 'changes' | 'bytes' | 'conflicts' | 'noted'> & { readonly unheld: readonly Item[] }> {
     await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
@@ -137,12 +148,13 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     const unheld = await unheldBases(found, views);
     const sorted = sortFound(replica, found, views, unheld);
     const doubtful = await doubtfulBases(views);
-    const commit = replica.newCommitId();
+    const commit = ahead?.commit ?? replica.newCommitId();
     const pieces = await replica.bodies.store(
       sorted.bodies.map((b) => b.bytes),
       commit,
       replica.keyId,
       new Set(sorted.bodies.flatMap((body, index) => (body.base === null ? [] : [index]))),
+      ahead,
     );
     const wishes: ItemWish[] = [...sorted.absent];
     for (const [index, wanted] of sorted.bodies.entries()) {
@@ -379,7 +391,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       );
     },
     read: (_item, content, offset) => replica.bodies.read(content, offset),
-    expect: (body) => (replica.canWrite ? replica.bodies.sealAhead(body, replica.keyId) : Promise.resolve()),
+    expect: (body) => (replica.canWrite ? replica.bodies.sealLargeAhead(body, replica.keyId) : Promise.resolve()),
     prefetch: (contents) => replica.bodies.prefetch(contents),
     kept: {
       get: async () => (await store.read((tx) => tx.documents.get<string>(keptNotes(space), writer))) ?? null,

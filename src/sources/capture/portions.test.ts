@@ -54,6 +54,29 @@ describe('portions', () => {
     expect(events).toEqual(['begin a', 'end a', 'begin b', 'end b']);
   });
 
+  it('are taken two at a time where that is allowed, and none is begun after one that failed', async () => {
+    const events: string[] = [];
+    const gates = new Map<string, (error?: Error) => void>();
+    const portions = createPortions<string>({ entries: 1, bytes: 10, atOnce: 2 }, async ([entry = '']) => {
+      events.push(entry);
+      await new Promise<void>((resolve, reject) => gates.set(entry, (error) => (error === undefined ? resolve() : reject(error))));
+      return one;
+    });
+    await portions.add('a', 1);
+    await portions.add('b', 1);
+    const third = portions.add('c', 1);
+    await new Promise(setImmediate);
+    expect(events).toEqual(['a', 'b']);
+    gates.get('a')?.();
+    await third;
+    expect(events).toEqual(['a', 'b', 'c']);
+    gates.get('b')?.(new Error('the disk is gone'));
+    await expect(portions.add('d', 1)).rejects.toThrow('the disk is gone');
+    gates.get('c')?.();
+    await expect(portions.finish()).rejects.toThrow('the disk is gone');
+    expect(events).toEqual(['a', 'b', 'c']);
+  });
+
   it('throw what went wrong with one by the next call, and take nothing after it', async () => {
     const taken: string[] = [];
     const portions = createPortions<string>({ entries: 1, bytes: 10 }, async ([entry = '']) => {

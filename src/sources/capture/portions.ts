@@ -16,30 +16,37 @@ export interface PortionLimits {
   readonly bytes: number;
   /** The first portion takes this part of both, and each after it twice as much as the one before. Default: all. */
   readonly first?: number;
+  /** So many may be taken at the same time. Default: one. */
+  readonly atOnce?: number;
 }
 
 /**
  * Hands on what was found in portions, one after the other, each of at most so many entries and (but for its last entry) bytes. While one
- * portion is taken the next is collected; what goes wrong with one is thrown by the next call, and nothing is taken after it.
+ * portion is taken the next is collected; what goes wrong with one is thrown by a later call, and nothing is begun after it.
  */
 export function createPortions<T>(limits: PortionLimits, take: (portion: readonly T[]) => Promise<CaptureReport>): Portions<T> {
   let portion: T[] = [];
   let bytes = 0;
   let part = limits.first ?? 1;
   let sum = emptyCapture();
-  let underway: Promise<void> = Promise.resolve();
-  const behind = async (before: Promise<void>, taken: readonly T[]): Promise<void> => {
+  /** What may be under way, and the newest, which may wait for it. */
+  let underway: readonly Promise<void>[] = [];
+  const behind = async (before: Promise<unknown>, taken: readonly T[]): Promise<void> => {
     await before;
-    sum = added(sum, await take(taken));
+    const report = await take(taken);
+    sum = added(sum, report);
   };
   const send = async (): Promise<void> => {
-    const [before, taken] = [underway, portion];
-    if (taken.length === 0) return before;
+    const taken = portion;
+    if (taken.length === 0) return void (await Promise.all(underway));
     // At once, since another call may come while this one waits.
     [portion, bytes] = [[], 0];
     part = Math.min(1, 2 * part);
-    underway = behind(before, taken);
-    underway.catch(() => undefined); // thrown where it is awaited
+    const rest = underway.slice(Math.max(0, underway.length - (limits.atOnce ?? 1) + 1));
+    const before = Promise.all(underway.slice(0, underway.length - rest.length));
+    const work = behind(before, taken);
+    work.catch(() => undefined); // thrown where it is awaited
+    underway = [...rest, work];
     await before;
   };
   return {
@@ -54,7 +61,7 @@ export function createPortions<T>(limits: PortionLimits, take: (portion: readonl
     },
     async finish() {
       await send();
-      await underway;
+      await Promise.all(underway);
       return sum;
     },
   };

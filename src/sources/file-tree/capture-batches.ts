@@ -8,6 +8,8 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 1_000;
 /** Other machines wait for the first one. */
 const FIRST_PART = 1 / 8;
+/** One is encrypted while another is written down. */
+const AT_ONCE = 2;
 /** New bodies of this size are sealed elsewhere before they are handed on. */
 export const LARGE_BYTES = 1024 * 1024;
 
@@ -20,16 +22,19 @@ export interface CaptureBatches {
 /** Portions of what was found in a tree. */
 export function createBatches(context: TreeContext): CaptureBatches {
   const stats = new Map<string, FileStat>();
-  const portions = createPortions<Found>({ entries: BATCH_ITEMS, bytes: BATCH_BYTES, first: FIRST_PART }, async (batch) => {
-    const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
-    for (const { item, reason, again } of made.refused) {
-      if (again === true) continue;
-      const stat = stats.get(item.name);
-      if (stat !== undefined) context.memory.refused.set(item.name, { stat, reason });
-      context.memory.skipped.set(item.name, reason);
-    }
-    return made;
-  });
+  const portions = createPortions<Found>(
+    { entries: BATCH_ITEMS, bytes: BATCH_BYTES, first: FIRST_PART, atOnce: AT_ONCE },
+    async (batch) => {
+      const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
+      for (const { item, reason, again } of made.refused) {
+        if (again === true) continue;
+        const stat = stats.get(item.name);
+        if (stat !== undefined) context.memory.refused.set(item.name, { stat, reason });
+        context.memory.skipped.set(item.name, reason);
+      }
+      return made;
+    },
+  );
   return {
     async add(found, stat, isNew = false) {
       if (stat !== null) stats.set(found.item.name, stat);
