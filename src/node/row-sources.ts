@@ -38,6 +38,8 @@ export interface RowSource {
   /** What looks like a secret, on its way to a space that others can read. */
   readonly outgoing: OutgoingWorkspace;
   readonly health: WatchHealth;
+  /** Before the first capture of a command. */
+  begin(): Promise<void>;
   /** Before the store. */
   close(): Promise<void>;
 }
@@ -127,6 +129,7 @@ export function createRowSource(
     workspace,
     outgoing: workspace,
     health,
+    begin: () => inner.begin(),
     async close() {
       await source.close();
       await inner.close();

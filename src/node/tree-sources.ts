@@ -83,6 +83,8 @@ export interface TreeSource {
   readonly forms: FormsWorkspace | null;
   /** Of the watching, in a node that runs. */
   readonly health: WatchHealth;
+  /** Before the first capture of a command. */
+  begin(): Promise<void>;
   /** Before the store: notes that all is in place, so that the next start need not look. */
   close(): Promise<void>;
 }
@@ -137,6 +139,7 @@ export function createTreeSource(
     health: { problem: null },
     projects: claude?.projects ?? null,
     forms: claude?.forms ?? null,
+    begin: () => inner.begin(),
     async close() {
       await inner.close();
       claude?.consents.book.close();

@@ -74,6 +74,16 @@ describe('which items a writer looks at again', () => {
     expect(await names(home)).toEqual(['x']);
   });
 
+  it('are all that was there when it began, and what came since', async () => {
+    const [home, other] = [open('home'), open('other')];
+    await other.capture([found('y', '1')], NOTE);
+    await home.begin();
+    await other.capture([found('z', '1')], NOTE);
+    await home.capture([found('x', '1')], NOTE);
+    await loseView('x');
+    expect(await names(home)).toEqual(['y', 'z']);
+  });
+
   it('are all that changed before the first capture', async () => {
     const [home, other] = [open('home'), open('other')];
     await other.capture([found('y', '1')], NOTE);

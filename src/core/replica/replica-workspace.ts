@@ -54,6 +54,8 @@ export interface ReplicaWorkspace extends Workspace {
    * looked at; where views were written since other than by captures, nothing is kept.
    */
   readonly kept: { get(): Promise<string | null>; keep(note: string, since: number): Promise<void>; writes(): number };
+  /** Before the first capture of this process, not inside the replica's queue: what changes behind it is known, and not looked for. */
+  begin(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -250,7 +252,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
    * views would have all items looked at later just as well.
    */
   async function lookFirst(): Promise<void> {
-    if (dirty !== 'all' || replica.isTorn) return;
+    if (dirty !== 'all' || replica.isTorn || replica.term === null) return;
     const isNew = !(await store.read((tx) => tx.views.writers(space))).includes(writer);
     if (isNew || (await wasSettled())) await findOutstanding();
   }
@@ -401,6 +403,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
         }),
       writes: () => viewWrites,
     },
+    begin: () => (dirty === 'all' ? replica.exclusive(lookFirst) : Promise.resolve()),
     async close() {
       stopListening();
       await replica.exclusive(noteSettled);

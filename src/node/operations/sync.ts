@@ -23,6 +23,7 @@ export const syncOperation = defineOperation({
     for (const open of node.spaces.values()) {
       const { entry, replica, runner, sources, rows } = open;
       const capture = async (): Promise<void> => {
+        for (const each of [...sources, ...rows]) await each.begin();
         for (const { source } of [...sources, ...rows]) await source.catchUp();
       };
       const report = await runner.syncAround(capture, (done, total) => progress(done, total, 'commits'));
