@@ -26,7 +26,7 @@ export const searchCommand = defineCommand({
   },
   examples: ['satchel search upload retry', 'satchel search "login" --project . --since 30d', 'satchel search --around mkqvzuxrnt'],
   notes:
-    'Best first. Upper and lower case, and accents, are the same. Before each hit stands an id: satchel show ID prints it in full.\n' +
+    'Best first. Upper and lower case, and accents, are the same; a word that nothing holds is looked for inside of others. Before each hit stands an id: satchel show ID prints it in full.\n' +
     'The first search reads everything that is here into an index on this machine, some 10 MB a second; later ones read what is new.\n' +
     'JSON: {hits: [{id, kind, type, title, snippet, marks: [[from, to]], project, session, machine, time, space, item, passages}], total, match: "all"|"some" (of the words), unsearched, hints}. ' +
     'With --around JSON: {hits, at, project}, oldest first.',

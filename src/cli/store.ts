@@ -10,10 +10,11 @@ import { restoreVerb } from './store-restore.ts';
 const sizes = defineCommand({
   summary: 'What is kept here, by space',
   examples: ['satchel store'],
-  notes: 'JSON: {path, database_bytes, spaces: [{space, name, records, items, objects, object_bytes, current_bytes}]}.',
+  notes: 'JSON: {path, database_bytes, index_bytes, spaces: [{space, name, records, items, objects, object_bytes, current_bytes}]}.',
   async run(context): Promise<CommandResult> {
     const found = await askNode(context, 'storeSizes', {});
     const lines = [`${found.path}: records and names ${formatBytes(found.database_bytes)}`];
+    if (found.index_bytes > 0) lines[0] += `; index of search ${formatBytes(found.index_bytes)}`;
     for (const space of found.spaces) {
       const name = space.name === null ? `${space.space.slice(0, 8)} (kept for others)` : printable(space.name);
       const bodies = `${space.objects} encrypted bodies ${formatBytes(space.object_bytes)}`;

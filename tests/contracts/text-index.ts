@@ -92,6 +92,17 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
       expect((await names('upload 検索', {}, 'some')).toSorted()).toEqual(['a', 'b']);
     });
 
+    it('knows its words by any part of them', async () => {
+      await index.write(SPACE, [put('a', [passage('loadCartItems recalling CALLED Écallé all')])]);
+      expect(await index.wordsWith('call', 9)).toEqual(['ecalle', 'recalling']);
+      expect(await index.wordsWith('CARTITEMS', 9)).toEqual(['loadcartitems']);
+      expect(await index.wordsWith('call', 1)).toEqual(['ecalle']);
+      expect(await index.wordsWith('%', 9)).toEqual([]);
+      expect(
+        (await index.search([{ text: 'none', isPhrase: false, alike: ['recalling'] }], { match: 'all', filter: {}, limit: 1 })).total,
+      ).toBe(1);
+    });
+
     it('puts first what says it in its title, then in its tags, and whole words before beginnings', async () => {
       const filler = 'and so on and on, as one says';
       await index.write(SPACE, [

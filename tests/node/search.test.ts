@@ -105,6 +105,22 @@ describe('search', () => {
     expect(await search(a, 'one walrus')).toMatchObject({ total: 3, match: 'some' });
   });
 
+  it('finds a part of a word where nothing has it as a word, or at its beginning', async () => {
+    const a = await place.start('a', { live: false });
+    await a.ensurePersonalSpace();
+    await place.write('a', 'See loadCartItems for the timeouts.\n');
+    await place.write('a', 'items\n', 'rules/other.md');
+    await ask(a, 'sync', {});
+    const { hits } = await search(a, 'cartitems');
+    expect(hits.map(({ item, snippet, marks }) => [item, marks.map(([from, to]) => snippet?.slice(from, to))])).toEqual([
+      ['CLAUDE.md', ['loadCartItems']],
+    ]);
+    expect((await search(a, 'cartitems meouts')).total).toBe(1);
+    expect((await search(a, 'items')).total).toBe(2); // as a word of a name
+    expect((await search(a, 'tem')).total).toBe(2);
+    expect((await search(a, 'xyz')).total).toBe(0);
+  });
+
   it('takes any text for words, or says that there is none', async () => {
     const a = await place.start('a', { live: false });
     await a.ensurePersonalSpace();

@@ -51,6 +51,8 @@ export interface SearchTerm {
   readonly text: string;
   /** Its words stand side by side, and are whole. */
   readonly isPhrase: boolean;
+  /** Words that count as well. */
+  readonly alike?: readonly string[];
 }
 
 export interface PassageFilter {
@@ -119,6 +121,8 @@ export interface TextIndex {
     terms: readonly SearchTerm[],
     options: { readonly match: 'all' | 'some'; readonly filter: PassageFilter; readonly limit: number },
   ): Promise<IndexHits>;
+  /** Words of the index that hold a text in their midst or at their end, the shortest first. O(words of the index): up to a second for 200 MB. */
+  wordsWith(text: string, limit: number): Promise<string[]>;
   /** The passages of an item from number `from` to `to`. */
   passages(space: SpaceId, item: Item, from: number, to: number): Promise<FoundPassage[]>;
   /** Passages that match a filter, around one of them in time: `before` earlier ones and `after` later ones, and itself, in order. O(passages). */

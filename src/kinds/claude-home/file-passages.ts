@@ -4,8 +4,6 @@ import { readText } from '../read-text.ts';
 import { locate } from './locate.ts';
 import { parseProjectName } from './session-name.ts';
 
-/** Beyond this many bytes it is data, and nobody's notes. */
-const LARGEST = 4 * 1024 * 1024;
 /** What comes from elsewhere, in thousands. */
 const NOT_ONES_OWN = 'plugins';
 
@@ -16,7 +14,7 @@ export function isReadable(name: string): boolean {
 
 /** A text file is one passage, of the category that it belongs to in the Claude home. */
 export function filePassages(name: string, body: Uint8Array): Passage[] {
-  const text = body.length > LARGEST ? null : readText(body);
+  const text = readText(body);
   if (text === null || text.trim() === '') return [];
   return [
     {

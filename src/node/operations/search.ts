@@ -6,6 +6,7 @@ import { findFound } from '../recall/find-found.ts';
 import { shortProject } from '../../kinds/claude-home/short-project.ts';
 import { machinesCalled, namesBySpace, projectsCalled } from '../recall/name-filter.ts';
 import { parseQuery } from '../recall/parse-query.ts';
+import { withWordsAlike } from '../recall/words-alike.ts';
 import { useIndex } from '../recall/use-index.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -49,11 +50,13 @@ export const searchOperation = defineOperation({
       const options = { filter: machines === undefined ? filter : { ...filter, machines }, limit: input.limit };
       let match: SearchResult['match'] = 'all';
       let found = await index.search(terms.value, { match, ...options });
+      const alike = found.total > 0 ? terms.value : await withWordsAlike(index, terms.value);
+      if (alike !== terms.value) found = await index.search(alike, { match, ...options });
       if (found.total === 0 && terms.value.length > 1) {
-        const some = await index.search(terms.value, { match: 'some', ...options });
+        const some = await index.search(alike, { match: 'some', ...options });
         if (some.total > 0) [found, match] = [some, 'some'];
       }
-      const described = await describeAll(node, found.hits, terms.value);
+      const described = await describeAll(node, found.hits, alike);
       const hits = described.map(({ passage, found: hit }) => ({ ...hit, passages: passage.passages }));
       return { hits, total: found.total, match, unsearched, hints };
     });

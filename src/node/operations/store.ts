@@ -28,6 +28,8 @@ export interface SpaceSizes {
 export interface StoreSizes {
   readonly path: string;
   readonly database_bytes: number;
+  /** Of the index of `search`; 0 before somebody searched. */
+  readonly index_bytes: number;
   readonly spaces: readonly SpaceSizes[];
 }
 
@@ -36,7 +38,8 @@ export const storeSizesOperation = defineOperation({
   async run(node): Promise<StoreSizes> {
     const spaces = await Promise.all((await allSpaces(node)).map((space) => sizesOf(node, space)));
     const files = await Promise.all([node.home.store, `${node.home.store}-wal`].map((file) => stat(file).then((s) => s.size, absent)));
-    return { path: node.home.root, database_bytes: files.reduce((sum, size) => sum + size, 0), spaces };
+    const [database_bytes, index_bytes] = [files.reduce((sum, size) => sum + size, 0), await node.recall.size()];
+    return { path: node.home.root, database_bytes, index_bytes, spaces };
   },
 });
 

@@ -38,7 +38,7 @@ async function readWhole(
   { item, content, origin, isUnsettled }: Wanted,
   reading: Reading & { type: 'one' | 'whole' },
 ): Promise<ReadChange> {
-  const passages = reading.passages(item.name, await bodies.read(content));
+  const passages = content.size > reading.largest ? [] : reading.passages(item.name, await bodies.read(content));
   const held = { item, digest: content.digest, bytes: 0, prefix: '', ...origin, isUnsettled };
   return { change: { type: 'put', held, keep: 0, passages }, text: sizeOf(passages) };
 }

@@ -1,5 +1,5 @@
 import type { SearchTerm } from '../../core/ports/text-index.ts';
-import { isUnspaced, toIndexed, wordsOf } from '../../store/text-index/split-words.ts';
+import { foldWord, isUnspaced, toIndexed, wordsOf } from '../../store/text-index/split-words.ts';
 
 /** A line of a text around what was searched for. */
 export interface Snippet {
@@ -40,16 +40,17 @@ export function countTerms(text: string, terms: readonly SearchTerm[]): number {
   return new Set(findAll(text.slice(0, LOOKED_AT), needlesOf(terms)).map(({ needle }) => needle)).size;
 }
 
-/** What is marked: whole words as they are folded, and rows of characters of scripts without spaces. */
+/** What is marked: whole words as they are foldWord, and rows of characters of scripts without spaces. */
 function needlesOf(terms: readonly SearchTerm[]): string[] {
   const needles = new Set<string>();
-  for (const { text } of terms) {
+  for (const { text, alike = [] } of terms) {
     let row = '';
     for (const word of wordsOf(text)) {
       if (isUnspaced(word)) row += word;
-      else needles.add(folded(word));
+      else needles.add(foldWord(word));
     }
     if (row !== '') needles.add(row);
+    for (const word of alike) needles.add(foldWord(word));
   }
   return [...needles];
 }
@@ -64,7 +65,7 @@ function findAll(line: string, needles: readonly string[]): Match[] {
   const spaced = needles.flatMap((text, needle) => (isUnspaced(text) ? [] : [{ text, needle }]));
   for (const found of spaced.length === 0 ? [] : line.matchAll(WORD)) {
     const [word] = found;
-    const forms = toIndexed(word).split(' ').map(folded);
+    const forms = toIndexed(word).split(' ').map(foldWord);
     const hit = spaced.find(({ text }) =>
       forms.some((form) => form === text || (text.length >= SHORTEST_BEGINNING && form.startsWith(text))),
     );
@@ -107,11 +108,4 @@ function joined(marks: readonly [number, number][]): [number, number][] {
     else result.push([from, to]);
   }
   return result;
-}
-
-function folded(word: string): string {
-  return word
-    .normalize('NFD')
-    .replaceAll(/\p{M}+/gu, '')
-    .toLowerCase();
 }

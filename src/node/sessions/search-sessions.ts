@@ -6,6 +6,7 @@ import type { SatchelNode } from '../node.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { passageText } from '../recall/passage-text.ts';
 import { snippetOf } from '../recall/snippet.ts';
+import { withWordsAlike } from '../recall/words-alike.ts';
 import { useIndex } from '../recall/use-index.ts';
 import type { ListedSession, SessionEntry } from './list-sessions.ts';
 
@@ -44,8 +45,9 @@ export async function searchSessions(
     return { sessions: sessions.slice(0, limit).map(({ entry }) => ({ ...entry, hit: null })), total: sessions.length, unsearched: 0 };
   return useIndex(node, context, async (index) => {
     const said = new Map<string, ReadonlySet<string>>();
-    for (const word of words) said.set(word, new Set((await find(index, [termOf(word)])).map(keyOf)));
-    const best = new Map((await find(index, words.map(termOf))).map((hit) => [keyOf(hit), hit]));
+    const terms = await withWordsAlike(index, words.map(termOf));
+    for (const term of terms) said.set(term.text, new Set((await find(index, [term])).map(keyOf)));
+    const best = new Map((await find(index, terms)).map((hit) => [keyOf(hit), hit]));
     let total = 0;
     const found: SessionHit[] = [];
     for (const session of sessions) {
@@ -55,7 +57,7 @@ export async function searchSessions(
       total += 1;
       if (total > limit) continue;
       const hit = left.length === 0 ? undefined : best.get(key);
-      found.push({ ...session.entry, hit: hit === undefined ? null : await describe(session, hit, words.map(termOf)) });
+      found.push({ ...session.entry, hit: hit === undefined ? null : await describe(session, hit, terms) });
     }
     const missing = new Set<string>();
     for (const space of node.spaces.keys())

@@ -39,6 +39,7 @@ export async function openThreadedIndex(file: string): Promise<TextIndex> {
     write: method('write'),
     removeSpace: method('removeSpace'),
     search: method('search'),
+    wordsWith: method('wordsWith'),
     passages: method('passages'),
     around: method('around'),
     values: method('values'),

@@ -86,6 +86,13 @@ export function valuesOf(database: Database, of: 'type' | 'project'): Map<string
   return new Map((database.prepare(sql).all() as { value: string; count: number }[]).map((row) => [row.value, row.count]));
 }
 
+/** FTS5's own list of words, as it folds them. */
+export function wordsWith(database: Database, text: string, limit: number): string[] {
+  database.exec("create virtual table if not exists temp.vocabulary using fts5vocab('main', 'words', 'row')");
+  const sql = 'select term from temp.vocabulary where instr(term, ?) > 1 order by length(term), term limit ?';
+  return database.prepare(sql).pluck().all(text, limit) as string[];
+}
+
 function conditions(filter: PassageFilter): { readonly sql: string[]; readonly values: (string | number)[] } {
   const [sql, values]: [string[], (string | number)[]] = [[], []];
   const among = (column: string, wanted: readonly (string | number)[] | undefined): void => {

@@ -36,6 +36,14 @@ export function isUnspaced(word: string): boolean {
   return word.search(UNSPACED) !== -1;
 }
 
+/** A word without case and accents, as FTS5 compares words. */
+export function foldWord(word: string): string {
+  return word
+    .normalize('NFD')
+    .replaceAll(/\p{M}+/gu, '')
+    .toLowerCase();
+}
+
 function spaceOut(text: string): string {
   return ASCII.test(text) ? text : text.normalize('NFC').replaceAll(UNSPACED, ' $& ');
 }

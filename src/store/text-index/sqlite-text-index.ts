@@ -6,9 +6,9 @@ import { itemKey, type Item } from '../../core/item.ts';
 import { IndexDamaged, SHELVES, type HeldItem, type IndexChange, type Passage, type TextIndex } from '../../core/ports/text-index.ts';
 import { openSqliteFile } from '../sqlite/sqlite-file.ts';
 import { StoreUnusable } from '../store-unusable.ts';
-import { passagesAround, passagesOfItem, searchPassages, valuesOf } from './find-passages.ts';
+import { passagesAround, passagesOfItem, searchPassages, valuesOf, wordsWith } from './find-passages.ts';
 import { prepareIndex } from './index-schema.ts';
-import { toIndexed } from './split-words.ts';
+import { foldWord, toIndexed } from './split-words.ts';
 
 /** Characters that are indexed before others run, some 5 ms. */
 const TURN = 96 * 1024;
@@ -116,6 +116,7 @@ function createTextIndex(database: Database.Database): TextIndex {
       guarded(() => sql.removeSpace.run(space));
     },
     search: async (terms, options) => guarded(() => searchPassages(database, terms, options)),
+    wordsWith: async (text, limit) => guarded(() => wordsWith(database, foldWord(text), limit)),
     passages: async (space, item, from, to) =>
       guarded(() => {
         const row = itemOf(numberOf(space) ?? -1, item);

@@ -9,11 +9,15 @@ const SHORTEST_BEGINNING = 3;
  * letters and digits. A word is found as it is, and as the beginning of longer ones, which counts less.
  */
 export function toMatch(terms: readonly SearchTerm[], match: 'all' | 'some'): string | null {
-  const parts = terms
-    .map((term) => (term.isPhrase ? phrase(wordsOf(toIndexed(term.text))) : word(wordsOf(term.text))))
-    .filter((part) => part !== '');
+  const parts = terms.map(partOf).filter((part) => part !== '');
   if (parts.length === 0) return null;
   return parts.join(match === 'all' ? ' AND ' : ' OR ');
+}
+
+function partOf({ text, isPhrase, alike = [] }: SearchTerm): string {
+  const own = isPhrase ? phrase(wordsOf(toIndexed(text))) : word(wordsOf(text));
+  const all = [own, ...alike.map((each) => phrase(wordsOf(each)))].filter((part) => part !== '');
+  return all.length < 2 ? (all[0] ?? '') : `(${all.join(' OR ')})`;
 }
 
 function phrase(words: readonly string[]): string {
