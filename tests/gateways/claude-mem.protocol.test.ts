@@ -318,7 +318,8 @@ describe('Op', () => {
     const fits = row('device-a', { payload: { narrative: 'ü'.repeat(Math.floor((256_000 - size) / 2)) } });
     expect(Buffer.byteLength(fits.body)).toBeGreaterThan(255_990);
     expect((await a.push([fits])).status).toBe(200);
-    await expectRefused([row('device-a', { local: '2', payload: { narrative: 'x'.repeat(256_001 - size) } })], /256000/);
+    for (const narrative of ['x'.repeat(256_001 - size), 'ü'.repeat(128_000)])
+      await expectRefused([row('device-a', { local: '2', payload: { narrative } })], /256000/);
   });
 
   it('request ≤8,000,000 B (413)', async () => {

@@ -169,6 +169,34 @@ describe('what a release cannot hold', () => {
     world = null;
   });
 
+  it('goes both ways where columns by their former names, before v17, hold it', async () => {
+    world = await createMemWorld('former', ['13.25.3', '9.0.0']);
+    const [a, old] = world.machines as [MemMachine, MemMachine];
+    fill(old.db, 'from-old');
+    old.db.sql.exec(`
+      ALTER TABLE sdk_sessions RENAME COLUMN content_session_id TO claude_session_id;
+      ALTER TABLE sdk_sessions RENAME COLUMN memory_session_id TO sdk_session_id;
+      ALTER TABLE observations RENAME COLUMN memory_session_id TO sdk_session_id;
+      ALTER TABLE session_summaries RENAME COLUMN memory_session_id TO sdk_session_id;
+      ALTER TABLE user_prompts RENAME COLUMN content_session_id TO claude_session_id;`);
+    fill(a.db, 'from-a');
+    await world.settle();
+    for (const session of ['from-a', 'from-old']) {
+      expect(a.db.get('SELECT count(*) FROM observations WHERE memory_session_id = ?', `m-${session}`)).toBe(2);
+      expect(old.db.get('SELECT count(*) FROM observations WHERE sdk_session_id = ?', `m-${session}`)).toBe(2);
+      expect(a.db.get('SELECT count(*) FROM user_prompts WHERE content_session_id = ?', session)).toBe(1);
+      expect(old.db.get('SELECT count(*) FROM user_prompts WHERE claude_session_id = ?', session)).toBe(1);
+      expect(old.db.get('SELECT count(*) FROM session_summaries WHERE sdk_session_id = ?', `m-${session}`)).toBe(1);
+    }
+    old.db.run("UPDATE observations SET subtitle = 'edited there' WHERE sdk_session_id = 'm-from-a'");
+    await world.settle();
+    expect(a.db.get("SELECT count(*) FROM observations WHERE subtitle = 'edited there'")).toBe(2);
+    const { position } = a.machine.replica;
+    await world.settle();
+    expect(a.machine.replica.position).toBe(position);
+    for (const { db } of [a, old]) db.check();
+  });
+
   it('lets a session change the id that its rows refer to', async () => {
     for (const schema of ['9.0.0', '13.25.3'] as const) {
       world = await createMemWorld('rekey', ['13.25.3', schema]);
