@@ -8,7 +8,7 @@ interface Exchange {
   readonly response: { readonly status: number; readonly body: Record<string, unknown> };
 }
 
-const FIXTURE = new URL('../fixtures/claude-mem-sync/exchanges.json', import.meta.url);
+const FIXTURES = new URL('../fixtures/claude-mem-sync/', import.meta.url);
 let place: GatewayPlace | null = null;
 
 afterEach(async () => {
@@ -22,9 +22,12 @@ function settled({ body }: { readonly body: Record<string, unknown> }): unknown 
   return { ...body, ...('epoch' in body ? { epoch: '…' } : {}), ...(ops === undefined ? {} : { ops }) };
 }
 
-it('answers what real clients asked (13.25.3 and 13.12.2) as it did when they synced', async () => {
+it.each([
+  ['through a node', 'exchanges.json'],
+  ['through a hub that was away while they saved, deleted and titled', 'exchanges-hub.json'],
+])('answers what real clients asked (13.25.3 and 13.12.2) as it did when they synced %s', async (_, file) => {
   place = await startGateway();
-  const { exchanges } = JSON.parse(readFileSync(FIXTURE, 'utf8')) as { exchanges: Exchange[] };
+  const { exchanges } = JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as { exchanges: Exchange[] };
   const http = exchanges.filter((exchange) => exchange.type === 'http');
   expect(http.filter(({ request }) => request.method === 'POST').length).toBeGreaterThan(5);
   for (const { request, response } of http) {
