@@ -136,6 +136,17 @@ describe('what a worker pushed to its machine’s node', () => {
     expect(await siblingsOf(a)).toBe(0);
   });
 
+  it('a row that is told by other words now is one still', async () => {
+    const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
+    await other.changes();
+    await worker.push([row('device-a'), row('device-a', { local: '2', payload: { title: 'Bread' } })]);
+    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Bread', 'Milk']);
+    await worker.push([row('device-a', { rev: '2', payload: { title: 'Butter' } })]);
+    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Bread', 'Butter']);
+    const observations = [...(await rowsOf(b))].filter(([name]) => name.includes('/observations/'));
+    expect(observations.map(([, cells]) => cells.get('title')).sort()).toEqual(['Bread', 'Butter']);
+  });
+
   it('a title that was set on one machine is set on the other', async () => {
     const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
     await other.changes();
