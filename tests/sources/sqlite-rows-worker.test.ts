@@ -52,6 +52,34 @@ describe('beside a worker', () => {
     expect(b.db.rows()).toEqual(a.db.rows());
   });
 
+  it('captures what came under it before it writes the same row a second time', async () => {
+    const [a, b] = await two();
+    for (const { db } of [a, b]) db.session('s');
+    await world?.settle();
+    a.db.prompt('s', 1, 'hello');
+    a.db.summary('s', 'request');
+    await a.sync();
+    let looks = 0;
+    b.decorate = (inner) => ({
+      ...inner,
+      outstanding() {
+        if ((looks += 1) === 1) {
+          b.db.prompt('s', 1, 'hello');
+          b.db.summary('s', 'request');
+        }
+        return inner.outstanding();
+      },
+    });
+    b.restartSource();
+    await b.sync();
+    await world?.settle();
+    for (const { db } of [a, b]) {
+      expect(db.get('SELECT count(*) FROM user_prompts')).toBe(1);
+      expect(db.get('SELECT count(*) FROM session_summaries')).toBe(1);
+    }
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
   it('knows a row again that it wrote and had not noted when it was killed, though its title is another than its name was made of', async () => {
     const [a, b] = await two();
     a.db.session('s');
