@@ -45,7 +45,10 @@ export async function rowsOfScope(context: RowsContext, access: TableAccess, row
   const { index } = memory;
   if (!memory.isScoped) return rows;
   const table = access.shape.profile.id;
-  const reasons = await database.read(() => rows.map((found) => reasonOf(context, access, found)));
+  const reasons = await database.read(() => {
+    const parents = new Map<number, Row | null>(); // of many rows each
+    return rows.map((found) => reasonOf(context, access, found, parents));
+  });
   return rows.filter((found, at) => {
     const reason = reasons[at] ?? null;
     if (reason === null) {
@@ -103,10 +106,14 @@ export async function settleLeft({ memory, workspace, profile }: RowsContext): P
   await workspace.notHere(left);
 }
 
-function reasonOf(context: RowsContext, access: TableAccess, found: FoundRow): string | null {
+function reasonOf(context: RowsContext, access: TableAccess, found: FoundRow, parents: Map<number, Row | null>): string | null {
   const { scope, memory } = context;
   const { reference } = access.shape.profile;
-  const parent = reference === null || typeof found.parent !== 'number' ? null : rowAt(context, reference.table, found.parent);
+  let parent: Row | null = null;
+  if (reference !== null && typeof found.parent === 'number') {
+    parent = parents.get(found.parent) ?? rowAt(context, reference.table, found.parent);
+    parents.set(found.parent, parent);
+  }
   const verdict = scope?.judge(found.row, parent) ?? { type: 'in' };
   if (verdict.type !== 'by-name') return verdict.type === 'in' ? null : OUT_OF_SCOPE + verdict.reason;
   if (reference !== null && typeof found.parent === 'number') {
