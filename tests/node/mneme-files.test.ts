@@ -183,6 +183,15 @@ describe('the files of mneme on two machines', () => {
     expect(await [...a.spaces.values()][0]?.replica.list({ prefix: 'mneme/' })).toEqual([]);
   });
 
+  it('are not spoken of where nobody uses it', async () => {
+    const a = await place.start('a');
+    const sources = async (): Promise<string[]> => (await ask(a, 'status', {})).spaces[0]?.sources.map(({ id }) => id) ?? [];
+    expect(await sources()).not.toContain('mneme');
+    expect((await ask(a, 'doctor', {})).checks.find(({ id }) => id === 'source:mneme')).toMatchObject({ result: 'ok' });
+    await put(memory('a', await workFolder('a', 'app'), 'log.jsonl'), '{}\n');
+    expect(await sources()).toContain('mneme');
+  });
+
   it('go when their project is removed, and come back from history', async () => {
     const [here, there] = [await workFolder('a', 'app', REMOTE), await workFolder('b', 'other', REMOTE)];
     await put(memory('a', here, 'remembered.json'), facts('one'));

@@ -132,7 +132,10 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
     fallen: joined ? await fallenStatus(node, open) : { own: 0, others: [], recovery_key: false },
-    sources: [...(await Promise.all(sources.map((source) => sourceStatus(node, open, source)))), ...rows.flatMap(rowsStatus)],
+    sources: [
+      ...(await Promise.all(sources.filter(isUsedHere).map((source) => sourceStatus(node, open, source)))),
+      ...rows.flatMap(rowsStatus),
+    ],
   };
 }
 
@@ -154,6 +157,11 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     waiting: source.waiting().map(({ name, reason }) => ({ item: name, reason })),
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
+}
+
+/** Of a program that is not on this machine, and of which nothing was brought here, there is nothing to say. */
+function isUsedHere({ definition, source, health }: TreeSource): boolean {
+  return definition.mayBeMissing !== true || source.state().type !== 'ok' || health.problem !== null || existsSync(definition.root);
 }
 
 /** Nothing where there is no such database. */
