@@ -38,6 +38,8 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
   const { store } = replica.deps;
   const known = new Map<string, Shown>();
   const queue = createPushQueue(replica);
+  /** Bodies that cannot be read, and others, by what they are. */
+  const judged = new Map<ContentDigest, boolean>();
   const turns = new Map<string, Promise<unknown>>();
 
   const keyOf = (writer: string, item: Item): string => `${writer}\0${itemKey(item)}`;
@@ -106,11 +108,27 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
    * A client reads a file that cannot be read as empty: what it pushes then was made from nothing, and such a file itself is kept
    * beside a good one, never in its place. `null`: made as usual.
    */
-  async function origin(project: MnemeProject, file: SyncedFile, body: Uint8Array): Promise<'nothing' | 'current' | null> {
+  async function origin(
+    project: MnemeProject,
+    file: SyncedFile,
+    body: Uint8Array,
+    digest: ContentDigest,
+  ): Promise<'nothing' | 'current' | null> {
+    if (!file.endsWith('.json')) return null; // of any other nothing can be wrong
+    const item = itemOf(project, file);
+    const there = (await replica.visible([item])).get(itemKey(item))?.content?.digest;
     const isBad = fileProblem(file, body) !== null;
-    const there = await files.read(project, file);
-    if (there === null || (fileProblem(file, there.body) !== null) === isBad) return null;
-    return isBad ? 'nothing' : 'current';
+    judge(digest, isBad);
+    if (there === undefined) return null;
+    const wasBad = judged.get(there) ?? fileProblem(file, (await files.read(project, file))?.body ?? new Uint8Array()) !== null;
+    judge(there, wasBad);
+    return wasBad === isBad ? null : isBad ? 'nothing' : 'current';
+  }
+
+  function judge(digest: ContentDigest, isBad: boolean): void {
+    judged.delete(digest);
+    judged.set(digest, isBad);
+    if (judged.size > KEPT_SHOWN) judged.delete(judged.keys().next().value as ContentDigest);
   }
 
   return {
@@ -145,7 +163,7 @@ export function createClientViews(deps: { readonly replica: Replica; readonly fi
         const digest = replica.bodies.digestOf(body, {});
         if (before.offered === null && before.has === digest) return;
         const isIntendedShown = before.offered !== null && (await hasReceived(writer, item, file, body));
-        const made = (await origin(project, file, body)) ?? (isIntendedShown ? 'intended' : 'shown');
+        const made = (await origin(project, file, body, digest)) ?? (isIntendedShown ? 'intended' : 'shown');
         await queue.push({ writer, item, body, digest, made });
         keep(keyOf(writer, item), { has: digest, offered: null, isReceived: false });
       }),

@@ -8,7 +8,7 @@ export interface PushQueue {
   push(found: FoundBy): Promise<void>;
 }
 
-const AT_ONCE = 64;
+const AT_ONCE = 256;
 const BYTES_AT_ONCE = 4 * 1024 * 1024;
 
 interface Waiting {
