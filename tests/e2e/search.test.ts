@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -103,6 +103,12 @@ describe('search', () => {
     const { stdout } = await big.run(['search', 'walrus', '--limit', '1']);
     expect(stdout).toMatch(/^The search index was damaged[^]*\n2999 more/m);
     await big.stop();
+    unlinkSync(path.join(big.store, 'index.db'));
+    const stopped = big.start(['search', 'walrus']).catch((error: unknown) => String(error));
+    await until('it is indexing', () => existsSync(path.join(big.store, 'index.db')));
+    await big.stop('SIGINT');
+    expect(await stopped).toMatch(/ended with (?:1|0)/);
+    expect(await stopped).not.toContain('bug in Satchel');
     expect((await big.run(['leave', '--purge', '--discard', '--yes'])).code).toBe(0);
     expect(existsSync(big.store)).toBe(false);
   });

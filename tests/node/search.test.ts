@@ -241,7 +241,7 @@ describe('the index', () => {
     const gone = new AbortController();
     const operation = (await import('../../src/node/operations/search.ts')).searchOperation;
     const context = { progress: (done: number) => void (done > 0 && gone.abort()), say: () => undefined, signal: gone.signal };
-    await expect(operation.run(a, { query: 'walrus', limit: 50 }, context)).rejects.toThrow('abort');
+    await expect(operation.run(a, { query: 'walrus', limit: 50 }, context)).rejects.toMatchObject({ type: 'stopped' });
     expect((await search(a, 'walrus')).total).toBe(20);
   });
 

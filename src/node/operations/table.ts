@@ -67,7 +67,15 @@ export const OPERATIONS = {
 export type OperationName = keyof typeof OPERATIONS;
 
 /** Those that are given up when the one who asked is gone. All others go on to their end. */
-export const ENDS_WITH_ITS_ASKER: ReadonlySet<OperationName> = new Set(['join', 'remote-add', 'backup', 'search', 'reindex']);
+export const ENDS_WITH_ITS_ASKER: ReadonlySet<OperationName> = new Set([
+  'join',
+  'remote-add',
+  'backup',
+  'search',
+  'search-around',
+  'sessions',
+  'reindex',
+]);
 
 type Loaded<N extends OperationName> = Awaited<ReturnType<(typeof OPERATIONS)[N]>>;
 /** What a caller passes: defaults may be left out. */

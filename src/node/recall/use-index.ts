@@ -24,6 +24,8 @@ export async function useIndex<T>(
     try {
       return await node.recall.use(upToDate, say);
     } catch (error) {
+      if (signal.aborted)
+        throw new OperationFailure('failed', 'stopped', 'stopped before all was read', 'Search again: it goes on from there');
       if (!isDiskFull(error)) throw error;
       throw new OperationFailure(
         'failed',
