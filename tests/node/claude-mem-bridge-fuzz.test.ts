@@ -134,5 +134,5 @@ it('whatever was acknowledged, what comes after it arrives, and all that is serv
     }),
     { numRuns: 12, endOnFailure: true },
   );
-  expect(taken).toBeGreaterThan(50);
+  expect(taken).toBeGreaterThan(10);
 });
