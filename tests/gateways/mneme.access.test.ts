@@ -113,6 +113,7 @@ describe('a hub', () => {
     await Promise.all([server.put('other', 'log.jsonl', '{"ts":"2"}\n', 'a'), server.put('other', 'remembered.json', '[]\n', 'a')]);
     expect(names().toSorted()).toEqual(['mneme/other', 'mneme/team%2Fapp']);
     for (const { replica } of server.node.spaces.values()) expect(replica.membership.mode).toBe('open');
+    expect(await ask(server.node, 'invite', {})).toMatchObject({ invites: 'hub' });
     await server.restart();
     expect((await server.get('team/app', 'log.jsonl')).body['content']).toBe('{"ts":"1"}\n');
     expect((await server.get('other', 'remembered.json')).body['content']).toBe('[]\n');

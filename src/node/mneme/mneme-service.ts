@@ -3,6 +3,7 @@ import type { MnemeConfig } from '../../config/schema.ts';
 import { createTokenBook, type TokenBook } from '../../core/token-book.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Grant } from '../../gateways/mneme/keys.ts';
+import type { ProjectSpaces } from '../../gateways/mneme/spaces.ts';
 import { writePrivate } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import type { ServedMneme } from './serve-mneme.ts';
@@ -11,6 +12,8 @@ import { readMnemeSettings } from './settings.ts';
 /** The mneme gateway of a node: off until it is asked for. */
 export interface MnemeService {
   readonly tokens: TokenBook<Grant>;
+  /** Where projects are kept: one object, since it makes what is missing. */
+  spaces(): Promise<ProjectSpaces>;
   /** Where it listens; `null` while it does not. */
   readonly address: string | null;
   /** Why it does not, though it was asked to. */
@@ -28,9 +31,12 @@ const TOKEN_PREFIX = 'mneme_';
 export function createMnemeService(node: SatchelNode): MnemeService {
   const { store, deps } = node;
   const tokens = createTokenBook<Grant>({ store, clock: deps.clock, random: deps.random, collection: TOKENS, prefix: TOKEN_PREFIX });
+  let opened: Promise<ProjectSpaces> | null = null;
   let served: ServedMneme | null = null;
   let problem: string | null = null;
   let tokenFile: string | null = null;
+
+  const spaces = (): Promise<ProjectSpaces> => (opened ??= openProjects(node));
 
   /** Without a key nobody gets in: whoever starts it for the first time finds one in a file. */
   async function ensureToken(): Promise<void> {
@@ -47,7 +53,7 @@ export function createMnemeService(node: SatchelNode): MnemeService {
     if (!settings.ok) return settings;
     try {
       const { serveMneme } = await import('./serve-mneme.ts'); // commands do not serve
-      served = await serveMneme(node, settings.value, tokens);
+      served = await serveMneme(node, settings.value, { tokens, spaces: await spaces() });
     } catch (error) {
       return fail(listenProblem(error, settings.value.port));
     }
@@ -64,6 +70,7 @@ export function createMnemeService(node: SatchelNode): MnemeService {
 
   return {
     tokens,
+    spaces,
     get address() {
       return served?.address ?? null;
     },
@@ -82,6 +89,13 @@ export function createMnemeService(node: SatchelNode): MnemeService {
     },
     stop,
   };
+}
+
+/** Loaded where they are used: commands do not serve. */
+async function openProjects(node: SatchelNode): Promise<ProjectSpaces> {
+  return node.config.hub
+    ? (await import('./hub-projects.ts')).createHubProjects(node)
+    : (await import('./personal-projects.ts')).createPersonalProjects(node);
 }
 
 function listenProblem(error: unknown, port: number): string {

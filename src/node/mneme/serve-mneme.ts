@@ -3,12 +3,11 @@ import type { TokenBook } from '../../core/token-book.ts';
 import { createKeys, type Grant } from '../../gateways/mneme/keys.ts';
 import { createMnemeGateway } from '../../gateways/mneme/mneme-gateway.ts';
 import { createMnemeRoutes } from '../../gateways/mneme/routes.ts';
+import type { ProjectSpaces } from '../../gateways/mneme/spaces.ts';
 import { ERROR_STATUS } from '../../gateways/native/api-error.ts';
 import { DEFAULT_LIMITS } from '../../gateways/native/limits.ts';
 import { listenWith, type Listener, type ListenerDialect } from '../../gateways/native/listener.ts';
 import type { SatchelNode } from '../node.ts';
-import { createHubProjects } from './hub-projects.ts';
-import { createPersonalProjects } from './personal-projects.ts';
 import type { MnemeSettings } from './settings.ts';
 
 export interface ServedMneme {
@@ -21,9 +20,12 @@ export interface ServedMneme {
 const REQUEST_TIMEOUT = 30_000;
 
 /** Serves mneme's clients at a port of its own, since they drop what comes behind it in an address. Throws where it cannot listen. */
-export async function serveMneme(node: SatchelNode, settings: MnemeSettings, tokens: TokenBook<Grant>): Promise<ServedMneme> {
+export async function serveMneme(
+  node: SatchelNode,
+  settings: MnemeSettings,
+  { tokens, spaces }: { readonly tokens: TokenBook<Grant>; readonly spaces: ProjectSpaces },
+): Promise<ServedMneme> {
   const { clock, random } = node.deps;
-  const spaces = node.config.hub ? createHubProjects(node) : createPersonalProjects(node);
   const gateway = createMnemeGateway({ store: node.store, clock, spaces, lockLifetime: settings.lockLifetime });
   const routes = createMnemeRoutes({
     gateway,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MNEME_PREFIX } from '../../kinds/mneme/names.ts';
 import { NotAllowed } from '../../core/replica/administer.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { findSpace } from '../find-space.ts';
@@ -32,7 +33,9 @@ export const inviteOperation = defineOperation({
     hub: z.boolean().default(false),
   }),
   async run(node, input): Promise<InviteResult> {
-    const toHub = input.hub || (node.config.hub && input.space === undefined && node.spaces.size === 0);
+    // What a hub keeps for mneme's clients is nobody's to be invited to.
+    const hasOwn = [...node.spaces.values()].some(({ entry }) => !entry.name.startsWith(MNEME_PREFIX));
+    const toHub = input.hub || (node.config.hub && input.space === undefined && !hasOwn);
     const open = toHub ? null : findSpace(node, input.space);
     if (open !== null && !isOwner(open.replica.membership, node.deps.machine.key.machine)) {
       throw new OperationFailure(

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { loadConfig } from '../../config/config.ts';
 import type { MnemeConfig } from '../../config/schema.ts';
-import { createHubProjects } from '../mneme/hub-projects.ts';
 import { importProjects, type ImportedProjects } from '../mneme/import-projects.ts';
-import { createPersonalProjects } from '../mneme/personal-projects.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
 import type { SatchelNode } from '../node.ts';
 import { saveSettings } from '../save-settings.ts';
@@ -80,7 +78,7 @@ export const importMnemeOperation = defineOperation({
     const from = folder ?? (settings.ok ? settings.value.dataDir : '');
     try {
       const imported = await importProjects({
-        spaces: node.config.hub ? createHubProjects(node) : createPersonalProjects(node),
+        spaces: await node.mneme.spaces(),
         clock: node.deps.clock,
         folder: from,
         onProgress: (done, total) => progress(done, total, 'projects'),
