@@ -2,7 +2,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, wr
 import path from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SpaceId } from '../../src/core/ids.ts';
+import type { HeldItem } from '../../src/core/ports/text-index.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
+import type { IndexState } from '../../src/node/recall/index-state.ts';
 import type { OperationInput, OperationOutput } from '../../src/node/operations/table.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
@@ -243,6 +246,54 @@ describe('the index', () => {
     const context = { progress: (done: number) => void (done > 0 && gone.abort()), say: () => undefined, signal: gone.signal };
     await expect(operation.run(a, { query: 'walrus', limit: 50 }, context)).rejects.toMatchObject({ type: 'stopped' });
     expect((await search(a, 'walrus')).total).toBe(20);
+  });
+
+  it('is compared with everything where the log is another one, or its beginning came only now', async () => {
+    const a = await filled();
+    await search(a, 'walrus');
+    const space = a.spaces.keys().next().value as SpaceId;
+    const tamper = (change: (state: IndexState) => Partial<IndexState>): Promise<void> =>
+      a.recall.use(
+        async (index) => {
+          const state = JSON.parse((await index.mark(space)) ?? '') as IndexState;
+          const changes = [...(await index.held(space)).values()].map((held) => {
+            const known = { ...held, machine: null };
+            return { type: 'put' as const, held: known, keep: held.passages, passages: [] };
+          });
+          const ghost = {
+            item: { kind: 'text', name: 'ghost' },
+            digest: 'x',
+            bytes: 0,
+            prefix: '',
+            machine: null,
+            changed: null,
+            isUnsettled: false,
+          };
+          await index.write(
+            space,
+            [...changes, { type: 'put', held: ghost, keep: 0, passages: [] }],
+            JSON.stringify({ ...state, ...change(state) }),
+          );
+        },
+        () => undefined,
+      );
+    const held = (): Promise<HeldItem[]> =>
+      a.recall.use(
+        async (index) => [...(await index.held(space)).values()],
+        () => undefined,
+      );
+    for (const change of [() => ({ hash: 'x' }), () => ({ position: 1_000 }), () => ({ isWhole: false })]) {
+      await tamper(change);
+      const { hits, total } = await search(a, 'walrus');
+      expect([total, hits.every(({ machine }) => machine !== '?')]).toEqual([20, true]);
+      expect((await held()).filter(({ item }) => item.name === 'ghost')).toEqual([]);
+    }
+  });
+
+  it('serves searches that are asked at once, one behind the other', async () => {
+    const a = await filled();
+    const all = await Promise.all([search(a, 'walrus'), search(a, 'walrus 7'), ask(a, 'reindex', {}), search(a, '7')]);
+    expect([all[0].total, all[1].total, all[3].total]).toEqual([20, 1, 1]);
   });
 
   it('holds no word of what was forgotten, on any machine', async () => {
