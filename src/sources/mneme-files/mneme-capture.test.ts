@@ -124,6 +124,10 @@ describe('a file that was written again from what was read before', () => {
     await bring('remembered.json', '["a","brought"]');
     await write('remembered.json', '["a"]');
     expect(text('remembered.json')).toBe('["a"]');
+    await bring('remembered.json', '["brought instead"]');
+    await write('remembered.json', '[]');
+    expect(text('remembered.json')).toBe('[]');
+    await write('remembered.json', '["a"]');
     await bring('remembered.json', '["a","brought later"]');
     await write('remembered.json', '["a","b"]'); // at once: what was brought was not seen
     expect(JSON.parse(text('remembered.json') ?? '')).toEqual(['a', 'brought later', 'b']);

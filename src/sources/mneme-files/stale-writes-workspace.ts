@@ -32,8 +32,14 @@ export function createStaleWritesWorkspace(inner: Workspace, clock: Clock): Work
       const [old, brought] = [entriesOf(file, await inner.read(entry.item, before)), entriesOf(file, await inner.read(entry.item, after))];
       const news = [...brought].filter((each) => !old.has(each));
       const ours = entriesOf(file, entry.body);
-      // Who remembers or forgets something writes something else than what stood there: this is that the news were forgotten.
-      if (file === 'remembered.json' && ours.size === old.size && [...ours].every((each) => old.has(each))) return false;
+      // Who remembers something adds it to what stood there, and who forgets something takes it away. Where all that is missing are
+      // the news, and what went with them, the news were forgotten.
+      if (
+        file === 'remembered.json' &&
+        [...ours].every((each) => old.has(each)) &&
+        [...old].every((each) => ours.has(each) || !brought.has(each))
+      )
+        return false;
       // Lines are taken away at the front: who has the end of what is there took away the news with the rest.
       if (file === 'log.jsonl' && isEndOf([...brought], ours)) return false;
       return news.length > 0 && news.every((each) => !ours.has(each));
