@@ -1,6 +1,6 @@
 import { canonicalTree, type JsonTree } from '../json/tree.ts';
 import type { Admission, FormPart } from './form.ts';
-import { pointerOf } from './portable-tree.ts';
+import { pointerOf } from './secret-marks.ts';
 
 /**
  * How a form is cut into parts, by place: `inside` an object are parts of their own; `entries` of a list of texts are parts, their

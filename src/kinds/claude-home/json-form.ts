@@ -11,15 +11,11 @@ import type { Form, FormContext, FormPart, KeptSecrets, LocalForm, Shown } from 
 import type { FormId } from './inventory.ts';
 import { withNeverShown } from './never-shown.ts';
 import { findSecrets, withPlaces, type KnownSecrets } from './secret-places.ts';
-import {
-  isElsewhere,
-  toLocalTree,
-  toPortableTree,
-  withoutMissing,
-  type FindSecret,
-  type TreeContext,
-  withProjectNames,
-} from './portable-tree.ts';
+import { toLocalTree, toPortableTree } from './portable-tree.ts';
+import type { FindSecret } from './secret-marks.ts';
+import { isElsewhere, withProjectNames } from './project-keys.ts';
+import type { TreeContext } from './tree-context.ts';
+import { withoutMissing } from './without-missing.ts';
 
 export interface JsonFormSpec {
   readonly id: FormId;

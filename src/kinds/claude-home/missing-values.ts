@@ -1,6 +1,6 @@
 import { placeOf, shownText } from './part-words.ts';
 import { fromPortable, type MachinePaths } from './path-tokens.ts';
-import { pointerOf } from './portable-tree.ts';
+import { pointerOf } from './secret-marks.ts';
 
 /** What of an item is not whole on this machine, since a value of it is secret and stays where it was written. */
 export interface MissingValues {

@@ -1,7 +1,9 @@
 import { canonicalTree, type JsonTree } from '../json/tree.ts';
 import type { KeptSecrets } from './form.ts';
 import { fromPortable } from './path-tokens.ts';
-import { isMark, localKey, marksIn, placeKey, pointerOf, secretKey, spaceKey, type TreeContext } from './portable-tree.ts';
+import { localKey, spaceKey } from './project-keys.ts';
+import { isMark, marksIn, placeKey, pointerOf, secretKey } from './secret-marks.ts';
+import type { TreeContext } from './tree-context.ts';
 
 /** What tells, besides the looks of a value, that it must stay. */
 export interface KnownSecrets {
