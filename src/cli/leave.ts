@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeHome, REPLACED } from '../node/home.ts';
-import type { LeavePlan, LeaveResult } from '../node/operations/leave.ts';
+import type { Disconnected, LeavePlan, LeaveResult } from '../node/operations/leave.ts';
 import { readRunning } from '../node/running.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
@@ -22,7 +22,7 @@ export const leaveCommand = defineCommand({
   },
   examples: ['satchel leave', 'satchel leave --purge'],
   notes:
-    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, claude_mem: {file, why_not} or null, service_removed, purged, foreign}.',
+    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, claude_mem: {file, why_not} or null, mneme: {file, why_not} or null, service_removed, purged, foreign}.',
   async run(context): Promise<CommandResult> {
     const { purge, discard, yes } = context.options;
     const home = nodeHome(context.environment.home);
@@ -46,7 +46,8 @@ export const leaveCommand = defineCommand({
     const lines = left.left.map(leftLine);
     if (serviceRemoved) lines.push('Removed the service.');
     if (left.temporary_files > 0) lines.push(`Removed ${left.temporary_files} unfinished writes.`);
-    if (left.claude_mem !== null) lines.push(claudeMemLine(left.claude_mem));
+    if (left.claude_mem !== null) lines.push(settingsLine('claude-mem', left.claude_mem));
+    if (left.mneme !== null) lines.push(settingsLine('mneme', left.mneme));
     lines.push(
       purge
         ? removedLine(home.root, foreign)
@@ -69,10 +70,16 @@ function leftLine({ name, told, why_not: whyNot }: LeaveResult['left'][number]):
   return whyNot === ALONE ? `Left ${name}, as its last machine.` : `Left ${name}. The others were not told: ${printable(whyNot ?? '')}`;
 }
 
-function claudeMemLine({ file, why_not: whyNot }: NonNullable<LeaveResult['claude_mem']>): string {
+/** What stands in the way of undoing a connection, by the program whose settings they are. */
+const LEFTOVERS = {
+  'claude-mem': 'Remove the three lines CLAUDE_MEM_CLOUD_SYNC_… there.',
+  mneme: 'Remove "sync" there.',
+} as const;
+
+function settingsLine(program: keyof typeof LEFTOVERS, { file, why_not: whyNot }: Disconnected): string {
   return whyNot === null
-    ? `claude-mem no longer syncs through Satchel: its settings in ${file} are as they were.`
-    : `claude-mem’s settings in ${file} could not be put back: ${whyNot}. Remove the three lines CLAUDE_MEM_CLOUD_SYNC_… there.`;
+    ? `${program} no longer syncs through Satchel: its settings in ${file} are as they were.`
+    : `${program}’s settings in ${file} could not be put back: ${whyNot}. ${LEFTOVERS[program]}`;
 }
 
 /** What stays elsewhere, and what opens it. */

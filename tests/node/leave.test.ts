@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import { writeMnemeConnection } from '../../src/node/mneme/connection.ts';
 import { nodeHome } from '../../src/node/home.ts';
 import { checkHome } from '../../src/node/doctor/home-checks.ts';
 import { purgeHome } from '../../src/node/purge-home.ts';
@@ -25,7 +26,7 @@ describe('leaving', () => {
     await writeFile(path.join(place.home('b'), '.claude', '.satchel-tmp-1'), '');
     expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ last: false }]);
     const result = await ask(b, 'leave', {});
-    expect(result).toEqual({ left: [{ name: 'personal', told: true, why_not: null }], temporary_files: 1, claude_mem: null });
+    expect(result).toEqual({ left: [{ name: 'personal', told: true, why_not: null }], temporary_files: 1, claude_mem: null, mneme: null });
     expect(await place.read('b')).toBe('stays\n');
     await ask(a, 'sync', {});
     const { machines } = await ask(a, 'machines', {});
@@ -55,6 +56,16 @@ describe('leaving', () => {
     expect(await writeConnection(a.home, folder, settings, null)).toMatchObject({ ok: true });
     expect((await ask(a, 'leave', { discard: true })).claude_mem).toEqual({ file, why_not: null });
     expect(await readFile(file, 'utf8')).toBe('{"CLAUDE_MEM_MODEL": "x"}\n');
+  });
+
+  it('gives mneme back its settings', async () => {
+    const a = await place.start('a', { live: false });
+    const server = { url: 'http://127.0.0.1:3847', key: 'mneme_x', tokenId: null };
+    const connected = await writeMnemeConnection(a.home, place.home('a'), server);
+    const file = path.join(place.home('a'), '.claude-mneme', 'config.json');
+    expect(connected).toMatchObject({ ok: true, value: { file } });
+    expect((await ask(a, 'leave', { discard: true })).mneme).toEqual({ file, why_not: null });
+    await expect(readFile(file, 'utf8')).rejects.toThrow('ENOENT');
   });
 
   it('names what would be lost, and refuses to lose what was sent nowhere', async () => {

@@ -8,6 +8,9 @@ import { isOwner } from '../../core/log/membership.ts';
 import { sealText } from '../../core/replica/sealed-text.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { readConnection, undoConnection } from '../claude-mem/connection.ts';
+import type { Result } from '../../core/result.ts';
+import type { NodeHome } from '../home.ts';
+import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
 import { machineNames } from '../machine-names.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
@@ -79,7 +82,14 @@ export interface LeaveResult {
   /** Unfinished writes of ours that were removed from captured folders. */
   readonly temporary_files: number;
   /** claude-mem's settings, where they were as `claude-mem connect` had written them; `why_not`: what kept them so. */
-  readonly claude_mem: { readonly file: string; readonly why_not: string | null } | null;
+  readonly claude_mem: Disconnected | null;
+  /** mneme's, likewise. */
+  readonly mneme: Disconnected | null;
+}
+
+export interface Disconnected {
+  readonly file: string;
+  readonly why_not: string | null;
 }
 
 /**
@@ -105,7 +115,12 @@ export const leaveOperation = defineOperation({
       left.push({ name: open.entry.name, told: whyNot === null, why_not: whyNot });
     }
     await node.recall.discard();
-    return { left, temporary_files: await removeTemporaryFiles(node), claude_mem: await disconnectClaudeMem(node) };
+    return {
+      left,
+      temporary_files: await removeTemporaryFiles(node),
+      claude_mem: await disconnected(node, readConnection, undoConnection),
+      mneme: await disconnected(node, readMnemeConnection, undoMnemeConnection),
+    };
   },
 });
 
@@ -148,10 +163,14 @@ async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | 
   }
 }
 
-async function disconnectClaudeMem({ home }: SatchelNode): Promise<LeaveResult['claude_mem']> {
-  const connection = await readConnection(home);
+async function disconnected(
+  { home }: SatchelNode,
+  read: (home: NodeHome) => Promise<{ readonly file: string } | null>,
+  undo: (home: NodeHome) => Promise<Result<unknown, string>>,
+): Promise<Disconnected | null> {
+  const connection = await read(home);
   if (connection === null) return null;
-  const undone = await undoConnection(home);
+  const undone = await undo(home);
   return { file: connection.file, why_not: undone.ok ? null : undone.error };
 }
 
