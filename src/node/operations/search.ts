@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { SHELVES, type PassageFilter, type TextIndex } from '../../core/ports/text-index.ts';
 import type { SatchelNode } from '../node.ts';
 import { describeAll, type Found } from '../recall/describe-found.ts';
-import { findFound } from '../recall/find-found.ts';
 import { shortProject } from '../../kinds/claude-home/short-project.ts';
 import { machinesCalled, namesBySpace, projectsCalled } from '../recall/name-filter.ts';
 import { parseQuery } from '../recall/parse-query.ts';
@@ -97,74 +96,3 @@ function first(values: Iterable<string>): string {
   const all = [...new Set(values)];
   return all.length === 0 ? 'none yet' : `${all.slice(0, NAMED).join(', ')}${all.length > NAMED ? ', …' : ''}`;
 }
-
-export interface AroundResult {
-  /** In order of time, oldest first. */
-  readonly hits: readonly Found[];
-  /** Which of them was asked for. */
-  readonly at: number;
-  readonly project: string | null;
-}
-
-/** What was before and after a hit: of a memory or file in its project, of what was said in its session. */
-export const aroundOperation = defineOperation({
-  input: z.strictObject({ id: z.string().min(1).max(128), limit: z.number().int().min(1).max(1_000).default(10) }),
-  async run(node, { id, limit }, context): Promise<AroundResult> {
-    const found = await findFound(node, undefined, id);
-    if (found === null)
-      throw new OperationFailure(
-        'usage',
-        'no-such-id',
-        `nothing has the id ${JSON.stringify(id)}`,
-        'Ids stand in what this prints: satchel search WORDS',
-      );
-    const { open, item } = found;
-    return useIndex(node, context, async (index) => {
-      const number = found.number ?? 1;
-      const [passage] = await index.passages(open.entry.space, item, number, number);
-      if (passage === undefined)
-        throw new OperationFailure(
-          'usage',
-          'no-such-id',
-          `nothing of ${item.name} can be found by the number ${number}`,
-          'Run: satchel show ID',
-        );
-      const [before, after] = [Math.floor(limit / 2), Math.ceil(limit / 2)];
-      const { project, shelf } = passage;
-      const near =
-        shelf === 'sessions'
-          ? await index.passages(open.entry.space, item, number - before, number + after)
-          : await index.around(
-              passage,
-              { spaces: [passage.space], shelves: ['memories', 'files'], ...(project === null ? {} : { projects: [project] }) },
-              { before, after },
-            );
-      const hits = (await describeAll(node, near, [])).map(({ found: each }) => each);
-      return {
-        hits,
-        at: near.findIndex((each) => each.item.name === item.name && each.item.kind === item.kind && each.number === number),
-        project,
-      };
-    });
-  },
-});
-
-export interface ReindexResult {
-  readonly items: number;
-  readonly bytes: number;
-  readonly unsearched: number;
-}
-
-/** Throws the index away, and makes it anew. */
-export const reindexOperation = defineOperation({
-  input: z.strictObject({}),
-  async run(node, _input, context): Promise<ReindexResult> {
-    await node.recall.discard();
-    const made = await useIndex(node, context, async (index, unsearched) => {
-      let items = 0;
-      for (const space of await index.spaces()) items += (await index.held(space)).size;
-      return { items, unsearched };
-    });
-    return { ...made, bytes: await node.recall.size() };
-  },
-});
