@@ -90,5 +90,6 @@ async function isRecoveryLost(replica: Replica, records: readonly StoredRecord[]
   });
   const last = named.at(-1);
   if (last === undefined || last === membership.recovery.signer) return false;
-  return !(await replacedSince(replica, Math.min(...records.map(({ position }) => position)) - 1));
+  const first = records.reduce((least, { position }) => Math.min(least, position), Number.MAX_SAFE_INTEGER);
+  return !(await replacedSince(replica, first - 1));
 }
