@@ -26,8 +26,8 @@ const PARALLEL_FETCHES = 4;
 const AHEAD_BYTES = 256 * 1024;
 const LARGE_BYTES = 1024 * 1024;
 
-/** Holds what one batch of an apply reads and what is fetched for the next; given back when nothing happens. */
-const CACHE_BYTES = 48 * 1024 * 1024;
+/** Holds what the batches of an apply read and what is fetched for the next; given back when nothing happens. */
+const CACHE_BYTES = 96 * 1024 * 1024;
 
 /** The bodies of one space: plaintext ⇄ encrypted objects, in the local store and, on demand, from the remote. */
 export class Bodies {

@@ -15,9 +15,10 @@ import { nextRetry, postpone } from './retries.ts';
 import { diskPath } from './tree-memory.ts';
 
 const ROUNDS = 4;
-/** The bodies of two batches are in memory at the same time, and what is fetched for a third. */
+/** Of small files and of large ones, the bodies of two batches are in memory at the same time, and what is fetched for a third. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 500;
+const LARGE_BYTES = 1024 * 1024;
 
 /**
  * Puts everything outstanding in place that can be. What changed here meanwhile is captured first, and looked at
@@ -72,7 +73,11 @@ async function putAll(context: TreeContext, due: readonly Outstanding[], tally: 
     removeFromPlace(context, outstanding, state),
   );
 
-  await putBatches(context, [...batchesOf(puts)], outdated, tally);
+  // What is large takes long to fetch, and the rest does not wait for it.
+  const isLarge = ({ content }: PutOutstanding): boolean => content.size >= LARGE_BYTES;
+  const streams = [puts.filter((put) => !isLarge(put)), puts.filter(isLarge)];
+  const outcomes = await Promise.allSettled(streams.map((stream) => putBatches(context, [...batchesOf(stream)], outdated, tally)));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return outdated;
 }
 

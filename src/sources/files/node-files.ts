@@ -11,7 +11,7 @@ import {
 import type { Random } from '../../core/ports/random.ts';
 import { createLanes } from './ahead-reads.ts';
 import type { FileThreads } from './file-threads.ts';
-import { flushFolders, makeTreeFolder, removeTreeFolder } from './node-folders.ts';
+import { createFlush, makeTreeFolder, removeTreeFolder } from './node-folders.ts';
 import { locateItself, statPath, whatLeadsTo, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 import { readTreeFile } from './node-read.ts';
@@ -96,7 +96,7 @@ export function createNodeFiles({ root, random, threads, disk }: NodeFilesDeps):
     remove: (path, expected) => Promise.resolve(removeTreeFile(on, path, expected)),
     makeFolder: (path) => Promise.resolve(makeTreeFolder(on, path)),
     removeFolder: (path) => Promise.resolve(removeTreeFolder(on, path)),
-    flush: () => flushFolders(on, disk),
+    flush: createFlush(on, disk),
     leadsTo: (path) => whatLeadsTo(place, path),
     follow(links) {
       place.followed = new Set(links);

@@ -1,30 +1,51 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FileTree } from '../../core/ports/files.ts';
-import { createNodeFiles } from './node-files.ts';
+import { createFlush } from './node-folders.ts';
+import type { Writing } from './node-write.ts';
 
-let base: string;
+let root: string;
+let on: Writing;
 beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'satchel-root-'));
+  root = mkdtempSync(path.join(tmpdir(), 'satchel-folders-'));
+  on = { place: { root, followed: new Set() }, random: { bytes: (length) => new Uint8Array(length) }, dirty: new Set() };
 });
-afterEach(() => rmSync(base, { recursive: true }));
-const filesAt = (root: string): FileTree => createNodeFiles({ root, random: { bytes: (length) => randomBytes(length) } });
+afterEach(() => rmSync(root, { recursive: true }));
 
-describe('the root of a tree', () => {
-  it('is made with what is missing above it, for this user alone', async () => {
-    expect((await filesAt(join(base, 'a', 'b')).makeFolder('c')).ok).toBe(true);
-    for (const folder of ['a', 'a/b', 'a/b/c']) expect(statSync(join(base, folder)).mode & 0o777).toBe(0o700);
+describe('a flush of folders', () => {
+  it('waits for one under way, which may have taken its folder', async () => {
+    let finish: (worked: boolean) => void = () => undefined;
+    const worked = new Promise<boolean>((resolve) => (finish = resolve));
+    let asked = 0;
+    const flush = createFlush(on, {
+      isWorth: (_folder, count) => count > 0,
+      sync: () => {
+        asked += 1;
+        return worked;
+      },
+    });
+    on.dirty.add(root);
+    const first = flush();
+    let isDone = false;
+    const second = flush().then((result) => {
+      isDone = true;
+      return result;
+    });
+    await new Promise(setImmediate);
+    expect([asked, isDone, on.dirty.size]).toEqual([1, false, 0]);
+    finish(true);
+    expect([await first, await second]).toEqual([
+      { ok: true, value: null },
+      { ok: true, value: null },
+    ]);
   });
 
-  it('is refused where a file is in the way', async () => {
-    writeFileSync(join(base, 'file'), '');
-    for (const root of ['file', 'file/a']) expect((await filesAt(join(base, root)).makeFolder('c')).ok).toBe(false);
-  });
-
-  it.runIf(existsSync('/proc/self'))('is refused at once where nothing can be made in a folder that is there', async () => {
-    for (const root of ['/proc/satchel', '/proc/satchel/a']) expect((await filesAt(root).makeFolder('c')).ok).toBe(false);
+  it('says of both what went wrong with the first, and of the next nothing', async () => {
+    const flush = createFlush(on);
+    on.dirty.add(`${root}/\0`);
+    const [first, second] = await Promise.all([flush(), flush()]);
+    expect([first.ok, second.ok]).toEqual([false, false]);
+    expect((await flush()).ok).toBe(true);
   });
 });

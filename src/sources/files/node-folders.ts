@@ -63,8 +63,30 @@ export function removeTreeFolder(on: Writing, path: string): Result<null, FilePr
   }
 }
 
+/**
+ * The flushes of one tree. Who asks while another flush runs, which may have taken a folder of his, waits for it, and what
+ * went wrong with it went wrong with his.
+ */
+export function createFlush(on: Writing, disk?: SyncTogether): () => Promise<Result<null, FileProblem>> {
+  let running: Promise<Result<null, FileProblem>> | null = null;
+  const flushBehind = async (before: Promise<Result<null, FileProblem>> | null): Promise<Result<null, FileProblem>> => {
+    const earlier = (await before) ?? ok(null);
+    const flushed = await flushFolders(on, disk);
+    return flushed.ok ? earlier : flushed;
+  };
+  return async () => {
+    const mine = flushBehind(running);
+    running = mine;
+    try {
+      return await mine;
+    } finally {
+      if (running === mine) running = null;
+    }
+  };
+}
+
 /** See {@link FileTree.flush}. One fsync a folder, or one for all where there are many. */
-export async function flushFolders(on: Writing, disk?: SyncTogether): Promise<Result<null, FileProblem>> {
+async function flushFolders(on: Writing, disk?: SyncTogether): Promise<Result<null, FileProblem>> {
   const folders = [...on.dirty];
   on.dirty.clear();
   // Windows has no way to sync a folder; its renames are journalled.
