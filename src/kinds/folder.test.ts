@@ -58,6 +58,11 @@ describe('the registry', () => {
       'session-file',
       'history',
       'claude-mem',
+      'mneme-log',
+      'mneme-remembered',
+      'mneme-entities',
+      'mneme-summary',
+      'mneme-handoff',
     ]);
   });
 });
