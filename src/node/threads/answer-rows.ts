@@ -12,7 +12,11 @@ export async function answerRows(task: TaskOf<'rows'>): Promise<AnswerOf<'rows'>
     return null;
   }
   if (writer === null) throw new Error('nobody began to write');
-  if (task.step === 'write') return writer.write(task.tasks);
+  if (task.step === 'write') {
+    let offset = 0;
+    const bodyOf = (length: number | null): Uint8Array | null => (length === null ? null : task.bytes.subarray(offset, (offset += length)));
+    return writer.write(task.tasks.map(({ length, ...row }) => ({ ...row, body: bodyOf(length) })));
+  }
   if (task.step === 'version') return writer.version();
   await writer.end();
   writer = null;

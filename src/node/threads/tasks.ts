@@ -71,7 +71,12 @@ export interface Tasks {
   rows: {
     task:
       | { readonly step: 'begin'; readonly start: WriterStart; readonly carried: CarriedRows }
-      | { readonly step: 'write'; readonly tasks: readonly RowTask[] }
+      /** Bodies lie in `bytes`, one behind the other: as they are they might be parts of something much larger, which would go along. */
+      | {
+          readonly step: 'write';
+          readonly tasks: readonly (Omit<RowTask, 'body'> & { readonly length: number | null })[];
+          readonly bytes: Uint8Array;
+        }
       | { readonly step: 'version' }
       | { readonly step: 'end' };
     answer: Written | number | null;

@@ -14,7 +14,8 @@ export function createThreadedRows(carried: CarriedRows): ((start: WriterStart) 
   const { toolUses, sessionsOnly = false } = carried;
   return async (start) => {
     const pool = createThreadPool(script, 1, IDLE_MS);
-    const ask = (task: TaskOf<'rows'>): ReturnType<typeof pool.ask<'rows'>> => pool.ask('rows', task);
+    const ask = (task: TaskOf<'rows'>, transfer: ArrayBuffer[] = []): ReturnType<typeof pool.ask<'rows'>> =>
+      pool.ask('rows', task, transfer);
     try {
       await ask({ step: 'begin', start, carried: { toolUses, sessionsOnly } });
     } catch {
@@ -22,7 +23,16 @@ export function createThreadedRows(carried: CarriedRows): ((start: WriterStart) 
       return null;
     }
     return {
-      write: async (tasks) => (await ask({ step: 'write', tasks })) as Written,
+      async write(rows) {
+        const bytes = new Uint8Array(rows.reduce((sum, { body }) => sum + (body?.length ?? 0), 0));
+        let offset = 0;
+        const tasks = rows.map(({ body, ...row }) => {
+          bytes.set(body ?? [], offset);
+          offset += body?.length ?? 0;
+          return { ...row, length: body?.length ?? null };
+        });
+        return (await ask({ step: 'write', tasks, bytes }, [bytes.buffer])) as Written;
+      },
       version: async () => (await ask({ step: 'version' })) as number,
       async end() {
         try {

@@ -103,6 +103,8 @@ async function push(home: string, hub: Hub, rows: number, seed: number): Promise
   new MemoryRows(database, seed).add(rows);
   const sessions = database.prepare<[], number>("SELECT count(*) FROM sdk_sessions WHERE content_session_id LIKE 's-%'").pluck().get() ?? 0;
   database.close();
+  // While rows were made nothing else ran here: connections may have ended, and the first question would find that out.
+  await headOf(hub).catch(() => 0);
   const before = await headOf(hub);
   const cpuBefore = await hub.cpu();
   await worker.start();
