@@ -1,3 +1,4 @@
+import { isOwner } from '../../core/log/membership.ts';
 import { fallenLines, fallenStatus } from '../fallen-status.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
 import { warned, type Check } from './check.ts';
@@ -24,7 +25,7 @@ export async function checkFallen(node: SatchelNode, open: OpenSpace): Promise<C
         `space.recovery-fell:${name}`,
         'high',
         'the recovery key made last fell with the former home: the one before it opens the space again',
-        `Run: satchel keys recovery --replace${name === PERSONAL ? '' : ` --space ${name}`}`,
+        `${isOwner(open.replica.membership, node.deps.machine.key.machine) ? 'Run' : 'Ask an owner'}: satchel keys recovery --replace${name === PERSONAL ? '' : ` --space ${name}`}`,
       ),
     );
   return checks;
