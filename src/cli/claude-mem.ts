@@ -14,6 +14,7 @@ import { renderTable } from './output-table.ts';
 /** Longer than any token. */
 const TOKEN_BYTES = 4_096;
 const NAME_LENGTH = 128;
+const PROJECT_LENGTH = 1_024;
 const RESTART = 'It takes effect when claude-mem’s worker starts again.';
 
 const serve = defineCommand({
@@ -173,6 +174,10 @@ const projects = defineCommand({
         next: 'Run: satchel claude-mem projects',
       });
     if (project === undefined) return listProjects(context);
+    if (project.length > PROJECT_LENGTH)
+      throw new CommandFailure(EXIT.usage, 'usage', `a project’s name is at most ${PROJECT_LENGTH} characters long`, {
+        next: 'Shorten it, with *',
+      });
     const to = space !== undefined ? { type: 'space' as const, space } : { type: local ? ('local' as const) : ('personal' as const) };
     const placed = await askNode(context, 'claude-mem-project-place', { project, to });
     const where = placed.space === null ? 'stay on this machine' : `go to ${printable(placed.space)}`;

@@ -134,7 +134,22 @@ export const MEANING: MeaningUses = {
       { args: ['claude-mem', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel claude-mem serve/ },
       { args: ['claude-mem', 'serve', '--revoke', 'x'.repeat(300)], says: /no token of that id/ },
     ],
+    '--remove-device': [
+      { args: ['claude-mem', 'serve', '--remove-device', 'abc'], says: /no device of that id or name[^]*satchel claude-mem serve/ },
+    ],
   },
+  'claude-mem projects': {
+    project: [
+      { args: ['claude-mem', 'projects', 'diary'], says: /--local, --space and --personal/ },
+      { args: ['claude-mem', 'projects', 'diary', '--local', '--personal'], says: /one of --local/ },
+      { args: ['claude-mem', 'projects', 'x'.repeat(1025), '--local'], says: /at most 1024/ },
+    ],
+    '--space': [
+      { args: ['claude-mem', 'projects', 'app', '--space', 'nowhere'], says: /no space nowhere[^]*satchel spaces/ },
+      { args: ['claude-mem', 'projects', '--space', 'team'], says: /name a project/ },
+    ],
+  },
+  'claude-mem repair': { check: [{ args: ['claude-mem', 'repair', 'nonsense'], says: /no such check[^]*satchel doctor/ }] },
   'mneme serve': {
     '--name': [{ args: ['mneme', 'serve', '--name', 'x'.repeat(129)], says: /--name[^]*at most 128/ }],
     '--project': [{ args: ['mneme', 'serve', '--project', 'x'], says: /--project[^]*--name/ }],

@@ -20,6 +20,12 @@ export interface Repair {
   readonly next: string | null;
 }
 
+/** All that can be found. */
+export const AILMENTS: readonly string[] = [
+  ...['open-file', 'wal', 'damage', 'schema', 'newer-schema', 'full-text', 'queue', 'pending-messages', 'set-aside', 'doubles'],
+  ...['history', 'device-id', 'revisions', 'refused', 'hub', 'two-paths', 'pushed-anyway', 'projects'],
+];
+
 const INDEX = 'full-text';
 const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'history', 'device-id', 'revisions']);
 

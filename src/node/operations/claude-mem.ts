@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
-import { repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
+import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
@@ -121,7 +121,10 @@ export const claudeMemImportOperation = defineOperation({
 export const claudeMemRepairOperation = defineOperation({
   input: z.strictObject({ check: z.string().min(1).max(64).nullable().default(null), apply: z.boolean().default(false) }),
   async run(node, { check, apply }): Promise<{ repairs: Repair[] }> {
-    return { repairs: await repairAilments(node, check?.replace(/^claude-mem\./, '') ?? null, apply) };
+    const only = check?.replace(/^claude-mem\./, '') ?? null;
+    if (only !== null && !AILMENTS.includes(only))
+      throw new OperationFailure('usage', 'no-such-check', `there is no such check: ${only}`, 'Which there are to repair: satchel doctor');
+    return { repairs: await repairAilments(node, only, apply) };
   },
 });
 
