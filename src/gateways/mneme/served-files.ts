@@ -38,7 +38,7 @@ export function itemOf(project: MnemeProject, file: SyncedFile): Item {
   return isMnemeFile(file) ? mnemeItem(project, file) : { kind: 'text', name: `${MNEME_PREFIX}${project}/${file}` };
 }
 
-const KEPT_BYTES = 64 * 1024 * 1024;
+const KEPT_BYTES = 16 * 1024 * 1024;
 
 export function createServedFiles({ replica, clock }: { readonly replica: Replica; readonly clock: Clock }): ServedFiles {
   const kept = new Map<string, { readonly file: Promise<ServedFile | null>; bytes: number }>();
