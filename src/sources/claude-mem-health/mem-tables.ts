@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
 /** Looks at a database without changing it; `null` where there is none, or nothing that could be opened. */
 export function lookInto<T>(file: string, look: (database: Database.Database) => T): T | null {
+  // Where its folder is missing, too, better-sqlite3 takes that for a mistake of ours.
+  if (!existsSync(file)) return null;
   let database: Database.Database;
   try {
     database = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
