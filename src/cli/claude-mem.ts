@@ -5,16 +5,17 @@ import { askGatewayStatus } from '../node/claude-mem/ask-status.ts';
 import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { askNode } from './ask-node.ts';
+import { projectsVerb } from './claude-mem-projects.ts';
+import { repairVerb } from './claude-mem-repair.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
-import { CommandFailure, defineCommand, type CommandContext, type CommandResult, type CommandSpec } from './frame-command.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 
 /** Longer than any token. */
 const TOKEN_BYTES = 4_096;
 const NAME_LENGTH = 128;
-const PROJECT_LENGTH = 1_024;
 const RESTART = 'It takes effect when claude-mem’s worker starts again.';
 
 const serve = defineCommand({
@@ -126,88 +127,6 @@ const importHistory = defineCommand({
   },
 });
 
-const repair = defineCommand({
-  summary: 'Show what would be done about what wedges claude-mem here, and do it with --yes',
-  arguments: {
-    check: { summary: 'only this one, as satchel doctor names it: device-id, revisions, open-file, wal, schema, queue, doubles …' },
-  },
-  options: { yes: { type: 'flag', summary: 'do it; a copy of what is changed is made before' } },
-  examples: ['satchel claude-mem repair', 'satchel claude-mem repair device-id --yes'],
-  notes:
-    'Exit 1 where something could not be repaired. Safe to repeat.\nJSON: {repairs: [{id, reason, evidence, would, state: "would"|"done"|"blocked"|"nothing", lines, backup (null: none), next}]}.',
-  async run(context) {
-    const result = await askNode(context, 'claude-mem-repair', { check: context.args.check ?? null, apply: context.options.yes });
-    const { style, asCalled } = context;
-    if (result.repairs.length === 0) return { human: 'There is nothing to repair.', json: result };
-    const lines = result.repairs.flatMap(({ id, reason, evidence, would, state, lines: said, backup, next }) => [
-      `${style.bold(id)}: ${reason}`,
-      ...evidence.map((line) => `    ${style.dim(printable(line))}`),
-      ...(state === 'would' ? would.map((line) => `  would ${line}`) : said.map((line) => `  ${printable(line)}`)),
-      ...(backup === null ? [] : [`  What was there before: ${printable(backup)}`]),
-      ...(next === null ? [] : [`  → ${asCalled(next)}`]),
-    ]);
-    const isOpen = result.repairs.some(({ state }) => state === 'would');
-    if (isOpen) lines.push(asCalled('Nothing was changed. To do it: satchel claude-mem repair --yes'));
-    const isLeft = result.repairs.some(({ state }) => state === 'blocked');
-    return { human: lines.join('\n'), json: result, exit: isLeft ? EXIT.failed : EXIT.ok };
-  },
-});
-
-const projects = defineCommand({
-  summary: 'Say where claude-mem’s rows go, by project: nowhere, to another space, or to the personal one',
-  arguments: { project: { summary: 'as claude-mem names it; * stands for any characters. Without one: list them' } },
-  options: {
-    local: { type: 'flag', summary: 'its rows stay on this machine' },
-    space: { type: 'text', value: 'SPACE', summary: 'its rows go to this space; its members’ databases get them' },
-    personal: { type: 'flag', summary: 'its rows go to the personal space, as all do of which nothing is said' },
-  },
-  examples: ['satchel claude-mem projects', 'satchel claude-mem projects diary --local', 'satchel claude-mem projects app --space team'],
-  notes:
-    'Its sessions, prompts, summaries and observations go together. It is kept in config.json of this machine (claudeMem.projects); say it on each of yours.\n' +
-    'JSON: {projects: [{project, rows, space (null: stays here), by}], choices: [{project, space}]}; with a project {project, space, rows, carried: [{space, items}], shared}.',
-  async run(context) {
-    const { local, space, personal } = context.options;
-    const { project } = context.args;
-    const chosen = [local, space !== undefined, personal].filter(Boolean).length;
-    if (project === undefined ? chosen > 0 : chosen !== 1)
-      throw new CommandFailure(EXIT.usage, 'usage', 'name a project, and one of --local, --space and --personal', {
-        next: 'Run: satchel claude-mem projects',
-      });
-    if (project === undefined) return listProjects(context);
-    if (project.length > PROJECT_LENGTH)
-      throw new CommandFailure(EXIT.usage, 'usage', `a project’s name is at most ${PROJECT_LENGTH} characters long`, {
-        next: 'Shorten it, with *',
-      });
-    const to = space !== undefined ? { type: 'space' as const, space } : { type: local ? ('local' as const) : ('personal' as const) };
-    const placed = await askNode(context, 'claude-mem-project-place', { project, to });
-    const where = placed.space === null ? 'stay on this machine' : `go to ${printable(placed.space)}`;
-    const { asCalled } = context;
-    const lines = [`Rows of ${printable(project)} ${where} from now on: ${counted(placed.rows, 'row')} here.`];
-    if (placed.shared) lines.push(asCalled('Others can read that space. What looks like a secret waits for your answer: satchel pending'));
-    for (const { space: held, items } of placed.carried) {
-      const those = items.length === 1 ? ['was', 'stays', 'it'] : ['were', 'stay', 'them'];
-      const stay = `${counted(items.length, 'item')} of it ${those[0]} carried before, and ${those[1]} in ${printable(held)}`;
-      lines.push(
-        `${stay}: in its history, and on machines that have ${those[2]}. ${asCalled('satchel forget NAME erases one for ever (names: --json).')}`,
-      );
-    }
-    return { human: lines.join('\n'), json: placed };
-  },
-});
-
-async function listProjects(context: CommandContext): Promise<CommandResult> {
-  const result = await askNode(context, 'claude-mem-projects', {});
-  if (result.projects.length === 0) return { human: 'claude-mem has no projects here.', json: result };
-  const rows = result.projects.map(({ project, rows, space, by }) => [
-    project,
-    rows,
-    space ?? 'this machine alone',
-    by === null || by === project ? '' : `by ${by}`,
-  ]);
-  const columns = [{ title: 'PROJECT' }, { title: 'ROWS', align: 'right' as const }, { title: 'GO TO' }, { title: '' }];
-  return { human: renderTable(columns, rows, context.style.dim), json: result };
-}
-
 interface Wanted {
   readonly token: string;
   readonly url: string;
@@ -270,5 +189,5 @@ function hubUrl(text: string): string {
 
 export const claudeMemCommand: CommandSpec = {
   summary: 'claude-mem’s own sync, through a node.',
-  verbs: { serve, connect, disconnect, import: importHistory, projects, repair },
+  verbs: { serve, connect, disconnect, import: importHistory, projects: projectsVerb, repair: repairVerb },
 };
