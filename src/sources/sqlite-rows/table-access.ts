@@ -30,6 +30,8 @@ export interface TableAccess {
   count(): number;
   /** Values by local column; returns the rowid. Columns that are left out get their default. */
   insert(values: ReadonlyMap<string, RowValue | null>): number;
+  /** Rows of the same columns, in one statement, all or none; returns their rowids in their order. */
+  insertAll(rows: readonly ReadonlyMap<string, RowValue | null>[]): number[];
   update(rowid: number, values: ReadonlyMap<string, RowValue | null>): void;
   remove(rowid: number): void;
   /** What rows that refer to this one would have to hold in `local`; `undefined`: there is no such row. */
@@ -39,6 +41,9 @@ export interface TableAccess {
   /** Has all rows refer to what holds another value by now. */
   follow(from: RowValue, to: RowValue): void;
 }
+
+/** Statements of other lengths are not kept: there are too many. */
+const KEPT_ROWS = 100;
 
 type Raw = bigint | number | string | Uint8Array | null;
 
@@ -116,6 +121,15 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
       const names = [...values.keys()].map(quoted);
       const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
       return Number(prepared(sql).run(...values.values()).lastInsertRowid);
+    },
+    insertAll(rows) {
+      const names = [...(rows[0]?.keys() ?? [])].map(quoted);
+      const each = `(${names.map(() => '?').join(', ')})`;
+      const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map(() => each).join(', ')} RETURNING rowid`;
+      const statement: Statement = rows.length === KEPT_ROWS ? prepared(sql) : database.prepare(sql);
+      const rowids = statement.pluck().all(...rows.flatMap((values) => [...values.values()])) as bigint[];
+      // Each new row gets the next one; in which order they are given back is up to SQLite.
+      return rowids.map(Number).sort((a, b) => a - b);
     },
     update(rowid, values) {
       const names = [...values.keys()].map((name) => `${quoted(name)} = ?`);
