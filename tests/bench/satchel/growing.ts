@@ -7,6 +7,7 @@ import { cpuSecondsOf } from '../process-figures.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 import type { CountingProxy } from './counting-proxy.ts';
 import type { SatchelMachine } from './satchel-machine.ts';
+import { untilCalm } from './until-calm.ts';
 
 export interface GrowingPlace {
   readonly hub: SatchelMachine;
@@ -21,9 +22,6 @@ export interface GrowingPlace {
 const BYTES = 50_000_000;
 const GROWTH = 2_000;
 const SECONDS = 60;
-/** A node looks for secrets in what came first of all when nothing came for a minute, with a fifth of a core for some minutes. */
-const FIRST_LOOK_MS = 75_000;
-const CALM = { ms: 10_000, cpuSeconds: 0.05, latestMs: 600_000 };
 const SESSION = '00000009-aaaa-4bbb-8ccc-000000000009.jsonl';
 
 /**
@@ -62,18 +60,4 @@ export async function measureGrowing({ hub, here, there, near, far, source }: Gr
   figures['growing transcript, times its growth to the hub'] = (near.bytes() - nearBefore) / grown;
   figures['growing transcript, times its growth from the hub'] = (far.bytes() - farBefore) / grown;
   return figures;
-}
-
-/** Resolves when the nodes are through with all that they have to do once. */
-async function untilCalm(machines: readonly SatchelMachine[]): Promise<void> {
-  const latest = performance.now() + CALM.latestMs;
-  const pids = machines.map(({ pid }) => pid);
-  await sleep(FIRST_LOOK_MS);
-  for (;;) {
-    const before = await cpuSecondsOf(pids);
-    await sleep(CALM.ms);
-    const after = await cpuSecondsOf(pids);
-    if (before === null || after === null || after - before <= CALM.cpuSeconds) return;
-    if (performance.now() > latest) throw new Error(`the nodes do not come to rest within ${CALM.latestMs / 60_000} minutes`);
-  }
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSecondsOf, residentMegabytes } from '../process-figures.ts';
 import type { SatchelMachine } from './satchel-machine.ts';
+import { untilCalm } from './until-calm.ts';
 
 export interface ResidentPlace {
   readonly hub: SatchelMachine;
@@ -15,8 +16,6 @@ export interface ResidentPlace {
 const EDITS = 60;
 const SYNCS = 1_000;
 const QUIET_MS = 3_000;
-/** Idle is a node on which nothing happened for a while. */
-const IDLE_MS = 15_000;
 const LATEST_MS = 30_000;
 
 /**
@@ -40,7 +39,7 @@ export async function measureResident(place: ResidentPlace): Promise<Record<stri
   figures['saved to readable, s (p50)'] = at(seconds, 0.5);
   figures['saved to readable, s (p95)'] = at(seconds, 0.95);
 
-  await sleep(IDLE_MS);
+  await untilCalm([here, there, hub]);
   for (const [name, machine] of Object.entries({ 'first machine': here, 'second machine': there, hub })) {
     const megabytes = await residentMegabytes(machine.pid);
     if (megabytes !== null) figures[`idle node, MB (${name})`] = megabytes;
