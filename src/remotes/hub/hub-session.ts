@@ -26,8 +26,8 @@ export interface HubSessionOptions {
 
 /** Proves this machine's key to the hub, after the hub proved the pinned one. */
 export function createHubSession({ exchange, origin, hub, signing, random }: HubSessionOptions): HubSession {
-  let current: Promise<string> | undefined;
-  let held: string | undefined;
+  /** A proof, and its token once that is there: of two proofs, the one begun last need not be the one that ends last. */
+  let current: { readonly proof: Promise<string>; token: string | null } | undefined;
 
   async function prove(): Promise<string> {
     const clientNonce = random.bytes(CLIENT_NONCE_BYTES);
@@ -49,20 +49,29 @@ export function createHubSession({ exchange, origin, hub, signing, random }: Hub
     });
     const { token } = session;
     if (typeof token !== 'string' || !/^[\w-]{16,256}$/.test(token)) throw new RemoteError('protocol', 'the session has no token');
-    held = token;
     return token;
+  }
+
+  async function proveInto(entry: { token: string | null }): Promise<string> {
+    try {
+      return (entry.token = await prove());
+    } catch (error) {
+      if (current === entry) current = undefined;
+      throw error;
+    }
   }
 
   return {
     token() {
-      current ??= prove().catch((error: unknown) => {
-        current = undefined;
-        throw error;
-      });
-      return current;
+      if (current === undefined) {
+        const entry = { proof: Promise.resolve(''), token: null };
+        current = entry;
+        entry.proof = proveInto(entry);
+      }
+      return current.proof;
     },
     drop(token) {
-      if (token === held) current = undefined;
+      if (token === current?.token) current = undefined;
     },
   };
 }
