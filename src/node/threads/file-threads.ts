@@ -2,11 +2,13 @@ import type { FileProblem, WriteOptions } from '../../core/ports/files.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import type { AheadRead, FileThreads, ThreadWrite } from '../../sources/files/file-threads.ts';
+import { inOneTurn } from './one-turn.ts';
 import { piecesOf, slabOf } from './slab.ts';
 import type { AnswerOf } from './tasks.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
 interface Waiting {
+  readonly place: Place;
   readonly path: string;
   readonly body: Uint8Array;
   readonly options: WriteOptions;
@@ -32,14 +34,13 @@ async function answerAll(queue: readonly Waiting[], asked: Promise<AnswerOf<'wri
 
 /** Files written and read by the threads of a pool; what is asked for in one turn of the event loop goes as one message. */
 export function createFileThreads(pool: ThreadPool): FileThreads {
-  const queues = new Map<Place, Waiting[]>();
-
-  function send(place: Place): void {
-    const waiting = queues.get(place) ?? [];
-    queues.delete(place);
-    const size = Math.max(AT_ONCE, Math.ceil(waiting.length / pool.threads));
-    for (let at = 0; at < waiting.length; at += size) sendAll(place, waiting.slice(at, at + size));
-  }
+  const writeSoon = inOneTurn<Waiting>((all) => {
+    for (const place of new Set(all.map((each) => each.place))) {
+      const waiting = all.filter((each) => each.place === place);
+      const size = Math.max(AT_ONCE, Math.ceil(waiting.length / pool.threads));
+      for (let at = 0; at < waiting.length; at += size) sendAll(place, waiting.slice(at, at + size));
+    }
+  });
 
   function sendAll(place: Place, queue: readonly Waiting[]): void {
     const bodies = slabOf(queue.map(({ body }) => body));
@@ -48,15 +49,7 @@ export function createFileThreads(pool: ThreadPool): FileThreads {
   }
 
   return {
-    write: (place, path, body, options) =>
-      new Promise((done, failed) => {
-        const queue = queues.get(place) ?? [];
-        if (queue.length === 0) {
-          queues.set(place, queue);
-          setImmediate(send, place);
-        }
-        queue.push({ path, body, options, done, failed });
-      }),
+    write: (place, path, body, options) => new Promise((done, failed) => writeSoon({ place, path, body, options, done, failed })),
     async read(place, paths) {
       const { files, small } = await pool.ask('read', { place, paths });
       const pieces = piecesOf(small).values();
