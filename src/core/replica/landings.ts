@@ -1,7 +1,8 @@
 import type { Commit } from '../log/commit.ts';
-import type { CommitKey, ContentDigest, SpaceId } from '../ids.ts';
+import type { CommitId, CommitKey, ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import type { StoreTransaction } from '../ports/store.ts';
+import { decodeDraft } from './overlay.ts';
 
 /** How a commit is in the log: as its author's own record, or inside another's. */
 export interface Landing {
@@ -82,4 +83,31 @@ async function isHeld(
     before = oldest.position;
   }
   return missing.size === 0 && isGone;
+}
+
+/** Those of `commits` that a valid record before `position` landed, itself or carried. */
+export async function landedBefore(
+  tx: StoreTransaction,
+  space: SpaceId,
+  commits: readonly CommitKey[],
+  position: number,
+): Promise<Set<CommitKey>> {
+  const landings = await landingsOf(tx, space, commits);
+  return new Set([...landings].filter(([, landing]) => landing.position < position).map(([key]) => key));
+}
+
+/**
+ * Those of our commits that came from the log, `own` by id and position, which left nothing to land of our draft of that
+ * id: who has a copy of this machine, or its key, may have signed something else under it. Cost: O(drafts), and the
+ * history of the items of those that landed.
+ */
+export async function landedWhole(tx: StoreTransaction, space: SpaceId, own: ReadonlyMap<CommitId, number>): Promise<CommitId[]> {
+  if (own.size === 0) return [];
+  const drafts = new Map((await tx.drafts.list(space)).map((stored) => [stored.id, stored]));
+  const landed: CommitId[] = [];
+  for (const [id, position] of own) {
+    const draft = drafts.get(id);
+    if (draft === undefined || (await isReached(tx, space, decodeDraft(draft), { how: 'itself', position }))) landed.push(id);
+  }
+  return landed;
 }

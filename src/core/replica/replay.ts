@@ -1,19 +1,18 @@
-import { openCommitBody } from '../crypto/object-cipher.ts';
 import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
-import type { CommitId, CommitKey, ObjectId, RecordHash, SpaceId } from '../ids.ts';
+import type { CommitId, CommitKey, RecordHash, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
-import { keyOf, readCarried } from '../log/carried.ts';
-import { decodeCommit } from '../log/commit-codec.ts';
+import { keyOf } from '../log/carried.ts';
 import type { Commit } from '../log/commit.ts';
-import { decodeControl, KNOWN_FEATURES, type ControlPayload } from '../log/control.ts';
-import { applyControl, currentEpoch, linkVoidControl, mayAppend, startMembership, type Membership } from '../log/membership.ts';
-import { decodeRecord, hasValidSignature, type LogRecord } from '../log/record.ts';
+import { KNOWN_FEATURES } from '../log/control.ts';
+import { applyControl, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
+import { decodeRecord, type LogRecord } from '../log/record.ts';
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import type { ReplicaDeps } from './deps.ts';
-import { carriers, isReached, landingsOf } from './landings.ts';
-import { decodeDraft } from './overlay.ts';
+import { createDroppedObjects, type DroppedObjects } from './dropped-objects.ts';
+import { carriers, landedBefore, landedWhole } from './landings.ts';
 import { noteSeen } from './prune-seen.ts';
+import { readCommit, readControl, withoutNames, type Step } from './read-step.ts';
 import { openSecrets } from './secrets.ts';
 
 /** How far the state follows the log. */
@@ -43,22 +42,6 @@ export interface ReplayReport {
   readonly stop: ReplayStop | null;
 }
 
-type Step =
-  | {
-      readonly type: 'commit';
-      readonly record: LogRecord;
-      readonly commit: Commit;
-      readonly carried: readonly CommitKey[];
-      /** It was just made here, of the draft of that id. */
-      readonly isKnown: boolean;
-    }
-  | { readonly type: 'control'; readonly record: LogRecord; readonly payload: ControlPayload }
-  | { readonly type: 'void'; readonly record: LogRecord; readonly reason: string };
-
-interface Returned {
-  readonly position: number;
-}
-
 const BATCH = { records: 256, bytes: 8 * 1024 * 1024 };
 
 /**
@@ -75,18 +58,14 @@ export class Replay {
   #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
   /** Items that changed, and that no report has told of: a batch after them may have failed. */
   readonly #untold = new Map<string, Item>();
-  readonly #dropped = new Map<ObjectId, { readonly how: 'pruned' | 'erased'; readonly position: number }>();
-  /** Dropped objects that a commit named again: by the last one that did. */
-  readonly #returned = new Map<ObjectId, number>();
-  /** What erase records put in the place of an object, one after another. */
-  readonly #replaced = new Map<ObjectId, readonly ObjectId[]>();
-  #lastDrop = -1;
+  readonly dropped: DroppedObjects;
   /** Where the log ended, and how much had been written to the store by then: asked with every sync. */
   #end: { readonly position: number; readonly writes: number } | null = null;
 
   constructor(deps: ReplicaDeps, space: SpaceId) {
     this.#deps = deps;
     this.#space = space;
+    this.dropped = createDroppedObjects(space);
   }
 
   get cursor(): Cursor | null {
@@ -101,35 +80,17 @@ export class Replay {
     return this.#keys;
   }
 
-  dropped(id: ObjectId): 'pruned' | 'erased' | null {
-    return this.#dropped.get(id)?.how ?? null;
-  }
-
-  replacement(id: ObjectId): ObjectId {
-    return this.#replaced.get(id)?.at(-1) ?? id;
-  }
-
-  /** An object and what erase records put in its place since, oldest first: each lacks more than the one before it. */
-  forms(id: ObjectId): readonly ObjectId[] {
-    return [id, ...(this.#replaced.get(id) ?? [])];
-  }
-
-  get lastDrop(): number {
-    return this.#lastDrop;
-  }
-
   /** Restores membership and keys as of the saved cursor. O(control records). */
   async open(): Promise<void> {
-    const { cursor, controls, returned } = await this.#deps.store.read(async (tx) => ({
+    const { cursor, controls } = await this.#deps.store.read(async (tx) => ({
       cursor: (await tx.documents.get<Cursor>('cursors', this.#space)) ?? null,
       controls: await tx.logs.controls(this.#space, 0),
-      returned: await tx.documents.list<Returned>(`returned/${this.#space}`),
+      returned: await this.dropped.open(tx),
     }));
-    for (const { id, value } of returned) this.#returned.set(id as ObjectId, value.position);
     this.#cursor = cursor;
     for (const stored of controls) {
       if (cursor === null || stored.position > cursor.position) break;
-      const step = this.#readControl(expectRecord(stored));
+      const step = readControl(expectRecord(stored));
       this.#applyControl(step);
     }
     if (this.#membership !== null) await this.#loadKeys();
@@ -139,7 +100,7 @@ export class Replay {
   async clear(tx: StoreTransaction): Promise<void> {
     await tx.items.clear(this.#space);
     await tx.documents.remove('cursors', this.#space);
-    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, carriers(this.#space), `returned/${this.#space}`]) {
+    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, carriers(this.#space), this.dropped.collection]) {
       for (const { id } of await tx.documents.list(collection)) await tx.documents.remove(collection, id);
     }
   }
@@ -149,10 +110,7 @@ export class Replay {
     this.#cursor = null;
     this.#membership = null;
     this.#keys = null;
-    this.#dropped.clear();
-    this.#returned.clear();
-    this.#replaced.clear();
-    this.#lastDrop = -1;
+    this.dropped.clear();
   }
 
   /**
@@ -217,7 +175,7 @@ export class Replay {
     const steps: Step[] = [];
     for (const record of records) {
       if (record.header.type === 'control') {
-        const step = this.#applyControl(this.#readControl(record));
+        const step = this.#applyControl(readControl(record));
         steps.push(step);
         if (step.type === 'control') await this.#loadKeys();
         const stopped = this.#unknownFeature();
@@ -237,23 +195,13 @@ export class Replay {
     this.#membership = null;
     this.#keys = null;
     this.#laterKeys = null;
-    this.#dropped.clear();
-    this.#returned.clear();
-    this.#replaced.clear();
-    this.#lastDrop = -1;
+    this.dropped.clear();
     await this.open();
   }
 
   #unknownFeature(): ReplayStop | null {
     const feature = this.#membership?.features.find((f) => !KNOWN_FEATURES.includes(f));
     return feature === undefined ? null : { type: 'unknown-feature', position: this.#membership?.lastControlPosition ?? 0, feature };
-  }
-
-  #readControl(record: LogRecord): Step {
-    const payload = decodeControl(record.body);
-    if (!hasValidSignature(record)) return { type: 'void', record, reason: 'its signature is wrong' };
-    if (!payload.ok) return { type: 'void', record, reason: payload.error };
-    return { type: 'control', record, payload: payload.value };
   }
 
   #applyControl(step: Step): Step {
@@ -267,7 +215,7 @@ export class Replay {
       const applied = applyControl(this.#membership, step.record, step.payload);
       if (applied.ok) {
         this.#membership = applied.value;
-        this.#noteDropped(step.payload, step.record.header.position);
+        this.dropped.note(step.payload, step.record.header.position);
         return step;
       }
       this.#membership = linkVoidControl(this.#membership, step.record);
@@ -277,38 +225,9 @@ export class Replay {
     return step;
   }
 
-  #noteDropped(payload: ControlPayload, position: number): void {
-    if (payload.op === 'prune' || payload.op === 'erase') this.#lastDrop = position;
-    const drop = (id: ObjectId, how: 'pruned' | 'erased'): void => {
-      if ((this.#returned.get(id) ?? -1) < position) this.#dropped.set(id, { how, position });
-    };
-    if (payload.op === 'prune') for (const id of payload.objects) drop(id, 'pruned');
-    if (payload.op !== 'erase') return;
-    for (const id of payload.objects) drop(id, 'erased');
-    for (const { from, to } of payload.replaced) this.#replaced.set(from, [...(this.#replaced.get(from) ?? []), to]);
-  }
-
-  /** `null`: the key is missing, so this record and all after it wait. */
   async #readCommit(record: LogRecord, known: Commit | undefined): Promise<Step | null> {
-    const membership = this.#membership as Membership;
-    const { header } = record;
-    const isVoid = (reason: string): Step => ({ type: 'void', record, reason });
-    if (!mayAppend(membership, header.signer)) return isVoid('its signer may not write here');
-    if (header.keyId !== currentEpoch(membership).number)
-      return isVoid(`it is under the key of epoch ${header.keyId}, not ${currentEpoch(membership).number}`);
-    if (!hasValidSignature(record)) return isVoid('its signature is wrong');
-    const accept = (commit: Commit): Step => {
-      const carried = readCarried(commit, this.#space);
-      if (!carried.ok) return isVoid(carried.error);
-      return { type: 'commit', record, commit, carried: carried.value.map(({ key }) => key), isKnown: known !== undefined };
-    };
-    if (known !== undefined) return accept(known);
-    if (this.#keys?.epoch(header.keyId) === undefined) return null;
-    const binding = { space: this.#space, keyId: header.keyId, signer: header.signer, commit: header.id };
-    const body = await openCommitBody(record.body, binding, this.#keys, this.#deps.compression);
-    if (!body.ok) return body.error.type === 'no-key' ? null : isVoid(body.error.reason);
-    const commit = decodeCommit(body.value, header.id, header);
-    return commit.ok ? accept(commit.value) : isVoid(commit.error);
+    const [membership, { compression }] = [this.#membership as Membership, this.#deps];
+    return readCommit(record, { space: this.#space, membership, keys: this.#keys, compression }, known);
   }
 
   async #commitBatch(
@@ -330,11 +249,11 @@ export class Replay {
         if (reason === null) continue;
         report.voids.push({ position: step.record.header.position, reason });
         await tx.documents.put(`voids/${this.#space}`, String(step.record.header.position), { reason, signer: step.record.header.signer });
-        this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: nameless(step, reason) });
+        this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: withoutNames(step, reason) });
       }
       await tx.documents.put('cursors', this.#space, cursor);
       await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
-      report.landed.push(...(await this.#landedWhole(tx, own)));
+      report.landed.push(...(await landedWhole(tx, this.#space, own)));
       await tx.drafts.remove(this.#space, report.landed);
     });
     this.#cursor = cursor;
@@ -350,7 +269,7 @@ export class Replay {
     const { commit, record, carried } = step;
     const { position, signer } = record.header;
     const key = keyOf(record);
-    const used = await this.#usedBefore(tx, [key, ...carried], position);
+    const used = await landedBefore(tx, this.#space, [key, ...carried], position);
     const siblings = commit.changes.some((c) => c.type === 'resolve') ? await tx.items.siblings(this.#space) : [];
     const items = await tx.items.get(this.#space, itemsJudged(commit));
     const judged = judgeCommit(commit, { key, carried }, position, { items, siblings, isUsed: (other) => used.has(other) });
@@ -362,7 +281,7 @@ export class Replay {
     for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
     for (const other of carried) await tx.documents.put(`carried/${this.#space}`, other, { position });
     if (carried.length > 0) await tx.documents.put(carriers(this.#space), String(position), {});
-    if (this.#dropped.size > 0) await this.#noteReturned(tx, record);
+    await this.dropped.noteReturned(tx, record);
     for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
     // Another's record of the same id says nothing of a draft that was made here.
     if (signer === this.#deps.machine.key.machine) {
@@ -376,39 +295,6 @@ export class Replay {
   }
 
   /**
-   * Those of our commits that came from the log, `own` by id and position, which left nothing to land of our draft of that
-   * id: who has a copy of this machine, or its key, may have signed something else under it. Cost: O(drafts), and the
-   * history of the items of those that landed.
-   */
-  async #landedWhole(tx: StoreTransaction, own: ReadonlyMap<CommitId, number>): Promise<CommitId[]> {
-    if (own.size === 0) return [];
-    const drafts = new Map((await tx.drafts.list(this.#space)).map((stored) => [stored.id, stored]));
-    const landed: CommitId[] = [];
-    for (const [id, position] of own) {
-      const draft = drafts.get(id);
-      const isWhole = draft === undefined || (await isReached(tx, this.#space, decodeDraft(draft), { how: 'itself', position }));
-      if (isWhole) landed.push(id);
-    }
-    return landed;
-  }
-
-  /** What a commit names is there again: it can be read, and pruned or erased once more. */
-  async #noteReturned(tx: StoreTransaction, { header }: LogRecord): Promise<void> {
-    for (const id of header.objects) {
-      if ((this.#dropped.get(id)?.position ?? header.position) >= header.position) continue;
-      await tx.documents.put<Returned>(`returned/${this.#space}`, id, { position: header.position });
-      this.#dropped.delete(id);
-      this.#returned.set(id, header.position);
-    }
-  }
-
-  /** Commits that a valid record before `position` landed, itself or carried. */
-  async #usedBefore(tx: StoreTransaction, commits: readonly CommitKey[], position: number): Promise<Set<CommitKey>> {
-    const landings = await landingsOf(tx, this.#space, commits);
-    return new Set([...landings].filter(([, landing]) => landing.position < position).map(([key]) => key));
-  }
-
-  /**
    * A machine that was listed late, or listed again after a revocation, is handed the keys of all that it missed by a
    * control record further on: they are taken from there. `null` where no record of the local log hands them out.
    * Cost: O(control records).
@@ -418,7 +304,7 @@ export class Replay {
     const controls = await store.read((tx) => tx.logs.controls(this.#space, record.header.position + 1));
     let later = this.#membership as Membership;
     for (const stored of controls) {
-      const step = this.#readControl(expectRecord(stored));
+      const step = readControl(expectRecord(stored));
       const applied = step.type === 'control' ? applyControl(later, step.record, step.payload) : null;
       later = applied?.ok === true ? applied.value : linkVoidControl(later, step.record);
     }
@@ -440,11 +326,6 @@ export class Replay {
     const secrets = await openSecrets(membership, machine.key.machine, machine.identity, wrapping);
     this.#keys = secrets === null ? null : createSpaceKeys(secrets);
   }
-}
-
-/** What may stand in the log of events: what the rule says of a commit names its items, what a parser says does not. */
-function nameless(step: Step, reason: string): string {
-  return step.type === 'commit' ? 'it breaks the rule' : (reason.split(':')[0] ?? '');
 }
 
 function expectRecord(stored: StoredRecord): LogRecord {

@@ -88,8 +88,8 @@ export class Replica {
       keys: () => this.keys,
       sharesContext: () => this.#isOnePersons(),
       fetch: async (ids) => this.#fetch(ids),
-      dropped: (id) => this.#replay.dropped(id),
-      forms: (id) => this.#replay.forms(id),
+      dropped: (id) => this.#replay.dropped.how(id),
+      forms: (id) => this.#replay.dropped.forms(id),
     });
     this.#drafts = new SpaceDrafts(deps, space, this.bodies, {
       canWrite: () => this.canWrite,
@@ -392,22 +392,22 @@ export class Replica {
 
   /** Whether a prune or an erase record dropped an object. */
   droppedObject(id: ObjectId): 'pruned' | 'erased' | null {
-    return this.#replay.dropped(id) ?? (this.#replay.replacement(id) === id ? null : 'erased');
+    return this.#replay.dropped.how(id) ?? (this.#replay.dropped.replacement(id) === id ? null : 'erased');
   }
 
   /** The object that stands for `id` now: another one where an erase record cut from it. */
   replacementOf(id: ObjectId): ObjectId {
-    return this.#replay.replacement(id);
+    return this.#replay.dropped.replacement(id);
   }
 
   /** An object and what erase records put in its place since, oldest first: each lacks more than the one before it. */
   formsOf(id: ObjectId): readonly ObjectId[] {
-    return this.#replay.forms(id);
+    return this.#replay.dropped.forms(id);
   }
 
   /** Position of the newest prune or erase record, −1 for none. */
   get lastDrop(): number {
-    return this.#replay.lastDrop;
+    return this.#replay.dropped.last;
   }
 
   get machine(): MachineId {
