@@ -103,6 +103,37 @@ describe('files', () => {
     });
   });
 
+  it('keep their time while their content stays, and only then', async () => {
+    const project = fresh();
+    await place.lock(project, 'a');
+    const summary = '{"projectContext":"x","keyDecisions":[],"currentState":[],"recentWork":[],"lastUpdated":null,"lastEntryIndex":0}\n';
+    const contents = { 'log.jsonl': '{"ts":1}\n', 'summary.json': summary, 'summary.md': '# x\n' };
+    const times = async (file: string) => {
+      // By hand: a client's list is of times that make it do something.
+      const { body } = await place.ask('GET', `/projects/${project}/files`, { headers: { 'user-agent': 'curl/8' } });
+      const listed = (body['files'] as { name: string; mtime: string }[]).find(({ name }) => name === file)?.mtime;
+      return [listed, (await place.get(project, file)).body['mtime']];
+    };
+    const given = new Map<string, unknown>();
+    for (const [file, content] of Object.entries(contents)) given.set(file, (await place.put(project, file, content, 'a')).body['mtime']);
+    const { replica } = [...place.node.spaces.values()][0] ?? {};
+    await expect.poll(() => replica?.drafts.length).toBe(0);
+    await place.node.deps.clock.sleep(5);
+    let told = 0;
+    const stop = replica?.onChange((items, how) => void (told += how === 'changed' ? items.length : 0));
+    await replica?.rebuild(0, async () => undefined); // everybody is told of what is as it was
+    stop?.();
+    expect(told).toBeGreaterThan(0);
+    for (const [file, time] of given) expect(await times(file)).toEqual([time, time]);
+    for (const [file, content] of Object.entries(contents)) {
+      expect((await place.put(project, file, content, 'a')).body['mtime']).toBe(given.get(file));
+      expect(await times(file)).toEqual([given.get(file), given.get(file)]);
+    }
+    const again = (await place.put(project, 'log.jsonl', '{"ts":1}\n{"ts":2}\n', 'a')).body['mtime'];
+    expect(Date.parse(String(again))).toBeGreaterThan(Date.parse(String(given.get('log.jsonl'))));
+    expect(await times('log.jsonl')).toEqual([again, again]);
+  });
+
   it('that are not there are not found, others are not allowed', async () => {
     const project = fresh();
     expect(await place.get(project, 'log.jsonl')).toMatchObject({ status: 404, body: { error: 'File not found' } });

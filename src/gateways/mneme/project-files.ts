@@ -84,7 +84,7 @@ export function createProjectFiles(deps: { readonly spaces: ProjectSpaces; reado
       // Rendered from another file, it is nothing of its own.
       const isRendered = file === RENDERED_FILE && (await space.files.read(project, file))?.item === null;
       if (!isRendered) await space.views.push(client.writer, project, file, body);
-      return wireTime(space.files.changedAt(itemOf(project, file)));
+      return wireTime(await space.files.changedAt(project, file));
     },
 
     async has(project, client) {

@@ -7,6 +7,7 @@ import type { Replica } from '../../core/replica/replica.ts';
 import { isMnemeFile, MNEME_PREFIX, mnemeItem, RENDERED_FILE, type MnemeProject } from '../../kinds/mneme/names.ts';
 import { clampSummary } from '../../kinds/mneme/clamp-summary.ts';
 import { renderSummary } from '../../kinds/mneme/render-summary.ts';
+import { createContentTimes } from './content-times.ts';
 import type { SyncedFile } from './schema.ts';
 import { wireTime } from './wire.ts';
 
@@ -28,8 +29,8 @@ export interface ServedFile {
 export interface ServedFiles {
   /** `null` where there is none. Throws BodyUnavailable. O(1) while nothing changed. */
   read(project: MnemeProject, file: SyncedFile): Promise<ServedFile | null>;
-  /** When an item became what it is. O(1). */
-  changedAt(item: Item): number;
+  /** When a file became what it is, as it is listed and read. One look-up at most, of no body where it was not rendered. */
+  changedAt(project: MnemeProject, file: SyncedFile): Promise<number>;
   close(): void;
 }
 
@@ -42,14 +43,15 @@ const KEPT_BYTES = 16 * 1024 * 1024;
 
 export function createServedFiles({ replica, clock }: { readonly replica: Replica; readonly clock: Clock }): ServedFiles {
   const kept = new Map<string, { readonly file: Promise<ServedFile | null>; bytes: number }>();
-  const changes = new Map<string, number>();
+  const times = createContentTimes(clock);
   let bytes = 0;
 
   const drop = (key: string): void => {
     bytes -= kept.get(key)?.bytes ?? 0;
     kept.delete(key);
   };
-  const stop = replica.onChange((items) => {
+  const stop = replica.onChange((items, how) => {
+    if (how === 'landed') return; // the same as before
     for (const item of items) {
       if (!item.name.startsWith(MNEME_PREFIX)) continue;
       const folder = item.name.slice(0, item.name.lastIndexOf('/') + 1);
@@ -57,16 +59,20 @@ export function createServedFiles({ replica, clock }: { readonly replica: Replic
       // Made of several.
       drop(folder + RENDERED_FILE);
       drop(`${folder}summary.json`);
-      // Never twice the same for two contents, whatever the clock does.
-      changes.set(item.name, Math.max(clock.now(), (changes.get(item.name) ?? 0) + 1));
+      times.noticed(item);
     }
   });
 
+  async function lookUp(item: Item): Promise<Content | null> {
+    const state = replica.draftedState(item) ?? (await replica.visible([item])).get(itemKey(item));
+    return state?.content ?? null;
+  }
+
   async function load(item: Item, name: SyncedFile): Promise<ServedFile | null> {
-    const content = (await replica.visible([item])).get(itemKey(item))?.content ?? null;
+    const { found: content, since } = await times.of(item, () => lookUp(item));
     if (content === null) return null;
     const body = await replica.bodies.read(content);
-    return served({ name, item, content, digest: content.digest, body, changed: changedAt(item) });
+    return served({ name, item, content, digest: content.digest, body, changed: since });
   }
 
   /** `summary.json` says how much of the log it is of, and after a merge there may be less. */
@@ -85,46 +91,45 @@ export function createServedFiles({ replica, clock }: { readonly replica: Replic
     return served({ name: RENDERED_FILE, item: null, content: null, digest, body, changed: summary.changed });
   }
 
-  /** What this process never saw change changed before it began. */
-  function changedAt({ name }: Item): number {
-    const known = changes.get(name) ?? clock.now();
-    changes.set(name, known);
-    return known;
-  }
-
   const LOADS: { readonly [F in SyncedFile]?: (project: MnemeProject) => Promise<ServedFile | null> } = {
     'summary.json': loadSummary,
     [RENDERED_FILE]: loadRendered,
   };
 
+  async function read(project: MnemeProject, file: SyncedFile): Promise<ServedFile | null> {
+    const key = `${MNEME_PREFIX}${project}/${file}`;
+    const known = kept.get(key);
+    if (known !== undefined) {
+      kept.delete(key);
+      kept.set(key, known);
+      return known.file;
+    }
+    const entry = { file: LOADS[file]?.(project) ?? load(itemOf(project, file), file), bytes: 0 };
+    kept.set(key, entry);
+    try {
+      const found = await entry.file;
+      if (kept.get(key) !== entry) return found;
+      if (found === null) kept.delete(key); // whoever asks for what is not there must not fill the memory
+      entry.bytes = (found?.body.length ?? 0) + (found?.answer.length ?? 0);
+      bytes += found === null ? 0 : entry.bytes;
+      for (const oldest of kept.keys()) {
+        if (bytes <= KEPT_BYTES || oldest === key) break;
+        drop(oldest);
+      }
+      return found;
+    } catch (error) {
+      if (kept.get(key) === entry) kept.delete(key);
+      throw error;
+    }
+  }
+
   return {
-    async read(project, file) {
-      const key = `${MNEME_PREFIX}${project}/${file}`;
-      const known = kept.get(key);
-      if (known !== undefined) {
-        kept.delete(key);
-        kept.set(key, known);
-        return known.file;
-      }
-      const entry = { file: LOADS[file]?.(project) ?? load(itemOf(project, file), file), bytes: 0 };
-      kept.set(key, entry);
-      try {
-        const found = await entry.file;
-        if (kept.get(key) !== entry) return found;
-        if (found === null) kept.delete(key); // whoever asks for what is not there must not fill the memory
-        entry.bytes = (found?.body.length ?? 0) + (found?.answer.length ?? 0);
-        bytes += found === null ? 0 : entry.bytes;
-        for (const oldest of kept.keys()) {
-          if (bytes <= KEPT_BYTES || oldest === key) break;
-          drop(oldest);
-        }
-        return found;
-      } catch (error) {
-        if (kept.get(key) === entry) kept.delete(key);
-        throw error;
-      }
+    read,
+    async changedAt(project, file) {
+      if (file === RENDERED_FILE) return (await read(project, file))?.changed ?? clock.now();
+      const item = itemOf(project, file);
+      return (await times.of(item, () => lookUp(item))).since;
     },
-    changedAt,
     close: stop,
   };
 }
