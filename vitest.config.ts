@@ -24,8 +24,8 @@ const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, ...MOCKING]
 export default defineConfig({
   test: {
     // Far above what any takes: a slow machine is no failure.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     setupFiles: ['tests/setup/property-seed.ts'],
     projects: [
       { extends: true, test: sharing },

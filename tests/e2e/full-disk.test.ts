@@ -36,15 +36,11 @@ async function join(): Promise<void> {
 }
 
 async function bothEqual(names: readonly string[]): Promise<void> {
-  await until(
-    'both are equal and in sync',
-    async () => {
-      if (names.some((name) => ana.read(name) === null || ana.read(name) !== bea.read(name))) return false;
-      const [one, other] = await Promise.all([status(ana), status(bea)]);
-      return one.in_sync && other.in_sync && one.spaces[0]?.words === other.spaces[0]?.words;
-    },
-    60_000,
-  );
+  await until('both are equal and in sync', async () => {
+    if (names.some((name) => ana.read(name) === null || ana.read(name) !== bea.read(name))) return false;
+    const [one, other] = await Promise.all([status(ana), status(bea)]);
+    return one.in_sync && other.in_sync && one.spaces[0]?.words === other.spaces[0]?.words;
+  });
 }
 
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a disk that is full', () => {

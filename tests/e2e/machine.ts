@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TestRunner } from 'vitest';
 
 export interface Outcome {
   readonly code: number | null;
@@ -11,8 +12,14 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** A start may wait a minute for a command that holds the store, and machines may be busy. */
-const START_LIMIT = 120_000;
+/** Milliseconds. What should happen does within a few; a machine may be busy with a hundred other things. */
+const PATIENCE = 120_000;
+/** Of a node that is asked how it is after something failed: it may hang. */
+const STATUS_LIMIT = 30_000;
+const LAST_LINES = 40;
+
+/** Those that run in this test, for what is said when it fails. */
+const machines = new Set<Machine>();
 
 /** A machine of its own: an empty HOME, and the built program, as a user has them. */
 export class Machine {
@@ -22,6 +29,7 @@ export class Machine {
   program: string;
   #node: ChildProcess | null = null;
   #output = '';
+  #isDescribed = false;
   readonly #children = new Set<ChildProcess>();
   readonly #env: NodeJS.ProcessEnv;
 
@@ -31,6 +39,7 @@ export class Machine {
     this.home = mkdtempSync(path.join(root, `${name}-`));
     this.program = program;
     mkdirSync(this.claude, { recursive: true });
+    machines.add(this);
   }
 
   get claude(): string {
@@ -99,14 +108,10 @@ export class Machine {
     this.#node = node;
     node.stdin?.end(input);
     for (const stream of [node.stdout, node.stderr]) stream?.on('data', (part: Buffer) => (this.#output += part.toString()));
-    await until(
-      `${this.name} is up`,
-      () => {
-        if (node.exitCode !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${node.exitCode}: ${this.#output}`);
-        return this.#output.includes('Ctrl-C');
-      },
-      START_LIMIT,
-    );
+    await until(`${this.name} is up`, () => {
+      if (node.exitCode !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${node.exitCode}: ${this.#output}`);
+      return this.#output.includes('Ctrl-C');
+    });
   }
 
   /** Where the node ended by itself: how, and what it said. */
@@ -124,11 +129,42 @@ export class Machine {
     await once(node, 'exit');
   }
 
+  /** How it is, and what it said last: for whoever reads why a test failed. Never throws. */
+  async describe(): Promise<string> {
+    this.#isDescribed = true;
+    const said = [...(await this.#status()), ...['node.log', 'node.log.old'].flatMap((file) => this.#logged(file))];
+    const node = this.#node;
+    const state =
+      node === null ? 'no node of it was left running' : this.ending() || `its node runs, and printed: ${lastLines(this.#output)}`;
+    return [`--- ${this.name}: ${state}`, ...said].join('\n');
+  }
+
   /** Ends all that runs here: the node, and commands of a test that failed. */
   async kill(): Promise<void> {
+    if (hasFailed() && machines.has(this) && !this.#isDescribed) console.error(await this.describe());
+    machines.delete(this);
     const ended = [...this.#children].map((child) => once(child, 'exit'));
     for (const child of this.#children) child.kill('SIGKILL');
     await Promise.all(ended);
+  }
+
+  async #status(): Promise<string[]> {
+    if (this.#node === null || this.ending() !== '') return [];
+    const child = this.#spawn(['status', '--json']);
+    const limit = setTimeout(() => child.kill('SIGKILL'), STATUS_LIMIT);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part: Buffer) => (said += part.toString()));
+    await once(child, 'close');
+    clearTimeout(limit);
+    return [`its status: ${said.trim() === '' ? `none within ${STATUS_LIMIT} ms` : said.trim()}`];
+  }
+
+  #logged(file: string): string[] {
+    try {
+      return [`the end of its ${file}: ${lastLines(readFileSync(path.join(this.store, file), 'utf8'))}`];
+    } catch {
+      return []; // it has none
+    }
   }
 
   #spawn(args: readonly string[]): ChildProcess {
@@ -140,14 +176,32 @@ export class Machine {
   }
 }
 
-/** Waits for something that happens in its own time; fails loudly when it does not within `limit` milliseconds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 20_000): Promise<void> {
+/**
+ * Waits for something that happens in its own time; fails loudly when it does not within `limit` milliseconds, with what
+ * all machines of the test say of themselves by then.
+ */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = PATIENCE): Promise<void> {
   const end = performance.now() + limit;
+  let looks = 0;
   do {
+    looks += 1;
     if (await holds()) return;
     await sleep(20);
   } while (performance.now() < end);
-  throw new Error(`waited in vain: ${what}`);
+  throw new Error(`waited in vain, ${limit} ms and ${looks} looks: ${what}\n${await describeMachines()}`);
+}
+
+/** Not where nobody tests. */
+function hasFailed(): boolean {
+  return TestRunner.getCurrentTest()?.result?.state === 'fail';
+}
+
+async function describeMachines(): Promise<string> {
+  return (await Promise.all([...machines].map((machine) => machine.describe()))).join('\n');
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
 }
 
 /** A folder for machines, removed by what it returns. */
