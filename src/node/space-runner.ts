@@ -1,14 +1,15 @@
-import type { SpaceId } from '../core/ids.ts';
 import type { Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
-import { backfill } from '../core/replica/late-join.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { createBackfillLoop, type BackfillLoop } from './backfill-loop.ts';
 import { sayTrouble } from './disk-full.ts';
+import { createLiveStream, type LiveStream } from './live-stream.ts';
+import { createRetryPause, type RetryPause } from './retry-pause.ts';
 import { learnRemoval } from './revocation.ts';
 import { problemOf, type SyncProblemType } from './sync-problem.ts';
 import type { WakeReason } from './wake-watch.ts';
@@ -46,10 +47,6 @@ interface Exchange {
   applying: Promise<void> | null;
 }
 
-const FIRST_RETRY = 1_000;
-const LAST_RETRY = 5 * 60_000;
-const LISTEN_AGAIN = 30_000;
-
 /**
  * Keeps one space in sync: pushes when drafts appear, pulls when the remote says that its head moved, applies what
  * came. After a failure it tries again with pauses that grow to five minutes; sooner, though not within a second, when
@@ -72,8 +69,8 @@ export class SpaceRunner {
   /** All up to this position was applied, and followed where the home moved. */
   #syncedTo = -1;
   #running: Promise<void> | null = null;
-  #loops: Promise<void>[] = [];
-  #failures = 0;
+  /** `null`: it was not started, and only does what it is asked for. */
+  #live: Promise<void> | null = null;
   readonly #turns = new Mutex();
   readonly #carried = { pulled: 0, pushed: 0 };
   #captures = 0;
@@ -81,18 +78,33 @@ export class SpaceRunner {
   #syncs = 0;
   /** The remote whose connections may be dead, while a sync that is under way finds out. */
   #doubted: Remote | null = null;
-  #backfilling = false;
-  /** Ends the pause after a failure: `rest` for what happened here, `all` for who is sure that it is worth a try. */
-  #pause: { readonly rest: AbortController; readonly all: AbortController } | null = null;
-  /** Ends the live stream, which is opened anew. */
-  #listening = new AbortController();
-  /** The live stream, since it was heard of; another object each time. */
-  #stream: object | null = null;
+  readonly #backfill: BackfillLoop;
+  readonly #retries: RetryPause;
+  readonly #stream: LiveStream;
   /** By the last sync the remote's log ended where ours does, and the live stream would have said what came behind it. */
   #isCurrent = false;
 
   constructor(deps: SpaceRunnerDeps) {
     this.#deps = deps;
+    const { replica, clock, random, log } = deps;
+    const stopped = this.#stopping.signal;
+    const connected = (): Promise<Remote> => this.connected();
+    this.#backfill = createBackfillLoop({ replica, clock, log, connected, apply: deps.apply, stopped });
+    this.#retries = createRetryPause({ clock, random, stopped });
+    this.#stream = createLiveStream({
+      space: replica.space,
+      clock,
+      log,
+      connected,
+      failures: () => this.#retries.failures,
+      onBack: () => this.kick(),
+      onHead: (head) => this.#hear(head),
+      onSilence: (wasHeard) => {
+        this.#isCurrent = false;
+        if (wasHeard && !stopped.aborted) this.kick();
+      },
+      stopped,
+    });
   }
 
   get state(): SyncState {
@@ -103,21 +115,21 @@ export class SpaceRunner {
     return this.#remote;
   }
 
-  /** Starts the live loops. Without it `syncNow` still works: commands that run without a node use that. */
+  /** Starts to sync by itself. Without it `syncNow` still works: commands that run without a node use that. */
   start(): void {
     const stopListening = this.#deps.replica.onChange(() => {
       if (this.#exchange === null || this.#deps.replica.draftCount > 0) this.kick();
       else this.#applyAlong(this.#exchange);
     });
     this.#stopping.signal.addEventListener('abort', stopListening);
-    this.#loops.push(this.#watchLoop());
+    this.#live = this.#stream.run();
     this.kick();
   }
 
   /** Something changed: sync soon. Cheap; many calls are one sync. */
   kick(): void {
     this.#wanted = true;
-    this.#pause?.rest.abort();
+    this.#retries.shorten();
     this.#begin();
   }
 
@@ -125,7 +137,7 @@ export class SpaceRunner {
   #hear(head: Head | null): void {
     this.#heard = { head };
     this.#onNews?.();
-    this.#pause?.rest.abort();
+    this.#retries.shorten();
     this.#begin();
   }
 
@@ -145,8 +157,8 @@ export class SpaceRunner {
   /** `mayBeCurrent`: what is to be sent may go without a question first, where nothing speaks against it. */
   async #syncInTurn(mayBeCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const report = await this.#turns.run(() => this.#trySync(mayBeCurrent && this.#isCurrent, onProgress));
-    this.#failures = 0;
-    this.#pause?.all.abort();
+    this.#retries.reset();
+    this.#retries.end();
     return report;
   }
 
@@ -156,15 +168,15 @@ export class SpaceRunner {
    * which end by themselves where nothing moves on them for half a minute; they are dropped when it fails.
    */
   async wakeUp(reason: WakeReason): Promise<void> {
-    if (this.#loops.length === 0 || this.#stopping.signal.aborted) return;
-    this.#failures = 0;
+    if (this.#live === null || this.#stopping.signal.aborted) return;
+    this.#retries.reset();
     this.#wanted = true;
     this.#isCurrent = false;
-    this.#listening.abort();
+    this.#stream.reopen();
     // What was under way fails, and must not pause for that.
-    if (reason === 'late' && (this.#syncs > 0 || this.#backfilling)) this.#doubted = this.#remote;
+    if (reason === 'late' && (this.#syncs > 0 || this.#backfill.running !== null)) this.#doubted = this.#remote;
     else await this.#drop();
-    this.#pause?.all.abort();
+    this.#retries.end();
     this.kick();
   }
 
@@ -207,17 +219,18 @@ export class SpaceRunner {
 
   async #sync(isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
-    const stream = this.#stream;
+    const stream = this.#stream.current;
     this.#isCurrent = false;
     const report = await this.#exchangeWith(remote, isCurrent, onProgress);
-    this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream;
+    this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream.current;
     const { divergence } = report;
     const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
     this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
     if (report.moved && !this.#stopping.signal.aborted) return this.#sync(false, onProgress);
-    if (report.divergence === null) this.#backfill();
+    // Commands that run without a node leave that to one.
+    if (report.divergence === null && this.#live !== null) this.#backfill.start();
     return report;
   }
 
@@ -302,34 +315,6 @@ export class SpaceRunner {
       });
   }
 
-  /** History from before a checkpoint comes in the background, a page at a time. */
-  #backfill(): void {
-    if (this.#backfilling || this.#loops.length === 0) return;
-    this.#backfilling = true;
-    const work = async (): Promise<void> => {
-      while (!this.#stopping.signal.aborted) {
-        const result = await backfill(this.#deps.replica, await this.connected());
-        if (result === 'mismatch')
-          this.#deps.log.error({}, 'the checkpoint that this machine began with was wrong; its state was derived from the log');
-        // The sync before saw no divergence: the home was restored since, as the next one says, or it shows two histories.
-        if (result === 'diverged') this.#deps.log.error({}, 'the home shows another history than the one that this machine began behind');
-        // Who wrote what is known now, which consent asks for.
-        if (result === 'done' || result === 'mismatch') await this.#deps.apply();
-        if (result !== 'more') return;
-        await this.#deps.clock.sleep(20, this.#stopping.signal);
-      }
-    };
-    this.#loops.push(
-      work()
-        .catch((error: unknown) =>
-          this.#deps.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'history could not be fetched now'),
-        )
-        .finally(() => {
-          this.#backfilling = false;
-        }),
-    );
-  }
-
   /** Resolves when no sync runs. */
   async idle(): Promise<void> {
     await this.#turns.run(() => Promise.resolve());
@@ -338,7 +323,7 @@ export class SpaceRunner {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#remote?.close();
-    await Promise.allSettled([...this.#loops, this.#running ?? Promise.resolve()]);
+    await Promise.allSettled([this.#live, this.#running, this.#backfill.running]);
   }
 
   async #work(): Promise<void> {
@@ -372,63 +357,20 @@ export class SpaceRunner {
 
   async #failed(error: unknown): Promise<void> {
     if (this.#stopping.signal.aborted) return;
-    const { clock, random, log } = this.#deps;
-    this.#failures += 1;
-    const jitter = 0.75 + Buffer.from(random.bytes(1)).readUInt8(0) / 512;
-    const hinted = error instanceof RemoteError ? error.retryAfter : undefined;
-    const asked = hinted === undefined ? undefined : Math.max(hinted, FIRST_RETRY);
-    const pause = asked ?? Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10) * jitter);
+    const { clock, log } = this.#deps;
+    const pause = this.#retries.failed(error);
     const message = sayTrouble(error);
     this.#state = {
       ...this.#state,
       problem: message,
       problemType: error instanceof RemoteError ? error.type : 'failed',
-      retryAt: clock.now() + pause,
+      retryAt: clock.now() + pause.whole,
     };
-    if (error instanceof RemoteError) log.warn({ type: error.type, pause: Math.round(pause) }, 'sync failed');
+    if (error instanceof RemoteError) log.warn({ type: error.type, pause: Math.round(pause.whole) }, 'sync failed');
     else log.error({ error: error instanceof Error ? error.stack : message }, 'sync failed');
-    const [all, rest] = [new AbortController(), new AbortController()];
-    this.#pause = { all, rest };
-    const ended = AbortSignal.any([all.signal, this.#stopping.signal]);
-    const least = asked ?? Math.min(pause, FIRST_RETRY);
-    await clock.sleep(least, ended);
-    if (pause > least) await clock.sleep(pause - least, AbortSignal.any([rest.signal, ended]));
-    this.#pause = null;
+    await this.#retries.sleep(pause);
     this.#state = { ...this.#state, retryAt: null };
     this.#wanted = true;
-  }
-
-  async #watchLoop(): Promise<void> {
-    const { clock, replica } = this.#deps;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const listening = new AbortController();
-      this.#listening = listening;
-      let heard = false;
-      const onHead = (_space: SpaceId, head: Head | null): void => {
-        const isFirst = !heard;
-        heard = true;
-        if (isFirst) this.#stream = listening;
-        // Whoever comes back may have missed more than the head says.
-        if (isFirst) this.kick();
-        else this.#hear(head);
-      };
-      try {
-        const remote = await this.connected();
-        await remote.watch([replica.space], onHead, AbortSignal.any([listening.signal, signal]));
-      } catch (error) {
-        if (!(error instanceof RemoteError))
-          this.#deps.log.error({ error: error instanceof Error ? error.message : String(error) }, 'watching failed');
-      }
-      this.#stream = null;
-      this.#isCurrent = false;
-      if (signal.aborted) break;
-      // Whoever was heard and went silent may have news by now. Whoever was not, is listened for again.
-      if (heard) this.kick();
-      if (listening.signal.aborted) continue;
-      const calm = heard ? FIRST_RETRY : Math.min(LISTEN_AGAIN, FIRST_RETRY * 2 ** Math.min(5, this.#failures));
-      await clock.sleep(calm, AbortSignal.any([listening.signal, signal]));
-    }
   }
 
   /** The home remote, opened if it was not yet. Throws RemoteError. */
