@@ -1,8 +1,13 @@
 import { Agent } from 'node:http';
 import type { AskOptions, MnemeAnswer } from './mneme-place.ts';
 
-const PULLED_FILES = ['log.jsonl', 'summary.json', 'remembered.json', 'entities.json'] as const;
-export type PulledFile = (typeof PULLED_FILES)[number];
+/** What each release syncs, in this order. */
+const SYNCED = {
+  '2.5': ['log.jsonl', 'summary.json', 'summary.md', 'remembered.json', 'entities.json'],
+  '3': ['log.jsonl', 'summary.json', 'remembered.json', 'entities.json'],
+} as const;
+export type Release = keyof typeof SYNCED;
+export type PulledFile = (typeof SYNCED)[Release][number];
 
 export interface Fact {
   readonly ts: string;
@@ -25,14 +30,20 @@ export class MnemeClientDouble {
   readonly #project: string;
   readonly #key: string;
   readonly #now: () => number;
+  readonly #synced: readonly PulledFile[];
 
-  /** @param now the machine's clock, which may be wrong */
-  constructor(server: MnemeServer, project: string, machine: { readonly id: string; readonly key: string; readonly now: () => number }) {
+  /** @param machine `now`: its clock, which may be wrong */
+  constructor(
+    server: MnemeServer,
+    project: string,
+    machine: { readonly id: string; readonly key: string; readonly now: () => number; readonly release?: Release },
+  ) {
     this.#server = server;
     this.#project = project;
     this.id = machine.id;
     this.#key = machine.key;
     this.#now = machine.now;
+    this.#synced = SYNCED[machine.release ?? '3'];
   }
 
   write(name: PulledFile, content: string): void {
@@ -113,7 +124,7 @@ export class MnemeClientDouble {
       if ((await ask('GET', '/health')).status !== 200) return [];
       const times = new Map((await this.#list(ask)).map(({ name, mtime }) => [name, Date.parse(mtime)]));
       const statuses: number[] = [];
-      for (const name of PULLED_FILES) {
+      for (const name of this.#synced) {
         const local = this.files.get(name);
         if (local === undefined || local.mtime <= (times.get(name) ?? 0)) continue;
         statuses.push((await ask('PUT', `/files/${name}`, true, JSON.stringify({ content: local.content }))).status);
@@ -133,7 +144,7 @@ export class MnemeClientDouble {
 
   async #list(ask: Ask): Promise<{ name: PulledFile; mtime: string }[]> {
     const { body } = await ask('GET', '/files');
-    return (body['files'] as { name: PulledFile; mtime: string }[]).filter(({ name }) => PULLED_FILES.includes(name));
+    return (body['files'] as { name: PulledFile; mtime: string }[]).filter(({ name }) => this.#synced.includes(name));
   }
 
   async #process<T>(work: (ask: Ask) => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MnemeClientDouble } from './mneme-client.ts';
+import { MnemeClientDouble, type Release } from './mneme-client.ts';
 import { MnemePlace } from './mneme-place.ts';
 
 /** What goes wrong in the first server, by its number on the list. */
@@ -11,9 +11,9 @@ afterAll(() => place.close());
 
 let made = 0;
 const project = (): string => `p${(made += 1)}`;
-async function machine(id: string, name: string, skew = 0): Promise<MnemeClientDouble> {
+async function machine(id: string, name: string, skew = 0, release: Release = '3'): Promise<MnemeClientDouble> {
   const { token } = await place.node.mneme.tokens.add(id, { projects: null });
-  return new MnemeClientDouble(place, name, { id, key: token, now: () => place.node.deps.clock.now() + skew });
+  return new MnemeClientDouble(place, name, { id, key: token, now: () => place.node.deps.clock.now() + skew, release });
 }
 
 async function machines(...ids: string[]): Promise<MnemeClientDouble[]> {
@@ -281,5 +281,30 @@ describe('what steers a client', () => {
     await a.push();
     await b.pull();
     expect(b.known).toEqual(a.known);
+  });
+
+  it.each([-3_600_000, 3_600_000])('brings 2.5 its summary.md with the summary.json that it is of: clock %d ms', async (skew) => {
+    const name = project();
+    const [a, b] = [await machine(`a-${name}`, name, 0, '2.5'), await machine(`b-${name}`, name, skew, '2.5')];
+    for (const [round, each] of [a, b, a, b].entries()) {
+      await each.pull();
+      each.decide(`${round} of ${each.id}`);
+      each.write('summary.md', `rendered by ${each.id}`);
+      expect(await each.push()).toEqual([200, 200]);
+    }
+    await a.pull();
+    expect(a.read('summary.md')).toContain(`3 of b-${name}`);
+    // Where what it has was not pushed, none of the two is touched.
+    a.decide('not pushed');
+    a.write('summary.md', 'not pushed');
+    await b.pull();
+    b.decide('later');
+    await b.push();
+    await a.pull();
+    expect(a.read('summary.md')).toBe('not pushed');
+    expect(await a.push()).toEqual([200, 200]);
+    await b.pull();
+    expect(b.decisions).toEqual([...new Set([...a.decisions, 'later'])].toSorted());
+    for (const decision of b.decisions) expect(b.read('summary.md')).toContain(decision);
   });
 });

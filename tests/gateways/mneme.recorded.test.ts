@@ -15,7 +15,7 @@ interface Exchange {
   readonly response: { readonly status: number; readonly body: unknown };
 }
 
-const FIXTURE = new URL('../fixtures/mneme-sync/exchanges.json', import.meta.url);
+const fixture = (name: string): URL => new URL(`../fixtures/mneme-sync/${name}`, import.meta.url);
 let place: MnemePlace | null = null;
 
 afterEach(async () => {
@@ -32,9 +32,9 @@ function settled(body: unknown): unknown {
   );
 }
 
-it('answers what the real client asked as it did when that synced', async () => {
+it.each(['exchanges.json', 'exchanges-2.5.json'])('answers what the real client asked as it did when that synced: %s', async (name) => {
   place = await MnemePlace.create();
-  const { exchanges } = JSON.parse(readFileSync(FIXTURE, 'utf8')) as { exchanges: Exchange[] };
+  const { exchanges } = JSON.parse(readFileSync(fixture(name), 'utf8')) as { exchanges: Exchange[] };
   expect(exchanges.filter(({ request }) => request.method === 'PUT').length).toBeGreaterThan(10);
   const keys = new Map<string, string>();
   let agent = new Agent();

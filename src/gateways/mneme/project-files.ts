@@ -66,7 +66,7 @@ export function createProjectFiles(deps: { readonly spaces: ProjectSpaces; reado
       const found = await Promise.all(SYNCED_FILES.map((name) => space.files.read(project, name)));
       const here = found.filter((file) => file !== null);
       return Promise.all(
-        here.map(async (file) => ({ name: file.name, size: file.body.length, mtime: await timeFor(space, file, client, steer) })),
+        here.map(async (file) => ({ name: file.name, size: file.body.length, mtime: await timeFor(space, project, file, client, steer) })),
       );
     },
 
@@ -105,11 +105,20 @@ export function createProjectFiles(deps: { readonly spaces: ProjectSpaces; reado
 }
 
 /** Clients download what is later than their own file, and upload what is earlier. */
-async function timeFor({ views }: OpenSpace, file: ServedFile, client: MnemeClient | null, steer: Steer): Promise<string> {
-  if (client === null || steer === 'none' || file.item === null) return wireTime(file.changed);
+async function timeFor(
+  { views, files }: OpenSpace,
+  project: MnemeProject,
+  file: ServedFile,
+  client: MnemeClient | null,
+  steer: Steer,
+): Promise<string> {
+  if (client === null || steer === 'none') return wireTime(file.changed);
   if (steer !== 'take') return EARLIEST;
-  const { has, offered, isReceived } = await views.shown(client.writer, file.item);
+  // What is rendered goes with what it is rendered from: a client's own may be of what it has not pushed.
+  const { item, digest } = file.item === null ? ((await files.read(project, 'summary.json')) ?? file) : file;
+  if (item === null) return EARLIEST;
+  const { has, offered, isReceived } = await views.shown(client.writer, item);
   const holds = isReceived ? offered : has;
   // What it never had it downloads where it has no file of its own; where it has one, nobody knows what is in it.
-  return holds === null || holds === file.digest ? EARLIEST : LATEST;
+  return holds === null || holds === digest ? EARLIEST : LATEST;
 }
