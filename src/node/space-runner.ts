@@ -298,7 +298,7 @@ export class SpaceRunner {
         continue;
       }
       this.#heard = null;
-      if ((await this.#deps.replica.head())?.hash !== head.hash) read.push(await this.#carry(remote, false));
+      if (await this.#isNews(head)) read.push(await this.#carry(remote, false));
     }
     return read.reduce<SyncReport | null>((sum, each) => (sum === null ? each : added(sum, each)), null);
   }
@@ -343,10 +343,16 @@ export class SpaceRunner {
     const [wanted, heard] = [this.#wanted, this.#heard];
     this.#wanted = false;
     this.#heard = null;
-    const isNews = heard !== null && (await this.#deps.replica.head())?.hash !== heard.head?.hash;
+    const isNews = heard !== null && (await this.#isNews(heard.head));
     if (isNews || heard?.head === null) this.#isCurrent = false;
     if (wanted || heard === null || isNews) return true;
     return this.#state.problem !== null || heard.head?.position !== this.#syncedTo;
+  }
+
+  /** Whether there is something to read or to replay. Of a log that is kept here, what others append is in our store at once. */
+  async #isNews(head: Head | null): Promise<boolean> {
+    const { replica } = this.#deps;
+    return (await replica.head())?.hash !== head?.hash || (head !== null && replica.position < head.position);
   }
 
   #note(report: SyncReport, wasRemoved: boolean): void {

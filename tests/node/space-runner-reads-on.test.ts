@@ -4,13 +4,10 @@ import { syncWith } from '../../src/core/replica/transfer.ts';
 import type { HubLog } from '../../src/gateways/native/hub-app.ts';
 import { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
+import { until } from '../e2e/machine.ts';
 import { createSmallSpace } from '../replica/small-space.ts';
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 it('reads what it hears of while something is put in place, and puts that in place next', async () => {
   const space = await createSmallSpace('reads-on');
@@ -48,24 +45,69 @@ it('reads what it hears of while something is put in place, and puts that in pla
   });
   runner.start();
   try {
-    await until(() => runner.state.lastSync !== null);
+    await until('it is in sync', () => runner.state.lastSync !== null);
     await runner.idle();
     isHeld = true;
     await edit('first');
     const first = space.owner.replica.position;
     await tell();
-    await until(() => other.replica.position === first);
+    await until('the first edit is replayed', () => other.replica.position === first);
     await edit('second');
     const second = space.owner.replica.position;
     await tell();
-    await until(() => other.replica.position === second);
+    await until('the second edit is replayed', () => other.replica.position === second);
     expect(applied).not.toContain(first);
     isHeld = false;
     letGo();
-    await until(() => applied.includes(second));
+    await until('the second edit is in place', () => applied.includes(second));
     expect(applied.slice(-2)).toEqual([first, second]);
     await runner.idle();
     expect(runner.state.problem).toBeNull();
+  } finally {
+    letGo();
+    await runner.stop();
+  }
+});
+
+it('replays what others append to a log that is kept here while something is put in place', async () => {
+  const { owner, hub, ...space } = await createSmallSpace('kept-here', { keptBy: 'owner' });
+  const other = await space.machine('other');
+  await space.invite(other);
+  await syncWith(other.replica, hub);
+  const edit = async (name: string): Promise<void> => {
+    await other.write({ kind: 'text', name }, 'there\n');
+    await syncWith(other.replica, hub);
+  };
+  const applied: number[] = [];
+  let isHeld = false;
+  let letGo = (): void => undefined;
+  const runner = new SpaceRunner({
+    replica: owner.replica,
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    log: SILENT,
+    openRemote: () => Promise.resolve(hub),
+    async apply() {
+      const { position } = owner.replica;
+      if (isHeld) await new Promise<void>((resolve) => (letGo = resolve));
+      applied.push(position);
+    },
+  });
+  runner.start();
+  try {
+    await until('it is in sync', () => runner.state.lastSync !== null);
+    await runner.idle();
+    isHeld = true;
+    await edit('first');
+    const first = other.replica.position;
+    await until('the first edit is replayed', () => owner.replica.position === first);
+    // By the time that it is heard of, it stands in our store, where no replay has seen it.
+    await edit('second');
+    const second = other.replica.position;
+    await until('the second edit is replayed', () => owner.replica.position === second);
+    isHeld = false;
+    letGo();
+    await until('the second edit is in place', () => applied.includes(second));
   } finally {
     letGo();
     await runner.stop();

@@ -93,14 +93,14 @@ export async function openHub(): Promise<Remote> {
   return createLocalRemote({ store, objects: createObjectStoreDouble(), clock: createTestClock(), address: 'test:hub' });
 }
 
-/** A space with its owner, on a hub in memory. */
-export async function createSmallSpace(seed: string): Promise<SmallSpace> {
+/** A space with its owner, on a hub in memory, or whose log the owner keeps itself. */
+export async function createSmallSpace(seed: string, { keptBy = 'hub' }: { readonly keptBy?: 'hub' | 'owner' } = {}): Promise<SmallSpace> {
   const clock = createTestClock();
-  const openStore = () => createSqliteStore({ path: ':memory:' });
-  const hub = createLocalRemote({ store: await openStore(), objects: createObjectStoreDouble(), clock, address: 'test:hub' });
-  const depsOf = async (name: string) =>
-    createTestMachine({ name, seed, store: await openStore(), objects: createObjectStoreDouble(), clock });
+  const openStores = async () => ({ store: await createSqliteStore({ path: ':memory:' }), objects: createObjectStoreDouble() });
+  const depsOf = async (name: string) => createTestMachine({ name, seed, ...(await openStores()), clock });
   const ownerDeps = await depsOf('owner');
+  const { store, objects } = keptBy === 'owner' ? ownerDeps : await openStores();
+  const hub = createLocalRemote({ store, objects, clock, address: 'test:hub' });
   const owner = new SmallMachine(await foundSpace(ownerDeps, hub), ownerDeps, hub);
   return {
     hub,
