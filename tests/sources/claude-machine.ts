@@ -1,6 +1,6 @@
 import type { SpaceId } from '../../src/core/ids.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import type { Workspace } from '../../src/core/replica/workspace.ts';
+import type { CaptureReport, Workspace } from '../../src/core/replica/workspace.ts';
 import type { Project } from '../../src/kinds/claude-home/project.ts';
 import { projectFolder } from '../../src/kinds/claude-home/project-folder.ts';
 import { openPlaceBook } from '../../src/sources/claude-home/place-book.ts';
@@ -38,6 +38,8 @@ export interface ClaudeMachine {
   /** A new process. */
   restart(): Promise<void>;
   write(path: string, name: string, text: string): void;
+  /** A portion of a capture: one new file, which is not on the disk; of a transcript one record. */
+  capture(path: string, name: string, text: string): Promise<CaptureReport>;
   text(path: string, name: string): string | null;
   names(): string[];
 }
@@ -84,6 +86,12 @@ export async function createClaudeMachine(
   };
   const at = (path: string, file: string): string => `projects/${projectFolder(path)}/${file}`;
   machine.write = (path, file, text) => disk.write(at(path, file), Buffer.from(text));
+  machine.capture = (path, file, text) => {
+    const [kind, body] = file.endsWith('.jsonl') ? ['transcript', said(path, text)] : ['text', text];
+    const item = { kind, name: at(path, file) };
+    const note = { message: file, writer: machine.workspace.writer };
+    return machine.workspace.capture([{ type: 'body', item, attributes: {}, body: Buffer.from(body), local: null }], note);
+  };
   machine.text = (path, file) => {
     const entry = disk.get(at(path, file));
     return entry?.type === 'file' ? Buffer.from(entry.body).toString() : null;

@@ -5,6 +5,9 @@ import { createSpaceDouble, type SpaceDouble } from './workspace-double.ts';
 
 const ONE = '11111111-2fa1-41d2-883f-0016d3cca427';
 const TWO = '22222222-2fa1-41d2-883f-0016d3cca427';
+const THREE = '33333333-2fa1-41d2-883f-0016d3cca427';
+/** As forks are named. */
+const FORK = '44444444-2fa1-81d2-883f-0016d3cca427';
 const GIT = 'git:github.com/acme/app';
 const APP = mintProjectId(GIT);
 
@@ -20,6 +23,10 @@ const machine = (name: string, folders: Readonly<Record<string, readonly string[
 const inSpace = (): string[] => [...space.heads.values()].map(({ item }) => item.name).sort();
 const rounds = async (...machines: ClaudeMachine[]): Promise<void> => {
   for (const each of machines) await each.round();
+};
+const after = async <T>(turns: number, work: () => Promise<T>): Promise<T> => {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+  return work();
 };
 const skipped = async (on: ClaudeMachine): Promise<string[]> => (await on.source.scan()).skipped.map(({ reason }) => reason);
 
@@ -47,6 +54,32 @@ describe('projects of a Claude home', () => {
     await rounds(a, b, a);
     expect(inSpace()).toEqual([ONE, TWO].map((id) => `projects/${mintProjectId('home:x')}/${id}.jsonl`));
     expect(a.names()).toHaveLength(2);
+  });
+
+  it.each(Array.from({ length: 20 }, (_, turns) => turns))('are bound once by portions taken %d turns apart', async (turns) => {
+    const a = await machine('a', { '/home/a/x': [GIT] });
+    const sessions = [a.capture('/home/a/x', `${ONE}.jsonl`, 'one'), after(turns, () => a.capture('/home/a/x', `${TWO}.jsonl`, 'two'))];
+    const reports = [...(await Promise.all(sessions)), await a.capture('/home/a/x', 'memory/MEMORY.md', 'remember')];
+    expect(reports.flatMap(({ refused }) => refused)).toEqual([]);
+    expect(inSpace()).toContain(`projects/${APP}/memory/MEMORY.md`);
+  });
+
+  it.each(Array.from({ length: 20 }, (_, turns) => turns))('exchange a fork once by portions taken %d turns apart', async (turns) => {
+    const a = await machine('a', { '/home/a/x': [GIT] });
+    const [ours, theirs] = [said('/home/a/x', 'ours'), said('/home/a/x', 'theirs')];
+    a.write('/home/a/x', `${ONE}.jsonl`, ours);
+    await a.round();
+    space.put(`projects/${APP}/${ONE}.jsonl`, theirs, {}, 'transcript');
+    space.put(`projects/${APP}/${FORK}.jsonl`, ours, {}, 'transcript');
+    const applied = a.space.applied.bind(a.space);
+    a.space.applied = (results) => after(20, () => applied(results));
+    await Promise.all([
+      a.capture('/home/a/x', `${TWO}.jsonl`, 'two'),
+      after(turns, () => a.capture('/home/a/x', `${THREE}.jsonl`, 'three')),
+    ]);
+    await rounds(a, a);
+    expect([a.text('/home/a/x', `${ONE}.jsonl`), a.text('/home/a/x', `${FORK}.jsonl`)]).toEqual([ours, theirs]);
+    expect(space.siblings).toEqual([]);
   });
 
   it('wait for a folder that says where it is', async () => {

@@ -3,6 +3,7 @@ import { isGitAlias, mintProjectId, type ProjectAlias } from '../../kinds/claude
 import { projectFolder } from '../../kinds/claude-home/project-folder.ts';
 import { matchProject, type Project } from '../../kinds/claude-home/project.ts';
 import { parseProjectName, sessionOf, withSession } from '../../kinds/claude-home/session-name.ts';
+import { Mutex } from '../../core/replica/mutex.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { ForkedSession } from './exchange-forks.ts';
 import type { MachinePaths } from './machine-paths.ts';
@@ -51,6 +52,8 @@ export function createProjectPlaces(deps: {
   const { book, registry, paths, clock } = deps;
   let looked: { readonly at: number; readonly projects: ReadonlyMap<string, Project> } | null = null;
   let placed = new Set<string>();
+  /** Who gives a folder its project must see what another one is about to: portions are captured at the same time. */
+  const turns = new Mutex();
   /** Folders that were looked at for a remote, once a process. */
   const told = new Set<string>();
 
@@ -147,8 +150,11 @@ export function createProjectPlaces(deps: {
     },
     async bind(folder, cwds) {
       if (book.folder(folder) !== undefined) return;
-      const path = cwds.find((cwd) => projectFolder(cwd) === folder) ?? (await paths.pathOf(folder));
-      if (path !== null) await bindPath(folder, path);
+      await turns.run(async () => {
+        if (book.folder(folder) !== undefined) return;
+        const path = cwds.find((cwd) => projectFolder(cwd) === folder) ?? (await paths.pathOf(folder));
+        if (path !== null) await bindPath(folder, path);
+      });
     },
     async projectAt(path) {
       const bound = book.folder(projectFolder(path));
@@ -156,21 +162,23 @@ export function createProjectPlaces(deps: {
       const { project } = await projectOf(path);
       return { project, isPlace: book.placeOf(project) === undefined };
     },
-    async map(project, path) {
-      const place = book.placeOf(project);
-      if (place !== undefined) return fail(`it has its place here already: ${book.folder(place)?.path}`);
-      return ok(await giveHold(project, path));
-    },
-    async findPlaces() {
-      const [projects, now] = [await registry.projects(), clock.now()];
-      if (looked?.projects !== projects || Math.abs(now - looked.at) >= LOOK_MS) {
-        looked = { at: now, projects };
-        await look(projects);
-      }
-      const found = [...placed];
-      placed = new Set();
-      return found;
-    },
+    map: (project, path) =>
+      turns.run(async () => {
+        const place = book.placeOf(project);
+        if (place !== undefined) return fail(`it has its place here already: ${book.folder(place)?.path}`);
+        return ok(await giveHold(project, path));
+      }),
+    findPlaces: () =>
+      turns.run(async () => {
+        const [projects, now] = [await registry.projects(), clock.now()];
+        if (looked?.projects !== projects || Math.abs(now - looked.at) >= LOOK_MS) {
+          looked = { at: now, projects };
+          await look(projects);
+        }
+        const found = [...placed];
+        placed = new Set();
+        return found;
+      }),
     localSession: (session) => book.localId(session),
     async exchange({ project, session, fork }) {
       const folder = book.exception(project, session);

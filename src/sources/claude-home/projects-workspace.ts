@@ -1,6 +1,7 @@
 import type { Content } from '../../core/content.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
+import { Mutex } from '../../core/replica/mutex.ts';
 import type { CaptureReport, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
 import { transcriptKind } from '../../kinds/jsonl/transcript.ts';
 import { findCwd } from '../../kinds/claude-home/session-records.ts';
@@ -67,14 +68,21 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
     return waiting.length > 0;
   };
 
+  const turns = new Mutex();
+  /** Portions that are captured now, under the names that they were given. */
+  let underway = 0;
+
   /** Sessions whose names mean something else than when the views were read: what was found of them is found again. */
   const exchanged = new Set<string>();
 
   /**
    * A session that went on here and elsewhere keeps its file here: on this machine ours has the id, and theirs comes under
-   * the fork's. So nothing is ever taken from under a running Claude Code.
+   * the fork's. So nothing is ever taken from under a running Claude Code. Not while a portion is captured, whose names mean what they
+   * meant before: then after it.
    */
-  const settleForks = async (): Promise<void> => {
+  const settleForks = (): Promise<void> => turns.run(async () => (underway === 0 ? exchangeForks() : undefined));
+
+  const exchangeForks = async (): Promise<void> => {
     const outstanding = await (deps.outstanding ?? inner.outstanding.bind(inner))();
     for (const fork of findForks(outstanding)) {
       // In this order: after a crash in between, the files are found anew, and none counts as gone.
@@ -93,6 +101,37 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
     return release(all ? null : found);
   };
 
+  /** The names in the space of what was found, as long as it is under way. */
+  const named = async (
+    all: readonly Found[],
+  ): Promise<{ readonly accepted: Found[]; readonly refused: { item: Item; reason: string }[] }> => {
+    const refused: { item: Item; reason: string }[] = [];
+    const found = all.filter(({ item }) => !exchanged.has(sessionOf(item.name) ?? ''));
+    await bindFolders(places, found);
+    const strangers = elsewhere(places, found);
+    const views = strangers.length === 0 ? new Map<string, View>() : await inner.views(strangers);
+    const accepted: Found[] = [];
+    for (const entry of found) {
+      const name = places.toSpace(entry.item.name);
+      if (!name.ok) {
+        refused.push({ item: entry.item, reason: name.error });
+        continue;
+      }
+      const item = { kind: entry.item.kind, name: name.value };
+      const folder = parseProjectName(entry.item.name)?.folder;
+      const usual = places.toLocal(name.value);
+      if (folder !== undefined && (!usual.ok || usual.value !== entry.item.name)) {
+        if ((views.get(itemKey(item))?.shown ?? null) !== null) {
+          refused.push({ item: entry.item, reason: `is already at ${usual.ok ? usual.value : 'another place'}` });
+          continue;
+        }
+        await places.keep(name.value, folder);
+      }
+      accepted.push({ ...entry, item });
+    }
+    return { accepted, refused };
+  };
+
   return {
     async views(under) {
       exchanged.clear();
@@ -109,33 +148,18 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
     },
 
     async capture(all, note) {
-      const refused: { item: Item; reason: string }[] = [];
       if (all.some(({ item }) => item.kind === transcriptKind.id)) await settleForks();
-      const found = all.filter(({ item }) => !exchanged.has(sessionOf(item.name) ?? ''));
-      await bindFolders(places, found);
-      const strangers = elsewhere(places, found);
-      const views = strangers.length === 0 ? new Map<string, View>() : await inner.views(strangers);
-      const accepted: Found[] = [];
-      for (const entry of found) {
-        const name = places.toSpace(entry.item.name);
-        if (!name.ok) {
-          refused.push({ item: entry.item, reason: name.error });
-          continue;
-        }
-        const item = { kind: entry.item.kind, name: name.value };
-        const folder = parseProjectName(entry.item.name)?.folder;
-        const usual = places.toLocal(name.value);
-        if (folder !== undefined && (!usual.ok || usual.value !== entry.item.name)) {
-          if ((views.get(itemKey(item))?.shown ?? null) !== null) {
-            refused.push({ item: entry.item, reason: `is already at ${usual.ok ? usual.value : 'another place'}` });
-            continue;
-          }
-          await places.keep(name.value, folder);
-        }
-        accepted.push({ ...entry, item });
+      await turns.run(async () => void (underway += 1));
+      let accepted: Found[];
+      let refused: { item: Item; reason: string }[];
+      let report: CaptureReport;
+      try {
+        ({ accepted, refused } = await named(all));
+        await keepLonger(inner, accepted);
+        report = await inner.capture(accepted, note);
+      } finally {
+        underway -= 1;
       }
-      await keepLonger(inner, accepted);
-      const report: CaptureReport = await inner.capture(accepted, note);
       if (accepted.some(({ item }) => item.kind === transcriptKind.id)) await settleForks();
       // A folder that was used for the first time may be the place of what waits.
       if (await findPlaces()) deps.onPlaced?.();
