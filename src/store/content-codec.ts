@@ -11,10 +11,16 @@ const NUMBERS = 3;
  * ids of the pieces in a row and `numbers` holds key id, offset and length of each. About 40 bytes a piece.
  */
 export function encodeContent(content: Content): Uint8Array {
+  const known = encoded.get(content);
+  if (known !== undefined) return known;
   const bytes = recent.find((each) => each.content === content)?.bytes ?? encodeNow(content);
+  if (bytes.length < LONG.from) encoded.set(content, bytes);
   keepRecent(bytes, content);
   return bytes;
 }
+
+/** What is captured or replayed is written to several tables. Nobody changes a content. */
+const encoded = new WeakMap<Content, Uint8Array>();
 
 function encodeNow(content: Content): Uint8Array {
   const { pieces } = content;

@@ -13,7 +13,8 @@ export function sha256(...parts: readonly (Bytes | string)[]): Bytes {
 }
 
 export function sha256Hex(...parts: readonly (Bytes | string)[]): string {
-  return bytesToHex(sha256(...parts));
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? hashAtOnce('sha256', only, 'hex') : bytesToHex(sha256(...parts));
 }
 
 /** HMAC-SHA256. */

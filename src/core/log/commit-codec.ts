@@ -196,10 +196,17 @@ export function withBase(change: Extract<Change, { type: 'append' }>, base: Cont
   return { ...change.content, pieces: [...base.pieces, ...change.tail] };
 }
 
-/** The revision that a put, append or delete makes. */
+/** The revision that a put, append or delete makes. Asked for again of what was just drafted, judged, or made to fit. */
 export function resultingRevision(change: Extract<Change, { type: 'put' | 'append' | 'delete' }>): Revision {
-  return revisionOf(change.item, change.base, change.type === 'delete' ? null : change.content.digest);
+  const known = revisions.get(change);
+  if (known !== undefined) return known;
+  const revision = revisionOf(change.item, change.base, change.type === 'delete' ? null : change.content.digest);
+  revisions.set(change, revision);
+  return revision;
 }
+
+/** Nobody changes a change. */
+const revisions = new WeakMap<Change, Revision>();
 
 /** All objects that a commit's new pieces name, in order of first use. */
 export function objectsNamed(changes: readonly Change[]): ObjectId[] {

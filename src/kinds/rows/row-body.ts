@@ -12,8 +12,22 @@ export type Row = ReadonlyMap<string, RowValue>;
  * `{"blob": base64}`, infinities `{"real": "…"}`. The same row has the same bytes on every machine. Cost: O(size).
  */
 export function encodeRow(row: Row): Uint8Array {
-  const members = [...row].sort(([a], [b]) => (a < b ? -1 : 1)).map(([column, value]) => `${JSON.stringify(column)}:${encodeValue(value)}`);
-  return encodeText(`{${members.join(',')}}`);
+  let text = '';
+  for (const column of [...row.keys()].sort())
+    text += `${text === '' ? '{' : ','}${keyOf(column)}:${encodeValue(row.get(column) as RowValue)}`;
+  return encodeText(text === '' ? '{}' : `${text}}`);
+}
+
+/** Columns as they stand in a body: the same few all the time. */
+const keys = new Map<string, string>();
+const KEPT_KEYS = 1_000;
+
+function keyOf(column: string): string {
+  const known = keys.get(column);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(column);
+  if (keys.size < KEPT_KEYS) keys.set(column, key);
+  return key;
 }
 
 /** Refuses what is no row: foreign bytes pass through here. */

@@ -15,6 +15,8 @@ const IDLE_MS = 1_000;
 export interface ThreadPool {
   /** At the most. */
   readonly threads: number;
+  /** Whether one is there already. */
+  readonly isWarm: boolean;
   /** Rejects where the thread fails, or ends meanwhile. `transfer` is handed over, not copied. */
   ask<T extends TaskType>(type: T, task: TaskOf<T>, transfer?: readonly TransferListItem[]): Promise<AnswerOf<T>>;
   close(): Promise<void>;
@@ -64,6 +66,9 @@ export function createThreadPool(script: URL, threads: number, idleMs = IDLE_MS)
 
   return {
     threads,
+    get isWarm() {
+      return running.size > 0;
+    },
     ask<T extends TaskType>(type: T, task: TaskOf<T>, transfer: readonly TransferListItem[] = []) {
       const thread = choose();
       if (thread.idle !== null) clearTimeout(thread.idle);

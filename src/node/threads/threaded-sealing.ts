@@ -21,6 +21,8 @@ export interface ThreadedSealingDeps {
 
 /** Below it the way to another thread costs more than it spares. */
 const WORTH_BYTES = 256 * 1024;
+/** Nor is it worth to start one, which takes some 80 ms: rows of an edit are compressed sooner, and beside this thread anyway. */
+const COLD_BYTES = 1024 * 1024;
 /** Bodies in one message. */
 const AT_ONCE_BYTES = 1024 * 1024;
 const LARGE_BYTES = 4 * 1024 * 1024;
@@ -39,6 +41,8 @@ export function createThreadedSealing({ compression, random, pool }: ThreadedSea
   /** Bodies of many megabytes leave a thread to those who wait for little. */
   const turns = Array.from({ length: Math.max(1, (pool?.threads ?? 1) - 1) }, () => new Mutex());
   let next = 0;
+  /** Bytes of bundles that are sealed on this thread now. */
+  let bundled = 0;
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => (turns[(next += 1) % turns.length] as Mutex).run(work);
 
   const here = ({ body, space, keyId, keys }: Waiting): Promise<SealedChunk[]> => sealChunks(body, space, keyId, keys, compression);
@@ -109,8 +113,16 @@ export function createThreadedSealing({ compression, random, pool }: ThreadedSea
     async bundle(plain, binding, keys, effort) {
       const epoch = keys.epoch(binding.keyId);
       const salt = random.bytes(32);
-      const bundleHere = (): ReturnType<Sealing['bundle']> => sealBundle(plain, binding, keys, compression, { bytes: () => salt }, effort);
-      if (pool === null || epoch === undefined || plain.length < WORTH_BYTES) return bundleHere();
+      const bundleHere = async (): ReturnType<Sealing['bundle']> => {
+        bundled += plain.length;
+        try {
+          return await sealBundle(plain, binding, keys, compression, { bytes: () => salt }, effort);
+        } finally {
+          bundled -= plain.length;
+        }
+      };
+      const isLittle = plain.length < WORTH_BYTES || (pool?.isWarm === false && bundled + plain.length < COLD_BYTES);
+      if (pool === null || epoch === undefined || isLittle) return bundleHere();
       try {
         const object = await pool.ask('bundle', { plain: ownBytes(plain), binding, epoch, salt, effort });
         rememberObjectId(object.bytes, object.id);

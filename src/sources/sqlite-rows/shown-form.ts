@@ -39,25 +39,17 @@ export function hidesMore(body: Row, shape: TableShape, mask: string, found: Row
 /** The body of a row that is new: all that this table has of it. */
 export function newBody(shape: TableShape, found: Row, parent: string | null): Row {
   const { reference } = shape.profile;
-  return reference === null || parent === null ? found : new Map([...found, [reference.key, parent]]);
+  return reference === null || parent === null ? found : new Map(found).set(reference.key, parent);
 }
 
 /** A new row with the columns that this table does not have, as far as they can be worked out. */
 export function withDerived(shape: TableShape, row: Row, parent: Row | null): Row {
-  const derived = lacking(shape).map((column) => [column, shape.profile.derived[column]?.(row, parent)] as const);
+  const derived = shape.lacking.map((column) => [column, shape.profile.derived[column]?.(row, parent)] as const);
   return new Map([...row, ...derived.flatMap(([column, value]) => (value === undefined ? [] : [[column, value] as const]))]);
 }
 
-/** Columns that could be worked out and are not in this table. */
-export function lacking(shape: TableShape): string[] {
-  const there = new Set(shape.columns.map(({ column }) => column));
-  return Object.keys(shape.profile.derived).filter((column) => !there.has(column));
-}
-
 /** With what a table without such columns means to say: what its natural key is made of. */
-export function impliedRow(shape: TableShape, row: Row): Row {
-  const there = new Set(shape.columns.map(({ column }) => column));
-  const implied = Object.entries(shape.profile.implied).filter(([column]) => !there.has(column));
+export function impliedRow({ implied }: TableShape, row: Row): Row {
   return implied.length === 0 ? row : new Map([...implied, ...row]);
 }
 

@@ -8,6 +8,10 @@ export interface TableShape {
   /** Carried columns that it has. `byDefault`: what a row gets that is inserted without. */
   readonly columns: readonly { readonly column: string; readonly local: string; readonly byDefault: RowValue | null }[];
   readonly via: Via | null;
+  /** Columns that could be worked out and are not in this table. */
+  readonly lacking: readonly string[];
+  /** What a table without such columns means to say. */
+  readonly implied: readonly (readonly [column: string, value: RowValue])[];
   /** Which columns of the profile these are, for notes: bit i for column i, the bit behind them for the reference. Hex. */
   readonly mask: string;
 }
@@ -37,7 +41,10 @@ export function readShapes(database: Database, profile: RowsProfile): Map<string
     if (table.reference !== null && via === null) continue;
     const bits = table.columns.map((column) => (localName(column) === null ? 0n : 1n));
     const mask = [...bits, via === null ? 0n : 1n].reduce((sum, bit, index) => sum | (bit << BigInt(index)), 0n);
-    shapes.set(table.id, { profile: table, columns, via, mask: mask.toString(16) });
+    const lacks = (column: string): boolean => !columns.some((each) => each.column === column);
+    const lacking = Object.keys(table.derived).filter(lacks);
+    const implied = Object.entries(table.implied).filter(([column]) => lacks(column));
+    shapes.set(table.id, { profile: table, columns, via, lacking, implied, mask: mask.toString(16) });
   }
   return shapes;
 }

@@ -11,7 +11,7 @@ import type { Place } from './row-index.ts';
 import { readRow } from './read-row.ts';
 import { rowsOfScope } from './row-scope.ts';
 import { unnotedRows } from './unnoted-rows.ts';
-import { hidesMore, impliedRow, isSameRow, lacking, layOn, newBody, withDerived } from './shown-form.ts';
+import { hidesMore, impliedRow, isSameRow, layOn, newBody, withDerived } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
 /** More views than this are not looked up one by one. */
@@ -153,7 +153,7 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
 
 /** The body with what this table has no columns for; `null` where there is nothing to add. */
 async function completed({ database }: RowsContext, { shape }: TableAccess, whole: Row, found: FoundRow): Promise<Uint8Array | null> {
-  if (lacking(shape).length === 0) return null;
+  if (shape.lacking.length === 0) return null;
   const { reference } = shape.profile;
   const rowid = found.parent;
   const parent =

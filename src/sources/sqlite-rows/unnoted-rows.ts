@@ -1,4 +1,4 @@
-import type { Row } from '../../kinds/rows/row-body.ts';
+import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
 import type { RowsContext } from './context.ts';
 import { readRow } from './read-row.ts';
 import { impliedRow } from './shown-form.ts';
@@ -8,7 +8,11 @@ import type { TableShape } from './table-shape.ts';
 /** What a row that shows this body would be called if it was found here, and nothing was known of it. */
 export function foundName(shape: TableShape, body: Row): string | null {
   const { reference } = shape.profile;
-  const shown = new Map([...body].filter(([column]) => column === reference?.key || shape.columns.some((each) => each.column === column)));
+  const shown = new Map<string, RowValue>();
+  for (const column of [...shape.columns.map((each) => each.column), ...(reference === null ? [] : [reference.key])]) {
+    const value = body.get(column);
+    if (value !== undefined) shown.set(column, value);
+  }
   return shape.profile.nameOf(impliedRow(shape, shown));
 }
 

@@ -1,8 +1,22 @@
 import type { StoreDialect } from '../dialect.ts';
 
-/** Cuts rows for inserts. Full batches make the same statement each time, so that it stays prepared. */
+/**
+ * Cuts rows for inserts: full batches, and of what is left the largest power of two again and again, so that there are few
+ * statements, which stay built and prepared.
+ */
 export function* insertBatches<T>(dialect: StoreDialect, columns: number, rows: readonly T[]): Generator<readonly T[]> {
-  yield* slices(rows, Math.min(dialect.rowsPerInsert, Math.floor(dialect.maxParameters / columns)));
+  const most = Math.min(dialect.rowsPerInsert, Math.floor(dialect.maxParameters / columns));
+  for (let start = 0; start < rows.length;) {
+    const left = rows.length - start;
+    const size = left >= most ? most : 2 ** Math.floor(Math.log2(left));
+    yield rows.slice(start, start + size);
+    start += size;
+  }
+}
+
+/** The parameters of an insert of rows that all have the same columns, in the order of its text. */
+export function valuesOf(rows: readonly object[]): unknown[] {
+  return rows.flatMap((row) => Object.values(row) as unknown[]);
 }
 
 /** Cuts values for `in (…)`; `others` is the number of parameters that the statement has besides. */

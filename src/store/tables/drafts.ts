@@ -1,6 +1,6 @@
 import { bytesToHex, hexToBytes, type CommitId } from '../../core/ids.ts';
 import type { DraftTable } from '../../core/ports/store.ts';
-import { insertBatches, lastOfEach, listBatches } from './batches.ts';
+import { insertBatches, lastOfEach, listBatches, valuesOf } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
 export function createDraftTable(scope: TableScope): DraftTable {
@@ -31,7 +31,7 @@ export function createDraftTable(scope: TableScope): DraftTable {
             .insertInto('drafts')
             .values(values)
             .onConflict((conflict) => conflict.columns(['space', 'id']).doUpdateSet((eb) => ({ bytes: eb.ref('excluded.bytes') })));
-        await (values.length === 1 ? kept('put draft', Object.values(values[0] ?? {}), query) : query().execute());
+        await kept(`put draft ${values.length}`, valuesOf(values), query);
       }
     },
 

@@ -3,7 +3,7 @@ import { itemKey, type Item } from '../../core/item.ts';
 import type { HistoryEntry } from '../../core/ports/store.ts';
 import { decodeContent, encodeContent } from '../content-codec.ts';
 import type { HistoryRow } from '../schema.ts';
-import { insertBatches } from './batches.ts';
+import { insertBatches, valuesOf } from './batches.ts';
 import { namesByKind } from './by-kind.ts';
 import type { TableScope } from './scope.ts';
 
@@ -49,7 +49,7 @@ export function createHistory(scope: TableScope): History {
                 content: eb.ref('excluded.content'),
               })),
             );
-        await (values.length === 1 ? kept('add history', Object.values(values[0] ?? {}), query) : query().execute());
+        await kept(`add history ${values.length}`, valuesOf(values), query);
       }
     },
 

@@ -5,8 +5,8 @@ import type { ItemState, ItemTable } from '../../core/ports/store.ts';
 import { decodeContent, decodeContentLate, encodeContent } from '../content-codec.ts';
 import { endOfPrefix } from '../name-range.ts';
 import type { ItemRow } from '../schema.ts';
-import { insertBatches, lastOfEach } from './batches.ts';
-import { namesByKind } from './by-kind.ts';
+import { insertBatches, lastOfEach, valuesOf } from './batches.ts';
+import { KEPT_NAMES, namesByKind } from './by-kind.ts';
 import { createHistory } from './history.ts';
 import type { TableScope } from './scope.ts';
 import { createSiblings } from './siblings.ts';
@@ -25,7 +25,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       for (const { kind, names } of namesByKind(dialect, items)) {
         const query = () =>
           db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number).where('kind', '=', kind).where('name', 'in', names);
-        const rows = await (names.length === 1 ? kept('item', [number, kind, names[0]], query) : query().execute());
+        const rows = await (names.length <= KEPT_NAMES ? kept(`item ${names.length}`, [number, kind, ...names], query) : query().execute());
         for (const row of rows) states.set(itemKey(row), rowToState(row, decodeContent));
       }
       return states;
@@ -62,7 +62,7 @@ export function createItemTable(scope: TableScope): ItemTable {
                 content: eb.ref('excluded.content'),
               })),
             );
-        await (values.length === 1 ? kept('put item', Object.values(values[0] ?? {}), query) : query().execute());
+        await kept(`put item ${values.length}`, valuesOf(values), query);
       }
     },
 

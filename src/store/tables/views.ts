@@ -3,8 +3,8 @@ import { itemKey } from '../../core/item.ts';
 import type { View, ViewTable } from '../../core/ports/store.ts';
 import { decodeContentLate, decodeContentOrNull, encodeContent, encodeContentOrNull } from '../content-codec.ts';
 import type { ViewRow } from '../schema.ts';
-import { insertBatches, lastOfEach } from './batches.ts';
-import { namesByKind } from './by-kind.ts';
+import { insertBatches, lastOfEach, valuesOf } from './batches.ts';
+import { KEPT_NAMES, namesByKind } from './by-kind.ts';
 import type { TableScope } from './scope.ts';
 
 const COLUMNS = ['kind', 'name', 'shown', 'intended', 'not_here', 'local'] as const;
@@ -53,7 +53,8 @@ export function createViewTable(scope: TableScope): ViewTable {
       for (const { kind, names } of namesByKind(dialect, items)) {
         const mine = () => db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer);
         const query = () => mine().where('kind', '=', kind).where('name', 'in', names);
-        const rows = await (names.length === 1 ? kept('view', [number, writer, kind, names[0]], query) : query().execute());
+        const asked = [number, writer, kind, ...names];
+        const rows = await (names.length <= KEPT_NAMES ? kept(`view ${names.length}`, asked, query) : query().execute());
         for (const row of rows) views.set(itemKey(row), rowToView(row));
       }
       return views;
@@ -77,7 +78,7 @@ export function createViewTable(scope: TableScope): ViewTable {
                 local: eb.ref('excluded.local'),
               })),
             );
-        await (values.length === 1 ? kept('put view', Object.values(values[0] ?? {}), query) : query().execute());
+        await kept(`put view ${values.length}`, valuesOf(values), query);
       }
     },
 
