@@ -9,6 +9,14 @@ export function isDiskFull(error: unknown): boolean {
   return ('code' in error && CODES.has(error.code)) || isDiskFull(error.cause);
 }
 
+/** Milliseconds. Whether there is room again costs little to find out, and nothing else tells. */
+const LOOK_FOR_ROOM = 10_000;
+
+/** The pause before what failed is tried again. */
+export function pauseAfter(error: unknown, pause: number): number {
+  return isDiskFull(error) ? Math.min(pause, LOOK_FOR_ROOM) : pause;
+}
+
 /** What went wrong, in words for people. */
 export function sayTrouble(error: unknown): string {
   if (isDiskFull(error)) return 'the disk is full; it goes on by itself when there is room';

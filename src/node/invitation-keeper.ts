@@ -136,7 +136,12 @@ export class InvitationKeeper {
     const { clock } = this.#node.deps;
     signal.addEventListener('abort', () => this.#opened(), { once: true });
     while (!signal.aborted) {
-      await this.lookOnce();
+      try {
+        await this.lookOnce();
+      } catch (error) {
+        this.#mayBeOpen = true; // the store could not be read: whether there are any is not known
+        this.#node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'invitations could not be looked at');
+      }
       if (this.#mayBeOpen) await clock.sleep(LOOK_EVERY, signal);
       else if (!signal.aborted) await new Promise<void>((resolve) => (this.#opened = resolve));
     }

@@ -28,6 +28,17 @@ describe('a source that fails', () => {
     expect(failed.length).toBe(5);
   });
 
+  it('starts again within ten seconds where the disk was full, however long it has been', async () => {
+    const stop = new AbortController();
+    const pauses: number[] = [];
+    const source = { watch: () => Promise.reject(Object.assign(new Error('no room'), { code: 'SQLITE_FULL' })) };
+    const clock = { now: () => 0, sleep: async (ms: number) => void (pauses.push(ms) === 7 && stop.abort()) };
+    const health: WatchHealth = { problem: null };
+    await keepWatching(source, { clock, health, onRound: () => undefined, onFailure: () => undefined }, stop.signal);
+    expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
+    expect(health.problem).toMatch(/the disk is full/);
+  });
+
   it('does not start again once it is to stop', async () => {
     const stop = new AbortController();
     const health: WatchHealth = { problem: null };

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/ports/clock.ts';
-import { sayTrouble } from './disk-full.ts';
+import { pauseAfter, sayTrouble } from './disk-full.ts';
 import type { FileTreeSource, WatchRound } from '../sources/file-tree/file-tree-source.ts';
 
 /** Why a source does not watch now; `null` while it does. */
@@ -12,7 +12,7 @@ const LAST_PAUSE = 5 * 60_000;
 
 /**
  * Watches until the signal aborts. What a source throws is a bug or the store's trouble: it is said in `health`, and the
- * source starts again after a pause that grows from a second to five minutes. A round that went well ends the trouble.
+ * source starts again after a pause that grows from a second to five minutes, or ten seconds where the disk is full. A round that went well ends the trouble.
  */
 export async function keepWatching(
   source: Pick<FileTreeSource, 'watch'>,
@@ -35,7 +35,7 @@ export async function keepWatching(
       }, signal);
     } catch (error) {
       if (signal.aborted) return;
-      const pause = Math.min(LAST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures, 10));
+      const pause = pauseAfter(error, Math.min(LAST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures, 10)));
       failures += 1;
       health.problem = sayTrouble(error);
       deps.onFailure(error, pause);

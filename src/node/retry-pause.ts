@@ -1,6 +1,7 @@
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError } from '../core/ports/remote.ts';
+import { pauseAfter } from './disk-full.ts';
 
 export const FIRST_RETRY = 1_000;
 const LAST_RETRY = 5 * 60_000;
@@ -13,8 +14,8 @@ export interface Pause {
 }
 
 /**
- * The pauses between tries that fail: from a second to five minutes, each about twice the one before. Where the remote said
- * when to come again, that long. Pauses are slept, not compared with the clock, which may jump.
+ * The pauses between tries that fail: from a second to five minutes, each about twice the one before; ten seconds at the most
+ * where the disk is full. Where the remote said when to come again, that long. Pauses are slept, not compared with the clock, which may jump.
  */
 export interface RetryPause {
   /** How many tries failed since one that did not. */
@@ -49,7 +50,7 @@ export function createRetryPause(deps: { readonly clock: Clock; readonly random:
         return { whole: asked, least: asked };
       }
       const jitter = 0.75 + Buffer.from(random.bytes(1)).readUInt8(0) / 512;
-      const whole = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(failures - 1, 10) * jitter);
+      const whole = pauseAfter(error, Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(failures - 1, 10) * jitter));
       return { whole, least: Math.min(whole, FIRST_RETRY) };
     },
 

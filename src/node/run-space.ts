@@ -7,6 +7,8 @@ import type { OpenSpace } from './open-space.ts';
 import type { TreeSource } from './tree-sources.ts';
 
 const LOOK_FOR_PLACES_MS = 30_000;
+/** After a full disk, say. What was not looked at by then is looked at. */
+const SECRETS_AGAIN_MS = 60_000;
 
 export interface RunSpaceDeps {
   readonly clock: Clock;
@@ -84,10 +86,13 @@ async function lookForPlaces(
   }
 }
 
-async function watchSecrets({ secrets, watching }: OpenSpace, { log }: RunSpaceDeps): Promise<void> {
-  try {
-    await secrets.run(watching.signal);
-  } catch (error) {
-    log.error({ error: error instanceof Error ? error.stack : String(error) }, 'looking for secrets failed; it starts again with the node');
+async function watchSecrets({ secrets, watching: { signal } }: OpenSpace, { clock, log }: RunSpaceDeps): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await secrets.run(signal);
+    } catch (error) {
+      log.error({ error: error instanceof Error ? error.stack : String(error) }, 'looking for secrets failed');
+      await clock.sleep(SECRETS_AGAIN_MS, signal);
+    }
   }
 }

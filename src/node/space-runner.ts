@@ -149,9 +149,15 @@ export class SpaceRunner {
     });
   }
 
-  /** One sync now, behind one that runs. Throws what it throws. */
+  /** One sync now, behind one that runs. Throws what it throws; whoever syncs by itself tries it again. */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    return this.#syncInTurn(false, onProgress);
+    try {
+      return await this.#syncInTurn(false, onProgress);
+    } catch (error) {
+      // What was heard of is taken by now, and what was read may not be in place: nothing else would tell of it.
+      if (this.#live !== null) this.kick();
+      throw error;
+    }
   }
 
   /** `mayBeCurrent`: what is to be sent may go without a question first, where nothing speaks against it. */

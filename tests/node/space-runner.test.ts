@@ -60,6 +60,8 @@ let runner: SpaceRunner;
 /** When the remote was asked for, milliseconds from the first time. */
 let tries: number[];
 let trouble: RemoteError | null;
+/** What happens where something is put in place. */
+let applying: () => Promise<void>;
 /** What a read of the remote waits for. */
 let slowly: Promise<void>;
 let goOn: () => void;
@@ -72,6 +74,7 @@ beforeEach(async () => {
   machine = space.owner;
   tries = [];
   slowly = Promise.resolve();
+  applying = () => Promise.resolve();
   goOn = () => undefined;
   [opened, closed] = [0, 0];
   trouble = new RemoteError('unreachable', 'nobody is there');
@@ -96,7 +99,7 @@ beforeEach(async () => {
     clock: time.clock,
     random,
     log: SILENT,
-    apply: async () => undefined,
+    apply: () => applying(),
     openRemote: async () => {
       opened += 1;
       return remote;
@@ -231,4 +234,29 @@ it('a machine whose timers were late drops connections that nothing uses', async
   const before = closed;
   await runner.wakeUp('late');
   expect(closed).toBe(before + 1);
+});
+
+it('what a person asked for and failed is tried again without being asked', async () => {
+  trouble = null;
+  await runner.syncNow();
+  await time.pass(1_000);
+  let applied = 0;
+  applying = async () => {
+    applied += 1;
+    if (applied === 1) throw new Error('the store could not be written');
+  };
+  await expect(runner.syncNow()).rejects.toThrow('the store could not be written');
+  await time.pass(1_000);
+  expect(applied).toBe(2);
+  expect(runner.state.problem).toBeNull();
+});
+
+it('a full disk is tried again every ten seconds, however long it has been full', async () => {
+  trouble = null;
+  applying = () => Promise.reject(Object.assign(new Error('no room'), { code: 'SQLITE_FULL' }));
+  await time.pass(HOUR);
+  expect(runner.state.problem).toMatch(/the disk is full/);
+  applying = () => Promise.resolve();
+  await time.pass(10_000);
+  expect(runner.state.problem).toBeNull();
 });

@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Bodies } from '../../src/core/replica/bodies.ts';
 import type { CommitId } from '../../src/core/ids.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace } from './small-space.ts';
 
 const COMMIT = '0'.repeat(32) as CommitId;
@@ -37,4 +38,22 @@ describe('the bodies of a space', () => {
     expect([first, second]).toMatchObject([[{ offset: 0, length: 100 }], [{ offset: 100, length: 200 }]]);
     expect(first?.[0]?.object).toBe(second?.[0]?.object);
   });
+});
+
+it('a body that came and could not be stored is brought again, rather than taken for being here', async () => {
+  const space = await createSmallSpace('no room');
+  const other = await space.machine('other');
+  await space.invite(other);
+  const file = { kind: 'text', name: 'notes.md' };
+  await space.owner.write(file, 'of the owner\n');
+  await syncWith(space.owner.replica, space.hub);
+  await syncWith(other.replica, space.hub);
+  const { objects } = other.deps;
+  const put = objects.put.bind(objects);
+  objects.put = () => Promise.reject(new Error('the disk is full'));
+  await expect(other.read(file)).rejects.toThrow('the disk is full');
+  objects.put = put;
+  expect(await other.read(file)).toBe('of the owner\n');
+  const ids = (await other.replica.list()).flatMap(({ content }) => content?.pieces ?? []).map(({ object }) => object);
+  expect((await objects.has(other.replica.space, ids)).size).toBe(1);
 });

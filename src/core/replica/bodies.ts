@@ -194,9 +194,13 @@ export class Bodies {
       const plain = opened[index];
       if (plain?.ok !== true) continue;
       good.push(object);
-      this.#cache.put(object.id, plain.value);
     }
     if (good.length > 0) await objects.put(space, good);
+    // Behind that: what is only in memory would pass for being here.
+    for (const [index, { id }] of came.entries()) {
+      const plain = opened[index];
+      if (plain?.ok === true) this.#cache.put(id, plain.value);
+    }
   }
 
   #openAll(sealed: readonly SealedObject[]): Promise<readonly Result<Uint8Array, OpenError>[]> {
