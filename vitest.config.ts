@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { PATIENCE } from './tests/setup/patience.ts';
 
 const LONG = 'tests/**/*.long.test.ts';
 
@@ -26,6 +27,7 @@ export default defineConfig({
     // Far above what any takes: a slow machine is no failure.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: PATIENCE },
     setupFiles: ['tests/setup/property-seed.ts'],
     projects: [
       { extends: true, test: sharing },

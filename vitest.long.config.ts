@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { PATIENCE } from './tests/setup/patience.ts';
 
 /** Tests of laws, which look at other cases each time here; the short run always looks at the same. */
 const LAWS = ['src', 'tests'].flatMap((folder) =>
@@ -16,5 +17,6 @@ export default defineConfig({
     globalSetup: ['tests/e2e/program.ts'],
     testTimeout: 60 * 60_000,
     hookTimeout: 60 * 60_000,
+    expect: { poll: PATIENCE },
   },
 });

@@ -5,6 +5,7 @@ import { ZERO_HASH, type ObjectId, type RecordHash, type SpaceId } from '../../s
 import { decodeRecord, EMPTY_HEAD, encodeRecord, headAfter, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import { controlWriter, createSpaceWriter, genesisOf, sealedObject, segment, type SpaceWriter } from './space-writer.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 /** One place that keeps logs, empty at first. */
 export interface RemoteUnderTest {
@@ -532,7 +533,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
         const seen = new Map<SpaceId, Head | null>();
         const stop = new AbortController();
         const watching = remote.watch([writer.space, unknown], (space, at) => seen.set(space, at), stop.signal);
-        await vi.waitFor(() => expect(seen.size).toBe(2), WAIT);
+        await vi.waitFor(() => expect(seen.size).toBe(2), PATIENCE);
         expect(seen.get(writer.space)).toEqual(head);
         expect(seen.get(unknown)).toBeNull();
         stop.abort();
@@ -550,7 +551,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
           const record = writer.record(at);
           await other.append(writer.space, at, segment([record]));
           at = headAfter(record);
-          await vi.waitFor(() => expect(seen.at(-1)).toEqual(at), WAIT);
+          await vi.waitFor(() => expect(seen.at(-1)).toEqual(at), PATIENCE);
         }
         stop.abort();
         await watching;
@@ -564,9 +565,9 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
         const seen: (Head | null)[] = [];
         const stop = new AbortController();
         const watching = remote.watch([writer.space], (_, at) => seen.push(at), stop.signal);
-        await vi.waitFor(() => expect(seen).toEqual([null]), WAIT);
+        await vi.waitFor(() => expect(seen).toEqual([null]), PATIENCE);
         await remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
-        await vi.waitFor(() => expect(seen.at(-1)).toEqual(headAfter(writer.genesis)), WAIT);
+        await vi.waitFor(() => expect(seen.at(-1)).toEqual(headAfter(writer.genesis)), PATIENCE);
         stop.abort();
         await watching;
       });
@@ -583,12 +584,12 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
         const count = (index: number) => (): void => void (seen[index] = (seen[index] ?? 0) + 1);
         const one = remote.watch([writer.space], count(0), first.signal);
         const two = remote.watch([writer.space], count(1), second.signal);
-        await vi.waitFor(() => expect(Math.min(...seen)).toBeGreaterThan(0), WAIT);
+        await vi.waitFor(() => expect(Math.min(...seen)).toBeGreaterThan(0), PATIENCE);
         first.abort();
         await one;
         const before = seen[1] as number;
         await remote.append(writer.space, head, segment([writer.record(head)]));
-        await vi.waitFor(() => expect(seen[1]).toBeGreaterThan(before), WAIT);
+        await vi.waitFor(() => expect(seen[1]).toBeGreaterThan(before), PATIENCE);
         second.abort();
         await two;
       });
@@ -681,8 +682,6 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
     });
   });
 }
-
-const WAIT = { timeout: 30_000, interval: 10 };
 
 function mailbox(): string {
   return hex(randomBytes(32));

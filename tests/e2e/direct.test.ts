@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 interface Invitation {
   readonly link: string;
@@ -42,7 +43,7 @@ describe('two machines without a hub', () => {
       const [from, to] = i % 2 === 0 ? [ana, bea] : [bea, ana];
       const began = performance.now();
       from.write('rules/pace.md', `${i}\n`);
-      while (to.read('rules/pace.md') !== `${i}\n` && performance.now() - began < 10_000) await sleep(2);
+      while (to.read('rules/pace.md') !== `${i}\n` && performance.now() - began < PATIENCE.timeout) await sleep(2);
       took.push(performance.now() - began);
     }
     took.sort((a, b) => a - b);

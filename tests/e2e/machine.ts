@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestRunner } from 'vitest';
+import { PATIENCE } from '../setup/patience.ts';
 
 export interface Outcome {
   readonly code: number | null;
@@ -12,8 +13,6 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Milliseconds. What should happen does within a few; a machine may be busy with a hundred other things. */
-const PATIENCE = 120_000;
 /** Of a node that is asked how it is after something failed: it may hang. */
 const STATUS_LIMIT = 30_000;
 const LAST_LINES = 40;
@@ -180,7 +179,7 @@ export class Machine {
  * Waits for something that happens in its own time; fails loudly when it does not within `limit` milliseconds, with what
  * all machines of the test say of themselves by then.
  */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = PATIENCE): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = PATIENCE.timeout): Promise<void> {
   const end = performance.now() + limit;
   let looks = 0;
   do {

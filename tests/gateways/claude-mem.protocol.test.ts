@@ -635,7 +635,7 @@ describe('GET /v1/sync/ws', () => {
     const { frames } = await b.socket();
     await b.push([row('device-b')]);
     await a.push([row('device-a')]);
-    await expect.poll(() => frames.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => frames.length).toBe(2);
     expect(parsed(frames)[1]).toEqual(parsed(frames)[0]);
   });
 

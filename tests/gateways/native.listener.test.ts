@@ -10,6 +10,7 @@ import { createSpaceWriter, segment } from '../contracts/space-writer.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 import { random, startHub, type HubPlace } from './native-place.ts';
 import { ask, bearer, exchangeBytes, sessionOf } from './native-raw.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 describe('a listener on loopback', () => {
   let hub: HubPlace;
@@ -209,7 +210,7 @@ describe('limits of a listener', () => {
     const sockets = await Promise.all(Array.from({ length: 3 }, () => open(hub.listener.port)));
     expect(await exchangeBytes(hub.listener.port, 'GET /v1/hub HTTP/1.1\r\nHost: localhost\r\n\r\n')).toBe('');
     sockets[0]?.destroy();
-    await vi.waitFor(async () => expect((await ask(hub, '/v1/hub')).status).toBe(200));
+    await vi.waitFor(async () => expect((await ask(hub, '/v1/hub')).status).toBe(200), PATIENCE);
     for (const socket of sockets) socket.destroy();
     await hub.close();
   });
@@ -247,7 +248,7 @@ describe('limits of a listener', () => {
       `POST /v1/spaces/${'a'.repeat(64)}/records HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/cbor\r\nContent-Length: ${length}\r\n\r\n`;
     const first = await open(hub.listener.port);
     first.write(head(900_000));
-    await vi.waitFor(async () => expect(await exchangeBytes(hub.listener.port, head(200_000))).toMatch(/^HTTP\/1.1 503/));
+    await vi.waitFor(async () => expect(await exchangeBytes(hub.listener.port, head(200_000))).toMatch(/^HTTP\/1.1 503/), PATIENCE);
     first.destroy();
     await vi.waitFor(async () => {
       const answer = await ask(hub, `/v1/spaces/${'a'.repeat(64)}/records`, {
@@ -255,7 +256,7 @@ describe('limits of a listener', () => {
         body: Buffer.alloc(200_000),
       });
       expect(answer.status).toBe(400);
-    });
+    }, PATIENCE);
     await hub.close();
   });
 

@@ -9,6 +9,7 @@ import type { Clock } from '../../src/core/ports/clock.ts';
 import { createSpaceWriter, segment } from '../contracts/space-writer.ts';
 import { random, roleKey, startHub, type HubPlace } from './native-place.ts';
 import { ask, bearer, json, sessionOf } from './native-raw.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 describe('live push', () => {
   let hub: HubPlace;
@@ -25,11 +26,11 @@ describe('live push', () => {
     const stop = new AbortController();
     const spaces = writers.map((writer) => writer.space);
     const watching = hub.connect().watch(spaces, (space, head) => seen.set(space, head), stop.signal);
-    await vi.waitFor(() => expect(seen.size).toBe(20));
+    await vi.waitFor(() => expect(seen.size).toBe(20), PATIENCE);
     for (const writer of writers) {
       const record = writer.record(headAfter(writer.genesis));
       await remote.append(writer.space, headAfter(writer.genesis), segment([record]));
-      await vi.waitFor(() => expect(seen.get(writer.space)).toEqual(headAfter(record)));
+      await vi.waitFor(() => expect(seen.get(writer.space)).toEqual(headAfter(record)), PATIENCE);
     }
     stop.abort();
     await watching;
@@ -48,19 +49,19 @@ describe('live push', () => {
       hub.connect({ signing }).watch([writer.space], (_, head) => seen?.push(head), stop.signal),
       hub.connect({ signing: owner }).watch([writer.space], (_, head) => own?.push(head), stop.signal),
     ];
-    await vi.waitFor(() => expect([seen?.length, own?.length]).toEqual([1, 1]));
+    await vi.waitFor(() => expect([seen?.length, own?.length]).toEqual([1, 1]), PATIENCE);
     let at = headAfter(writer.genesis);
     const append = async () => {
       const record = writer.record(at);
       await remote.append(writer.space, at, segment([record]));
       at = headAfter(record);
-      await vi.waitFor(() => expect(own?.at(-1)).toEqual(at));
+      await vi.waitFor(() => expect(own?.at(-1)).toEqual(at), PATIENCE);
     };
     await append();
     expect(seen).toEqual([null]);
     hub.roles.set(roleKey(writer.space, signing.machine), 'reader');
     await append();
-    await vi.waitFor(() => expect(seen).toEqual([null, at]));
+    await vi.waitFor(() => expect(seen).toEqual([null, at]), PATIENCE);
     hub.roles.set(roleKey(writer.space, signing.machine), null);
     const before = at;
     await append();
@@ -84,13 +85,13 @@ describe('live push', () => {
     const { space } = writer;
     const first = remote.watch([space], () => heads.push(0), stop.signal);
     const firstEnded = first.catch((error: unknown) => error);
-    await vi.waitFor(() => expect(heads).toHaveLength(1));
+    await vi.waitFor(() => expect(heads).toHaveLength(1), PATIENCE);
     const watches = Array.from({ length: 16 }, (_, at) => remote.watch([space], () => heads.push(at + 1), stop.signal));
-    await vi.waitFor(() => expect(heads).toHaveLength(17));
+    await vi.waitFor(() => expect(heads).toHaveLength(17), PATIENCE);
     expect(await firstEnded).toMatchObject({ type: 'unreachable' });
     const { genesis } = writer;
     await remote.append(space, EMPTY_HEAD, segment([genesis]));
-    await vi.waitFor(() => expect(heads).toHaveLength(33));
+    await vi.waitFor(() => expect(heads).toHaveLength(33), PATIENCE);
     stop.abort();
     await Promise.all(watches);
   });
@@ -119,7 +120,7 @@ describe('live push', () => {
     );
     let text = '';
     socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await vi.waitFor(() => expect(text).toContain(writer.space));
+    await vi.waitFor(() => expect(text).toContain(writer.space), PATIENCE);
     socket.pause();
     let at = headAfter(writer.genesis);
     for (let turn = 0; turn < 50; turn += 1) {
@@ -128,7 +129,7 @@ describe('live push', () => {
       at = headAfter(record);
     }
     socket.resume();
-    await vi.waitFor(() => expect(text).toContain(at.hash));
+    await vi.waitFor(() => expect(text).toContain(at.hash), PATIENCE);
     socket.destroy();
   });
 });
@@ -152,10 +153,10 @@ describe('heartbeats', () => {
     let text = '';
     socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
     for (let count = 1; count <= 3; count += 1) {
-      await vi.waitFor(() => expect(beats).toHaveLength(count));
+      await vi.waitFor(() => expect(beats).toHaveLength(count), PATIENCE);
       beats.at(-1)?.();
       // A chunk of one byte: the empty line.
-      await vi.waitFor(() => expect(text.split('1\r\n\n\r\n')).toHaveLength(count + 1));
+      await vi.waitFor(() => expect(text.split('1\r\n\n\r\n')).toHaveLength(count + 1), PATIENCE);
     }
     socket.destroy();
     await hub.close();

@@ -6,6 +6,7 @@ import { row, seal } from '../gateways/claude-mem-ops.ts';
 import type { SyncClient } from '../gateways/claude-mem-client.ts';
 import { startGateway, type GatewayOptions, type GatewayPlace } from '../gateways/claude-mem-place.ts';
 import { ask, exchangeBytes } from '../gateways/native-raw.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 /** What no client of the protocol sends, over raw sockets: 4xx or an end, and the next caller is served. */
 let place: GatewayPlace;
@@ -126,13 +127,13 @@ describe('bodies', () => {
     const large = (device: string, size: number) => row(device, { payload: { narrative: 'x'.repeat(size) } });
     const socket = await open();
     socket.write(`${push({ 'content-length': '260000' })}${'x'.repeat(250_000)}`);
-    await vi.waitFor(async () => expect((await client.push([large('device-a', 100_000)])).status).toBe(429));
+    await vi.waitFor(async () => expect((await client.push([large('device-a', 100_000)])).status).toBe(429), PATIENCE);
     // What is small, and what is of others, goes on.
     expect((await client.push([row('device-a', { local: '2' })])).status).toBe(200);
     expect((await bob.push([large('device-b', 100_000)])).status).toBe(200);
     expect((await bob.push([large('device-b', 180_000)])).status).toBe(429);
     socket.destroy();
-    await vi.waitFor(async () => expect((await client.push([large('device-a', 200_000)])).status).toBe(200));
+    await vi.waitFor(async () => expect((await client.push([large('device-a', 200_000)])).status).toBe(200), PATIENCE);
     expect((await bob.push([large('device-b', 180_000)])).body['error']).toMatch(/revision_hash_conflict/);
   });
 });

@@ -15,6 +15,7 @@ import { encodeFrame } from '../../src/remotes/folder/frame.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 import { random } from '../gateways/native-place.ts';
 import { createWorld, expectInSync, snapshotOf, type World } from './world.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 const MAILBOX = 'ab'.repeat(32);
 const PAGE = { records: 1_000, bytes: 8 * 1024 * 1024 };
@@ -89,7 +90,7 @@ describe('a folder that a foreign writer had in hand', () => {
   }
 
   async function expectAnswer<T>(what: string, work: Promise<T>): Promise<T | undefined> {
-    const hang = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`${what} hangs`)), 10_000).unref());
+    const hang = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`${what} hangs`)), PATIENCE.timeout).unref());
     try {
       return await Promise.race([work, hang]);
     } catch (error) {

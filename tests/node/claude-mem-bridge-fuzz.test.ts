@@ -96,8 +96,6 @@ const deed: fc.Arbitrary<Deed> = fc.record({
   ),
 });
 
-const patience = { timeout: 30_000, interval: 50 };
-
 it('whatever was acknowledged, what comes after it arrives, and all that is served can be applied', async () => {
   const clients = [await clientOf(a, 'device-a'), await clientOf(a, 'device-b'), await clientOf(b, 'device-c')] as const;
   const watcher = await clientOf(b, 'device-d');
@@ -129,8 +127,8 @@ it('whatever was acknowledged, what comes after it arrives, and all that is serv
           if (body['more'] !== true) return all;
         }
       };
-      await expect.poll(async () => (await titles(watcher)).includes(`"${title} of device-a"`), patience).toBe(true);
-      await expect.poll(async () => (await titles(clients[1])).includes(`"${title} of device-c"`), patience).toBe(true);
+      await expect.poll(async () => (await titles(watcher)).includes(`"${title} of device-a"`)).toBe(true);
+      await expect.poll(async () => (await titles(clients[1])).includes(`"${title} of device-c"`)).toBe(true);
     }),
     { numRuns: 12, endOnFailure: true },
   );

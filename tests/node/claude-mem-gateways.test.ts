@@ -71,7 +71,6 @@ const rowsOf = async (node: SatchelNode): Promise<Map<string, Row>> => {
 
 const titles = (held: ReadonlyMap<string, Body>): unknown[] =>
   [...held.values()].map(({ payload }) => String(payload?.['title'] ?? payload?.['request'] ?? payload?.['prompt_text'])).sort();
-const patience = { timeout: 20_000, interval: 50 };
 
 describe('what a worker pushed to its machine’s node', () => {
   it('is a row of the personal space, with its session', async () => {
@@ -81,7 +80,7 @@ describe('what a worker pushed to its machine’s node', () => {
       row('device-a', { kind: 'summary' }),
       row('device-a', { kind: 'prompt', payload: { memory_session_id: 'm-1' } }),
     ]);
-    await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(4);
+    await expect.poll(async () => (await rowsOf(a)).size).toBe(4);
     const rows = await rowsOf(a);
     expect([...rows.keys()].map((name) => String(name.split('/')[1])).toSorted()).toEqual([
       'observations',
@@ -105,19 +104,19 @@ describe('what a worker pushed to its machine’s node', () => {
     await other.changes();
     const pushed = await worker.push([row('device-a'), row('device-a', { kind: 'summary' }), row('device-a', { kind: 'prompt' })]);
     expect(pushed.status).toBe(200);
-    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Do it', 'Milk', 'hello']);
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Do it', 'Milk', 'hello']);
     const [observation] = [...(await heldBy(other)).values()].filter(({ kind }) => kind === 'observation');
     const { content_hash: _, ...same } = PAYLOADS.observation;
     expect(observation?.payload).toMatchObject(same);
     await worker.push([tombstone('device-a', { rev: '2' })]);
-    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Do it', 'hello']);
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Do it', 'hello']);
   });
 
   it('goes both ways, and settles: nobody is served what is theirs, and nothing goes round', async () => {
     const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
     await worker.push([row('device-a', { payload: { title: 'from a' } })]);
     await other.push([row('device-b', { payload: { title: 'from b' } })]);
-    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))], patience).toEqual([['from b'], ['from a']]);
+    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))]).toEqual([['from b'], ['from a']]);
     const before = [(await worker.status()).body, (await other.status()).body];
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect([(await worker.status()).body, (await other.status()).body]).toEqual(before);
@@ -128,11 +127,9 @@ describe('what a worker pushed to its machine’s node', () => {
     const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
     await other.changes();
     await worker.push([row('device-a', { kind: 'summary' })]);
-    await expect.poll(async () => (await heldBy(other)).size, patience).toBe(1);
+    await expect.poll(async () => (await heldBy(other)).size).toBe(1);
     await worker.push([row('device-a', { kind: 'summary', rev: '2', payload: { learned: 'more' } })]);
-    await expect
-      .poll(async () => [...(await heldBy(other)).values()].map(({ payload }) => payload?.['learned']), patience)
-      .toEqual(['more']);
+    await expect.poll(async () => [...(await heldBy(other)).values()].map(({ payload }) => payload?.['learned'])).toEqual(['more']);
     expect(await siblingsOf(a)).toBe(0);
   });
 
@@ -140,9 +137,9 @@ describe('what a worker pushed to its machine’s node', () => {
     const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
     await other.changes();
     await worker.push([row('device-a'), row('device-a', { local: '2', payload: { title: 'Bread' } })]);
-    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Bread', 'Milk']);
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Bread', 'Milk']);
     await worker.push([row('device-a', { rev: '2', payload: { title: 'Butter' } })]);
-    await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Bread', 'Butter']);
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Bread', 'Butter']);
     const observations = [...(await rowsOf(b))].filter(([name]) => name.includes('/observations/'));
     expect(new Set(observations.map(([, cells]) => cells.get('title')))).toEqual(new Set(['Bread', 'Butter']));
     expect(observations).toHaveLength(2);
@@ -159,20 +156,20 @@ describe('what a worker pushed to its machine’s node', () => {
     await worker.push([row('device-a', { kind: 'prompt' }), mutation('device-a', says)]);
     const mutations = async (): Promise<unknown[]> =>
       bodiesOf(await other.changes()).flatMap((body) => (body.mutation === null ? [] : [body.mutation]));
-    await expect.poll(mutations, patience).toEqual([says]);
+    await expect.poll(mutations).toEqual([says]);
   });
 
   it('a project that was renamed on one machine is renamed on the other', async () => {
     const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
     await other.changes();
     await worker.push([row('device-a'), row('device-a', { local: '2', payload: { title: 'Elsewhere', project: 'garden' } })]);
-    await expect.poll(async () => (await heldBy(other)).size, patience).toBe(2);
+    await expect.poll(async () => (await heldBy(other)).size).toBe(2);
     await worker.push([
       mutation('device-a', { op: 'remap_project', where: { project: 'shop' }, fields: { merged_into_project: 'market' } }, { rev: '2' }),
     ]);
     const merged = async (): Promise<unknown[]> =>
       [...(await heldBy(other)).values()].map(({ payload }) => String(payload?.['merged_into_project'])).sort();
-    await expect.poll(merged, patience).toEqual(['market', 'null']);
+    await expect.poll(merged).toEqual(['market', 'null']);
   });
 
   it('survives a restart of the node between push and commit', async () => {
@@ -180,7 +177,7 @@ describe('what a worker pushed to its machine’s node', () => {
     await worker.push([row('device-a')]);
     await place.stop('a');
     a = await place.start('a');
-    await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(2);
+    await expect.poll(async () => (await rowsOf(a)).size).toBe(2);
   });
 });
 
@@ -188,13 +185,13 @@ it('what was forgotten goes out of the feed, and from the other workers', async 
   const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
   await other.changes();
   await worker.push([row('device-a', { payload: { narrative: 'a secret' } }), row('device-a', { local: '2', payload: { title: 'Kept' } })]);
-  await expect.poll(async () => titles(await heldBy(other)), patience).toEqual(['Kept', 'Milk']);
+  await expect.poll(async () => titles(await heldBy(other))).toEqual(['Kept', 'Milk']);
   const third = await clientOf(a, 'device-c');
   const name = [...(await rowsOf(a))].find(([, cells]) => cells.get('narrative') === 'a secret')?.[0] ?? '';
   expect(await ask(a, 'forget', { items: [name] })).toMatchObject({ erased: true });
-  for (const client of [other, third]) await expect.poll(async () => titles(await heldBy(client)), patience).toEqual(['Kept']);
+  for (const client of [other, third]) await expect.poll(async () => titles(await heldBy(client))).toEqual(['Kept']);
   for (const client of [worker, other, third])
-    await expect.poll(async () => JSON.stringify((await client.changes()).body).includes('a secret'), patience).toBe(false);
+    await expect.poll(async () => JSON.stringify((await client.changes()).body).includes('a secret')).toBe(false);
   // Whoever reads it from the start can apply all of it.
   const ops = (await third.changes()).body['ops'] as { seq: string; body: string; operation_sha256: string }[];
   expect(ops.map(({ seq }) => seq)).toEqual(ops.map((_, index) => String(index + 1)));
@@ -251,7 +248,7 @@ describe('rows that came into the space by another way', () => {
     await worker.changes();
     await other.changes();
     await capture(b, { [SESSION]: session, [NAME]: observation });
-    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))], patience).toEqual([['Seen'], ['Seen']]);
+    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))]).toEqual([['Seen'], ['Seen']]);
     const [onA, onB] = [await heldBy(worker), await heldBy(other)];
     expect([...onA.values()]).toEqual([...onB.values()]);
     expect([...onA.values()][0]).toMatchObject({
@@ -264,34 +261,28 @@ describe('rows that came into the space by another way', () => {
     const worker = await clientOf(a, 'device-a');
     await worker.changes();
     await capture(b, { [SESSION]: session, [NAME]: observation });
-    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Seen']);
+    await expect.poll(async () => titles(await heldBy(worker))).toEqual(['Seen']);
     await capture(b, { [NAME]: { ...observation, subtitle: 'again' } });
-    await expect
-      .poll(async () => [...(await heldBy(worker)).values()].map(({ payload }) => payload?.['subtitle']), patience)
-      .toEqual(['again']);
+    await expect.poll(async () => [...(await heldBy(worker)).values()].map(({ payload }) => payload?.['subtitle'])).toEqual(['again']);
     await capture(b, { [NAME]: null });
-    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual([]);
+    await expect.poll(async () => titles(await heldBy(worker))).toEqual([]);
   });
 
   it('that a device has as well are one, and its own edits still count for others', async () => {
     const [worker, third] = [await clientOf(a, 'device-a'), await clientOf(a, 'device-c')];
     const mine = { kind: 'summary' as const, payload: { memory_session_id: 'mem-1' } };
     await worker.push([row('device-a', mine)]);
-    await expect.poll(async () => (await rowsOf(b)).size, patience).toBe(2);
+    await expect.poll(async () => (await rowsOf(b)).size).toBe(2);
     const name = [...(await rowsOf(b)).keys()].find((each) => each.includes('/summaries/'))!;
     const there = Object.fromEntries((await rowsOf(b)).get(name)!) as Record<string, string | number>;
     await capture(b, { [name]: there });
     await capture(b, { [name]: { ...there, notes: 'a note' } });
-    await expect
-      .poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['notes']), patience)
-      .toEqual(['a note']);
+    await expect.poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['notes'])).toEqual(['a note']);
     expect([...(await heldBy(third)).values()][0]).toMatchObject({ origin_device_id: 'device-a', origin_local_id: '1' });
     // The device counts on from what it knows.
     const pushed = await worker.push([row('device-a', { ...mine, rev: '2', payload: { ...mine.payload, learned: 'most' } })]);
     expect(pushed.status).toBe(200);
-    await expect
-      .poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['learned']), patience)
-      .toEqual(['most']);
+    await expect.poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['learned'])).toEqual(['most']);
   });
 
   it('that clients could not hold are left out, and wedge nobody', async () => {
@@ -299,7 +290,7 @@ describe('rows that came into the space by another way', () => {
     await worker.changes();
     const { type: _, ...typeless } = observation;
     await capture(b, { [SESSION]: session, [NAME]: typeless, [`${NAME}4`]: { ...observation, title: 'Good' } });
-    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Good']);
+    await expect.poll(async () => titles(await heldBy(worker))).toEqual(['Good']);
   });
 
   it('are not served to users who are not of this person', async () => {
@@ -308,7 +299,7 @@ describe('rows that came into the space by another way', () => {
     const worker = await clientOf(a, 'device-a');
     await worker.changes();
     await capture(b, { [SESSION]: session, [NAME]: observation });
-    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Seen']);
+    await expect.poll(async () => titles(await heldBy(worker))).toEqual(['Seen']);
     expect((await bob.changes()).body['ops']).toEqual([]);
   });
 });
@@ -331,7 +322,7 @@ describe('projects that go elsewhere than to the personal space', () => {
       row('device-a', { local: '3', payload: { title: 'of the shop' } }),
     ]);
     await worker.push([row('device-a', { local: '2', rev: '2', payload: { title: 'edited thought', subtitle: 'later', ...diary } })]);
-    await expect.poll(async () => (await rowsOf(a)).size, patience).toBe(2);
+    await expect.poll(async () => (await rowsOf(a)).size).toBe(2);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect([...(await rowsOf(a)).values()].map((cells) => cells.get('title')).filter((title) => title !== undefined)).toEqual([
       'of the shop',
@@ -341,7 +332,7 @@ describe('projects that go elsewhere than to the personal space', () => {
       Object.fromEntries(
         [...(await rowsOf(a)).values()].flatMap((cells) => (cells.has('title') ? [[cells.get('title'), cells.get('subtitle') ?? '']] : [])),
       );
-    await expect.poll(found, patience).toEqual({ 'edited thought': 'later', 'of the shop': '', 'secret thought': '' });
+    await expect.poll(found).toEqual({ 'edited thought': 'later', 'of the shop': '', 'secret thought': '' });
   });
 
   it('are served to no worker here', async () => {
@@ -352,9 +343,9 @@ describe('projects that go elsewhere than to the personal space', () => {
       row('device-a', { local: '1', payload: { title: 'theirs', project: 'diary', memory_session_id: 'm-3' } }),
       row('device-a', { local: '2', payload: { title: 'Shared' } }),
     ]);
-    await expect.poll(async () => titles(await heldBy(worker)), patience).toEqual(['Shared']);
+    await expect.poll(async () => titles(await heldBy(worker))).toEqual(['Shared']);
     b = await restart('b', []);
     const again = await clientOf(b, 'device-b');
-    await expect.poll(async () => titles(await heldBy(again)), patience).toEqual(['Shared', 'theirs']);
+    await expect.poll(async () => titles(await heldBy(again))).toEqual(['Shared', 'theirs']);
   });
 });

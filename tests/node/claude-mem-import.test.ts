@@ -40,8 +40,6 @@ afterEach(async () => {
   await place.dispose();
 });
 
-const patience = { timeout: 20_000, interval: 50 };
-
 async function connect(): Promise<{ local: SyncClient; other: SyncClient }> {
   const { id, token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: '' });
   const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
@@ -70,12 +68,12 @@ const rowsInSpace = async (): Promise<string[]> => {
 };
 
 it('brings in what its sync leaves behind as its own rows, once, and serves it to no device twice', async () => {
-  await expect.poll(async () => (await rowsInSpace()).length, patience).toBe(5);
+  await expect.poll(async () => (await rowsInSpace()).length).toBe(5);
   const before = await rowsInSpace();
   const { local, other } = await connect();
   await nameDevice();
   await other.changes();
-  await expect.poll(() => originsFor(other), patience).toEqual(Array.from({ length: 4 }, () => 'local-device'));
+  await expect.poll(() => originsFor(other)).toEqual(Array.from({ length: 4 }, () => 'local-device'));
   expect(await ask(node, 'claude-mem-import', {})).toEqual({ rows: 4, imported: 0, skipped: 0, device: 'local-device' });
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   // All that the feed has is its own: its worker skips it.
@@ -85,7 +83,7 @@ it('brings in what its sync leaves behind as its own rows, once, and serves it t
 });
 
 it('serves nothing that this machine may have before its worker has said who it is', async () => {
-  await expect.poll(async () => (await rowsInSpace()).length, patience).toBe(5);
+  await expect.poll(async () => (await rowsInSpace()).length).toBe(5);
   const { other } = await connect();
   await other.changes();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -102,5 +100,5 @@ it('the source carries sessions alone while the worker syncs by itself, and all 
   const rows = (): unknown => [...node.spaces.values()][0]!.rows.map(({ definition }) => definition.sessionsOnly);
   expect(rows()).toEqual([true]);
   database.session('s2');
-  await expect.poll(async () => (await rowsInSpace()).filter((name) => name.includes('/sessions/')).length, patience).toBe(2);
+  await expect.poll(async () => (await rowsInSpace()).filter((name) => name.includes('/sessions/')).length).toBe(2);
 });

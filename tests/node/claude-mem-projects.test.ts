@@ -19,8 +19,6 @@ afterEach(async () => {
   for (const db of databases.splice(0)) db.close();
 });
 
-const patience = { timeout: 20_000, interval: 20 };
-
 type Choice = { readonly project: string } & ({ readonly local: true } | { readonly space: string });
 
 function configure(machine: string, projects: readonly Choice[]): void {
@@ -171,7 +169,7 @@ describe('a project that is shared with a team', () => {
     const a = await place.start('a');
     const b = await place.start('b');
     await team(a, b);
-    await expect.poll(() => titles(dbB).length, patience).toBe(2);
+    await expect.poll(() => titles(dbB).length).toBe(2);
     await settle(a, b);
     expect(titles(dbB)).toEqual(['s-app seen', 's-bob seen']);
     expect(dbB.get('SELECT count(*) FROM user_prompts')).toBe(2);
@@ -183,8 +181,8 @@ describe('a project that is shared with a team', () => {
     // What one of them edits or deletes there is edited or deleted for both, and still in no personal space.
     dbB.run("UPDATE observations SET subtitle = 'by bob' WHERE title = 's-app seen'");
     dbA.run("DELETE FROM session_summaries WHERE request = 's-app done'");
-    await expect.poll(() => dbA.get("SELECT subtitle FROM observations WHERE title = 's-app seen'"), patience).toBe('by bob');
-    await expect.poll(() => dbB.get<number>('SELECT count(*) FROM session_summaries'), patience).toBe(1);
+    await expect.poll(() => dbA.get("SELECT subtitle FROM observations WHERE title = 's-app seen'")).toBe('by bob');
+    await expect.poll(() => dbB.get<number>('SELECT count(*) FROM session_summaries')).toBe(1);
     await settle(a, b);
     expect(await sessionsIn(b, 'personal')).toEqual({ 's-bob': 4 });
     expect(await sessionsIn(b, 'team')).toEqual({ 's-app': 3 });
@@ -200,20 +198,20 @@ describe('a project that is shared with a team', () => {
     const a = await place.start('a');
     let b = await place.start('b');
     await team(a, b);
-    await expect.poll(() => titles(dbB).length, patience).toBe(2);
+    await expect.poll(() => titles(dbB).length).toBe(2);
     await settle(a, b);
     expect(await sessionsIn(a, 'team')).toEqual({ 's-ada': 4 });
     expect(await sessionsIn(b, 'personal')).toEqual({ 's-bob': 4 });
     await place.stop('b');
     configure('b', [{ project: 'app', space: 'team' }]);
     b = await place.start('b');
-    await expect.poll(() => titles(dbA).length, patience).toBe(2);
+    await expect.poll(() => titles(dbA).length).toBe(2);
     await settle(a, b);
     expect(await sessionsIn(b, 'team')).toEqual({ 's-ada': 4, 's-bob': 4 });
     // What the personal space had stays in it, and in its history.
     expect(await sessionsIn(b, 'personal')).toEqual({ 's-bob': 4 });
     dbB.run("UPDATE observations SET subtitle = 'later' WHERE title = 's-bob seen'");
-    await expect.poll(() => dbA.get("SELECT subtitle FROM observations WHERE title = 's-bob seen'"), patience).toBe('later');
+    await expect.poll(() => dbA.get("SELECT subtitle FROM observations WHERE title = 's-bob seen'")).toBe('later');
   });
 
   it('waits for an answer where a row looks like a secret', async () => {
@@ -266,7 +264,7 @@ describe('satchel claude-mem projects', () => {
     // What is new of both is not in the personal space any more.
     work(db, 's-app-2', 'app');
     work(db, 's-diary-2', 'diary');
-    await expect.poll(async () => (await sessionsIn(a, 'team'))['s-app-2'], patience).toBe(4);
+    await expect.poll(async () => (await sessionsIn(a, 'team'))['s-app-2']).toBe(4);
     expect(await sessionsIn(a, 'personal')).toEqual({ 's-app': 4, 's-diary': 4 });
     await place.stop('a');
     a = await place.start('a', { live: false });

@@ -6,6 +6,7 @@ import { EMPTY_HEAD } from '../../src/core/log/record.ts';
 import { createSpace } from '../../src/core/replica/create-space.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from './place.ts';
+import { PATIENCE } from '../setup/patience.ts';
 
 let place: Place;
 beforeEach(async () => {
@@ -16,7 +17,7 @@ afterEach(() => place.dispose());
 const TOKEN = 'ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8';
 
 async function secretsOf(node: SatchelNode, wanted: number): Promise<number> {
-  for (let waited = 0; waited < 20_000; waited += 100) {
+  for (let waited = 0; waited < PATIENCE.timeout; waited += 100) {
     const found = (await ask(node, 'status', {})).spaces[0]?.secrets ?? 0;
     if (found === wanted) return found;
     await sleep(100);

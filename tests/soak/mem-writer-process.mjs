@@ -1,10 +1,10 @@
 // A worker of claude-mem, in a process of its own: fills its database, and works on it from the first line of its input until that ends. Prints
-// a line of JSON a transaction: what it did, or how it failed, and how long that took, in milliseconds.
+// a line of JSON a transaction: what it did, or how it failed, when it was through, and how long that took, in milliseconds.
 import { createMemDeeds } from '../sources/mem-deeds.mjs';
 
 const [, , file, seed, pauseMs, fill] = process.argv;
 const deeds = createMemDeeds({ file, seed: Number(seed) });
-const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const say = (line) => process.stdout.write(`${JSON.stringify({ at: Date.now(), ...line })}\n`);
 
 let stopped = false;
 process.stdin.once('data', () => work());

@@ -11,7 +11,7 @@ export interface MemDeed {
 }
 
 export interface MemDeedAt extends MemDeed {
-  /** When it was heard of, `performance.now()`. */
+  /** When it was done, `Date.now()` of the writer. */
   readonly at: number;
 }
 
@@ -35,10 +35,14 @@ export class MemWriter {
     if (child.stdout === null) throw new Error('a writer without an output');
     const lines = createInterface({ input: child.stdout });
     lines.on('line', (text) => {
-      const line = JSON.parse(text) as { readonly ms: number; readonly did?: readonly MemDeed[]; readonly failed?: string };
+      const line = JSON.parse(text) as {
+        readonly at: number;
+        readonly ms: number;
+        readonly did?: readonly MemDeed[];
+        readonly failed?: string;
+      };
       this.longest = Math.max(this.longest, line.ms);
-      const at = performance.now();
-      this.journal.push(...(line.did ?? []).map((deed) => ({ ...deed, at })));
+      this.journal.push(...(line.did ?? []).map((deed) => ({ ...deed, at: line.at })));
       if (line.failed !== undefined) this.failures.push(line.failed);
     });
     this.#ended = Promise.all([once(child, 'exit'), once(lines, 'close')]);

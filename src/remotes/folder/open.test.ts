@@ -8,6 +8,7 @@ import { createTestClock } from '../../../tests/contracts/test-clock.ts';
 import { EMPTY_HEAD, headAfter, type Head, type LogRecord } from '../../core/log/record.ts';
 import { RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { createFolder, openFolderRemote } from './open.ts';
+import { PATIENCE } from '../../../tests/setup/patience.ts';
 
 const random = { bytes: (length: number): Uint8Array => randomBytes(length) };
 const PAGE = { records: 1_000, bytes: 8 * 1024 * 1024 };
@@ -121,10 +122,10 @@ describe('a watch', () => {
     const stop = new AbortController();
     const seen: (Head | null)[] = [];
     const watching = watcher.watch([writer.space], (_, at) => seen.push(at), stop.signal);
-    await vi.waitFor(() => expect(seen).toEqual([head]), 30_000);
+    await vi.waitFor(() => expect(seen).toEqual([head]), PATIENCE);
     const record = writer.record(head);
     await other.append(writer.space, head, segment([record]));
-    await vi.waitFor(() => expect(seen.at(-1)).toEqual(headAfter(record)), 30_000);
+    await vi.waitFor(() => expect(seen.at(-1)).toEqual(headAfter(record)), PATIENCE);
     stop.abort();
     await watching;
   });

@@ -30,14 +30,13 @@ describe('a watched folder of a disk', () => {
     const watch = watchTree({ root, followed: new Set() }, (change) => changes.push(change), { enters });
     try {
       mkdirSync(path.join(root, 'p'));
-      for (let waited = 0; waited < 100 && looks === 0; waited++) await sleep(10);
+      await expect.poll(() => looks).toBeGreaterThan(0);
       mkdirSync(inner, { recursive: true }); // where there were fewer looks
       writeFileSync(path.join(inner, 'f'), 'one\n');
       await sleep(100);
       changes = [];
       appendFileSync(path.join(inner, 'f'), 'two\n');
-      for (let waited = 0; waited < 100 && !covers(changes, 'p/q/f'); waited++) await sleep(10);
-      expect(covers(changes, 'p/q/f')).toBe(true);
+      await expect.poll(() => covers(changes, 'p/q/f')).toBe(true);
     } finally {
       watch.close();
     }
