@@ -87,10 +87,12 @@ export async function keepBridged(
     while (!signal.aborted) {
       if (!changed && pushedAt === null) await pause(bridge === null ? null : LOOK_FOR_ERASURES);
       if (!changed && pushedAt === null && dropsSeen === replica.lastDrop) continue;
+      changed = false; // before the look: a feed that begins meanwhile counts
       const isUsed = (await store.read((tx) => tx.feeds.head(feedOf(PERSONAL_USER)))) !== null;
-      if (!isUsed || !replica.canWrite) {
-        changed = false;
-        if (isUsed) await pause(RETRY);
+      if (!isUsed) continue;
+      if (!replica.canWrite) {
+        await pause(RETRY);
+        changed = true;
         continue;
       }
       await settle();

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import type { Store } from '../../core/ports/store.ts';
+import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
+import type { HubLog } from '../../gateways/native/hub-app.ts';
+import { createSmallSpace } from '../../../tests/replica/small-space.ts';
+import { createSystemClock } from '../system.ts';
+import { keepBridged } from './keep-bridged.ts';
+import { PERSONAL_USER } from './personal-user.ts';
+
+it('a feed that begins while it is looked for is looked at', async () => {
+  const { owner } = await createSmallSpace('bridge');
+  let begin: (user: string) => void = () => undefined;
+  const feeds = {
+    onAppend: () => () => undefined,
+    onBegin(listener: (user: string) => void) {
+      begin = listener;
+      return () => undefined;
+    },
+  } as unknown as SyncFeeds;
+  let looks = 0;
+  const store: Store = {
+    ...owner.deps.store,
+    async read<T>() {
+      looks += 1;
+      if (looks === 1) begin(PERSONAL_USER);
+      return null as T;
+    },
+  };
+  const stop = new AbortController();
+  const log = { error: () => undefined } as unknown as HubLog;
+  const scope = { choices: '' } as unknown as Parameters<typeof keepBridged>[0]['scope'];
+  const clock = createSystemClock();
+  const kept = keepBridged({ store, clock, feeds, replica: owner.replica, log, scope, maySay: () => Promise.resolve(true) }, stop.signal);
+  await expect.poll(() => looks).toBe(2);
+  stop.abort();
+  await kept;
+});
