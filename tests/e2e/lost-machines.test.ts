@@ -74,7 +74,7 @@ describe('machines are lost', () => {
     const revoked = await ana.run(['machines', 'revoke', 'bea', '--yes']);
     expect([revoked.code, revoked.stdout]).toEqual([0, expect.stringContaining('Revoked bea')]);
     ana.write('CLAUDE.md', 'not for bea\n');
-    await until('it is sent', async () => (await ana.run(['status'])).stdout.startsWith('In sync'));
+    expect((await ana.run(['sync'])).code).toBe(0);
     bea.write('rules/b.md', 'from the thief\n');
     await bea.start();
     await until('bea is told', async () =>

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { PATIENCE } from '../setup/patience.ts';
 import { until } from './machine.ts';
 
 /**
@@ -31,11 +32,11 @@ export class Terminal {
   }
 
   /** Waits until it shows this, behind what was waited for before; gives the text. */
-  async shows(pattern: RegExp, limit = 30_000): Promise<string> {
+  async shows(pattern: RegExp, limit = PATIENCE.timeout): Promise<string> {
     let found: RegExpExecArray | null = null;
     const what = (): string => `the terminal shows ${pattern}; it shows ${JSON.stringify(this.#shown.slice(this.#seen))}`;
-    await until('', () => (found = pattern.exec(this.#shown.slice(this.#seen))) !== null, limit).catch(() => {
-      throw new Error(what());
+    await until('', () => (found = pattern.exec(this.#shown.slice(this.#seen))) !== null, limit).catch((error: Error) => {
+      throw new Error(what(), { cause: error });
     });
     const match = found as unknown as RegExpExecArray;
     this.#seen += match.index + match[0].length;

@@ -127,15 +127,11 @@ function tree(machine: Machine, isWanted = (name: string): boolean => !name.incl
 
 async function quiet(machines: readonly Machine[]): Promise<void> {
   for (const machine of machines) for (let round = 0; round < 3; round++) await machine.run(['sync']);
-  await until(
-    'all trees are equal and all is sent',
-    async () => {
-      const states = await Promise.all(machines.map((m) => m.ask<{ spaces: readonly { drafts: number; words: string }[] }>(['status'])));
-      const trees = new Set(machines.map((m) => JSON.stringify([...tree(m)])));
-      return trees.size === 1 && states.every(({ spaces }) => spaces[0]?.drafts === 0 && spaces[0].words === states[0]?.spaces[0]?.words);
-    },
-    60_000,
-  );
+  await until('all trees are equal and all is sent', async () => {
+    const states = await Promise.all(machines.map((m) => m.ask<{ spaces: readonly { drafts: number; words: string }[] }>(['status'])));
+    const trees = new Set(machines.map((m) => JSON.stringify([...tree(m)])));
+    return trees.size === 1 && states.every(({ spaces }) => spaces[0]?.drafts === 0 && spaces[0].words === states[0]?.spaces[0]?.words);
+  });
 }
 
 /** Opens each machine's store as its node would, and looks for every acknowledged body. */

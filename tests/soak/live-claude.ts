@@ -51,8 +51,8 @@ export async function liveEditing({ program, seconds }: LiveRun): Promise<{ read
     // By key: which of two keys comes first is each machine's own.
     const areSettingsEqual = (): boolean =>
       isDeepStrictEqual(...(settings().map((text) => JSON.parse(text ?? 'null') as unknown) as [unknown, unknown]));
-    await until('the transcripts are the same', areTranscriptsEqual, 60_000);
-    await until('the settings are the same', areSettingsEqual, 60_000);
+    await until('the transcripts are the same', areTranscriptsEqual);
+    await until('the settings are the same', areSettingsEqual);
     await sleep(2_000);
     expect([areTranscriptsEqual(), areSettingsEqual()]).toEqual([true, true]); // and stay so: nothing goes back and forth
 

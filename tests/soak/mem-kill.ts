@@ -139,15 +139,11 @@ async function quiet(machines: readonly Machine[], databases: readonly MemDataba
   const [first] = databases as [MemDatabase, ...MemDatabase[]];
   const states = (): Promise<Status[]> => Promise.all(machines.map((machine) => machine.ask<Status>(['status'])));
   const words = async (): Promise<string> => JSON.stringify((await states()).map(({ spaces }) => spaces.map((space) => space.words)));
-  await until(
-    'all databases are equal, and all is sent',
-    async () => {
-      for (const machine of machines) await machine.run(['sync']);
-      const isSent = (await states()).every(({ spaces }) => spaces[0]?.drafts === 0);
-      return isSent && databases.every((each) => differences(each, first).length + differences(first, each).length === 0);
-    },
-    120_000,
-  ).catch(() => undefined); // what differs is shown by what is expected next
+  await until('all databases are equal, and all is sent', async () => {
+    for (const machine of machines) await machine.run(['sync']);
+    const isSent = (await states()).every(({ spaces }) => spaces[0]?.drafts === 0);
+    return isSent && databases.every((each) => differences(each, first).length + differences(first, each).length === 0);
+  }).catch(() => undefined); // what differs is shown by what is expected next
   const before = await words();
   for (const machine of machines) await machine.run(['sync']);
   expect(await words()).toEqual(before);
