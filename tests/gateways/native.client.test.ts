@@ -19,7 +19,9 @@ const key = () => createSigningKey(random.bytes(32));
 const hubKey = key();
 const space = 'a'.repeat(64) as SpaceId;
 const ids = [1, 2].map((digit) => String(digit).repeat(64) as ObjectId);
+/** For what is about time. Anything else has as much of it as a busy machine needs. */
 const times = { idle: 300, total: 1_500 };
+const hasty = { times, liveSilence: 300 };
 
 interface Asked {
   readonly path: string;
@@ -40,8 +42,8 @@ function connectTo(port: number, options: Partial<HubRemoteOptions> = {}): Remot
     signing: key(),
     clock: createTestClock(),
     random,
-    times,
-    liveSilence: 300,
+    times: { idle: 120_000, total: 240_000 },
+    liveSilence: 120_000,
     ...options,
   });
   cleanups.push(() => remote.close());
@@ -185,7 +187,7 @@ describe('a node before a hub that lies', () => {
       socket.on('close', () => clearInterval(timer));
     });
     for (const hub of [broken, stalled, silent, trickling]) {
-      await expect(calls['head']?.(connectTo(hub.port))).rejects.toMatchObject({ type: 'unreachable' });
+      await expect(calls['head']?.(connectTo(hub.port, hasty))).rejects.toMatchObject({ type: 'unreachable' });
     }
   });
 
@@ -195,12 +197,13 @@ describe('a node before a hub that lies', () => {
       socket.write(http(404, JSON.stringify({ error: { code: 'no-space', message: 'none' } }), { 'content-type': 'application/json' }));
       stand();
     });
-    expect(await connectTo(hub.port).head(space)).toBeNull();
+    const slowly = { times: { ...times, total: 600_000 } };
+    expect(await connectTo(hub.port, slowly).head(space)).toBeNull();
     const halting = await lyingHub(({ socket }) => {
       socket.write('HTTP/1.1 200 X\r\ncontent-length: 100\r\n\r\nabc');
       stand();
     });
-    const patient = connectTo(halting.port, { times: { ...times, total: 600_000 } });
+    const patient = connectTo(halting.port, slowly);
     await expect(patient.head(space)).rejects.toMatchObject({ type: 'unreachable' });
   });
 
@@ -224,7 +227,7 @@ describe('a node before a hub that lies', () => {
       const timer = setInterval(() => socket.write('HTTP/1.1 103 X\r\nx: y\r\n\r\n'), 5);
       socket.on('close', () => clearInterval(timer));
     });
-    await expect(connectTo(flooding.port).head(space)).rejects.toMatchObject({ type: 'unreachable' });
+    await expect(connectTo(flooding.port, hasty).head(space)).rejects.toMatchObject({ type: 'unreachable' });
   });
 
   it('keeps no objects that it did not ask for, and does not ask for ever', async () => {
@@ -253,7 +256,7 @@ describe('a node before a hub that lies', () => {
 
   it('notices that a live stream fell silent', async () => {
     const hub = await lyingHub(({ socket }) => void socket.write(`HTTP/1.1 200 X\r\ncontent-length: 1000000\r\n\r\n\n`));
-    await expect(calls['watch']?.(connectTo(hub.port))).rejects.toMatchObject({ type: 'unreachable' });
+    await expect(calls['watch']?.(connectTo(hub.port, hasty))).rejects.toMatchObject({ type: 'unreachable' });
   });
 
   it('shows its messages without control characters, cut short', async () => {
@@ -396,7 +399,7 @@ describe('a node before a wrong hub', () => {
 
   it('is ended by close, whatever is under way', async () => {
     const hub = await lyingHub(() => undefined);
-    const remote = connectTo(hub.port, { times: { idle: 60_000, total: 60_000 }, liveSilence: 60_000 });
+    const remote = connectTo(hub.port);
     const under = [calls['head']?.(remote), calls['watch']?.(remote), remote.mailboxes.slots('a'.repeat(64))];
     const ended = Promise.all(under.map((each) => expect(each).rejects.toMatchObject({ type: 'unreachable' })));
     await new Promise((resolve) => setTimeout(resolve, 50));

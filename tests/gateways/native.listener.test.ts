@@ -194,7 +194,7 @@ describe('a listener on loopback', () => {
 
 describe('limits of a listener', () => {
   it('ends connections that send slowly, or nothing', async () => {
-    const hub = await startHub({ deps: { limits: { headersTimeout: 300, requestTimeout: 600 } } });
+    const hub = await startHub({ deps: { limits: { headersTimeout: 1_500, requestTimeout: 2_500 } } });
     const closed = async (text: string): Promise<string> => exchangeBytes(hub.listener.port, text);
     const answers = await Promise.all([
       closed('GET /v1/hub HTTP/1.1\r\nHost: loc'),
@@ -301,7 +301,7 @@ describe('limits of a listener', () => {
     socket.on('data', (chunk: Buffer) => (read += chunk.length));
     socket.pause();
     socket.write(`GET /v1/spaces/${writer.space}/checkpoint HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
     socket.resume();
     await closed;
     expect(read).toBeLessThan(30 * 1024 * 1024);

@@ -111,7 +111,7 @@ describe('bodies', () => {
   });
 
   it('that dawdle are ended, and hold up nobody', async () => {
-    await restart({ limits: { headersTimeout: 300, requestTimeout: 600 } });
+    await restart({ limits: { headersTimeout: 1_500, requestTimeout: 2_500 } });
     const slow = exchangeBytes(place.port, `${push({ 'content-length': '1000' })}{`);
     const sockets = await Promise.all(Array.from({ length: 30 }, open));
     for (const socket of sockets) socket.write(`${push({ 'content-length': '7000000' })}{"protocol_version":2,`);
