@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Clone } from './clone.ts';
 import { folderState } from './folder-state.ts';
-import { makeRoot } from './machine.ts';
+import { makeRoot, until } from './machine.ts';
 import { CTRL_C, plain } from './terminal.ts';
 
 describe('npm start in a clone', () => {
@@ -74,9 +74,10 @@ describe('npm start in a clone', () => {
     join.type('y');
     await join.shows(/Ctrl-C stops it\./);
     expect(readdirSync(path.join(second.home, '.claude'))).toContain('CLAUDE.md');
-    const status = second.npmStart('status');
-    await status.shows(/In sync with 127\.0\.0\.1/);
-    expect(await status.end()).toBe(0);
+    await until('the second machine is in sync', async () => {
+      const status = second.npmStart('status');
+      return (await status.end()) === 0 && /In sync with 127\.0\.0\.1/.test(plain(status.shown));
+    });
     for (const each of [join, node]) {
       each.press(CTRL_C);
       await each.shows(/Stopped\./);
@@ -89,11 +90,14 @@ describe('npm start in a clone', () => {
     writeFileSync(path.join(fresh.home, '.claude/CLAUDE.md'), 'x');
     const child = spawn('npm', ['start'], { cwd: fresh.folder, env: fresh.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let said = '';
+    let isStopped = false;
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (part: string) => {
         said += part;
         // The whole group, as a terminal does: npm hands signals on or not, by its version.
-        if (said.includes('Ctrl-C stops it.')) process.kill(-(child.pid as number), 'SIGINT');
+        if (isStopped || !said.includes('Ctrl-C stops it.')) return;
+        isStopped = true;
+        process.kill(-(child.pid as number), 'SIGINT');
       });
     await once(child, 'close');
     expect(said).toMatch(/claude +1 files +1 B/);
