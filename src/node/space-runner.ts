@@ -215,6 +215,10 @@ export class SpaceRunner {
     this.#captures += 1;
     try {
       await capture();
+    } catch (error) {
+      // What was read during the capture was left to the sync behind it.
+      if (this.#live !== null) this.kick();
+      throw error;
     } finally {
       this.#captures -= 1;
       stopListening();

@@ -72,10 +72,11 @@ describe('a machine that wakes up', () => {
       await delay(turn * 5);
       await Promise.all([runner.wakeUp('slept'), runner.wakeUp('slept')]);
     }
-    await until('it is in sync', async () => (await ask(a, 'status', {})).in_sync && replica.drafts.length === 0);
-    const [item] = await replica.list();
-    if (item?.content == null) throw new Error('nothing is there');
-    expect(Buffer.from(await replica.bodies.read(item.content)).toString()).toBe('turn 19\n');
+    await until('what was written last is there, and sent', async () => {
+      const [item] = await replica.list();
+      const body = item?.content == null ? '' : Buffer.from(await replica.bodies.read(item.content)).toString();
+      return body === 'turn 19\n' && replica.drafts.length === 0 && (await ask(a, 'status', {})).in_sync;
+    });
   });
 });
 

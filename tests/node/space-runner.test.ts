@@ -260,3 +260,20 @@ it('a full disk is tried again every ten seconds, however long it has been full'
   await time.pass(10_000);
   expect(runner.state.problem).toBeNull();
 });
+
+it('what was read during a capture that failed is put in place all the same', async () => {
+  trouble = null;
+  await runner.syncNow();
+  await time.pass(1_000);
+  let applied = 0;
+  applying = async () => void (applied += 1);
+  const capture = async (): Promise<void> => {
+    await edit('written now\n');
+    await time.pass(1_000);
+    expect([machine.replica.drafts, applied]).toEqual([[], 0]);
+    throw new Error('the disk is full');
+  };
+  await expect(runner.syncAround(capture)).rejects.toThrow('the disk is full');
+  await time.pass(1_000);
+  expect(applied).toBe(1);
+});
