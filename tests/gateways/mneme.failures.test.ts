@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MnemeClientDouble, type Release } from './mneme-client.ts';
 import { MnemePlace } from './mneme-place.ts';
@@ -271,6 +272,35 @@ describe('what steers a client', () => {
     await a.push();
     await b.pull();
     expect(b.known).toEqual(['base', 'of b', 'of the first', 'of the second']);
+  });
+
+  it.each([true, false])('does not go on with a pull once another session began: connections kept %s', async (isKept) => {
+    const [name, other] = [project(), 'other'];
+    const { token: key } = await place.node.mneme.tokens.add(`a-${name}`, { projects: null });
+    const a = new MnemeClientDouble(place, name, { id: 'a', key, now: () => place.node.deps.clock.now() });
+    const b = await machine(other, name);
+    for (const each of [a, b]) {
+      await each.pull();
+      each.remember(`of ${each.id}`);
+      await each.push();
+    }
+    const agent = isKept ? new Agent({ keepAlive: true, maxSockets: 1 }) : undefined;
+    const ask = (method: string, rest: string) =>
+      place.ask(method, `/projects/${name}${rest}`, {
+        key,
+        ...(method === 'POST' ? { client: 'a' } : {}),
+        ...(agent === undefined ? {} : { agent }),
+      });
+    await ask('POST', '/lock');
+    expect((await ask('GET', '/files')).body).toMatchObject({ files: [{ mtime: expect.stringMatching(/^9999/) as unknown }] });
+    expect((await ask('GET', '/files/remembered.json')).status).toBe(200);
+    await place.lock(name, 'a', { key });
+    expect(await ask('GET', '/files/remembered.json')).toMatchObject({
+      status: 503,
+      body: { error: expect.stringContaining('Another session') as unknown },
+    });
+    agent?.destroy();
+    expect((await place.get(name, 'remembered.json')).status).toBe(200);
   });
 
   it.each([-3_600_000, 3_600_000])('works whatever the client’s clock says: %d ms', async (skew) => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { MnemeProject } from '../../kinds/mneme/names.ts';
 import type { MnemeClient } from './client.ts';
+import type { Pull } from './pulls.ts';
 
 /**
  * What is known of a connection. Clients say who they are only with some requests; what follows on the same connection is theirs.
@@ -9,6 +10,8 @@ export interface Connection {
   client: MnemeClient | null;
   /** The last list on it was one that makes its reader push, and was taken for this client's. */
   pushing: { readonly project: MnemeProject; readonly of: MnemeClient } | null;
+  /** The last list on it was one that makes its reader take what is new. */
+  taking: Pull | null;
   /** Called when whatever was sent has arrived: HTTP's next request on a connection comes only then. */
   unconfirmed: (() => void)[];
 }
@@ -23,7 +26,7 @@ export function createConnections(): Connections {
     of(socket) {
       const found = known.get(socket);
       if (found !== undefined) return found;
-      const connection: Connection = { client: null, pushing: null, unconfirmed: [] };
+      const connection: Connection = { client: null, pushing: null, taking: null, unconfirmed: [] };
       known.set(socket, connection);
       return connection;
     },

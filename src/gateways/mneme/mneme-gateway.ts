@@ -3,8 +3,9 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { MnemeProject } from '../../kinds/mneme/names.ts';
 import type { MnemeClient } from './client.ts';
-import { createConnections } from './connections.ts';
+import { createConnections, type Connection } from './connections.ts';
 import { createLocks, type NotHeld } from './locks.ts';
+import { createPulls } from './pulls.ts';
 import { createProjectFiles, type WireFile } from './project-files.ts';
 import { Refusal } from './refusal.ts';
 import type { SyncedFile } from './schema.ts';
@@ -61,6 +62,7 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
   const files = createProjectFiles({ spaces, clock });
   const book = createSessionBook(store);
   const connections = createConnections();
+  const pulls = createPulls(clock);
 
   /** The client with this key that has the lock, or had it when it lapsed: nobody else pulls. */
   async function holderOf(project: MnemeProject, key: string): Promise<MnemeClient | null> {
@@ -77,6 +79,18 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
     if (client?.key === key) return client;
     const clients = await book.clients(key, project);
     return (await holderOf(project, key)) ?? (clients.length === 1 ? (clients[0] as MnemeClient) : null);
+  }
+
+  /**
+   * What a client downloads takes the place of its own file. Where another session of it began after this one was told what
+   * to download, that one may have written there meanwhile: it is left alone, and merged with what it pushes.
+   */
+  async function refuseLatePull(project: MnemeProject, client: MnemeClient, { taking }: Connection): Promise<void> {
+    const isItsOwn = taking?.project === project && taking.of.key === client.key;
+    const pull = isItsOwn ? taking : pulls.last(client, project);
+    if (pull === null) return;
+    const { progress } = await book.step(pull.of, project);
+    if (progress.began !== pull.session) throw new Refusal(503, 'Another session of this machine began: what it has stays as it is');
   }
 
   return {
@@ -114,13 +128,17 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
       if (client === null) return files.list(project, null, 'none');
       const { steer, ...step } = list(await book.step(client, project));
       book.note(client, project, step);
-      connections.of(from.socket).pushing = steer === 'push' ? { project, of: client } : null;
+      const connection = connections.of(from.socket);
+      connection.pushing = steer === 'push' ? { project, of: client } : null;
+      connection.taking = steer === 'take' ? { project, of: client, session: step.progress.began } : null;
+      if (connection.taking !== null) pulls.began(connection.taking);
       return files.list(project, client, steer);
     },
 
     async read(project, file, from) {
       const connection = connections.of(from.socket);
       const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from));
+      if (client !== null) await refuseLatePull(project, client, connection);
       const sent = await files.read(project, file, client);
       // Where the connection is its own. Else the client may be another, and must show by what it pushes that it has this.
       if (sent !== null && client !== null && connection.client?.writer === client.writer) connection.unconfirmed.push(sent.received);

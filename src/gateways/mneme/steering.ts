@@ -28,9 +28,11 @@ export interface Progress {
   readonly pushed: readonly string[];
   /** Something that it pushed was not kept. */
   readonly isLost: boolean;
+  /** How many sessions began, this one included, as far as this process saw. */
+  readonly began: number;
 }
 
-export const IDLE: Progress = { phase: 'idle', mayTake: false, pushed: [], isLost: false };
+export const IDLE: Progress = { phase: 'idle', mayTake: false, pushed: [], isLost: false, began: 0 };
 
 /** What a list of files is to make its reader do: download what is new to it, upload all it has, or whatever it likes. */
 export type Steer = 'take' | 'keep' | 'push' | 'none';
@@ -41,12 +43,12 @@ export interface Step {
 }
 
 /** The client asked for the lock: a session begins. Who does not get it pulls nothing, and works with what it has. */
-export function begin({ sessions }: Step, now: number, hasLock: boolean): Step {
+export function begin({ sessions, progress: { began } }: Step, now: number, hasLock: boolean): Step {
   const begun = sessions.begun.filter((at) => Math.abs(now - at) < OVER_AFTER);
   const mayTake = sessions.endedWell && begun.length === 0;
   return {
     sessions: { begun: [...begun, now].slice(-MOST_BEGUN), endedWell: false },
-    progress: { ...IDLE, phase: hasLock ? 'begun' : 'works', mayTake },
+    progress: { ...IDLE, phase: hasLock ? 'begun' : 'works', mayTake, began: began + 1 },
   };
 }
 
@@ -57,7 +59,7 @@ export function begin({ sessions }: Step, now: number, hasLock: boolean): Step {
 export function list({ sessions, progress }: Step): Step & { readonly steer: Steer } {
   if (progress.phase === 'begun') return { sessions, progress: { ...progress, phase: 'works' }, steer: progress.mayTake ? 'take' : 'keep' };
   if (progress.phase === 'pushes' && (progress.pushed.length > 0 || progress.isLost)) return { sessions, progress, steer: 'none' };
-  return { sessions, progress: { ...IDLE, phase: 'pushes' }, steer: 'push' };
+  return { sessions, progress: { ...IDLE, phase: 'pushes', began: progress.began }, steer: 'push' };
 }
 
 /** The client sent a file. Kept is what was taken, and what was refused for want of the lock alone. */
@@ -73,5 +75,5 @@ export function push({ sessions, progress }: Step, file: string, isKept: boolean
 /** The client gave the lock back: a session ends. `has`: the files that it is known to have. */
 export function end({ sessions, progress }: Step, has: readonly string[]): Step {
   const isWell = progress.phase === 'pushes' && !progress.isLost && has.every((file) => progress.pushed.includes(file));
-  return { sessions: { begun: sessions.begun.slice(1), endedWell: isWell }, progress: IDLE };
+  return { sessions: { begun: sessions.begun.slice(1), endedWell: isWell }, progress: { ...IDLE, began: progress.began } };
 }

@@ -15,6 +15,9 @@ interface Known {
   /** The last one that ended pushed everything, and all of it was taken. */
   endedWell: boolean;
   mayTake: boolean;
+  /** How often it began, and had when this process of it was told what to take. */
+  began: number;
+  readonly told: WeakMap<object, number>;
   isPulling: boolean;
   refused: boolean;
 }
@@ -29,7 +32,16 @@ export function serveRules(clock: Clock, lockLifetime: number): Server {
   let lock: { holder: string; expires: number } | null = null;
 
   const known = (id: string): Known => {
-    const found = clients.get(id) ?? { shown: new Map(), open: 0, endedWell: false, mayTake: false, isPulling: false, refused: false };
+    const found = clients.get(id) ?? {
+      shown: new Map(),
+      open: 0,
+      endedWell: false,
+      mayTake: false,
+      began: 0,
+      told: new WeakMap(),
+      isPulling: false,
+      refused: false,
+    };
     clients.set(id, found);
     return found;
   };
@@ -50,13 +62,14 @@ export function serveRules(clock: Clock, lockLifetime: number): Server {
     heads.set(file, Buffer.from(outcome.version.body).toString());
   };
 
-  const answer = ({ method, path, key, content = '' }: Call): Answer => {
+  const answer = ({ method, path, key, connection, content = '' }: Call): Answer => {
     const client = known(key);
     const [, resource = '', file = ''] = /\/(lock|files)(?:\/(.+))?$/.exec(path) ?? [];
     const isFree = lock === null || lock.holder === key || lock.expires <= clock.now();
     if (method === 'POST') {
       client.mayTake = client.endedWell && client.open === 0;
       client.open += 1;
+      client.began += 1;
       client.endedWell = false;
       client.isPulling = isFree;
       if (isFree) lock = { holder: key, expires: clock.now() + lockLifetime };
@@ -73,6 +86,7 @@ export function serveRules(clock: Clock, lockLifetime: number): Server {
       const pulls = client.isPulling;
       client.isPulling = false;
       if (!pulls) client.refused = false;
+      if (pulls && client.mayTake) client.told.set(connection, client.began);
       const isDue = (name: string): boolean => pulls && client.mayTake && client.shown.get(name) !== heads.get(name);
       const files = [...heads.keys()].map((name) => ({ name, mtime: isDue(name) ? LATEST : EARLIEST }));
       return { status: 200, body: { files } };
@@ -80,6 +94,7 @@ export function serveRules(clock: Clock, lockLifetime: number): Server {
     if (method === 'GET') {
       const body = heads.get(file);
       if (body === undefined) return { status: 404, body: {} };
+      if ((client.told.get(connection) ?? client.began) !== client.began) return { status: 503, body: {} };
       client.shown.set(file, body);
       return { status: 200, body: { content: body } };
     }

@@ -115,9 +115,7 @@ export async function play(seed: number, { clock, server, exchange, after }: Sur
       open.add({ client, name: `${client.id}#${(count += 1)}`, left: upTo(7), process: null, phase: 'pull' });
       continue;
     }
-    const chosen = [...open][upTo(open.size)] as Session | undefined;
-    // A pull is over in a moment. What a client writes meanwhile its own download takes away from it, whoever serves.
-    const session = [...open].find((each) => each.client === chosen?.client && each.phase === 'pull' && each.process !== null) ?? chosen;
+    const session = [...open][upTo(open.size)] as Session | undefined;
     if (session === undefined) continue;
     if (!(await step(session))) open.delete(session);
     await after?.(session.client);
