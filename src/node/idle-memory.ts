@@ -13,7 +13,7 @@ export interface IdleMemory {
 }
 
 /** Quiet for so long, ms, and the next burst is probably not about to come. */
-const QUIET = 1_500;
+const QUIET = 3_000;
 /** Quiet for so much longer, ms, and V8 shrinks its room for new objects too: it goes by what was made in the last five seconds. */
 const CALM = 10_000;
 /** Bytes in use that are not worth a pause. An idle node needs about 20 MB of its own. */

@@ -21,7 +21,7 @@ export interface ThreadedSealingDeps {
 
 /** Below it the way to another thread costs more than it spares. */
 const WORTH_BYTES = 256 * 1024;
-/** Nor is it worth to start one, which takes some 80 ms: rows of an edit are compressed sooner, and beside this thread anyway. */
+/** Nor is it worth to start one, which takes some 80 ms: rows of an edit are through with zstd sooner, which has threads of its own. */
 const COLD_BYTES = 1024 * 1024;
 /** Bodies in one message. */
 const AT_ONCE_BYTES = 1024 * 1024;
@@ -134,7 +134,8 @@ export function createThreadedSealing({ compression, random, pool }: ThreadedSea
     async open(objects, space, keys) {
       const openHere = (): ReturnType<Sealing['open']> =>
         Promise.all(objects.map((object) => openObject(object, space, keys, compression)));
-      if (pool === null || objects.reduce((sum, { bytes }) => sum + bytes.length, 0) < WORTH_BYTES) return openHere();
+      const length = objects.reduce((sum, { bytes }) => sum + bytes.length, 0);
+      if (pool === null || length < (pool.isWarm ? WORTH_BYTES : COLD_BYTES)) return openHere();
       const epochs = new Map<number, EpochKeys>();
       for (const { bytes } of objects) {
         const keyId = objectKeyId(bytes);

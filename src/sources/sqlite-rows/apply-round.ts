@@ -2,7 +2,7 @@ import type { Outstanding } from '../../core/replica/workspace.ts';
 import type { ApplyReport } from '../file-tree/reports.ts';
 import { captureRound } from './capture-round.ts';
 import { breathe, type RowsContext } from './context.ts';
-import { readyRows, type ReadyRow } from './ready-rows.ts';
+import { fetchBodies, readyRows, type ReadyRow } from './ready-rows.ts';
 import { reopenNotHere } from './reopen-not-here.ts';
 import { reviveRows } from './revive-rows.ts';
 import { beginSeries, type Series } from './row-series.ts';
@@ -11,6 +11,8 @@ import { writeRows, type RowTask, type Written } from './write-rows.ts';
 const ROUNDS = 4;
 const BATCH_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 30_000;
+/** Another thread gets few rows first, so that it works while more are read. */
+const FIRST_ROWS = 500;
 
 interface Tally {
   written: number;
@@ -35,7 +37,7 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
     await reopenNotHere(context);
     const due = await plan(context);
     if (due.length === 0) break;
-    const series = due.length < context.limits.seriesRows ? null : await beginSeries(context);
+    const series = due.length < context.limits.seriesRows ? null : await beginAhead(context, due);
     const captureFirst = await (series === null ? writeHere(context, due, tally) : writeBeside(context, series, due, tally));
     if (!captureFirst) break;
     await captureRound(context, { whole: round > 0 });
@@ -61,6 +63,15 @@ async function writeHere(context: RowsContext, due: readonly Outstanding[], tall
   return captureFirst;
 }
 
+/** While the other thread starts, what it is given first is fetched. */
+async function beginAhead(context: RowsContext, due: readonly Outstanding[]): Promise<Series | null> {
+  const [first = []] = batchesOf(context, due, FIRST_ROWS);
+  // What cannot be fetched is asked for again, and says so then: the thread must not be left alone with the database.
+  const [series] = await Promise.allSettled([beginSeries(context), fetchBodies(context, first)]);
+  if (series.status === 'rejected') throw series.reason;
+  return series.value;
+}
+
 /** The same where others write: while they do, what comes next is read, and what was written before is noted. */
 async function writeBeside(context: RowsContext, series: Series, due: readonly Outstanding[], tally: Tally): Promise<boolean> {
   let captureFirst = false;
@@ -71,7 +82,7 @@ async function writeBeside(context: RowsContext, series: Series, due: readonly O
     captureFirst = (await settle(context, await written, ready, tally)) || captureFirst;
   };
   try {
-    for (const batch of batchesOf(context, due)) {
+    for (const batch of batchesOf(context, due, FIRST_ROWS)) {
       const ready = await readyRows(context, batch);
       const written = series.write(ready.map((each) => taskOf(context, each)));
       written.catch(() => undefined); // thrown where it is awaited
@@ -156,14 +167,15 @@ async function settle(context: RowsContext, { results, seenTo }: Written, ready:
   return revived.length + noted.length > 0 || results.some(({ type }) => type === 'capture-first');
 }
 
-function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[]): Generator<Outstanding[]> {
+/** `first`: so many rows in the first one, and in each behind it twice as many as before. */
+function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[], first = limits.batchRows): Generator<Outstanding[]> {
   let batch: Outstanding[] = [];
-  let bytes = 0;
+  let [bytes, most] = [0, first];
   for (const outstanding of due) {
     const size = outstanding.content?.size ?? 0;
-    if (batch.length > 0 && (batch.length >= limits.batchRows || bytes + size > BATCH_BYTES)) {
+    if (batch.length > 0 && (batch.length >= most || bytes + size > BATCH_BYTES)) {
       yield batch;
-      [batch, bytes] = [[], 0];
+      [batch, bytes, most] = [[], 0, Math.min(2 * most, limits.batchRows)];
     }
     batch.push(outstanding);
     bytes += size;

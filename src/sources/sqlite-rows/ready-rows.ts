@@ -19,12 +19,7 @@ export interface ReadyRow {
 /** Fetches the bodies of a batch, and notes durably what is about to be changed. */
 export async function readyRows(context: RowsContext, batch: readonly Outstanding[]): Promise<ReadyRow[]> {
   const { workspace, memory, profile } = context;
-  try {
-    await workspace.prefetch(batch.flatMap(({ content }) => content ?? []));
-  } catch (error) {
-    // Each one that is missing says so when it is read.
-    if (!(error instanceof BodyUnavailable)) throw error;
-  }
+  await fetchBodies(context, batch);
   const ready: ReadyRow[] = [];
   for (const outstanding of batch) {
     const table = profile.tableOf(outstanding.item.name);
@@ -39,6 +34,16 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
   const changing = judged.filter(({ place, problem }) => place !== null && problem === null).map(({ outstanding }) => outstanding);
   if (changing.length > 0) await workspace.intend(changing);
   return judged;
+}
+
+/** Has the bodies of a batch close by. */
+export async function fetchBodies({ workspace }: RowsContext, batch: readonly Outstanding[]): Promise<void> {
+  try {
+    await workspace.prefetch(batch.flatMap(({ content }) => content ?? []));
+  } catch (error) {
+    // Each one that is missing says so when it is read.
+    if (!(error instanceof BodyUnavailable)) throw error;
+  }
 }
 
 async function bodyOf({ workspace }: RowsContext, { item, content }: Outstanding): Promise<Pick<ReadyRow, 'body' | 'problem'>> {

@@ -1,12 +1,13 @@
 import type { FeedEntry, FeedHead, FeedTable } from '../../core/ports/feeds.ts';
-import { insertBatches } from './batches.ts';
+import type { FeedEntryRow } from '../schema.ts';
+import { insertBatches, valuesOf } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
 const COLUMNS = 8;
 /** Rows that one query fetches while it is not known how large they are. */
 const PAGE = 100;
 
-export function createFeedTable({ db, dialect }: TableScope): FeedTable {
+export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
   interface Found extends FeedHead {
     readonly feed: number;
   }
@@ -40,20 +41,17 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
     async append(name, additions) {
       const found = await find(name);
       if (found === null) throw new RangeError(`feed ${name} was not begun`);
+      const { feed } = found;
       let number = found.number;
-      const rows = additions.map(({ body, ...entry }) => ({ body, entry: { ...entry, feed: found.feed, number: ++number } }));
+      const rows = additions.map((addition) => ({ ...addition, number: ++number }));
       for (const batch of insertBatches(dialect, COLUMNS, rows)) {
-        await db
-          .insertInto('feed_entries')
-          .values(batch.map(({ entry }) => entry))
-          .execute();
-        await db
-          .insertInto('feed_bodies')
-          .values(batch.map(({ body, entry }) => ({ feed: entry.feed, number: entry.number, body })))
-          .execute();
+        const entries = batch.map((row) => entryOf(feed, row));
+        const bodies = batch.map((row) => ({ feed, number: row.number, body: row.body }));
+        await kept(`feed entries ${batch.length}`, valuesOf(entries), () => db.insertInto('feed_entries').values(entries));
+        await kept(`feed bodies ${batch.length}`, valuesOf(bodies), () => db.insertInto('feed_bodies').values(bodies));
       }
       if (rows.length === 0) return number;
-      await db.updateTable('feeds').set({ head: number }).where('number', '=', found.feed).execute();
+      await kept('feed head', [number, feed], () => db.updateTable('feeds').set({ head: number }).where('number', '=', feed));
       known.set(name, { ...found, number });
       return number;
     },
@@ -130,4 +128,9 @@ export function createFeedTable({ db, dialect }: TableScope): FeedTable {
       await db.deleteFrom('feeds').where('number', '=', found.feed).execute();
     },
   };
+}
+
+/** Its columns in one order, whoever made it. */
+function entryOf(feed: number, { number, entity, revision, digest, subject, origin, time }: FeedEntry): FeedEntryRow {
+  return { feed, number, entity, revision, digest, subject, origin, time };
 }

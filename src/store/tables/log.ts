@@ -10,7 +10,7 @@ import {
 } from '../../core/ids.ts';
 import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
 import type { LogTable } from '../../core/ports/store.ts';
-import { insertBatches, listBatches } from './batches.ts';
+import { insertBatches, listBatches, valuesOf } from './batches.ts';
 import { createFallenRecords } from './fallen.ts';
 import { CONTROL, RECORD_COLUMNS, recordToRow, rowToRecord } from './record-row.ts';
 import { spacesOf, type TableScope } from './scope.ts';
@@ -51,7 +51,7 @@ export function createLogTable(scope: TableScope): LogTable {
       for (const batch of insertBatches(dialect, 8, records)) {
         const values = batch.map((record) => recordToRow(number, record));
         const query = () => db.insertInto('log_records').values(values);
-        await (values.length === 1 ? kept('append', Object.values(values[0] ?? {}), query) : query().execute());
+        await kept(`append ${values.length}`, valuesOf(values), query);
       }
       return true;
     },
