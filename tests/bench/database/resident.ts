@@ -5,6 +5,7 @@ import { EDIT_ROWS } from '../loads/database.ts';
 import { cpuSecondsOf, residentMegabytes } from '../process-figures.ts';
 import type { CountingProxy } from '../satchel/counting-proxy.ts';
 import type { SatchelMachine } from '../satchel/satchel-machine.ts';
+import { untilCalm } from '../satchel/until-calm.ts';
 import { MEM_FILE, MemoryRows, openMemories } from './memory-rows.ts';
 
 export interface MemoriesPlace {
@@ -20,8 +21,6 @@ export interface MemoriesPlace {
 const EDITS = 20;
 const SYNCS = 200;
 const QUIET_MS = 5_000;
-/** Idle is a node on which nothing happened for a while. */
-const IDLE_MS = 15_000;
 const LATEST_MS = 60_000;
 /** Not those of the corpus or its edits. */
 const SEED = 5_000;
@@ -64,7 +63,7 @@ export async function measureMemories({ hub, here, there, near, far, source, tar
     other.close();
   }
 
-  await sleep(IDLE_MS);
+  await untilCalm([here, there, hub]);
   for (const [name, machine] of Object.entries({ 'first machine': here, 'second machine': there, hub })) {
     const megabytes = await residentMegabytes(machine.pid);
     if (megabytes !== null) figures[`idle node, MB (${name})`] = megabytes;
