@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -63,10 +63,13 @@ export class Machine {
     return this.#node?.pid;
   }
 
+  /** Whole at once: a node that watches captures what it sees, be it half of it where the machine is busy. */
   write(name: string, body: string): void {
     const file = path.join(this.claude, name);
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, body);
+    const fresh = `${this.home}-fresh`; // where nobody looks
+    writeFileSync(fresh, body);
+    renameSync(fresh, file);
   }
 
   /** `null` where there is no such file. */
