@@ -106,12 +106,14 @@ export class Machine {
   /** Starts `up`, or another command that stays, and waits until the node answers. */
   async start(args: readonly string[] = ['up', '--port', '0'], input = ''): Promise<void> {
     this.#output = '';
+    machines.add(this);
     const node = this.#spawn(args);
     this.#node = node;
     node.stdin?.end(input);
     for (const stream of [node.stdout, node.stderr]) stream?.on('data', (part: Buffer) => (this.#output += part.toString()));
     await until(`${this.name} is up`, () => {
-      if (node.exitCode !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${node.exitCode}: ${this.#output}`);
+      const code = node.exitCode ?? node.signalCode;
+      if (code !== null) throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${this.#output}`);
       return this.#output.includes('Ctrl-C');
     });
   }
