@@ -34,7 +34,7 @@ export async function localState(context: TreeContext, outstanding: Outstanding)
   const whole = note !== null && note.length === note.stat.size;
   const asShown = isLink(outstanding.shown?.attributes ?? {}) === (stat.value.type === 'link');
   // A write that its times may hide would be read below. Where the file is only extended, nothing of it can be lost.
-  const sure = note !== null && (!note.unsettled || growsInPlace(context, outstanding));
+  const sure = note !== null && (!note.unsettled || (await growsInPlace(context, outstanding)));
   if (note !== null && whole && asShown && sure && looksLike(note, stat.value)) return { type: 'as-shown', stat: stat.value };
 
   if (stat.value.type === 'link') {

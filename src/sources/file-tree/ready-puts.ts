@@ -61,7 +61,7 @@ async function readPiece(
   if (!grows || content.size <= shown.size || !sameAttributes(shown, content)) {
     return { outstanding, stat, folderGivesWay, piece: await workspace.read(outstanding.item, content), way: 'write' };
   }
-  if (growsInPlace(context, outstanding)) {
+  if (await growsInPlace(context, outstanding)) {
     return { outstanding, stat, folderGivesWay, piece: await workspace.read(outstanding.item, content, shown.size), way: 'extend' };
   }
   const body = await workspace.read(outstanding.item, content);
