@@ -9,6 +9,7 @@ import { INVENTORY } from '../kinds/claude-home/inventory.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
 import { admitPlugin } from '../sources/claude-home/admit-plugin.ts';
 import { createFormMemory } from '../sources/claude-home/form-memory.ts';
+import { foldersNoted } from '../sources/claude-home/place-book.ts';
 import { createFormsWorkspace, type FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import type { SpaceConsents } from './consent-book.ts';
 import { partAuthors, partSubjectOf } from './part-authors.ts';
@@ -39,14 +40,16 @@ export function createClaudeForms(
   },
 ): FormsWorkspace {
   const { userHome, claudeHome } = config.environment;
+  const { store } = replica.deps;
+  const places = `documents in ${foldersNoted(replica.space)}` as const;
   let answers = 0;
   book.onChange(() => (answers += 1));
   let isSecret: Promise<IsSecret> | null = null;
   return createFormsWorkspace(inner, {
     clock: replica.deps.clock,
     forms: FORMS_BY_NAME,
-    memory: createFormMemory(replica.deps.store, replica.space),
-    stamp: () => [answers, replica.membership.members.size, replica.membership.removed.size].join(' '),
+    memory: createFormMemory(store, replica.space),
+    stamp: () => [answers, replica.membership.members.size, replica.membership.removed.size, store.writes?.(places)].join(' '),
     async contextOf(item) {
       await book.refresh();
       const authors = await partAuthors(replica, book, item);

@@ -34,6 +34,8 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   const targets = new Map<string, { readonly digest: string; readonly pair: FormPair }>();
   /** What was looked at, by name, where nothing was to be done. */
   const settled = new Map<string, string>();
+  /** The same of what is outstanding, and of which this machine has nothing to show. */
+  const empty = new Map<string, string>();
 
   function remember(item: Item, content: Content, target: FormTarget): FormPair {
     const pair = { full: sha256Hex(target.full), local: textOf(target.local) };
@@ -54,13 +56,17 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     if (content === null || (entry === undefined && view?.notHere !== null)) return null;
     const looked = `${content.digest} ${view?.local} ${deps.stamp()}`;
     if (entry === undefined && settled.get(item.name) === looked) return null;
+    if (entry !== undefined && empty.get(item.name) === looked) return null;
     try {
       const target = await reader.targetOf(item, content, view);
       if (!target.ok) return null;
       const document = await memory.get(item.name);
       const shown = await reader.shownForm(item, view, document);
       // No file is made for nothing.
-      if (shown === null && isNothing(target.value.local)) return null;
+      if (shown === null && isNothing(target.value.local)) {
+        if (!reader.isWaiting(item.name)) empty.set(item.name, looked);
+        return null;
+      }
       if (shown === null || !equalBytes(shown.local.body, target.value.local)) {
         return entry ?? { item, content, shown: view?.shown ?? null, local: view?.local ?? null };
       }

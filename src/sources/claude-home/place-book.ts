@@ -37,13 +37,16 @@ export interface PlaceBook {
 /** Documents of a space: sessions that were exchanged on this machine, by id, until what they left behind is put in order. */
 export const forksNoted = (space: SpaceId): string => `places/forks/${space}`;
 
+/** Documents of a space: where projects are on this machine. */
+export const foldersNoted = (space: SpaceId): string => `places/folders/${space}`;
+
 export type NotedFork = Pick<ForkedSession, 'project' | 'fork'>;
 
 const unitKey = (owner: string, session: string): string => `${owner}/${session}`;
 
 /** O(folders + exceptions) once. */
 export async function openPlaceBook(store: Store, space: SpaceId): Promise<PlaceBook> {
-  const collections = { folders: `places/folders/${space}`, sessions: `places/sessions/${space}`, ids: `places/ids/${space}` };
+  const collections = { folders: foldersNoted(space), sessions: `places/sessions/${space}`, ids: `places/ids/${space}` };
   const [kept, sessions, ids] = await store.read(async (tx) => [
     await tx.documents.list<BoundFolder>(collections.folders),
     await tx.documents.list<string>(collections.sessions),
