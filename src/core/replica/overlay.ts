@@ -48,6 +48,16 @@ export class Overlay {
       const looked = await tx.items.get(this.#space, unknown);
       for (const item of unknown) logged.set(itemKey(item), looked.get(itemKey(item)) ?? null);
     }
+    return this.#asDrafted(items, logged);
+  }
+
+  /** The same of what needs no look-up; `null` where something does. */
+  known(items: readonly Item[], logged: LoggedStates): Map<string, ItemState> | null {
+    const isKnown = items.every((item) => logged.has(itemKey(item)) || this.isDrafted(item));
+    return isKnown ? this.#asDrafted(items, logged) : null;
+  }
+
+  #asDrafted(items: readonly Item[], logged: LoggedStates): Map<string, ItemState> {
     const found = new Map<string, ItemState>();
     for (const item of items) {
       const state = logged.get(itemKey(item));

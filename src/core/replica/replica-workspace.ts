@@ -6,8 +6,8 @@ import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, StoreTransaction, View } from '../ports/store.ts';
 import type { SealedBodies } from './body-sealing.ts';
+import { createFewViews } from './few-views.ts';
 import { KeyMissing } from './key-missing.ts';
-import { remembered } from './remembered.ts';
 import type { Replica } from './replica.ts';
 import type { ItemWish } from './wishes.ts';
 import { BodyUnavailable, type Applied, type CaptureReport, type Found, type Outstanding, type Workspace } from './workspace.ts';
@@ -38,9 +38,8 @@ interface Looked {
   readonly candidates: readonly Item[];
 }
 
-/** Of these the views are remembered while nothing is written. */
+/** Of these the views are remembered. */
 const FEW_NAMES = 64;
-const FEW_QUESTIONS = 4;
 /** Wishes of one commit; each may become two changes. */
 const FOUND_PER_COMMIT = LIMITS.changesPerCommit / 2;
 /** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
@@ -90,17 +89,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   const listViews = (under?: readonly string[]): Promise<readonly View[]> => store.read((tx) => tx.views.list(space, writer, under));
 
-  /** The last questions of their kind: the same few names are asked for with every sync. Not kept where they are folders of many. */
-  const few = new Map<string, () => Promise<readonly View[]>>();
-  async function fewViews(under: readonly string[]): Promise<readonly View[]> {
-    const names = JSON.stringify(under);
-    const look = few.get(names) ?? remembered(store, () => listViews(under), `views of ${writer}`);
-    few.delete(names);
-    const views = await look();
-    if (views.length <= FEW_NAMES) few.set(names, look);
-    if (few.size > FEW_QUESTIONS) few.delete(few.keys().next().value as string);
-    return views;
-  }
+  const few = createFewViews(store, `views of ${writer}`, listViews);
 
   async function capture(found: readonly Found[], note: Omit<CommitNote, 'time'>): Promise<CaptureReport> {
     const report = {
@@ -165,11 +154,13 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
     }
     const wasClean = new Set(dirty === 'all' ? [] : wishes.map(({ item }) => itemKey(item)).filter((key) => !isDirty(key)));
-    const drafted = await replica.draft(wishes, note, commit, async (tx) => {
-      await tx.views.put(space, writer, sorted.views);
-      await tx.documents.remove(keptNotes(space), writer);
-      if (wishes.length > 0) await tx.documents.remove(settledNotes(space), writer);
-    });
+    const drafted = await few.write(namesOf(sorted.views), () =>
+      replica.draft(wishes, note, commit, async (tx) => {
+        await tx.views.put(space, writer, sorted.views);
+        await tx.documents.remove(keptNotes(space), writer);
+        if (wishes.length > 0) await tx.documents.remove(settledNotes(space), writer);
+      }),
+    );
     // What the merge made of it may differ from what is in place.
     markDirty(wishes.map((w) => w.item));
     for (const { item, ours } of wishes) {
@@ -335,19 +326,24 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   /** Writes views derived from those there now. */
   async function updateViews(items: readonly Item[], update: (item: Item, view: View | undefined) => View): Promise<void> {
-    await writeViews(async (tx) => {
+    await writeViews(items, async (tx) => {
       const views = await tx.views.get(space, writer, items);
       return items.map((item) => update(item, views.get(itemKey(item))));
     });
   }
 
-  async function writeViews(make: (tx: StoreTransaction) => Promise<readonly View[]>): Promise<void> {
+  async function writeViews(items: readonly Item[], make: (tx: StoreTransaction) => Promise<readonly View[]>): Promise<void> {
     await replica.exclusive(async () => {
       viewWrites += 1;
-      await store.write(async (tx) => {
-        await tx.views.put(space, writer, await make(tx));
-        for (const notes of [keptNotes(space), settledNotes(space)]) await tx.documents.remove(notes, writer);
-      });
+      const write = (): Promise<void> =>
+        store.write(async (tx) => {
+          await tx.views.put(space, writer, await make(tx));
+          for (const notes of [keptNotes(space), settledNotes(space)]) await tx.documents.remove(notes, writer);
+        });
+      await few.write(
+        items.map(({ name }) => name),
+        write,
+      );
     });
   }
 
@@ -360,7 +356,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     outstanding,
     async views(under) {
       if (under?.length === 0) return new Map();
-      const views = under === undefined || under.length > FEW_NAMES ? await listViews(under) : await fewViews(under);
+      const views = under === undefined || under.length > FEW_NAMES ? await listViews(under) : await few.get(under);
       return new Map(views.map((view) => [itemKey(view.item), view]));
     },
     async intend(items) {
@@ -373,10 +369,12 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     async applied(results) {
       const isWanted = ({ item, content }: Applied): boolean => reported.get(itemKey(item)) === (content?.digest ?? null);
       markDirty(results.filter((result) => !isWanted(result)).map(({ item }) => item)); // what was not here before may be outstanding now
-      await writeViews(() =>
-        Promise.resolve(
-          results.map(({ item, content, local }): View => ({ item, shown: asReadable(content), intended: null, notHere: null, local })),
-        ),
+      await writeViews(
+        results.map(({ item }) => item),
+        () =>
+          Promise.resolve(
+            results.map(({ item, content, local }): View => ({ item, shown: asReadable(content), intended: null, notHere: null, local })),
+          ),
       );
       // Unless it changed meanwhile, there is nothing left to do for it.
       for (const result of results) {
@@ -449,6 +447,10 @@ function sortFound(
     }
   }
   return sorted;
+}
+
+function namesOf(views: readonly View[]): string[] {
+  return views.map(({ item }) => item.name);
 }
 
 function sortBody(

@@ -268,7 +268,7 @@ export class SpaceDrafts {
 
   #present(logged: LoggedStates): Present {
     return {
-      visible: (items) => this.#deps.store.read((tx) => this.overlay.visible(tx, items, logged)),
+      visible: async (items) => this.overlay.known(items, logged) ?? this.#deps.store.read((tx) => this.overlay.visible(tx, items, logged)),
       siblings: (item) => this.#deps.store.read((tx) => this.overlay.siblings(tx, item)),
     };
   }
