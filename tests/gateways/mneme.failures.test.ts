@@ -229,6 +229,36 @@ describe('5: a session that is longer than its lock', () => {
   });
 });
 
+describe('machines that share a key', () => {
+  it('lose nothing either, though reads do not say whose they are', async () => {
+    const name = project();
+    const { now } = place.node.deps.clock;
+    const { token: key } = await place.node.mneme.tokens.add(name, { projects: null });
+    const [a, b] = ['a', 'b'].map((id) => new MnemeClientDouble(place, name, { id: `${id}-${name}`, key, now })) as [
+      MnemeClientDouble,
+      MnemeClientDouble,
+    ];
+    for (const each of [a, b, a, b]) {
+      await each.pull();
+      each.remember(`of ${each.id}`);
+      await each.push();
+    }
+    await a.pull();
+    expect(await b.pull()).toBe(false);
+    b.remember('locked out');
+    await place.node.deps.clock.sleep(5);
+    a.remember('later');
+    expect(await a.push()).toEqual([200]);
+    // Nobody holds the lock now, and what b has is older than what is there.
+    expect(await b.push()).toEqual([403]);
+    await b.pull();
+    expect(b.known).toEqual(expect.arrayContaining(['locked out', 'later']) as unknown);
+    await b.push();
+    await a.pull();
+    expect(a.known).toEqual(b.known);
+  });
+});
+
 describe('what steers a client', () => {
   it('never takes from it what it did not push', async () => {
     const [a, b] = (await machines('a', 'b')) as [MnemeClientDouble, MnemeClientDouble];

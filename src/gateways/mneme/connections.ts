@@ -8,8 +8,10 @@ import type { Pull } from './pulls.ts';
  */
 export interface Connection {
   client: MnemeClient | null;
-  /** The last list on it was one that makes its reader push, and was taken for this client's. */
-  pushing: { readonly project: MnemeProject; readonly of: MnemeClient } | null;
+  /** The last list on it was one that makes its reader push, and was taken for this client's; `null`: it may be any one's of its key. */
+  pushing: { readonly project: MnemeProject; readonly of: MnemeClient | null } | null;
+  /** Something was pushed on it, since the lock was asked for. */
+  hasPushed: boolean;
   /** The last list on it was one that makes its reader take what is new. */
   taking: Pull | null;
   /** Called when whatever was sent has arrived: HTTP's next request on a connection comes only then. */
@@ -26,7 +28,7 @@ export function createConnections(): Connections {
     of(socket) {
       const found = known.get(socket);
       if (found !== undefined) return found;
-      const connection: Connection = { client: null, pushing: null, taking: null, unconfirmed: [] };
+      const connection: Connection = { client: null, pushing: null, hasPushed: false, taking: null, unconfirmed: [] };
       known.set(socket, connection);
       return connection;
     },

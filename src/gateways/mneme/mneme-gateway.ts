@@ -95,7 +95,7 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
 
   return {
     async lock(project, { client, socket }) {
-      connections.of(socket).client = client;
+      Object.assign(connections.of(socket), { client, hasPushed: false });
       const step = await book.step(client, project);
       const { isTaken, lock } = await locks.acquire(project, client.id, (tx, taken) =>
         book.put(client, project, begin(step, clock.now(), taken), tx),
@@ -125,10 +125,18 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
       // Whoever just got the lock asks next what there is to pull, on whatever connection.
       const isPull = holder !== null && (await book.step(holder, project)).progress.phase === 'begun';
       const client = isPull ? holder : await clientBehind(project, from);
-      if (client === null) return files.list(project, null, 'none');
-      const { steer, ...step } = list(await book.step(client, project));
-      book.note(client, project, step);
       const connection = connections.of(from.socket);
+      if (client === null) {
+        // One of several with this key, that does not pull: it pushes, and says then which it is.
+        const isAny = !from.isByHand && (await book.clients(from.key, project)).length > 1;
+        connection.pushing = isAny ? { project, of: null } : null;
+        return files.list(project, null, isAny ? 'push' : 'none');
+      }
+      const { steer, ...step } = list(
+        await book.step(client, project),
+        connection.hasPushed && connection.client?.writer === client.writer,
+      );
+      book.note(client, project, step);
       connection.pushing = steer === 'push' ? { project, of: client } : null;
       connection.taking = steer === 'take' ? { project, of: client, session: step.progress.began } : null;
       if (connection.taking !== null) pulls.began(connection.taking);
@@ -148,10 +156,11 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
     async push(project, file, body, { client, socket }) {
       const connection = connections.of(socket);
       connection.client = client;
+      connection.hasPushed = true;
       // The list that made somebody push everything was this one's.
-      if (connection.pushing?.project === project && connection.pushing.of.writer !== client.writer) {
+      if (connection.pushing?.project === project && connection.pushing.of?.writer !== client.writer) {
         const { progress, sessions } = await book.step(client, project);
-        if (progress.phase !== 'pushes') book.note(client, project, list({ sessions, progress: { ...progress, phase: 'works' } }));
+        if (progress.phase !== 'pushes') book.note(client, project, list({ sessions, progress: { ...progress, phase: 'works' } }, false));
       }
       const mayWrite = await locks.mayWrite(project, client.id);
       let isKept = false;

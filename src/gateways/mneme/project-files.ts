@@ -18,7 +18,7 @@ export interface WireFile {
 
 /** The files of all projects, and what each client has of them. */
 export interface ProjectFiles {
-  /** Those that are there. With a client, their times make it do what `steer` says. */
+  /** Those that are there. Their times make a client do what `steer` says. */
   list(project: MnemeProject, client: MnemeClient | null, steer: Steer): Promise<WireFile[]>;
   /** `received`: to be called when it certainly arrived. `null` where there is none. */
   read(project: MnemeProject, file: SyncedFile, client: MnemeClient | null): Promise<Sent | null>;
@@ -112,8 +112,8 @@ async function timeFor(
   client: MnemeClient | null,
   steer: Steer,
 ): Promise<string> {
-  if (client === null || steer === 'none') return wireTime(file.changed);
-  if (steer !== 'take') return EARLIEST;
+  if (steer === 'none') return wireTime(file.changed);
+  if (steer !== 'take' || client === null) return EARLIEST;
   // What is rendered goes with what it is rendered from: a client's own may be of what it has not pushed.
   const { item, digest } = file.item === null ? ((await files.read(project, 'summary.json')) ?? file) : file;
   if (item === null) return EARLIEST;

@@ -54,11 +54,12 @@ export function begin({ sessions, progress: { began } }: Step, now: number, hasL
 
 /**
  * The client asked what files there are: first what to pull, later what to push. A push is of everything, since clocks do
- * not say what is new. Who asks again in the midst of a push looks for itself.
+ * not say what is new. Who asks again in the midst of its own push looks for itself; anybody else may be another session.
  */
-export function list({ sessions, progress }: Step): Step & { readonly steer: Steer } {
+export function list({ sessions, progress }: Step, hasPushed: boolean): Step & { readonly steer: Steer } {
   if (progress.phase === 'begun') return { sessions, progress: { ...progress, phase: 'works' }, steer: progress.mayTake ? 'take' : 'keep' };
-  if (progress.phase === 'pushes' && (progress.pushed.length > 0 || progress.isLost)) return { sessions, progress, steer: 'none' };
+  const isUnderWay = progress.phase === 'pushes' && (progress.pushed.length > 0 || progress.isLost);
+  if (isUnderWay) return { sessions, progress, steer: hasPushed ? 'none' : 'push' };
   return { sessions, progress: { ...IDLE, phase: 'pushes', began: progress.began }, steer: 'push' };
 }
 

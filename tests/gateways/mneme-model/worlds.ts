@@ -22,6 +22,15 @@ async function playOnOneGateway(seed: number): Promise<Outcome> {
   return play(seed, { clock, server: () => server, exchange: () => Promise.resolve() });
 }
 
+/** The same with one key for all, as the first server's file has it: what reads is known by its lock and its connection alone. */
+async function playWithOneKey(seed: number): Promise<Outcome> {
+  const { owner } = await createSmallSpace(`mneme-${seed}`);
+  const clock = owner.deps.clock as TestClock;
+  const { ask, ended } = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
+  const server: Server = { ask: (call) => ask({ ...call, key: 'shared' }), ended };
+  return play(seed, { clock, server: () => server, exchange: () => Promise.resolve() });
+}
+
 /** Each machine has a gateway of its own, on a space that is synced now and then. */
 const playOnThreeMachines = (seed: number): Promise<Outcome> => playOnMachines(seed, []);
 
@@ -62,6 +71,7 @@ async function playOnMachines(seed: number, captured: readonly string[]): Promis
 export const WORLDS: readonly (readonly [name: string, playOn: (seed: number) => Promise<Outcome>, often: number])[] = [
   ['the rules alone', playByTheRules, 20],
   ['one gateway', playOnOneGateway, 1],
+  ['one gateway with one key', playWithOneKey, 1],
   ['a gateway of each machine’s own', playOnThreeMachines, 1],
   ['two gateways and a captured folder', playOnTwoWays, 1],
 ];
