@@ -212,6 +212,21 @@ describe('5: a session that is longer than its lock', () => {
     expect(await a.push()).toEqual([200]);
   });
 
+  it('has nothing to extend or to give back, and its lock is nobody’s', async () => {
+    const name = project();
+    await place.lock(name, 'x');
+    await outlive();
+    expect((await place.ask('GET', `/projects/${name}/lock`)).body).toEqual({ locked: false, lock: null });
+    expect(await place.ask('POST', `/projects/${name}/lock/heartbeat`, { client: 'x' })).toMatchObject({
+      status: 403,
+      body: { error: 'No lock to extend' },
+    });
+    for (const client of ['y', 'x'])
+      expect((await place.unlock(name, client)).body).toEqual({ success: true, message: 'No lock to release' });
+    // Who gave it back writes no more with it.
+    expect((await place.put(name, 'log.jsonl', '{"ts":1}\n', 'x')).body).toEqual({ error: 'No lock held - acquire lock before writing' });
+  });
+
   it('is refused where another took it, or gave it back, and loses nothing', async () => {
     const [a, b] = (await machines('a', 'b')) as [MnemeClientDouble, MnemeClientDouble];
     await a.pull();
