@@ -215,7 +215,7 @@ describe('5: a session that is longer than its lock', () => {
   it('has nothing to extend or to give back, and its lock is nobody’s', async () => {
     const name = project();
     await place.lock(name, 'x');
-    await outlive();
+    outlive();
     expect((await place.ask('GET', `/projects/${name}/lock`)).body).toEqual({ locked: false, lock: null });
     expect(await place.ask('POST', `/projects/${name}/lock/heartbeat`, { client: 'x' })).toMatchObject({
       status: 403,
@@ -247,7 +247,7 @@ describe('5: a session that is longer than its lock', () => {
 describe('machines that share a key', () => {
   it('lose nothing either, though reads do not say whose they are', async () => {
     const name = project();
-    const { now } = place.node.deps.clock;
+    const now = (): number => place.node.deps.clock.now();
     const { token: key } = await place.node.mneme.tokens.add(name, { projects: null });
     const [a, b] = ['a', 'b'].map((id) => new MnemeClientDouble(place, name, { id: `${id}-${name}`, key, now })) as [
       MnemeClientDouble,

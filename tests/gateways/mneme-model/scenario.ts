@@ -108,7 +108,9 @@ export async function play(seed: number, { clock, server, exchange, after }: Sur
 
   const open = new Set<Session>();
   for (let i = 0; i < steps || open.size > 0; i += 1) {
-    clock.advance(1 + upTo(upTo(6) === 0 ? 25 * MINUTE : 20_000));
+    // Others get their turn in the midst of a pull, and not much time passes: its hook is ended after half a minute.
+    const isPulling = [...open].some(({ phase, process }) => phase === 'pull' && process !== null);
+    clock.advance(1 + upTo(isPulling ? 500 : upTo(6) === 0 ? 25 * MINUTE : 20_000));
     if (upTo(8) === 0) await exchange(false);
     const client = clients[upTo(clients.length)] as ModelClient;
     const running = [...open].filter((session) => session.client === client);

@@ -26,8 +26,11 @@ async function playOnOneGateway(seed: number): Promise<Outcome> {
 async function playWithOneKey(seed: number): Promise<Outcome> {
   const { owner } = await createSmallSpace(`mneme-${seed}`);
   const clock = owner.deps.clock as TestClock;
-  const { ask, ended } = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
-  const server: Server = { ask: (call) => ask({ ...call, key: 'shared' }), ended };
+  const gateway = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
+  const server: Server = {
+    ask: (call) => gateway.ask({ ...call, key: 'shared' }),
+    ended: (connection) => gateway.ended(connection),
+  };
   return { ...(await play(seed, { clock, server: () => server, exchange: () => Promise.resolve() })), mayComeBack: true };
 }
 
