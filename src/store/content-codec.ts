@@ -1,5 +1,4 @@
-import { decode } from 'cborg';
-import { encodeCanonical } from '../core/canonical.ts';
+import { decodeCanonical, encodeCanonical, type Canonical } from '../core/canonical.ts';
 import type { Attributes, Content } from '../core/content.ts';
 import { bytesToHex, hexToBytes, type ContentDigest, type ObjectId } from '../core/ids.ts';
 
@@ -108,12 +107,10 @@ export function decodeContentOrNull(bytes: Uint8Array): Content | null {
   return { digest: bytesToHex(digest) as ContentDigest, size, attributes, pieces };
 }
 
-function decodeOwn(bytes: Uint8Array): unknown {
-  try {
-    return decode(bytes);
-  } catch (error) {
-    throw damaged(error);
-  }
+function decodeOwn(bytes: Uint8Array): Canonical {
+  const decoded = decodeCanonical(bytes, bytes.length);
+  if (!decoded.ok) throw damaged(decoded.error);
+  return decoded.value;
 }
 
 function damaged(cause?: unknown): Error {

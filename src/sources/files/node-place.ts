@@ -2,7 +2,7 @@ import { lstatSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { FileProblem, FileStat } from '../../core/ports/files.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { problemOf } from './node-problem.ts';
+import { missing, problemOf } from './node-problem.ts';
 import { outside, splitTreePath } from './tree-path.ts';
 
 /** Where the tree is: its root and the links in it that count as what they point to. */
@@ -10,6 +10,10 @@ export interface Place {
   readonly root: string;
   followed: ReadonlySet<string>;
 }
+
+const IF_THERE = { throwIfNoEntry: false } as const;
+/** Where much is new, thousands of errors would be made to say so. */
+export const LARGE_IF_THERE = { bigint: true, throwIfNoEntry: false } as const;
 
 /** Folders that were found to be folders in this turn of the event loop: a tree's files lie beside one another. */
 const looked = new WeakMap<Place, Set<string>>();
@@ -44,7 +48,8 @@ export function locate(place: Place, path: string): Result<string, FileProblem> 
       real = join(real, segment);
       if (place.followed.has(walked)) real = leadsTo(real) ?? real;
       if (index < split.value.length - 1 && !known.has(real)) {
-        const stat = lstatSync(real);
+        const stat = lstatSync(real, IF_THERE);
+        if (stat === undefined) return fail(missing(path));
         if (stat.isSymbolicLink()) return fail(outside(path));
         if (!stat.isDirectory()) return fail({ type: 'in-the-way', message: `${JSON.stringify(walked)} is not a folder` });
         known.add(real);
@@ -88,7 +93,8 @@ function statAt(path: string, real: Result<string, FileProblem>): Result<FileSta
   if (!real.ok) return real;
   try {
     // The root itself may be a link: the user chose it.
-    return ok(toFileStat(path === '' ? statSync(real.value, { bigint: true }) : lstatSync(real.value, { bigint: true })));
+    const stat = path === '' ? statSync(real.value, LARGE_IF_THERE) : lstatSync(real.value, LARGE_IF_THERE);
+    return stat === undefined ? fail(missing(path)) : ok(toFileStat(stat));
   } catch (error) {
     return fail(problemOf(error, path));
   }

@@ -22,3 +22,8 @@ export function problemOf(error: unknown, path: string): FileProblem {
   if (code === undefined) throw error;
   return { type: TYPES[code] ?? 'io', message: `${code} at ${JSON.stringify(path)}` };
 }
+
+/** What a look says that finds nothing, without an error made for it. */
+export function missing(path: string): FileProblem {
+  return { type: 'missing', message: `ENOENT at ${JSON.stringify(path)}` };
+}

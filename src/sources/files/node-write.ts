@@ -21,7 +21,7 @@ import { sha256Hex } from '../../core/crypto/hash.ts';
 import { bytesToHex } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { locate, locateItself, statItself, statPath, toFileStat, type Place } from './node-place.ts';
+import { LARGE_IF_THERE, locate, locateItself, statItself, statPath, toFileStat, type Place } from './node-place.ts';
 import { problemOf } from './node-problem.ts';
 
 const fsyncAsync = promisify(fsync);
@@ -198,13 +198,8 @@ function setTime(fd: number, { modifiedAt }: TimeOption): void {
 }
 
 function stands(real: string, expected: FileStat | null): boolean {
-  try {
-    const stat = toFileStat(lstatSync(real, { bigint: true }));
-    return expected !== null && sameStat(stat, expected);
-  } catch (error) {
-    if (problemOf(error, real).type !== 'missing') throw error;
-    return expected === null;
-  }
+  const stat = lstatSync(real, LARGE_IF_THERE);
+  return stat === undefined ? expected === null : expected !== null && sameStat(toFileStat(stat), expected);
 }
 
 function removeIfThere(real: string): void {
