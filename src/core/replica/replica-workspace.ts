@@ -1,5 +1,4 @@
 import type { Content, Piece } from '../content.ts';
-import { bodySha256 } from '../crypto/body-hash.ts';
 import type { ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
@@ -7,8 +6,10 @@ import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, StoreTransaction, View } from '../ports/store.ts';
 import type { SealedBodies } from './body-sealing.ts';
 import { createFewViews } from './few-views.ts';
+import { foundBatches } from './found-batches.ts';
 import { KeyMissing } from './key-missing.ts';
 import type { Replica } from './replica.ts';
+import { sortFound, unseen, type WantedBody } from './sort-found.ts';
 import type { ItemWish } from './wishes.ts';
 import { BodyUnavailable, type Applied, type CaptureReport, type Found, type Outstanding, type Workspace } from './workspace.ts';
 
@@ -40,8 +41,6 @@ interface Looked {
 
 /** Of these the views are remembered. */
 const FEW_NAMES = 64;
-/** Wishes of one commit; each may become two changes. */
-const FOUND_PER_COMMIT = LIMITS.changesPerCommit / 2;
 /** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
 const SMALL_PIECE = LIMITS.chunkMin;
 /** One commit's header names every chunk of every body in it. */
@@ -107,7 +106,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       return false;
     });
     // Outside of the queue, and all of them at the same time: others go on meanwhile.
-    const batches = batchesOf(accepted).map((batch) => ({ batch, ahead: sealAhead(batch) }));
+    const batches = foundBatches(accepted).map((batch) => ({ batch, ahead: sealAhead(batch) }));
     for (const { batch, ahead } of batches) {
       const sealed = await ahead;
       const made = await replica.exclusive(() => captureBatch(batch, note, sealed));
@@ -409,113 +408,6 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   };
 }
 
-interface WantedBody {
-  readonly item: Item;
-  /** What is new: the whole body, or the tail behind `base`. */
-  readonly bytes: Uint8Array;
-  readonly base: Content | null;
-  readonly shown: Content | null;
-  readonly digest: ContentDigest;
-  readonly size: number;
-  readonly attributes: Content['attributes'];
-  readonly local: string | null;
-}
-
-/** Parts what was found into views to update, bodies to store, and deletions wished for. */
-function sortFound(
-  replica: Replica,
-  found: readonly Found[],
-  views: ReadonlyMap<string, View>,
-  unheldBases: ReadonlySet<string>,
-): { views: View[]; bodies: WantedBody[]; absent: ItemWish[] } {
-  const sorted = { views: [] as View[], bodies: [] as WantedBody[], absent: [] as ItemWish[] };
-  for (const entry of found) {
-    const view = views.get(itemKey(entry.item)) ?? unseen(entry.item);
-    switch (entry.type) {
-      case 'same':
-        // It stands there: what was not here, for whatever reason, is.
-        sorted.views.push({ ...view, intended: null, notHere: null, local: entry.local });
-        break;
-      case 'absent':
-        sortAbsent(replica, entry.item, view, sorted);
-        break;
-      case 'body':
-      case 'tail':
-        // A tail is no body without what it follows: without its note the file is read whole next time.
-        if (entry.type === 'tail' && unheldBases.has(itemKey(entry.item))) sorted.views.push({ ...view, local: null });
-        else sortBody(replica, entry, view, sorted);
-    }
-  }
-  return sorted;
-}
-
 function namesOf(views: readonly View[]): string[] {
   return views.map(({ item }) => item.name);
-}
-
-function sortBody(
-  replica: Replica,
-  entry: Extract<Found, { type: 'body' | 'tail' }>,
-  view: View,
-  sorted: { views: View[]; bodies: WantedBody[] },
-): void {
-  const hash = entry.type === 'body' ? bodySha256(entry.body) : entry.sha256;
-  const digest = replica.bodies.digest(hash, entry.attributes);
-  const intended = view.intended?.content;
-  if (intended?.digest === digest || view.shown?.digest === digest) {
-    const shown = intended?.digest === digest ? intended : view.shown;
-    sorted.views.push({ item: entry.item, shown, intended: null, notHere: null, local: entry.local });
-    return;
-  }
-  const { item, attributes, local } = entry;
-  if (entry.type === 'body') {
-    sorted.bodies.push({ item, attributes, local, digest, bytes: entry.body, base: null, shown: view.shown, size: entry.body.length });
-    return;
-  }
-  if (view.shown === null || view.shown.size !== entry.baseSize)
-    throw new Error('a tail was found behind another body than the view shows');
-  sorted.bodies.push({
-    item,
-    attributes,
-    local,
-    digest,
-    bytes: entry.tail,
-    base: view.shown,
-    shown: view.shown,
-    size: entry.baseSize + entry.tail.length,
-  });
-}
-
-function sortAbsent(replica: Replica, item: Item, view: View, sorted: { views: View[]; absent: ItemWish[] }): void {
-  if (view.notHere !== null) return;
-  const wasApplied = view.intended !== null && view.intended.content === null;
-  if (view.shown === null && !wasApplied) return;
-  if (!wasApplied && replica.deps.kinds.get(item.kind)?.deletable !== true) {
-    sorted.views.push({ ...view, intended: null, notHere: 'removed here; the space keeps it' });
-    return;
-  }
-  sorted.views.push({ item, shown: null, intended: null, notHere: null, local: null });
-  if (!wasApplied) sorted.absent.push({ item, base: view.shown, ours: null, history: [] });
-}
-
-function unseen(item: Item): View {
-  return { item, shown: null, intended: null, notHere: null, local: null };
-}
-
-/** By the format's limits, in the order found. */
-function batchesOf(found: readonly Found[]): Found[][] {
-  const batches: Found[][] = [];
-  let batch: Found[] = [];
-  let bytes = 0;
-  for (const entry of found) {
-    const size = entry.type === 'body' ? entry.body.length : entry.type === 'tail' ? entry.tail.length : 0;
-    if (batch.length > 0 && (batch.length >= FOUND_PER_COMMIT || bytes + size > LIMITS.commitBodyTarget)) {
-      batches.push(batch);
-      [batch, bytes] = [[], 0];
-    }
-    batch.push(entry);
-    bytes += size;
-  }
-  if (batch.length > 0) batches.push(batch);
-  return batches;
 }
