@@ -57,6 +57,7 @@ export function sameValue(a: RowValue | undefined, b: RowValue | undefined): boo
 }
 
 function encodeValue(value: RowValue): string {
+  if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'bigint') return `{"int":"${value}"}`;
   if (value instanceof Uint8Array) return `{"blob":"${Buffer.from(value).toString('base64')}"}`;
   if (typeof value === 'number' && !Number.isFinite(value)) return `{"real":"${value}"}`;

@@ -72,7 +72,10 @@ async function beginAhead(context: RowsContext, due: readonly Outstanding[]): Pr
   return series.value;
 }
 
-/** The same where others write: while they do, what comes next is read, and what was written before is noted. */
+/**
+ * The same where others write: while they do, what comes next is read, and what was written before is noted. What came meanwhile is
+ * written behind it, each item once.
+ */
 async function writeBeside(context: RowsContext, series: Series, due: readonly Outstanding[], tally: Tally): Promise<boolean> {
   let captureFirst = false;
   let underway: { readonly ready: readonly ReadyRow[]; readonly written: Promise<Written> } | null = null;
@@ -81,13 +84,17 @@ async function writeBeside(context: RowsContext, series: Series, due: readonly O
     const { ready, written } = underway;
     captureFirst = (await settle(context, await written, ready, tally)) || captureFirst;
   };
+  const tried = new Set<string>();
   try {
-    for (const batch of batchesOf(context, due, FIRST_ROWS)) {
-      const ready = await readyRows(context, batch);
-      const written = series.write(ready.map((each) => taskOf(context, each)));
-      written.catch(() => undefined); // thrown where it is awaited
-      await finish();
-      underway = { ready, written };
+    for (let next = due; next.length > 0; next = captureFirst ? [] : (await plan(context)).filter(({ item }) => !tried.has(item.name))) {
+      for (const { item } of next) tried.add(item.name);
+      for (const batch of batchesOf(context, next, FIRST_ROWS)) {
+        const ready = await readyRows(context, batch);
+        const written = series.write(ready.map((each) => taskOf(context, each)));
+        written.catch(() => undefined); // thrown where it is awaited
+        await finish();
+        underway = { ready, written };
+      }
     }
     await finish();
     await series.note();

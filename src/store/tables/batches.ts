@@ -16,7 +16,9 @@ export function* insertBatches<T>(dialect: StoreDialect, columns: number, rows: 
 
 /** The parameters of an insert of rows that all have the same columns, in the order of its text. */
 export function valuesOf(rows: readonly object[]): unknown[] {
-  return rows.flatMap((row) => Object.values(row) as unknown[]);
+  const values: unknown[] = [];
+  for (const row of rows) values.push(...(Object.values(row) as unknown[]));
+  return values;
 }
 
 /** Cuts values for `in (…)`; `others` is the number of parameters that the statement has besides. */
