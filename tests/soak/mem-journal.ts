@@ -38,7 +38,8 @@ export function journalProblems(journals: readonly MachineJournal[], database: M
       if (deleters.size === 0 && row === undefined && isHeld) problems.push(`${table} ${key} is lost`);
       // A session comes back for the rows that others add to it meanwhile.
       const isAlone = editors.size === 0 || new Set([...editors, ...deleters]).size === 1;
-      // A row that was just written when the node was killed, and that it had not noted yet, comes again where it was deleted before the next start.
+      // A row that was just written when the node was killed, and that it had not noted yet, comes again where it was deleted before the next start
+      // and nobody can tell: one of very many, or all that there was.
       const isNew = [...deleters].every((deleter) => unseen.has(deleter) && !makers.has(deleter));
       const isGone = deleters.size > 0 && isAlone && !isNew && table !== 'sdk_sessions';
       if (isGone && row !== undefined) problems.push(`${table} ${key} came back`);

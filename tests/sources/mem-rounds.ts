@@ -86,11 +86,12 @@ export async function runRounds(
     for (const machine of world.machines) await machine.restart();
     await world.settle();
     const [first, ...others] = world.machines as [MemMachine, ...MemMachine[]];
-    for (const other of others) expect(other.db.rows(first.db)).toEqual(first.db.rows(other.db));
     for (const { db, source } of world.machines) {
       db.check();
       expect([...source.waiting(), ...source.skipped()]).toEqual([]);
+      expect(source.state()).toEqual({ type: 'ok' });
     }
+    for (const other of others) expect(other.db.rows(first.db)).toEqual(first.db.rows(other.db));
     const { position } = first.machine.replica;
     await world.settle();
     expect(first.machine.replica.position).toBe(position);

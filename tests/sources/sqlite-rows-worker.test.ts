@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Item } from '../../src/core/item.ts';
 import { createMemWorld, type MemMachine, type MemWorld } from './mem-world.ts';
 
 let world: MemWorld | null = null;
@@ -11,6 +12,25 @@ afterEach(async () => {
 async function two(): Promise<readonly [MemMachine, MemMachine]> {
   world = await createMemWorld('worker', ['13.25.3', '13.25.3']);
   return world.machines as unknown as readonly [MemMachine, MemMachine];
+}
+
+/** Syncs, and ends like a process that is killed when it has called this for observations: what it called has happened only where it is `intend`. */
+async function killed(machine: MemMachine, call: 'intend' | 'applied'): Promise<void> {
+  const isOf = (items: readonly { readonly item: Item }[]): boolean => items.some(({ item }) => item.name.includes('/observations/'));
+  machine.decorate = (inner) => ({
+    ...inner,
+    async intend(items) {
+      await inner.intend(items);
+      if (call === 'intend' && isOf(items)) throw new Error('killed');
+    },
+    async applied(results) {
+      if (call === 'applied' && isOf(results)) throw new Error('killed');
+      await inner.applied(results);
+    },
+  });
+  machine.restartSource();
+  await expect(machine.sync()).rejects.toThrow('killed');
+  machine.decorate = (inner) => inner;
 }
 
 describe('beside a worker', () => {
@@ -88,23 +108,149 @@ describe('beside a worker', () => {
     await a.sync();
     a.db.run("UPDATE observations SET title = 'edited'");
     await a.sync();
-    b.decorate = (inner) => ({
-      ...inner,
-      applied(results) {
-        if (results.some(({ item, content }) => content !== null && item.name.includes('/observations/'))) throw new Error('killed');
-        return inner.applied(results);
-      },
-    });
-    b.restartSource();
-    await expect(b.sync()).rejects.toThrow('killed');
+    await killed(b, 'applied');
     expect(b.db.get('SELECT title FROM observations')).toBe('edited');
-    b.decorate = (inner) => inner;
     await b.restart();
     await world?.settle();
     expect(await a.machine.replica.list({ prefix: 'claude-mem/observations/' })).toHaveLength(1);
     b.db.run("UPDATE observations SET subtitle = 'of b'");
     await world?.settle();
     expect(a.db.get('SELECT group_concat(subtitle) FROM observations')).toBe('of b');
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
+  it('knows rows again that it wrote and had not noted when it was killed, whatever their titles were made before the next start', async () => {
+    for (const writesBeside of [false, true]) {
+      const [a, b] = await two();
+      a.db.session('s');
+      for (const title of ['one', 'two', 'three']) a.db.observation('s', title, { text: title });
+      await a.sync();
+      b.writesBeside = writesBeside;
+      await killed(b, 'applied');
+      b.db.run("UPDATE observations SET title = 'edited', subtitle = text WHERE text <> 'two'");
+      await b.restart();
+      await world?.settle();
+      expect(a.db.sql.prepare('SELECT title FROM observations ORDER BY text').pluck().all()).toEqual(['edited', 'edited', 'two']);
+      expect(await a.machine.replica.list({ prefix: 'claude-mem/observations/' })).toHaveLength(3);
+      for (const { source, db } of [a, b]) {
+        expect(source.waiting()).toEqual([]);
+        expect(db.rows()).toEqual(a.db.rows());
+      }
+      await world?.close();
+    }
+    world = null;
+  });
+
+  it('knows what it wrote and had not noted when it was killed, where it is deleted before the next start', async () => {
+    for (const [writesBeside, kept] of [
+      [false, ['two']],
+      [true, ['one', 'three']],
+      [false, []],
+    ] as const) {
+      const [a, b] = await two();
+      a.db.session('s');
+      for (const title of ['one', 'two', 'three']) a.db.observation('s', title);
+      a.db.prompt('s', 1, 'hello');
+      await a.sync();
+      b.writesBeside = writesBeside;
+      await killed(b, 'applied');
+      b.db.run(`DELETE FROM observations WHERE title NOT IN (${kept.map((title) => `'${title}'`).join()})`);
+      b.db.observation('s', 'of b');
+      await b.restart();
+      await world?.settle();
+      expect(a.db.sql.prepare('SELECT title FROM observations ORDER BY title').pluck().all()).toEqual(['of b', ...kept]);
+      expect(a.db.get('SELECT count(*) FROM user_prompts')).toBe(1);
+      expect(b.db.rows()).toEqual(a.db.rows());
+      await world?.close();
+    }
+    world = null;
+  });
+
+  it('brings again what it wrote and had not noted, where nothing is left of it and of all else', async () => {
+    const [a, b] = await two();
+    a.db.session('s');
+    a.db.observation('s', 'one');
+    await a.sync();
+    await killed(b, 'applied');
+    b.db.run('DELETE FROM sdk_sessions');
+    await b.restart();
+    await world?.settle();
+    expect(b.source.state()).toEqual({ type: 'ok' });
+    expect(a.db.get('SELECT count(*) FROM observations')).toBe(1);
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
+  it('takes nothing for deleted that it was about to write when it was killed, or that was refused', async () => {
+    const [a, b] = await two();
+    for (const { db } of [a, b]) db.session('s');
+    await world?.settle();
+    for (const title of ['one', 'two', 'three']) a.db.observation('s', title);
+    await a.sync();
+    await killed(b, 'intend');
+    for (let count = 0; count < 9; count += 1) b.db.observation('s', `${count} of b`);
+    b.db.run("DELETE FROM observations WHERE title <> '0 of b'");
+    await b.restart();
+    await world?.settle();
+    for (const { db } of [a, b])
+      expect(db.sql.prepare('SELECT title FROM observations ORDER BY title').pluck().all()).toEqual(['0 of b', 'one', 'three', 'two']);
+
+    // One claims the place of another.
+    const refused = { content_hash: 'hash' };
+    b.db.observation('s', 'stays', refused);
+    await b.source.catchUp();
+    a.db.observation('s', 'refused', refused);
+    for (const title of ['four', 'five', 'six']) a.db.observation('s', title);
+    await a.sync();
+    await b.sync();
+    for (let start = 0; start < 2; start += 1) {
+      expect(b.source.waiting().map(({ reason }) => reason)).toEqual([expect.stringContaining('another row here has its place')]);
+      expect(b.db.get("SELECT count(*) FROM observations WHERE title IN ('four', 'five', 'six', 'stays')")).toBe(4);
+      await b.restart();
+      await b.sync();
+    }
+    expect(await b.machine.replica.list({ prefix: 'claude-mem/observations/' })).toHaveLength(9);
+  });
+
+  it('takes no row for one that it was about to write when it was killed', async () => {
+    const [a, b] = await two();
+    for (const { db } of [a, b]) db.session('s');
+    await world?.settle();
+    a.db.observation('s', 'one', { text: 'of a' });
+    a.db.observation('s', 'two', { text: 'of a' });
+    await a.sync();
+    await killed(b, 'intend');
+    // At the same time to the millisecond, and under the number that was for another one.
+    b.db.observation('s', 'two', { text: 'of a' });
+    b.db.observation('s', 'three', { text: 'of b', created_at_epoch: 7 });
+    await b.restart();
+    await world?.settle();
+    for (const { db } of [a, b])
+      expect(db.sql.prepare('SELECT title || text FROM observations ORDER BY title').pluck().all()).toEqual([
+        'oneof a',
+        'threeof b',
+        'twoof a',
+      ]);
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
+  it('writes no row under a number that another one got meanwhile', async () => {
+    const [a, b] = await two();
+    for (const { db } of [a, b]) db.session('s');
+    await world?.settle();
+    for (const title of ['one', 'two', 'three']) a.db.observation('s', title);
+    await a.sync();
+    let notes = 0;
+    b.decorate = (inner) => ({
+      ...inner,
+      async intend(items) {
+        await inner.intend(items);
+        if ((notes += 1) === 1) b.db.observation('s', 'of b');
+      },
+    });
+    b.restartSource();
+    await b.sync();
+    expect(b.db.sql.prepare('SELECT title FROM observations ORDER BY title').pluck().all()).toEqual(['of b', 'one', 'three', 'two']);
+    await world?.settle();
     expect(b.db.rows()).toEqual(a.db.rows());
   });
 

@@ -162,7 +162,7 @@ export function createSpaceDouble(kinds: readonly Kind[] = []): SpaceDouble {
       async intend(items) {
         double.crash?.('intend');
         writes += 1;
-        for (const { item, content } of items) set({ ...viewOf(item), intended: { content } });
+        for (const { item, content, note = viewOf(item).local } of items) set({ ...viewOf(item), intended: { content }, local: note });
       },
       async applied(results) {
         double.crash?.('applied');

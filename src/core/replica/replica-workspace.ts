@@ -362,7 +362,11 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       const contents = byKey(items);
       await updateViews(
         items.map((i) => i.item),
-        (item, view) => ({ ...(view ?? unseen(item)), intended: { content: asReadable(contents.get(itemKey(item))?.content ?? null) } }),
+        (item, before) => {
+          const view = before ?? unseen(item);
+          const { content = null, note = view.local } = contents.get(itemKey(item)) ?? {};
+          return { ...view, intended: { content: asReadable(content) }, local: note };
+        },
       );
     },
     async applied(results) {

@@ -30,7 +30,7 @@ export interface Workspace {
   outstanding(): Promise<Outstanding[]>;
 
   /** Durable note that these contents are about to be put in place. Call before touching local state. */
-  intend(items: readonly Outstanding[]): Promise<void>;
+  intend(items: readonly Intended[]): Promise<void>;
 
   /** These contents are in place now: the view moves on. */
   applied(results: readonly Applied[]): Promise<void>;
@@ -102,6 +102,11 @@ export interface Outstanding {
   readonly shown: Content | null;
   /** The writer's note of when it was shown. */
   readonly local: string | null;
+}
+
+export interface Intended extends Outstanding {
+  /** The writer's note from then on, as of where it is about to stand. Left out: it stays as it is. */
+  readonly note?: string;
 }
 
 export interface Applied {

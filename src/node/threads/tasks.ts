@@ -8,7 +8,7 @@ import type { Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import type { CarriedRows } from '../../sources/claude-mem/claude-mem-profile.ts';
 import type { WriterStart } from '../../sources/sqlite-rows/row-writer.ts';
-import type { RowTask, Written } from '../../sources/sqlite-rows/write-rows.ts';
+import type { RowTask, Written } from '../../sources/sqlite-rows/row-task.ts';
 import type { AheadRead } from '../../sources/files/file-threads.ts';
 import type { Slab } from './slab.ts';
 

@@ -1,6 +1,6 @@
 import type { CarriedRows } from '../../sources/claude-mem/claude-mem-profile.ts';
 import type { RowWriter, WriterStart } from '../../sources/sqlite-rows/row-writer.ts';
-import type { Written } from '../../sources/sqlite-rows/write-rows.ts';
+import type { Written } from '../../sources/sqlite-rows/row-task.ts';
 import type { TaskOf } from './tasks.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './thread-pool.ts';
 

@@ -1,4 +1,4 @@
-import type { Outstanding } from '../../core/replica/workspace.ts';
+import type { Applied, Outstanding } from '../../core/replica/workspace.ts';
 import type { ApplyReport } from '../file-tree/reports.ts';
 import { captureRound } from './capture-round.ts';
 import { breathe, type RowsContext } from './context.ts';
@@ -6,13 +6,23 @@ import { fetchBodies, readyRows, type ReadyRow } from './ready-rows.ts';
 import { reopenNotHere } from './reopen-not-here.ts';
 import { reviveRows } from './revive-rows.ts';
 import { beginSeries, type Series } from './row-series.ts';
-import { writeRows, type RowTask, type Written } from './write-rows.ts';
+import type { RowTask, Written } from './row-task.ts';
+import { writeRows } from './write-rows.ts';
 
 const ROUNDS = 4;
 const BATCH_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 30_000;
 /** Another thread gets few rows first, so that it works while more are read. */
 const FIRST_ROWS = 500;
+/**
+ * Before new rows, by round: one number has to stay unused until they are written, whatever is written meanwhile. In the end they are not kept
+ * waiting for one of them that cannot be written.
+ */
+const LEFT_UNUSED = [1, 16];
+
+/** What has to be done before the rest can be written: nothing can, or needs to be; new numbers; what changed here captured. */
+type Next = 'done' | 'plan' | 'capture';
+const NEXT: readonly Next[] = ['done', 'plan', 'capture'];
 
 interface Tally {
   written: number;
@@ -29,21 +39,27 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
   const tally: Tally = { written: 0, removed: 0, notHere: [] };
   if (memory.wholeVersion === null || memory.state.type === 'root-missing' || (await isRejudged(context)))
     await captureRound(context, { whole: true });
+  let [next, isCaptured]: [Next, boolean] = ['done', false];
   for (let round = 0; round < ROUNDS && memory.wholeVersion !== null; round += 1) {
     if (database.look() !== 'same') {
       memory.isOther = true;
       break;
     }
     await reopenNotHere(context);
+    memory.plannedTo.clear();
+    memory.leftUnused = LEFT_UNUSED[round] ?? 0;
     const due = await plan(context);
+    next = 'done';
     if (due.length === 0) break;
     const series = due.length < context.limits.seriesRows ? null : await beginAhead(context, due);
-    const captureFirst = await (series === null ? writeHere(context, due, tally) : writeBeside(context, series, due, tally));
-    if (!captureFirst) break;
-    await captureRound(context, { whole: round > 0 });
+    next = await (series === null ? writeHere(context, due, tally) : writeBeside(context, series, due, tally));
+    if (next === 'done') break;
+    if (next === 'plan') continue;
+    await captureRound(context, { whole: isCaptured });
+    isCaptured = true;
   }
   const waiting = [...memory.waiting].map(([name, { reason }]) => ({ name, reason }));
-  return { ...tally, state: memory.state, waiting, retryInMs: waiting.length > 0 ? RETRY_MS : null };
+  return { ...tally, state: memory.state, waiting, retryInMs: waiting.length > 0 || next !== 'done' ? RETRY_MS : null };
 }
 
 /** Rows that came by another way have to be known first. */
@@ -51,16 +67,14 @@ async function isRejudged({ scope, memory }: RowsContext): Promise<boolean> {
   return scope !== null && (await scope.refresh()) !== memory.scopeVersion;
 }
 
-/** True where something has to be captured first. */
-async function writeHere(context: RowsContext, due: readonly Outstanding[], tally: Tally): Promise<boolean> {
-  let captureFirst = false;
+async function writeHere(context: RowsContext, due: readonly Outstanding[], tally: Tally): Promise<Next> {
+  let next: Next = 'done';
   for (const batch of batchesOf(context, due)) {
     const ready = await readyRows(context, batch);
-    const tasks = ready.map((each) => taskOf(context, each));
-    captureFirst = (await settle(context, await writeRows(context, tasks), ready, tally)) || captureFirst;
+    next = later(next, await settle(context, await writeRows(context, ready.map(taskOf)), ready, tally));
     await breathe();
   }
-  return captureFirst;
+  return next;
 }
 
 /** While the other thread starts, what it is given first is fetched. */
@@ -76,21 +90,21 @@ async function beginAhead(context: RowsContext, due: readonly Outstanding[]): Pr
  * The same where others write: while they do, what comes next is read, and what was written before is noted. What came meanwhile is
  * written behind it, each item once.
  */
-async function writeBeside(context: RowsContext, series: Series, due: readonly Outstanding[], tally: Tally): Promise<boolean> {
-  let captureFirst = false;
+async function writeBeside(context: RowsContext, series: Series, due: readonly Outstanding[], tally: Tally): Promise<Next> {
+  let next: Next = 'done';
   let underway: { readonly ready: readonly ReadyRow[]; readonly written: Promise<Written> } | null = null;
   const finish = async (): Promise<void> => {
     if (underway === null) return;
     const { ready, written } = underway;
-    captureFirst = (await settle(context, await written, ready, tally)) || captureFirst;
+    next = later(next, await settle(context, await written, ready, tally));
   };
   const tried = new Set<string>();
   try {
-    for (let next = due; next.length > 0; next = captureFirst ? [] : (await plan(context)).filter(({ item }) => !tried.has(item.name))) {
-      for (const { item } of next) tried.add(item.name);
-      for (const batch of batchesOf(context, next, FIRST_ROWS)) {
+    for (let rows = due; rows.length > 0; rows = next === 'done' ? (await plan(context)).filter(({ item }) => !tried.has(item.name)) : []) {
+      for (const { item } of rows) tried.add(item.name);
+      for (const batch of batchesOf(context, rows, FIRST_ROWS)) {
         const ready = await readyRows(context, batch);
-        const written = series.write(ready.map((each) => taskOf(context, each)));
+        const written = series.write(ready.map(taskOf));
         written.catch(() => undefined); // thrown where it is awaited
         await finish();
         underway = { ready, written };
@@ -101,12 +115,15 @@ async function writeBeside(context: RowsContext, series: Series, due: readonly O
   } finally {
     await series.end();
   }
-  return captureFirst;
+  return next;
 }
 
-function taskOf({ memory }: RowsContext, { outstanding, table, place, body, problem }: ReadyRow): RowTask {
-  const { name } = outstanding.item;
-  return { name, table, place, body, problem, isNoted: memory.noted.has(name) };
+function later(a: Next, b: Next): Next {
+  return NEXT.indexOf(a) > NEXT.indexOf(b) ? a : b;
+}
+
+function taskOf({ outstanding, table, place, body, problem, planned }: ReadyRow): RowTask {
+  return { name: outstanding.item.name, table, place, body, problem, planned };
 }
 
 /** What can be done now, in the order in which it has to be. */
@@ -138,13 +155,15 @@ async function plan({ workspace, profile, memory }: RowsContext): Promise<Outsta
     .map(({ outstanding }) => outstanding);
 }
 
-/** Tells the workspace what became of a batch. True where something has to be captured first. */
-async function settle(context: RowsContext, { results, seenTo }: Written, ready: readonly ReadyRow[], tally: Tally): Promise<boolean> {
+/** Tells the workspace what became of a batch. */
+async function settle(context: RowsContext, { results, seenTo }: Written, ready: readonly ReadyRow[], tally: Tally): Promise<Next> {
   const { workspace, memory } = context;
-  const settled = results.map((result, index) => ({ result, outstanding: (ready[index] as ReadyRow).outstanding }));
-  const applied = settled.flatMap(({ result, outstanding: { item, content } }) =>
-    result.type === 'put' || result.type === 'removed' ? [{ item, content, local: result.type === 'put' ? result.local : null }] : [],
-  );
+  const settled = results.map((result, index) => ({ result, ...(ready[index] as ReadyRow) }));
+  const applied = settled.flatMap(({ result, planned, outstanding: { item, content, shown } }): Applied[] => {
+    if (result.type === 'put' || result.type === 'removed') return [{ item, content, local: result.type === 'put' ? result.local : null }];
+    // Not written, it must not be taken for a row that was, by whatever gets its number.
+    return planned !== null && result.type !== 'not-here' ? [{ item, content: shown, local: null }] : [];
+  });
   if (applied.length > 0) await workspace.applied(applied);
   for (const [table, rowid] of seenTo) memory.seenTo.set(table, rowid);
   const notHere = settled.flatMap(({ result, outstanding: { item } }) =>
@@ -162,16 +181,13 @@ async function settle(context: RowsContext, { results, seenTo }: Written, ready:
       tally.removed += 1;
     } else if (result.type === 'put') {
       memory.index.set(result.place);
-      memory.noted.delete(item.name);
       tally.written += 1;
     }
   }
   const revived = settled.flatMap(({ result, outstanding }) => (result.type === 'revived' ? [{ outstanding, place: result.place }] : []));
   if (revived.length > 0) await reviveRows(context, revived);
-  const noted = settled.flatMap(({ result, outstanding }) => (result.type === 'note-first' ? [outstanding] : []));
-  if (noted.length > 0) await workspace.intend(noted);
-  for (const { item } of noted) memory.noted.add(item.name);
-  return revived.length + noted.length > 0 || results.some(({ type }) => type === 'capture-first');
+  if (revived.length > 0 || results.some(({ type }) => type === 'capture-first')) return 'capture';
+  return results.some(({ type }) => type === 'plan-again') ? 'plan' : 'done';
 }
 
 /** `first`: so many rows in the first one, and in each behind it twice as many as before. */

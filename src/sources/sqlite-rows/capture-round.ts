@@ -3,6 +3,7 @@ import type { NamedReason, ScanReport } from '../file-tree/reports.ts';
 import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
+import { takeUpPlanned } from './planned-rows.ts';
 import { refreshScope, settleLeft } from './row-scope.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 import { takeRows } from './take-rows.ts';
@@ -28,6 +29,7 @@ export async function captureRound(context: RowsContext, options: { readonly who
   if (context.profile.tables.slice(0, 1).some(({ id }) => !tables.has(id))) return noDatabase(context, 'the database has no such tables');
 
   const shape = [...tables].map(([id, { shape }]) => `${id}:${shape.mask}`).join();
+  await takeUpPlanned(context, tables);
   let whole = isRejudged || options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
   if (memory.isOther) memory.seenTo.clear();
   if (isRejudged) for (const { id } of context.profile.tables) memory.index.unskip(id);

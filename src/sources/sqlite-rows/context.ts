@@ -6,7 +6,7 @@ import type { SourceState } from '../file-tree/reports.ts';
 import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
 import type { RowScope } from './row-scope.ts';
-import { placeOf, RowIndex } from './row-index.ts';
+import { isPlanned, placeOf, RowIndex } from './row-index.ts';
 import type { RowWriter, WriterStart } from './row-writer.ts';
 
 export interface RowsLog {
@@ -62,10 +62,12 @@ export interface RowsMemory {
   isIndexed: boolean;
   /** Views of what an apply was about to show when the process before this one ended, by `itemKey`. */
   readonly interrupted: Map<string, View>;
-  /** Of those, by table, items that are not known again by their natural keys: by what their rows would be called. */
-  readonly unnoted: Map<string, ReadonlyMap<string, string>>;
-  /** Items whose rows are new here and would go by other names: it was noted that they are about to be written. */
-  readonly noted: Set<string>;
+  /** Of those, items whose rows were to be new, which nobody looked for yet. */
+  planned: View[];
+  /** Up to which rowid of a table numbers were given in this round to rows that are to be written. */
+  readonly plannedTo: Map<string, number>;
+  /** How many numbers are left unused before few new rows, which are written all or none then; 0: some of them may be left out. */
+  leftUnused: number;
   /** Up to which rowid all rows of a table were seen. */
   readonly seenTo: Map<string, number>;
   /** `RowDatabase.version` before the last capture, and before the last one that compared everything. */
@@ -116,8 +118,9 @@ export function createRowsMemory(): RowsMemory {
     index: new RowIndex(),
     isIndexed: false,
     interrupted: new Map(),
-    unnoted: new Map(),
-    noted: new Set(),
+    planned: [],
+    plannedTo: new Map(),
+    leftUnused: 1,
     seenTo: new Map(),
     version: null,
     wholeVersion: null,
@@ -142,9 +145,10 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
   if (memory.isIndexed) return;
   memory.index.clear();
   memory.interrupted.clear();
-  memory.unnoted.clear();
+  memory.planned = [];
   for (const [key, view] of await workspace.views()) {
     if (view.intended?.content != null) memory.interrupted.set(key, view);
+    if (isPlanned(view)) memory.planned.push(view);
     const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;
     const place = table === null ? null : placeOf(view, table);
     if (place !== null) memory.index.set(place);
@@ -155,7 +159,6 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
 /** After an error nobody knows what became durable. */
 export function forgetIndex(memory: RowsMemory): void {
   memory.isIndexed = false;
-  memory.noted.clear();
   memory.version = null;
   memory.wholeVersion = null;
   memory.seenTo.clear();

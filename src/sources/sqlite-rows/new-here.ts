@@ -1,7 +1,7 @@
 import type { RowsMemory } from './context.ts';
 import { impliedRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
-import type { WriteContext } from './write-rows.ts';
+import type { WriteContext } from './row-task.ts';
 
 /** What other programs wrote since it was looked at last. */
 export interface NewHere {

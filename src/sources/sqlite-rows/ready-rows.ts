@@ -1,8 +1,9 @@
-import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
+import { BodyUnavailable, type Intended, type Outstanding } from '../../core/replica/workspace.ts';
 import type { RowsContext } from './context.ts';
+import { planRows } from './planned-rows.ts';
 import { judgeReady } from './row-scope.ts';
 import type { Place } from './row-index.ts';
-import type { RowProblem } from './write-rows.ts';
+import type { PlannedRow, RowProblem } from './row-task.ts';
 
 /** An item with all that is needed to write its row in one go. */
 export interface ReadyRow {
@@ -14,6 +15,8 @@ export interface ReadyRow {
   readonly body: Uint8Array | null;
   /** Why it cannot be written now, or at all here. */
   readonly problem: RowProblem | null;
+  /** Where it is to stand, if it is new. */
+  readonly planned: PlannedRow | null;
 }
 
 /** Fetches the bodies of a batch, and notes durably what is about to be changed. */
@@ -26,14 +29,18 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
     const place = memory.index.of(outstanding.item.name) ?? null;
     if (table === null) {
       const problem = { type: 'not-here', reason: 'it is of no table that is known here' } as const;
-      ready.push({ outstanding, table: '', place, body: null, problem });
-    } else ready.push({ outstanding, table, place, ...(await bodyOf(context, outstanding)) });
+      ready.push({ outstanding, table: '', place, body: null, problem, planned: null });
+    } else ready.push({ outstanding, table, place, ...(await bodyOf(context, outstanding)), planned: null });
   }
   const judged = await judgeReady(context, ready);
-  // A row that is new needs no note, unless it says so: found after a crash it is the same as the item's, by its natural key.
-  const changing = judged.filter(({ place, problem }) => place !== null && problem === null).map(({ outstanding }) => outstanding);
-  if (changing.length > 0) await workspace.intend(changing);
-  return judged;
+  const plan = await planRows(context, judged);
+  const noted = judged.flatMap(({ outstanding, place, problem }): Intended[] => {
+    const planned = plan.get(outstanding.item.name);
+    if (planned !== undefined) return [{ ...outstanding, note: planned.note }];
+    return place !== null && problem === null ? [outstanding] : [];
+  });
+  if (noted.length > 0) await workspace.intend(noted);
+  return judged.map((each) => ({ ...each, planned: plan.get(each.outstanding.item.name)?.planned ?? null }));
 }
 
 /** Has the bodies of a batch close by. */

@@ -25,6 +25,8 @@ export interface RowDatabase {
   read<T>(work: () => T): Promise<T>;
   /** Runs `work` in a transaction: all or nothing, durable when it resolves. It must not wait. */
   write<T>(work: () => T): Promise<T>;
+  /** Inside `write`: what would come of `work`. Nothing of it stays. */
+  rehearse<T>(work: () => T): T;
   /** Inside `write`: references are checked at its end. */
   deferReferences(): void;
   close(): void;
@@ -129,6 +131,16 @@ export function createRowDatabase(
     referring: () => look().referring,
     read: (work) => patiently('BEGIN', work),
     write: (work) => patiently('BEGIN IMMEDIATE', work),
+    rehearse(work) {
+      const database = opened();
+      database.exec('SAVEPOINT rehearsal');
+      try {
+        return work();
+      } finally {
+        // Some troubles end the whole transaction.
+        if (database.inTransaction) database.exec('ROLLBACK TO rehearsal; RELEASE rehearsal');
+      }
+    },
     deferReferences: () => void opened().exec('PRAGMA defer_foreign_keys = ON'),
     close,
   };

@@ -1,4 +1,5 @@
 import type { View } from '../../core/ports/store.ts';
+import type { PlannedRow } from './row-task.ts';
 
 /** Where an item stands, and what it looked like when it was shown or captured last. */
 export interface Place {
@@ -98,6 +99,24 @@ export class RowIndex {
 /** The writer's note on a view. */
 export function noteOf(rowid: number, digest: string, mask: string): string {
   return `${rowid} ${digest} ${mask}`;
+}
+
+/** The note on a view of a row that is about to be new: where it is to stand. */
+export function plannedNoteOf({ rowid, first }: PlannedRow, mask: string): string {
+  return `+${rowid} ${mask}${first === null ? '' : ` ${first}`}`;
+}
+
+/** Whether a new row was about to be written when its process ended. */
+export function isPlanned({ intended, notHere, local }: View): boolean {
+  return intended?.content != null && notHere === null && local?.startsWith('+') === true;
+}
+
+/** What such a note says. */
+export function plannedOf({ local }: View): (PlannedRow & { readonly mask: string }) | null {
+  const [, rowid, mask, first] = /^\+(\d{1,16}) ([0-9a-f]{1,32})(?: (\d{1,16}))?$/.exec(local ?? '') ?? [];
+  return rowid === undefined || mask === undefined
+    ? null
+    : { rowid: Number(rowid), mask, first: first === undefined ? null : Number(first) };
 }
 
 export function placeOf(view: View, table: string): Place | null {

@@ -1,5 +1,5 @@
 import type { RowsContext } from './context.ts';
-import type { RowTask, Written } from './write-rows.ts';
+import type { RowTask, Written } from './row-task.ts';
 import type { WriterStart } from './row-writer.ts';
 
 /** Batches that another thread writes, one after another. */

@@ -1,7 +1,8 @@
 import { ROWS_LIMITS, type RowsContext } from './context.ts';
 import { createRowDatabase } from './row-database.ts';
 import { RowIndex, type Place } from './row-index.ts';
-import { writeRows, type RowTask, type WriteContext, type Written } from './write-rows.ts';
+import type { RowTask, WriteContext, Written } from './row-task.ts';
+import { writeRows } from './write-rows.ts';
 
 /** What a writer on another thread has to know of the rows that are there. */
 export interface WriterStart {

@@ -28,10 +28,12 @@ export interface TableAccess {
   /** Ascending. Cost: some 0.1 µs a row. */
   rowids(): number[];
   count(): number;
-  /** Values by local column; returns the rowid. Columns that are left out get their default. */
-  insert(values: ReadonlyMap<string, RowValue | null>): number;
-  /** Rows of the same columns, in one statement, all or none; returns their rowids in their order. */
-  insertAll(rows: readonly ReadonlyMap<string, RowValue | null>[]): number[];
+  /** The last rowid that was used; where the table says so, also by rows that are gone. 0: none. */
+  lastRowid(): number;
+  /** Values by local column; returns the rowid, which is the next one where none is given. Columns that are left out get their default. */
+  insert(values: ReadonlyMap<string, RowValue | null>, rowid: number | null): number;
+  /** Rows of the same columns, in one statement, all or none. */
+  insertAll(rows: readonly { readonly rowid: number; readonly values: ReadonlyMap<string, RowValue | null> }[]): void;
   update(rowid: number, values: ReadonlyMap<string, RowValue | null>): void;
   remove(rowid: number): void;
   /** What rows that refer to this one would have to hold in `local`; `undefined`: there is no such row. */
@@ -64,6 +66,9 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
   const hasQuery = database.prepare(`SELECT 1 FROM ${table} WHERE rowid = ?`);
   const rowidsQuery = database.prepare<[], bigint>(`SELECT rowid FROM ${table} ORDER BY rowid`).pluck();
   const countQuery = database.prepare<[], bigint>(`SELECT count(*) FROM ${table}`).pluck();
+  const lastQuery = database.prepare<[], bigint | null>(`SELECT max(rowid) FROM ${table}`).pluck();
+  const hasSequences = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").get() !== undefined;
+  const sequenceQuery = hasSequences ? database.prepare<[string], bigint>('SELECT seq FROM sqlite_sequence WHERE name = ?').pluck() : null;
   const removal = database.prepare(`DELETE FROM ${table} WHERE rowid = ?`);
   const statements = new Map<string, Statement>();
   const prepared = (sql: string): Statement => {
@@ -117,19 +122,18 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
     has: (rowid) => hasQuery.get(rowid) !== undefined,
     rowids: () => rowidsQuery.all().map(Number),
     count: () => Number(countQuery.get()),
-    insert(values) {
-      const names = [...values.keys()].map(quoted);
+    lastRowid: () => Math.max(Number(lastQuery.get() ?? 0), Number(sequenceQuery?.get(shape.profile.table) ?? 0)),
+    insert(values, rowid) {
+      const names = ['rowid', ...[...values.keys()].map(quoted)];
       const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
-      return Number(prepared(sql).run(...values.values()).lastInsertRowid);
+      return Number(prepared(sql).run(rowid, ...values.values()).lastInsertRowid);
     },
     insertAll(rows) {
-      const names = [...(rows[0]?.keys() ?? [])].map(quoted);
+      const names = ['rowid', ...[...(rows[0]?.values.keys() ?? [])].map(quoted)];
       const each = `(${names.map(() => '?').join(', ')})`;
-      const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map(() => each).join(', ')} RETURNING rowid`;
+      const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map(() => each).join(', ')}`;
       const statement: Statement = rows.length === KEPT_ROWS ? prepared(sql) : database.prepare(sql);
-      const rowids = statement.pluck().all(...rows.flatMap((values) => [...values.values()])) as bigint[];
-      // Each new row gets the next one; in which order they are given back is up to SQLite.
-      return rowids.map(Number).sort((a, b) => a - b);
+      statement.run(...rows.flatMap(({ rowid, values }) => [rowid, ...values.values()]));
     },
     update(rowid, values) {
       const names = [...values.keys()].map((name) => `${quoted(name)} = ?`);

@@ -10,7 +10,6 @@ import type { RowsContext } from './context.ts';
 import type { Place } from './row-index.ts';
 import { readRow } from './read-row.ts';
 import { rowsOfScope } from './row-scope.ts';
-import { unnotedRows } from './unnoted-rows.ts';
 import { hidesMore, impliedRow, isSameRow, layOn, newBody, withDerived } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
@@ -106,7 +105,6 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
   const named: { found: FoundRow; name: string; body: Uint8Array; parent: string | null }[] = [];
   const moved: Changed[] = [];
   const taken = new Map<string, number>();
-  const unnoted = await unnotedRows(context, access);
   for (const found of fresh) {
     const parent = parentName(context, access, found);
     if (parent.type === 'later') continue;
@@ -125,12 +123,6 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
       continue;
     }
     const body = encodeRow(whole);
-    const written = unnoted.get(natural);
-    if (written !== undefined && memory.index.of(written) === undefined && !taken.has(written)) {
-      taken.set(written, found.rowid);
-      named.push({ found, name: written, body, parent: parent.name });
-      continue;
-    }
     const name = await ownName(context, access, natural, body, found, taken);
     if (name === null) continue;
     taken.set(name, found.rowid);

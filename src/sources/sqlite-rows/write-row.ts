@@ -1,0 +1,145 @@
+import Database from 'better-sqlite3';
+import { decodeRow, sameValue, type Row, type RowValue } from '../../kinds/rows/row-body.ts';
+import type { NewHere } from './new-here.ts';
+import { noteOf, type Place } from './row-index.ts';
+import type { RowTask, WriteContext, WriteResult } from './row-task.ts';
+import { formOf } from './shown-form.ts';
+import type { FoundRow, TableAccess } from './table-access.ts';
+
+export type Tables = ReadonlyMap<string, TableAccess>;
+
+/** A row that is to be inserted. */
+export interface Insertion {
+  readonly access: TableAccess;
+  readonly values: ReadonlyMap<string, RowValue | null>;
+}
+
+export function putAt(access: TableAccess, { name, table }: RowTask, rowid: number): WriteResult {
+  const { mask } = access.shape;
+  const written = access.at(rowid);
+  if (written === null) throw new Error('a row that was written is not there');
+  const place: Place = { name, table, rowid, digest: written.digest, mask };
+  return { type: 'put', local: noteOf(rowid, written.digest, mask), place };
+}
+
+/** Writes one row inside the transaction, but for a new one, which is given back. */
+export function writeRow(
+  context: WriteContext,
+  tables: Tables,
+  places: ReadonlyMap<string, Place>,
+  newHere: NewHere,
+  task: RowTask,
+): WriteResult | (Insertion & { readonly type: 'new' }) {
+  const { name, table, place, problem } = task;
+  if (problem?.type === 'waits') return { type: 'waits', reason: problem.reason, parent: null };
+  if (problem?.type === 'not-here') return { type: 'not-here', reason: problem.reason };
+  const decoded = task.body === null ? null : decodeRow(task.body);
+  if (decoded?.ok === false) return { type: 'not-here', reason: `it is not a row: ${decoded.error}` };
+  const body = decoded?.value ?? null;
+  const access = tables.get(table);
+  const known = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
+  const current = known ?? (body === null || place !== null ? null : (access?.standInFor(body) ?? null));
+  if (place !== null && current?.digest !== place.digest && !(body === null && current === null)) return { type: 'capture-first' };
+  if (body === null) return remove(context.database.referring(), access, current, name);
+  if (access === undefined) return { type: 'not-here', reason: 'the release of claude-mem here has no such table' };
+  if (current === null && newHere.names.has(name)) return { type: 'capture-first' };
+
+  const parent = parentOf(context, tables, places, access, body);
+  if (parent.type === 'missing') return { type: 'waits', reason: 'the row that it refers to is not here', parent: parent.name };
+  const form = formOf(body, access.shape, parent.value);
+  if (current === null) {
+    const values = new Map([...form].filter((entry): entry is [string, RowValue | null] => entry[1] !== undefined));
+    return { type: 'new', access, values };
+  }
+  const changes = changesTo(access, current, form, body);
+  if (changes.size > 0) {
+    const referring = context.database.referring();
+    if (referring.some(({ shape }) => shape.via !== null && changes.has(shape.via.equals))) context.database.deferReferences();
+    access.update(current.rowid, changes);
+    followers(referring, access, current, changes);
+  }
+  return putAt(access, task, current.rowid);
+}
+
+function remove(referring: readonly TableAccess[], access: TableAccess | undefined, current: FoundRow | null, name: string): WriteResult {
+  if (access === undefined || current === null) return { type: 'removed' };
+  const { profile, mask } = access.shape;
+  const { id } = profile;
+  for (const other of referring) {
+    const { via } = other.shape;
+    if (via === null || other.shape.profile.reference?.table !== id) continue;
+    const value = access.valueAt(current.rowid, via.equals);
+    if (value !== undefined && value !== null && other.countReferring(value) > 0)
+      return { type: 'revived', place: { name, table: id, rowid: current.rowid, digest: current.digest, mask } };
+  }
+  access.remove(current.rowid);
+  return { type: 'removed' };
+}
+
+type Parent = { readonly type: 'found'; readonly value: RowValue | null } | { readonly type: 'missing'; readonly name: string };
+
+function parentOf({ memory }: WriteContext, tables: Tables, places: ReadonlyMap<string, Place>, { shape }: TableAccess, body: Row): Parent {
+  const { reference } = shape.profile;
+  const name = reference === null ? undefined : body.get(reference.key);
+  if (reference === null || shape.via === null || typeof name !== 'string') return { type: 'found', value: null };
+  const rowid = (places.get(name) ?? memory.index.of(name))?.rowid ?? null;
+  const there = tables.get(reference.table);
+  const value = rowid === null ? null : (there?.valueAt(rowid, shape.via.equals) ?? null);
+  return value === null ? { type: 'missing', name } : { type: 'found', value };
+}
+
+/** Columns whose values are to be others. What a machine works out for itself stays as it was worked out, unless the body says it. */
+function changesTo(
+  access: TableAccess,
+  current: FoundRow,
+  form: ReadonlyMap<string, RowValue | null | undefined>,
+  body: Row,
+): Map<string, RowValue | null> {
+  const { shape } = access;
+  const changes = new Map<string, RowValue | null>();
+  for (const { column, local, byDefault } of shape.columns) {
+    const wanted = form.get(local) ?? byDefault ?? undefined;
+    const now = current.row.get(column);
+    const isOwn = column in shape.profile.derived && !body.has(column) && now !== undefined;
+    if (!isOwn && !sameValue(wanted, now)) changes.set(local, wanted ?? null);
+  }
+  if (shape.via !== null) {
+    const wanted = form.get(shape.via.column) ?? null;
+    const now = access.valueAt(current.rowid, shape.via.column) ?? null;
+    // A reference that the body does not know is the machine's own.
+    if (wanted !== null && !sameValue(wanted, now ?? undefined)) changes.set(shape.via.column, wanted);
+  }
+  return changes;
+}
+
+/** Where a table does not do it by itself, rows that refer to a changed one refer to it still. */
+function followers(
+  referring: readonly TableAccess[],
+  access: TableAccess,
+  before: FoundRow,
+  changes: ReadonlyMap<string, RowValue | null>,
+): void {
+  for (const other of referring) {
+    const { via, profile } = other.shape;
+    if (via === null || profile.reference?.table !== access.shape.profile.id || !changes.has(via.equals)) continue;
+    const column = access.shape.columns.find(({ local }) => local === via.equals)?.column;
+    const [from, to] = [column === undefined ? undefined : before.row.get(column), changes.get(via.equals)];
+    if (from !== undefined && to !== undefined && to !== null) other.follow(from, to);
+  }
+}
+
+/** What the database itself does not take: `null` for any other trouble. */
+export function refusalOf(
+  error: unknown,
+):
+  | { readonly type: 'waits'; readonly reason: string; readonly parent: null }
+  | { readonly type: 'not-here'; readonly reason: string }
+  | null {
+  if (!(error instanceof Database.SqliteError)) return null;
+  // The message names columns, never values.
+  if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY')
+    return { type: 'waits', reason: `another row here has its place (${error.message})`, parent: null };
+  if (error.code.startsWith('SQLITE_CONSTRAINT'))
+    return { type: 'not-here', reason: `the release of claude-mem here does not hold it (${error.message})` };
+  return null;
+}
