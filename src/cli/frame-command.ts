@@ -73,6 +73,8 @@ export interface CommandResult {
   readonly human: string;
   /** Instead of `human` where stdout is no terminal: written as they are, for files and pipes. */
   readonly bytes?: Uint8Array;
+  /** For stderr, where `bytes` are written: what they are, for people. */
+  readonly aside?: string;
   /** For stderr, beside what is printed: a warning for people. */
   readonly note?: string;
   /** The document of --json. Documented with the command; fields are only ever added. */

@@ -54,8 +54,10 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
       const result = await invocation.leaf.run(context);
       progressOf.stop();
       if (json) io.stdout.write(`${JSON.stringify(result.json)}\n`);
-      else if (result.bytes !== undefined && io.stdout.isTTY !== true) io.stdout.write(result.bytes);
-      else if (result.human !== '') io.stdout.write(`${result.human}\n`);
+      else if (result.bytes !== undefined && io.stdout.isTTY !== true) {
+        io.stdout.write(result.bytes);
+        if (result.aside !== undefined) io.stderr.write(`${result.aside}\n`);
+      } else if (result.human !== '') io.stdout.write(`${result.human}\n`);
       if (!json && result.note !== undefined) io.stderr.write(`${result.note}\n`);
       return result.exit ?? EXIT.ok;
     } finally {

@@ -1,0 +1,124 @@
+import { askMnemeServer } from '../node/mneme/ask-server.ts';
+import { nodeHome } from '../node/home.ts';
+import { readMnemeConnection, undoMnemeConnection, writeMnemeConnection } from '../node/mneme/connection.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext } from './frame-command.ts';
+import { printable } from './output-style.ts';
+
+/** Longer than any token. */
+const TOKEN_BYTES = 4_096;
+const MAKE_ONE = 'Have it made there, alone in a file: satchel mneme serve --name NAME > token';
+
+export const connectVerb = defineCommand({
+  summary: 'Have this machine’s mneme sync with a server',
+  options: {
+    server: { type: 'text', value: 'URL', summary: 'another node’s gateway (default: this machine’s node); its token is read from stdin' },
+    offline: { type: 'flag', summary: 'do not ask that server first, as when it is only away' },
+  },
+  examples: [
+    'satchel mneme connect',
+    'satchel mneme connect --server https://mneme.example < token',
+    'satchel mneme connect --server https://mneme.example --offline < token',
+  ],
+  notes:
+    'Writes "sync" into ~/.claude-mneme/config.json and nothing else; satchel mneme disconnect undoes it. A server given with --server is asked first whether it is there and knows the token.\nJSON: {file, url}.',
+  async run(context) {
+    const home = nodeHome(context.environment.home);
+    const before = await readMnemeConnection(home);
+    const { server: address, offline } = context.options;
+    if (address === undefined && offline)
+      throw new CommandFailure(EXIT.usage, 'usage', '--offline is about a --server', { next: 'Leave it out: this machine’s node is here' });
+    const server = address === undefined ? await ownServer(context) : await foreignServer(context, address, offline);
+    const connected = await writeMnemeConnection(home, context.environment.userHome, server);
+    if (!connected.ok) {
+      if (server.tokenId !== null) await askNode(context, 'mneme-token-remove', { id: server.tokenId });
+      throw leftAlone(connected.error);
+    }
+    if (before?.tokenId != null && before.tokenId !== server.tokenId) await askNode(context, 'mneme-token-remove', { id: before.tokenId });
+    const { file, url } = connected.value;
+    return { human: `mneme syncs with ${printable(url)}, from its next session on.`, json: { file, url } };
+  },
+});
+
+export const disconnectVerb = defineCommand({
+  summary: 'Undo what connect wrote',
+  examples: ['satchel mneme disconnect'],
+  notes: 'JSON: {disconnected, file (null: it was not connected)}.',
+  async run(context) {
+    const undone = await undoMnemeConnection(nodeHome(context.environment.home));
+    if (!undone.ok) throw leftAlone(undone.error);
+    const connection = undone.value;
+    if (connection === null) return { human: 'mneme was not connected.', json: { disconnected: false, file: null } };
+    if (connection.tokenId !== null) await askNode(context, 'mneme-token-remove', { id: connection.tokenId });
+    return { human: 'mneme’s settings are as they were.', json: { disconnected: true, file: connection.file } };
+  },
+});
+
+interface Server {
+  readonly url: string;
+  readonly key: string | null;
+  /** Of a token at this machine's own node. */
+  readonly tokenId: string | null;
+}
+
+async function ownServer(context: CommandContext): Promise<Server> {
+  const { url, keys } = await askNode(context, 'mneme-serve', { enabled: true });
+  if (keys === 'none') return { url, key: null, tokenId: null };
+  const { id, token } = await askNode(context, 'mneme-token-add', { name: 'this machine', projects: null });
+  return { url, key: token, tokenId: id };
+}
+
+async function foreignServer(context: CommandContext, server: string, isOffline: boolean): Promise<Server> {
+  const url = serverUrl(server);
+  const key = parseKey(await context.readStdin(TOKEN_BYTES));
+  const answer = isOffline ? 'fine' : await askMnemeServer(url, key);
+  if (answer === 'unknown-key')
+    throw new CommandFailure(EXIT.refused, 'unknown-token', `the server at ${url} knows no such token`, { next: MAKE_ONE });
+  if (answer !== 'fine')
+    throw new CommandFailure(
+      EXIT.unreachable,
+      'unreachable',
+      `no sync server of mneme answers at ${url}: ${printable(answer.unreachable)}`,
+      {
+        next: 'Start that server, or correct the address; where it is only away: --offline',
+      },
+    );
+  return { url, key, tokenId: null };
+}
+
+/** What a header can carry, alone: other servers have keys of other forms. */
+function parseKey(text: string): string {
+  const key = text.trim();
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  const lines = key.split('\n').length;
+  const found =
+    key === '' ? 'nothing' : lines > 1 ? `${lines} lines` : /\s/.test(key) ? 'words with blanks between them' : 'letters that no token has';
+  throw new CommandFailure(
+    EXIT.usage,
+    key === '' ? 'no-token' : 'bad-token',
+    `the token of that server, on one line by itself, is read from standard input, where ${found} came`,
+    { next: MAKE_ONE },
+  );
+}
+
+/** Clients drop whatever stands behind the port. */
+function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  if (!isPlain || url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    throw new CommandFailure(EXIT.usage, 'bad-address', 'expected the address of a server, without credentials and without a path', {
+      next: 'Give it as that node’s `satchel mneme serve` prints it, such as https://mneme.example',
+    });
+  if (url.protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname))
+    throw new CommandFailure(EXIT.refused, 'plain-http', 'a token does not travel over plain http, except on this machine', {
+      next: 'Give the address of its TLS: https://…',
+    });
+  return url.origin;
+}
+
+function leftAlone(reason: string): CommandFailure {
+  return new CommandFailure(EXIT.failed, 'bad-settings', `mneme’s config.json was left alone: ${reason}`, {
+    next: 'Mend or move it away, and run this again',
+  });
+}
