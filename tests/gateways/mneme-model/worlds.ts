@@ -34,6 +34,15 @@ async function playWithOneKey(seed: number): Promise<Outcome> {
   return { ...(await play(seed, { clock, server: () => server, exchange: () => Promise.resolve() })), mayComeBack: true };
 }
 
+/** One gateway, to whom each request comes on a connection of its own, as those of clients on Node 18 do: nobody knows what they received. */
+async function playWithoutKeptConnections(seed: number): Promise<Outcome> {
+  const { owner } = await createSmallSpace(`mneme-${seed}`);
+  const clock = owner.deps.clock as TestClock;
+  const gateway = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
+  const server: Server = { ask: (call) => gateway.ask({ ...call, connection: {} }), ended: () => undefined };
+  return { ...(await play(seed, { clock, server: () => server, exchange: () => Promise.resolve() })), mayComeBack: true };
+}
+
 /** Each machine has a gateway of its own, on a space that is synced now and then. */
 const playOnThreeMachines = (seed: number): Promise<Outcome> => playOnMachines(seed, []);
 
@@ -75,6 +84,7 @@ export const WORLDS: readonly (readonly [name: string, playOn: (seed: number) =>
   ['the rules alone', playByTheRules, 20],
   ['one gateway', playOnOneGateway, 1],
   ['one gateway with one key', playWithOneKey, 1],
+  ['one gateway and a connection for each request', playWithoutKeptConnections, 1],
   ['a gateway of each machine’s own', playOnThreeMachines, 1],
   ['two gateways and a captured folder', playOnTwoWays, 1],
 ];
