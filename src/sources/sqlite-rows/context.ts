@@ -95,6 +95,8 @@ export interface RowsMemory {
   /** Items whose rows turned out to be of another place in this round, with the reason. */
   readonly left: Map<string, string>;
   reopenedFor: string | null;
+  /** Some items were not here when the index was read. */
+  hadNotHere: boolean;
 }
 
 export interface RowsContext {
@@ -137,6 +139,7 @@ export function createRowsMemory(): RowsMemory {
     scopeVersion: null,
     left: new Map(),
     reopenedFor: null,
+    hadNotHere: false,
   };
 }
 
@@ -146,7 +149,9 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
   memory.index.clear();
   memory.interrupted.clear();
   memory.planned = [];
+  memory.hadNotHere = false;
   for (const [key, view] of await workspace.views()) {
+    if (view.notHere !== null) memory.hadNotHere = true;
     if (view.intended?.content != null) memory.interrupted.set(key, view);
     if (isPlanned(view)) memory.planned.push(view);
     const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;

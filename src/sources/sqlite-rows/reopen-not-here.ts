@@ -3,10 +3,14 @@ import { isOutOfScope } from './row-scope.ts';
 
 /**
  * What another release could not hold may be held by the one that is here now: it is outstanding again, and what was shown of it stays the base of
- * what is found. O(views), once a release.
+ * what is found. O(views), once a release; nothing in a process that found everything here when it began.
  */
 export async function reopenNotHere({ workspace, profile, memory }: RowsContext): Promise<void> {
   if (memory.shape === null || memory.reopenedFor === memory.shape) return;
+  if (memory.reopenedFor === null && !memory.hadNotHere) {
+    memory.reopenedFor = memory.shape;
+    return;
+  }
   const views = [...(await workspace.views()).values()].filter(
     ({ item, notHere }) => item.kind === profile.kind && notHere !== null && !isOutOfScope(notHere),
   );
