@@ -37,10 +37,13 @@ export const statusCommand = defineCommand({
     const elsewhere = status.spaces.flatMap((space) => space.projects_without_folder);
     if (elsewhere.length > 0) {
       const [first = ''] = elsewhere;
-      const which = elsewhere.length === 1 ? `Project ${first} has` : `${elsewhere.length} projects (${first} …) have`;
+      const isOne = elsewhere.length === 1;
+      const which = isOne ? `Project ${first} has` : `${elsewhere.length} projects (${first} …) have`;
       lines.push(
         style.dim(
-          context.asCalled(`${which} no folder on this machine, so their sessions are not put in place here. See: satchel projects`),
+          context.asCalled(
+            `${which} no folder on this machine, so ${isOne ? 'its' : 'their'} sessions are not put in place here. See: satchel projects`,
+          ),
         ),
       );
     }

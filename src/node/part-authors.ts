@@ -36,9 +36,17 @@ export async function partAuthors(replica: Replica, book: SpaceConsents, item: I
   // It has no parts, and large versions. By its name: a kind is what its writer says.
   const isHistory = located.type === 'carried' && located.row.form === 'history';
   if (isHistory || !book.mayNeedAllWriters(`${item.name}#`)) return () => last;
-  const versions = await versionsOf(replica, book, item);
+  const writers = writersIn(await versionsOf(replica, book, item), item);
+  return (part) => (needsAll(part) ? writers(part) : last);
+}
+
+/** The same of every part, for people: what this machine merged was written by somebody. O(versions). */
+export async function partWriters(replica: Replica, book: SpaceConsents, item: Item): Promise<PartAuthors> {
+  return writersIn(await versionsOf(replica, book, item), item);
+}
+
+function writersIn(versions: readonly Version[], item: Item): PartAuthors {
   return (part) => {
-    if (!needsAll(part)) return last;
     const whole = part.pointer.startsWith(`${PROJECTS}/`) && item.name === CLAUDE_JSON ? PROJECTS : null;
     return whole === null ? writersSince(versions, part) : writersBelow(versions, whole);
   };

@@ -91,4 +91,19 @@ describe('the first apply onto a home with 300 files of its own', () => {
     await ask(b, 'answer-pending', { answer: 'approve', ids: [entry?.id ?? ''] });
     expect(await place.read('b')).toBe('theirs\n');
   });
+
+  it('names who wrote what asks, where this machine merged it', async () => {
+    const a = await place.start('a');
+    const settings = (own: string): string => JSON.stringify({ permissions: { allow: ['Bash(npm test)', own] } });
+    await place.write('a', settings('Bash(make a)'), 'settings.json');
+    await ask(a, 'sync', {});
+    await place.write('b', settings('Bash(make b)'), 'settings.json');
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    await ask(b, 'sync', {});
+    const asked = (await ask(b, 'pending', {})).pending.filter(({ type }) => type === 'consent');
+    expect(asked.map(({ title, what, machines }) => [title, what, machines])).toEqual([
+      ['settings.json: permissions → allow', 'adds "Bash(make a)"', [a.deps.machine.name]],
+    ]);
+  });
 });

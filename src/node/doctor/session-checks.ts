@@ -15,9 +15,9 @@ export async function checkSessions(open: OpenSpace): Promise<Check[]> {
     warned(
       id,
       'low',
-      `${sessions} sessions are not put in place here: their projects have no folder on this machine`,
+      `${counted(sessions, 'session is', 'sessions are')} not put in place here for want of a folder of the project on this machine`,
       'Clone or make it, or run: satchel projects map PROJECT FOLDER',
-      some(elsewhere.map((project) => `${project.id} (${project.aliases.join(', ')}): ${project.sessions} sessions`)),
+      some(elsewhere.map((project) => `${project.id} (${project.aliases.join(', ')}): ${counted(project.sessions, 'session')}`)),
     ),
   ];
 }

@@ -1,11 +1,13 @@
+import type { Item } from '../../core/item.ts';
 import { subjectId } from '../../kinds/claude-home/consent-answer.ts';
 import type { FormPart } from '../../kinds/claude-home/form.ts';
 import { partTitle, shownText } from '../../kinds/claude-home/part-words.ts';
 import type { MachinePaths } from '../../kinds/claude-home/path-tokens.ts';
 import { partSubject } from '../claude-forms.ts';
+import type { SpaceConsents } from '../consent-book.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { machineNames } from '../machine-names.ts';
-import { partAuthors } from '../part-authors.ts';
+import { partAuthors, partWriters, type PartAuthors } from '../part-authors.ts';
 import { recordTime } from '../record-times.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import type { Pending } from './pending-entry.ts';
@@ -23,6 +25,7 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
     if (held.length === 0) continue;
     const [standing] = await book.standing({ items: [item] });
     const authorsOf = await partAuthors(open.replica, book, item);
+    const namesOf = await authorNames(open, book, item, names);
     const since =
       standing === undefined || standing.position === Number.MAX_SAFE_INTEGER ? null : await recordTime(node, open, standing.position);
     for (const part of held) {
@@ -35,7 +38,7 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
           path: subject.path,
           title: partTitle(part.name, part.pointer, valueOf(part.wanted ?? part.applied), paths),
           what: whatOf(part, paths),
-          machines: authors.flatMap((author) => (author === null ? [] : [names.get(author) ?? author.slice(0, 8)])),
+          machines: namesOf(part, authors),
           since,
           items: [
             {
@@ -54,6 +57,22 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
     }
   }
   return pending;
+}
+
+/** What this machine merged came from others: they are named, not it. */
+async function authorNames(
+  { replica }: OpenSpace,
+  book: SpaceConsents,
+  item: Item,
+  names: ReadonlyMap<string, string>,
+): Promise<(part: FormPart, authors: ReturnType<PartAuthors>) => string[]> {
+  const [standing] = await book.standing({ items: [item] });
+  const writersOf = standing?.author === replica.machine ? await partWriters(replica, book, item) : null;
+  return (part, authors) => {
+    const others = writersOf?.(part).filter((writer) => writer !== replica.machine) ?? [];
+    const known = (others.length > 0 ? others : authors).filter((author) => author !== null);
+    return known.map((author) => names.get(author) ?? author.slice(0, 8));
+  };
 }
 
 /** Line by line, for a diff. */
