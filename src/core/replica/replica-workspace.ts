@@ -63,6 +63,8 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const { store } = replica.deps;
   const { space } = replica;
   let dirty: Map<string, Item> | 'all' = 'all';
+  /** What was found last, for as long as nothing is written to the store: decorators ask one after the other. */
+  let foundLast: { readonly writes: number; readonly found: readonly Outstanding[] } | null = null;
   /** Falls of the log before items were last looked at. */
   let fallsSeen = replica.falls;
   /** How often views were written, other than by a capture. */
@@ -75,6 +77,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const reported = new Map<string, ContentDigest | null>();
 
   const markDirty = (items: readonly Item[]): void => {
+    if (items.length > 0) foundLast = null;
     for (const item of items) {
       reported.delete(itemKey(item));
       if (dirty !== 'all' && covers(item)) dirty.set(itemKey(item), item);
@@ -261,6 +264,14 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     });
 
   async function findOutstanding(): Promise<Outstanding[]> {
+    const writes = store.writes?.();
+    if (dirty !== 'all' && foundLast !== null && foundLast.writes === writes && fallsSeen === replica.falls) return [...foundLast.found];
+    const found = await lookForOutstanding();
+    foundLast = writes === undefined || writes !== store.writes?.() ? null : { writes, found };
+    return [...found];
+  }
+
+  async function lookForOutstanding(): Promise<Outstanding[]> {
     fallsSeen = replica.falls;
     if (dirty === 'all' && (await wasSettled())) dirty = new Map();
     const { states, views, candidates } = dirty === 'all' ? await lookAtAll() : await lookAt([...dirty.values()]);

@@ -15,24 +15,12 @@ const MOST_RANGES = 64;
 export function createViewTable(scope: TableScope): ViewTable {
   const { db, dialect, kept } = scope;
 
-  /** One statement: with each sync a few names are asked for. Look-ups in the table's key: two for each kind and name, and one a kind. */
+  /** One statement, kept by how many names it is for: with each sync a few names are asked for. */
   async function listUnder(number: number, writer: string, under: readonly string[]): Promise<View[]> {
     if (under.length === 0) return [];
-    const mine = sql`views.space = ${number} and views.writer = ${writer}`;
-    const next = (kinds: RawBuilder<unknown>): RawBuilder<unknown> =>
-      sql`select min(views.kind) from views where ${mine} and views.kind > ${kinds}`;
-    const ranges = sql.join(under.map((name) => sql`(${name}, ${`${name}/`}, ${`${name}${AFTER_SLASH}`})`));
-    const columns = sql.join(COLUMNS.map((column) => sql.ref(`views.${column}`)));
-    const { rows } = await sql<Omit<ViewRow, 'space' | 'writer'>>`
-      with recursive
-        kinds (kind) as (${next(sql`''`)} union all select (${next(sql.ref('kinds.kind'))}) from kinds where kinds.kind is not null),
-        names (exact, low, high) as (values ${ranges})
-      select ${columns} from kinds cross join names cross join views
-        where ${mine} and views.kind = kinds.kind and views.name = names.exact
-      union all
-      select ${columns} from kinds cross join names cross join views
-        where ${mine} and views.kind = kinds.kind and views.name >= names.low and views.name < names.high
-    `.execute(db);
+    const mine = [number, writer];
+    const parameters = [...mine, ...mine, ...under.flatMap(rangeOf), ...mine, ...mine];
+    const rows = await kept(`views under ${under.length}`, parameters, () => ({ compile: () => viewsUnder(mine, under).compile(db) }));
     return lastOfEach(rows, itemKey).map(rowToView);
   }
 
@@ -118,6 +106,30 @@ export function createViewTable(scope: TableScope): ViewTable {
 
 /** Sorts right behind every name that goes on with a slash. */
 const AFTER_SLASH = String.fromCharCode('/'.charCodeAt(0) + 1);
+
+/** A name, and between what those below it stand. */
+function rangeOf(name: string): readonly string[] {
+  return [name, `${name}/`, `${name}${AFTER_SLASH}`];
+}
+
+/** Look-ups in the table's key: two for each kind and name, and one a kind. */
+function viewsUnder([space, writer]: readonly unknown[], under: readonly string[]): RawBuilder<Omit<ViewRow, 'space' | 'writer'>> {
+  const mine = sql`views.space = ${space} and views.writer = ${writer}`;
+  const next = (kinds: RawBuilder<unknown>): RawBuilder<unknown> =>
+    sql`select min(views.kind) from views where ${mine} and views.kind > ${kinds}`;
+  const ranges = sql.join(under.map((name) => sql`(${sql.join(rangeOf(name))})`));
+  const columns = sql.join(COLUMNS.map((column) => sql.ref(`views.${column}`)));
+  return sql<Omit<ViewRow, 'space' | 'writer'>>`
+    with recursive
+      kinds (kind) as (${next(sql`''`)} union all select (${next(sql.ref('kinds.kind'))}) from kinds where kinds.kind is not null),
+      names (exact, low, high) as (values ${ranges})
+    select ${columns} from kinds cross join names cross join views
+      where ${mine} and views.kind = kinds.kind and views.name = names.exact
+    union all
+    select ${columns} from kinds cross join names cross join views
+      where ${mine} and views.kind = kinds.kind and views.name >= names.low and views.name < names.high
+  `;
+}
 
 function namesAtAndUnder(under: readonly string[]): (name: string) => boolean {
   const exact = new Set(under);
