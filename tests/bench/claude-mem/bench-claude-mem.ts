@@ -28,6 +28,8 @@ export interface ClaudeMemReport {
 
 const ROWS = 30_000;
 const LATEST_MS = 300_000;
+/** Not much against seconds, and few enough questions that they cost neither server anything to speak of. */
+const POLL_MS = 100;
 
 /** Where a worker is to push to. */
 interface Hub {
@@ -122,7 +124,7 @@ async function untilPushed(hub: Hub, head: number): Promise<void> {
   const deadline = performance.now() + LATEST_MS;
   while ((await headOf(hub)) < head) {
     if (performance.now() > deadline) throw new Error(`not pushed within ${LATEST_MS / 1_000} s: ${await headOf(hub)} of ${head}`);
-    await sleep(20);
+    await sleep(POLL_MS);
   }
 }
 
