@@ -16,6 +16,11 @@ export interface Outcome {
 /** Of a node that is asked how it is after something failed: it may hang. */
 const STATUS_LIMIT = 30_000;
 const LAST_LINES = 40;
+/**
+ * Milliseconds. Who saves a file in the very moment in which another version of it takes its place may have made it from the one before:
+ * a node takes that for a conflict. Nobody is that fast, and a test that waits for the other version is.
+ */
+const REST = 50;
 
 /** Those that run in this test, for what is said when it fails. */
 const machines = new Set<Machine>();
@@ -184,13 +189,17 @@ export class Machine {
  * Waits for something that happens in its own time; fails loudly when it does not within `limit` milliseconds, with what
  * all machines of the test say of themselves by then.
  */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = PATIENCE.timeout): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  { limit = PATIENCE.timeout, every = 20, rest = REST }: { readonly limit?: number; readonly every?: number; readonly rest?: number } = {},
+): Promise<void> {
   const end = performance.now() + limit;
   let looks = 0;
   do {
     looks += 1;
-    if (await holds()) return;
-    await sleep(20);
+    if (await holds()) return void (looks > 1 && (await sleep(rest)));
+    await sleep(every);
   } while (performance.now() < end);
   throw new Error(`waited in vain, ${limit} ms and ${looks} looks: ${what}\n${await describeMachines()}`);
 }

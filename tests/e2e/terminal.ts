@@ -35,7 +35,7 @@ export class Terminal {
   async shows(pattern: RegExp, limit = PATIENCE.timeout): Promise<string> {
     let found: RegExpExecArray | null = null;
     const what = (): string => `the terminal shows ${pattern}; it shows ${JSON.stringify(this.#shown.slice(this.#seen))}`;
-    await until('', () => (found = pattern.exec(this.#shown.slice(this.#seen))) !== null, limit).catch((error: Error) => {
+    await until('', () => (found = pattern.exec(this.#shown.slice(this.#seen))) !== null, { limit }).catch((error: Error) => {
       throw new Error(what(), { cause: error });
     });
     const match = found as unknown as RegExpExecArray;
