@@ -65,11 +65,11 @@ async function createWorld(seed: string) {
   };
   const remote: Remote = {
     ...space.hub,
-    read: slowly(space.hub.read),
-    append: slowly(space.hub.append),
-    hasObjects: slowly(space.hub.hasObjects),
-    putObjects: slowly(space.hub.putObjects),
-    getObjects: slowly(space.hub.getObjects),
+    read: slowly((...asked: Parameters<Remote['read']>) => space.hub.read(...asked)),
+    append: slowly((...asked: Parameters<Remote['append']>) => space.hub.append(...asked)),
+    hasObjects: slowly((...asked: Parameters<Remote['hasObjects']>) => space.hub.hasObjects(...asked)),
+    putObjects: slowly((...asked: Parameters<Remote['putObjects']>) => space.hub.putObjects(...asked)),
+    getObjects: slowly((...asked: Parameters<Remote['getObjects']>) => space.hub.getObjects(...asked)),
     watch(spaces, onHead, signal) {
       let told = Promise.resolve();
       const tell: typeof onHead = (...news) => {
