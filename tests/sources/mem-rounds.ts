@@ -7,6 +7,9 @@ import { createMemWorld, type MemMachine } from './mem-world.ts';
 
 class Died extends Error {}
 
+/** On a slow machine a round takes long: what is done in it must not make the next one take longer, and so on. */
+const DEEDS_A_ROUND = 5;
+
 /**
  * Rounds of syncing between machines on which claude-mem works all the while, and whose nodes die at random: before or after any
  * call of the source's to its space. The workers pause for up to `pauseMs` between transactions. In the end all have the same rows, and SQLite finds nothing wrong.
@@ -55,7 +58,7 @@ export async function runRounds(
   const failures: string[] = [];
   const writers = world.machines.map(({ db }, index) => {
     const worker = new Worker(new URL('./mem-writer.mjs', import.meta.url), {
-      workerData: { file: db.file, seed: seed * 100 + index, pauseMs },
+      workerData: { file: db.file, seed: seed * 100 + index, pauseMs, most: rounds * DEEDS_A_ROUND },
     });
     const ended = new Promise<void>((resolve) => {
       worker.on('message', (message: { type: string; message?: string }) => {

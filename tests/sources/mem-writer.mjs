@@ -2,14 +2,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createMemDeeds } from './mem-deeds.mjs';
 
-const { file, seed, pauseMs } = workerData;
+const { file, seed, pauseMs, most } = workerData;
 const deeds = createMemDeeds({ file, seed });
 
 let stopped = false;
+let left = most;
 parentPort.on('message', () => (stopped = true));
 const work = () => {
   try {
-    deeds.work();
+    if ((left -= 1) >= 0) deeds.work();
   } catch (error) {
     parentPort.postMessage({ type: 'failed', message: `${error.code} ${error.message}` }, []);
     return deeds.close();
