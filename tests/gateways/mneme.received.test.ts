@@ -23,8 +23,7 @@ async function withFact(): Promise<string> {
 }
 
 /** What is there once client b, in another process, pushed that it has no fact. */
-async function afterForgetting(project: string): Promise<unknown> {
-  const agent = new Agent({ keepAlive: true });
+async function afterForgetting(project: string, agent = new Agent({ keepAlive: true })): Promise<unknown> {
   await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
   await place.put(project, 'remembered.json', '[]', 'b', { agent, key: other });
   await place.unlock(project, 'b', { agent, key: other });
@@ -56,6 +55,39 @@ describe('what the last answer of a process brought', () => {
     agent.destroy();
     await place.put(project, 'remembered.json', '["own"]', 'b', { key: other });
     expect((await place.get(project, 'remembered.json')).body['content']).toBe('["own"]');
+  });
+
+  it('was received where each request had a connection of its own', async () => {
+    const project = await withFact();
+    const agent = new Agent({ keepAlive: false });
+    await place.lock(project, 'b', { agent, key: other });
+    await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
+    expect((await place.get(project, 'remembered.json', { agent, key: other })).body['content']).toBe('["fact"]');
+    expect(await afterForgetting(project, agent)).toBe('[]');
+  });
+
+  it('was not where such a connection ended with the answer unread', async () => {
+    const project = await withFact();
+    const { hostname, port } = new URL(place.url);
+    const agent = new Agent({ keepAlive: false });
+    await place.lock(project, 'b', { agent, key: other });
+    await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
+    const socket = connect(Number(port), hostname);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    socket.pause();
+    const headers = `Host: ${hostname}:${port}\r\nAuthorization: Bearer ${other}\r\nConnection: close\r\n`;
+    socket.write(`GET /projects/${project}/files/remembered.json HTTP/1.1\r\n${headers}\r\n`);
+    await place.get(project, 'remembered.json');
+    socket.resetAndDestroy();
+    expect(await afterForgetting(project, agent)).toContain('fact');
+  });
+
+  it('was not where somebody else with its key read outside of its pull', async () => {
+    const project = await withFact();
+    await place.put(project, 'remembered.json', '["own"]', 'b', { key: other }); // refused, and kept
+    const agent = new Agent({ keepAlive: false });
+    expect((await place.get(project, 'remembered.json', { agent, key: other })).body['content']).toContain('own');
+    expect(await afterForgetting(project, agent)).toContain('fact');
   });
 
   it('was not where it ended with the answer unread', async () => {

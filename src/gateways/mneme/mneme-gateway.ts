@@ -62,7 +62,8 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
   const files = createProjectFiles({ spaces, clock });
   const book = createSessionBook(store);
   const connections = createConnections();
-  const pulls = createPulls(clock);
+  /** Of those that were told to download what is new to them, and of all. */
+  const [taking, pulls] = [createPulls(clock), createPulls(clock)];
 
   /** The client with this key that has the lock, or had it when it lapsed: nobody else pulls. */
   async function holderOf(project: MnemeProject, key: string): Promise<MnemeClient | null> {
@@ -85,9 +86,9 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
    * What a client downloads takes the place of its own file. Where another session of it began after this one was told what
    * to download, that one may have written there meanwhile: it is left alone, and merged with what it pushes.
    */
-  async function refuseLatePull(project: MnemeProject, client: MnemeClient, { taking }: Connection): Promise<void> {
-    const isItsOwn = taking?.project === project && taking.of.key === client.key;
-    const pull = isItsOwn ? taking : pulls.last(client, project);
+  async function refuseLatePull(project: MnemeProject, client: MnemeClient, on: Connection): Promise<void> {
+    const isItsOwn = on.taking?.project === project && on.taking.of.key === client.key;
+    const pull = isItsOwn ? on.taking : taking.last(client, project);
     if (pull === null) return;
     const { progress } = await book.step(pull.of, project);
     if (progress.began !== pull.session) throw new Refusal(503, 'Another session of this machine began: what it has stays as it is');
@@ -138,18 +139,24 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
       );
       book.note(client, project, step);
       connection.pushing = steer === 'push' ? { project, of: client } : null;
-      connection.taking = steer === 'take' ? { project, of: client, session: step.progress.began } : null;
-      if (connection.taking !== null) pulls.began(connection.taking);
+      const pull = { project, of: client, session: step.progress.began };
+      if (isPull) pulls.began(pull);
+      connection.taking = steer === 'take' ? pull : null;
+      if (steer === 'take') taking.began(pull);
       return files.list(project, client, steer);
     },
 
     async read(project, file, from) {
       const connection = connections.of(from.socket);
-      const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from));
+      const holder = from.isByHand ? null : await holderOf(project, from.key);
+      const client = holder ?? (await clientBehind(project, from));
       if (client !== null) await refuseLatePull(project, client, connection);
       const sent = await files.read(project, file, client);
-      // Where the connection is its own. Else the client may be another, and must show by what it pushes that it has this.
-      if (sent !== null && client !== null && connection.client?.writer === client.writer) connection.unconfirmed.push(sent.received);
+      // Where the connection is its own, or it is the one that is pulling now. Else this may be for another, and the client must show
+      // by what it pushes that it has it.
+      const isItsOwn =
+        client !== null && (connection.client?.writer === client.writer || (holder !== null && pulls.last(holder, project) !== null));
+      if (sent !== null && isItsOwn) connection.unconfirmed.push(sent.received);
       return sent?.answer ?? null;
     },
 

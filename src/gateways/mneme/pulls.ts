@@ -2,7 +2,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { MnemeProject } from '../../kinds/mneme/names.ts';
 import type { MnemeClient } from './client.ts';
 
-/** A client was told what to download, in its nth session. */
+/** A client asked what there is to download, in its nth session. */
 export interface Pull {
   readonly project: MnemeProject;
   readonly of: MnemeClient;

@@ -8,7 +8,7 @@ import { createBodyRoom, withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 import { BODY_BYTES, isSyncedFile, parseClientId, parseContent, parseRoute, type SyncedFile } from './schema.ts';
 import type { ProjectSpaces } from './spaces.ts';
-import { watchEnds } from './watch-ends.ts';
+import { awaitEnd, watchEnds } from './watch-ends.ts';
 
 export interface MnemeRoutesDeps {
   readonly gateway: MnemeGateway;
@@ -78,6 +78,7 @@ export function createMnemeRoutes({ gateway, keys, spaces, onFailure }: MnemeRou
         if (!isSyncedFile(file)) throw new Refusal(400, 'File not allowed for sync');
         const found = await gateway.read(project, file, onlooker);
         if (found === null) throw new Refusal(404, 'File not found');
+        if (!response.shouldKeepAlive) awaitEnd(socket);
         return sendBytes(response, 200, found);
       }
     }

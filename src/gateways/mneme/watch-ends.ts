@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
@@ -16,4 +17,12 @@ export function watchEnds(onEnd: (socket: Duplex) => void): (request: IncomingMe
       if (unanswered.get(socket) === 0) onEnd(socket);
     });
   };
+}
+
+/**
+ * Ends our side of a connection after its last answer, and leaves it to the other to close it, which says whether that answer arrived:
+ * HTTP's server would close it at once, and see no more. One that never closes it is idle, and ended as such.
+ */
+export function awaitEnd(socket: Socket): void {
+  socket.destroySoon = () => void socket.end();
 }
