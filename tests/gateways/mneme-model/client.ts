@@ -28,6 +28,14 @@ export const NO_SERVER: Server = { ask: async () => ({ status: 503, body: {} }),
 export const FILES = ['log.jsonl', 'summary.json', 'remembered.json', 'entities.json'] as const;
 export type FileName = (typeof FILES)[number];
 
+/** How a client's requests travel. */
+export interface Network {
+  /** One connection for all requests of a process; else one for each. */
+  readonly isKeptAlive: boolean;
+  /** Whether the process that downloads ends in the midst of this answer. */
+  cutsOff(): boolean;
+}
+
 interface Entity {
   mentions: number;
   lastSeen: string;
@@ -55,13 +63,17 @@ export class ModelClient {
   readonly #clock: Clock;
   readonly #skew: number;
   readonly #server: Server;
+  readonly #network: Network;
+  /** Of each process the last one, where each request has its own. */
+  readonly #connections = new WeakMap<object, object>();
 
-  constructor(options: { id: string; project: string; clock: Clock; skew: number; server: Server }) {
+  constructor(options: { id: string; project: string; clock: Clock; skew: number; server: Server; network?: Network }) {
     this.id = options.id;
     this.project = options.project;
     this.#clock = options.clock;
     this.#skew = options.skew;
     this.#server = options.server;
+    this.#network = options.network ?? { isKeptAlive: true, cutsOff: () => false };
   }
 
   /** Each step is one request. Clients that are locked out pull nothing. */
@@ -69,17 +81,19 @@ export class ModelClient {
     const connection = {};
     const lock = await this.#ask(connection, 'POST', 'lock', true);
     yield `lock ${lock.status}`;
-    if (lock.status !== 200) return this.#server.ended(connection);
+    if (lock.status !== 200) return this.#end(connection);
     const times = await this.#list(connection);
     yield 'list';
     for (const name of FILES) {
       const [local, there] = [this.files.get(name), times.get(name)];
       if (there === undefined || (local !== undefined && there <= local.mtime)) continue;
       const { status, body } = await this.#ask(connection, 'GET', `files/${name}`, false);
+      if (status === 200 && this.#network.cutsOff()) return yield `get ${name} cut off`; // the process ends without having read it
+      this.#answered(connection);
       if (status === 200) this.#write(name, String(body['content']));
       yield `get ${name} ${status}`;
     }
-    this.#server.ended(connection);
+    this.#end(connection);
   }
 
   async *push(): AsyncGenerator<string> {
@@ -94,7 +108,7 @@ export class ModelClient {
     }
     const { status } = await this.#ask(connection, 'DELETE', 'lock', true);
     yield `unlock ${status}`;
-    this.#server.ended(connection);
+    this.#end(connection);
   }
 
   remember(content: string): void {
@@ -173,10 +187,22 @@ export class ModelClient {
     return new Map(files.map(({ name, mtime }) => [name, Date.parse(mtime)]));
   }
 
-  #ask(connection: object, method: string, resource: string, says: boolean, content?: string): Promise<Answer> {
+  #ask(process: object, method: string, resource: string, says: boolean, content?: string): Promise<Answer> {
     const path = `/projects/${encodeURIComponent(this.project)}/${resource}`;
     const who = { key: this.id, ...(says ? { clientId: this.id } : {}) };
+    if (!this.#network.isKeptAlive) this.#connections.set(process, {});
+    const connection = this.#connections.get(process) ?? process;
     return this.#server.ask({ method, path, connection, ...who, ...(content === undefined ? {} : { content }) });
+  }
+
+  /** An answer was read to its end. */
+  #answered(process: object): void {
+    const connection = this.#connections.get(process);
+    if (connection !== undefined) this.#server.ended(connection);
+  }
+
+  #end(process: object): void {
+    if (this.#network.isKeptAlive) this.#server.ended(process);
   }
 
   #now(): string {

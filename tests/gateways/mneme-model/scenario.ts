@@ -1,5 +1,5 @@
 import type { TestClock } from '../../contracts/test-clock.ts';
-import { ModelClient, type Server } from './client.ts';
+import { ModelClient, type Network, type Server } from './client.ts';
 
 /** What may happen besides what clients do. */
 export interface Surroundings {
@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly server: (machine: string) => Server;
   /** Brings servers nearer to each other; `all`: until they agree. */
   readonly exchange: (all: boolean) => Promise<void>;
+  /** Of all clients, until the quiet sessions at the end. */
+  readonly network?: Network;
   /** Something happened on this client's machine. */
   readonly after?: (client: ModelClient) => Promise<void>;
 }
@@ -51,11 +53,13 @@ interface Session {
  * Sessions of three machines with wrong clocks, up to two at a time on each: they pull, work and push in whatever order, for longer
  * than a lock lasts; then each machine has a few quiet sessions. The same seed gives the same course.
  */
-export async function play(seed: number, { clock, server, exchange, after }: Surroundings, steps = 120): Promise<Outcome> {
+export async function play(seed: number, { clock, server, exchange, after, network }: Surroundings, steps = 120): Promise<Outcome> {
   const random = mulberry(seed);
   const upTo = (n: number): number => Math.floor(random() * n);
   const trace: string[] = [];
-  const clients = SKEWS.map(([id, skew]) => new ModelClient({ id, project: 'app', clock, skew, server: server(id) }));
+  let isQuiet = false;
+  const travels: Network = { isKeptAlive: network?.isKeptAlive ?? true, cutsOff: () => !isQuiet && (network?.cutsOff() ?? false) };
+  const clients = SKEWS.map(([id, skew]) => new ModelClient({ id, project: 'app', clock, skew, server: server(id), network: travels }));
   const ledger: Ledger = { facts: new Set(), lines: new Set(), decisions: new Set(), mentions: new Map(), gone: new Set() };
   let count = 0;
 
@@ -125,6 +129,7 @@ export async function play(seed: number, { clock, server, exchange, after }: Sur
     await after?.(session.client);
   }
 
+  isQuiet = true;
   for (let round = 0; round < 4; round += 1) {
     for (const client of clients) {
       clock.advance(MINUTE);
@@ -176,7 +181,7 @@ export function judge({ clients, ledger, mayComeBack = false }: Outcome): string
 }
 
 /** Small and good enough to choose by. */
-function mulberry(seed: number): () => number {
+export function mulberry(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,11 +1,11 @@
 import { syncWith } from '../../../src/core/replica/transfer.ts';
 import { createTestClock, type TestClock } from '../../contracts/test-clock.ts';
 import { createSmallSpace, type SmallMachine } from '../../replica/small-space.ts';
-import { NO_SERVER, type Server } from './client.ts';
+import { NO_SERVER, type Network, type Server } from './client.ts';
 import { captureFiles, type CapturedFiles } from './captured-files.ts';
 import { LOCK_LIFETIME, serveGateway } from './gateway-server.ts';
 import { serveRules } from './rules-server.ts';
-import { judge, play, type Outcome } from './scenario.ts';
+import { judge, mulberry, play, type Outcome } from './scenario.ts';
 
 /** The rules alone, for all three machines. */
 async function playByTheRules(seed: number): Promise<Outcome> {
@@ -15,27 +15,35 @@ async function playByTheRules(seed: number): Promise<Outcome> {
 }
 
 /** One gateway that all three machines use, as on a hub: they lock each other out. */
-async function playOnOneGateway(seed: number): Promise<Outcome> {
-  const { owner } = await createSmallSpace(`mneme-${seed}`);
-  const clock = owner.deps.clock as TestClock;
-  const server = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
-  return play(seed, { clock, server: () => server, exchange: () => Promise.resolve() });
-}
+const playOnOneGateway = (seed: number): Promise<Outcome> => playOn(seed, undefined);
+
+/** The same, where downloads are cut off now and then; with one connection for each process, or for each request. */
+const playWithCutOffs = (seed: number): Promise<Outcome> => playOn(seed, cuttingOff(seed, true));
+const playWithManyConnections = (seed: number): Promise<Outcome> => playOn(seed, cuttingOff(seed, false));
 
 /** The same with one key for all, as the first server's file has it: what reads is known by its lock and its connection alone. */
-async function playWithOneKey(seed: number): Promise<Outcome> {
+const playWithOneKey = (seed: number): Promise<Outcome> => playOn(seed, undefined, 'shared');
+const playWithOneKeyAndManyConnections = (seed: number): Promise<Outcome> => playOn(seed, cuttingOff(seed, false), 'shared');
+
+function cuttingOff(seed: number, isKeptAlive: boolean): Network {
+  const random = mulberry(seed + 7_919);
+  return { isKeptAlive, cutsOff: () => random() < 0.25 };
+}
+
+async function playOn(seed: number, network: Network | undefined, sharedKey?: string): Promise<Outcome> {
   const { owner } = await createSmallSpace(`mneme-${seed}`);
   const clock = owner.deps.clock as TestClock;
   const gateway = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
   const server: Server = {
-    ask: (call) => gateway.ask({ ...call, key: 'shared' }),
+    ask: (call) => gateway.ask({ ...call, key: sharedKey ?? call.key }),
     ended: (connection) => gateway.ended(connection),
   };
-  return { ...(await play(seed, { clock, server: () => server, exchange: () => Promise.resolve() })), mayComeBack: true };
+  const surroundings = { clock, server: () => server, exchange: () => Promise.resolve(), ...(network === undefined ? {} : { network }) };
+  return { ...(await play(seed, surroundings)), mayComeBack: sharedKey !== undefined };
 }
 
-/** One gateway, to whom each request comes on a connection of its own, as those of clients on Node 18 do: nobody knows what they received. */
-async function playWithoutKeptConnections(seed: number): Promise<Outcome> {
+/** One gateway, to whom each request comes on a connection of its own, whose end it does not see: what a client received shows only what it pushes. */
+async function playWithoutEnds(seed: number): Promise<Outcome> {
   const { owner } = await createSmallSpace(`mneme-${seed}`);
   const clock = owner.deps.clock as TestClock;
   const gateway = serveGateway({ store: owner.deps.store, clock, replica: () => owner.replica });
@@ -83,8 +91,11 @@ async function playOnMachines(seed: number, captured: readonly string[]): Promis
 export const WORLDS: readonly (readonly [name: string, playOn: (seed: number) => Promise<Outcome>, often: number])[] = [
   ['the rules alone', playByTheRules, 20],
   ['one gateway', playOnOneGateway, 1],
+  ['one gateway, with downloads that are cut off', playWithCutOffs, 1],
+  ['one gateway, with such and a connection for each request', playWithManyConnections, 1],
   ['one gateway with one key', playWithOneKey, 1],
-  ['one gateway and a connection for each request', playWithoutKeptConnections, 1],
+  ['one gateway with one key and a connection for each request', playWithOneKeyAndManyConnections, 1],
+  ['one gateway and connections whose end nobody sees', playWithoutEnds, 1],
   ['a gateway of each machine’s own', playOnThreeMachines, 1],
   ['two gateways and a captured folder', playOnTwoWays, 1],
 ];
