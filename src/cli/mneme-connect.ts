@@ -1,6 +1,12 @@
 import { askMnemeServer } from '../node/mneme/ask-server.ts';
 import { nodeHome } from '../node/home.ts';
-import { readMnemeConnection, undoMnemeConnection, writeMnemeConnection } from '../node/mneme/connection.ts';
+import {
+  readMnemeConnection,
+  readMnemeKey,
+  undoMnemeConnection,
+  writeMnemeConnection,
+  type MnemeConnection,
+} from '../node/mneme/connection.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext } from './frame-command.ts';
@@ -29,10 +35,11 @@ export const connectVerb = defineCommand({
     const { server: address, offline } = context.options;
     if (address === undefined && offline)
       throw new CommandFailure(EXIT.usage, 'usage', '--offline is about a --server', { next: 'Leave it out: this machine’s node is here' });
-    const server = address === undefined ? await ownServer(context) : await foreignServer(context, address, offline);
+    const server = address === undefined ? await ownServer(context, before) : await foreignServer(context, address, offline);
     const connected = await writeMnemeConnection(home, context.environment.userHome, server);
     if (!connected.ok) {
-      if (server.tokenId !== null) await askNode(context, 'mneme-token-remove', { id: server.tokenId });
+      if (server.tokenId !== null && server.tokenId !== before?.tokenId)
+        await askNode(context, 'mneme-token-remove', { id: server.tokenId });
       throw leftAlone(connected.error);
     }
     if (before?.tokenId != null && before.tokenId !== server.tokenId) await askNode(context, 'mneme-token-remove', { id: before.tokenId });
@@ -62,10 +69,15 @@ interface Server {
   readonly tokenId: string | null;
 }
 
-async function ownServer(context: CommandContext): Promise<Server> {
+/** Connected again, the machine keeps its token, or gets one in its place: else nobody knew what it was shown. */
+async function ownServer(context: CommandContext, before: MnemeConnection | null): Promise<Server> {
   const { url, keys } = await askNode(context, 'mneme-serve', { enabled: true });
   if (keys === 'none') return { url, key: null, tokenId: null };
-  const { id, token } = await askNode(context, 'mneme-token-add', { name: 'this machine', projects: null });
+  const tokenId = before?.tokenId ?? null;
+  const key = before === null || tokenId === null ? null : await readMnemeKey(before);
+  if (key !== null && (await askNode(context, 'mneme-token-known', { token: key })).id === tokenId) return { url, key, tokenId };
+  const after = tokenId === null ? {} : { after: tokenId };
+  const { id, token } = await askNode(context, 'mneme-token-add', { name: 'this machine', projects: null, ...after });
   return { url, key: token, tokenId: id };
 }
 

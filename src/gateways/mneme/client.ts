@@ -7,11 +7,13 @@ export interface MnemeClient {
   readonly id: string;
   /** Of the id, for names. */
   readonly hash: string;
-  /** Stands for both in views. */
+  /** The key that its views stand under: its own, or one that it had before. */
+  readonly views: string;
+  /** Stands for that and the id in views. */
   readonly writer: string;
 }
 
-export function clientOf(key: string, id: string): MnemeClient {
+export function clientOf(key: string, id: string, views = key): MnemeClient {
   const hash = sha256Hex(id).slice(0, 32);
-  return { key, id, hash, writer: `mneme:${key}:${hash}` };
+  return { key, id, hash, views, writer: `mneme:${views}:${hash}` };
 }

@@ -5,12 +5,16 @@ import { Refusal } from './refusal.ts';
 /** What a token opens: these projects, as clients name them, or all. */
 export interface Grant {
   readonly projects: readonly string[] | null;
+  /** The token whose machine goes on with this one: what it was shown stands under that. Absent: under this one. */
+  readonly views?: string;
 }
 
 /** Who showed a key: one machine, where each has its own. */
 export interface Caller {
   /** Of the key, never the key itself. */
   readonly key: string;
+  /** Whose views those of its clients are: the key, or one that was there before it for the same machine. */
+  readonly views: string;
   readonly grant: Grant;
 }
 
@@ -34,16 +38,17 @@ export function createKeys(deps: { readonly tokens: TokenBook<Grant>; readonly w
   return {
     isRequired,
     async identify(authorization) {
-      if (!isRequired) return { key: 'anyone', grant: ALL };
+      if (!isRequired) return { key: 'anyone', views: 'anyone', grant: ALL };
       const key = BEARER.exec(authorization ?? '')?.[1];
       if (key === undefined) throw new Refusal(401, 'Missing or invalid Authorization header');
       const hash = sha256(key);
       let place = -1;
       for (const [index, each] of hashes.entries()) if (equalBytes(hash, each)) place = index;
       const token = await tokens.find(key);
-      if (token !== null) return { key: token.id, grant: { projects: token.projects } };
+      if (token !== null) return { key: token.id, views: token.views ?? token.id, grant: { projects: token.projects } };
       // By its hash: its place in the file may change.
-      if (place >= 0) return { key: `written-${Buffer.from(hash).toString('hex').slice(0, 16)}`, grant: ALL };
+      const byHash = `written-${Buffer.from(hash).toString('hex').slice(0, 16)}`;
+      if (place >= 0) return { key: byHash, views: byHash, grant: ALL };
       throw new Refusal(403, 'Invalid API key');
     },
   };

@@ -148,14 +148,12 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
 
     async read(project, file, from) {
       const connection = connections.of(from.socket);
-      const holder = from.isByHand ? null : await holderOf(project, from.key);
-      const client = holder ?? (await clientBehind(project, from));
+      const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from));
       if (client !== null) await refuseLatePull(project, client, connection);
       const sent = await files.read(project, file, client);
       // Where the connection is its own, or it is the one that is pulling now. Else this may be for another, and the client must show
       // by what it pushes that it has it.
-      const isItsOwn =
-        client !== null && (connection.client?.writer === client.writer || (holder !== null && pulls.last(holder, project) !== null));
+      const isItsOwn = client !== null && (connection.client?.writer === client.writer || pulls.last(client, project) !== null);
       if (sent !== null && isItsOwn) connection.unconfirmed.push(sent.received);
       return sent?.answer ?? null;
     },

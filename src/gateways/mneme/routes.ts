@@ -48,7 +48,7 @@ export function createMnemeRoutes({ gateway, keys, spaces, onFailure }: MnemeRou
     if (!opens(caller.grant, projectId)) throw new Refusal(403, 'API key not granted for this project');
     const project = await spaces.projectOf(projectId, isWrite);
     const { socket } = request;
-    const from: FromClient = { client: clientOf(caller.key, clientId.value ?? ''), socket };
+    const from: FromClient = { client: clientOf(caller.key, clientId.value ?? '', caller.views), socket };
     const onlooker: FromKey = { key: caller.key, socket, isByHand: BY_HAND.test(request.headers['user-agent'] ?? '') };
 
     switch (resource) {

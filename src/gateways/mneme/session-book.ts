@@ -20,6 +20,8 @@ const MOST_CLIENTS = 64;
 
 interface StoredSessions extends Sessions {
   readonly client: string;
+  /** Absent: those of its key. */
+  readonly views?: string;
 }
 
 interface Entry {
@@ -38,7 +40,7 @@ export function createSessionBook(store: Store): SessionBook {
     for (const { id, value } of await store.read((tx) => tx.documents.list<StoredSessions>(SESSIONS))) {
       const cut = id.lastIndexOf('/');
       const group = id.slice(0, cut);
-      const client = clientOf(group.slice(0, group.indexOf('/')), value?.client ?? '');
+      const client = clientOf(group.slice(0, group.indexOf('/')), value?.client ?? '', value?.views);
       groupIn(groups, group).set(client.hash, { client, step: { sessions: parse(value), progress: IDLE } });
     }
     return groups;
@@ -74,7 +76,11 @@ export function createSessionBook(store: Store): SessionBook {
     step: async (client, project) => (await open(client, project)).get(client.hash)?.step ?? { sessions: NO_SESSIONS, progress: IDLE },
     async put(client, project, step, tx) {
       if (!keep(client, project, step)) return;
-      const document: StoredSessions = { ...step.sessions, client: client.id };
+      const document: StoredSessions = {
+        ...step.sessions,
+        client: client.id,
+        ...(client.views === client.key ? {} : { views: client.views }),
+      };
       await tx.documents.put(SESSIONS, `${groupOf(client.key, project)}/${client.hash}`, document);
     },
     note: (client, project, step) => void keep(client, project, step),

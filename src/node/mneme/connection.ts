@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Result } from '../../core/result.ts';
-import type { NodeHome } from '../home.ts';
+import { readPrivate, type NodeHome } from '../home.ts';
 import { createSettingsNote, type SettingsNote } from '../settings-note.ts';
 import { readSyncSettings, writeSyncSettings, type SyncSettings } from './client-settings.ts';
 
@@ -36,6 +36,12 @@ export function writeMnemeConnection(
   const { url, key, tokenId } = server;
   const settings: SyncSettings = { enabled: true, serverUrl: url, ...(key === null ? {} : { apiKey: key }) };
   return noteOf(home).write(path.join(mnemeHome(userHome), 'config.json'), settings, { tokenId, url });
+}
+
+/** The key that this user's client shows as things stand; `null`: none, or its settings cannot be read. */
+export async function readMnemeKey({ file }: MnemeConnection): Promise<string | null> {
+  const settings = readSyncSettings(await readPrivate(file));
+  return settings.ok && typeof settings.value.apiKey === 'string' && settings.value.apiKey !== '' ? settings.value.apiKey : null;
 }
 
 /** Puts its settings back as they were. `null` where there was no connection of ours. */

@@ -7,11 +7,14 @@ import type { ProjectSpaces } from '../../gateways/mneme/spaces.ts';
 import { writePrivate } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import type { ServedMneme } from './serve-mneme.ts';
+import { createMachineTokens, type MachineTokens } from './machine-tokens.ts';
 import { readMnemeSettings } from './settings.ts';
 
 /** The mneme gateway of a node: off until it is asked for. */
 export interface MnemeService {
   readonly tokens: TokenBook<Grant>;
+  /** The same, as people make them for machines and take them back. */
+  readonly machines: MachineTokens;
   /** Where projects are kept: one object, since it makes what is missing. */
   spaces(): Promise<ProjectSpaces>;
   /** Where it listens; `null` while it does not. */
@@ -70,6 +73,7 @@ export function createMnemeService(node: SatchelNode): MnemeService {
 
   return {
     tokens,
+    machines: createMachineTokens({ store, tokens }),
     spaces,
     get address() {
       return served?.address ?? null;

@@ -56,17 +56,27 @@ export const serveMnemeOperation = defineOperation({
   },
 });
 
-/** Lets a machine in. The token is shown once. */
+/** Lets a machine in. The token is shown once. `after`: the one in whose place it comes. */
 export const addMnemeTokenOperation = defineOperation({
-  input: z.strictObject({ name: z.string().max(128), projects: z.array(z.string().min(1).max(4096)).max(1000).nullable() }),
-  async run(node, { name, projects }): Promise<{ id: string; token: string; name: string; projects: readonly string[] | null }> {
-    return { ...(await node.mneme.tokens.add(name, { projects })), name, projects };
+  input: z.strictObject({
+    name: z.string().max(128),
+    projects: z.array(z.string().min(1).max(4096)).max(1000).nullable(),
+    after: z.string().min(1).max(4096).optional(),
+  }),
+  async run(node, { name, projects, after }): Promise<{ id: string; token: string; name: string; projects: readonly string[] | null }> {
+    return { ...(await node.mneme.machines.add(name, projects, after)), name, projects };
   },
 });
 
 export const removeMnemeTokenOperation = defineOperation({
   input: z.strictObject({ id: z.string().min(1).max(4096) }),
-  run: async (node, { id }): Promise<{ removed: boolean }> => ({ removed: await node.mneme.tokens.remove(id) }),
+  run: async (node, { id }): Promise<{ removed: boolean }> => ({ removed: await node.mneme.machines.remove(id) }),
+});
+
+/** The id of a token, for whoever has it. */
+export const knownMnemeTokenOperation = defineOperation({
+  input: z.strictObject({ token: z.string().min(1).max(4096) }),
+  run: async (node, { token }): Promise<{ id: string | null }> => ({ id: (await node.mneme.tokens.find(token))?.id ?? null }),
 });
 
 /** Takes over what the first server kept. */

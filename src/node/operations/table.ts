@@ -59,6 +59,7 @@ export const OPERATIONS = {
   'claude-mem-repair': async () => (await import('./claude-mem.ts')).claudeMemRepairOperation,
   'mneme-serve': async () => (await import('./mneme.ts')).serveMnemeOperation,
   'mneme-token-add': async () => (await import('./mneme.ts')).addMnemeTokenOperation,
+  'mneme-token-known': async () => (await import('./mneme.ts')).knownMnemeTokenOperation,
   'mneme-token-remove': async () => (await import('./mneme.ts')).removeMnemeTokenOperation,
   'mneme-import': async () => (await import('./mneme.ts')).importMnemeOperation,
   erasures: async () => (await import('./forget.ts')).erasuresOperation,
