@@ -22,9 +22,8 @@ export async function ensureBuilt(root) {
   const fresh = path.join(root, `.dist-${process.pid}`);
   const old = path.join(root, `.dist-${process.pid}-old`);
   try {
-    // In a fresh clone the bundler was not there when this process began.
-    const { bundle } = await import('./bundle.mjs');
-    await bundle(root, fresh);
+    const code = await run(process.execPath, [path.join(root, 'scripts', 'bundle-into.mjs'), root, fresh], { stdout: 'stderr' });
+    if (code !== 0) throw new Error('Satchel does not build; see the messages above');
     await keepParts(path.join(dist, 'cli'), path.join(fresh, 'cli'));
     await writeFile(path.join(fresh, STAMP), state);
     await rename(dist, old).catch(ignoreMissing);
@@ -56,7 +55,7 @@ export async function compile(root, project, outDir) {
 
 async function sourceState(root) {
   const hash = createHash('sha256');
-  const files = ['package.json', 'package-lock.json', 'scripts/bundle.mjs'];
+  const files = ['package.json', 'package-lock.json', 'scripts/bundle.mjs', 'scripts/bundle-into.mjs'];
   for (const entry of await readdir(path.join(root, 'src'), { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) files.push(path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
   }
