@@ -9,16 +9,19 @@ import { shownAgo, shownTime } from './shown-time.ts';
 
 export const logCommand = defineCommand({
   summary: 'What changed, when and on which machine, newest first',
-  arguments: { item: { summary: 'every version of this item: its name, or the path of its file' } },
+  arguments: {
+    item: { summary: 'every version of this item: its name, or the path of its file; with / behind it, of all that lies under it' },
+  },
   options: {
     all: { type: 'flag', summary: 'every record by itself, what Satchel notes for itself too, instead of groups by machine and session' },
     limit: { type: 'number', value: 'N', summary: 'so many changes at most (default 50)', min: 1, max: 1000 },
     before: { type: 'number', value: 'POSITION', summary: 'only what is older than this record', min: 0, max: Number.MAX_SAFE_INTEGER },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
-  examples: ['satchel log', 'satchel log CLAUDE.md', 'satchel log --limit 200 --json'],
+  examples: ['satchel log', 'satchel log CLAUDE.md', 'satchel log mneme/', 'satchel log --limit 200 --json'],
   notes:
     'Before each change stands its revision, such as 3f9a12cd: satchel show, diff and restore take it. What was not sent yet has none.\n' +
+    'Words: written, extended (at its end), deleted; replaced: a version that its own machine wrote over before it was sent, kept all the same; kept beside: the other side of a conflict.\n' +
     'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size, conflict: "open"|"settled"|null}]}], next}. What was not sent yet has position null and revisions "".',
   async run(context): Promise<CommandResult> {
     const { all, limit, before, space } = context.options;
@@ -28,7 +31,7 @@ export const logCommand = defineCommand({
     const { style, asCalled } = context;
     const lines = all
       ? result.commits.flatMap((commit) => describeCommit(context, commit))
-      : item === undefined
+      : item === undefined || item.endsWith('/')
         ? describeGroups(context, result.commits)
         : describeVersions(context, result.commits, before === undefined);
     if (lines.length === 0) return { human: asCalled('Nothing was captured yet. Run: satchel up'), json: result };

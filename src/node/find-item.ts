@@ -35,7 +35,12 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
     const found = byId === null ? undefined : (await open.replica.visible([byId.item])).get(itemKey(byId.item));
     if (found !== undefined) return found;
     const near = await nearItems(open, bare);
-    const next = near.length === 0 ? 'Run: satchel log' : `Did you mean: ${near.join(', ')}?`;
+    const isFolder = (await open.replica.list({ prefix: `${bare}/` })).length > 0;
+    const next = isFolder
+      ? `What lies under it: satchel log ${bare}/`
+      : near.length === 0
+        ? 'Run: satchel log'
+        : `Did you mean: ${near.join(', ')}?`;
     throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, next);
   }
   if (alive.length > 1)
@@ -46,6 +51,22 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
       'Name one with its kind',
     );
   return state;
+}
+
+/** How the names of a folder's items begin, by what a person types: its name or its path on this machine, with a slash behind it. */
+export async function findPrefix(node: SatchelNode, open: OpenSpace, text: string): Promise<string> {
+  const prefix = prefixOf(open, text);
+  const { space } = open.entry;
+  const [logged] = await node.store.read((tx) => tx.items.list(space, { prefix, limit: 1, deleted: true }));
+  if (logged === undefined && (await open.replica.list({ prefix })).length === 0)
+    throw new OperationFailure('usage', 'no-item', `nothing lies under ${JSON.stringify(text)} in ${open.entry.name}`, 'Run: satchel log');
+  return prefix;
+}
+
+function prefixOf(open: OpenSpace, text: string): string {
+  // The folder itself is carried, as what is in it is.
+  const root = open.sources.find(({ definition }) => path.isAbsolute(text) && path.relative(definition.root, text) === '');
+  return root === undefined ? `${nameOf(open, text.replace(/\/+$/, ''))}/` : root.definition.prefix;
 }
 
 const NEAR = 3;

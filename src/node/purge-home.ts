@@ -15,6 +15,7 @@ const OURS = [
   'lock-holder.json',
   'running.json',
   'api-token',
+  'mneme-token',
   'config.json',
   'log',
 ];

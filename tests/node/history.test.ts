@@ -86,6 +86,31 @@ describe('the history of an item', () => {
     }
   });
 
+  it('lists what lies under a folder, by its name or its path', async () => {
+    await write('other\n');
+    await write('one\n', 'rules/a.md');
+    await write('two\n', 'rules/deep/b.md');
+    await write('other\n', 'rules.md');
+    await remove('rules/a.md');
+    const namesOf = async (item: string): Promise<string[]> =>
+      (await ask(node, 'log', { item })).commits.flatMap(({ changes }) => changes.map((change) => `${change.type} ${change.item}`));
+    const under = ['delete rules/a.md', 'put rules/deep/b.md', 'put rules/a.md'];
+    expect(await namesOf('rules/')).toEqual(under);
+    expect(await namesOf(`${path.join(place.home('a'), '.claude', 'rules')}/`)).toEqual(under);
+    expect((await namesOf(`${path.join(place.home('a'), '.claude')}/`)).filter((name) => name.includes('md'))).toHaveLength(5);
+    await place.write('a', 'draft\n', 'rules/c.md');
+    await scan();
+    expect(await namesOf('rules/')).toEqual(['put rules/c.md', ...under]);
+    await expect(ask(node, 'log', { item: 'nothing/' })).rejects.toMatchObject({ kind: 'usage', type: 'no-item' });
+    await expect(ask(node, 'log', { item: 'rules' })).rejects.toMatchObject({
+      next: expect.stringContaining('satchel log rules/') as string,
+    });
+    const first = await ask(node, 'log', { item: 'rules/', limit: 1 });
+    expect(first.commits.flatMap(({ changes }) => changes.map((change) => change.item))).toEqual(['rules/c.md', 'rules/a.md']);
+    const rest = await ask(node, 'log', { item: 'rules/', before: first.next ?? 0 });
+    expect(rest.commits.flatMap(({ changes }) => changes.map((change) => change.item))).toEqual(['rules/deep/b.md', 'rules/a.md']);
+  });
+
   it('finds a deleted item among many of its kind', async () => {
     const rules = path.join(place.home('a'), '.claude', 'rules');
     await mkdir(rules);

@@ -35,6 +35,7 @@ describe('leaving', () => {
       'reader',
     ]);
     expect((await ask(b, 'spaces', {})).spaces).toEqual([]);
+    expect((await ask(a, 'status', {})).spaces).toMatchObject([{ name: 'personal', machines: 1 }]);
     // Whoever left is a member no more, for this.
     expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([
       { last: true, only_here: false, remote: expect.stringContaining(stick) },
@@ -89,6 +90,7 @@ describe('leaving', () => {
     const { home } = a;
     await place.stop('a');
     await writeFile(path.join(home.root, 'mine.txt'), 'mine');
+    await writeFile(path.join(home.root, 'mneme-token'), 'mneme_x', { mode: 0o600 });
     expect(await purgeHome(home)).toEqual(['mine.txt']);
     expect(await readdir(home.root)).toEqual(['mine.txt']);
   });

@@ -11,7 +11,7 @@ import { readConnection, undoConnection } from '../claude-mem/connection.ts';
 import type { Result } from '../../core/result.ts';
 import type { NodeHome } from '../home.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
-import { machineNames } from '../machine-names.ts';
+import { LEFT, presentMachines } from '../present-machines.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -124,15 +124,10 @@ export const leaveOperation = defineOperation({
   },
 });
 
-/** Behind the name of a machine that left. */
-const LEFT = ' (left)';
-
 /** Whether all others left before. */
 async function isLast(node: SatchelNode, open: OpenSpace): Promise<boolean> {
-  const names = await machineNames(node, open);
   const self = node.deps.machine.key.machine;
-  const others = [...open.replica.membership.members.values()].filter(({ machine }) => machine !== self);
-  return others.every(({ machine, role }) => role === 'reader' && names.get(machine)?.endsWith(LEFT) === true);
+  return (await presentMachines(node, open)).every((machine) => machine === self);
 }
 
 /** They revoked it, and know. */

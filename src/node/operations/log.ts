@@ -6,7 +6,7 @@ import type { HistoryEntry, ItemTable } from '../../core/ports/store.ts';
 import { decodeRecord } from '../../core/log/record.ts';
 import { openCommit } from '../../core/replica/open-commit.ts';
 import type { CommitNote } from '../../core/log/commit.ts';
-import { findItem } from '../find-item.ts';
+import { findItem, findPrefix } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { isoTime } from '../record-times.ts';
@@ -53,15 +53,22 @@ export const logOperation = defineOperation({
   async run(node, input): Promise<LogResult> {
     const open = findSpace(node, input.space);
     const { space } = open.entry;
-    const item = input.item === undefined ? null : (await findItem(node, open, input.item)).item;
+    const prefix = input.item?.endsWith('/') === true ? await findPrefix(node, open, input.item) : null;
+    const item = input.item === undefined || prefix !== null ? null : (await findItem(node, open, input.item)).item;
     const page = { limit: input.limit, ...(input.before === undefined ? {} : { before: input.before }) };
     const entries = await node.store.read((tx) =>
-      item === null ? tx.items.historyByPosition(space, page) : historyOfItem(tx.items, space, item, page),
+      item !== null
+        ? historyOfItem(tx.items, space, item, page)
+        : prefix !== null
+          ? historyUnder(tx.items, space, prefix, page)
+          : tx.items.historyByPosition(space, page),
     );
     const names = await machineNames(node, open);
     // Those of the log, and as drafts would leave them: what this machine settled is settled, sent or not.
     const unsettled = new Set((await open.replica.siblings(item ?? undefined)).map(({ sibling }) => sibling));
-    const commits: LogCommit[] = input.before === undefined ? draftsOf(open, item, names.get(node.deps.machine.key.machine) ?? '') : [];
+    const isMeant = (each: Item): boolean =>
+      item === null ? each.name.startsWith(prefix ?? '') : each.kind === item.kind && each.name === item.name;
+    const commits: LogCommit[] = input.before === undefined ? draftsOf(open, isMeant, names.get(node.deps.machine.key.machine) ?? '') : [];
     for (const position of [...new Set(entries.map((e) => e.position))]) {
       const made = await describeRecord(node, open, position, names);
       const changes = entries.filter((e) => e.position === position).sort((a, b) => a.index - b.index);
@@ -86,11 +93,31 @@ async function historyOfItem(
   return [...entries.filter((e) => e.position !== last.position), ...rest.filter((e) => e.position === last.position)];
 }
 
-function draftsOf(open: OpenSpace, item: Item | null, machine: string): LogCommit[] {
+const SCANNED = 2_000;
+
+/** Of all items whose names begin so; whole records at a time. O(log) where few do. */
+async function historyUnder(
+  items: ItemTable,
+  space: SpaceId,
+  prefix: string,
+  { before: first, limit }: { readonly before?: number; readonly limit: number },
+): Promise<HistoryEntry[]> {
+  const found: HistoryEntry[] = [];
+  let before = first;
+  for (;;) {
+    const page = await items.historyByPosition(space, { ...(before === undefined ? {} : { before }), limit: SCANNED });
+    for (const entry of page) {
+      if (found.length >= limit && entry.position !== found.at(-1)?.position) return found;
+      if (entry.item.name.startsWith(prefix)) found.push(entry);
+    }
+    before = page.at(-1)?.position;
+    if (page.length < SCANNED || before === undefined) return found;
+  }
+}
+
+function draftsOf(open: OpenSpace, isMeant: (item: Item) => boolean, machine: string): LogCommit[] {
   return open.replica.drafts.toReversed().flatMap((draft) => {
-    const changes = draft.changes.filter(
-      (c) => c.type !== 'resolve' && (item === null || (c.item.kind === item.kind && c.item.name === item.name)),
-    );
+    const changes = draft.changes.filter((c) => c.type !== 'resolve' && isMeant(c.item));
     if (changes.length === 0) return [];
     return [
       {

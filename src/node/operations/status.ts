@@ -10,6 +10,7 @@ import { revocationOf, type Revocation } from '../revocation.ts';
 import { countPending } from '../pending/count-pending.ts';
 import type { RowSource } from '../row-sources.ts';
 import type { TreeSource } from '../tree-sources.ts';
+import { presentMachines } from '../present-machines.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
@@ -32,6 +33,7 @@ export interface SpaceStatus {
   readonly pending: number;
   /** Items that hold what looks like a secret, as far as was looked: satchel doctor names them. */
   readonly secrets: number;
+  /** Those that take part now. */
   readonly machines: number;
   /** Which folder of this machine each project of a Claude home is; `null`: none, and its sessions are not put in place here. */
   readonly projects: readonly { readonly id: string; readonly folder: string | null }[];
@@ -124,7 +126,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     secrets: (await secrets.list()).length,
     projects,
     projects_without_folder: projects.flatMap(({ id, folder }) => (folder === null ? [id] : [])),
-    machines: joined ? replica.membership.members.size : 0,
+    machines: joined ? (await presentMachines(node, open)).length : 0,
     last_sync: iso(state.lastSync),
     revoked: await revocationOf(node, open),
     problem: state.problem,
