@@ -12,6 +12,7 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
+import { undoneWords } from './undone-words.ts';
 
 /** Longer than any token. */
 const TOKEN_BYTES = 4_096;
@@ -100,7 +101,7 @@ const connect = defineCommand({
 const disconnect = defineCommand({
   summary: 'Undo what connect wrote',
   examples: ['satchel claude-mem disconnect'],
-  notes: 'JSON: {disconnected, file (null: it was not connected)}.',
+  notes: 'What somebody changed there since stays, and is named.\nJSON: {disconnected, file (null: it was not connected), left, kept}.',
   async run(context) {
     const undone = await undoConnection(nodeHome(context.environment.home));
     if (!undone.ok)
@@ -108,10 +109,12 @@ const disconnect = defineCommand({
         next: 'Mend it, and run this again',
       });
     const connection = undone.value;
-    if (connection === null) return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null } };
+    if (connection === null)
+      return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null, left: [], kept: null } };
     if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
     await tellNode(context);
-    return { human: `claude-mem’s settings are as they were. ${RESTART}`, json: { disconnected: true, file: connection.file } };
+    const { file, left, kept } = connection;
+    return { human: `claude-mem is disconnected: ${undoneWords(connection)} ${RESTART}`, json: { disconnected: true, file, left, kept } };
   },
 });
 

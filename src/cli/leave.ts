@@ -8,7 +8,9 @@ import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
+import { undoneWords } from './undone-words.ts';
 
+const isSettingsNote = (name: string): boolean => /^(?:mneme|claude-mem)-connection\.json/.test(name);
 const ALONE = 'there is no other machine';
 const REVOKED = 'it was revoked';
 const STOP_WITHIN = 30_000;
@@ -22,7 +24,7 @@ export const leaveCommand = defineCommand({
   },
   examples: ['satchel leave', 'satchel leave --purge'],
   notes:
-    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, claude_mem: {file, why_not} or null, mneme: {file, why_not} or null, service_removed, purged, foreign}.',
+    'Files in captured folders are never removed. Without --purge the history stays in SATCHEL_HOME. What a hub or folder keeps of the space stays there, encrypted, for the other machines; after the last one left it opens with the recovery key alone.\nJSON: {left: [{name, told, why_not}], temporary_files, claude_mem: {file, why_not, left, kept} or null, mneme: {file, why_not, left, kept} or null, service_removed, purged, foreign}.',
   async run(context): Promise<CommandResult> {
     const { purge, discard, yes } = context.options;
     const home = nodeHome(context.environment.home);
@@ -53,8 +55,12 @@ export const leaveCommand = defineCommand({
         ? removedLine(home.root, foreign)
         : context.asCalled(`Your files stay as they are. The history stays in ${home.root}; to remove it: satchel leave --purge`),
     );
-    const others = foreign.filter((name) => name !== REPLACED);
-    if (others.length < foreign.length)
+    const others = foreign.filter((name) => name !== REPLACED && !isSettingsNote(name));
+    if (foreign.some(isSettingsNote))
+      lines.push(
+        `Another program’s settings as they were before it was connected stay in ${foreign.filter(isSettingsNote).join(', ')} there.`,
+      );
+    if (foreign.includes(REPLACED))
       lines.push(`Your files as they were before this machine joined stay in ${path.join(home.root, REPLACED)}.`);
     if (others.length > 0) lines.push(`Left there, since Satchel did not make it: ${others.map(printable).join(', ')}`);
     lines.push(...staysLines(context, plan, purge));
@@ -76,9 +82,9 @@ const LEFTOVERS = {
   mneme: 'Remove "sync" there.',
 } as const;
 
-function settingsLine(program: keyof typeof LEFTOVERS, { file, why_not: whyNot }: Disconnected): string {
+function settingsLine(program: keyof typeof LEFTOVERS, { file, why_not: whyNot, left, kept }: Disconnected): string {
   return whyNot === null
-    ? `${program} no longer syncs through Satchel: its settings in ${file} are as they were.`
+    ? `${program} no longer syncs through Satchel: ${undoneWords({ file, left, kept })}`
     : `${program}’s settings in ${file} could not be put back: ${whyNot}. ${LEFTOVERS[program]}`;
 }
 

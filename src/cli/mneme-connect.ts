@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { askMnemeServer } from '../node/mneme/ask-server.ts';
 import { nodeHome } from '../node/home.ts';
 import {
+  mnemeHome,
   readMnemeConnection,
   readMnemeKey,
   undoMnemeConnection,
@@ -11,6 +14,7 @@ import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext } from './frame-command.ts';
 import { printable } from './output-style.ts';
+import { undoneWords } from './undone-words.ts';
 
 /** Longer than any token. */
 const TOKEN_BYTES = 4_096;
@@ -31,6 +35,7 @@ export const connectVerb = defineCommand({
     'Writes "sync" into ~/.claude-mneme/config.json and nothing else; satchel mneme disconnect undoes it. A server given with --server is asked first whether it is there and knows the token.\nJSON: {file, url}.',
   async run(context) {
     const home = nodeHome(context.environment.home);
+    const isInstalled = existsSync(mnemeHome(context.environment.userHome));
     const before = await readMnemeConnection(home);
     const { server: address, offline } = context.options;
     if (address === undefined && offline)
@@ -44,21 +49,25 @@ export const connectVerb = defineCommand({
     }
     if (before?.tokenId != null && before.tokenId !== server.tokenId) await askNode(context, 'mneme-token-remove', { id: before.tokenId });
     const { file, url } = connected.value;
-    return { human: `mneme syncs with ${printable(url)}, from its next session on.`, json: { file, url } };
+    const note = isInstalled
+      ? {}
+      : { note: `claude-mneme has not run here (there was no ${printable(path.dirname(file))}): this is for when it does.` };
+    return { human: `mneme syncs with ${printable(url)}, from its next session on.`, ...note, json: { file, url } };
   },
 });
 
 export const disconnectVerb = defineCommand({
   summary: 'Undo what connect wrote',
   examples: ['satchel mneme disconnect'],
-  notes: 'JSON: {disconnected, file (null: it was not connected)}.',
+  notes: 'What somebody changed there since stays, and is named.\nJSON: {disconnected, file (null: it was not connected), left, kept}.',
   async run(context) {
     const undone = await undoMnemeConnection(nodeHome(context.environment.home));
     if (!undone.ok) throw leftAlone(undone.error);
     const connection = undone.value;
-    if (connection === null) return { human: 'mneme was not connected.', json: { disconnected: false, file: null } };
+    if (connection === null) return { human: 'mneme was not connected.', json: { disconnected: false, file: null, left: [], kept: null } };
     if (connection.tokenId !== null) await askNode(context, 'mneme-token-remove', { id: connection.tokenId });
-    return { human: 'mneme’s settings are as they were.', json: { disconnected: true, file: connection.file } };
+    const { file, left, kept } = connection;
+    return { human: `mneme is disconnected: ${undoneWords(connection)}`, json: { disconnected: true, file, left, kept } };
   },
 });
 
@@ -67,18 +76,20 @@ interface Server {
   readonly key: string | null;
   /** Of a token at this machine's own node. */
   readonly tokenId: string | null;
+  readonly isOwn: boolean;
 }
 
 /** Connected again, the machine keeps its token, or gets one in its place: else nobody knew what it was shown. */
 async function ownServer(context: CommandContext, before: MnemeConnection | null): Promise<Server> {
   const { url, keys } = await askNode(context, 'mneme-serve', { enabled: true });
-  if (keys === 'none') return { url, key: null, tokenId: null };
+  if (keys === 'none') return { url, key: null, tokenId: null, isOwn: true };
   const tokenId = before?.tokenId ?? null;
   const key = before === null || tokenId === null ? null : await readMnemeKey(before);
-  if (key !== null && (await askNode(context, 'mneme-token-known', { token: key })).id === tokenId) return { url, key, tokenId };
+  if (key !== null && (await askNode(context, 'mneme-token-known', { token: key })).id === tokenId)
+    return { url, key, tokenId, isOwn: true };
   const after = tokenId === null ? {} : { after: tokenId };
   const { id, token } = await askNode(context, 'mneme-token-add', { name: 'this machine', projects: null, ...after });
-  return { url, key: token, tokenId: id };
+  return { url, key: token, tokenId: id, isOwn: true };
 }
 
 async function foreignServer(context: CommandContext, server: string, isOffline: boolean): Promise<Server> {
@@ -96,7 +107,7 @@ async function foreignServer(context: CommandContext, server: string, isOffline:
         next: 'Start that server, or correct the address; where it is only away: --offline',
       },
     );
-  return { url, key, tokenId: null };
+  return { url, key, tokenId: null, isOwn: false };
 }
 
 /** What a header can carry, alone: other servers have keys of other forms. */

@@ -1,4 +1,4 @@
-import type { MnemeStatus } from '../node/operations/mneme.ts';
+import type { MnemeClientLine, MnemeStatus } from '../node/mneme/mneme-state.ts';
 import { printable, type Style } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 
@@ -17,4 +17,18 @@ export function saysWho({ enabled, keys, tokens }: MnemeStatus, style: Style): s
   const columns = [{ title: 'TOKEN' }, { title: 'FOR' }, { title: 'PROJECTS' }];
   const rows = tokens.map(({ id, name, projects }) => [id, name, projects === null ? 'all' : projects.join(', ')]);
   return [...lines, renderTable(columns, rows, style.dim)];
+}
+
+/** What claude-mneme on this machine does. */
+export function saysClient({ installed, url, connected, problem }: MnemeClientLine, style: Style): string {
+  if (url === null)
+    return installed
+      ? 'claude-mneme on this machine syncs with no server: Satchel carries its files by itself.'
+      : 'claude-mneme has not run on this machine.';
+  const where = `claude-mneme on this machine syncs with ${printable(url)}`;
+  if (problem !== null)
+    return style.yellow(
+      `${where}, and cannot: ${printable(problem)}. Nothing carries its files. Run: satchel mneme connect, or satchel mneme disconnect`,
+    );
+  return connected === null ? `${where}, which Satchel did not write.` : `${where}${connected === 'here' ? ', this node' : ''}.`;
 }

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandSpec } from './frame-command.ts';
 import { connectVerb, disconnectVerb } from './mneme-connect.ts';
 import { serveVerb } from './mneme-serve.ts';
+import { statusVerb } from './mneme-status.ts';
 import { printable } from './output-style.ts';
 
 const importVerb = defineCommand({
@@ -23,5 +24,6 @@ const importVerb = defineCommand({
 
 export const mnemeCommand: CommandSpec = {
   summary: 'The sync server of mneme’s clients, by this node.',
-  verbs: { serve: serveVerb, connect: connectVerb, disconnect: disconnectVerb, import: importVerb },
+  verbs: { status: statusVerb, serve: serveVerb, connect: connectVerb, disconnect: disconnectVerb, import: importVerb },
+  bare: 'status',
 };

@@ -1,5 +1,5 @@
 import { fallenLines } from '../node/fallen-status.ts';
-import type { SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
+import type { MnemeBrief, SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import type { Revocation } from '../node/revocation.ts';
 import { isLeftBehind } from '../node/operations/status-verdict.ts';
 import { askNode } from './ask-node.ts';
@@ -7,6 +7,7 @@ import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { missingLines } from './missing-lines.ts';
+import { saysClient } from './mneme-lines.ts';
 import { formatBytes, printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 import { shownAgo, shownTime } from './shown-time.ts';
@@ -18,7 +19,7 @@ export const statusCommand = defineCommand({
   summary: 'Whether everything is in sync, and if not why',
   examples: ['satchel status', 'satchel status --json'],
   notes:
-    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], spaces: [{space, name, remote, position, words, items, …}]}.',
+    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], mneme: {enabled, url, listening, problem, client} or null, spaces: [{space, name, remote, position, words, items, …}]}.',
   async run(context): Promise<CommandResult> {
     const status = await askStatus(context);
     const { style } = context;
@@ -28,6 +29,7 @@ export const statusCommand = defineCommand({
     const lines = [status.in_sync && conflicts + pending === 0 ? style.green(verdict) : style.yellow(verdict)];
     if (status.hub) lines.push(...keptLines(context, status.keeps));
     for (const space of status.spaces) lines.push(...describe(context, space));
+    if (status.mneme !== null) lines.push(...mnemeLines(context, status.mneme));
     const placed = status.spaces.flatMap((space) => space.projects).filter(({ folder }) => folder !== null);
     if (placed.length > 0) {
       const named = placed.slice(0, NAMED).map(({ id, folder }) => `${printable(id)} in ${printable(folder ?? '')}`);
@@ -70,7 +72,7 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
   } catch (error) {
     if (!(error instanceof CommandFailure) || error.type !== 'not-started') throw error;
     const verdict = `Not syncing: ${error.message}. ${error.next ?? ''}`;
-    return { verdict, in_sync: false, machine: null, running: false, address: null, hub: false, keeps: [], spaces: [] };
+    return { verdict, in_sync: false, machine: null, running: false, address: null, hub: false, keeps: [], mneme: null, spaces: [] };
   }
 }
 
@@ -109,6 +111,14 @@ function describeFallen({ style, asCalled }: CommandContext, { name, fallen }: S
       ),
     );
   }
+  return lines;
+}
+
+function mnemeLines({ style, asCalled }: CommandContext, { enabled, url, listening, problem, client }: MnemeBrief): string[] {
+  const lines: string[] = [];
+  if (enabled && problem !== null) lines.push(style.yellow(asCalled(`mneme is not served: ${printable(problem)}. See: satchel doctor`)));
+  else if (enabled && listening) lines.push(`mneme is served at ${url}`);
+  if (client.url !== null && (client.problem !== null || client.connected !== 'here')) lines.push(asCalled(saysClient(client, style)));
   return lines;
 }
 

@@ -153,7 +153,7 @@ export const MEANING: MeaningUses = {
   'mneme serve': {
     '--name': [{ args: ['mneme', 'serve', '--name', 'x'.repeat(129)], says: /--name[^]*at most 128/ }],
     '--project': [{ args: ['mneme', 'serve', '--project', 'x'], says: /--project[^]*--name/ }],
-    '--revoke': [{ args: ['mneme', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel mneme serve/ }],
+    '--revoke': [{ args: ['mneme', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel mneme status/ }],
   },
   'mneme connect': {
     '--server': [

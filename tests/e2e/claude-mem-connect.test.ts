@@ -24,7 +24,7 @@ it('connect and disconnect leave claude-mem’s settings as they were', async ()
   expect(settings).toMatchObject({ CLAUDE_MEM_MODEL: 'x', CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url });
   const worker = createSyncClient({ url, token: settings['CLAUDE_MEM_CLOUD_SYNC_TOKEN'] ?? '', user, device: 'd' });
   expect((await worker.status()).status).toBe(200);
-  expect(await ana.ask(['claude-mem', 'disconnect'])).toEqual({ disconnected: true, file });
+  expect(await ana.ask(['claude-mem', 'disconnect'])).toEqual({ disconnected: true, file, left: [], kept: null });
   expect(readFileSync(file, 'utf8')).toBe(before);
   expect((await worker.status()).status).toBe(401);
 });

@@ -140,6 +140,7 @@ describe('--json', () => {
     'claude-mem import': null,
     'claude-mem projects': ['claude-mem', 'projects', 'diary', '--local'],
     'claude-mem repair': ['claude-mem', 'repair'],
+    'mneme status': ['mneme'],
     'mneme connect': ['mneme', 'connect'],
     'mneme disconnect': ['mneme', 'disconnect'],
     'mneme import': null,

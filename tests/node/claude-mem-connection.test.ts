@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -99,10 +99,47 @@ describe('disconnect', () => {
   it('leaves alone a connection that somebody else made since', async () => {
     await given('{"a": 1}');
     await connect();
-    const elsewhere = JSON.stringify({ a: 1, ...SETTINGS, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: 'https://cloud.example' });
+    const theirs = { ...SETTINGS, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: 'https://cloud.example', CLAUDE_MEM_CLOUD_SYNC_TOKEN: 'theirs' };
+    const elsewhere = JSON.stringify({ a: 1, ...theirs });
     await writeFile(file, elsewhere);
     await undoConnection(home);
     expect(await read()).toBe(elsewhere);
+  });
+
+  it('takes our token out where another server was put in since, and keeps what was there before in a file', async () => {
+    await given('{"CLAUDE_MEM_CLOUD_SYNC_TOKEN": "cloud", "CLAUDE_MEM_CLOUD_SYNC_HUB_URL": "https://cloud.example"}');
+    await chmod(file, 0o644);
+    await connect();
+    const { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, ...rest } = SETTINGS;
+    const elsewhere = { ...rest, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: 'https://other.example' };
+    await writeFile(file, JSON.stringify({ ...elsewhere, CLAUDE_MEM_CLOUD_SYNC_TOKEN: token }));
+    const undone = await undoConnection(home);
+    const kept = path.join(home.root, 'claude-mem-connection.json.undone');
+    expect(undone).toMatchObject({ ok: true, value: { left: ['CLAUDE_MEM_CLOUD_SYNC_HUB_URL'], kept } });
+    expect(JSON.parse(await read())).toEqual(elsewhere);
+    expect(JSON.parse(await readFile(kept, 'utf8'))).toMatchObject({ settings: { CLAUDE_MEM_CLOUD_SYNC_TOKEN: 'cloud' } });
+    expect((await stat(kept)).mode & 0o777).toBe(0o600);
+    expect((await stat(file)).mode & 0o777).toBe(0o644);
+    expect(await readConnection(home)).toBeNull();
+  });
+
+  it('gives back who may read the file, and takes away a folder that it made, unless something is in it', async () => {
+    await given('{}');
+    await chmod(file, 0o644);
+    await connect();
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await connect();
+    await undoConnection(home);
+    expect((await stat(file)).mode & 0o777).toBe(0o644);
+    await rm(folder, { recursive: true });
+    await connect();
+    await connect();
+    await undoConnection(home);
+    await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
+    await connect();
+    await writeFile(path.join(folder, 'other'), '');
+    await undoConnection(home);
+    expect(await readdir(folder)).toEqual(['other']);
   });
 
   it('after connecting twice gives back what was there before the first time', async () => {

@@ -90,14 +90,13 @@ describe('the history of an item', () => {
     await write('other\n');
     await write('one\n', 'rules/a.md');
     await write('two\n', 'rules/deep/b.md');
-    await write('other\n', 'rules.md');
     await remove('rules/a.md');
     const namesOf = async (item: string): Promise<string[]> =>
       (await ask(node, 'log', { item })).commits.flatMap(({ changes }) => changes.map((change) => `${change.type} ${change.item}`));
     const under = ['delete rules/a.md', 'put rules/deep/b.md', 'put rules/a.md'];
     expect(await namesOf('rules/')).toEqual(under);
     expect(await namesOf(`${path.join(place.home('a'), '.claude', 'rules')}/`)).toEqual(under);
-    expect((await namesOf(`${path.join(place.home('a'), '.claude')}/`)).filter((name) => name.includes('md'))).toHaveLength(5);
+    expect((await namesOf(`${path.join(place.home('a'), '.claude')}/`)).filter((name) => name.includes('md'))).toHaveLength(4);
     await place.write('a', 'draft\n', 'rules/c.md');
     await scan();
     expect(await namesOf('rules/')).toEqual(['put rules/c.md', ...under]);

@@ -55,7 +55,7 @@ describe('leaving', () => {
       CLAUDE_MEM_CLOUD_SYNC_HUB_URL: 'http://127.0.0.1:4600/claude-mem',
     };
     expect(await writeConnection(a.home, folder, settings, null)).toMatchObject({ ok: true });
-    expect((await ask(a, 'leave', { discard: true })).claude_mem).toEqual({ file, why_not: null });
+    expect((await ask(a, 'leave', { discard: true })).claude_mem).toEqual({ file, why_not: null, left: [], kept: null });
     expect(await readFile(file, 'utf8')).toBe('{"CLAUDE_MEM_MODEL": "x"}\n');
   });
 
@@ -65,7 +65,7 @@ describe('leaving', () => {
     const connected = await writeMnemeConnection(a.home, place.home('a'), server);
     const file = path.join(place.home('a'), '.claude-mneme', 'config.json');
     expect(connected).toMatchObject({ ok: true, value: { file } });
-    expect((await ask(a, 'leave', { discard: true })).mneme).toEqual({ file, why_not: null });
+    expect((await ask(a, 'leave', { discard: true })).mneme).toEqual({ file, why_not: null, left: [], kept: null });
     await expect(readFile(file, 'utf8')).rejects.toThrow('ENOENT');
   });
 

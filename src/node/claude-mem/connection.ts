@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Result } from '../../core/result.ts';
 import type { NodeHome } from '../home.ts';
-import { createSettingsNote, type SettingsNote } from '../settings-note.ts';
+import { createSettingsNote, type SettingsNote, type Undone } from '../settings-note.ts';
 import { readSyncSettings, writeSyncSettings, type SyncSettings, type SyncSettingsBefore } from './settings-edit.ts';
 
 interface Details {
@@ -18,6 +18,8 @@ const noteOf = (home: NodeHome): SettingsNote<SyncSettingsBefore, Details> =>
     read: readSyncSettings,
     write: writeSyncSettings,
     isOurs: (values, { url, user }) => values.CLAUDE_MEM_CLOUD_SYNC_HUB_URL === url && values.CLAUDE_MEM_CLOUD_SYNC_USER_ID === user,
+    address: 'CLAUDE_MEM_CLOUD_SYNC_HUB_URL',
+    secret: 'CLAUDE_MEM_CLOUD_SYNC_TOKEN',
   });
 
 /** `null` where claude-mem was not connected by us. */
@@ -40,6 +42,6 @@ export async function writeConnection(
  * Puts the three settings back as they were: the whole file, where nothing else changed in it since. `null` where there
  * was no connection of ours.
  */
-export async function undoConnection(home: NodeHome): Promise<Result<Connection | null, string>> {
+export async function undoConnection(home: NodeHome): Promise<Result<(Connection & Undone) | null, string>> {
   return noteOf(home).undo();
 }

@@ -1,18 +1,30 @@
+import { loadConfig } from '../../config/config.ts';
+import type { MnemeConfig } from '../../config/schema.ts';
+import { askMnemeServer } from '../mneme/ask-server.ts';
+import { readMnemeClient } from '../mneme/connection.ts';
+import { mnemeState, type MnemeStatus } from '../mneme/mneme-state.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
 import type { SatchelNode } from '../node.ts';
 import { failed, passed, warned, type Check } from './check.ts';
 
-/** The mneme gateway, where it is on: whether it listens, and who is let in. */
-export async function checkMneme({ config, mneme, isLive }: SatchelNode): Promise<Check[]> {
-  if (!config.mneme.enabled && mneme.address === null && mneme.problem === null) return [];
-  const settings = await readMnemeSettings(config);
+/** The mneme gateway, where it is on: whether it listens, and who is let in. And this machine's client, where it syncs. */
+export async function checkMneme(node: SatchelNode): Promise<Check[]> {
+  // The node may have been told otherwise since it read it.
+  const read = await loadConfig(node.config.environment);
+  const mneme = read.ok ? read.value.mneme : node.config.mneme;
+  const state = await mnemeState(node, mneme);
+  return [...(mneme.enabled ? await checkGateway(node, mneme, state) : []), ...(await checkClient(node, state))];
+}
+
+async function checkGateway({ config, mneme, isLive }: SatchelNode, configured: MnemeConfig, state: MnemeStatus): Promise<Check[]> {
+  const settings = await readMnemeSettings({ mneme: configured, environment: config.environment });
   if (!settings.ok)
     return [failed('mneme.settings', 'medium', `mneme is not served: ${settings.error}`, 'Correct it there, and run: satchel mneme serve')];
   const checks: Check[] = [];
   if (mneme.problem !== null)
     checks.push(failed('mneme.listens', 'medium', `mneme is not served: ${mneme.problem}`, 'Run: satchel mneme serve --port N'));
   else if (isLive && mneme.address !== null) checks.push(passed('mneme.listens', `mneme is served at ${mneme.address}`));
-  if (settings.value.apiKeys?.length === 0)
+  if (state.keys === 'none')
     checks.push(
       warned(
         'mneme.open',
@@ -22,4 +34,32 @@ export async function checkMneme({ config, mneme, isLive }: SatchelNode): Promis
       ),
     );
   return checks;
+}
+
+const RECONNECT = 'Run: satchel mneme connect; or, to have Satchel carry its files without: satchel mneme disconnect';
+const NOT_OURS = 'Correct "sync" in that file, or run: satchel mneme connect';
+
+/** What the client syncs with must be there: nothing else carries its four files. */
+async function checkClient(node: SatchelNode, { client }: MnemeStatus): Promise<Check[]> {
+  const { url, connected } = client;
+  if (url === null) return [];
+  const evidence = [`~/.claude-mneme/config.json: "serverUrl" is ${url}`, 'log, memories, entities and summaries are left to that sync'];
+  const bad = (reason: string, next: string): Check[] => [
+    failed('mneme.client', 'medium', `mneme’s settings have it sync with ${url}, and it cannot: ${reason}`, next, evidence),
+  ];
+  if (client.problem !== null) return bad(client.problem, RECONNECT);
+  if (connected === 'here' && !node.isLive) return []; // that the node does not run is said
+  const answer = await ask(url, (await readMnemeClient(node.home, node.config.environment.userHome)).key);
+  if (answer === 'fine') return [passed('mneme.client', `mneme syncs with ${url}`)];
+  const next = connected === 'here' ? RECONNECT : connected === null ? NOT_OURS : 'Start that server, or run: satchel mneme disconnect';
+  return bad(answer === 'unknown-key' ? 'it does not know the key' : answer.unreachable, next);
+}
+
+/** As the client does, except that no key travels in clear text. */
+async function ask(url: string, key: string | null): ReturnType<typeof askMnemeServer> {
+  if (!URL.canParse(url)) return { unreachable: 'that is no address' };
+  const { protocol, hostname, origin } = new URL(url);
+  const isSafe = protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  const answer = await askMnemeServer(origin, isSafe ? key : null);
+  return answer === 'unknown-key' && !isSafe ? 'fine' : answer;
 }

@@ -68,6 +68,7 @@ export function createMnemeService(node: SatchelNode): MnemeService {
   async function stop(): Promise<void> {
     const closing = served;
     served = null;
+    problem = null;
     await closing?.close();
   }
 

@@ -13,6 +13,7 @@ import type { NodeHome } from '../home.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
 import { LEFT, presentMachines } from '../present-machines.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import type { Undone } from '../settings-note.ts';
 import { revocationOf } from '../revocation.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import { mayEnter, treeDefinitions } from '../tree-sources.ts';
@@ -90,6 +91,10 @@ export interface LeaveResult {
 export interface Disconnected {
   readonly file: string;
   readonly why_not: string | null;
+  /** Settings that somebody changed since, which stay. */
+  readonly left: readonly string[];
+  /** Where they are kept as they were before, if they are not all back. */
+  readonly kept: string | null;
 }
 
 /**
@@ -161,12 +166,13 @@ async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | 
 async function disconnected(
   { home }: SatchelNode,
   read: (home: NodeHome) => Promise<{ readonly file: string } | null>,
-  undo: (home: NodeHome) => Promise<Result<unknown, string>>,
+  undo: (home: NodeHome) => Promise<Result<Undone | null, string>>,
 ): Promise<Disconnected | null> {
   const connection = await read(home);
   if (connection === null) return null;
   const undone = await undo(home);
-  return { file: connection.file, why_not: undone.ok ? null : undone.error };
+  if (!undone.ok) return { file: connection.file, why_not: undone.error, left: [], kept: null };
+  return { file: connection.file, why_not: null, left: undone.value?.left ?? [], kept: undone.value?.kept ?? null };
 }
 
 async function removeTemporaryFiles(node: SatchelNode): Promise<number> {

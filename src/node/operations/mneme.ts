@@ -2,30 +2,18 @@ import { z } from 'zod';
 import { loadConfig } from '../../config/config.ts';
 import type { MnemeConfig } from '../../config/schema.ts';
 import { importProjects, type ImportedProjects } from '../mneme/import-projects.ts';
+import { mnemeState, type MnemeStatus } from '../mneme/mneme-state.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
+import { noInput } from './no-input.ts';
 import type { SatchelNode } from '../node.ts';
 import { saveSettings } from '../save-settings.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
-export interface MnemeTokenLine {
-  readonly id: string;
-  readonly name: string;
-  /** `null`: all projects. */
-  readonly projects: readonly string[] | null;
-  readonly created_at: number;
-}
-
-export interface MnemeStatus {
-  readonly enabled: boolean;
-  /** What clients are to be given as `serverUrl`; where the node does not run, what it will be. */
-  readonly url: string;
-  readonly listening: boolean;
-  /** Why it does not listen, though it is to. */
-  readonly problem: string | null;
-  /** Who gets in: whoever shows a token, or a key that a file names, or everybody on this machine. */
-  readonly keys: 'tokens' | 'file' | 'none';
-  readonly tokens: readonly MnemeTokenLine[];
-}
+/** How the gateway stands, and this machine's own client. Changes nothing. */
+export const mnemeStatusOperation = defineOperation({
+  input: noInput,
+  run: async (node): Promise<MnemeStatus> => mnemeState(node, await configured(node)),
+});
 
 /** Turns the gateway on or off, or only says how it stands. */
 export const serveMnemeOperation = defineOperation({
@@ -37,14 +25,19 @@ export const serveMnemeOperation = defineOperation({
       ...(enabled === undefined ? {} : { enabled }),
       ...(port === undefined ? {} : { port }),
     };
+    const { address } = node.mneme;
     const isNew = wanted.enabled !== before.enabled || wanted.port !== before.port;
-    if (isNew) {
+    if (wanted.enabled) {
       const settings = await readMnemeSettings({ mneme: wanted, environment: node.config.environment });
-      if (!settings.ok && wanted.enabled) throw unusable(settings.error);
+      if (!settings.ok) throw unusable(settings.error);
     }
     if (node.isLive && wanted.enabled && (isNew || node.mneme.address === null)) {
       const started = await node.mneme.start(wanted);
-      if (!started.ok) throw unusable(started.error);
+      if (!started.ok) {
+        // As it was: what was refused is no problem of the node's.
+        await (before.enabled && address !== null ? node.mneme.start(before) : node.mneme.stop());
+        throw unusable(started.error);
+      }
     }
     if (node.isLive && !wanted.enabled) await node.mneme.stop();
     // Last, so that what does not work is not tried again with every start.
@@ -52,7 +45,7 @@ export const serveMnemeOperation = defineOperation({
       await saveSettings(node.config.file, ({ mneme }) => ({
         mneme: { ...(mneme as object | undefined), enabled: wanted.enabled, ...(port === undefined ? {} : { port }) },
       }));
-    return statusOf(node, wanted);
+    return mnemeState(node, wanted);
   },
 });
 
@@ -62,8 +55,21 @@ export const addMnemeTokenOperation = defineOperation({
     name: z.string().max(128),
     projects: z.array(z.string().min(1).max(4096)).max(1000).nullable(),
     after: z.string().min(1).max(4096).optional(),
+    /** Refuse a name that a token has already. */
+    unique: z.boolean().default(false),
   }),
-  async run(node, { name, projects, after }): Promise<{ id: string; token: string; name: string; projects: readonly string[] | null }> {
+  async run(
+    node,
+    { name, projects, after, unique },
+  ): Promise<{ id: string; token: string; name: string; projects: readonly string[] | null }> {
+    const same = unique ? (await node.mneme.tokens.list()).find((token) => token.name === name) : undefined;
+    if (same !== undefined)
+      throw new OperationFailure(
+        'usage',
+        'name-taken',
+        `there is a token of ${JSON.stringify(name)} already: ${same.id}`,
+        `Take another --name, or take that back first: satchel mneme serve --revoke ${same.id}`,
+      );
     return { ...(await node.mneme.machines.add(name, projects, after)), name, projects };
   },
 });
@@ -101,21 +107,6 @@ export const importMnemeOperation = defineOperation({
   },
 });
 
-async function statusOf(node: SatchelNode, mneme: MnemeConfig): Promise<MnemeStatus> {
-  const settings = await readMnemeSettings({ mneme, environment: node.config.environment });
-  if (!settings.ok) throw unusable(settings.error);
-  const { host, port, apiKeys } = settings.value;
-  const tokens = await node.mneme.tokens.list();
-  return {
-    enabled: mneme.enabled,
-    url: reachable(node.mneme.address ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`),
-    listening: node.mneme.address !== null,
-    problem: node.mneme.problem,
-    keys: apiKeys === null ? 'tokens' : apiKeys.length === 0 ? 'none' : 'file',
-    tokens: tokens.map(({ id, name, projects, createdAt }) => ({ id, name, projects, created_at: createdAt })),
-  };
-}
-
 /** As config.json says by now: the node may have been told otherwise since it read it. */
 async function configured(node: SatchelNode): Promise<MnemeConfig> {
   const config = await loadConfig(node.config.environment);
@@ -125,9 +116,4 @@ async function configured(node: SatchelNode): Promise<MnemeConfig> {
 
 function unusable(reason: string): OperationFailure {
   return new OperationFailure('failed', 'mneme-not-served', `mneme cannot be served: ${reason}`, 'Run: satchel mneme serve --port N');
-}
-
-/** One that listens everywhere is reached on this machine by its own name. */
-function reachable(address: string): string {
-  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { loadConfig } from '../../config/config.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
+import { mnemeState, type MnemeClientLine } from '../mneme/mneme-state.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
@@ -81,8 +83,18 @@ export interface Status {
   readonly hub: boolean;
   /** On a hub: what it keeps for others. */
   readonly keeps: readonly KeptSpace[];
+  /** mneme's sync server and client here; `null` where neither is used. */
+  readonly mneme: MnemeBrief | null;
   /** The personal one first, what this machine had before it joined last. */
   readonly spaces: readonly SpaceStatus[];
+}
+
+export interface MnemeBrief {
+  readonly enabled: boolean;
+  readonly url: string;
+  readonly listening: boolean;
+  readonly problem: string | null;
+  readonly client: MnemeClientLine;
 }
 
 export const statusOperation = defineOperation({
@@ -100,10 +112,18 @@ export const statusOperation = defineOperation({
       address: node.address,
       hub: node.config.hub,
       keeps: node.config.hub ? await keptSpaces(node) : [],
+      mneme: await mnemeBrief(node),
       spaces,
     };
   },
 });
+
+async function mnemeBrief(node: SatchelNode): Promise<MnemeBrief | null> {
+  // The node may have been told otherwise since it read it.
+  const config = await loadConfig(node.config.environment);
+  const { enabled, url, listening, problem, client } = await mnemeState(node, config.ok ? config.value.mneme : node.config.mneme);
+  return enabled || client.url !== null ? { enabled, url, listening, problem, client } : null;
+}
 
 async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus> {
   const { entry, replica, runner, sources, rows, secrets } = open;

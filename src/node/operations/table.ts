@@ -58,6 +58,7 @@ export const OPERATIONS = {
   'claude-mem-project-place': async () => (await import('./claude-mem-projects.ts')).placeClaudeMemProjectOperation,
   'claude-mem-repair': async () => (await import('./claude-mem.ts')).claudeMemRepairOperation,
   'mneme-serve': async () => (await import('./mneme.ts')).serveMnemeOperation,
+  'mneme-status': async () => (await import('./mneme.ts')).mnemeStatusOperation,
   'mneme-token-add': async () => (await import('./mneme.ts')).addMnemeTokenOperation,
   'mneme-token-known': async () => (await import('./mneme.ts')).knownMnemeTokenOperation,
   'mneme-token-remove': async () => (await import('./mneme.ts')).removeMnemeTokenOperation,
