@@ -4,7 +4,7 @@ import { sizeOfCanonical, writeCanonical } from './canonical/write-canonical.ts'
 import { fail, ok, type Result } from './result.ts';
 
 /**
- * Canonical bytes: deterministic CBOR (RFC 8949 §4.2.3: shorter keys first), the subset without tags, floats that are not
+ * Canonical bytes (docs/formats.md): deterministic CBOR, keys by length first, the subset without tags, floats that are not
  * needed, indefinite lengths and undefined. Equal values encode to equal bytes, and only canonical bytes decode, so that a
  * signature over bytes is a signature over the value.
  */
