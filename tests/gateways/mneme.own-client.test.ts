@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { MnemeStatus } from '../../src/node/mneme/mneme-state.ts';
@@ -102,6 +103,34 @@ describe('this machine’s own client', () => {
     expect([code, stderr]).toEqual([0, expect.stringContaining('claude-mneme has not run here')]);
     await run('disconnect');
     expect(existsSync(path.dirname(file))).toBe(false);
+  });
+
+  it('a port that another program has changes nothing', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { code, stderr } = await run('serve', '--port', `${(other.address() as AddressInfo).port}`);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('is taken by another program')]);
+    expect(await state()).toMatchObject({ listening: true, problem: null });
+    await run('serve', '--off');
+    expect((await run('serve', '--port', `${(other.address() as AddressInfo).port}`)).code).toBe(1);
+    await new Promise((resolve) => other.close(resolve));
+    expect(await state()).toMatchObject({ enabled: false, problem: null });
+    expect((await ask(server.node, 'doctor', {})).checks.filter(({ id }) => id.startsWith('mneme.'))).toEqual([]);
+    await run('serve');
+  });
+
+  it('a lock with a long name is shown cut, and released by what is shown', async () => {
+    const projects = [`/home/me/${'long/'.repeat(20)}a`, `/home/me/${'long/'.repeat(20)}ab`];
+    for (const project of projects) await server.lock(project, 'client'.repeat(20));
+    const leases = (...words: string[]) => runHere(['leases', ...words], server.place.home('ana'));
+    const { stdout } = await leases();
+    const [, ...lines] = stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line.length).toBeLessThan(130);
+    const shown = lines.map((line) => line.split('  ')[0] ?? '');
+    expect(shown.every((name) => name.includes('…'))).toBe(true);
+    for (const name of shown) expect((await leases('release', name)).code).toBe(0);
+    expect(await leases('release', shown[0] ?? '')).toMatchObject({ code: 2 });
   });
 
   it('two tokens have two names', async () => {

@@ -1,18 +1,21 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { clientOf } from '../../gateways/mneme/client.ts';
-import { createProjectFiles } from '../../gateways/mneme/project-files.ts';
+import { createProjectFiles, type ProjectFiles } from '../../gateways/mneme/project-files.ts';
 import { Refusal } from '../../gateways/mneme/refusal.ts';
 import { BODY_BYTES, type SyncedFile } from '../../gateways/mneme/schema.ts';
 import type { ProjectSpaces } from '../../gateways/mneme/spaces.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import { MNEME_FILES, RENDERED_FILE } from '../../kinds/mneme/names.ts';
+import { MNEME_FILES, RENDERED_FILE, type MnemeProject } from '../../kinds/mneme/names.ts';
 import { fileProblem } from '../../kinds/mneme/file-problem.ts';
 
 export interface ImportedProjects {
   readonly projects: number;
   /** Files that were taken, or that had been before. */
   readonly files: number;
+  /** Of these, those that were not here, and those that said something that was not here. */
+  readonly added: number;
+  readonly changed: number;
   /** Those that were left alone, and why. Nothing is ever changed where they lie. */
   readonly bad: readonly { readonly file: string; readonly reason: string }[];
 }
@@ -33,7 +36,7 @@ export async function importProjects(deps: {
 }): Promise<ImportedProjects> {
   const root = path.join(deps.folder, 'projects');
   const files = createProjectFiles(deps);
-  const report = { projects: 0, files: 0, bad: [] as { file: string; reason: string }[] };
+  const report = { projects: 0, files: 0, added: 0, changed: 0, bad: [] as { file: string; reason: string }[] };
   try {
     const entries = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
     for (const [index, { name }] of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1)).entries()) {
@@ -44,7 +47,10 @@ export async function importProjects(deps: {
         if (file === RENDERED_FILE && hasSummary) continue;
         const outcome = await importFile(path.join(root, name, file), file, async (body) => {
           const project = await deps.spaces.projectOf(name, true);
+          const before = await bodyOf(files, project, file);
           await files.push(project, file, body, IMPORTER);
+          if (before === null) report.added += 1;
+          else if (before !== (await bodyOf(files, project, file))) report.changed += 1;
         });
         if (file === 'summary.json') hasSummary = outcome !== 'none';
         if (outcome === 'taken') taken += 1;
@@ -58,6 +64,12 @@ export async function importProjects(deps: {
   } finally {
     await files.close();
   }
+}
+
+/** As it is served. */
+async function bodyOf(files: ProjectFiles, project: MnemeProject, file: SyncedFile): Promise<string | null> {
+  const sent = await files.read(project, file, null);
+  return sent === null ? null : (JSON.parse(Buffer.from(sent.answer).toString('utf8')) as { content: string }).content;
 }
 
 async function importFile(
