@@ -106,8 +106,6 @@ function readText(reader: Reader, length: number): string {
     if (index === reader.at) return short;
   }
   const whole = text.toString('utf8', at, reader.at);
-  // A mark of byte order at the beginning never decoded: such a record is void, and stays so.
-  if (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) throw new Error('not in canonical form');
   if (whole.includes(REPLACEMENT) && Buffer.from(whole).compare(text, at, reader.at) !== 0) throw new Error('a text that is no UTF-8');
   return whole;
 }
