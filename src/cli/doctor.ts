@@ -17,6 +17,7 @@ export const doctorCommand = defineCommand({
     const checks = [...(await checkHome(home, process.version)), await checkService(context)];
     // Opening a node makes what is missing: one that was never started is left as it is.
     if (await isStarted(home)) checks.push(...(await askChecks(context)));
+    else checks.push(...(await checkMnemeAlone(context)));
     const bad = checks.filter((check) => check.result === 'fail').length;
     const warnings = checks.filter((check) => check.result === 'warn').length;
     const shown = checks.filter(
@@ -46,6 +47,12 @@ async function askChecks(context: CommandContext): Promise<Check[]> {
     const next = error instanceof CommandFailure ? (error.next ?? null) : null;
     return [failed('node.opens', 'high', `the node cannot be asked: ${message}`, next)];
   }
+}
+
+/** mneme's client may sync with another machine's node. */
+async function checkMnemeAlone({ environment }: CommandContext): Promise<Check[]> {
+  const { checkMnemeClient } = await import('../node/doctor/mneme-checks.ts');
+  return checkMnemeClient({ home: nodeHome(environment.home), userHome: environment.userHome, isLive: false }, { problem: null });
 }
 
 async function checkService({ environment }: CommandContext): Promise<Check> {

@@ -66,6 +66,15 @@ export function createSettingsNote<Values extends object, Details extends object
     return text === null ? null : (JSON.parse(text) as Note<Values, Details>);
   }
 
+  /** Beside what was kept before. Returns the file. */
+  async function keep(text: string): Promise<string> {
+    const first = noteFile + UNDONE;
+    const there = await readPrivate(first);
+    const file = there === null || there === text ? first : `${first}-${sha256Hex(text).slice(0, 8)}`;
+    await writePrivate(file, text);
+    return file;
+  }
+
   return {
     read: readNote,
 
@@ -113,8 +122,7 @@ export function createSettingsNote<Values extends object, Details extends object
         if (!back.ok) return back;
         undone = { text: back.value, left, isAll };
       }
-      const kept = undone.isAll ? null : noteFile + UNDONE;
-      if (kept !== null) await writePrivate(kept, JSON.stringify({ file: note.file, before: note.before, settings: note.settings }));
+      const kept = undone.isAll ? null : await keep(JSON.stringify({ file: note.file, before: note.before, settings: note.settings }));
       if (text !== null && undone.text === null) await removePrivate(note.file);
       else if (undone.text !== null) {
         if (undone.text !== text) await writePrivate(note.file, undone.text);

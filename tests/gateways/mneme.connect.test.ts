@@ -72,5 +72,7 @@ describe('connect --server', () => {
     expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('--offline')]);
     expect(existsSync(homeOf(bob))).toBe(false);
     expect(await connect(url, 'key', '--offline')).toMatchObject({ code: 0 });
+    const { code, stdout } = await runHere(['doctor'], homeOf(bob));
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`mneme’s settings have it sync with ${url}, and it cannot`)]);
   });
 });

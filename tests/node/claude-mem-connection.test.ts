@@ -121,6 +121,12 @@ describe('disconnect', () => {
     expect((await stat(kept)).mode & 0o777).toBe(0o600);
     expect((await stat(file)).mode & 0o777).toBe(0o644);
     expect(await readConnection(home)).toBeNull();
+    // What is kept of another time is no reason to lose this.
+    await connect();
+    await writeFile(file, JSON.stringify({ ...SETTINGS, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: 'https://third.example' }));
+    await undoConnection(home);
+    expect((await readdir(home.root)).filter((name) => name.includes('.undone'))).toHaveLength(2);
+    expect(await readFile(kept, 'utf8')).toContain('"cloud"');
   });
 
   it('gives back who may read the file, and takes away a folder that it made, unless something is in it', async () => {

@@ -4,6 +4,7 @@ import { askMnemeServer } from '../mneme/ask-server.ts';
 import { readMnemeClient } from '../mneme/connection.ts';
 import { mnemeState, type MnemeStatus } from '../mneme/mneme-state.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
+import type { NodeHome } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import { failed, passed, warned, type Check } from './check.ts';
 
@@ -13,7 +14,10 @@ export async function checkMneme(node: SatchelNode): Promise<Check[]> {
   const read = await loadConfig(node.config.environment);
   const mneme = read.ok ? read.value.mneme : node.config.mneme;
   const state = await mnemeState(node, mneme);
-  return [...(mneme.enabled ? await checkGateway(node, mneme, state) : []), ...(await checkClient(node, state))];
+  return [
+    ...(mneme.enabled ? await checkGateway(node, mneme, state) : []),
+    ...(await checkMnemeClient({ home: node.home, userHome: node.config.environment.userHome, isLive: node.isLive }, state.client)),
+  ];
 }
 
 async function checkGateway({ config, mneme, isLive }: SatchelNode, configured: MnemeConfig, state: MnemeStatus): Promise<Check[]> {
@@ -39,17 +43,20 @@ async function checkGateway({ config, mneme, isLive }: SatchelNode, configured: 
 const RECONNECT = 'Run: satchel mneme connect; or, to have Satchel carry its files without: satchel mneme disconnect';
 const NOT_OURS = 'Correct "sync" in that file, or run: satchel mneme connect';
 
-/** What the client syncs with must be there: nothing else carries its four files. */
-async function checkClient(node: SatchelNode, { client }: MnemeStatus): Promise<Check[]> {
-  const { url, connected } = client;
+/** What the client syncs with must be there: nothing else carries its four files. A machine without a node may have one, too. */
+export async function checkMnemeClient(
+  { home, userHome, isLive }: { readonly home: NodeHome; readonly userHome: string; readonly isLive: boolean },
+  { problem }: { readonly problem: string | null },
+): Promise<Check[]> {
+  const { url, key, connected } = await readMnemeClient(home, userHome);
   if (url === null) return [];
   const evidence = [`~/.claude-mneme/config.json: "serverUrl" is ${url}`, 'log, memories, entities and summaries are left to that sync'];
   const bad = (reason: string, next: string): Check[] => [
     failed('mneme.client', 'medium', `mneme’s settings have it sync with ${url}, and it cannot: ${reason}`, next, evidence),
   ];
-  if (client.problem !== null) return bad(client.problem, RECONNECT);
-  if (connected === 'here' && !node.isLive) return []; // that the node does not run is said
-  const answer = await ask(url, (await readMnemeClient(node.home, node.config.environment.userHome)).key);
+  if (problem !== null) return bad(problem, RECONNECT);
+  if (connected === 'here' && !isLive) return []; // that the node does not run is said
+  const answer = await ask(url, key);
   if (answer === 'fine') return [passed('mneme.client', `mneme syncs with ${url}`)];
   const next = connected === 'here' ? RECONNECT : connected === null ? NOT_OURS : 'Start that server, or run: satchel mneme disconnect';
   return bad(answer === 'unknown-key' ? 'it does not know the key' : answer.unreachable, next);
