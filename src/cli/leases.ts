@@ -12,11 +12,11 @@ const list = defineCommand({
   summary: 'List the leases that are held on this node',
   examples: ['satchel leases'],
   notes:
-    'Long names are cut in the middle; release takes them whole, or as they are shown.\nJSON: {leases: [{name, holder, generation, expires_at}]}.',
+    'Long names are cut in the middle; release takes them whole, or as they are shown.\nJSON: {leases: [{name, known_as (where people here call it otherwise), holder, generation, expires_at}]}.',
   async run(context) {
     const result = await askNode(context, 'leases', {});
     const rows = result.leases.map((lease) => [
-      cutMiddle(lease.name, WIDTH),
+      cutMiddle(lease.known_as ?? lease.name, WIDTH),
       cutMiddle(lease.holder, WIDTH),
       lease.generation,
       lease.expires_at,
@@ -41,7 +41,7 @@ const release = defineCommand({
 async function asHeld(context: CommandContext, name: string): Promise<string> {
   if (!name.includes('…')) return name;
   const { leases } = await askNode(context, 'leases', {});
-  const meant = leases.filter((lease) => lease.name !== name && cutMiddle(lease.name, WIDTH) === name);
+  const meant = leases.filter((lease) => lease.name !== name && cutMiddle(lease.known_as ?? lease.name, WIDTH) === name);
   if (meant.length < 2) return meant[0]?.name ?? name;
   throw new CommandFailure(EXIT.usage, 'ambiguous-lease', `several leases are shown as ${printable(name)}`, {
     next: 'Give the whole name: satchel leases --json',

@@ -22,7 +22,7 @@ export const logCommand = defineCommand({
   notes:
     'Before each change stands its revision, such as 3f9a12cd: satchel show, diff and restore take it. What was not sent yet has none.\n' +
     'Words: written, extended (at its end), deleted; replaced: a version that its own machine wrote over before it was sent, kept all the same; kept beside: the other side of a conflict.\n' +
-    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, kind, type, revision, size, conflict: "open"|"settled"|null}]}], next}. What was not sent yet has position null and revisions "".',
+    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, known_as (where people here call it otherwise), kind, type, revision, size, conflict: "open"|"settled"|null}]}], next}. What was not sent yet has position null and revisions "".',
   async run(context): Promise<CommandResult> {
     const { all, limit, before, space } = context.options;
     const { item } = context.args;
@@ -78,7 +78,7 @@ function writerWords(writer: string): string {
 
 function describeChange({ style }: CommandContext, change: LogChange): string {
   const size = change.size === null ? '' : `  ${formatBytes(change.size)}`;
-  return `${style.dim(revisionOf(change))}  ${DONE[change.type].padEnd(11)} ${printable(change.item)}${style.dim(size)}`;
+  return `${style.dim(revisionOf(change))}  ${DONE[change.type].padEnd(11)} ${printable(change.known_as ?? change.item)}${style.dim(size)}`;
 }
 
 function conflictWords({ conflict }: LogChange): string {
@@ -102,7 +102,7 @@ function describeVersions(context: CommandContext, commits: readonly LogCommit[]
   const [newest] = commits.flatMap(({ changes }) => changes);
   if (newest === undefined) return [];
   const many = counted(lines.length, 'version');
-  return [`${style.bold(printable(newest.item))}: ${isNewest ? many : `${many} before that`}, newest first`, ...lines];
+  return [`${style.bold(printable(newest.known_as ?? newest.item))}: ${isNewest ? many : `${many} before that`}, newest first`, ...lines];
 }
 
 /** What Satchel keeps for itself in a space: answers to `pending`, where projects are. `--all` shows them. */

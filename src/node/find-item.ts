@@ -1,8 +1,10 @@
 import path from 'node:path';
 import type { HistoryEntry, ItemState } from '../core/ports/store.ts';
 import { itemKey } from '../core/item.ts';
+import { MNEME_PREFIX } from '../kinds/mneme/names.ts';
 import { KINDS } from '../kinds/registry.ts';
 import { parseFoundId } from '../core/found-id.ts';
+import { mnemeNameInSpace } from './mneme/known-names.ts';
 import { findFound } from './recall/find-found.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
@@ -14,8 +16,33 @@ import { carries } from './tree-sources.ts';
  */
 export async function findItem(node: SatchelNode, open: OpenSpace, text: string): Promise<ItemState> {
   const name = nameOf(open, text);
+  const found = await findByName(node, open, name);
+  // Of mneme's projects people know what its client calls them.
+  const kind = name.slice(0, name.length - bareName(name).length);
+  const mapped = found === null ? await mnemeNameInSpace(open, bareName(name)) : null;
+  const state = found ?? (mapped === null ? null : await findByName(node, open, kind + mapped));
+  if (state !== null) return state;
+  const byId = parseFoundId(text)?.number === null ? await findFound(node, open.entry.name, text) : null;
+  const seen = byId === null ? undefined : (await open.replica.visible([byId.item])).get(itemKey(byId.item));
+  if (seen !== undefined) return seen;
+  const near = await nearItems(open, bareName(name));
+  const isFolder = (await open.replica.list({ prefix: `${bareName(mapped ?? name)}/` })).length > 0;
+  const next = isFolder
+    ? `What lies under it: satchel log ${bareName(name)}/`
+    : near.length === 0
+      ? 'Run: satchel log'
+      : `Did you mean: ${near.join(', ')}?`;
+  throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, next);
+}
+
+/** Without the kind before it. */
+function bareName(name: string): string {
+  return name.slice(name.indexOf(':') + 1);
+}
+
+async function findByName(node: SatchelNode, open: OpenSpace, name: string): Promise<ItemState | null> {
   const kinds = name.includes(':') ? [name.slice(0, name.indexOf(':'))] : [];
-  const bare = kinds.length > 0 ? name.slice(name.indexOf(':') + 1) : name;
+  const bare = bareName(name);
   const { space } = open.entry;
   const live = (await open.replica.list({ prefix: bare })).filter((s) => s.item.name === bare);
   const logged = await node.store.read((tx) =>
@@ -30,19 +57,6 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
   const found = [...all.values()].filter((s) => kinds.length === 0 || kinds.includes(s.item.kind));
   const alive = found.filter((s) => s.content !== null);
   const [state] = alive.length > 0 ? alive : found;
-  if (state === undefined) {
-    const byId = parseFoundId(text)?.number === null ? await findFound(node, open.entry.name, text) : null;
-    const found = byId === null ? undefined : (await open.replica.visible([byId.item])).get(itemKey(byId.item));
-    if (found !== undefined) return found;
-    const near = await nearItems(open, bare);
-    const isFolder = (await open.replica.list({ prefix: `${bare}/` })).length > 0;
-    const next = isFolder
-      ? `What lies under it: satchel log ${bare}/`
-      : near.length === 0
-        ? 'Run: satchel log'
-        : `Did you mean: ${near.join(', ')}?`;
-    throw new OperationFailure('usage', 'no-item', `there is no item ${JSON.stringify(text)} in ${open.entry.name}`, next);
-  }
   if (alive.length > 1)
     throw new OperationFailure(
       'usage',
@@ -50,15 +64,19 @@ export async function findItem(node: SatchelNode, open: OpenSpace, text: string)
       `${alive.map((s) => `${s.item.kind}:${s.item.name}`).join(' and ')} both exist`,
       'Name one with its kind',
     );
-  return state;
+  return state ?? null;
 }
 
 /** How the names of a folder's items begin, by what a person types: its name or its path on this machine, with a slash behind it. */
 export async function findPrefix(node: SatchelNode, open: OpenSpace, text: string): Promise<string> {
-  const prefix = prefixOf(open, text);
-  const { space } = open.entry;
-  const [logged] = await node.store.read((tx) => tx.items.list(space, { prefix, limit: 1, deleted: true }));
-  if (logged === undefined && (await open.replica.list({ prefix })).length === 0)
+  const typed = prefixOf(open, text);
+  const isThere = async (prefix: string): Promise<boolean> => {
+    const [logged] = await node.store.read((tx) => tx.items.list(open.entry.space, { prefix, limit: 1, deleted: true }));
+    return logged !== undefined || (await open.replica.list({ prefix })).length > 0;
+  };
+  const inSpace = typed === MNEME_PREFIX || (await isThere(typed)) ? null : await mnemeNameInSpace(open, typed);
+  const prefix = inSpace ?? typed;
+  if (!(await isThere(prefix)))
     throw new OperationFailure('usage', 'no-item', `nothing lies under ${JSON.stringify(text)} in ${open.entry.name}`, 'Run: satchel log');
   return prefix;
 }

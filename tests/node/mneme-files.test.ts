@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { captureMany } from '../../src/core/replica/capture-many.ts';
+import { mnemeKind } from '../../src/kinds/mneme/names.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from './place.ts';
 
@@ -120,6 +122,30 @@ describe('the files of mneme on two machines', () => {
     await sync(b, a);
     expect(await text(memory('b', there, 'remembered.json'))).toBe(facts('one'));
     expect(await text(memory('a', here, 'log.jsonl'))).toBe('{"b":1}\n');
+  });
+
+  it('stay out where the id of their project is longer than a folder’s name may be', async () => {
+    const here = await workFolder('a', 'app', REMOTE);
+    await put(memory('a', here, 'remembered.json'), facts('one'));
+    const [a, b] = await two();
+    const id = 'a'.repeat(300);
+    const bodies = [Buffer.from(facts('far'))];
+    const open = [...a.spaces.values()][0];
+    if (open === undefined) throw new Error('no space');
+    await captureMany(
+      open.replica,
+      bodies.map((body) => ({
+        writer: 'mneme:x:y',
+        item: { kind: mnemeKind('remembered.json'), name: `mneme/${id}/remembered.json` },
+        body,
+        digest: open.replica.bodies.digestOf(body, {}),
+        made: 'shown',
+      })),
+      { message: '', writer: 'mneme-gateway' },
+    );
+    await sync(a, b);
+    for (const node of [a, b]) expect(JSON.stringify(await ask(node, 'status', {}))).not.toContain('ENAMETOOLONG');
+    expect(JSON.stringify((await ask(b, 'status', {})).spaces)).not.toContain(id);
   });
 
   it('are whole again where the client was interrupted, and lose nothing to what it writes then', async () => {

@@ -7,6 +7,7 @@ import { decodeRecord } from '../../core/log/record.ts';
 import { openCommit } from '../../core/replica/open-commit.ts';
 import type { CommitNote } from '../../core/log/commit.ts';
 import { findItem, findPrefix } from '../find-item.ts';
+import { mnemeNameHere } from '../mneme/known-names.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { isoTime } from '../record-times.ts';
@@ -16,6 +17,8 @@ import { machineNames } from '../machine-names.ts';
 
 export interface LogChange {
   readonly item: string;
+  /** As people on this machine know it, where that is another name: mneme's client calls a project by its folder. */
+  readonly known_as?: string;
   readonly kind: string;
   readonly type: HistoryEntry['type'];
   readonly revision: string;
@@ -75,9 +78,20 @@ export const logOperation = defineOperation({
       commits.push({ position, ...made, changes: changes.map((change) => toChange(change, unsettled)) });
     }
     const last = entries.at(-1);
-    return { commits, next: last === undefined || entries.length < input.limit ? null : last.position };
+    return {
+      commits: await Promise.all(commits.map((commit) => withKnownNames(open, commit))),
+      next: last === undefined || entries.length < input.limit ? null : last.position,
+    };
   },
 });
+
+async function withKnownNames(open: OpenSpace, commit: LogCommit): Promise<LogCommit> {
+  const changes = commit.changes.map(async (change) => {
+    const known = await mnemeNameHere(open, change.item);
+    return known === change.item ? change : { ...change, known_as: known };
+  });
+  return { ...commit, changes: await Promise.all(changes) };
+}
 
 /** As `history`, whole records at a time: a put may list many collapsed bodies of its item. */
 async function historyOfItem(

@@ -6,6 +6,8 @@ import type { MnemeProjects } from './mneme-projects.ts';
 
 /** Begins the reason of what waits for a place. */
 const NO_PLACE = 'its project has no place here';
+/** What the name of a folder may have where a client runs; protocols take longer ids. */
+const NAME_BYTES = 255;
 
 /**
  * A workspace on `~/.claude-mneme/projects`, in which a project's files stand under the id that clients on this machine make of its
@@ -20,7 +22,8 @@ export function createMnemeWorkspace(inner: Workspace, projects: MnemeProjects):
     const [project, rest] = cut(item.name);
     const id = projectId(project) === null ? null : await projects.toLocal(project as MnemeProject);
     // One segment of a path: another id is none of a folder's.
-    return id === null || /[/\\]/.test(id) || id === '.' || id === '..' ? null : { kind: item.kind, name: id + rest };
+    const isFolder = id !== null && !/[/\\]/.test(id) && id !== '.' && id !== '..' && Buffer.byteLength(id) <= NAME_BYTES;
+    return isFolder ? { kind: item.kind, name: id + rest } : null;
   };
 
   const nameInSpace = async (name: string): Promise<string | null> => {
