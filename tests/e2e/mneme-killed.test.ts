@@ -81,10 +81,10 @@ it('connect and disconnect leave mneme’s settings as they were', async () => {
   });
   const files = () => askMneme(url, 'GET', '/projects/mine/files', { key: written.sync.apiKey });
   expect((await files()).status).toBe(200);
-  expect(await ana.ask(['mneme', 'disconnect'])).toEqual({ disconnected: true, file });
+  expect(await ana.ask(['mneme', 'disconnect'])).toEqual({ disconnected: true, file, left: [], kept: null });
   expect(readFileSync(file, 'utf8')).toBe(before);
   expect((await files()).status).toBe(403);
-  expect(await ana.ask(['mneme', 'disconnect'])).toEqual({ disconnected: false, file: null });
+  expect(await ana.ask(['mneme', 'disconnect'])).toEqual({ disconnected: false, file: null, left: [], kept: null });
 });
 
 it('import takes over what the first server kept, names what it cannot, changes nothing there, and may be repeated', async () => {
@@ -110,6 +110,8 @@ it('import takes over what the first server kept, names what it cannot, changes 
     folder,
     projects: 2,
     files: 3,
+    added: 3,
+    changed: 0,
     bad: [{ file: 'other/remembered.json', reason: expect.stringContaining('cannot be read') as unknown }],
   });
   expect(first.code).toBe(1);
