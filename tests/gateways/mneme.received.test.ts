@@ -6,7 +6,7 @@ import { MnemePlace } from './mneme-place.ts';
 let place: MnemePlace;
 let other: string;
 beforeAll(async () => {
-  place = await MnemePlace.create();
+  place = await MnemePlace.create({ config: { proxies: ['127.0.0.1'] } });
   ({ token: other } = await place.node.mneme.tokens.add('other', { projects: null }));
 });
 afterAll(() => place.close());
@@ -64,6 +64,27 @@ describe('what the last answer of a process brought', () => {
     await place.ask('GET', `/projects/${project}/files`, { agent, key: other });
     expect((await place.get(project, 'remembered.json', { agent, key: other })).body['content']).toBe('["fact"]');
     expect(await afterForgetting(project, agent)).toBe('[]');
+  });
+
+  it('may still be on its way where a proxy has it, and it is large', async () => {
+    const project = await withFact();
+    const agent = new Agent({ keepAlive: true });
+    const relayed = { agent, key: other, headers: { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' } };
+    const forget = async (large: string): Promise<unknown> => {
+      await place.lock(project, 'a');
+      await place.put(project, 'remembered.json', JSON.stringify([large]), 'a');
+      await place.unlock(project, 'a');
+      await place.lock(project, 'b', relayed);
+      await place.ask('GET', `/projects/${project}/files`, relayed);
+      await place.get(project, 'remembered.json', relayed);
+      await place.ask('GET', `/projects/${project}/files`, relayed);
+      await place.put(project, 'remembered.json', '[]', 'b', relayed);
+      await place.unlock(project, 'b', relayed);
+      return (await place.get(project, 'remembered.json')).body['content'];
+    };
+    expect(await forget('small')).toBe('[]');
+    expect(await forget('large'.repeat(20_000))).toContain('large');
+    agent.destroy();
   });
 
   it('was not where such a connection ended with the answer unread', async () => {

@@ -34,6 +34,8 @@ export interface FromKey {
   readonly socket: Duplex;
   /** Whoever looks by hand is no client: it is neither steered nor taken for one. */
   readonly isByHand: boolean;
+  /** Brought by a proxy: what arrived there may be cut off behind it. */
+  readonly isRelayed: boolean;
 }
 
 /** The sync server of mneme, as its routes use it. One object a store. */
@@ -51,6 +53,9 @@ export interface MnemeGateway {
   arrived(socket: Duplex): void;
   close(): Promise<void>;
 }
+
+/** Bytes that a proxy hands on as soon as it has them. */
+const PASSED_ON_AT_ONCE = 64 * 1024;
 
 const REASONS: Readonly<Record<NotHeld, string>> = {
   nobody: 'No lock held - acquire lock before writing',
@@ -154,7 +159,8 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
       // Where the connection is its own, or it is the one that is pulling now. Else this may be for another, and the client must show
       // by what it pushes that it has it.
       const isItsOwn = client !== null && (connection.client?.writer === client.writer || pulls.last(client, project) !== null);
-      if (sent !== null && isItsOwn) connection.unconfirmed.push(sent.received);
+      const goesOn = !from.isRelayed || (sent !== null && sent.answer.length <= PASSED_ON_AT_ONCE);
+      if (sent !== null && isItsOwn && goesOn) connection.unconfirmed.push(sent.received);
       return sent?.answer ?? null;
     },
 

@@ -49,7 +49,12 @@ export function createMnemeRoutes({ gateway, keys, spaces, onFailure }: MnemeRou
     const project = await spaces.projectOf(projectId, isWrite);
     const { socket } = request;
     const from: FromClient = { client: clientOf(caller.key, clientId.value ?? '', caller.views), socket };
-    const onlooker: FromKey = { key: caller.key, socket, isByHand: BY_HAND.test(request.headers['user-agent'] ?? '') };
+    const onlooker: FromKey = {
+      key: caller.key,
+      socket,
+      isByHand: BY_HAND.test(request.headers['user-agent'] ?? ''),
+      isRelayed: request.headers['x-forwarded-for'] !== undefined, // which every proxy has to name
+    };
 
     switch (resource) {
       case 'lock': {

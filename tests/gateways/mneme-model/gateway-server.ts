@@ -38,7 +38,7 @@ export function serveGateway(deps: { readonly store: Store; readonly clock: Cloc
     if (!route.ok || route.value === null) throw new Error(path);
     const project = projectOf(route.value.projectId);
     const from = { client: clientOf(key, clientId), socket };
-    const onlooker = { key, socket, isByHand: false };
+    const onlooker = { key, socket, isByHand: false, isRelayed: false };
     const file = route.value.file as SyncedFile;
     gateway.arrived(socket);
     switch (`${method} ${route.value.resource}`) {
