@@ -12,10 +12,9 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
+import { readToken } from './read-token.ts';
 import { undoneWords } from './undone-words.ts';
 
-/** Longer than any token. */
-const TOKEN_BYTES = 4_096;
 const NAME_LENGTH = 128;
 const RESTART = 'It takes effect when claude-mem’s worker starts again.';
 
@@ -27,9 +26,13 @@ const serve = defineCommand({
     revoke: { type: 'text', value: 'TOKEN-ID', summary: 'take a token back' },
     removeDevice: { type: 'text', value: 'DEVICE', summary: 'make room for another device; one that comes again is let in again' },
   },
-  examples: ['satchel claude-mem serve', 'satchel claude-mem serve --user ada --name laptop', 'satchel claude-mem serve --revoke 5f0c…'],
+  examples: [
+    'satchel claude-mem serve',
+    'satchel claude-mem serve --user ada --name laptop > token',
+    'satchel claude-mem serve --revoke 5f0c…',
+  ],
   notes:
-    'The gateway is part of the node (satchel up) and answers nobody without a token.\nJSON: {url, users: [{user, tokens: [{id, name, created_at}], devices: [{id, name, admitted_at}], ops}], token (null without --user): {id, token, user, url}}.',
+    'The gateway is part of the node (satchel up) and answers nobody without a token.\nWhere the output goes into a file or a pipe, --user prints the token there and nothing else.\nJSON: {url, users: [{user, tokens: [{id, name, created_at}], devices: [{id, name, admitted_at}], ops}], token (null without --user): {id, token, user, url}}.',
   async run(context) {
     const { user, name, revoke, removeDevice } = context.options;
     if (user !== undefined) parseUser(user);
@@ -44,7 +47,6 @@ const serve = defineCommand({
     const made = user === undefined ? null : await askNode(context, 'claude-mem-token-add', { user, name: name ?? '' });
     const { url, users } = await askNode(context, 'claude-mem-users', {});
     const lines = [`claude-mem’s hub is ${url}`];
-    if (made !== null) lines.push(`Token of ${printable(made.user)}, shown this once:`, made.token);
     if (users.length === 0) lines.push('Nobody may sync yet: satchel claude-mem connect, or satchel claude-mem serve --user NAME');
     else {
       const columns = [{ title: 'USER' }, { title: 'TOKENS' }, { title: 'DEVICES' }, { title: 'OPS', align: 'right' as const }];
@@ -56,7 +58,11 @@ const serve = defineCommand({
       ]);
       lines.push(renderTable(columns, rows, context.style.dim));
     }
-    return { human: lines.join('\n'), json: { url, users, token: made } };
+    const json = { url, users, token: made };
+    if (made === null) return { human: lines.join('\n'), json };
+    lines.push(`Token of ${printable(made.user)}, shown this once:`);
+    // A file for `connect` on another machine holds the token alone.
+    return { human: [...lines, made.token].join('\n'), bytes: Buffer.from(`${made.token}\n`), aside: lines.join('\n'), json };
   },
 });
 
@@ -153,11 +159,7 @@ async function ownToken(context: CommandContext, user: string): Promise<Wanted> 
 
 async function foreignToken(context: CommandContext, user: string, hub: string): Promise<Wanted> {
   const url = hubUrl(hub);
-  const token = (await context.readStdin(TOKEN_BYTES)).trim();
-  if (token === '')
-    throw new CommandFailure(EXIT.usage, 'no-token', 'the token of that node is read from standard input', {
-      next: 'Have it made there: satchel claude-mem serve --user NAME',
-    });
+  const token = await readToken(context, 'that node', 'Have it made there, alone in a file: satchel claude-mem serve --user NAME > token');
   const answer = await askGatewayStatus(url, user, token);
   if (answer === 'unknown-token')
     throw new CommandFailure(EXIT.refused, 'unknown-token', `that node knows no such token of ${printable(user)}`, {

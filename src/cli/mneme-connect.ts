@@ -14,10 +14,9 @@ import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext } from './frame-command.ts';
 import { printable } from './output-style.ts';
+import { readToken } from './read-token.ts';
 import { undoneWords } from './undone-words.ts';
 
-/** Longer than any token. */
-const TOKEN_BYTES = 4_096;
 const MAKE_ONE = 'Have it made there, alone in a file: satchel mneme serve --name NAME > token';
 
 export const connectVerb = defineCommand({
@@ -94,7 +93,7 @@ async function ownServer(context: CommandContext, before: MnemeConnection | null
 
 async function foreignServer(context: CommandContext, server: string, isOffline: boolean): Promise<Server> {
   const url = serverUrl(server);
-  const key = parseKey(await context.readStdin(TOKEN_BYTES));
+  const key = await readToken(context, 'that server', MAKE_ONE);
   const answer = isOffline ? 'fine' : await askMnemeServer(url, key);
   if (answer === 'unknown-key')
     throw new CommandFailure(EXIT.refused, 'unknown-token', `the server at ${url} knows no such token`, { next: MAKE_ONE });
@@ -108,21 +107,6 @@ async function foreignServer(context: CommandContext, server: string, isOffline:
       },
     );
   return { url, key, tokenId: null, isOwn: false };
-}
-
-/** What a header can carry, alone: other servers have keys of other forms. */
-function parseKey(text: string): string {
-  const key = text.trim();
-  if (/^[\x21-\x7e]+$/.test(key)) return key;
-  const lines = key.split('\n').length;
-  const found =
-    key === '' ? 'nothing' : lines > 1 ? `${lines} lines` : /\s/.test(key) ? 'words with blanks between them' : 'letters that no token has';
-  throw new CommandFailure(
-    EXIT.usage,
-    key === '' ? 'no-token' : 'bad-token',
-    `the token of that server, on one line by itself, is read from standard input, where ${found} came`,
-    { next: MAKE_ONE },
-  );
 }
 
 /** Clients drop whatever stands behind the port. */

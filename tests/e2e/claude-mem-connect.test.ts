@@ -39,6 +39,11 @@ it('connect refuses what would end with nothing synced: a claude-mem without syn
   expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('no gateway answers')]);
   const unknown = await connect(token.url, 'nonsense');
   expect([unknown.code, unknown.stderr]).toEqual([5, expect.stringContaining('satchel claude-mem serve --user ada')]);
+  const table = await connect(token.url, `TOKEN\n${token.token}\n`);
+  expect([table.code, table.stderr]).toEqual([2, expect.stringContaining('where 2 lines came')]);
+  const alone = await ana.run(['claude-mem', 'serve', '--user', 'ada']);
+  expect(alone.stdout).toMatch(/^cmem_\S+\n$/);
+  expect(alone.stderr).toContain('Token of ada');
   new MemDatabase(path.join(folder, 'claude-mem.db'), '13.11.0').close();
   const old = await connect(token.url, token.token);
   expect([old.code, old.stderr]).toEqual([1, expect.stringContaining('older than 13.12')]);
