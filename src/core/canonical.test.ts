@@ -137,9 +137,16 @@ describe('canonical bytes', () => {
     expect(short?.buffer).not.toBe(bytes.buffer);
   });
 
-  it('that nest deeper than anything can be read are refused', () => {
-    const bytes = Buffer.alloc(1_000_000, 0x81);
-    expect(decodeCanonical(bytes, bytes.length).ok).toBe(false);
+  it('nest to 500 levels and no deeper, the same on every machine', () => {
+    const nest = (levels: number): Canonical => Array.from({ length: levels }).reduce<Canonical>((value) => [value], 0);
+    const deepest = encodeCanonical(nest(500));
+    expect(decodeCanonical(deepest, 1_000)).toEqual({ ok: true, value: nest(500) });
+    expect(() => encodeCanonical(nest(501))).toThrow(TypeError);
+    for (const levels of [501, 1_000_000]) {
+      const bytes = Buffer.alloc(levels + 1, 0x81);
+      bytes[levels] = 0;
+      expect(decodeCanonical(bytes, bytes.length)).toEqual({ ok: false, error: expect.stringMatching(/more than 500 deep/) });
+    }
   });
 });
 

@@ -11,3 +11,6 @@ export const FLOATS: ReadonlyMap<number, number> = new Map([
   [0xfa, 4],
   [0xfb, 8],
 ]);
+
+/** Lists and maps within one another: more have no canonical form. */
+export const DEEPEST = 500;

@@ -1,6 +1,6 @@
 import type { Canonical } from './value.ts';
 import { readFloat } from './floats.ts';
-import { FALSE, FLOATS, MAJOR, NULL, TRUE } from './forms.ts';
+import { DEEPEST, FALSE, FLOATS, MAJOR, NULL, TRUE } from './forms.ts';
 
 /** Shorter byte strings are copied: a hash that is kept is not to keep the megabytes that it came with. */
 const COPIED_BELOW = 4 * 1024;
@@ -15,11 +15,13 @@ interface Reader {
   /** The same, for what Buffer alone can do. */
   readonly text: Buffer;
   at: number;
+  /** In how many lists and maps that is. */
+  depth: number;
 }
 
 /** The value of these bytes, all of them. Throws where they are not the canonical ones of any value. */
 export function readCanonical(bytes: Uint8Array): Canonical {
-  const reader = { bytes, text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0 };
+  const reader = { bytes, text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0, depth: 0 };
   const value = readValue(reader);
   if (reader.at !== bytes.length) throw new Error('more bytes than one value');
   return value;
@@ -38,14 +40,23 @@ function readValue(reader: Reader): Canonical {
     case MAJOR.text:
       return readText(reader, readCount(reader));
     case MAJOR.list:
-      return readList(reader, readCount(reader));
+      return nested(reader, readList);
     case MAJOR.map:
-      return readMap(reader, readCount(reader));
+      return nested(reader, readMap);
     case MAJOR.simple:
       return readSimple(reader, first);
     default:
       throw new Error('a tag');
   }
+}
+
+/** What is too deep is so on every machine, however much its stack holds. */
+function nested(reader: Reader, read: (reader: Reader, count: number) => Canonical): Canonical {
+  if (reader.depth === DEEPEST) throw new Error(`lists and maps within one another more than ${DEEPEST} deep`);
+  reader.depth += 1;
+  const value = read(reader, readCount(reader));
+  reader.depth -= 1;
+  return value;
 }
 
 /** The number in the first byte or behind it, in the shortest form that holds it. */

@@ -1,6 +1,6 @@
 import type { Canonical } from './value.ts';
 import { writeFloat } from './floats.ts';
-import { FALSE, MAJOR, NULL, TRUE } from './forms.ts';
+import { DEEPEST, FALSE, MAJOR, NULL, TRUE } from './forms.ts';
 
 /** Shorter texts are written byte by byte, which takes less than a call. */
 const SHORT_TEXT = 24;
@@ -9,7 +9,7 @@ type List = readonly Canonical[];
 type Fields = { readonly [key: string]: Canonical };
 
 /** How many bytes {@link writeCanonical} writes. Throws on what has no canonical form. */
-export function sizeOfCanonical(value: Canonical): number {
+export function sizeOfCanonical(value: Canonical, depth = 0): number {
   switch (typeof value) {
     case 'number':
       if (!Number.isSafeInteger(value)) return writeFloat(value).length;
@@ -21,7 +21,8 @@ export function sizeOfCanonical(value: Canonical): number {
     case 'object':
       if (value === null) return 1;
       if (value instanceof Uint8Array) return sizeWith(value.length);
-      return isList(value) ? sizeOfList(value) : sizeOfMap(value);
+      if (depth === DEEPEST) throw new TypeError(`more than ${DEEPEST} deep, a value has no canonical form`);
+      return isList(value) ? sizeOfList(value, depth + 1) : sizeOfMap(value, depth + 1);
     default:
       throw new TypeError(`a ${typeof value} has no canonical form`);
   }
@@ -31,16 +32,16 @@ function isList(value: List | Fields): value is List {
   return Array.isArray(value);
 }
 
-function sizeOfList(list: List): number {
+function sizeOfList(list: List, depth: number): number {
   let size = sizeOfCount(list.length);
-  for (const value of list) size += sizeOfCanonical(value);
+  for (const value of list) size += sizeOfCanonical(value, depth);
   return size;
 }
 
-function sizeOfMap(fields: Fields): number {
+function sizeOfMap(fields: Fields, depth: number): number {
   const keys = Object.keys(fields);
   let size = sizeOfCount(keys.length);
-  for (const key of keys) size += sizeWith(Buffer.byteLength(key)) + sizeOfCanonical(fields[key] as Canonical);
+  for (const key of keys) size += sizeWith(Buffer.byteLength(key)) + sizeOfCanonical(fields[key] as Canonical, depth);
   return size;
 }
 
