@@ -67,7 +67,7 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
   const files = createProjectFiles({ spaces, clock });
   const book = createSessionBook(store);
   const connections = createConnections();
-  /** Of those that were told to download what is new to them, and of all. */
+  /** Of those that were told to download what is new to them, and of all that got the lock. */
   const [taking, pulls] = [createPulls(clock), createPulls(clock)];
 
   /** The client with this key that has the lock, or had it when it lapsed: nobody else pulls. */
@@ -106,6 +106,7 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
       const { isTaken, lock } = await locks.acquire(project, client.id, (tx, taken) =>
         book.put(client, project, begin(step, clock.now(), taken), tx),
       );
+      if (isTaken) pulls.began({ project, of: client, session: step.progress.began + 1 });
       return { isTaken, lock: wireLock(lock) };
     },
 
@@ -145,7 +146,6 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
       book.note(client, project, step);
       connection.pushing = steer === 'push' ? { project, of: client } : null;
       const pull = { project, of: client, session: step.progress.began };
-      if (isPull) pulls.began(pull);
       connection.taking = steer === 'take' ? pull : null;
       if (steer === 'take') taking.began(pull);
       return files.list(project, client, steer);
@@ -153,12 +153,13 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
 
     async read(project, file, from) {
       const connection = connections.of(from.socket);
-      const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from));
+      const whoPulls = from.isByHand ? null : pulls.only(from.key, project);
+      const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from)) ?? whoPulls;
       if (client !== null) await refuseLatePull(project, client, connection);
       const sent = await files.read(project, file, client);
       // Where the connection is its own, or it is the one that is pulling now. Else this may be for another, and the client must show
       // by what it pushes that it has it.
-      const isItsOwn = client !== null && (connection.client?.writer === client.writer || pulls.last(client, project) !== null);
+      const isItsOwn = client !== null && (connection.client?.writer === client.writer || client.writer === whoPulls?.writer);
       const goesOn = !from.isRelayed || (sent !== null && sent.answer.length <= PASSED_ON_AT_ONCE);
       if (sent !== null && isItsOwn && goesOn) connection.unconfirmed.push(sent.received);
       return sent?.answer ?? null;

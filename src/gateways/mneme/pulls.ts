@@ -14,6 +14,8 @@ export interface Pulls {
   began(pull: Pull): void;
   /** The last one of a client, where it may still be going on. O(1). */
   last(client: MnemeClient, project: MnemeProject): Pull | null;
+  /** The one client of a key whose pull may still be going on; `null`: none, or several. O(pulls within a minute). */
+  only(key: string, project: MnemeProject): MnemeClient | null;
 }
 
 /** A session's hook is ended after half that time. Milliseconds. */
@@ -37,6 +39,15 @@ export function createPulls(clock: Clock): Pulls {
     last(client, project) {
       const found = going.get(keyOf(client, project));
       return found === undefined || isOver(found.at) ? null : found.pull;
+    },
+    only(key, project) {
+      let found: MnemeClient | null = null;
+      for (const { pull, at } of going.values()) {
+        if (pull.of.key !== key || pull.project !== project || isOver(at)) continue;
+        if (found !== null) return null;
+        found = pull.of;
+      }
+      return found;
     },
   };
 }

@@ -39,7 +39,11 @@ async function playOn(seed: number, network: Network | undefined, sharedKey?: st
     ended: (connection) => gateway.ended(connection),
   };
   const surroundings = { clock, server: () => server, exchange: () => Promise.resolve(), ...(network === undefined ? {} : { network }) };
-  return { ...(await play(seed, surroundings)), mayComeBack: sharedKey !== undefined };
+  return {
+    ...(await play(seed, surroundings)),
+    mayComeBack: sharedKey !== undefined,
+    mayMiscount: sharedKey !== undefined && network?.isKeptAlive === false,
+  };
 }
 
 /** One gateway, to whom each request comes on a connection of its own, whose end it does not see: what a client received shows only what it pushes. */
