@@ -91,6 +91,8 @@ export class SatchelNode {
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
   readonly #updates = new Mutex();
+  /** Settled when the last space that was opened anew is there. */
+  #reopening: Promise<void> = Promise.resolve();
   readonly #fileThreads: ThreadPool | null;
   #served: Served | null = null;
   #loops: Promise<void>[] = [];
@@ -197,7 +199,22 @@ export class SatchelNode {
     });
   }
 
-  async #updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
+  /** Resolves when no space is being opened anew: meanwhile it is not among {@link SatchelNode.spaces}. */
+  async reopened(): Promise<void> {
+    await this.#reopening;
+  }
+
+  #updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    const replaced = this.#replaceSpace(entry);
+    const over = replaced.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#reopening = over;
+    return replaced;
+  }
+
+  async #replaceSpace(entry: SpaceEntry): Promise<OpenSpace> {
     const before = this.spaces.get(entry.space);
     if (before !== undefined) {
       if (before.entry.remote?.address !== entry.remote?.address) await this.invitations.withdrawAll(entry.space);

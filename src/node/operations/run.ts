@@ -12,6 +12,8 @@ export async function runOperation(node: SatchelNode, name: OperationName, input
   const parsed = await parseInput(name, input);
   try {
     await followMoves(node);
+    // A sync that found no space would say that all is done.
+    await node.reopened();
     return await operation.run(node, parsed, context);
   } catch (error) {
     if (!(error instanceof HomeMoved)) throw toFailure(error);
@@ -19,6 +21,8 @@ export async function runOperation(node: SatchelNode, name: OperationName, input
   // It learnt on the way where the home of a space is now.
   try {
     await followMoves(node);
+    // A sync that found no space would say that all is done.
+    await node.reopened();
     return await operation.run(node, parsed, context);
   } catch (error) {
     throw toFailure(error);
