@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Remote } from '../../src/core/ports/remote.ts';
+import type { Replica } from '../../src/core/replica/replica.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import type { HubLog } from '../../src/gateways/native/hub-app.ts';
 import { SpaceRunner } from '../../src/node/space-runner.ts';
@@ -8,6 +9,35 @@ import { until } from '../e2e/machine.ts';
 import { createSmallSpace } from '../replica/small-space.ts';
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
+
+/** A runner whose applies, from `hold` on, wait for `letGo`; `applied` are the positions that they put in place. */
+function startHeld(replica: Replica, remote: Remote) {
+  const applied: number[] = [];
+  let isHeld = false;
+  let goOn = (): void => undefined;
+  const runner = new SpaceRunner({
+    replica,
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    log: SILENT,
+    openRemote: () => Promise.resolve(remote),
+    async apply() {
+      const { position } = replica;
+      if (isHeld) await new Promise<void>((resolve) => (goOn = resolve));
+      applied.push(position);
+    },
+  });
+  runner.start();
+  return {
+    runner,
+    applied,
+    hold: (): void => void (isHeld = true),
+    letGo: (): void => {
+      isHeld = false;
+      goOn();
+    },
+  };
+}
 
 it('reads what it hears of while something is put in place, and puts that in place next', async () => {
   const space = await createSmallSpace('reads-on');
@@ -28,26 +58,11 @@ it('reads what it hears of while something is put in place, and puts that in pla
       }),
     close: () => Promise.resolve(),
   };
-  const applied: number[] = [];
-  let isHeld = false;
-  let letGo = (): void => undefined;
-  const runner = new SpaceRunner({
-    replica: other.replica,
-    clock: createSystemClock(),
-    random: createSystemRandom(),
-    log: SILENT,
-    openRemote: () => Promise.resolve(remote),
-    async apply() {
-      const { position } = other.replica;
-      if (isHeld) await new Promise<void>((resolve) => (letGo = resolve));
-      applied.push(position);
-    },
-  });
-  runner.start();
+  const { runner, applied, hold, letGo } = startHeld(other.replica, remote);
   try {
     await until('it is in sync', () => runner.state.lastSync !== null);
     await runner.idle();
-    isHeld = true;
+    hold();
     await edit('first');
     const first = space.owner.replica.position;
     await tell();
@@ -57,7 +72,6 @@ it('reads what it hears of while something is put in place, and puts that in pla
     await tell();
     await until('the second edit is replayed', () => other.replica.position === second);
     expect(applied).not.toContain(first);
-    isHeld = false;
     letGo();
     await until('the second edit is in place', () => applied.includes(second));
     expect(applied.slice(-2)).toEqual([first, second]);
@@ -78,26 +92,11 @@ it('replays what others append to a log that is kept here while something is put
     await other.write({ kind: 'text', name }, 'there\n');
     await syncWith(other.replica, hub);
   };
-  const applied: number[] = [];
-  let isHeld = false;
-  let letGo = (): void => undefined;
-  const runner = new SpaceRunner({
-    replica: owner.replica,
-    clock: createSystemClock(),
-    random: createSystemRandom(),
-    log: SILENT,
-    openRemote: () => Promise.resolve(hub),
-    async apply() {
-      const { position } = owner.replica;
-      if (isHeld) await new Promise<void>((resolve) => (letGo = resolve));
-      applied.push(position);
-    },
-  });
-  runner.start();
+  const { runner, applied, hold, letGo } = startHeld(owner.replica, hub);
   try {
     await until('it is in sync', () => runner.state.lastSync !== null);
     await runner.idle();
-    isHeld = true;
+    hold();
     await edit('first');
     const first = other.replica.position;
     await until('the first edit is replayed', () => owner.replica.position === first);
@@ -105,7 +104,6 @@ it('replays what others append to a log that is kept here while something is put
     await edit('second');
     const second = other.replica.position;
     await until('the second edit is replayed', () => owner.replica.position === second);
-    isHeld = false;
     letGo();
     await until('the second edit is in place', () => applied.includes(second));
   } finally {
