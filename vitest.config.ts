@@ -4,11 +4,13 @@ import { defineConfig } from 'vitest/config';
 import { PATIENCE } from './tests/setup/patience.ts';
 
 const LONG = 'tests/**/*.long.test.ts';
+/** Of the services in tests/services. */
+const INSTALLED = '**/node_modules/**';
 
 /** Files that put something in the place of a module: it must not have been loaded by another file before. */
 const MOCKING = ['src', 'tests'].flatMap((folder) =>
   readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
+    .filter((name) => name.endsWith('.test.ts') && !name.includes('node_modules'))
     .map((name) => `${folder}/${name}`)
     .filter((path) => /\bvi\.(?:mock|doMock)\(/.test(readFileSync(join(import.meta.dirname, path), 'utf8'))),
 );
@@ -20,7 +22,7 @@ const MOCKING = ['src', 'tests'].flatMap((folder) =>
 const SHARING = ['src/**/*.test.ts', 'tests/{replica,sources,hostile,formats,gateways,node}/**/*.test.ts'];
 
 const ALL = ['src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.mjs'];
-const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, ...MOCKING], isolate: false };
+const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, INSTALLED, ...MOCKING], isolate: false };
 
 export default defineConfig({
   test: {
@@ -31,10 +33,10 @@ export default defineConfig({
     setupFiles: ['tests/setup/property-seed.ts'],
     projects: [
       { extends: true, test: sharing },
-      { extends: true, test: { name: 'mocking', include: MOCKING, exclude: [LONG] } },
+      { extends: true, test: { name: 'mocking', include: MOCKING, exclude: [LONG, INSTALLED] } },
       {
         extends: true,
-        test: { name: 'alone', include: ALL, exclude: [LONG, ...SHARING, ...MOCKING], globalSetup: ['tests/e2e/program.ts'] },
+        test: { name: 'alone', include: ALL, exclude: [LONG, INSTALLED, ...SHARING, ...MOCKING], globalSetup: ['tests/e2e/program.ts'] },
       },
     ],
   },

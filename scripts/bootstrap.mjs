@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureBuilt, compile } from './build.mjs';
 import { check } from './check.mjs';
-import { ensureInstalled } from './install.mjs';
+import { ensureInstalled, ensureServices } from './install.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -22,9 +22,11 @@ const TASKS = {
     await ensureBuilt(root);
   },
   async check(args) {
+    await ensureServices(root);
     process.exitCode = await check(root, args);
   },
   async 'check-long'(args) {
+    await ensureServices(root);
     process.exitCode = await check(root, ['--config', path.join(root, 'vitest.long.config.ts'), ...args]);
   },
   async demo(args) {

@@ -9,10 +9,25 @@ import { capture, run } from './run.mjs';
  * at the cost of reading two files.
  */
 export async function ensureInstalled(root) {
-  const reason = await whyInstall(root);
-  if (reason === null) return;
-  const wanted = wantedPackages(await readJson(path.join(root, 'package-lock.json')));
-  process.stderr.write(`Installing ${wanted.length} packages (${reason}). That is done once, and can take minutes …\n`);
+  if (!(await install(root, 'packages'))) return;
+  await ensureNative(root, npm);
+  await writeFile(abiFile(root), process.versions.modules);
+}
+
+/**
+ * Installs the services that tests start (PostgreSQL, Azurite …) in `tests/services`: a package of its own, since what
+ * runs Satchel needs none of its 250 MB.
+ */
+export async function ensureServices(root) {
+  await install(path.join(root, 'tests', 'services'), 'packages of the services that the tests bring');
+}
+
+/** Resolves to whether there was something to install in the package in `folder`. */
+async function install(folder, what) {
+  const reason = await whyInstall(folder);
+  if (reason === null) return false;
+  const wanted = wantedPackages(await readJson(path.join(folder, 'package-lock.json')));
+  process.stderr.write(`Installing ${wanted.length} ${what} (${reason}). That is done once, and can take minutes …\n`);
   // Not `npm ci`, which would take all packages away first: what changed is installed exactly as the lock file names it,
   // and the file itself stays as it is.
   const args = [
@@ -24,13 +39,12 @@ export async function ensureInstalled(root) {
     '--loglevel=error',
     '--progress=false',
     '--prefix',
-    root,
+    folder,
   ];
-  const stop = showInstalling(root, wanted);
+  const stop = showInstalling(folder, wanted);
   const code = await npm(args).finally(stop);
   if (code !== 0) throw new Error(`npm install failed with exit code ${code}; see its message above`);
-  await ensureNative(root, npm);
-  await writeFile(abiFile(root), process.versions.modules);
+  return true;
 }
 
 function npm(args) {
