@@ -4,8 +4,9 @@
  * may lag and are never relied on; nothing is deleted under a condition.
  *
  * Names are 1 to 900 of `A-Z a-z 0-9 . _ / -`, below the prefix that the address gave; they neither begin nor end with
- * `/` and hold no empty, `.` or `..` part. Blobs are 64 MiB at most. Methods throw RemoteError (`remote.ts`): `unreachable`
- * after the driver's own retries (with jitter), `unauthorized`, `refused` (quota, size), `unfit`, `protocol`.
+ * `/`, hold no empty part, and none that ends with a dot (Azure drops those). Blobs are 64 MiB at most. What breaks this
+ * is the caller's bug: RangeError. Methods throw RemoteError (`remote.ts`): `unreachable` after the driver's own retries
+ * (with jitter), `unauthorized`, `refused` (quota, policy), `unfit`, `protocol`.
  * A driver joins by passing `tests/contracts/blobs.ts`.
  */
 export interface Blobs {
@@ -29,8 +30,9 @@ export interface Blobs {
   size(name: string): Promise<number | null>;
 
   /**
-   * Names that begin with `prefix`, ascending by UTF-8 bytes, behind `after` (exclusive). May lack what was made, and hold
-   * what was removed, a while ago. Fewer than `limit` is normal: the end is where `isLast`. O(names of the page).
+   * Names that begin with `prefix` (which may be empty, or end with `/`), ascending by bytes, behind `after` (exclusive),
+   * 1 to 1,000. May lack what was made, and hold what was removed, a while ago. Fewer than `limit` is normal, even none:
+   * the end is where `isLast`. O(names of the page) where `after` is the last name of a page just before, else O(names).
    */
   list(prefix: string, query: { readonly after?: string; readonly limit: number }): Promise<BlobPage>;
 
