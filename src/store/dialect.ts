@@ -14,4 +14,6 @@ export interface StoreDialect {
   readonly maxParameters: number;
   /** Rows of one insert: large enough to amortise a round trip, small enough for its statement to be kept. */
   readonly rowsPerInsert: number;
+  /** What the transaction of a migration begins with, so that several processes may start at once. */
+  readonly migrationLock: readonly string[];
 }

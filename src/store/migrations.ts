@@ -1,4 +1,4 @@
-import { CompiledQuery, type Kysely } from 'kysely';
+import { CompiledQuery, type Kysely, type Transaction } from 'kysely';
 import type { StoreDialect } from './dialect.ts';
 import type { StoreSchema } from './schema.ts';
 import { StoreUnusable } from './store-unusable.ts';
@@ -11,30 +11,43 @@ export interface Migration {
 }
 
 /**
- * Brings the schema up to the newest of `migrations`, each in a transaction of its own. Throws {@link StoreUnusable}
- * where the database has one that is not in the list: a newer Satchel wrote it. Cost when nothing is to do: one query.
+ * Brings the schema up to the newest of `migrations`, each in a transaction of its own that ends with the statements in
+ * `closing`. Throws {@link StoreUnusable} where the database has one that is not in the list: a newer Satchel wrote it.
+ * Safe when several processes begin at once. Cost when nothing is to do: two queries.
  */
 export async function migrate(
   db: Kysely<StoreSchema>,
   dialect: StoreDialect,
   migrations: readonly Migration[],
   where: string,
+  closing: readonly string[] = [],
 ): Promise<void> {
   const { text, integer } = dialect.types;
-  await db.executeQuery(
-    CompiledQuery.raw(`create table if not exists migrations (number ${integer} not null primary key, name ${text} not null)`),
-  );
   const newest = migrations.at(-1)?.number ?? 0;
-  if ((await versionOf(db)) === newest) return;
+  const inTurn = <T>(work: (tx: Transaction<StoreSchema>) => Promise<T>): Promise<T> =>
+    db.transaction().execute(async (tx) => {
+      await runAll(tx, dialect.migrationLock);
+      return work(tx);
+    });
+  const found = await inTurn(async (tx) => {
+    await runAll(tx, [`create table if not exists migrations (number ${integer} not null primary key, name ${text} not null)`]);
+    return versionOf(tx);
+  });
+  if (found === newest) return;
   for (const migration of migrations) {
-    await db.transaction().execute(async (tx) => {
+    await inTurn(async (tx) => {
       const version = await versionOf(tx); // again: another process may have been faster
       if (version > newest) throw newer(where, version, newest);
       if (migration.number <= version) return;
-      for (const statement of migration.statements(dialect)) await tx.executeQuery(CompiledQuery.raw(statement));
+      await runAll(tx, migration.statements(dialect));
       await tx.insertInto('migrations').values({ number: migration.number, name: migration.name }).execute();
+      await runAll(tx, closing);
     });
   }
+}
+
+async function runAll(tx: Transaction<StoreSchema>, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await tx.executeQuery(CompiledQuery.raw(statement));
 }
 
 async function versionOf(db: Kysely<StoreSchema>): Promise<number> {

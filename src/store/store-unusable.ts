@@ -1,8 +1,8 @@
 /** The store cannot be opened as it is. Nothing was changed. */
 export class StoreUnusable extends Error {
   override readonly name = 'StoreUnusable';
-  /** `newer`: by a newer version; `foreign`: not Satchel's; `damaged`: not readable as a database; `busy`: in use; `full`: its disk is. */
-  readonly reason: 'newer' | 'foreign' | 'damaged' | 'busy' | 'full';
+  /** `newer`: by a newer version; `foreign`: not Satchel's; `damaged`: not readable as a database; `busy`: in use; `full`: its disk is; `refused`: it lets us not in, or is none that we can use. */
+  readonly reason: 'newer' | 'foreign' | 'damaged' | 'busy' | 'full' | 'refused';
   constructor(reason: StoreUnusable['reason'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.reason = reason;

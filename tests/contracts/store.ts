@@ -578,7 +578,7 @@ const idOf = (n: number): CommitId => hex(`commit ${n}`).slice(0, 32) as CommitI
 const item = (name: string, kind = 'file'): Item => ({ kind, name });
 
 /** Every fifth one is a control record. */
-function record(position: number, size = 10, salt = ''): StoredRecord {
+export function record(position: number, size = 10, salt = ''): StoredRecord {
   const bytes = Buffer.alloc(size, position);
   return {
     position,

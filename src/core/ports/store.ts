@@ -7,7 +7,8 @@ import type { FeedTable } from './feeds.ts';
 /**
  * One node's durable state. A transaction is atomic, isolated from the others, and durable when `write` resolves;
  * what throws inside it rolls it back. Transactions of one store run one after the other: never await the network, a
- * remote or another transaction inside one.
+ * remote or another transaction inside one. Where several processes write to one store, `work` may run again from the
+ * start, after it lost against another one: it leaves nothing behind but what it returns. Throws {@link StoreUnavailable}.
  */
 export interface Store {
   read<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
@@ -18,6 +19,19 @@ export interface Store {
    */
   readonly writes?: (part?: StorePart) => number;
   close(): Promise<void>;
+}
+
+/** The store is not there now, or has more to do than it can: nothing was written, or nobody knows whether; later it may be there again. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+  readonly reason: 'busy' | 'unreachable';
+  /** Milliseconds after which to try again. */
+  readonly retryAfter: number;
+  constructor(reason: StoreUnavailable['reason'], message: string, options: { readonly retryAfter: number; readonly cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.reason = reason;
+    this.retryAfter = options.retryAfter;
+  }
 }
 
 /** What of a store, of all spaces: logs, open conflicts, drafts, the views of a writer, a collection of documents. */

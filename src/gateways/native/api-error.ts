@@ -1,4 +1,5 @@
 import { RemoteError } from '../../core/ports/remote.ts';
+import { StoreUnavailable } from '../../core/ports/store.ts';
 
 /** The one table from what went wrong to the status that says so. Clients go by the code. */
 export const ERROR_STATUS = {
@@ -44,12 +45,19 @@ export class ApiError extends Error {
 /** `null` for what only the log may see. */
 export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
+  if (error instanceof StoreUnavailable) {
+    const code = error.reason === 'busy' ? 'busy' : 'unavailable';
+    return new ApiError(code, SAID[error.reason], Math.ceil(error.retryAfter / 1000));
+  }
   if (!(error instanceof RemoteError)) return null;
   if (error.type === 'refused') return new ApiError('refused', error.message);
   if (error.type === 'protocol') return new ApiError('damaged', error.message);
-  if (error.type === 'unreachable') return new ApiError('unavailable', 'the store behind this hub does not answer', 1);
+  if (error.type === 'unreachable') return new ApiError('unavailable', SAID.unreachable, 1);
   return null;
 }
+
+/** Where the store is, and as whom it is asked, is for the hub's log. */
+const SAID = { busy: 'this hub has more to do than it can: try again', unreachable: 'the store behind this hub does not answer' } as const;
 
 export function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {
   return { error: { code, message } };

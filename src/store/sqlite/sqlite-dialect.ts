@@ -7,4 +7,5 @@ export const sqliteDialect: StoreDialect = {
   clustered: 'without rowid',
   maxParameters: 32_766,
   rowsPerInsert: 100,
+  migrationLock: [], // a writing transaction has the file for itself
 };

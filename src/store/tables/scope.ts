@@ -18,11 +18,11 @@ export interface TableScope {
   numberFor(space: SpaceId): Promise<number>;
 }
 
-/** `known` and `queries` are kept from transaction to transaction; whoever rolls one back must empty `known`. */
+/** `queries` are kept from transaction to transaction, `known` is once this one is committed. */
 export function createTableScope(
   db: Transaction<StoreSchema>,
   dialect: StoreDialect,
-  known: Map<SpaceId, number>,
+  known: Pick<Map<SpaceId, number>, 'get' | 'set'>,
   queries: Map<string, CompiledQuery>,
   writing: (part: StorePart) => void,
 ): TableScope {
@@ -41,10 +41,13 @@ export function createTableScope(
     const row = await db
       .insertInto('spaces')
       .values({ id: hexToBytes(space) })
+      .onConflict((conflict) => conflict.column('id').doNothing())
       .returning('number')
-      .executeTakeFirstOrThrow();
-    known.set(space, row.number);
-    return row.number;
+      .executeTakeFirst();
+    const given = row?.number ?? (await numberOf(space)); // another process may have been faster
+    if (given === null) throw new Error('a space has no number, though one was given');
+    known.set(space, given);
+    return given;
   }
 
   return { db, dialect, kept: createKeptQueries(db, queries), writing, numberOf, numberFor };

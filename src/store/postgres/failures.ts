@@ -1,0 +1,56 @@
+import { DatabaseError } from 'pg';
+import { StoreUnavailable } from '../../core/ports/store.ts';
+import { StoreUnusable } from '../store-unusable.ts';
+import { describePostgres, type PostgresOptions } from './postgres-options.ts';
+
+const OUTAGE_RETRY = 2_000;
+
+/** The transaction lost against another one, and can be run again: serialization failures and deadlocks. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
+}
+
+/** The database went away, starts, stops, or has no connection left: later it may be there again. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(?:08|57P|53)/.test(error.code ?? '') || error.code === '25P03';
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && typeof error.code === 'string') return NETWORK.test(error.code);
+  return BROKEN.test(error.message);
+}
+
+const NETWORK = /^E(?:CONN|PIPE|HOST|NET|TIMEDOUT|AI_|NOTFOUND|NOENT|ADDR)/;
+/** What pg says itself has no code. */
+const BROKEN = /connection terminated|connection ended|timeout exceeded|query read timeout|not queryable|client was closed/i;
+
+/** What a person can do about it, where it is not a bug of ours. */
+export function explainFailure(error: unknown, options: PostgresOptions): unknown {
+  if (error instanceof StoreUnavailable || error instanceof StoreUnusable) return error;
+  const where = describePostgres(options);
+  const refused = refusal(error, options);
+  if (refused !== null) return new StoreUnusable('refused', `${where}: ${refused}`, error);
+  if (isOutage(error)) {
+    const why = error instanceof Error ? error.message : String(error);
+    return new StoreUnavailable('unreachable', `${where} does not answer: ${why}`, { retryAfter: OUTAGE_RETRY, cause: error });
+  }
+  return error;
+}
+
+function refusal(error: unknown, { user, database, password, schema }: PostgresOptions): string | null {
+  if (error instanceof DatabaseError) {
+    if (error.code === '3D000') return `there is no database "${database}". Make it: create database "${database}" owner "${user}"`;
+    if (error.code === '28P01')
+      return password === undefined
+        ? 'it asks for a password. Set SATCHEL_STORE_PASSWORD or PGPASSWORD, or name a file of mode 0600 in SATCHEL_STORE_PASSWORD_FILE'
+        : `the password of "${user}" is wrong`;
+    if (error.code === '28000') return `it does not let "${user}" in: ${error.message}`;
+    if (error.code === '42501')
+      return `"${user}" may not do that: ${error.message}. Let its owner run: create schema "${schema}" authorization "${user}"`;
+  }
+  if (!(error instanceof Error)) return null;
+  if (/password must be a string|no password/i.test(error.message))
+    return 'it asks for a password. Set SATCHEL_STORE_PASSWORD or PGPASSWORD, or name a file of mode 0600 in SATCHEL_STORE_PASSWORD_FILE';
+  if (/does not support SSL/i.test(error.message)) return 'it offers no TLS. Where the network between is your own, add ?sslmode=disable';
+  if ('code' in error && typeof error.code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(error.code))
+    return `its certificate is not trusted (${error.message}). Name its authority: ?sslrootcert=FILE`;
+  return null;
+}

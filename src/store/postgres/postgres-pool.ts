@@ -1,0 +1,79 @@
+import { Pool, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg';
+import { StoreUnavailable } from '../../core/ports/store.ts';
+import { columnValues } from './column-values.ts';
+import { explainFailure } from './failures.ts';
+import type { PostgresOptions } from './postgres-options.ts';
+
+/** Milliseconds. */
+const CONNECT_TIMEOUT = 10_000;
+/** Of one statement; one that takes longer hangs. */
+const QUERY_TIMEOUT = 60_000;
+const IDLE_TIMEOUT = 60_000;
+const CONNECTIONS = 10;
+/** Transactions that wait, for each connection. */
+const QUEUE_PER_CONNECTION = 32;
+const BUSY_RETRY = 1_000;
+
+/** A bounded number of connections, and a bounded number of those who wait for one. */
+export interface PostgresPool {
+  /** Throws {@link StoreUnavailable} where too many wait, or where the database cannot be reached, and says why. */
+  acquire(): Promise<Lent>;
+  close(): Promise<void>;
+}
+
+export interface Lent {
+  readonly client: PoolClient;
+  /** Closed instead where it is `broken`. */
+  readonly release: (broken: Error | undefined) => void;
+}
+
+export function createPostgresPool(options: PostgresOptions): PostgresPool {
+  const { connections = CONNECTIONS } = options;
+  const { queue = connections * QUEUE_PER_CONNECTION } = options;
+  const pool = new Pool({ ...clientOptions(options), max: connections, idleTimeoutMillis: IDLE_TIMEOUT });
+  // Of connections that lie idle: the next transaction gets another one, or says what is wrong.
+  pool.on('error', ignored);
+  /** Who has a connection, and who waits for one. */
+  let asking = 0;
+  return {
+    async acquire() {
+      if (asking >= connections + queue)
+        throw new StoreUnavailable('busy', `more than ${queue} transactions wait for the database`, { retryAfter: BUSY_RETRY });
+      asking += 1;
+      try {
+        const client = await pool.connect();
+        return {
+          client,
+          release(broken) {
+            asking -= 1;
+            client.release(broken);
+          },
+        };
+      } catch (error) {
+        asking -= 1;
+        throw explainFailure(error, options);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** What a connection of its own is made with. */
+export function clientOptions(options: PostgresOptions): ClientConfig {
+  const { host, port, database, user, password, tls, authorities } = options;
+  return {
+    host,
+    port,
+    database,
+    user,
+    ...(password === undefined ? {} : { password }),
+    ssl: tls === 'off' ? false : { rejectUnauthorized: tls === 'verified', ...(authorities === undefined ? {} : { ca: authorities }) },
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    query_timeout: QUERY_TIMEOUT,
+    keepAlive: true,
+    application_name: 'satchel',
+    types: columnValues as CustomTypesConfig,
+  };
+}
+
+function ignored(): void {}

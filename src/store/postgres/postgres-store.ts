@@ -1,0 +1,80 @@
+import { CompiledQuery, type Kysely } from 'kysely';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import type { Store } from '../../core/ports/store.ts';
+import { feedMigration } from '../feed-migration.ts';
+import { firstMigration } from '../first-migration.ts';
+import { migrate } from '../migrations.ts';
+import type { StoreSchema } from '../schema.ts';
+import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
+import { StoreUnusable } from '../store-unusable.ts';
+import { explainFailure } from './failures.ts';
+import { holdParts, lockNumber } from './hold-parts.ts';
+import { LOCK_CLASS } from './lock-class.ts';
+import { postgresDialect } from './postgres-dialect.ts';
+import { createPostgresKysely } from './postgres-driver.ts';
+import { describePostgres, type PostgresOptions } from './postgres-options.ts';
+import { createPostgresPool } from './postgres-pool.ts';
+import { ROW_SECURITY } from './row-security.ts';
+import { runAgain } from './run-again.ts';
+import { quoted } from './transaction-settings.ts';
+
+const MIGRATIONS = [firstMigration, feedMigration];
+const OLDEST = 150_000;
+
+export interface PostgresDeps extends SqlStoreOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * The store in a PostgreSQL database, which several processes may use at a time. Its tables are made where missing. Throws
+ * `StoreUnusable` where something is to be done first, `StoreUnavailable` where the database is not there now.
+ */
+export async function createPostgresStore(options: PostgresOptions, deps: PostgresDeps): Promise<Store> {
+  const db = createPostgresKysely(createPostgresPool(options), options.schema);
+  const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw explainFailure(error, options);
+    }
+  };
+  try {
+    await explained(() => prepare(db, options));
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return createSqlStore(db, postgresDialect, {
+    ...deps,
+    isShared: true,
+    around: (work) => explained(() => runAgain(work, deps)),
+    guard: (tx, trx) =>
+      holdParts(tx, async (part) => {
+        await trx.executeQuery(CompiledQuery.raw(`select pg_advisory_xact_lock(${LOCK_CLASS}, ${lockNumber(part)})`));
+      }),
+  });
+}
+
+/** Safe when several processes begin at once. */
+async function prepare(db: Kysely<StoreSchema>, options: PostgresOptions): Promise<void> {
+  const where = describePostgres(options);
+  await db.transaction().execute(async (tx) => {
+    const { rows } = await tx.executeQuery<{ version: number; encoding: string; schema: string | null }>(
+      CompiledQuery.raw(
+        `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding, current_schema() as schema`,
+      ),
+    );
+    const [server] = rows;
+    if (server === undefined) throw new Error('the database says nothing of itself');
+    if (server.version < OLDEST)
+      throw new StoreUnusable('refused', `${where} is PostgreSQL ${Math.floor(server.version / 10_000)}: 15 or newer is needed`);
+    if (server.encoding !== 'UTF8')
+      throw new StoreUnusable('refused', `${where} keeps texts as ${server.encoding}: make a database with encoding 'UTF8'`);
+    if (server.schema !== null) return;
+    for (const lock of postgresDialect.migrationLock) await tx.executeQuery(CompiledQuery.raw(lock));
+    await tx.executeQuery(CompiledQuery.raw(`create schema if not exists ${quoted(options.schema)}`));
+  });
+  await migrate(db, postgresDialect, MIGRATIONS, where, [ROW_SECURITY]);
+}

@@ -1,0 +1,24 @@
+import { APPLICATION_SETTING } from './transaction-settings.ts';
+
+/**
+ * A second line of defence, behind grants: rows of our tables are there only for the user that made them, owner or not,
+ * and only in transactions that say that they are Satchel's. For tables that have no such policy yet.
+ */
+export const ROW_SECURITY = `
+do $$
+declare
+  name text;
+begin
+  for name in
+    select relname from pg_class
+      where relnamespace = (select oid from pg_namespace where nspname = current_schema()) and relkind = 'r'
+        and not exists (select from pg_policy where polrelid = pg_class.oid)
+  loop
+    execute format('alter table %I enable row level security', name);
+    execute format('alter table %I force row level security', name);
+    execute format(
+      'create policy satchel on %I to current_user using (current_setting(%L, true) = ''on'') with check (current_setting(%L, true) = ''on'')',
+      name, '${APPLICATION_SETTING}', '${APPLICATION_SETTING}');
+  end loop;
+end
+$$`;

@@ -1,0 +1,208 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StoreUnavailable, type Store } from '../../src/core/ports/store.ts';
+import { EMPTY_HEAD, type Head } from '../../src/core/log/record.ts';
+import { sha256Hex } from '../../src/core/crypto/hash.ts';
+import type { SpaceId } from '../../src/core/ids.ts';
+import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
+import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { describeStoreContract, record } from './store.ts';
+
+let server: PostgresServer;
+let database: TestDatabase;
+let schemas = 0;
+beforeAll(async () => {
+  server = await startPostgres();
+  database = await server.createDatabase();
+});
+afterAll(() => server.dispose());
+
+/** As cheap as a database, and as far from the others. */
+const fresh = (): PostgresOptions => ({ ...database, schema: `test ${++schemas}`, tls: 'off' });
+const openStore = (options: PostgresOptions) => createPostgresStore(options, { clock: createSystemClock(), random: createSystemRandom() });
+
+describeStoreContract('postgres', async () => {
+  const options = fresh();
+  let store = await openStore(options);
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      return (store = await openStore(options));
+    },
+    dispose: () => store.close(),
+  };
+});
+
+describe('a postgres store', () => {
+  /** Runs work with so many stores on one database, as with so many processes. */
+  async function withStores<T>(count: number, work: (stores: Store[], options: PostgresOptions) => Promise<T>): Promise<T> {
+    const options = fresh();
+    const stores = await Promise.all(Array.from({ length: count }, () => openStore(options)));
+    try {
+      return await work(stores, options);
+    } finally {
+      for (const store of stores) await store.close();
+    }
+  }
+
+  it('is made once, however many begin at once, and begins a log once', async () => {
+    await withStores(4, async (stores, { schema }) => {
+      const appended = await Promise.all(stores.map((store) => store.write((tx) => tx.logs.append(SPACE, EMPTY_HEAD, [record(0)]))));
+      expect(appended.filter(Boolean)).toHaveLength(1);
+      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(2);
+    });
+  });
+
+  it('lets one of those append who race, again and again, and loses none', async () => {
+    await withStores(3, async (stores) => {
+      const landed = await Promise.all(stores.map((store, which) => appendMany(store, 20, `by ${which}`)));
+      const [first] = stores;
+      const all = await first?.read((tx) => tx.logs.read(SPACE, 0, { records: 1_000, bytes: 1e9 }));
+      expect(all?.map(({ position }) => position)).toEqual(Array.from({ length: 60 }, (_, index) => index));
+      expect(new Set(all?.map(({ hash }) => hash))).toEqual(new Set(landed.flat()));
+    });
+  });
+
+  it('runs what meets one after the other, whichever process it is in', async () => {
+    await withStores(3, async (stores) => {
+      const increment = (store: Store) =>
+        store.write(async (tx) => {
+          const n = (await tx.documents.get<number>('c', 'n')) ?? 0;
+          await tx.documents.put('c', 'n', n + 1);
+        });
+      await Promise.all(stores.flatMap((store) => Array.from({ length: 20 }, () => increment(store))));
+      expect(await stores[0]?.read((tx) => tx.documents.get('c', 'n'))).toBe(60);
+    });
+  });
+
+  it('runs a transaction again that another one was in the way of', async () => {
+    await withStores(2, async ([one, other]) => {
+      const both = (store: Store | undefined, first: string, second: string) =>
+        store?.write(async (tx) => {
+          for (const collection of [first, second]) {
+            const n = (await tx.documents.get<number>(collection, 'n')) ?? 0;
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            await tx.documents.put(collection, 'n', n + 1);
+          }
+        });
+      await Promise.all([both(one, 'a', 'b'), both(other, 'b', 'a')]);
+      const counted = await one?.read(async (tx) => [await tx.documents.get('a', 'n'), await tx.documents.get('b', 'n')]);
+      expect(counted).toEqual([2, 2]);
+    });
+  });
+
+  it('of a newer version is refused', async () => {
+    await withStores(1, async (_, options) => {
+      await server.query(database.database, `insert into "${options.schema}".migrations values (99, 'from the future')`);
+      await expect(openStore(options)).rejects.toMatchObject({
+        name: 'StoreUnusable',
+        reason: 'newer',
+        message: expect.stringContaining('schema 99; this one knows') as string,
+      });
+    });
+  });
+
+  it('says what keeps it out', async () => {
+    const wrong = (change: Partial<PostgresOptions>) => openStore({ ...fresh(), ...change }).catch((error: unknown) => error);
+    expect(await wrong({ password: 'wrong' })).toMatchObject({
+      name: 'StoreUnusable',
+      message: expect.stringContaining('password of "d1" is wrong') as string,
+    });
+    expect(await wrong({ password: undefined })).toMatchObject({ message: expect.stringContaining('SATCHEL_STORE_PASSWORD') as string });
+    expect(await wrong({ database: 'none' })).toMatchObject({
+      name: 'StoreUnusable',
+      message: expect.stringContaining('create database "none"') as string,
+    });
+    expect(await wrong({ tls: 'verified' })).toMatchObject({
+      name: 'StoreUnusable',
+      message: expect.stringContaining('sslmode=disable') as string,
+    });
+    const gone = await wrong({ port: 1 });
+    expect(gone).toBeInstanceOf(StoreUnavailable);
+    expect(gone).toMatchObject({ reason: 'unreachable', message: expect.stringContaining('ECONNREFUSED') as string });
+    await server.query('postgres', `create role guest login password 'guest'`);
+    const guest = await wrong({ user: 'guest', password: 'guest' });
+    expect(guest).toMatchObject({ name: 'StoreUnusable', message: expect.stringContaining('create schema "test') as string });
+  });
+
+  it('refuses more than it can queue, and goes on', async () => {
+    const store = await openStore({ ...fresh(), connections: 2, queue: 3 });
+    const waiting = Array.from({ length: 10 }, () =>
+      store
+        .write((tx) => tx.documents.put('c', 'n', 1))
+        .then(
+          () => 'done',
+          (error: unknown) => error,
+        ),
+    );
+    const outcomes = await Promise.all(waiting);
+    expect(outcomes.filter((each) => each === 'done')).toHaveLength(5);
+    expect(outcomes.filter((each) => each instanceof StoreUnavailable && each.reason === 'busy')).toHaveLength(5);
+    expect(await store.read((tx) => tx.documents.get('c', 'n'))).toBe(1);
+    await store.close();
+  });
+
+  it('goes on when the database was restarted, and says meanwhile that it is not there', async () => {
+    const own = await startPostgres();
+    try {
+      const store = await openStore({ ...(await own.createDatabase()), schema: 'satchel', tls: 'off' });
+      await store.write((tx) => tx.documents.put('c', 'n', 1));
+      await own.crash();
+      await expect(store.read((tx) => tx.documents.get('c', 'n'))).rejects.toBeInstanceOf(StoreUnavailable);
+      await own.start();
+      expect(await store.read((tx) => tx.documents.get('c', 'n'))).toBe(1);
+      await store.close();
+    } finally {
+      await own.dispose();
+    }
+  });
+
+  it('shows nothing to strangers, who may log in and were granted everything', async () => {
+    await withStores(1, async ([store], { schema }) => {
+      await store?.write(async (tx) => {
+        await tx.logs.append(SPACE, EMPTY_HEAD, [record(0)]);
+        await tx.documents.put('c', 'n', 1);
+      });
+      await server.query('postgres', `create role stranger login password 'stranger'`);
+      await server.query(
+        database.database,
+        `grant usage on schema "${schema}" to stranger; grant all on all tables in schema "${schema}" to stranger`,
+      );
+      const tables = await server.query(database.database, `select tablename as name from pg_tables where schemaname = '${schema}'`);
+      expect(tables.length).toBeGreaterThan(12);
+      for (const [user, password, setting] of [
+        ['stranger', 'stranger', ''],
+        ['stranger', 'stranger', `set satchel.node = 'on'`],
+        [database.user, database.password, ''], // the owner, from another application
+      ] as const) {
+        const client = new Client({ ...database, user, password });
+        await client.connect();
+        if (setting !== '') await client.query(setting);
+        for (const { name } of tables) {
+          const found = await client.query(`select * from "${schema}"."${String(name)}"`);
+          expect([name, found.rows]).toEqual([name, []]);
+        }
+        await expect(client.query(`insert into "${schema}".documents values ('c', 'x', '1')`)).rejects.toThrow('row-level security');
+        expect((await client.query(`delete from "${schema}".log_records`)).rowCount).toBe(0);
+        await client.end();
+      }
+      expect((await store?.read((tx) => tx.logs.head(SPACE)))?.position).toBe(0);
+    });
+  });
+});
+
+const SPACE = sha256Hex('space') as SpaceId;
+
+/** Appends one after the other, each behind the head that it found, until so many landed; what landed. */
+async function appendMany(store: Store, count: number, salt: string): Promise<string[]> {
+  const landed: string[] = [];
+  while (landed.length < count) {
+    const head: Head = (await store.read((tx) => tx.logs.head(SPACE))) ?? EMPTY_HEAD;
+    const next = record(head.position + 1, 10, `${salt} ${landed.length}`);
+    if (await store.write((tx) => tx.logs.append(SPACE, head, [next]))) landed.push(next.hash);
+  }
+  return landed;
+}
