@@ -1,0 +1,66 @@
+import { RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+import { judgeNetworkError, retryAfterOf } from '../network-error.ts';
+import type { Judgement } from '../retries.ts';
+
+/** What answers mean, by their code, else by their status. `again`: another attempt may fare better. */
+const CODES: Readonly<Record<string, readonly [RemoteErrorType, again: boolean, hint?: string]>> = {
+  ContainerNotFound: ['unfit', false, 'there is no such container: make it first'],
+  ContainerDisabled: ['unfit', false, 'the container is disabled'],
+  ContainerBeingDeleted: ['unfit', false, 'the container is being deleted'],
+  AuthenticationFailed: ['unauthorized', false, 'the key or signature does not open this account, or the clock of this machine is wrong'],
+  AuthorizationFailure: ['unauthorized', false, 'the key or signature is not the right one, or may not read, write, delete and list'],
+  AuthorizationPermissionMismatch: ['unauthorized', false, 'the signature may not read, write, delete and list'],
+  AccountIsDisabled: ['unauthorized', false, 'the account is disabled'],
+  RequestBodyTooLarge: ['refused', false, 'it takes no blobs of that size'],
+  ServerBusy: ['unreachable', true],
+  OperationTimedOut: ['unreachable', true],
+  InternalError: ['unreachable', true],
+};
+
+const STATUSES: Readonly<Record<number, readonly [RemoteErrorType, again: boolean]>> = {
+  401: ['unauthorized', false],
+  403: ['unauthorized', false],
+  408: ['unreachable', true],
+  413: ['refused', false],
+  429: ['unreachable', true],
+  501: ['unfit', false],
+  507: ['refused', false],
+};
+
+/** An error of the SDK: what the server said, what the network did, or an answer that is none. */
+export function judgeAzureError(place: string, error: unknown, now: number): Judgement {
+  const status = statusOf(error);
+  if (status === null) {
+    if (codeOf(error) === 'PARSE_ERROR') {
+      return { error: new RemoteError('protocol', `${place}: the answer makes no sense`, { cause: error }), again: false };
+    }
+    const judged = judgeNetworkError(place, error);
+    if (judged !== null) return judged;
+    return { error: error instanceof Error ? error : new Error(String(error)), again: false };
+  }
+  const code = codeOf(error) ?? '';
+  const fallback = status >= 500 ? (['unreachable', true] as const) : (['protocol', false] as const);
+  const [type, again, hint] = CODES[code] ?? STATUSES[status] ?? fallback;
+  const retryAfter = retryAfterOf(headerOf(error, 'retry-after'), now);
+  const said = hint ?? (code === '' ? 'the request failed' : code);
+  const options = { cause: error, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  return { error: new RemoteError(type, `${place}: ${said} (${status})`, options), again };
+}
+
+/** The HTTP status of an answer that was an error. */
+export function statusOf(error: unknown): number | null {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : null;
+}
+
+/** Azure's name of what went wrong. */
+export function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
+function headerOf(error: unknown, name: string): string | undefined {
+  const response =
+    error instanceof Error && 'response' in error
+      ? (error.response as { headers?: { get(name: string): string | undefined } } | undefined)
+      : undefined;
+  return response?.headers?.get(name);
+}

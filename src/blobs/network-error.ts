@@ -1,0 +1,31 @@
+import { RemoteError } from '../core/ports/remote.ts';
+import type { Judgement } from './retries.ts';
+
+/** A certificate that is not trusted stays so. */
+const FOR_GOOD = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:VERIFY|GET_ISSUER)|ERR_SSL_)/;
+
+/** What went wrong before an answer was there; `null` where that is not it. */
+export function judgeNetworkError(place: string, error: unknown): Judgement | null {
+  if (error instanceof RemoteError) return { error, again: error.type === 'unreachable' };
+  if (!(error instanceof Error)) return null;
+  const code = codeOf(error);
+  if (code === null && !['AbortError', 'TimeoutError'].includes(error.name)) return null;
+  const reason = code === 'ENOTFOUND' ? 'no host of that name is known' : error.message;
+  return {
+    error: new RemoteError('unreachable', `${place}: ${reason}`, { cause: error }),
+    again: code === null || !FOR_GOOD.test(code),
+  };
+}
+
+/** A system's or TLS's, of the error or what it was caused by. */
+function codeOf(error: Error): string | null {
+  if ('code' in error && typeof error.code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(error.code)) return error.code;
+  return error.cause instanceof Error ? codeOf(error.cause) : null;
+}
+
+/** `Retry-After` in milliseconds, a minute at most: seconds, or a date. */
+export function retryAfterOf(header: string | undefined, now: number): number | undefined {
+  if (header === undefined || header === '') return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isFinite(ms) && ms > 0 ? Math.min(ms, 60_000) : undefined;
+}
