@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fail, ok, type Result } from '../core/result.ts';
+import { BUCKET_VARIABLES, readBucketVariables, type BucketVariable } from './bucket-variables.ts';
 import { nearestName } from './nearest-name.ts';
 import type { ConfigProblem } from './problem.ts';
 
@@ -24,6 +25,8 @@ export interface Environment {
   readonly program: string;
   /** SATCHEL_HOST, SATCHEL_PORT … by the key of the setting that they override. */
   readonly settings: Readonly<Partial<Record<EnvironmentSetting, string>>>;
+  /** Secrets: what opens buckets. */
+  readonly bucketVariables: Readonly<Partial<Record<BucketVariable, string>>>;
 }
 
 export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'logLevel';
@@ -35,7 +38,7 @@ export const ENVIRONMENT_SETTINGS: Readonly<Record<EnvironmentSetting, string>> 
   logLevel: 'SATCHEL_LOG_LEVEL',
 };
 
-const KNOWN = ['SATCHEL_HOME', ...Object.values(ENVIRONMENT_SETTINGS)];
+const KNOWN = ['SATCHEL_HOME', ...Object.values(ENVIRONMENT_SETTINGS), ...BUCKET_VARIABLES.filter((name) => name.startsWith('SATCHEL_'))];
 
 /**
  * The one place that reads process.env. Loads nothing heavy: thin commands start with this alone. Empty variables
@@ -79,6 +82,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     program: calledAs(env),
     settings,
+    bucketVariables: readBucketVariables(env),
   };
   return problems.length === 0 ? ok(environment) : fail(problems);
 }
