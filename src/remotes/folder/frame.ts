@@ -1,13 +1,9 @@
 import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { FRAME_MAGIC, FRAME_PREFIX, encodeFrame as encodeAnyFrame } from '../frame-bytes.ts';
 import { openFile } from './open-file.ts';
 
-/**
- * Every file of a folder remote is one frame (docs/formats-folder.md), so that a torn or half-copied one is known
- * by itself:
- *
- * "satchel " ‖ kind (4) ‖ head length (4) ‖ payload length (8) ‖ SHA-256(payload) ‖ head ‖ SHA-256(all before) ‖ payload
- */
+/** Every file of a folder remote is one frame (docs/formats-folder.md), so that a torn or half-copied one is known by itself. */
 export type FrameKind = 'SEG1' | 'PAK1' | 'IDX1' | 'DEL1' | 'CKP1' | 'LTR1';
 
 export interface FrameHead {
@@ -17,8 +13,6 @@ export interface FrameHead {
   readonly payloadHash: Buffer;
 }
 
-const MAGIC = 'satchel ';
-const PREFIX = 8 + 4 + 4 + 8 + 32;
 const HASH = 32;
 const FIRST_READ = 4096;
 const MIB = 1024 * 1024;
@@ -33,30 +27,23 @@ const PAYLOAD_LIMIT: Readonly<Record<FrameKind, number>> = {
   LTR1: 64 * 1024,
 };
 
-export function encodeFrame(kind: FrameKind, head: Uint8Array, payload: Uint8Array): Buffer {
-  const prefix = Buffer.alloc(PREFIX);
-  prefix.write(MAGIC + kind, 'latin1');
-  prefix.writeUInt32BE(head.length, 12);
-  prefix.writeBigUInt64BE(BigInt(payload.length), 16);
-  prefix.set(sha256(payload), 24);
-  return Buffer.concat([prefix, head, sha256(prefix, head), payload]);
-}
+export const encodeFrame: (kind: FrameKind, head: Uint8Array, payload: Uint8Array) => Buffer = encodeAnyFrame;
 
 /** Reads and checks everything but the payload, whose length is checked. `null` where there is no such file. */
 export async function readFrameHead(path: string, kind: FrameKind): Promise<FrameHead | null> {
   return withFile(path, async (read, size) => {
     const start = await read(0, Math.min(FIRST_READ, size));
-    if (start.length < PREFIX || start.toString('latin1', 0, 12) !== MAGIC + kind) throw torn(path, `it does not begin as ${kind}`);
+    if (start.length < FRAME_PREFIX || start.toString('latin1', 0, 12) !== FRAME_MAGIC + kind) throw torn(path, `it does not begin as ${kind}`);
     const headLength = start.readUInt32BE(12);
     const payloadLength = Number(start.readBigUInt64BE(16));
-    const payloadOffset = PREFIX + headLength + HASH;
+    const payloadOffset = FRAME_PREFIX + headLength + HASH;
     if (headLength > HEAD_LIMIT || payloadLength > PAYLOAD_LIMIT[kind] || payloadOffset + payloadLength !== size) {
       throw torn(path, `${size} bytes are there, ${payloadOffset + payloadLength} were announced`);
     }
     const front = payloadOffset <= start.length ? start.subarray(0, payloadOffset) : await read(0, payloadOffset);
-    const checked = front.subarray(0, PREFIX + headLength);
+    const checked = front.subarray(0, FRAME_PREFIX + headLength);
     if (!equalBytes(sha256(checked), front.subarray(checked.length))) throw torn(path, 'its checksum differs');
-    return { head: checked.subarray(PREFIX), payloadOffset, payloadLength, payloadHash: front.subarray(24, 24 + HASH) };
+    return { head: checked.subarray(FRAME_PREFIX), payloadOffset, payloadLength, payloadHash: front.subarray(24, 24 + HASH) };
   });
 }
 

@@ -1,0 +1,235 @@
+import { encodeRecord, headAfter, type Head, type LogRecord } from '../../core/log/record.ts';
+import type { Blobs } from '../../core/ports/blobs.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import { RemoteError, type ReadAnswer, type ReadLimit } from '../../core/ports/remote.ts';
+import { mapAtOnce } from './at-once.ts';
+import { damaged } from './damage.ts';
+import { createRollups } from './rollups.ts';
+import { encodeDropSegment, encodeSegment, isDrop, type Dropped, type Segment, type SegmentInfo } from './segment.ts';
+import { createSegments } from './segments.ts';
+import { createBlobSequence } from './sequence.ts';
+
+/** The newest segment that was seen. */
+export interface Tail {
+  readonly number: number;
+  readonly head: Head;
+  /** The newest segment that dropped objects, up to this one. */
+  readonly dropAt: number | null;
+}
+
+/** The log of one space as numbered segments, one an append. */
+export interface BucketLog {
+  /** The tail now; `null` where there is no log. One request, where little was added. */
+  refresh(): Promise<Tail | null>;
+  /** The tail as it was seen lately: who goes on from an older one than there is loses the race for the next segment. */
+  recent(): Promise<Tail | null>;
+  read(from: number, limit: ReadLimit): Promise<ReadAnswer>;
+  /** Makes the segment behind `tail`; `null` where another one took its place. */
+  append(tail: Tail | null, records: readonly LogRecord[]): Promise<Tail | null>;
+  /** As {@link append}, a segment without records that takes objects away. */
+  drop(tail: Tail, dropped: readonly Dropped[]): Promise<Tail | null>;
+  segment(number: number): Promise<Segment>;
+  /** Grows when the log turned out to be another than before: a bucket that was restored. What was known then is forgotten. */
+  readonly generation: number;
+}
+
+/** What is read at once: a segment or a rollup of some, and the number behind it. */
+interface Block {
+  readonly segment: Segment;
+  readonly next: number;
+}
+
+interface LogDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const NONCE = 16;
+/** So long a tail is believed to stand where it was seen, ms: buckets get restored, seldom. */
+const PROVEN_FOR = 60_000;
+/** Segments that are read one by one, before their number is looked for. */
+const STEPS = 8;
+const PREFETCH = 16;
+
+/**
+ * Compare-and-swap: whoever saw that segment n ends in the expected head may make segment n+1, and one `create` of that
+ * name works. Segments never change, so that what n ends in is as good as a lock.
+ */
+export function createBucketLog(blobs: Blobs, folder: string, { clock, random }: LogDeps): BucketLog {
+  const sequence = createBlobSequence(blobs, `${folder}/log`);
+  const segments = createSegments(blobs, sequence);
+  const rollups = createRollups(blobs, `${folder}/rollups`, segments);
+  let seen: Tail | null = null;
+  let provenAt = 0;
+  let generation = 0;
+  /** What was read last: pages end within it. */
+  let last: Block | null = null;
+
+  function advance(found: Tail): Tail {
+    if (seen === null || found.number >= seen.number) seen = found;
+    return seen;
+  }
+
+  function isProven(): boolean {
+    const age = clock.now() - provenAt;
+    return age >= 0 && age <= PROVEN_FOR;
+  }
+
+  /** That the segment seen last is there still; else all is looked for anew. */
+  async function prove(): Promise<void> {
+    if (seen === null || isProven()) return;
+    const { number, head } = seen;
+    segments.forget();
+    const found = await segments.info(number);
+    if (found?.head.hash !== head.hash) {
+      seen = null;
+      last = null;
+      generation += 1;
+      segments.forget();
+      rollups.forget();
+    }
+    provenAt = clock.now();
+  }
+
+  async function locate(): Promise<Tail | null> {
+    const number = await sequence.newest();
+    if (number < 0) return null;
+    provenAt = clock.now();
+    return advance(await tailAt(number));
+  }
+
+  async function tailAt(number: number): Promise<Tail> {
+    const info = await segments.info(number);
+    if (info === null) throw damaged(sequence.name(number), 'it vanished');
+    return tailOf(number, info);
+  }
+
+  async function refresh(): Promise<Tail | null> {
+    await prove();
+    let at: Tail | null = seen ?? (await locate());
+    if (at === null) return null;
+    for (let step = 1; ; step += 1) {
+      const info = await segments.info(at.number + 1);
+      if (info === null) return advance(at);
+      if (info.first !== at.head.position + 1) throw damaged(sequence.name(at.number + 1), 'it does not continue the one before it');
+      at = tailOf(at.number + 1, info);
+      if (step % STEPS === 0) at = await tailAt(await sequence.newestFrom(at.number));
+    }
+  }
+
+  async function recent(): Promise<Tail | null> {
+    return seen !== null && isProven() ? seen : refresh();
+  }
+
+  /** The segment that holds `position`, which is not beyond the tail; or one without records before it. About log n requests. */
+  async function numberOf(position: number, until: number): Promise<number> {
+    let [low, high] = [0, until];
+    for (const [number, { first, head }] of segments.known) {
+      if (number > until) continue;
+      if (first <= position && number > low) low = number;
+      if (head.position >= position && number < high) high = number;
+    }
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((await tailedInfo(middle)).first <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  async function tailedInfo(number: number): Promise<SegmentInfo> {
+    const info = await segments.info(number);
+    if (info === null) throw damaged(sequence.name(number), 'it is missing, though later ones are there');
+    return info;
+  }
+
+  /** The segment or rollup at `number`, which continues `position`. */
+  async function blockAt(number: number, until: number, position: number): Promise<Block> {
+    const rolled = await rollups.at(number, until, position);
+    if (rolled !== null) return rolled;
+    if (number < until && !(segments.known.has(number) && segments.known.has(number + 1))) {
+      const ahead = Array.from({ length: Math.min(PREFETCH, until - number + 1) }, (_, at) => number + at);
+      await mapAtOnce(ahead, segments.small);
+    }
+    return { segment: await segments.whole(number), next: number + 1 };
+  }
+
+  /** The one that holds `position`, which is not beyond the tail. */
+  async function blockOf(position: number, { number: until }: Tail): Promise<Block> {
+    if (last !== null) {
+      const { first, head } = last.segment.info;
+      if (position >= first && position <= head.position) return last;
+      if (position === head.position + 1) return blockAt(last.next, until, position);
+    }
+    return blockAt(await numberOf(position, until), until, position);
+  }
+
+  async function put(tail: Tail | null, info: SegmentInfo, segment: Segment, bytes: Buffer): Promise<Tail | null> {
+    const number = (tail?.number ?? -1) + 1;
+    if (!(await sequence.create(number, bytes))) return null;
+    segments.keep(number, segment, bytes.length);
+    const made = advance(tailOf(number, info));
+    provenAt = clock.now();
+    await rollups.completed(number);
+    return made;
+  }
+
+  return {
+    refresh,
+    recent,
+    get generation() {
+      return generation;
+    },
+    segment: (number) => segments.whole(number),
+    async read(from, limit) {
+      let isFresh = seen === null || from > seen.head.position;
+      let tail = isFresh ? await refresh() : await recent();
+      const records: Uint8Array[] = [];
+      let [bytes, next] = [0, from];
+      let block: Block | null = null;
+      while (tail !== null) {
+        if (next > tail.head.position) {
+          if (isFresh) break;
+          tail = await refresh();
+          isFresh = true;
+          continue;
+        }
+        block = block === null ? await blockOf(next, tail) : await blockAt(block.next, tail.number, next);
+        last = block;
+        const { info, records: found } = block.segment;
+        if (next < info.first) throw damaged(sequence.name(block.next - 1), `position ${next} is in none before it`);
+        for (const record of found.slice(next - info.first)) {
+          bytes += record.length;
+          if (records.length === limit.records || (records.length > 0 && bytes > limit.bytes)) return { records, head: tail.head };
+          records.push(record);
+          next += 1;
+        }
+      }
+      return { records, head: tail?.head ?? null };
+    },
+    async append(tail, records) {
+      const encoded = records.map(encodeRecord);
+      const info: SegmentInfo = {
+        first: (tail?.head.position ?? -1) + 1,
+        head: headAfter(records.at(-1) as LogRecord),
+        dropBefore: tail?.dropAt ?? null,
+      };
+      const bytes = encodeSegment(info, encoded, random.bytes(NONCE));
+      return put(tail, info, { info, records: encoded, dropped: [] }, bytes);
+    },
+    async drop(tail, dropped) {
+      const info: SegmentInfo = { first: tail.head.position + 1, head: tail.head, dropBefore: tail.dropAt };
+      return put(tail, info, { info, records: [], dropped }, encodeDropSegment(info, dropped, random.bytes(NONCE)));
+    },
+  };
+}
+
+function tailOf(number: number, info: SegmentInfo): Tail {
+  return { number, head: info.head, dropAt: isDrop(info) ? number : info.dropBefore };
+}
+
+/** Of a name that was taken, whose blob cannot be seen. */
+export function notSeenYet(): RemoteError {
+  return new RemoteError('unreachable', 'another machine was faster, and what it wrote cannot be seen yet: try again');
+}

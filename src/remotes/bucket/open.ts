@@ -1,0 +1,179 @@
+import type { ObjectId, SpaceId } from '../../core/ids.ts';
+import type { Head } from '../../core/log/record.ts';
+import type { Blobs } from '../../core/ports/blobs.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import { RemoteError, type Mailboxes, type Remote } from '../../core/ports/remote.ts';
+import { checkObjectIds, checkObjects, checkRead, checkSpace } from '../checks.ts';
+import { REMOTE_LIMITS } from '../limits.ts';
+import { mapAtOnce } from './at-once.ts';
+import { createBucketMailboxes } from './bucket-mailboxes.ts';
+import { createBucketSpace, type BucketSpace } from './bucket-space.ts';
+import { watchHeads } from './bucket-watch.ts';
+import { BATCH_EVERY, noMarker, readMarker, writeMarker } from './marker.ts';
+import { createPace } from './pace.ts';
+import { createSpaceRegister } from './space-register.ts';
+
+export interface BucketDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Makes a bucket a remote, if it is none already. The caller has seen that its `create` decides races. Answers whether it
+ * was made now.
+ */
+export async function createBucket(blobs: Blobs, random: Random, batchEvery = BATCH_EVERY): Promise<boolean> {
+  if ((await readMarker(blobs)) !== null) return false;
+  await writeMarker(blobs, random, batchEvery);
+  return true;
+}
+
+/**
+ * A bucket (or a prefix in one) as a remote: many machines write at once without a server. Layout: docs/formats-bucket.md.
+ * Takes `blobs` over: they are closed with the remote, or when this rejects, as `unreachable` where there is no marker.
+ */
+export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDeps): Promise<Remote> {
+  const marker = await readMarker(blobs).catch(async (error: unknown) => {
+    await blobs.close();
+    throw error;
+  });
+  if (marker === null) {
+    await blobs.close();
+    throw noMarker(blobs.address);
+  }
+  const { id, batchEvery } = marker;
+  const spaces = new Map<SpaceId, BucketSpace>();
+  const register = createSpaceRegister(blobs, random);
+  const closed = new AbortController();
+  const watching = new Set<() => void>();
+
+  /** A wrong or emptied prefix must not look like an empty log. */
+  async function confirm(): Promise<void> {
+    const now = await readMarker(blobs);
+    if (now === null) throw noMarker(blobs.address);
+    if (now.id !== id) throw new RemoteError('unreachable', `another bucket is at ${blobs.address} now: ${now.id} instead of ${id}`);
+  }
+
+  function spaceOf(space: SpaceId): BucketSpace {
+    checkSpace(space);
+    const kept = spaces.get(space);
+    if (kept !== undefined) return kept;
+    const pace = createPace(clock, batchEvery);
+    const made = createBucketSpace(blobs, space, {
+      clock,
+      random,
+      pace: pace.wait,
+      async prepare() {
+        await confirm();
+        await register.add(space);
+      },
+    });
+    const counted: BucketSpace = {
+      ...made,
+      async append(expected, segment) {
+        const outcome = await made.append(expected, segment);
+        if (outcome.type === 'appended') pace.sent();
+        if (outcome.type === 'appended') for (const wake of watching) wake();
+        if (outcome.type === 'moved' && outcome.head === null) await confirm();
+        return outcome;
+      },
+    };
+    spaces.set(space, counted);
+    return counted;
+  }
+
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (closed.signal.aborted) throw new RemoteError('unreachable', `${blobs.address} was closed`);
+    return work();
+  }
+
+  async function headOf(space: SpaceId): Promise<Head | null> {
+    return guarded(async () => {
+      const tail = await spaceOf(space).log.refresh();
+      if (tail === null) await confirm();
+      return tail?.head ?? null;
+    });
+  }
+
+  async function getObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
+    const { objects, follow } = spaceOf(space);
+    const found = await objects.get(ids);
+    const missing = ids.filter((id) => !found.has(id));
+    if (missing.length === 0) return found;
+    // They may have been put again, behind a deletion that is not known here.
+    await follow();
+    for (const [id, bytes] of await objects.get(missing)) found.set(id, bytes);
+    return found;
+  }
+
+  return {
+    address: blobs.address,
+    spaces: () =>
+      guarded(async () => {
+        const listed = await register.list();
+        if (listed.length === 0) await confirm();
+        const begun = await mapAtOnce(listed, async (space) => (await spaceOf(space).log.recent()) !== null);
+        return listed.filter((_, at) => begun[at]);
+      }),
+    head: headOf,
+    read: (space, from, limit) =>
+      guarded(async () => {
+        const answer = await spaceOf(space).log.read(from, checkRead(from, limit));
+        if (answer.head === null) await confirm();
+        return answer;
+      }),
+    append: (space, expected, segment) => guarded(() => spaceOf(space).append(expected, segment)),
+    hasObjects: (space, ids) =>
+      guarded(async () => {
+        const { objects, follow } = spaceOf(space);
+        checkObjectIds(ids);
+        if (ids.length === 0) return new Set();
+        await follow();
+        return objects.has(ids);
+      }),
+    putObjects: (space, batch) =>
+      guarded(async () => {
+        const { objects, follow } = spaceOf(space);
+        checkObjects(batch, REMOTE_LIMITS.objectBatchBytes);
+        if (batch.length === 0) return;
+        await follow();
+        await objects.put(batch);
+      }),
+    getObjects: (space, ids) =>
+      guarded(async () => {
+        spaceOf(space);
+        checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerGet);
+        return getObjects(space, ids);
+      }),
+    deleteObjects: (space, ids) =>
+      guarded(async () => {
+        spaceOf(space);
+        checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
+        await spaceOf(space).deleteObjects(ids);
+      }),
+    readCheckpoint: (space) => guarded(async () => spaceOf(space).checkpoints.read()),
+    writeCheckpoint: (space, position, bytes) => guarded(async () => spaceOf(space).checkpoints.write(position, bytes)),
+    mailboxes: guardedMailboxes(createBucketMailboxes(blobs, clock, random), guarded),
+    async watch(watched, onHead, signal) {
+      const onActivity = (wake: () => void): (() => void) => {
+        watching.add(wake);
+        return () => watching.delete(wake);
+      };
+      await watchHeads(watched, onHead, signal, { headOf, clock, batchEvery, onActivity, closed: closed.signal });
+    },
+    async close() {
+      closed.abort();
+      await blobs.close();
+    },
+  };
+}
+
+function guardedMailboxes(mailboxes: Mailboxes, guarded: <T>(work: () => Promise<T>) => Promise<T>): Mailboxes {
+  return {
+    post: (mailbox, slot, letter, expires) => guarded(() => mailboxes.post(mailbox, slot, letter, expires)),
+    read: (mailbox, slot) => guarded(() => mailboxes.read(mailbox, slot)),
+    slots: (mailbox) => guarded(() => mailboxes.slots(mailbox)),
+    remove: (mailbox) => guarded(() => mailboxes.remove(mailbox)),
+  };
+}
