@@ -150,7 +150,7 @@ export function createBucketLog(blobs: Blobs, folder: string, { clock, random }:
     if (rolled !== null) return rolled;
     if (number < until && !(segments.known.has(number) && segments.known.has(number + 1))) {
       const ahead = Array.from({ length: Math.min(PREFETCH, until - number + 1) }, (_, at) => number + at);
-      await mapAtOnce(ahead, segments.small);
+      await mapAtOnce(ahead, (each) => segments.small(each));
     }
     return { segment: await segments.whole(number), next: number + 1 };
   }

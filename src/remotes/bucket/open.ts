@@ -63,7 +63,7 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
     const made = createBucketSpace(blobs, space, {
       clock,
       random,
-      pace: pace.wait,
+      pace: (segment) => pace.wait(segment),
       async prepare() {
         await confirm();
         await register.add(space);
@@ -97,13 +97,13 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
   }
 
   async function getObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>> {
-    const { objects, follow } = spaceOf(space);
-    const found = await objects.get(ids);
+    const inside = spaceOf(space);
+    const found = await inside.objects.get(ids);
     const missing = ids.filter((id) => !found.has(id));
     if (missing.length === 0) return found;
     // They may have been put again, behind a deletion that is not known here.
-    await follow();
-    for (const [id, bytes] of await objects.get(missing)) found.set(id, bytes);
+    await inside.follow();
+    for (const [id, bytes] of await inside.objects.get(missing)) found.set(id, bytes);
     return found;
   }
 
@@ -111,8 +111,8 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
     address: blobs.address,
     spaces: () =>
       guarded(async () => {
+        await confirm();
         const listed = await register.list();
-        if (listed.length === 0) await confirm();
         const begun = await mapAtOnce(listed, async (space) => (await spaceOf(space).log.recent()) !== null);
         return listed.filter((_, at) => begun[at]);
       }),
@@ -126,19 +126,19 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
     append: (space, expected, segment) => guarded(() => spaceOf(space).append(expected, segment)),
     hasObjects: (space, ids) =>
       guarded(async () => {
-        const { objects, follow } = spaceOf(space);
+        const inside = spaceOf(space);
         checkObjectIds(ids);
         if (ids.length === 0) return new Set();
-        await follow();
-        return objects.has(ids);
+        await inside.follow();
+        return inside.objects.has(ids);
       }),
     putObjects: (space, batch) =>
       guarded(async () => {
-        const { objects, follow } = spaceOf(space);
+        const inside = spaceOf(space);
         checkObjects(batch, REMOTE_LIMITS.objectBatchBytes);
         if (batch.length === 0) return;
-        await follow();
-        await objects.put(batch);
+        await inside.follow();
+        await inside.objects.put(batch);
       }),
     getObjects: (space, ids) =>
       guarded(async () => {

@@ -16,7 +16,10 @@ export function createPace(clock: Clock, every: number): Pace {
   return {
     async wait({ records, objects }) {
       if (last === null || records.length >= LARGE.records) return;
-      const bytes = [...records.map(({ body }) => body), ...objects.map((object) => object.bytes)].reduce((sum, { length }) => sum + length, 0);
+      const bytes = [...records.map(({ body }) => body), ...objects.map((object) => object.bytes)].reduce(
+        (sum, { length }) => sum + length,
+        0,
+      );
       const left = every - (clock.now() - last);
       // A clock that jumped says nothing.
       if (bytes < LARGE.bytes && left > 0 && left <= every) await clock.sleep(left);

@@ -73,7 +73,12 @@ export async function searchFrom(from: number, exists: (number: number) => Promi
   while (high - low > 1) {
     const gap = high - low;
     const numbers = Array.from({ length: PROBES }, (_, at) => low + Math.ceil((gap * (at + 1)) / (PROBES + 1)));
-    [low, high] = await narrow(low, high, [...new Set(numbers)].filter((number) => number < high), exists);
+    [low, high] = await narrow(
+      low,
+      high,
+      [...new Set(numbers)].filter((number) => number < high),
+      exists,
+    );
   }
   return low;
 }

@@ -21,6 +21,8 @@ export function createSpaceRegister(blobs: Blobs, random: Random): SpaceRegister
   const known: SpaceId[] = [];
 
   async function follow(): Promise<void> {
+    // A bucket that was restored has fewer than were seen.
+    if (known.length > 0 && (await blobs.size(entries.name(known.length - 1))) === null) known.length = 0;
     const newest = known.length === 0 ? await entries.newest() : await entries.newestFrom(known.length - 1);
     const numbers = Array.from({ length: newest + 1 - known.length }, (_, at) => known.length + at);
     const found = await mapAtOnce(numbers, readEntry);

@@ -33,7 +33,8 @@ export const encodeFrame: (kind: FrameKind, head: Uint8Array, payload: Uint8Arra
 export async function readFrameHead(path: string, kind: FrameKind): Promise<FrameHead | null> {
   return withFile(path, async (read, size) => {
     const start = await read(0, Math.min(FIRST_READ, size));
-    if (start.length < FRAME_PREFIX || start.toString('latin1', 0, 12) !== FRAME_MAGIC + kind) throw torn(path, `it does not begin as ${kind}`);
+    if (start.length < FRAME_PREFIX || start.toString('latin1', 0, 12) !== FRAME_MAGIC + kind)
+      throw torn(path, `it does not begin as ${kind}`);
     const headLength = start.readUInt32BE(12);
     const payloadLength = Number(start.readBigUInt64BE(16));
     const payloadOffset = FRAME_PREFIX + headLength + HASH;
