@@ -23,10 +23,15 @@ export interface RowDatabase {
   referring(): readonly TableAccess[];
   /** Runs `work` on one state of the database. It must not wait. */
   read<T>(work: () => T): Promise<T>;
-  /** Runs `work` in a transaction: all or nothing, durable when it resolves. It must not wait. */
-  write<T>(work: () => T): Promise<T>;
+  /**
+   * Runs `work` in a transaction: all or nothing, durable when it resolves; where `more` follow at once, it is durable with the last of them.
+   * `work` must not wait.
+   */
+  write<T>(work: () => T, more?: boolean): Promise<T>;
   /** Inside `write`: what would come of `work`. Nothing of it stays. */
   rehearse<T>(work: () => T): T;
+  /** Copies the write-ahead log back, as far as nobody is in the way: else others do it with their next commit. */
+  checkpoint(): void;
   /** Inside `write`: references are checked at its end. */
   deferReferences(): void;
   close(): void;
@@ -37,6 +42,8 @@ export class DatabaseBusy extends Error {
   override readonly name = 'DatabaseBusy';
 }
 
+/** Pages of the write-ahead log after which it is copied back: SQLite's own number. */
+const CHECKPOINT_PAGES = 1_000;
 const PAUSES_MS = [2, 5, 10, 20, 50, 100];
 const GIVE_UP_MS = 20_000;
 
@@ -45,8 +52,9 @@ export function createRowDatabase(
   profile: RowsProfile,
   clock: Clock,
   mayNotOpen: (file: string) => string | null = () => null,
+  checkpointPages = CHECKPOINT_PAGES,
 ): RowDatabase {
-  let open: { readonly database: Database.Database; readonly identity: string } | null = null;
+  let open: { readonly database: Database.Database; readonly identity: string; readonly isLogged: boolean } | null = null;
   let known: {
     readonly schema: number;
     readonly tables: ReadonlyMap<string, TableAccess>;
@@ -118,19 +126,23 @@ export function createRowDatabase(
       const database = new Database(file, { fileMustExist: true, timeout: 0 });
       try {
         database.pragma('foreign_keys = ON');
+        database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
         database.defaultSafeIntegers(true);
       } catch (error) {
         database.close();
         throw error;
       }
-      open = { database, identity };
+      open = { database, identity, isLogged: database.pragma('journal_mode', { simple: true }) === 'wal' };
       return isOther ? 'other' : 'opened';
     },
     version: () => Number(opened().pragma('data_version', { simple: true })),
     tables: () => look().tables,
     referring: () => look().referring,
     read: (work) => patiently('BEGIN', work),
-    write: (work) => patiently('BEGIN IMMEDIATE', work),
+    write(work, more = false) {
+      opened().pragma(`synchronous = ${more && open?.isLogged === true ? 'NORMAL' : 'FULL'}`);
+      return patiently('BEGIN IMMEDIATE', work);
+    },
     rehearse(work) {
       const database = opened();
       database.exec('SAVEPOINT rehearsal');
@@ -141,6 +153,7 @@ export function createRowDatabase(
         if (database.inTransaction) database.exec('ROLLBACK TO rehearsal; RELEASE rehearsal');
       }
     },
+    checkpoint: () => void opened().pragma('wal_checkpoint(PASSIVE)'),
     deferReferences: () => void opened().exec('PRAGMA defer_foreign_keys = ON'),
     close,
   };

@@ -25,6 +25,8 @@ export interface RowWriter {
 
 /** Rows of one transaction, with full-text search some 60 ms. */
 const TRANSACTION_ROWS = 500;
+/** Some 16 MiB: what is written again and again is copied back once. */
+const CHECKPOINT_PAGES = 4_000;
 /** Whoever waits for the lock asks at least every 100 ms: after so much work nothing is written for longer than that. */
 const WORK_MS = 1_500;
 const REST_MS = 120;
@@ -34,7 +36,7 @@ export function createRowWriter(
   { file, seenTo, places, skipped }: WriterStart,
   { profile, clock }: Pick<RowsContext, 'profile' | 'clock'>,
 ): RowWriter {
-  const database = createRowDatabase(file, profile, clock);
+  const database = createRowDatabase(file, profile, clock, undefined, CHECKPOINT_PAGES);
   if (database.look() === 'missing') throw new Error('the database is not there');
   const context: WriteContext = { database, limits: ROWS_LIMITS, memory: { index: new RowIndex(), seenTo: new Map(seenTo) } };
   const { index, seenTo: seen } = context.memory;
@@ -61,7 +63,7 @@ export function createRowWriter(
         }
         if (database.look() !== 'same') throw new Error('another database is in its place');
         const part = tasks.slice(from, from + TRANSACTION_ROWS);
-        const written = await writeRows(context, part);
+        const written = await writeRows(context, part, from + TRANSACTION_ROWS < tasks.length);
         note(part, written);
         results.push(...written.results);
         for (const [table, rowid] of written.seenTo) reached.set(table, rowid);
@@ -70,7 +72,11 @@ export function createRowWriter(
     },
     version: () => Promise.resolve(database.version()),
     async end() {
-      database.close();
+      try {
+        if (database.look() === 'same') database.checkpoint();
+      } finally {
+        database.close();
+      }
       await Promise.resolve();
     },
   };

@@ -32,6 +32,8 @@ export interface TableAccess {
   lastRowid(): number;
   /** Values by local column; returns the rowid, which is the next one where none is given. Columns that are left out get their default. */
   insert(values: ReadonlyMap<string, RowValue | null>, rowid: number | null): number;
+  /** How many of `rows` rows of so many columns go into one statement best: many at once, and as many as others before. */
+  together(rows: number, columns: number): number;
   /** Rows of the same columns, in one statement, all or none. */
   insertAll(rows: readonly { readonly rowid: number; readonly values: ReadonlyMap<string, RowValue | null> }[]): void;
   update(rowid: number, values: ReadonlyMap<string, RowValue | null>): void;
@@ -44,8 +46,10 @@ export interface TableAccess {
   follow(from: RowValue, to: RowValue): void;
 }
 
-/** Statements of other lengths are not kept: there are too many. */
-const KEPT_ROWS = 100;
+/** Statements of so many rows are kept; of other lengths there are too many. */
+const KEPT_ROWS = [500, 100];
+/** Values that one statement takes (SQLite's own limit). */
+const MOST_VALUES = 32_766;
 
 type Raw = bigint | number | string | Uint8Array | null;
 
@@ -128,11 +132,12 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
       const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
       return Number(prepared(sql).run(rowid, ...values.values()).lastInsertRowid);
     },
+    together: (rows, of) => Math.min(KEPT_ROWS.find((kept) => kept <= rows) ?? rows, Math.floor(MOST_VALUES / (of + 1))),
     insertAll(rows) {
       const names = ['rowid', ...[...(rows[0]?.values.keys() ?? [])].map(quoted)];
       const each = `(${names.map(() => '?').join(', ')})`;
       const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map(() => each).join(', ')}`;
-      const statement: Statement = rows.length === KEPT_ROWS ? prepared(sql) : database.prepare(sql);
+      const statement: Statement = KEPT_ROWS.includes(rows.length) ? prepared(sql) : database.prepare(sql);
       statement.run(...rows.flatMap(({ rowid, values }) => [rowid, ...values.values()]));
     },
     update(rowid, values) {

@@ -14,10 +14,12 @@ export interface Insertion {
   readonly values: ReadonlyMap<string, RowValue | null>;
 }
 
-export function putAt(access: TableAccess, { name, table }: RowTask, rowid: number): WriteResult {
+/** `at`: the row as it was read after it was written, or its number. */
+export function putAt(access: TableAccess, { name, table }: RowTask, at: FoundRow | number): WriteResult {
   const { mask } = access.shape;
-  const written = access.at(rowid);
+  const written = typeof at === 'number' ? access.at(at) : at;
   if (written === null) throw new Error('a row that was written is not there');
+  const { rowid } = written;
   const place: Place = { name, table, rowid, digest: written.digest, mask };
   return { type: 'put', local: noteOf(rowid, written.digest, mask), place };
 }

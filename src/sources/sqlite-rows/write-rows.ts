@@ -1,19 +1,20 @@
 import { lookForNew } from './new-here.ts';
 import type { Place } from './row-index.ts';
+import type { FoundRow } from './table-access.ts';
 import type { PlannedRow, RowTask, WriteContext, WriteResult, Written } from './row-task.ts';
 import { putAt, refusalOf, writeRow, type Insertion } from './write-row.ts';
 
 /**
- * Writes a batch in one transaction. What cannot be written is said; the rest is, unless it was planned as a whole: then nothing is, where one
+ * Writes a batch in one transaction (`more`: others follow at once, and it is durable with them). What cannot be written is said; the rest is, unless it was planned as a whole: then nothing is, where one
  * of the new rows cannot be.
  */
-export async function writeRows(context: WriteContext, batch: readonly RowTask[]): Promise<Written> {
+export async function writeRows(context: WriteContext, batch: readonly RowTask[], more = false): Promise<Written> {
   try {
     return await context.database.write(() => {
       const written = writeEach(context, batch);
       if (isTorn(batch, written.results)) throw new TornPlan(written.results);
       return written;
-    });
+    }, more);
   } catch (error) {
     if (!(error instanceof TornPlan)) throw error;
     const again: WriteResult = { type: 'plan-again' };
@@ -63,11 +64,23 @@ function writeEach(context: WriteContext, batch: readonly RowTask[]): Written {
     }
   };
   const together: NewRow[] = [];
+  const insertPart = (rows: readonly NewRow[]): void => {
+    const written = rows.length >= FEW && allOrNone(rows) ? writtenOf(rows) : null;
+    for (const { index, task, access, rowid, values } of rows)
+      attempt(index, () => putAt(access, task, written === null ? access.insert(values, rowid) : (written.get(rowid) ?? rowid)));
+  };
   const insertTogether = (): void => {
     const rows = together.splice(0);
-    const isDone = rows.length >= FEW && allOrNone(rows);
-    for (const { index, task, access, rowid, values } of rows)
-      attempt(index, () => putAt(access, task, isDone ? rowid : access.insert(values, rowid)));
+    for (let at = 0, count = 0; at < rows.length; at += count) {
+      const [
+        {
+          access,
+          values: { size },
+        },
+      ] = rows.slice(at) as [NewRow];
+      count = access.together(rows.length - at, size);
+      insertPart(rows.slice(at, at + count));
+    }
   };
   for (const [index, task] of batch.entries()) {
     const { planned } = task;
@@ -99,7 +112,7 @@ interface NewRow extends Insertion {
 }
 
 /** With each statement FTS5 writes what it gathered of the one before: many rows of one take half the time. */
-const TOGETHER = 100;
+const TOGETHER = 500;
 /** Fewer are not worth a statement of their own. */
 const FEW = 4;
 /** Stands for a row until those with it are inserted. */
@@ -107,6 +120,12 @@ const PENDING: WriteResult = { type: 'capture-first' };
 
 function columnsOf(row: Insertion | undefined): string {
   return row === undefined ? '' : [...row.values.keys()].join();
+}
+
+/** Rows as they stand there now, which may not be what was written: a column has its own idea of what a number is. */
+function writtenOf(rows: readonly NewRow[]): ReadonlyMap<number, FoundRow> {
+  const [first] = rows;
+  return new Map(first?.access.page(first.rowid - 1, rows.length).map((row) => [row.rowid, row]));
 }
 
 /** False where the database does not take all of them. */
