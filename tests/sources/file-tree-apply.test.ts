@@ -34,6 +34,56 @@ describe('apply to a file tree', () => {
     await nothingLeft();
   });
 
+  it('puts in place what comes while it is under way, small and large', async () => {
+    const large = 'x'.repeat(2 * 1024 * 1024);
+    space.put('first', '1');
+    let came = 0;
+    home.options = {
+      onMutation({ type }, phase) {
+        if (type !== 'rename' || phase !== 'after') return;
+        came += 1;
+        if (came === 1) space.put('large', large);
+        if (came === 2) space.put('then', '2');
+      },
+    };
+    expect(await home.source.apply()).toMatchObject({ written: 3, removed: 0, waiting: [] });
+    expect([home.text('first'), home.text('large')?.length, home.text('then')]).toEqual(['1', large.length, '2']);
+    await nothingLeft();
+  });
+
+  it('leaves what comes with a removal to the next apply, which removes first', async () => {
+    home.write('a', 'a file');
+    await home.source.scan();
+    space.put('first', '1');
+    let once = true;
+    home.options = {
+      onMutation({ type }, phase) {
+        if (type !== 'rename' || phase !== 'after' || !once) return;
+        once = false;
+        space.remove('a');
+        space.put('a/below', 'a folder now');
+      },
+    };
+    expect(await home.source.apply()).toMatchObject({ written: 1, removed: 0, waiting: [] });
+    expect(await home.source.apply()).toMatchObject({ written: 1, removed: 1, waiting: [] });
+    expect(home.disk.paths()).toEqual(['a', 'a/below', 'first']);
+    await nothingLeft();
+  });
+
+  it('writes an item once in an apply: what changes meanwhile waits for the next', async () => {
+    space.put('a', '1');
+    let renames = 0;
+    home.options = {
+      onMutation({ type }, phase) {
+        if (type === 'rename' && phase === 'after') space.put('a', String((renames += 1) + 1));
+      },
+    };
+    await home.source.apply();
+    expect([renames, home.text('a')]).toEqual([1, '1']);
+    await home.source.apply();
+    expect([renames, home.text('a')]).toEqual([2, '2']);
+  });
+
   it('captures an existing home first: nothing in it is lost', async () => {
     home.write('CLAUDE.md', 'mine');
     home.write('only-here', '1');

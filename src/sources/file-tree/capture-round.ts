@@ -75,7 +75,9 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
       if (inspection.torn) memory.torn.add(name);
       if (inspection.type === 'found') {
         found += 1;
-        await batches.add(inspection.found, inspection.stat, (views.get(name)?.shown ?? null) === null);
+        const isNew = (views.get(name)?.shown ?? null) === null;
+        if (isLarge(candidate)) await batches.addLarge(inspection.found, inspection.stat, isNew);
+        else await batches.add(inspection.found, inspection.stat);
       }
     }
   };
@@ -83,7 +85,7 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   // What is large takes other threads long, and this one goes on with the rest meanwhile.
   await inStreams(inspect, [
     { each: round.candidates.filter(isLarge), atOnce: LARGE_AT_ONCE },
-    { each: round.candidates.filter((candidate) => !isLarge(candidate)), atOnce: 1 },
+    { each: round.candidates.filter((candidate) => !isLarge(candidate)), atOnce: 1, onEnd: () => batches.smallEnded() },
   ]);
   files.readAhead?.([]);
   const absent = absences(context, round, views);
@@ -118,7 +120,10 @@ function isLarge({ stat }: Candidate): boolean {
  * Each stream in its order, all streams at the same time. Throws the first problem, when nothing works on the others any
  * more.
  */
-async function inStreams<T>(work: (each: T) => Promise<void>, streams: readonly { each: readonly T[]; atOnce: number }[]): Promise<void> {
+async function inStreams<T>(
+  work: (each: T) => Promise<void>,
+  streams: readonly { each: readonly T[]; atOnce: number; onEnd?: () => void }[],
+): Promise<void> {
   let failed = false;
   const workThrough = async (queue: Iterable<T>): Promise<void> => {
     for (const each of queue) {
@@ -129,9 +134,11 @@ async function inStreams<T>(work: (each: T) => Promise<void>, streams: readonly 
       });
     }
   };
-  const workers = streams.flatMap(({ each, atOnce }) => {
+  const workers = streams.map(async ({ each, atOnce, onEnd }) => {
     const queue = each.values();
-    return Array.from({ length: atOnce }, () => workThrough(queue));
+    const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, () => workThrough(queue)));
+    onEnd?.();
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });
   for (const outcome of await Promise.allSettled(workers)) if (outcome.status === 'rejected') throw outcome.reason;
 }
