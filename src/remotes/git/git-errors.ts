@@ -1,0 +1,63 @@
+import { RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+
+/** What git says, in the words of its C locale, and what it means to the caller. The first that matches counts. */
+const MEANINGS: readonly (readonly [pattern: RegExp, type: RemoteErrorType, words: string])[] = [
+  [/host key verification failed/i, 'unauthorized', 'ssh does not know this host: connect once by hand with ssh, and compare its key'],
+  [
+    /permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|invalid credentials|access denied|not authorized|returned error: 40[13]/i,
+    'unauthorized',
+    'the git host does not take this machine’s credentials: check them with git ls-remote',
+  ],
+  [/detected dubious ownership/i, 'unauthorized', 'the repository belongs to another user: see safe.directory in git help config'],
+  [
+    /repository not found|returned error: 404|could not be found or you don/i,
+    'unauthorized',
+    'the git host shows no such repository to this machine',
+  ],
+  [/transport '.*' not allowed/i, 'unfit', 'git is configured to go there by another transport'],
+  [
+    /mismatched algorithms|unknown object format|unsupported object format/i,
+    'unfit',
+    'the repository uses SHA-256 names, which few hosts take: make one with SHA-1',
+  ],
+  [/no space left|disk quota|quota exceeded|storage limit|over.*quota/i, 'refused', 'there is no room'],
+  [/exceeds .*(limit|size)|file size limit|too large/i, 'refused', 'the git host does not take so much at once'],
+  [/hook declined|protected branch|pre-receive|not allowed to push|push declined/i, 'refused', 'the git host does not take what is pushed'],
+  [
+    /fsck error|error in (tag|tree|commit|blob)|badly formed|missingspace|unresolved deltas/i,
+    'protocol',
+    'the repository holds what git refuses to read',
+  ],
+  [/does not appear to be a git repository|no such file or directory/i, 'unreachable', 'there is no git repository (any more)'],
+];
+
+/** The error of a git that failed. Its words come from the host in part: they are shortened, and have no control characters. */
+export function gitError(address: string, stderr: string): RemoteError {
+  const said = lastWords(stderr);
+  const meaning = MEANINGS.find(([pattern]) => pattern.test(stderr));
+  const words = meaning === undefined ? 'git could not reach the repository' : meaning[2];
+  return new RemoteError(meaning?.[1] ?? 'unreachable', `${address}: ${words}${said === '' ? '' : ` (git: ${said})`}`);
+}
+
+const SAID = 300;
+
+function lastWords(stderr: string): string {
+  const lines = stderr
+    .split(/[\r\n]+/)
+    .map((line) => line.replace(/[\0-\x1f\x7f-\x9f]/g, ' ').trim())
+    .filter((line) => /^(fatal|error|remote|ssh|Permission|Host key|!)/i.test(line))
+    // A helper may have put a credential into a URL.
+    .map((line) => line.replace(/\/\/[^/@\s]*@/g, '//'));
+  const first = lines.find((line) => /^(fatal|error)/i.test(line));
+  const shown = [
+    ...new Set([...lines.filter((line) => /^remote: *(error|fatal|GitLab|GH|!)/i.test(line)).slice(0, 1), first ?? lines.at(-1) ?? '']),
+  ];
+  return shown.join('; ').slice(0, SAID);
+}
+
+/** What of a failure lies in the cache here, and goes with it. */
+export function isCacheDamage(stderr: string): boolean {
+  return /\.lock': file exists|unable to create .*\.lock|loose object .* is corrupt|object file .* is empty|bad object|did not send all necessary objects|packfile .* (cannot be|does not match|is corrupt)|index file .* (corrupt|too small)|not a git repository: '|unable to read|missing (blob|tree|commit)|inflate: data stream error|bad (index|pack)|remote did not send|shallow file has changed|invalid sha1 pointer|revision walk setup failed|broken links?/i.test(
+    stderr,
+  );
+}
