@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { fail, ok, type Result } from '../core/result.ts';
 import { BUCKET_VARIABLES, readBucketVariables, type BucketVariable } from './bucket-variables.ts';
+import { readGitVariables } from './git-variables.ts';
 import { nearestName } from './nearest-name.ts';
 import type { ConfigProblem } from './problem.ts';
 
@@ -27,6 +28,8 @@ export interface Environment {
   readonly settings: Readonly<Partial<Record<EnvironmentSetting, string>>>;
   /** Secrets: what opens buckets. */
   readonly bucketVariables: Readonly<Partial<Record<BucketVariable, string>>>;
+  /** What git may see of it. */
+  readonly gitVariables: Readonly<Record<string, string>>;
 }
 
 export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'logLevel';
@@ -83,6 +86,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     program: calledAs(env),
     settings,
     bucketVariables: readBucketVariables(env),
+    gitVariables: readGitVariables(env),
   };
   return problems.length === 0 ? ok(environment) : fail(problems);
 }
