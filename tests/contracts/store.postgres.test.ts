@@ -6,7 +6,7 @@ import { sha256Hex } from '../../src/core/crypto/hash.ts';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
-import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 import { describeStoreContract, record } from './store.ts';
 
@@ -21,7 +21,11 @@ afterAll(() => server.dispose());
 
 /** As cheap as a database, and as far from the others. */
 const fresh = (): PostgresOptions => ({ ...database, schema: `test ${++schemas}`, tls: 'off' });
-const openStore = (options: PostgresOptions) => createPostgresStore(options, { clock: createSystemClock(), random: createSystemRandom() });
+async function openStore(options: PostgresOptions): Promise<Store> {
+  const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
+  await objects.close();
+  return store;
+}
 
 describeStoreContract('postgres', async () => {
   const options = fresh();
@@ -52,7 +56,7 @@ describe('a postgres store', () => {
     await withStores(4, async (stores, { schema }) => {
       const appended = await Promise.all(stores.map((store) => store.write((tx) => tx.logs.append(SPACE, EMPTY_HEAD, [record(0)]))));
       expect(appended.filter(Boolean)).toHaveLength(1);
-      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(2);
+      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(3);
     });
   });
 

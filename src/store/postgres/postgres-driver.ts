@@ -1,14 +1,13 @@
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, Kysely } from 'kysely';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
-import type { StoreSchema } from '../schema.ts';
 import { isConflict } from './failures.ts';
 import { toPlainText } from './plain-text.ts';
 import type { Lent, PostgresPool } from './postgres-pool.ts';
 import { transactionSettings } from './transaction-settings.ts';
 
 /** Kysely over a pool, which it closes when it is destroyed. Everything has to run in transactions: what they need is set in each. */
-export function createPostgresKysely(pool: PostgresPool, schema: string): Kysely<StoreSchema> {
-  return new Kysely<StoreSchema>({
+export function createPostgresKysely<S>(pool: PostgresPool, schema: string): Kysely<S> {
+  return new Kysely<S>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
       createDriver: () => createPostgresDriver(pool, schema),

@@ -18,6 +18,8 @@ const BUSY_RETRY = 1_000;
 export interface PostgresPool {
   /** Throws {@link StoreUnavailable} where too many wait, or where the database cannot be reached, and says why. */
   acquire(): Promise<Lent>;
+  /** Runs one statement that is no part of a transaction, and gives nothing back. */
+  runAlone(sql: string, values?: readonly unknown[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,9 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
         asking -= 1;
         throw explainFailure(error, options);
       }
+    },
+    async runAlone(sql, values = []) {
+      await pool.query(sql, [...values]);
     },
     close: () => pool.end(),
   };

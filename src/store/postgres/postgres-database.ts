@@ -1,5 +1,6 @@
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { feedMigration } from '../feed-migration.ts';
@@ -9,30 +10,43 @@ import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { explainFailure } from './failures.ts';
+import { createHeadNotices, type HeadNotices } from './head-notices.ts';
 import { holdParts, lockNumber } from './hold-parts.ts';
 import { LOCK_CLASS } from './lock-class.ts';
+import { objectMigration, type ObjectSchema } from './object-migration.ts';
 import { postgresDialect } from './postgres-dialect.ts';
 import { createPostgresKysely } from './postgres-driver.ts';
+import { createPostgresObjects } from './postgres-objects.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 import { createPostgresPool } from './postgres-pool.ts';
 import { ROW_SECURITY } from './row-security.ts';
 import { runAgain } from './run-again.ts';
 import { quoted } from './transaction-settings.ts';
 
-const MIGRATIONS = [firstMigration, feedMigration];
+const MIGRATIONS = [firstMigration, feedMigration, objectMigration];
 const OLDEST = 150_000;
+/** Of {@link PostgresOptions.connections}, which are the store's, so many go to objects. */
+const OBJECTS_SHARE = 0.4;
 
 export interface PostgresDeps extends SqlStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
 
+/** What a node keeps in a PostgreSQL database, which others use at the same time. */
+export interface PostgresDatabase {
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly heads: HeadNotices;
+  /** As shown to people. */
+  readonly address: string;
+}
+
 /**
- * The store in a PostgreSQL database, which several processes may use at a time. Its tables are made where missing. Throws
- * `StoreUnusable` where something is to be done first, `StoreUnavailable` where the database is not there now.
+ * Opens a database, and makes its tables where they are missing. Throws `StoreUnusable` where something is to be done
+ * first, `StoreUnavailable` where the database is not there now. Store and objects are closed each by itself.
  */
-export async function createPostgresStore(options: PostgresOptions, deps: PostgresDeps): Promise<Store> {
-  const db = createPostgresKysely(createPostgresPool(options), options.schema);
+export async function openPostgres(options: PostgresOptions, deps: PostgresDeps): Promise<PostgresDatabase> {
   const explained = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -40,21 +54,31 @@ export async function createPostgresStore(options: PostgresOptions, deps: Postgr
       throw explainFailure(error, options);
     }
   };
+  const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps));
+  const db = createPostgresKysely<StoreSchema>(createPostgresPool(options), options.schema);
   try {
     await explained(() => prepare(db, options));
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  return createSqlStore(db, postgresDialect, {
+  const store = createSqlStore(db, postgresDialect, {
     ...deps,
     isShared: true,
-    around: (work) => explained(() => runAgain(work, deps)),
+    around,
     guard: (tx, trx) =>
       holdParts(tx, async (part) => {
         await trx.executeQuery(CompiledQuery.raw(`select pg_advisory_xact_lock(${LOCK_CLASS}, ${lockNumber(part)})`));
       }),
   });
+  const pool = createPostgresPool({ ...options, connections: Math.max(2, Math.round((options.connections ?? 10) * OBJECTS_SHARE)) });
+  const objects = createPostgresObjects({
+    db: createPostgresKysely<ObjectSchema>(pool, options.schema),
+    around,
+    vacuum: () => explained(() => pool.runAlone(`vacuum ${quoted(options.schema)}.objects`)),
+  });
+  const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run: (sql, values) => pool.runAlone(sql, values) });
+  return { store, objects, heads, address: describePostgres(options) };
 }
 
 /** Safe when several processes begin at once. */

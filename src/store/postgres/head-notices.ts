@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { Client } from 'pg';
+import { bytesToHex, isHex32, type SpaceId } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import type { PostgresOptions } from './postgres-options.ts';
+import { clientOptions } from './postgres-pool.ts';
+import { quoted } from './transaction-settings.ts';
+
+/** Milliseconds. */
+const PROOF_TIMEOUT = 5_000;
+const PROVE_EVERY = 30_000;
+const RETRY_AFTER = 1_000;
+/** Payloads are 8,000 bytes at most, an id is 64. */
+const SPACES_PER_NOTICE = 100;
+
+/**
+ * What the processes on one database tell each other: whose log got longer. It is told apart from the transaction that
+ * did it, many at once, since PostgreSQL commits one by one what notifies in itself. So a notice may be lost: whoever
+ * listens looks for itself now and then as well, often where nothing can be heard.
+ */
+export interface HeadNotices {
+  /** Says, soon, that the heads of these spaces moved. */
+  announce(space: SpaceId): void;
+  /**
+   * Until `signal` aborts: `onMoved` is called for what others announce; `onHearing` when that can be relied on (anything may
+   * have moved before), and when not any more, with the reason.
+   */
+  listen(
+    handlers: { readonly onMoved: (space: SpaceId) => void; readonly onHearing: (deafness: string | null) => void },
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+export interface HeadNoticesDeps {
+  readonly options: PostgresOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Runs one statement on any connection. */
+  readonly run: (sql: string, values: readonly unknown[]) => Promise<void>;
+}
+
+export function createHeadNotices({ options, clock, random, run }: HeadNoticesDeps): HeadNotices {
+  const channel = `satchel_${createHash('sha256').update(options.schema).digest('hex').slice(0, 16)}`;
+  const self = bytesToHex(random.bytes(8));
+  const waiting = new Set<SpaceId>();
+  let isSending = false;
+
+  async function send(): Promise<void> {
+    if (isSending) return;
+    isSending = true;
+    while (waiting.size > 0) {
+      const spaces = [...waiting].slice(0, SPACES_PER_NOTICE);
+      for (const space of spaces) waiting.delete(space);
+      try {
+        await run('select pg_notify($1, $2)', [channel, [self, ...spaces].join(' ')]);
+      } catch {
+        waiting.clear(); // others look for themselves, as whenever a notice is lost
+      }
+    }
+    isSending = false;
+  }
+
+  /** Resolves when the connection ended, with the reason. */
+  async function hear(client: Client, { onMoved, onHearing }: Parameters<HeadNotices['listen']>[0], signal: AbortSignal): Promise<string> {
+    let proven = (): void => undefined;
+    const ended = new Promise<string>((resolve) => {
+      client.on('error', (error: Error) => resolve(error.message));
+      client.on('end', () => resolve('the connection ended'));
+      signal.addEventListener('abort', () => resolve('stopped'), { once: true });
+    });
+    const proof = bytesToHex(random.bytes(8));
+    client.on('notification', ({ payload = '' }) => {
+      const [from, ...spaces] = payload.split(' ');
+      if (from === 'proof' && spaces[0] === proof) proven();
+      else if (from !== self) for (const space of spaces) if (isHex32(space)) onMoved(space as SpaceId);
+    });
+    await client.connect();
+    await client.query(`listen ${quoted(channel)}`);
+    for (;;) {
+      // By way of another connection, as all notices come: behind a pooler that listens for nobody, none does.
+      const heard = new Promise<boolean>((resolve) => (proven = () => resolve(true)));
+      await run('select pg_notify($1, $2)', [channel, `proof ${proof}`]);
+      const answer = await Promise.race([heard, ended, clock.sleep(PROOF_TIMEOUT, signal).then(() => false)]);
+      if (typeof answer === 'string') return answer;
+      if (!answer) return 'notifications do not arrive: a pooler between may not pass them on';
+      onHearing(null);
+      const over = await Promise.race([ended, clock.sleep(PROVE_EVERY, signal)]);
+      if (typeof over === 'string') return over;
+    }
+  }
+
+  return {
+    announce(space) {
+      waiting.add(space);
+      void send();
+    },
+    async listen(handlers, signal) {
+      while (!signal.aborted) {
+        const client = new Client(clientOptions(options));
+        const reason = await hear(client, handlers, signal).catch((error: unknown) =>
+          error instanceof Error ? error.message : String(error),
+        );
+        await client.end().catch(() => undefined); // it is gone already
+        if (signal.aborted) return;
+        handlers.onHearing(reason);
+        await clock.sleep(RETRY_AFTER * (1 + (random.bytes(1)[0] ?? 0) / 128), signal);
+      }
+    },
+  };
+}
