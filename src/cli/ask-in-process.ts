@@ -13,6 +13,7 @@ import type { Config } from '../config/config.ts';
 import type { HubApp } from '../gateways/native/hub-app.ts';
 import { createAnswerProgress } from './answer-progress.ts';
 import { toFailure } from './ask-node.ts';
+import { StoreUnavailable } from '../core/ports/store.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
@@ -31,6 +32,11 @@ export async function openNode(config: Config, purpose: string, copy?: CopyAnswe
     if (isDiskFull(error))
       throw new CommandFailure(EXIT.failed, 'disk-full', 'the disk is full', {
         next: `Make room where ${config.environment.home} is`,
+        cause: error,
+      });
+    if (error instanceof StoreUnavailable)
+      throw new CommandFailure(EXIT.unreachable, 'store-unavailable', error.message, {
+        next: 'Start the database, or make room for more connections',
         cause: error,
       });
     if (error instanceof StoreUnusable)

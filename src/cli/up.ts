@@ -14,6 +14,7 @@ import { formatBytes } from './output-style.ts';
 
 /** Milliseconds. */
 const LOOK_FOR_ROOM_EVERY = 5_000;
+const LOOK_FOR_STORE_EVERY = 2_000;
 
 export const upCommand = defineCommand({
   summary: 'Run this machine’s node in the foreground',
@@ -21,18 +22,29 @@ export const upCommand = defineCommand({
     host: { type: 'text', value: 'ADDRESS', summary: 'listen on this address (default 127.0.0.1; others get TLS)' },
     port: { type: 'number', value: 'PORT', summary: 'listen on this port (default 4600; 0 takes a free one)', min: 0, max: 65_535 },
     hub: { type: 'flag', summary: 'order logs for others only: no sources, no keys of sealed spaces' },
+    store: { type: 'text', value: 'ADDRESS', summary: 'of a hub: keep its store in this PostgreSQL database, which other hubs may share' },
     sameMachine: { type: 'flag', summary: 'this store was copied, and the other one is gone for good: go on as that machine' },
     newMachine: { type: 'flag', summary: 'this store was copied, and the other one goes on: be a new machine' },
     yes: { type: 'flag', summary: 'do not ask before the first capture' },
   },
-  examples: ['satchel up', 'satchel up --host 0.0.0.0', 'satchel up --hub --port 4600'],
+  examples: [
+    'satchel up',
+    'satchel up --host 0.0.0.0',
+    'satchel up --hub --port 4600',
+    'satchel up --hub --store postgres://satchel@db.example.org/satchel',
+  ],
   notes:
     'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const { options } = context;
     const copy = copyAnswer(options);
-    const config = await context.config({ host: options.host, port: options.port, ...(options.hub ? { hub: true } : {}) });
+    const config = await context.config({
+      host: options.host,
+      port: options.port,
+      store: options.store,
+      ...(options.hub ? { hub: true } : {}),
+    });
     const { openNode } = await import('./ask-in-process.ts');
     const { isStarted, nodeHome } = await import('../node/home.ts');
     // Asked before anything is made: a no leaves nothing behind.
@@ -49,9 +61,11 @@ export const upCommand = defineCommand({
           await node.close();
         }
       } catch (error) {
-        if (!isDiskFull(error) || context.signal.aborted) throw error;
-        if (!said) context.print(`The disk is full: waiting for room where ${config.environment.home} is. Ctrl-C stops it.`);
-        await context.clock.sleep(LOOK_FOR_ROOM_EVERY, context.signal);
+        const isAway = error instanceof CommandFailure && error.type === 'store-unavailable';
+        if ((!isAway && !isDiskFull(error)) || context.signal.aborted) throw error;
+        const why = isAway ? `${error.message}. Trying again` : `The disk is full: waiting for room where ${config.environment.home} is`;
+        if (!said) context.print(`${why}. Ctrl-C stops it.`);
+        await context.clock.sleep(isAway ? LOOK_FOR_STORE_EVERY : LOOK_FOR_ROOM_EVERY, context.signal);
         if (context.signal.aborted) return { human: 'Stopped.', json: { stopped: true }, exit: EXIT.ok };
       }
     }

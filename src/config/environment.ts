@@ -30,18 +30,29 @@ export interface Environment {
   readonly bucketVariables: Readonly<Partial<Record<BucketVariable, string>>>;
   /** What git may see of it. */
   readonly gitVariables: Readonly<Record<string, string>>;
+  /** SATCHEL_STORE_PASSWORD, else PGPASSWORD: of the database in which a hub keeps its store. Never shown. */
+  readonly storePassword: string | null;
+  /** SATCHEL_STORE_PASSWORD_FILE: a file that holds it, mode 0600. */
+  readonly storePasswordFile: string | null;
 }
 
-export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'logLevel';
+export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'store' | 'logLevel';
 
 export const ENVIRONMENT_SETTINGS: Readonly<Record<EnvironmentSetting, string>> = {
   host: 'SATCHEL_HOST',
   port: 'SATCHEL_PORT',
   hub: 'SATCHEL_HUB',
+  store: 'SATCHEL_STORE',
   logLevel: 'SATCHEL_LOG_LEVEL',
 };
 
-const KNOWN = ['SATCHEL_HOME', ...Object.values(ENVIRONMENT_SETTINGS), ...BUCKET_VARIABLES.filter((name) => name.startsWith('SATCHEL_'))];
+const KNOWN = [
+  'SATCHEL_HOME',
+  'SATCHEL_STORE_PASSWORD',
+  'SATCHEL_STORE_PASSWORD_FILE',
+  ...Object.values(ENVIRONMENT_SETTINGS),
+  ...BUCKET_VARIABLES.filter((name) => name.startsWith('SATCHEL_')),
+];
 
 /**
  * The one place that reads process.env. Loads nothing heavy: thin commands start with this alone. Empty variables
@@ -87,6 +98,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Result<En
     settings,
     bucketVariables: readBucketVariables(env),
     gitVariables: readGitVariables(env),
+    storePassword: env['SATCHEL_STORE_PASSWORD'] || env['PGPASSWORD'] || null,
+    storePasswordFile: env['SATCHEL_STORE_PASSWORD_FILE'] || null,
   };
   return problems.length === 0 ? ok(environment) : fail(problems);
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { ConfigFile, SourceConfig } from './schema.ts';
+import { parseStoreAddress } from './store-address.ts';
 import { CLAUDE_CATEGORIES, HOST, LOG_LEVELS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 /** `null`: not plainly right, which is no judgement. */
@@ -9,6 +10,7 @@ const FIELDS: { readonly [K in keyof ConfigFile]: { readonly plain: Plain<Config
   host: { plain: matching(HOST), absent: () => '127.0.0.1' },
   port: { plain: (value) => (isPort(value) ? value : null), absent: () => 4600 },
   hub: { plain: (value) => (typeof value === 'boolean' ? value : null), absent: () => false },
+  store: { plain: (value) => (typeof value === 'string' && parseStoreAddress(value).ok ? value : null), absent: () => undefined },
   logLevel: { plain: (value) => LOG_LEVELS.find((level) => level === value) ?? null, absent: () => 'info' },
   names: { plain: listOf(64, matching(HOST)), absent: () => [] },
   sources: { plain: listOf(256, plainSource), absent: () => [] },
@@ -26,8 +28,9 @@ export function plainConfig(settings: Readonly<Record<string, unknown>>): Config
   const values: Record<string, unknown> = {};
   for (const [key, { plain, absent }] of Object.entries(FIELDS)) {
     const value = settings[key];
-    values[key] = value === undefined ? absent() : plain(value);
-    if (values[key] === null) return null;
+    const taken = value === undefined ? absent() : plain(value);
+    if (taken === null) return null;
+    if (taken !== undefined) values[key] = taken;
   }
   return values as ConfigFile;
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { parseStoreAddress } from './store-address.ts';
 import { CLAUDE_CATEGORIES, HOST, LOG_LEVELS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 const absolutePath = z
@@ -13,6 +14,12 @@ const absolutePath = z
 const pattern = z.string().min(1).max(1024);
 
 const host = z.string().regex(HOST, 'expected a host name or an IP address, without scheme, port or brackets');
+
+/** Where a hub keeps its store, where not in its own folder. */
+const store = z.string().superRefine((text, issues) => {
+  const parsed = parseStoreAddress(text);
+  if (!parsed.ok) issues.addIssue({ code: 'custom', message: parsed.error });
+});
 
 const source = z.strictObject({
   /** Names the source in views and messages; stays the same when the path moves. */
@@ -79,6 +86,8 @@ export const configSchema = z.strictObject({
   port: z.int().min(0).max(65_535).default(4600),
   /** No sources, no sealed keys: orders logs for others. */
   hub: z.boolean().default(false),
+  /** `postgres://user@host/database`: of hubs only. */
+  store: store.optional(),
   logLevel: z.enum(LOG_LEVELS).default('info'),
   /** Host names by which clients may address this node, besides the loopback ones. */
   names: z.array(host).max(64).default([]),

@@ -71,6 +71,7 @@ const HINTS: Readonly<Record<string, string>> = {
   host: 'a host name or an IP address, e.g. 127.0.0.1',
   port: 'a whole number from 0 to 65535, e.g. 4600',
   hub: 'true or false',
+  store: 'where a database is, e.g. postgres://satchel@db.example.org/satchel',
   logLevel: 'one of trace, debug, info, warn, error, silent',
   names: 'a list of host names, e.g. ["hub.example.org"]',
   sources: 'a list, e.g. [{"id": "notes", "path": "~/notes"}]',

@@ -46,6 +46,8 @@ export interface InvitationLink {
 
 const INVITATIONS = 'invitations';
 const LOOK_EVERY = 400;
+/** Where other processes use the same store, and may have put one there. */
+const LOOK_SHARED_EVERY = 5_000;
 /** Shorter logs are replayed as quickly as a checkpoint is read. */
 const CHECKPOINT_FROM = 100;
 /** An answer stays readable for so long after the invitation's end. */
@@ -143,7 +145,10 @@ export class InvitationKeeper {
         this.#node.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'invitations could not be looked at');
       }
       if (this.#mayBeOpen) await clock.sleep(LOOK_EVERY, signal);
-      else if (!signal.aborted) await new Promise<void>((resolve) => (this.#opened = resolve));
+      else if (this.#node.shared !== null) {
+        await clock.sleep(LOOK_SHARED_EVERY, signal);
+        this.#mayBeOpen = true;
+      } else if (!signal.aborted) await new Promise<void>((resolve) => (this.#opened = resolve));
     }
   }
 
@@ -177,7 +182,11 @@ export class InvitationKeeper {
     const request = openRequest(letter, offer, keys);
     if (!request.ok) {
       this.#node.log.warn({ reason: request.error }, 'a request to join did not fit its invitation');
-      await this.#node.store.write((tx) => tx.documents.put(INVITATIONS, mailbox, { ...invitation, failures: invitation.failures + 1 }));
+      await this.#node.store.write(async ({ documents }) => {
+        // Where another process answers as well, it may be over by now.
+        if ((await documents.get(INVITATIONS, mailbox)) !== undefined)
+          await documents.put(INVITATIONS, mailbox, { ...invitation, failures: invitation.failures + 1 });
+      });
       return;
     }
     const answer = await this.#admit(invitation, request.value, remote);

@@ -8,6 +8,7 @@ import type { HubServerLimits } from '../gateways/native/limits.ts';
 import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
 import { EMPTY_HEAD } from '../core/log/record.ts';
+import { NotAllowed } from '../core/replica/administer.ts';
 import type { Remote } from '../core/ports/remote.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import { createSpace } from '../core/replica/create-space.ts';
@@ -17,7 +18,7 @@ import { whileUnused } from '../core/replica/prune-obey.ts';
 import { claudeMemKind } from '../kinds/claude-mem/claude-mem-kind.ts';
 import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
-import type { SqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { HeadNotices } from '../store/postgres/head-notices.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { connect } from './connect.ts';
@@ -26,6 +27,7 @@ import type { CopyAnswer } from './copied-store/settle-copy.ts';
 import { nodeHome, prepareHome, removePrivate, writePrivate, type NodeHome } from './home.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
+import type { KeptStore } from './kept-store.ts';
 import { createHeard, type Heard } from './kept-spaces.ts';
 import { followMove } from './move-space.ts';
 import { lockNode } from './node-lock.ts';
@@ -40,6 +42,7 @@ import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts
 import { serveNode, type Served } from './serve-node.ts';
 import { placeHere } from './remote-registry.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
+import { followHeads } from './shared-store/follow-heads.ts';
 import { createSystemClock } from './system.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 
@@ -68,10 +71,12 @@ const FILE_THREADS = 2;
 export class SatchelNode {
   readonly config: Config;
   readonly home: NodeHome;
-  readonly store: SqliteStore;
+  readonly store: KeptStore;
   readonly objects: ObjectStore;
   readonly deps: ReplicaDeps;
   readonly local: LocalRemote;
+  /** Where other hubs use the same store: what they tell each other. */
+  readonly shared: HeadNotices | null;
   readonly log: HubLog;
   readonly spaces = new Map<SpaceId, OpenSpace>();
   readonly invitations: InvitationKeeper;
@@ -100,7 +105,7 @@ export class SatchelNode {
   private constructor(
     config: Config,
     home: NodeHome,
-    { store, objects, deps, log }: NodeStore,
+    { store, objects, shared, deps, log }: NodeStore,
     lock: { release(): void },
     options: NodeOptions,
   ) {
@@ -119,12 +124,14 @@ export class SatchelNode {
       objects,
       clock: deps.clock,
       address: 'this node',
+      ...(shared === null ? {} : { isShared: true, onAppended: (space) => shared.announce(space) }),
       whileUnused: async (space, work) => {
         const replica = this.spaces.get(space)?.replica;
         await (replica === undefined ? work(() => false) : whileUnused(replica, work));
       },
     });
     this.local = withAppendTurns(local, deps.clock);
+    this.shared = shared;
     this.invitations = new InvitationKeeper(this);
     // Loaded where somebody searches.
     this.recall = createRecall(home.index, async (file) => (await import('./threads/threaded-index.ts')).openThreadedIndex(file));
@@ -176,6 +183,8 @@ export class SatchelNode {
 
   /** Registers a space whose log begins in the store, or comes with the first pull, and opens it. */
   async addSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    // All hubs on it would open it, and act as one machine at once.
+    if (this.shared !== null) throw new NotAllowed('a hub whose store others share keeps no spaces of its own');
     await putSpace(this.store, entry);
     const open = await this.#openSpace(entry);
     if (this.isLive) this.#startSpace(open);
@@ -236,6 +245,10 @@ export class SatchelNode {
     for (const open of this.spaces.values()) this.#startSpace(open);
     if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
+    if (this.shared !== null) {
+      const { shared: notices, local, store, log, deps } = this;
+      this.#loops.push(followHeads({ notices, local, store, clock: deps.clock, log }, this.#stopping.signal));
+    }
     this.#loops.push(watchForWake({ clock: this.deps.clock, onWake: (reason) => this.#wakeUp(reason) }, this.#stopping.signal));
   }
 

@@ -1,14 +1,22 @@
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { ReplicaDeps } from '../core/replica/deps.ts';
+import type { ObjectStore } from '../core/ports/objects.ts';
+import type { Store } from '../core/ports/store.ts';
+import type { MachineIdentity, ReplicaDeps } from '../core/replica/deps.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
-import { createFolderObjects, type FolderObjects } from '../store/chunks/folder-objects.ts';
-import { createSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { createFolderObjects } from '../store/chunks/folder-objects.ts';
+import type { HeadNotices } from '../store/postgres/head-notices.ts';
+import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { StoreUnusable } from '../store/store-unusable.ts';
 import { createZstd } from '../store/zstd.ts';
 import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
 import type { NodeHome } from './home.ts';
+import type { KeptObjects, KeptStore } from './kept-store.ts';
+import { claimHub } from './shared-store/hub-identity.ts';
+import { refuseMoved, refuseUnmoved } from './shared-store/moved-store.ts';
+import { openSharedStore } from './shared-store/open-shared-store.ts';
 import { createKeptKeyWrapping } from './kept-key-wrapping.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
 import { createNodeLog } from './node-log.ts';
@@ -21,8 +29,10 @@ const SEALING_THREADS = 2;
 
 /** What a node keeps, and what it acts with. */
 export interface NodeStore {
-  readonly store: SqliteStore;
-  readonly objects: FolderObjects;
+  readonly store: KeptStore;
+  readonly objects: KeptObjects;
+  /** Where other processes use the same store: what they tell each other. */
+  readonly shared: HeadNotices | null;
   readonly deps: ReplicaDeps;
   readonly log: HubLog;
 }
@@ -32,17 +42,38 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
   const random = createSystemRandom();
   const wrapping = createAgeKeyWrapping();
   const log = createNodeLog(home.log, config.logLevel);
-  const store = await createSqliteStore({ path: home.store, checksNesting: false });
-  const isCopy = await settleCopy(home, store, {
-    random,
-    clock: createSystemClock(),
-    wrapping,
-    isHub: config.hub,
-    answer: copy,
-  });
-  if (isCopy) log.warn({}, 'this store was copied from another place: it is a new machine from now on');
-  const machine = await loadMachineIdentity(home, { random, wrapping });
-  const objects = createFolderObjects({ path: home.objects, random });
+  const clock = createSystemClock();
+  const kept = config.store === undefined ? await openEmbedded() : await openShared(config.store);
+  const { store, objects, machine } = kept;
+
+  async function openEmbedded(): Promise<Kept> {
+    await refuseMoved(home);
+    const store = await createSqliteStore({ path: home.store, checksNesting: false });
+    const isCopy = await settleCopy(home, store, { random, clock, wrapping, isHub: config.hub, answer: copy });
+    if (isCopy) log.warn({}, 'this store was copied from another place: it is a new machine from now on');
+    const machine = await loadMachineIdentity(home, { random, wrapping });
+    return { store, objects: createFolderObjects({ path: home.objects, random }), machine, shared: null };
+  }
+
+  async function openShared(address: string): Promise<Kept> {
+    if (!config.hub)
+      throw new StoreUnusable(
+        'refused',
+        'only a hub keeps its store in a database, for others: satchel up --hub --store ADDRESS; or set "hub": true',
+      );
+    await refuseUnmoved(home, address);
+    const { store, objects, heads } = await openSharedStore(address, config, { clock, random });
+    try {
+      const machine = await loadMachineIdentity(home, { random, wrapping });
+      await claimHub(store, machine.key.machine, home.keys);
+      return { ...withUpkeep(store, objects), machine, shared: heads };
+    } catch (error) {
+      await objects.close();
+      await store.close();
+      throw error;
+    }
+  }
+
   const compression = createZstd();
   const script = threadScript();
   const deps: ReplicaDeps = {
@@ -52,10 +83,25 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     compression,
     sealing: createThreadedSealing({ compression, random, pool: script === null ? null : createThreadPool(script, SEALING_THREADS) }),
     random,
-    clock: createSystemClock(),
+    clock,
     wrapping: createKeptKeyWrapping(wrapping, { file: path.join(home.keys, 'opened.json'), identity: machine.identity }),
     machine,
     log: (event, details) => log.info(details, event),
   };
-  return { store, objects, deps, log };
+  return { store, objects, shared: kept.shared, deps, log };
+}
+
+interface Kept {
+  readonly store: KeptStore;
+  readonly objects: KeptObjects;
+  readonly machine: MachineIdentity;
+  readonly shared: HeadNotices | null;
+}
+
+/** A database server looks after itself. */
+function withUpkeep(store: Store, objects: ObjectStore): { store: KeptStore; objects: KeptObjects } {
+  return {
+    store: { ...store, verify: () => Promise.resolve([]), shrink: () => Promise.resolve() },
+    objects: { ...objects, shrink: () => undefined },
+  };
 }

@@ -38,9 +38,17 @@ export function createLocalCheckpoints(store: Store, objects: ObjectStore): Loca
     const document: CheckpointDocument = { position, pieces: pieces.map((piece) => piece.id) };
     await store.write(async (tx) => {
       const newest = await tx.documents.get<CheckpointDocument>(COLLECTION, space);
-      if (newest === undefined || newest.position <= position) await tx.documents.put(COLLECTION, space, document);
+      if (newest !== undefined && newest.position > position) return;
+      // Another process on the same store may have swept what no document named yet.
+      const here = await objects.has(shelf, document.pieces);
+      for (const piece of pieces) if (!here.has(piece.id)) await objects.put(shelf, [piece]);
+      await tx.documents.put(COLLECTION, space, document);
     });
-    await sweep(shelf, new Set((await current(space))?.pieces));
+    // In a transaction, so that no other document comes in between.
+    await store.write(async (tx) => {
+      const newest = await tx.documents.get<CheckpointDocument>(COLLECTION, space);
+      await sweep(shelf, new Set(newest?.pieces));
+    });
   }
 
   async function sweep(shelf: SpaceId, named: ReadonlySet<ObjectId>): Promise<void> {

@@ -3,7 +3,7 @@ import { headAfter, type Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { DamagedObject, type ObjectStore } from '../core/ports/objects.ts';
 import { RemoteError, type AppendOutcome, type ReadLimit, type Remote, type Segment } from '../core/ports/remote.ts';
-import type { Store, StoredRecord } from '../core/ports/store.ts';
+import type { LogTable, Store, StoredRecord } from '../core/ports/store.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed, type CheckedRecord } from './checks.ts';
 import { REMOTE_LIMITS } from './limits.ts';
 import { Mutex } from '../core/replica/mutex.ts';
@@ -26,12 +26,21 @@ export interface LocalRemoteDeps {
    * that a prune or an erase record names. Without it nothing is used.
    */
   readonly whileUnused?: (space: SpaceId, work: (isUsed: IsUsed) => Promise<void>) => Promise<void>;
+  /**
+   * Other processes append to the same store, and put into the same objects: what must not come between is kept out by
+   * transactions, not by this process alone. A transaction of the store must not be in the way of the objects then.
+   */
+  readonly isShared?: boolean;
+  /** Told of each append here, before its caller. */
+  readonly onAppended?: (space: SpaceId) => void;
 }
 
 export type IsUsed = (id: ObjectId, reason: 'prune' | 'erase') => boolean;
 
 /** A remote in this process. Neither store nor objects are closed with it: they are its owner's. */
 export interface LocalRemote extends Remote {
+  /** Spaces that someone watches now. */
+  watched(): SpaceId[];
   /** Looks at the head again and tells the watchers: for when another process on the same store appended. */
   headMoved(space: SpaceId): Promise<void>;
 }
@@ -41,7 +50,7 @@ export interface LocalRemote extends Remote {
  * home. Several processes may use one store; they tell each other by `headMoved`.
  */
 export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
-  const { store, objects, clock, address, whileUnused = (_space, work) => work(() => false) } = deps;
+  const { store, objects, clock, address, isShared = false, whileUnused = (_space, work) => work(() => false) } = deps;
   const watchers = createWatchers();
   const checkpoints = createLocalCheckpoints(store, objects);
   /** An object must not go between an append that finds it here and the record that names it. */
@@ -81,14 +90,27 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     if (!isExpected(await headOf(space), expected)) return moved(space, expected);
     await objects.put(space, segment.objects);
     const named = objectsNamed(checked, segment.gone);
-    const outcome = await gateOf(space).run(async (): Promise<AppendOutcome | null> => {
+    const missing = async (): Promise<AppendOutcome | null> => {
       const present = await objects.has(space, named);
-      if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) };
-      return (await store.write((tx) => tx.logs.append(space, expected, checked.map(toStored)))) ? null : moved(space, expected);
+      return present.size < named.length ? { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) } : null;
+    };
+    const outcome = await gateOf(space).run(async (): Promise<AppendOutcome | null> => {
+      const lacking = isShared ? null : await missing();
+      if (lacking !== null) return lacking;
+      const landed = await store.write(async ({ logs }) => {
+        // From the look at the head on nobody else appends to this log, nor deletes what it names.
+        if (isShared && isExpected(await logs.head(space), expected)) {
+          const gone = await missing();
+          if (gone !== null) return gone;
+        }
+        return logs.append(space, expected, checked.map(toStored));
+      });
+      return typeof landed === 'object' ? landed : landed ? null : moved(space, expected);
     });
     if (outcome !== null) return outcome;
     const head = headAfter((checked.at(-1) as CheckedRecord).record);
     watchers.notify(space, head);
+    deps.onAppended?.(space);
     return { type: 'appended', head };
   }
 
@@ -127,13 +149,17 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
       await gateOf(space).run(async () => {
         const here = await objects.has(space, ids);
         if (here.size === 0) return;
-        const deletable = await deletableObjects(storedLog(store, space), space, here);
-        await whileUnused(space, async (isUsed) => {
-          await objects.delete(
-            space,
-            [...deletable].flatMap(([id, reason]) => (isUsed(id, reason) ? [] : [id])),
-          );
-        });
+        const drop = async (log: ReadableLog): Promise<void> => {
+          const deletable = await deletableObjects(log, space, here);
+          await whileUnused(space, async (isUsed) => {
+            await objects.delete(
+              space,
+              [...deletable].flatMap(([id, reason]) => (isUsed(id, reason) ? [] : [id])),
+            );
+          });
+        };
+        if (isShared) await store.write(({ logs }) => drop(heldLog(logs, space)));
+        else await drop(storedLog(store, space));
       });
     },
     readCheckpoint: (space) => checkpoints.read(space),
@@ -143,6 +169,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
       spaces.forEach(checkSpace);
       await watchers.watch(spaces, onHead, signal, headOf);
     },
+    watched: () => watchers.watched(),
     async headMoved(space) {
       watchers.notify(space, await headOf(space));
     },
@@ -154,8 +181,16 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
 
 function storedLog(store: Store, space: SpaceId): ReadableLog {
   return {
-    controls: () => store.read((tx) => tx.logs.controls(space, 0)).then((rows) => rows.map((row) => row.bytes)),
-    read: (from) => store.read((tx) => tx.logs.read(space, from, PAGE)).then((rows) => rows.map((row) => row.bytes)),
+    controls: () => store.read(({ logs }) => heldLog(logs, space).controls()),
+    read: (from) => store.read(({ logs }) => heldLog(logs, space).read(from)),
+  };
+}
+
+/** The same inside a transaction. */
+function heldLog(logs: LogTable, space: SpaceId): ReadableLog {
+  return {
+    controls: () => logs.controls(space, 0).then((rows) => rows.map((row) => row.bytes)),
+    read: (from) => logs.read(space, from, PAGE).then((rows) => rows.map((row) => row.bytes)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { equalBytes, hmac, sha256Hex } from '../../core/crypto/hash.ts';
+import { deriveKey, equalBytes, hmac } from '../../core/crypto/hash.ts';
 import type { SigningKey } from '../../core/crypto/signing.ts';
 import { isSignedByMachine, NONCE_BYTES, signAsHub } from '../../core/hub-protocol/proofs.ts';
 import { hexToBytes, bytesToHex, type MachineId } from '../../core/ids.ts';
@@ -8,16 +8,21 @@ import { fail, ok, type Result } from '../../core/result.ts';
 
 export const SESSION_LIFETIME = 60 * 60 * 1000;
 export const CHALLENGE_LIFETIME = 60 * 1000;
-const SESSIONS_KEPT = 20_000;
 const SESSION_PREFIX = 'session_';
+const MACHINE_BYTES = 32;
+const HEAD_BYTES = MACHINE_BYTES + 8;
 
-/** Machines that proved their key. Kept in memory, as hashes: a restart asks all of them to prove it again. */
+/**
+ * Machines that proved their key. A session is a token that says whose it is and until when, with an HMAC: every process
+ * with the hub's key knows it, after a restart as well, and none keeps it. Whether the machine may still do something
+ * is asked with each request.
+ */
 export interface Sessions {
   /** The hub's side of the proof. Keeps nothing, so that strangers cannot fill anything. About 40 µs. */
   challenge(machine: MachineId, clientNonce: Uint8Array, origin: string): { readonly nonce: Uint8Array; readonly signature: Uint8Array };
-  /** Checks the machine's side; a nonce opens one session at most. The error says what was wrong. About 110 µs. */
+  /** Checks the machine's side; a nonce opens one session of this process at most. The error says what was wrong. About 110 µs. */
   open(machine: MachineId, nonce: Uint8Array, signature: Uint8Array, origin: string): Result<{ token: string; expires: number }, string>;
-  /** Who speaks, or `null` for a token that is unknown or has expired. */
+  /** Who speaks, or `null` for a token that is none or has expired. */
   machineOf(token: string): MachineId | null;
 }
 
@@ -26,9 +31,10 @@ export interface Sessions {
  * ones need to be remembered.
  */
 export function createSessions(key: SigningKey, clock: Clock, random: Random): Sessions {
-  const nonceKey = random.bytes(32);
+  // The same for every process with the hub's key.
+  const nonceKey = deriveKey(key.seed, 'satchel/v1/hub-nonces');
+  const tokenKey = deriveKey(key.seed, 'satchel/v1/hub-sessions');
   const used = new Map<string, number>();
-  const sessions = new Map<string, { readonly machine: MachineId; readonly expires: number }>();
 
   function nonceTag(head: Uint8Array, machine: MachineId): Uint8Array {
     return hmac(nonceKey, head, hexToBytes(machine)).subarray(0, 16);
@@ -55,20 +61,20 @@ export function createSessions(key: SigningKey, clock: Clock, random: Random): S
       if (!isSignedByMachine(machine, key.machine, nonce, origin, signature)) return fail('the signature does not match');
       forget(used, (expires) => expires <= now);
       used.set(bytesToHex(nonce), nonceExpires);
-      const token = SESSION_PREFIX + Buffer.from(random.bytes(32)).toString('base64url');
       const expires = now + SESSION_LIFETIME;
-      forget(sessions, (session) => session.expires <= now);
-      if (sessions.size >= SESSIONS_KEPT) sessions.delete(sessions.keys().next().value as string);
-      sessions.set(sha256Hex(token), { machine, expires });
+      const head = Buffer.alloc(HEAD_BYTES);
+      head.set(hexToBytes(machine));
+      head.writeBigUInt64BE(BigInt(expires), MACHINE_BYTES);
+      const token = SESSION_PREFIX + Buffer.concat([head, hmac(tokenKey, head)]).toString('base64url');
       return ok({ token, expires });
     },
     machineOf(token) {
-      const hash = sha256Hex(token);
-      const session = sessions.get(hash);
-      if (session === undefined) return null;
-      if (session.expires > clock.now()) return session.machine;
-      sessions.delete(hash);
-      return null;
+      if (!token.startsWith(SESSION_PREFIX)) return null;
+      const bytes = Buffer.from(token.slice(SESSION_PREFIX.length), 'base64url');
+      if (bytes.length !== HEAD_BYTES + 32) return null;
+      const head = bytes.subarray(0, HEAD_BYTES);
+      if (!equalBytes(bytes.subarray(HEAD_BYTES), hmac(tokenKey, head))) return null;
+      return Number(head.readBigUInt64BE(MACHINE_BYTES)) > clock.now() ? (bytesToHex(head.subarray(0, MACHINE_BYTES)) as MachineId) : null;
     },
   };
 }

@@ -101,11 +101,19 @@ async function refuseMissingFolder(folder: string): Promise<void> {
 
 /** In the node's own folder, since it is plaintext; copies that a killed process left are removed first. */
 async function copyDatabase(node: SatchelNode): Promise<string> {
+  const backUp = node.store.backup?.bind(node.store);
+  if (backUp === undefined)
+    throw new OperationFailure(
+      'refused',
+      'shared-store',
+      'this hub’s store is in a database that is backed up by its own means',
+      'Use pg_dump, or what your database is backed up with',
+    );
   const { backups } = node.home;
   await makeFolders(backups);
   for (const name of await readdir(backups)) if (name.startsWith('copy-')) await rm(path.join(backups, name), { force: true });
   const copy = path.join(backups, `copy-${process.pid}-${node.deps.clock.now()}.db`);
-  await node.store.backup(copy);
+  await backUp(copy);
   return copy;
 }
 

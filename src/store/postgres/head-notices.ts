@@ -75,8 +75,12 @@ export function createHeadNotices({ options, clock, random, run }: HeadNoticesDe
       if (from === 'proof' && spaces[0] === proof) proven();
       else if (from !== self) for (const space of spaces) if (isHex32(space)) onMoved(space as SpaceId);
     });
-    await client.connect();
-    await client.query(`listen ${quoted(channel)}`);
+    const listening = client.connect().then(() => client.query(`listen ${quoted(channel)}`));
+    const early = await Promise.race([listening, ended]);
+    if (typeof early === 'string') {
+      listening.catch(() => undefined); // it ended for that reason
+      return early;
+    }
     for (;;) {
       // By way of another connection, as all notices come: behind a pooler that listens for nobody, none does.
       const heard = new Promise<boolean>((resolve) => (proven = () => resolve(true)));
@@ -101,7 +105,7 @@ export function createHeadNotices({ options, clock, random, run }: HeadNoticesDe
         const reason = await hear(client, handlers, signal).catch((error: unknown) =>
           error instanceof Error ? error.message : String(error),
         );
-        await client.end().catch(() => undefined); // it is gone already
+        client.end().catch(() => undefined); // it is gone already
         if (signal.aborted) return;
         handlers.onHearing(reason);
         await clock.sleep(RETRY_AFTER * (1 + (random.bytes(1)[0] ?? 0) / 128), signal);

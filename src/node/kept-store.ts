@@ -1,0 +1,16 @@
+import type { ObjectStore } from '../core/ports/objects.ts';
+import type { Store } from '../core/ports/store.ts';
+
+/** A node's store, with what its upkeep asks for. */
+export interface KeptStore extends Store {
+  /** What is wrong with the database, one line each; none when it is sound. */
+  verify(): Promise<string[]>;
+  /** Lets go of what only saves work. */
+  shrink(): Promise<void>;
+  /** Writes a copy of all of it into a file that must not exist. Absent where the database has its own ways. */
+  backup?(path: string): Promise<void>;
+}
+
+export interface KeptObjects extends ObjectStore {
+  shrink(): void;
+}

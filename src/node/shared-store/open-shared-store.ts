@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../../config/config.ts';
+import { parseStoreAddress } from '../../config/store-address.ts';
+import { readStorePassword } from '../../config/store-password.ts';
+import { problemToText } from '../../config/problem.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import type { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
+import type { PostgresOptions } from '../../store/postgres/postgres-options.ts';
+import { StoreUnusable } from '../../store/store-unusable.ts';
+
+/** The database that several hubs keep their store in. `StoreUnusable` and `StoreUnavailable` say what is wrong. */
+export async function openSharedStore(
+  address: string,
+  config: Pick<Config, 'environment'>,
+  deps: { readonly clock: Clock; readonly random: Random },
+): Promise<PostgresDatabase> {
+  const options = await optionsOf(address, config);
+  // Loaded where it is needed: no other node has such a store.
+  const { openPostgres } = await import('../../store/postgres/postgres-database.ts');
+  return openPostgres(options, { ...deps, checksNesting: false });
+}
+
+async function optionsOf(text: string, { environment }: Pick<Config, 'environment'>): Promise<PostgresOptions> {
+  const parsed = parseStoreAddress(text);
+  if (!parsed.ok) throw new StoreUnusable('refused', parsed.error);
+  const password = await readStorePassword(environment);
+  if (!password.ok) throw new StoreUnusable('refused', problemToText(password.error));
+  const { authorityFile, ...address } = parsed.value;
+  const authorities = authorityFile === null ? undefined : await readAuthorities(authorityFile);
+  return { ...address, password: password.value ?? undefined, authorities };
+}
+
+async function readAuthorities(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new StoreUnusable('refused', `the certificates in ${file} cannot be read: ${(error as Error).message}`, error);
+  }
+}
