@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { parseStoreAddress } from './store-address.ts';
-import { CLAUDE_CATEGORIES, HOST, LOG_LEVELS, OWN_SOURCES, SOURCE_ID } from './values.ts';
+import { CLAUDE_CATEGORIES, HOST, isOrigin, LOG_LEVELS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 const absolutePath = z
   .string()
@@ -10,6 +10,11 @@ const absolutePath = z
     'expected an absolute path, or one that starts with ~/',
   )
   .refine((value) => !value.includes('\0'), 'expected a path without NUL');
+
+const proxies = z.array(z.union([z.ipv4(), z.ipv6()])).max(64);
+
+/** Without a path: an origin. */
+const publicUrl = z.string().refine(isOrigin, 'expected an address without a path, like https://hub.example.org');
 
 const pattern = z.string().min(1).max(1024);
 
@@ -59,10 +64,7 @@ const mneme = z.strictObject({
   allowedOrigins: z.array(z.string().min(1).max(1024)).max(1000).optional(),
   rateLimitPerMinute: z.int().positive().max(10_000_000).optional(),
   /** Addresses of reverse proxies that end TLS before it. */
-  proxies: z
-    .array(z.union([z.ipv4(), z.ipv6()]))
-    .max(64)
-    .optional(),
+  proxies: proxies.optional(),
   /** It runs in a container whose port is published on 127.0.0.1 only. */
   publishedOnLoopback: z.boolean().optional(),
 });
@@ -89,6 +91,10 @@ export const configSchema = z.strictObject({
   /** `postgres://user@host/database`: of hubs only. */
   store: store.optional(),
   logLevel: z.enum(LOG_LEVELS).default('info'),
+  /** Where others reach this hub, behind a proxy or a balancer: what its invitations say. */
+  publicUrl: publicUrl.optional(),
+  /** Addresses of reverse proxies that end TLS before it. */
+  proxies: proxies.default([]),
   /** Host names by which clients may address this node, besides the loopback ones. */
   names: z.array(host).max(64).default([]),
   sources: z.array(source).max(256).default([]),

@@ -32,7 +32,7 @@ describe('the address of a store', () => {
       },
     });
     expect(parseStoreAddress('postgres://ada@127.0.0.1/d')).toMatchObject({ value: { tls: 'off' } });
-    expect(parseStoreAddress('postgres://ada@/d?host=/var/run/postgresql')).toMatchObject({
+    expect(parseStoreAddress('postgres://ada@localhost/d?host=/var/run/postgresql')).toMatchObject({
       value: { host: '/var/run/postgresql', tls: 'off' },
     });
   });

@@ -73,6 +73,8 @@ const HINTS: Readonly<Record<string, string>> = {
   hub: 'true or false',
   store: 'where a database is, e.g. postgres://satchel@db.example.org/satchel',
   logLevel: 'one of trace, debug, info, warn, error, silent',
+  publicUrl: 'where others reach it, e.g. https://hub.example.org',
+  proxies: 'a list of IP addresses, e.g. ["10.0.0.5"]',
   names: 'a list of host names, e.g. ["hub.example.org"]',
   sources: 'a list, e.g. [{"id": "notes", "path": "~/notes"}]',
   'sources.id': 'a short name, e.g. notes',

@@ -29,3 +29,8 @@ export const SOURCE_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /** Two sources of one name would write over what the other one notes. */
 export const OWN_SOURCES: readonly string[] = ['claude', 'claude-json', 'claude-mem', 'mneme'];
+
+/** `https://host` or `http://host:port`, without path, user or anything else. */
+export function isOrigin(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text) && [text, `${text}/`].includes(new URL(text).href);
+}

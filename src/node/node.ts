@@ -276,8 +276,9 @@ export class SatchelNode {
   descriptor(): RemoteDescriptor | null {
     if (this.#served === null) return null;
     const { listener, tls } = this.#served;
-    const url = new URL(listener.address);
-    if (!isLoopback(this.config.host)) url.hostname = reachableHost(this.config);
+    const { publicUrl } = this.config;
+    const url = new URL(publicUrl ?? listener.address);
+    if (publicUrl === undefined && !isLoopback(this.config.host)) url.hostname = reachableHost(this.config);
     return {
       address: url.origin,
       hubKey: this.deps.machine.key.machine,

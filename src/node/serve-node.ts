@@ -25,7 +25,8 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
   const { random, clock, machine } = deps;
   const { token, stored } = createApiToken(['node:read', 'node:write'], random);
   const tokens: StoredToken[] = [stored];
-  const tls = isLoopback(config.host) ? null : await loadTlsIdentity(node.home, config, clock);
+  // Behind a proxy that ends TLS it speaks plainly, to that proxy alone.
+  const tls = isLoopback(config.host) || config.proxies.length > 0 ? null : await loadTlsIdentity(node.home, config, clock);
   const routes = await node.options.routes?.(node);
   const { serveClaudeMem } = await import('./claude-mem/serve-claude-mem.ts');
   const { bridgePersonal: bridge } = await import('./claude-mem/bridge-personal.ts');
@@ -53,7 +54,12 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
   const listener = await server.listen({
     host: config.host,
     port,
-    names: [...config.names, ...(isLoopback(config.host) ? [] : [reachableHost(config)])],
+    ...(config.proxies.length === 0 ? {} : { proxies: config.proxies }),
+    names: [
+      ...config.names,
+      ...(config.publicUrl === undefined ? [] : [new URL(config.publicUrl).hostname]),
+      ...(isLoopback(config.host) ? [] : [reachableHost(config)]),
+    ],
     ...(tls === null ? {} : { tls }),
   });
   await writePrivate(node.home.token, token);

@@ -1,0 +1,132 @@
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { startBalancer, type Balancer } from './balancer.ts';
+import { Machine, makeRoot, until } from './machine.ts';
+
+describe('several hubs on one database', () => {
+  const { root, remove } = makeRoot();
+  const program = inject('program');
+  let server: PostgresServer;
+  let database: TestDatabase;
+  let balancer: Balancer;
+  const hubs: Machine[] = [];
+  const [ana, bea] = [new Machine(root, 'ana', program), new Machine(root, 'bea', program)];
+
+  /** One more, with the keys of the first. */
+  function makeHub(name: string): Machine {
+    const hub = new Machine(root, name, program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
+    mkdirSync(hub.store, { mode: 0o700 });
+    const config = { hub: true, publicUrl: `http://127.0.0.1:${balancer.port}` };
+    writeFileSync(path.join(hub.store, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+    if (hubs[0] !== undefined) cpSync(path.join(hubs[0].store, 'keys'), path.join(hub.store, 'keys'), { recursive: true });
+    hubs.push(hub);
+    return hub;
+  }
+
+  const portOf = (hub: Machine): number => {
+    const { address } = JSON.parse(readFileSync(path.join(hub.store, 'running.json'), 'utf8')) as { address: string };
+    return Number(new URL(address).port);
+  };
+
+  async function startHub(hub: Machine): Promise<void> {
+    await hub.start(['up', '--port', '0']);
+    balancer.targets = [...balancer.targets, portOf(hub)];
+  }
+
+  /** Leaves the balance first, as in a rolling restart, unless it is killed. */
+  async function stopHub(hub: Machine, signal: NodeJS.Signals): Promise<void> {
+    const port = portOf(hub);
+    if (signal === 'SIGTERM') balancer.targets = balancer.targets.filter((each) => each !== port);
+    await hub.stop(signal);
+    balancer.targets = balancer.targets.filter((each) => each !== port);
+  }
+
+  beforeAll(async () => {
+    server = await startPostgres({ isDurable: true });
+    database = await server.createDatabase();
+    balancer = await startBalancer();
+    await startHub(makeHub('hub-1'));
+    await startHub(makeHub('hub-2'));
+    const { link } = await (hubs[0] as Machine).ask<{ link: string }>(['invite', '--hub']);
+    ana.write('CLAUDE.md', 'at home\n');
+    await ana.start();
+    const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
+    expect(address).toBe(`http://127.0.0.1:${balancer.port}`);
+    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    const invited = await ana.ask<{ link: string }>(['invite']);
+    await bea.start(['join', invited.link, '--name', 'bea', '--yes']);
+  });
+  afterAll(async () => {
+    await Promise.all([...hubs, ana, bea].map((machine) => machine.kill()));
+    await balancer.close();
+    await server.dispose();
+    remove();
+  });
+
+  /** An edit of each reaches the other. */
+  async function travels(what: string): Promise<void> {
+    ana.write('rules/a.md', `${what}, says ana\n`);
+    bea.write('rules/b.md', `${what}, says bea\n`);
+    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
+    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
+  }
+
+  it('carry one space, whichever of them a connection goes to', async () => {
+    await travels('the first words');
+    for (const hub of hubs) {
+      expect(balancer.taken.get(portOf(hub))).toBeGreaterThan(0);
+      expect(await hub.ask(['status'])).toMatchObject({ keeps: [{ machines: 2 }] });
+    }
+  });
+
+  it('refuse another hub, whose key no client knows', async () => {
+    const stranger = new Machine(root, 'stranger', program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
+    const { code, stderr } = await stranger.run(['up', '--hub', '--port', '0']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Copy that hub’s keys folder');
+    await stranger.kill();
+  });
+
+  it('lose nothing when one is killed in the midst of syncs, and another begins', async () => {
+    await startHub(makeHub('hub-3'));
+    for (const [round, hub] of hubs.entries()) {
+      for (let n = 0; n < 5; n++) ana.write(`rules/kill-${round}-${n}.md`, `round ${round}, file ${n}\n`);
+      await stopHub(hub, 'SIGKILL');
+      for (let n = 5; n < 8; n++) bea.write(`rules/kill-${round}-${n}.md`, `round ${round}, file ${n}\n`);
+      await until(`round ${round} is everywhere`, () =>
+        Array.from({ length: 8 }, (_, n) => n).every((n) => {
+          const text = `round ${round}, file ${n}\n`;
+          return ana.read(`rules/kill-${round}-${n}.md`) === text && bea.read(`rules/kill-${round}-${n}.md`) === text;
+        }),
+      );
+      await startHub(hub);
+    }
+  });
+
+  it('are restarted one after the other, and nobody is cut off', async () => {
+    for (const hub of hubs) {
+      await stopHub(hub, 'SIGTERM');
+      await travels(`without ${hub.name}`);
+      await startHub(hub);
+    }
+    await travels('all are back');
+    expect((await ana.run(['status'])).code).toBe(0);
+  });
+
+  it('come back when the database does, and clients with them', async () => {
+    await server.crash();
+    ana.write('rules/outage.md', 'written while the database was away\n');
+    await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
+    await server.start();
+    await until('bea has it', () => bea.read('rules/outage.md') !== null);
+    await travels('after the outage');
+  });
+
+  it('have it sound, and nothing twice', async () => {
+    const verified = await (hubs[0] as Machine).ask<{ sound: boolean }>(['store', 'verify', '--read-data']);
+    expect(verified.sound).toBe(true);
+    expect((await ana.ask<{ sound: boolean }>(['store', 'verify', '--full'])).sound).toBe(true);
+  });
+});
