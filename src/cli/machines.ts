@@ -75,7 +75,9 @@ const revoke = defineCommand({
     for (const other of result.not_owned) lines.push(context.style.yellow(`It is still in ${other}, which this machine does not own.`));
     for (const place of result.shared_storage)
       lines.push(
-        context.style.yellow(`${place} is shared storage: whoever can write there can still damage it. Take that access away too.`),
+        context.style.yellow(
+          `${place} is shared storage: whoever can write there can still damage it. Take that access away too (of a bucket: new credentials for the others).`,
+        ),
       );
     return { human: lines.join('\n'), json: result };
   },

@@ -32,14 +32,22 @@ const list = defineCommand({
 });
 
 const add = defineCommand({
-  summary: 'Make a folder a remote, or a hub known by its invitation',
+  summary: 'Make a folder or a bucket a remote, or a hub known by its invitation',
   arguments: {
-    remote: { summary: 'a folder’s path (a stick, a share), or the link of `satchel invite --hub`; `-` reads it', required: true },
+    remote: {
+      summary: 'a folder’s path (a stick, a share), a bucket’s address, or the link of `satchel invite --hub`; `-` reads it',
+      required: true,
+    },
   },
   options: { as: { type: 'text', value: 'ADDRESS', summary: 'what other machines call this folder, where they have it at another path' } },
-  examples: ['satchel remotes add /media/stick/satchel', 'satchel remotes add /Volumes/stick/satchel --as folder:/media/stick/satchel'],
+  examples: [
+    'satchel remotes add /media/stick/satchel',
+    'satchel remotes add /Volumes/stick/satchel --as folder:/media/stick/satchel',
+    'satchel remotes add "s3://bucket/satchel?endpoint=https://minio.example.org"',
+    'satchel remotes add azure://account/container/satchel',
+  ],
   notes:
-    'The folder is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nJSON: {address, made}.',
+    'The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nJSON: {address, made}.',
   async run(context) {
     const given = context.args.remote === '-' ? (await context.readStdin(64 * 1024)).trim() : context.args.remote;
     const isLink = given.includes('#satchel1.');
@@ -67,7 +75,7 @@ const remove = defineCommand({
 });
 
 export const remotesCommand: CommandSpec = {
-  summary: 'Where logs may be kept: hubs and folders.',
+  summary: 'Where logs may be kept: hubs, folders and buckets.',
   verbs: { list, add, remove },
   bare: 'list',
 };

@@ -1,27 +1,62 @@
+import { openBlobs } from '../blobs/drivers.ts';
 import type { SigningKey } from '../core/crypto/signing.ts';
 import type { MachineId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import { fail } from '../core/result.ts';
+import { openBucketRemote } from '../remotes/bucket/open.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { openFolderRemote } from '../remotes/folder/open.ts';
 import { createHubRemote } from '../remotes/hub/hub-remote.ts';
+import { bucketCredentials, type CredentialSources } from './bucket-credentials.ts';
+import type { SatchelNode } from './node.ts';
+import { placeHere } from './remote-registry.ts';
 
 export interface ConnectDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly key: SigningKey;
+  /** What opens buckets; `null`: nothing does. */
+  readonly buckets: CredentialSources | null;
 }
 
-/** Opens the remote that a descriptor names. Throws RemoteError: `unfit` for an address that cannot be used. */
-export async function connect(descriptor: RemoteDescriptor, { clock, random, key }: ConnectDeps): Promise<Remote> {
-  const address = parseRemoteAddress(descriptor.address);
-  if (!address.ok) throw new RemoteError('unfit', address.error);
-  if (address.value.driver === 'folder') return openFolderRemote(address.value.path, { clock, random });
+/** A few only: who syncs tries again by itself, and says meanwhile that nothing answers. */
+const RETRIES = { attempts: 5, patience: 30_000 };
+
+/** Opens a remote as this machine, or as another `key`, where it lies here. Throws RemoteError. */
+export async function connectHere(
+  node: Pick<SatchelNode, 'store' | 'config' | 'deps'>,
+  descriptor: RemoteDescriptor,
+  key = node.deps.machine.key,
+): Promise<Remote> {
+  const { clock, random } = node.deps;
+  return connect(await placeHere(node.store, descriptor), { clock, random, key, buckets: bucketSources(node) });
+}
+
+/** Where this machine keeps what opens buckets. */
+export function bucketSources({ config: { environment } }: Pick<SatchelNode, 'config'>): CredentialSources {
+  return { home: environment.home, variables: environment.bucketVariables };
+}
+
+/**
+ * Opens the remote that a descriptor names. Throws RemoteError: `unfit` for an address that cannot be used, `unauthorized`
+ * where this machine has nothing that opens a bucket.
+ */
+export async function connect(descriptor: RemoteDescriptor, { clock, random, key, buckets }: ConnectDeps): Promise<Remote> {
+  const parsed = parseRemoteAddress(descriptor.address);
+  if (!parsed.ok) throw new RemoteError('unfit', parsed.error);
+  const address = parsed.value;
+  if (address.driver === 'folder') return openFolderRemote(address.path, { clock, random });
+  if (address.driver !== 'hub') {
+    const credentials = buckets === null ? fail('nothing here opens buckets') : await bucketCredentials(address.blobs, buckets);
+    if (!credentials.ok) throw new RemoteError('unauthorized', credentials.error);
+    return openBucketRemote(await openBlobs(address.blobs, credentials.value, { clock, random, retries: RETRIES }), { clock, random });
+  }
   if (descriptor.hubKey === undefined) throw new RemoteError('unfit', 'the key of this hub is not known: join it by a link or by words');
   return createHubRemote({
-    url: address.value.url,
+    url: address.url,
     key: descriptor.hubKey as MachineId,
     ...(descriptor.tlsPin === undefined ? {} : { tlsPin: descriptor.tlsPin }),
     signing: key,

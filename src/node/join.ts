@@ -11,15 +11,15 @@ import {
 } from '../core/joining/invitation.ts';
 import { parseJoinLink, type JoinLink, type RemoteDescriptor } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
+import { createSigningKey } from '../core/crypto/signing.ts';
 import { beginWithCheckpoint, isBackfilling } from '../core/replica/late-join.ts';
 import { isOwner } from '../core/log/membership.ts';
 import type { SpaceId } from '../core/ids.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { discoverHub } from '../remotes/hub/discover-hub.ts';
-import { connect } from './connect.ts';
+import { connectHere } from './connect.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
-import { placeHere } from './remote-registry.ts';
 import { OperationFailure } from './operations/operation.ts';
 import { LEFT_BEHIND } from './operations/status-verdict.ts';
 
@@ -48,12 +48,8 @@ export async function join(
   signal: AbortSignal,
   onProgress?: (done: number, total: number) => void,
 ): Promise<Joined> {
-  const invitation = await resolveInvitation(wish);
-  const remote = await connect(await placeHere(node.store, invitation.remote), {
-    clock: node.deps.clock,
-    random: node.deps.random,
-    key: node.deps.machine.key,
-  });
+  const invitation = await resolveInvitation(node, wish);
+  const remote = await connectHere(node, invitation.remote);
   try {
     const { offer, answer } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
     if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
@@ -72,7 +68,7 @@ export async function join(
 
 type Invitation = Pick<JoinLink, 'remote' | 'secret' | 'space' | 'inviter' | 'head'> & { readonly invites: 'space' | 'hub' };
 
-async function resolveInvitation(wish: JoinWish): Promise<Invitation> {
+async function resolveInvitation(node: SatchelNode, wish: JoinWish): Promise<Invitation> {
   if (wish.link !== null) {
     const link = parseJoinLink(wish.link);
     if (!link.ok) throw new OperationFailure('usage', 'bad-link', link.error, 'Make a new one on the other machine: satchel invite');
@@ -88,7 +84,7 @@ async function resolveInvitation(wish: JoinWish): Promise<Invitation> {
     );
   const address = wish.address ?? '';
   const found = address.startsWith('http') ? await discoverHub(address) : { address };
-  const remote = await offerRemote(found, secret.value);
+  const remote = await offerRemote(node, found, secret.value);
   return {
     invites: remote.offer.space === NO_SPACE ? 'hub' : 'space',
     secret: secret.value,
@@ -102,12 +98,13 @@ async function resolveInvitation(wish: JoinWish): Promise<Invitation> {
 const NO_SPACE = '0'.repeat(64) as SpaceId;
 
 /** By words the hub's key is not known beforehand: the offer, which only the inviter can make, must name the one found. */
-async function offerRemote(found: RemoteDescriptor, secret: Uint8Array): Promise<{ descriptor: RemoteDescriptor; offer: Offer }> {
-  const { createSystemClock, createSystemRandom } = await import('./system.ts');
-  const { createSigningKey } = await import('../core/crypto/signing.ts');
-  const random = createSystemRandom();
+async function offerRemote(
+  node: SatchelNode,
+  found: RemoteDescriptor,
+  secret: Uint8Array,
+): Promise<{ descriptor: RemoteDescriptor; offer: Offer }> {
   const keys = invitationKeys(secret);
-  const remote = await connect(found, { clock: createSystemClock(), random, key: createSigningKey(random.bytes(32)) });
+  const remote = await connectHere(node, found, createSigningKey(node.deps.random.bytes(32)));
   try {
     const letter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
     if (letter === null) throw noInvitation();

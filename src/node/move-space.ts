@@ -1,9 +1,8 @@
 import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
 import { homeOf, moveHome } from '../core/replica/move-home.ts';
-import { connect } from './connect.ts';
+import { connectHere } from './connect.ts';
 import type { SatchelNode } from './node.ts';
-import { placeHere } from './remote-registry.ts';
 import { OperationFailure } from './operations/operation.ts';
 
 /** Moves a space's home remote and goes on from there. Safe to repeat after an interruption. */
@@ -15,8 +14,7 @@ export async function moveToRemote(
 ): Promise<void> {
   const open = node.spaces.get(space);
   if (open === undefined) throw new OperationFailure('usage', 'no-space', 'there is no such space here');
-  const { clock, random, machine } = node.deps;
-  const to = await connect(await placeHere(node.store, target), { clock, random, key: machine.key });
+  const to = await connectHere(node, target);
   try {
     await moveHome(open.replica, await open.runner.connected(), to, encodeDescriptor(target), onProgress);
   } finally {

@@ -21,7 +21,7 @@ import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import type { HeadNotices } from '../store/postgres/head-notices.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
-import { connect } from './connect.ts';
+import { connectHere } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
 import type { CopyAnswer } from './copied-store/settle-copy.ts';
 import { nodeHome, prepareHome, removePrivate, writePrivate, type NodeHome } from './home.ts';
@@ -40,7 +40,6 @@ import { openSpace, type OpenSpace } from './open-space.ts';
 import { reachableHost } from './own-tls.ts';
 import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts';
 import { serveNode, type Served } from './serve-node.ts';
-import { placeHere } from './remote-registry.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { followHeads } from './shared-store/follow-heads.ts';
 import { createSystemClock } from './system.ts';
@@ -291,8 +290,7 @@ export class SatchelNode {
     if (entry.remote === null) return this.local;
     const open = this.spaces.get(entry.space);
     if (open !== undefined) await admitCopy(this, open);
-    const { clock, random, machine } = this.deps;
-    return connect(await placeHere(this.store, entry.remote), { clock, random, key: machine.key });
+    return connectHere(this, entry.remote);
   }
 
   async close(): Promise<void> {

@@ -5,13 +5,12 @@ import { NotAllowed } from '../core/replica/administer.ts';
 import { recover } from '../core/replica/recover.ts';
 import type { RecoveryKey } from '../core/replica/recovery-key.ts';
 import { Replica } from '../core/replica/replica.ts';
-import { connect } from './connect.ts';
+import { connectHere } from './connect.ts';
 import { stepAside } from './join.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';
 import { machineNames } from './machine-names.ts';
 import { uniqueName } from './unique-name.ts';
-import { placeHere } from './remote-registry.ts';
 
 export interface RecoverWish {
   readonly recovery: RecoveryKey;
@@ -22,8 +21,7 @@ export interface RecoverWish {
 
 /** Makes this machine an owner of the spaces that a recovery key opens, and follows them. Safe to repeat. */
 export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say, progress }: Pick<OperationContext, 'say' | 'progress'>) {
-  const { clock, random } = node.deps;
-  const remote = await connect(await placeHere(node.store, wish.remote), { clock, random, key: wish.recovery.key });
+  const remote = await connectHere(node, wish.remote, wish.recovery.key);
   const done: SpaceId[] = [];
   const refusals: string[] = [];
   try {
@@ -58,7 +56,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
   for (const [index, space] of done.entries()) {
     if (index === 0) await stepAside(node, space);
     const name = node.spaces.get(space)?.entry.name ?? (index === 0 ? PERSONAL : `recovered-${space.slice(0, 6)}`);
-    const open = await node.updateSpace({ space, name, remote: wish.remote, addedAt: clock.now(), recoveryShown: true });
+    const open = await node.updateSpace({ space, name, remote: wish.remote, addedAt: node.deps.clock.now(), recoveryShown: true });
     say(`Bringing ${name} from ${wish.remote.address}`);
     await open.runner.syncNow((have, total) => progress(have, total, 'commits'));
     const now = node.spaces.get(space) ?? open;

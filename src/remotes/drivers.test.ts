@@ -26,8 +26,19 @@ describe('parseRemoteAddress', () => {
     expect(parsed('file:///media/my%20stick')).toMatchObject({ path: '/media/my stick' });
   });
 
+  it('knows buckets', () => {
+    expect(parsed('s3://bucket/notes/?endpoint=https://minio.example.org/')).toMatchObject({
+      driver: 's3',
+      text: 's3://bucket/notes?endpoint=https://minio.example.org',
+      blobs: { bucket: 'bucket', prefix: 'notes/' },
+    });
+    expect(parsed('azure://account/container/notes')).toMatchObject({ driver: 'azure', text: 'azure://account/container/notes' });
+    expect(parsed('s3://bucket')).toMatch(/neither region nor endpoint/);
+    expect(parsed('s3://AKIA:hunter2@bucket?region=eu-west-1')).not.toContain('hunter2');
+  });
+
   it('names what is known where it knows nothing', () => {
-    for (const text of ['', 'stick', 's3://bucket/x', 'ssh://host', 'git@host:repo', 'hub:4600', 'folder', 'ftp:x']) {
+    for (const text of ['', 'stick', 'ssh://host', 'git@host:repo', 'hub:4600', 'folder', 'ftp:x']) {
       expect(parsed(text)).toMatch(/known are: https:\/\/.*folder:/);
     }
   });

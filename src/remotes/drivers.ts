@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
+import { BLOBS_EXAMPLES, parseBlobsAddress, type BlobsAddress } from '../blobs/address.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 
 /** Where a remote is, parsed. `text` is what is shown and kept in configuration; it never holds credentials. */
 export type RemoteAddress =
   | { readonly driver: 'hub'; readonly text: string; readonly url: string }
-  | { readonly driver: 'folder'; readonly text: string; readonly path: string };
+  | { readonly driver: 'folder'; readonly text: string; readonly path: string }
+  | { readonly driver: BlobsAddress['driver']; readonly text: string; readonly blobs: BlobsAddress };
 
 interface RemoteDriver {
   readonly schemes: readonly string[];
@@ -17,6 +19,7 @@ interface RemoteDriver {
 const DRIVERS: readonly RemoteDriver[] = [
   { schemes: ['https', 'http'], example: 'https://hub.example.org:4600', parse: parseHub },
   { schemes: ['folder', 'file'], example: 'folder:/media/stick/satchel (or just the path)', parse: parseFolder },
+  { schemes: ['s3', 'azure'], example: BLOBS_EXAMPLES.join(', '), parse: parseBucket },
 ];
 
 /**
@@ -58,6 +61,11 @@ function parseFolder(text: string, scheme: string, bare = false): Result<RemoteA
   if (given.value.startsWith('//')) return fail('a folder is named by its path on this machine: mount the share first');
   const path = resolve(given.value);
   return ok({ driver: 'folder', text: `folder:${path}`, path });
+}
+
+function parseBucket(text: string): Result<RemoteAddress, string> {
+  const parsed = parseBlobsAddress(text);
+  return parsed.ok ? ok({ driver: parsed.value.driver, text: parsed.value.text, blobs: parsed.value }) : parsed;
 }
 
 function pathOfFileUrl(text: string): Result<string, string> {

@@ -38,20 +38,15 @@ export async function raceOnBucket({ open, writers, rounds, loss }: BucketRace):
   const remotes: Remote[] = [];
   const connect = async (part: number): Promise<Remote> => {
     const faults = (): 'request' | 'answer' | null => (Math.random() < part ? (Math.random() < 0.5 ? 'request' : 'answer') : null);
-    for (;;) {
-      try {
-        const remote = await openBucketRemote(createFaultyBlobs(await open(), faults), { clock, random });
-        remotes.push(remote);
-        return remote;
-      } catch (error) {
-        if (!isLost(error)) throw error;
-      }
-    }
+    const remote = await persistently(async () => openBucketRemote(createFaultyBlobs(await open(), faults), { clock, random }));
+    remotes.push(remote);
+    return remote;
   };
   const first = await open();
-  await createBucket(first, random, 0);
+  await persistently(() => createBucket(first, random, 0));
   await first.close();
-  await (await connect(0)).append(space, EMPTY_HEAD, segment([genesis]));
+  const beginning = await connect(0);
+  await persistently(() => beginning.append(space, EMPTY_HEAD, segment([genesis])));
 
   let [lost, unclear] = [0, 0];
   const landed: CommitId[] = [];
@@ -99,7 +94,8 @@ export async function raceOnBucket({ open, writers, rounds, loss }: BucketRace):
   };
   await Promise.all(Array.from({ length: writers }, write));
 
-  const found = await readLog(await connect(0), space);
+  const last = await connect(0);
+  const found = await persistently(() => readLog(last, space));
   expect(found.filter((id) => id !== genesis.header.id).toSorted()).toEqual(landed.toSorted());
   for (const remote of remotes) await remote.close();
   return { lost, unclear };
@@ -125,6 +121,16 @@ async function readLog(remote: Remote, space: SpaceId): Promise<CommitId[]> {
       named.push(...record.value.header.objects);
     }
     expect((await remote.getObjects(space, named)).size).toBe(named.length);
+  }
+}
+
+async function persistently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isLost(error)) throw error;
+    }
   }
 }
 

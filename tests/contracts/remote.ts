@@ -17,6 +17,8 @@ export interface RemoteUnderTest {
   readonly key?: SigningKey;
   /** The payload of genesis records, where the place reads them. */
   readonly genesisBody?: (key: SigningKey) => Uint8Array;
+  /** Where each object is a request, which a test store answers slowly: how many are asked for at once. 1,000 unless given. */
+  readonly manyObjects?: number;
   dispose(): Promise<void>;
 }
 
@@ -336,15 +338,15 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
         expect((await other.getObjects(writer.space, decoded(page.records[0] as Uint8Array).header.objects)).size).toBe(50);
       });
 
-      it('gives 1,000 objects at once', async () => {
+      it('gives up to 1,000 objects at once', async () => {
         const { writer } = await createdSpace();
-        const objects = Array.from({ length: 1_000 }, () => sealedObject(50));
+        const objects = Array.from({ length: place.manyObjects ?? 1_000 }, () => sealedObject(50));
         await remote.putObjects(writer.space, objects);
         const got = await remote.getObjects(
           writer.space,
           objects.map((object) => object.id),
         );
-        expect(got.size).toBe(1_000);
+        expect(got.size).toBe(objects.length);
       });
 
       it('deletes what an owner prunes, and only that', async () => {

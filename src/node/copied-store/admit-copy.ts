@@ -4,10 +4,9 @@ import { RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { addMember, NotAllowed } from '../../core/replica/administer.ts';
 import type { MachineIdentity } from '../../core/replica/deps.ts';
 import { Replica } from '../../core/replica/replica.ts';
-import { connect } from '../connect.ts';
+import { connectHere } from '../connect.ts';
 import { removePrivate } from '../home.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { placeHere } from '../remote-registry.ts';
 import { copiedIdentityFile, readIdentity } from './settle-copy.ts';
 
 /**
@@ -21,8 +20,7 @@ export async function admitCopy(node: SatchelNode, { entry, replica }: OpenSpace
   if (stored === null || entry.remote === null || (await replica.head()) === null) return;
   const old: MachineIdentity = { ...stored, key: createSigningKey(hexToBytes(stored.seed)) };
   if (!replica.membership.members.has(node.deps.machine.key.machine)) {
-    const { clock, random } = node.deps;
-    const remote = await connect(await placeHere(node.store, entry.remote), { clock, random, key: old.key });
+    const remote = await connectHere(node, entry.remote, old.key);
     try {
       await replica.exclusive(() => admit(node, replica, old, remote));
     } catch (error) {

@@ -144,7 +144,8 @@ export const revokeMachineOperation = defineOperation({
       await revoke(open.replica, await open.runner.connected(), [id]);
       open.runner.kick();
       revoked.push({ space: open.entry.name, epoch: open.replica.keyId });
-      if (open.entry.remote?.address.startsWith('folder:') === true) shared.add(open.entry.remote.address);
+      // Whoever was handed its credentials, or its path, needs no hub's leave.
+      if (open.entry.remote?.address.startsWith('http') === false) shared.add(open.entry.remote.address);
     }
     if (revoked.length === 0)
       throw new OperationFailure(

@@ -2,7 +2,12 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
-import { parseRemoteAddress } from '../../remotes/drivers.ts';
+import { attachBlobs } from '../../blobs/attach-blobs.ts';
+import type { BlobsAddress } from '../../blobs/address.ts';
+import { createBucket } from '../../remotes/bucket/open.ts';
+import { parseRemoteAddress, type RemoteAddress } from '../../remotes/drivers.ts';
+import { bucketCredentials } from '../bucket-credentials.ts';
+import { bucketSources } from '../connect.ts';
 import { createFolder } from '../../remotes/folder/open.ts';
 import { join } from '../join.ts';
 import { makeFolders } from '../make-folders.ts';
@@ -13,7 +18,7 @@ import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface RemoteLine {
   readonly address: string;
-  readonly driver: 'hub' | 'folder';
+  readonly driver: RemoteAddress['driver'];
   /** Where a folder lies here, where that differs from its address. */
   readonly here: string | null;
   /** Names of the spaces whose logs are ordered there. */
@@ -28,7 +33,7 @@ export const remotesOperation = defineOperation({
       const here = (await placeHere(node.store, descriptor)).address;
       remotes.push({
         address: descriptor.address,
-        driver: descriptor.address.startsWith('http') ? ('hub' as const) : ('folder' as const),
+        driver: driverOf(descriptor.address),
         here: here === descriptor.address ? null : here,
         home_of: homesAt(node, descriptor.address),
       });
@@ -36,6 +41,12 @@ export const remotesOperation = defineOperation({
     return { remotes };
   },
 });
+
+/** What cannot be read any more is shown as a folder's. */
+function driverOf(address: string): RemoteAddress['driver'] {
+  const parsed = parseRemoteAddress(address);
+  return parsed.ok ? parsed.value.driver : 'folder';
+}
 
 /** Added ones and the homes of spaces, each once. */
 export async function knownRemotes(node: SatchelNode): Promise<RemoteDescriptor[]> {
@@ -65,6 +76,7 @@ export const addRemoteOperation = defineOperation({
         'On the hub: satchel invite --hub. Then here: satchel remotes add LINK',
       );
     }
+    if (address.value.driver !== 'folder') return addBucket(node, address.value.blobs);
     // Before anything is made.
     const named = as === undefined ? null : parseFolderName(as);
     const folder = address.value.path;
@@ -116,6 +128,21 @@ async function makeFolder(folder: string): Promise<boolean> {
       `${path.dirname(folder)} cannot be written to (${code ?? String(error)})`,
       'Choose a folder in which this user may write',
     );
+  }
+}
+
+/** Probed each time it is added: whether two who write at once can both believe that they won. */
+async function addBucket(node: SatchelNode, address: BlobsAddress): Promise<{ readonly address: string; readonly made: boolean }> {
+  const credentials = await bucketCredentials(address, bucketSources(node));
+  if (!credentials.ok) throw new OperationFailure('refused', 'unauthorized', credentials.error);
+  const { clock, random } = node.deps;
+  const blobs = await attachBlobs(address, credentials.value, { clock, random });
+  try {
+    const made = await createBucket(blobs, random);
+    await putRemote(node.store, { descriptor: { address: address.text }, addedAt: clock.now() });
+    return { address: address.text, made };
+  } finally {
+    await blobs.close();
   }
 }
 

@@ -4,11 +4,10 @@ import { headWords } from '../../core/joining/words.ts';
 import { RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
-import { connect } from '../connect.ts';
+import { connectHere } from '../connect.ts';
 import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { placeHere } from '../remote-registry.ts';
 import { listProjects } from '../sessions/list-projects.ts';
 import { spaceField } from './fields.ts';
 import { noInput } from './no-input.ts';
@@ -84,8 +83,7 @@ export const moveSpaceOperation = defineOperation({
       ? entry.remote === null
       : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
     if (alreadyThere && !input.lost) return { ...result, moved: false };
-    const { clock, random, machine } = node.deps;
-    const to = isHere ? node.local : await connect(await placeHere(node.store, target), { clock, random, key: machine.key });
+    const to = isHere ? node.local : await connectHere(node, target);
     try {
       if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
       else

@@ -1,0 +1,107 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
+import { Machine, makeRoot, until } from './machine.ts';
+
+interface Spaces {
+  readonly spaces: readonly { readonly name: string; readonly remote: string | null; readonly words: string }[];
+}
+
+describe('two machines with nothing but a bucket between them', () => {
+  const { root, remove } = makeRoot();
+  const opened: Machine[] = [];
+  const machine = (name: string, env: NodeJS.ProcessEnv = {}): Machine => {
+    const made = new Machine(root, name, inject('program'), env);
+    opened.push(made);
+    return made;
+  };
+  let store: S3Double;
+  let isAway = false;
+  let address = '';
+  let secrets: NodeJS.ProcessEnv = {};
+  let ana: Machine;
+  let bea: Machine;
+
+  beforeAll(async () => {
+    store = await startS3Double({ fault: () => (isAway ? 'drop' : null) });
+    // Looks and pushes are far less apart than in life, so that this test is short.
+    const marker = { format: 'satchel-bucket', version: 1, id: 'ab'.repeat(16), batchMs: 100 };
+    store.buckets.get('bucket')?.set('team/satchel-bucket.json', Buffer.from(JSON.stringify(marker)));
+    address = `s3://bucket/team?endpoint=${store.endpoint}`;
+    secrets = { SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId, SATCHEL_S3_SECRET_ACCESS_KEY: store.secretAccessKey };
+    ana = machine('ana', secrets);
+    bea = machine('bea', secrets);
+    ana.write('CLAUDE.md', 'kept in a bucket\n');
+    await ana.start();
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((m) => m.kill()));
+    await store.close();
+    remove();
+  });
+
+  /** An edit of each reaches the other. */
+  async function travels(what: string): Promise<void> {
+    ana.write('rules/a.md', `${what}, says ana\n`);
+    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
+    bea.write('rules/b.md', `${what}, says bea\n`);
+    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
+  }
+
+  it('moves there, by an address without credentials', async () => {
+    const wrong = await ana.run(['remotes', 'add', address.replace('//bucket', `//me:hunter2@bucket`)]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('SATCHEL_S3_ACCESS_KEY_ID');
+    expect(wrong.stderr).not.toContain('hunter2');
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false });
+    const moved = await ana.run(['spaces', 'move', 'personal', address]);
+    expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
+    expect(await ana.ask(['remotes'])).toEqual({ remotes: [{ address, driver: 's3', here: null, home_of: ['personal'] }] });
+    expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
+    await until('it is in sync', async () => (await ana.run(['status'])).code === 0);
+  });
+
+  it('lets another machine in by a link, which says where and opens nothing', async () => {
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    expect(link.startsWith(`${address}#satchel1.`)).toBe(true);
+    expect(link).not.toContain(store.secretAccessKey);
+    const stranger = await machine('stranger').run(['join', link, '--once']);
+    expect(stranger.code).toBe(5);
+    expect(stranger.stderr).toMatch(/SATCHEL_S3_ACCESS_KEY_ID and SATCHEL_S3_SECRET_ACCESS_KEY, or write .*buckets\.json/);
+    await bea.start(['join', link, '--name', 'bea']);
+    await until('bea has what ana has', () => bea.read('CLAUDE.md') === 'kept in a bucket\n');
+    await travels('the bucket');
+  });
+
+  it('goes on offline, and both catch up', async () => {
+    isAway = true;
+    ana.write('rules/offline.md', 'written by ana meanwhile\n');
+    bea.write('rules/offline-bea.md', 'written by bea meanwhile\n');
+    await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith(`Not syncing: `));
+    isAway = false;
+    await until('both have both', () => bea.read('rules/offline.md') !== null && ana.read('rules/offline-bea.md') !== null);
+    await travels('back again');
+    const [a, b] = await Promise.all([ana, bea].map((m) => m.ask<Spaces>(['spaces'])));
+    expect(a?.spaces[0]?.words).toBe(b?.spaces[0]?.words);
+  });
+
+  it('is looked at by the doctor, and kept through a machine that dies', async () => {
+    const { checks } = await ana.ask<{ checks: { id: string; result: string }[] }>(['doctor']);
+    expect(checks.find(({ id }) => id === 'space.remote:personal')).toMatchObject({ result: 'ok' });
+    ana.write('rules/last-words.md', 'just before the end\n');
+    await ana.kill();
+    await ana.start();
+    await until('bea has its last words', () => bea.read('rules/last-words.md') === 'just before the end\n');
+  });
+
+  it('leaves nothing readable in the bucket, and no credentials on a disk', () => {
+    const there = [...(store.buckets.get('bucket')?.values() ?? [])].map((bytes) => Buffer.from(bytes).toString('latin1')).join('\n');
+    for (const word of ['kept in a bucket', 'says ana', 'rules/']) expect(there).not.toContain(word);
+    for (const { store: folder } of [ana, bea]) {
+      for (const name of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+        if (name.isFile()) expect(readFileSync(path.join(name.parentPath, name.name), 'latin1')).not.toContain(store.secretAccessKey);
+      }
+    }
+  });
+});
