@@ -15,7 +15,7 @@ export interface CachedBranchDeps {
   readonly reader: ObjectReader;
   readonly clock: Clock;
   /** Where all branches stand there; throws `unreachable` for a place that is not ours. One connection. */
-  readonly look: (cache: string) => Promise<ReadonlyMap<string, Oid>>;
+  readonly look: () => Promise<ReadonlyMap<string, Oid>>;
   /** What is worth a line in the log. */
   readonly note: (what: string) => void;
 }
@@ -90,7 +90,7 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
 
   async function refresh(): Promise<Oid | null> {
     if (tip !== null && (await fetch('since'))) return tip;
-    const there = (await look(files.folder)).get(name);
+    const there = (await look()).get(name);
     if (there === undefined) return (tip = null);
     if (there !== tip && !(await fetch('newest'))) tip = null;
     return tip;

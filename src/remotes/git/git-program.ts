@@ -36,6 +36,8 @@ const QUIET = 120_000;
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 const ERROR_LIMIT = 256 * 1024;
 const OLDEST = [2, 20] as const;
+/** By PATH: a program is not asked twice. */
+const versions = new Map<string, Promise<readonly [number, number]>>();
 
 /**
  * Runs git without a shell, without a terminal (in a session of its own, so that neither git nor ssh can ask anybody), with
@@ -43,7 +45,6 @@ const OLDEST = [2, 20] as const;
  * own git configuration's and ssh's business.
  */
 export function createGitProgram({ clock, environment, allowed, quiet = QUIET }: GitProgramDeps): GitProgram {
-  let version: Promise<readonly [number, number]> | null = null;
   const env = {
     ...environment,
     LC_ALL: 'C',
@@ -135,7 +136,11 @@ export function createGitProgram({ clock, environment, allowed, quiet = QUIET }:
 
   return {
     version() {
-      version ??= lookUpVersion();
+      const path = environment['PATH'] ?? '';
+      const version = versions.get(path) ?? lookUpVersion();
+      versions.set(path, version);
+      // One that fails is looked up again: git may be installed by then.
+      version.catch(() => versions.delete(path));
       return version;
     },
     run: (cache, args, { signal, input }) => run(cache, args, signal, input),

@@ -14,8 +14,8 @@ import type { GitAddress } from './git-address.ts';
 import { createGitHost, type GitHost } from './git-host.ts';
 import { createGitMailboxes } from './git-mailboxes.ts';
 import type { Oid } from './git-object.ts';
-import { createLook, createPlace, type PlaceDeps } from './git-place.ts';
-import { createGitProgram, NO_HOOKS, type GitProgram } from './git-program.ts';
+import { createLook, createPlace } from './git-place.ts';
+import { createGitProgram, NO_HOOKS } from './git-program.ts';
 import { createGitSpace, type GitSpace } from './git-space.ts';
 import { watchBranches } from './git-watch.ts';
 import { createObjectReader } from './object-reader.ts';
@@ -36,15 +36,10 @@ export interface GitDeps {
 const POLL = { network: 15_000, file: 2_000 };
 const SPACE = 'space/';
 
-/** Makes a repository a remote, if it is fit for that and not one already. Throws RemoteError. */
-export async function createGitRepository(address: GitAddress, deps: GitDeps): Promise<void> {
-  const { host, program, files } = await prepare(address, deps, new AbortController().signal);
-  const place = placeDeps(host, program, files('place'));
-  try {
-    await createPlace(place, deps.random);
-  } finally {
-    await place.reader.close();
-  }
+/** Makes a repository a remote, if it is fit for that and not one already: false where it was. Throws RemoteError. */
+export async function createGitRepository(address: GitAddress, deps: GitDeps): Promise<boolean> {
+  const { host, files } = await prepare(address, deps, new AbortController().signal);
+  return createPlace({ host, files: files('place') }, deps.random);
 }
 
 /**
@@ -56,8 +51,7 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
   const pollEvery = deps.pollEvery ?? (address.transport === 'file' ? POLL.file : POLL.network);
   const closed = new AbortController();
   const { host, program, files } = await prepare(address, deps, closed.signal);
-  const place = placeDeps(host, program, files('place'));
-  const look = createLook(place);
+  const look = createLook({ host, files: files('place') });
   const branches: CachedBranch[] = [];
   const spaces = new Map<SpaceId, GitSpace>();
   const guard = (): void => {
@@ -85,8 +79,7 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
   /** One connection. */
   async function tips(): Promise<Map<SpaceId, Oid>> {
     guard();
-    await place.files.prepare();
-    const there = await look(place.files.folder);
+    const there = await look();
     return new Map(
       [...there].flatMap(([name, oid]) =>
         name.startsWith(SPACE) && isHex32(name.slice(SPACE.length)) ? [[name.slice(SPACE.length) as SpaceId, oid]] : [],
@@ -140,7 +133,7 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
     },
     async close() {
       closed.abort();
-      await Promise.all([place.reader.close(), ...branches.map((branch) => branch.close())]);
+      await Promise.all(branches.map((branch) => branch.close()));
     },
   };
 }
@@ -155,10 +148,6 @@ async function prepare(address: GitAddress, { clock, environment, caches }: GitD
   const packs = address.transport === 'file' ? { upload: quiet('upload-pack'), receive: quiet('receive-pack') } : null;
   const files = (name: string): CacheFiles => createCacheFiles(join(root, name), address.url, packs);
   return { host, program, files };
-}
-
-function placeDeps(host: GitHost, program: GitProgram, files: CacheFiles): PlaceDeps {
-  return { host, files, reader: createObjectReader(program, files.folder) };
 }
 
 function allowed({ transport }: GitAddress): string {
