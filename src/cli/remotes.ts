@@ -32,10 +32,11 @@ const list = defineCommand({
 });
 
 const add = defineCommand({
-  summary: 'Make a folder or a bucket a remote, or a hub known by its invitation',
+  summary: 'Make a folder, a bucket or a git repository a remote, or a hub known by its invitation',
   arguments: {
     remote: {
-      summary: 'a folder’s path (a stick, a share), a bucket’s address, or the link of `satchel invite --hub`; `-` reads it',
+      summary:
+        'a folder’s path (a stick, a share), a bucket’s address, a git repository’s, or the link of `satchel invite --hub`; `-` reads it',
       required: true,
     },
   },
@@ -45,9 +46,10 @@ const add = defineCommand({
     'satchel remotes add /Volumes/stick/satchel --as folder:/media/stick/satchel',
     'satchel remotes add "s3://bucket/satchel?endpoint=https://minio.example.org"',
     'satchel remotes add azure://account/container/satchel',
+    'satchel remotes add git@github.com:me/satchel.git',
   ],
   notes:
-    'The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nJSON: {address, made}.',
+    'The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made}.',
   async run(context) {
     const given = context.args.remote === '-' ? (await context.readStdin(64 * 1024)).trim() : context.args.remote;
     const isLink = given.includes('#satchel1.');

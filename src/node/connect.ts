@@ -9,6 +9,7 @@ import { fail } from '../core/result.ts';
 import { openBucketRemote } from '../remotes/bucket/open.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { openFolderRemote } from '../remotes/folder/open.ts';
+import { openGitRemote, type GitDeps } from '../remotes/git/open.ts';
 import { createHubRemote } from '../remotes/hub/hub-remote.ts';
 import { bucketCredentials, type CredentialSources } from './bucket-credentials.ts';
 import type { SatchelNode } from './node.ts';
@@ -20,6 +21,8 @@ export interface ConnectDeps {
   readonly key: SigningKey;
   /** What opens buckets; `null`: nothing does. */
   readonly buckets: CredentialSources | null;
+  /** How git is run; `null`: it is not. */
+  readonly git: GitDeps | null;
 }
 
 /** A few only: who syncs tries again by itself, and says meanwhile that nothing answers. */
@@ -27,12 +30,17 @@ const RETRIES = { attempts: 5, patience: 30_000 };
 
 /** Opens a remote as this machine, or as another `key`, where it lies here. Throws RemoteError. */
 export async function connectHere(
-  node: Pick<SatchelNode, 'store' | 'config' | 'deps'>,
+  node: Pick<SatchelNode, 'store' | 'config' | 'deps' | 'home' | 'log'>,
   descriptor: RemoteDescriptor,
   key = node.deps.machine.key,
 ): Promise<Remote> {
   const { clock, random } = node.deps;
-  return connect(await placeHere(node.store, descriptor), { clock, random, key, buckets: bucketSources(node) });
+  return connect(await placeHere(node.store, descriptor), { clock, random, key, buckets: bucketSources(node), git: gitDeps(node) });
+}
+
+/** How this machine runs git, and where it keeps what it fetched. */
+export function gitDeps({ deps: { clock, random }, config, home, log }: Pick<SatchelNode, 'config' | 'deps' | 'home' | 'log'>): GitDeps {
+  return { clock, random, caches: home.git, environment: config.environment.gitVariables, note: (what) => log.warn(what) };
 }
 
 /** Where this machine keeps what opens buckets. */
@@ -44,11 +52,15 @@ export function bucketSources({ config: { environment } }: Pick<SatchelNode, 'co
  * Opens the remote that a descriptor names. Throws RemoteError: `unfit` for an address that cannot be used, `unauthorized`
  * where this machine has nothing that opens a bucket.
  */
-export async function connect(descriptor: RemoteDescriptor, { clock, random, key, buckets }: ConnectDeps): Promise<Remote> {
+export async function connect(descriptor: RemoteDescriptor, { clock, random, key, buckets, git }: ConnectDeps): Promise<Remote> {
   const parsed = parseRemoteAddress(descriptor.address);
   if (!parsed.ok) throw new RemoteError('unfit', parsed.error);
   const address = parsed.value;
   if (address.driver === 'folder') return openFolderRemote(address.path, { clock, random });
+  if (address.driver === 'git') {
+    if (git === null) throw new RemoteError('unfit', 'git is not run here');
+    return openGitRemote(address, git);
+  }
   if (address.driver !== 'hub') {
     const credentials = buckets === null ? fail('nothing here opens buckets') : await bucketCredentials(address.blobs, buckets);
     if (!credentials.ok) throw new RemoteError('unauthorized', credentials.error);

@@ -10,6 +10,8 @@ export interface NodeHome {
   readonly objects: string;
   /** Full text, derived: may be deleted at any time. */
   readonly index: string;
+  /** Of remotes in git repositories: caches, which may be deleted while nothing runs. */
+  readonly git: string;
   readonly keys: string;
   readonly backups: string;
   readonly log: string;
@@ -29,6 +31,7 @@ export function nodeHome(root: string): NodeHome {
     store: path.join(root, 'store.db'),
     objects: path.join(root, 'objects'),
     index: path.join(root, 'index.db'),
+    git: path.join(root, 'git'),
     keys: path.join(root, 'keys'),
     backups: path.join(root, 'backups'),
     log: path.join(root, 'node.log'),

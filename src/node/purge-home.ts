@@ -7,6 +7,7 @@ const OURS = [
   'store.db',
   'index.db',
   'objects',
+  'git',
   'keys',
   'backups',
   'node.log',

@@ -38,8 +38,57 @@ describe('parseRemoteAddress', () => {
   });
 
   it('names what is known where it knows nothing', () => {
-    for (const text of ['', 'stick', 'ssh://host', 'git@host:repo', 'hub:4600', 'folder', 'ftp:x']) {
+    for (const text of ['', 'stick', 'ssh://host', 'hub:4600', 'folder', 'ftp:x']) {
       expect(parsed(text)).toMatch(/known are: https:\/\/.*folder:/);
+    }
+  });
+
+  it('knows git repositories by their transports, and by the form that git hosts show', () => {
+    expect(parsed('git@GitHub.com:me/satchel.git')).toEqual({
+      driver: 'git',
+      text: 'git@github.com:me/satchel.git',
+      url: 'git@github.com:me/satchel.git',
+      transport: 'ssh',
+    });
+    expect(parsed('git@host.example:/srv/it.git')).toMatchObject({ text: 'git+ssh://git@host.example/srv/it.git' });
+    expect(parsed('git+ssh://git@Host.example:22/me/it.git')).toMatchObject({ url: 'ssh://git@host.example/me/it.git' });
+    expect(parsed('git+ssh://host.example:2222/~/it.git')).toMatchObject({ text: 'git+ssh://host.example:2222/~/it.git' });
+    expect(parsed('git+https://git.example.org/me/it.git')).toMatchObject({ url: 'https://git.example.org/me/it.git', transport: 'https' });
+    expect(parsed('git+http://127.0.0.1:8080/it.git')).toMatchObject({ transport: 'http' });
+    expect(parsed('git+file:///srv/my%20it.git')).toMatchObject({ url: '/srv/my it.git', text: 'git+file:///srv/my%20it.git' });
+  });
+
+  it('refuses a git address that git or ssh could read as something else, and any with a credential', () => {
+    for (const text of [
+      'git+ssh://-oProxyCommand=x/it.git',
+      'git+ssh://git@-oProxyCommand=x/it.git',
+      'git@-host:it.git',
+      '-x@host:it.git',
+      'git@host:-it.git',
+      'git@host:--upload-pack=x',
+      'git@host:a/../../it.git',
+      "git@host:it'.git",
+      'git@host:it;x.git',
+      'git+ext::sh -c x',
+      'ext::sh -c x',
+      'git+ssh://host/a b',
+      'git+ssh://host/a%0ab',
+      'git+ssh://host',
+      'git+https://host/',
+      'git+http://git.example.org/it.git',
+      'git+file://host/it.git',
+      'git+file:///',
+      'git+file:///a%0ab',
+      'git+file:relative',
+      'https://github.com/me/it.git',
+      'git+https://hunter2@host/it.git',
+      'git+https://me:hunter2@host/it.git',
+      'git+ssh://git:hunter2@host/it.git',
+      'git+https://host/it.git?token=hunter2',
+      'git+https://host/it.git#hunter2',
+    ]) {
+      expect(parsed(text)).toEqual(expect.any(String));
+      expect(parsed(text)).not.toContain('hunter2');
     }
   });
 
@@ -80,6 +129,10 @@ describe('parseRemoteAddress', () => {
           fc.string(),
           fc.webUrl(),
           fc.string().map((path) => `folder:/${path}`),
+          fc.string().map((path) => `git+file:///${path}`),
+          fc.string().map((path) => `git@host:${path}`),
+          fc.webUrl().map((url) => `git+${url}`),
+          fc.webUrl().map((url) => url.replace(/^https?/, 'git+ssh')),
         ),
         (text) => {
           const first = parseRemoteAddress(text);

@@ -2,12 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { BLOBS_EXAMPLES, parseBlobsAddress, type BlobsAddress } from '../blobs/address.ts';
 import { fail, ok, type Result } from '../core/result.ts';
+import { GIT_SCHEMES, parseGitAddress, parseShortGitAddress, type GitAddress } from './git/git-address.ts';
 
 /** Where a remote is, parsed. `text` is what is shown and kept in configuration; it never holds credentials. */
 export type RemoteAddress =
   | { readonly driver: 'hub'; readonly text: string; readonly url: string }
   | { readonly driver: 'folder'; readonly text: string; readonly path: string }
-  | { readonly driver: BlobsAddress['driver']; readonly text: string; readonly blobs: BlobsAddress };
+  | { readonly driver: BlobsAddress['driver']; readonly text: string; readonly blobs: BlobsAddress }
+  | GitAddress;
 
 interface RemoteDriver {
   readonly schemes: readonly string[];
@@ -20,6 +22,7 @@ const DRIVERS: readonly RemoteDriver[] = [
   { schemes: ['https', 'http'], example: 'https://hub.example.org:4600', parse: parseHub },
   { schemes: ['folder', 'file'], example: 'folder:/media/stick/satchel (or just the path)', parse: parseFolder },
   { schemes: ['s3', 'azure'], example: BLOBS_EXAMPLES.join(', '), parse: parseBucket },
+  { schemes: GIT_SCHEMES, example: 'git@host:owner/repository.git, git+https://host/owner/repository.git', parse: parseGitAddress },
 ];
 
 /**
@@ -33,6 +36,8 @@ export function parseRemoteAddress(text: string): Result<RemoteAddress, string> 
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(trimmed)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     if (/^(\/|\.{1,2}(\/|$)|[a-z]:[\\/])/i.test(trimmed)) return parseFolder(trimmed, 'folder', true);
+    const git = parseShortGitAddress(trimmed);
+    if (git !== null) return git;
     return fail(`the address has no scheme, and does not begin like a path (/ or ./); ${known()}`);
   }
   const driver = DRIVERS.find((each) => each.schemes.includes(scheme));
@@ -50,6 +55,7 @@ function parseHub(text: string): Result<RemoteAddress, string> {
   }
   if (url.hash !== '') return fail('the URL holds a fragment: is it an invitation? Run: satchel join');
   if (url.search !== '') return fail('the URL holds a query: leave it out');
+  if (url.pathname.endsWith('.git')) return fail('a git repository is named by its transport: write git+https://…');
   if (url.pathname !== '/') return fail('the address of a hub has no path: https://host:4600');
   return ok({ driver: 'hub', text: url.origin, url: url.origin });
 }

@@ -53,7 +53,7 @@ describe('an invitation, against who comes uninvited', () => {
   /** A machine that nobody knows, over a connection of its own. */
   async function stranger({ link }: { readonly link: JoinLink }): Promise<Remote> {
     const { clock } = inviter.deps;
-    const remote = await connect(link.remote, { clock, random, key: createSigningKey(random.bytes(32)), buckets: null });
+    const remote = await connect(link.remote, { clock, random, key: createSigningKey(random.bytes(32)), buckets: null, git: null });
     strangers.push(remote);
     return remote;
   }

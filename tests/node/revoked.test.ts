@@ -49,7 +49,7 @@ describe('a machine that is revoked', () => {
     await ask(a, 'machine-revoke', { machine: id });
     const { clock, random, machine } = b.deps;
     const asMachine = (key: typeof machine.key): Promise<Remote> =>
-      connect(descriptor as NonNullable<typeof descriptor>, { clock, random, key, buckets: null });
+      connect(descriptor as NonNullable<typeof descriptor>, { clock, random, key, buckets: null, git: null });
     const [mine, strangers] = [await asMachine(machine.key), await asMachine(createSigningKey(random.bytes(32)))];
     const record = decodeRecord((await mine.removal?.(space)) ?? new Uint8Array(0));
     expect(record.ok && [record.value.header.type, record.value.header.signer]).toEqual(['control', a.deps.machine.key.machine]);

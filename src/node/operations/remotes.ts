@@ -7,8 +7,10 @@ import type { BlobsAddress } from '../../blobs/address.ts';
 import { createBucket } from '../../remotes/bucket/open.ts';
 import { parseRemoteAddress, type RemoteAddress } from '../../remotes/drivers.ts';
 import { bucketCredentials } from '../bucket-credentials.ts';
-import { bucketSources } from '../connect.ts';
+import { bucketSources, gitDeps } from '../connect.ts';
 import { createFolder } from '../../remotes/folder/open.ts';
+import type { GitAddress } from '../../remotes/git/git-address.ts';
+import { createGitRepository } from '../../remotes/git/open.ts';
 import { join } from '../join.ts';
 import { makeFolders } from '../make-folders.ts';
 import type { SatchelNode } from '../node.ts';
@@ -76,6 +78,7 @@ export const addRemoteOperation = defineOperation({
         'On the hub: satchel invite --hub. Then here: satchel remotes add LINK',
       );
     }
+    if (address.value.driver === 'git') return addGitRepository(node, address.value);
     if (address.value.driver !== 'folder') return addBucket(node, address.value.blobs);
     // Before anything is made.
     const named = as === undefined ? null : parseFolderName(as);
@@ -144,6 +147,13 @@ async function addBucket(node: SatchelNode, address: BlobsAddress): Promise<{ re
   } finally {
     await blobs.close();
   }
+}
+
+/** Probed where it is no remote yet: whether of two pushes at once one is refused. */
+async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<{ readonly address: string; readonly made: boolean }> {
+  const made = await createGitRepository(address, gitDeps(node));
+  await putRemote(node.store, { descriptor: { address: address.text }, addedAt: node.deps.clock.now() });
+  return { address: address.text, made };
 }
 
 async function addHub(node: SatchelNode, link: string, say: (line: string) => void, signal: AbortSignal) {
