@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { foreign, type Oid } from './git-object.ts';
 import { kill, type GitProgram } from './git-program.ts';
 
@@ -53,14 +54,13 @@ export function createObjectReader(git: GitProgram, cache: string): ObjectReader
     child.on('error', (error) => end(String(error)));
     child.on('close', () => end(said === '' ? 'it ended' : said));
     child.stdin?.on('error', () => end('it takes no more questions'));
-    child.unref();
-    for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as unknown as { unref?: () => void } | null)?.unref?.();
+    hold(child, false);
     return talk;
   }
 
   async function shut(talk: Talk | null): Promise<void> {
     if (talk === null || talk.ended !== null) return;
-    talk.child.ref();
+    hold(talk.child, true);
     const closed = once(talk.child, 'close');
     kill(talk.child);
     await closed;
@@ -70,6 +70,15 @@ export function createObjectReader(git: GitProgram, cache: string): ObjectReader
     const both = [contents, checks];
     [contents, checks] = [null, null];
     for (const talk of both) await shut(talk);
+  }
+
+  async function asked<T>(talk: Talk, work: () => Promise<T>): Promise<T> {
+    hold(talk.child, true);
+    try {
+      return await work();
+    } finally {
+      hold(talk.child, false);
+    }
   }
 
   async function guarded<T>(work: () => Promise<T>): Promise<T> {
@@ -87,13 +96,15 @@ export function createObjectReader(git: GitProgram, cache: string): ObjectReader
         guarded(async () => {
           if (contents?.ended !== null) contents = open('--batch');
           const talk = contents;
-          talk.child.stdin?.write(`${oid}\n`);
-          const [, type, size] = (await line(talk)).split(' ');
-          if (size === undefined || type === undefined) return null;
-          const length = Number(size);
-          if (!(length <= limit)) throw foreign(`${oid} has ${size} bytes, where at most ${limit} belong`);
-          const bytes = await take(talk, length + 1);
-          return bytes.subarray(0, length);
+          return asked(talk, async () => {
+            talk.child.stdin?.write(`${oid}\n`);
+            const [, type, size] = (await line(talk)).split(' ');
+            if (size === undefined || type === undefined) return null;
+            const length = Number(size);
+            if (!(length <= limit)) throw foreign(`${oid} has ${size} bytes, where at most ${limit} belong`);
+            const bytes = await take(talk, length + 1);
+            return bytes.subarray(0, length);
+          });
         }),
       ),
     present: (oids) =>
@@ -103,13 +114,26 @@ export function createObjectReader(git: GitProgram, cache: string): ObjectReader
           if (oids.length === 0) return found;
           if (checks?.ended !== null) checks = open('--batch-check');
           const talk = checks;
-          talk.child.stdin?.write(oids.map((oid) => `${oid}\n`).join(''));
-          for (const oid of oids) if (!(await line(talk)).endsWith(' missing')) found.add(oid);
-          return found;
+          return asked(talk, async () => {
+            talk.child.stdin?.write(oids.map((oid) => `${oid}\n`).join(''));
+            for (const oid of oids) if (!(await line(talk)).endsWith(' missing')) found.add(oid);
+            return found;
+          });
         }),
       ),
     close: () => inTurn(broken),
   };
+}
+
+/** While nothing is asked of it, it keeps no program from ending. */
+function hold(child: ChildProcess, on: boolean): void {
+  if (on) child.ref();
+  else child.unref();
+  // Pipes of a child are sockets.
+  for (const stream of [child.stdin, child.stdout, child.stderr] as (Socket | null)[]) {
+    if (on) stream?.ref();
+    else stream?.unref();
+  }
 }
 
 async function more(talk: Talk): Promise<void> {
