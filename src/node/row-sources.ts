@@ -76,7 +76,7 @@ export function createRowSource(
   });
   const files = createNodeFiles({ root: path.dirname(definition.file), random: deps.random });
   const name = path.basename(definition.file);
-  const beside = createThreadedRows(definition);
+  const threads = createThreadedRows(definition);
   const source = createSqliteRowsSource({
     file: definition.file,
     profile,
@@ -85,7 +85,7 @@ export function createRowSource(
     log: deps.log,
     scope: deps.scope,
     turns: deps.turns,
-    ...(beside === undefined ? {} : { beside }),
+    ...(threads === undefined ? {} : { beside: threads.write, readBeside: threads.read }),
     mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
     watch: (onChange) =>
       files.watch(

@@ -7,6 +7,7 @@ import type { TextIndex } from '../../core/ports/text-index.ts';
 import type { Result } from '../../core/result.ts';
 import type { Place } from '../../sources/files/node-place.ts';
 import type { CarriedRows } from '../../sources/claude-mem/claude-mem-profile.ts';
+import type { ReaderStart, RowPage } from '../../sources/sqlite-rows/row-reader.ts';
 import type { WriterStart } from '../../sources/sqlite-rows/row-writer.ts';
 import type { RowTask, Written } from '../../sources/sqlite-rows/row-task.ts';
 import type { AheadRead } from '../../sources/files/file-threads.ts';
@@ -67,7 +68,7 @@ export interface Tasks {
       readonly dirty: ReadonlySet<string>;
     };
   };
-  /** Writes rows into another program's database, between `begin` and `end`. Other tasks hold nothing; this one and `index` a connection. */
+  /** Writes rows into another program's database, between `begin` and `end`. Other tasks hold nothing; this one, `pages` and `index` a connection. */
   rows: {
     task:
       | { readonly step: 'begin'; readonly start: WriterStart; readonly carried: CarriedRows }
@@ -80,6 +81,14 @@ export interface Tasks {
       | { readonly step: 'version' }
       | { readonly step: 'end' };
     answer: Written | number | null;
+  };
+  /** Reads them, page by page, between `begin` and `end`. */
+  pages: {
+    task:
+      | { readonly step: 'begin'; readonly start: ReaderStart; readonly carried: CarriedRows }
+      | { readonly step: 'next'; readonly table: string }
+      | { readonly step: 'end' };
+    answer: RowPage | null;
   };
   /** Asks the full-text index, between `open` and `close`. */
   index: {

@@ -62,6 +62,11 @@ const answers: { readonly [T in TaskType]: (task: TaskOf<T>) => Promise<Answered
     const { answerRows } = await import('./answer-rows.ts');
     return { answer: await answerRows(task) };
   },
+  async pages(task) {
+    const { answerPages } = await import('./answer-rows.ts');
+    const answer = await answerPages(task);
+    return { answer, own: answer?.bodies == null ? [] : [answer.bodies.bytes, answer.bodies.sha256] };
+  },
   async index(task) {
     const { answerIndex } = await import('./answer-index.ts');
     return { answer: await answerIndex(task) };

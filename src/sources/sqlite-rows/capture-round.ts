@@ -4,8 +4,9 @@ import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
 import { takeUpPlanned } from './planned-rows.ts';
+import { beginReading, type Reading } from './read-beside.ts';
 import { refreshScope, settleLeft } from './row-scope.ts';
-import type { FoundRow, TableAccess } from './table-access.ts';
+import type { TableAccess } from './table-access.ts';
 import { takeRows } from './take-rows.ts';
 
 const PAGE_ROWS = 250;
@@ -39,7 +40,7 @@ export async function captureRound(context: RowsContext, options: { readonly who
   const batches = createRowBatches(context);
   const seen = new Map<string, ReadonlySet<number>>();
   if (!whole) whole = !(await takeNewRows(context, tables, batches));
-  if (whole) for (const access of tables.values()) seen.set(access.shape.profile.id, await takeAllRows(context, access, batches));
+  if (whole) await takeAll(context, tables, batches, seen);
   const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, memory.isOther || wasMissing);
   const captured = await batches.finish();
   await settleLeft(context);
@@ -66,30 +67,50 @@ async function takeNewRows(context: RowsContext, tables: ReadonlyMap<string, Tab
   if (found.some(({ rows }) => rows.length >= MANY_ROWS)) return false;
   for (const { access, rows } of found) {
     await takeRows(context, access, rows, batches);
-    note(context, access, rows.at(-1));
+    note(context, access, rows.at(-1)?.rowid);
   }
   return true;
 }
 
-async function takeAllRows(context: RowsContext, access: TableAccess, batches: RowBatches): Promise<Set<number>> {
+/** Every row of every table, read on another thread where that is worth it. `seen`: takes the rowids that there are. */
+async function takeAll(
+  context: RowsContext,
+  tables: ReadonlyMap<string, TableAccess>,
+  batches: RowBatches,
+  seen: Map<string, ReadonlySet<number>>,
+): Promise<void> {
+  const reading = await beginReading(context, tables);
+  try {
+    for (const access of tables.values()) seen.set(access.shape.profile.id, await takeAllRows(context, access, batches, reading));
+  } finally {
+    await reading?.end();
+  }
+}
+
+async function takeAllRows(context: RowsContext, access: TableAccess, batches: RowBatches, reading: Reading | null): Promise<Set<number>> {
   const seen = new Set<number>();
   let after = -1;
   for (;;) {
     const from = after;
-    const rows = await context.database.read(() => access.page(from, PAGE_ROWS));
-    const last = rows.at(-1);
+    const { rowids, rows } = reading === null ? await readHere(context, access, from) : await reading.next(access);
+    const last = rowids.at(-1);
     if (last === undefined) break;
-    for (const { rowid } of rows) seen.add(rowid);
+    for (const rowid of rowids) seen.add(rowid);
     await takeRows(context, access, rows, batches);
     note(context, access, last);
-    after = last.rowid;
+    after = last;
     await breathe();
   }
   return seen;
 }
 
-function note({ memory }: RowsContext, { shape }: TableAccess, last: FoundRow | undefined): void {
-  if (last !== undefined && !memory.again) memory.seenTo.set(shape.profile.id, last.rowid);
+async function readHere({ database }: RowsContext, access: TableAccess, after: number): ReturnType<Reading['next']> {
+  const rows = await database.read(() => access.page(after, PAGE_ROWS));
+  return { rowids: rows.map(({ rowid }) => rowid), rows };
+}
+
+function note({ memory }: RowsContext, { shape }: TableAccess, last: number | undefined): void {
+  if (last !== undefined && !memory.again) memory.seenTo.set(shape.profile.id, last);
 }
 
 /** Items of which another release can show more are outstanding again. */

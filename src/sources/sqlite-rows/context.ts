@@ -7,6 +7,7 @@ import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
 import type { RowScope } from './row-scope.ts';
 import { isPlanned, placeOf, RowIndex } from './row-index.ts';
+import type { ReaderStart, RowReader } from './row-reader.ts';
 import type { RowWriter, WriterStart } from './row-writer.ts';
 
 export interface RowsLog {
@@ -36,8 +37,10 @@ export interface RowsLimits {
   readonly newestRows: number;
   /** Rows of one transaction. */
   readonly batchRows: number;
-  /** So many rows are worth another thread. */
+  /** So many rows to write, or to capture, are worth another thread. */
   readonly seriesRows: number;
+  /** So many rows to compare are. */
+  readonly readBesideRows: number;
 }
 
 export const ROWS_LIMITS: RowsLimits = {
@@ -53,6 +56,7 @@ export const ROWS_LIMITS: RowsLimits = {
   newestRows: 100,
   batchRows: 2_000,
   seriesRows: 1_000,
+  readBesideRows: 5_000,
 };
 
 /** What a source knows between rounds. All of it can be lost. */
@@ -103,6 +107,8 @@ export interface RowsContext {
   readonly file: string;
   /** A writer on another thread, where there is one; `null` where it cannot begin now. */
   readonly beside?: (start: WriterStart) => Promise<RowWriter | null>;
+  /** The same for a reader. */
+  readonly readBeside?: (start: ReaderStart) => Promise<RowReader | null>;
   readonly database: RowDatabase;
   readonly workspace: Workspace;
   readonly profile: RowsProfile;

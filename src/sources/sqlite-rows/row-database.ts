@@ -15,6 +15,8 @@ export type Standing = 'missing' | 'same' | 'opened' | 'other';
 export interface RowDatabase {
   /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: a stat. */
   look(): Standing;
+  /** Of the file that is open: another one for another file. `null`: none is. */
+  identity(): string | null;
   /** Another number whenever another connection has committed. Cost: microseconds. Only after `look`. */
   version(): number;
   /** The tables that are there by now, by id. */
@@ -135,6 +137,7 @@ export function createRowDatabase(
       open = { database, identity, isLogged: database.pragma('journal_mode', { simple: true }) === 'wal' };
       return isOther ? 'other' : 'opened';
     },
+    identity: () => open?.identity ?? null,
     version: () => Number(opened().pragma('data_version', { simple: true })),
     tables: () => look().tables,
     referring: () => look().referring,

@@ -10,6 +10,7 @@ import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type Rows
 import type { RowScope } from './row-scope.ts';
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
+import type { ReaderStart, RowReader } from './row-reader.ts';
 import type { RowWriter, WriterStart } from './row-writer.ts';
 
 export interface SqliteRowsDeps {
@@ -30,6 +31,8 @@ export interface SqliteRowsDeps {
   readonly turns?: Mutex;
   /** Begins to write elsewhere, where there is much to write; here where it is left out, or answers `null`. */
   readonly beside?: (start: WriterStart) => Promise<RowWriter | null>;
+  /** Begins to read elsewhere, where there is much to read; the same. */
+  readonly readBeside?: (start: ReaderStart) => Promise<RowReader | null>;
 }
 
 /** Rows of another program's database as items of a space. Its rounds never overlap: each waits for the one before. */

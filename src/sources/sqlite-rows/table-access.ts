@@ -12,6 +12,8 @@ export interface FoundRow {
   readonly parent: number | 'nobody' | null;
   /** Of all that was read. */
   readonly digest: string;
+  /** What it is as an item, where that was worked out elsewhere: under the name `parent` of the row that it refers to. */
+  readonly ready?: { readonly parent: string | null; readonly natural: string | null; readonly body: Uint8Array };
 }
 
 /** The statements on one table. Every one names its columns. All are synchronous. */

@@ -112,17 +112,18 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
       skip(context, access, found, 'the row that it refers to is not there');
       continue;
     }
-    const whole = newBody(shape, found.row, parent.name);
+    const ready = found.ready?.parent === parent.name ? found.ready : undefined;
+    const whole = (): Row => newBody(shape, found.row, parent.name);
     if (shape.profile.standIns?.isOne(found.row) === true) {
       skip(context, access, found, 'claude-mem made it up for a session that it was not told of');
       continue;
     }
-    const natural = shape.profile.nameOf(impliedRow(shape, whole));
+    const natural = ready === undefined ? shape.profile.nameOf(impliedRow(shape, whole())) : ready.natural;
     if (natural === null || !parseItem(profile.kind, natural).ok) {
       skip(context, access, found, 'it has no natural key');
       continue;
     }
-    const body = encodeRow(whole);
+    const body = ready?.body ?? encodeRow(whole());
     const name = await ownName(context, access, natural, body, found, taken);
     if (name === null) continue;
     taken.set(name, found.rowid);
@@ -144,7 +145,7 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
 }
 
 /** The body with what this table has no columns for; `null` where there is nothing to add. */
-async function completed({ database }: RowsContext, { shape }: TableAccess, whole: Row, found: FoundRow): Promise<Uint8Array | null> {
+async function completed({ database }: RowsContext, { shape }: TableAccess, whole: () => Row, found: FoundRow): Promise<Uint8Array | null> {
   if (shape.lacking.length === 0) return null;
   const { reference } = shape.profile;
   const rowid = found.parent;
@@ -152,7 +153,7 @@ async function completed({ database }: RowsContext, { shape }: TableAccess, whol
     reference === null || typeof rowid !== 'number'
       ? null
       : await database.read(() => database.tables().get(reference.table)?.at(rowid) ?? null);
-  return encodeRow(withDerived(shape, whole, parent?.row ?? null));
+  return encodeRow(withDerived(shape, whole(), parent?.row ?? null));
 }
 
 /** The name that a row goes by: that of its natural key, unless another row here has it. `null`: it repeats that one. */
