@@ -17,10 +17,10 @@ export interface Overlap {
  * once they have met, both hold every row once, and meeting again writes nothing anywhere.
  */
 export async function meetInPart({ shared, each }: Overlap): Promise<void> {
-  const world = await createMemWorld('overlap', ['13.25.3', '13.25.3'], { seriesRows: 500 });
+  const world = await createMemWorld('overlap', ['13.25.3', '13.25.3'], { seriesRows: 500, readBesideRows: 500 });
   try {
     const [a, b] = world.machines as unknown as readonly [MemMachine, MemMachine];
-    a.writesBeside = true;
+    a.worksBeside = true;
     a.restartSource();
     fill(a.db, 'shared', shared);
     fill(a.db, 'of-a', each - shared);

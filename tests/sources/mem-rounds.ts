@@ -28,9 +28,10 @@ export async function runRounds(
   const world = await createMemWorld(`rounds-${seed}`, schemas, {
     ...{ deletions: 1_000_000, manyDeletions: 1_000_000 },
     seriesRows: 1,
+    readBesideRows: 1,
   });
-  // Some have another thread write, as far as that can be told.
-  for (const [index, machine] of world.machines.entries()) machine.writesBeside = index % 2 === 0;
+  // Some have another thread read and write, as far as that can be told.
+  for (const [index, machine] of world.machines.entries()) machine.worksBeside = index % 2 === 0;
   let armed = true;
   let deaths = 0;
   const mortal = (inner: Workspace): Workspace => {

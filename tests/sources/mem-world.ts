@@ -6,6 +6,7 @@ import type { Workspace } from '../../src/core/replica/workspace.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { claudeMemProfile } from '../../src/sources/claude-mem/claude-mem-profile.ts';
 import type { RowsLimits } from '../../src/sources/sqlite-rows/context.ts';
+import { createRowReader, type ReaderStart } from '../../src/sources/sqlite-rows/row-reader.ts';
 import { createRowWriter } from '../../src/sources/sqlite-rows/row-writer.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../../src/sources/sqlite-rows/sqlite-rows-source.ts';
 import { createTestClock, type TestClock } from '../contracts/test-clock.ts';
@@ -43,8 +44,9 @@ export class MemMachine {
     this.restartSource();
   }
 
-  /** Whether a second connection writes, as another thread would. */
-  writesBeside = false;
+  /** Whether other connections read and write, as other threads would. */
+  worksBeside = false;
+  onRead: (start: ReaderStart) => void = () => undefined;
 
   /** A new source on the same window on the space. */
   restartSource({ toolUses = false, sessionsOnly = false }: { readonly toolUses?: boolean; readonly sessionsOnly?: boolean } = {}): void {
@@ -53,7 +55,15 @@ export class MemMachine {
     this.source = createSqliteRowsSource({
       file: this.db.file,
       profile,
-      ...(this.writesBeside ? { beside: async (start) => Promise.resolve(createRowWriter(start, { profile, clock })) } : {}),
+      ...(this.worksBeside
+        ? {
+            beside: (start) => Promise.resolve(createRowWriter(start, { profile, clock })),
+            readBeside: (start) => {
+              this.onRead(start);
+              return Promise.resolve(createRowReader(start, { profile, clock }));
+            },
+          }
+        : {}),
       workspace: this.decorate(this.workspace),
       clock: this.clock,
       log: silent,

@@ -122,12 +122,12 @@ describe('beside a worker', () => {
   });
 
   it('knows rows again that it wrote and had not noted when it was killed, whatever their titles were made before the next start', async () => {
-    for (const writesBeside of [false, true]) {
+    for (const worksBeside of [false, true]) {
       const [a, b] = await two();
       a.db.session('s');
       for (const title of ['one', 'two', 'three']) a.db.observation('s', title, { text: title });
       await a.sync();
-      b.writesBeside = writesBeside;
+      b.worksBeside = worksBeside;
       await killed(b, 'applied');
       b.db.run("UPDATE observations SET title = 'edited', subtitle = text WHERE text <> 'two'");
       await b.restart();
@@ -144,7 +144,7 @@ describe('beside a worker', () => {
   });
 
   it('knows what it wrote and had not noted when it was killed, where it is deleted before the next start', async () => {
-    for (const [writesBeside, kept] of [
+    for (const [worksBeside, kept] of [
       [false, ['two']],
       [true, ['one', 'three']],
       [false, []],
@@ -154,7 +154,7 @@ describe('beside a worker', () => {
       for (const title of ['one', 'two', 'three']) a.db.observation('s', title);
       a.db.prompt('s', 1, 'hello');
       await a.sync();
-      b.writesBeside = writesBeside;
+      b.worksBeside = worksBeside;
       await killed(b, 'applied');
       b.db.run(`DELETE FROM observations WHERE title NOT IN (${kept.map((title) => `'${title}'`).join()})`);
       b.db.observation('s', 'of b');
