@@ -87,7 +87,7 @@ export class Bodies {
    * Cost: O(bytes read), plus a round trip where objects are not here.
    */
   async read(content: Content, offset = 0): Promise<Uint8Array> {
-    await this.prefetch([content], offset);
+    if (!this.#isClose(content)) await this.prefetch([content], offset);
     const parts: Uint8Array[] = [];
     let position = 0;
     for (const piece of content.pieces) {
@@ -102,6 +102,11 @@ export class Bodies {
       throw new BodyUnavailable('damaged', 'the body does not match its digest: its author or a key holder wrote it wrong');
     }
     return body;
+  }
+
+  /** Whether all of it is in memory: so is what is read by the thousand, in bundles. */
+  #isClose({ pieces }: Content): boolean {
+    return pieces.every(({ object }) => this.#cache.has(object) && !this.isReplaced(object));
   }
 
   /** The first `bytes` of the body, or some more; not checked against its digest. Throws {@link BodyUnavailable}. O(bytes). */

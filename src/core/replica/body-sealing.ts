@@ -44,6 +44,8 @@ export interface BodySealing {
 const BUNDLE_BYTES = 1024 * 1024;
 /** What is stored at once up to this much is compressed as far as it goes: somebody waits for it elsewhere. */
 const SMALL_EFFORT_BYTES = 1024 * 1024;
+/** A bundle of more takes five times as long that way, to become a twentieth smaller. */
+const SMALL_EFFORT_BUNDLE = 128 * 1024;
 
 /** `cache`: takes the plaintext of bundles, which is likely to be read soon. */
 export function createBodySealing(deps: BodySealingDeps, cache: PlainCache): BodySealing {
@@ -80,9 +82,10 @@ export function createBodySealing(deps: BodySealingDeps, cache: PlainCache): Bod
   ): Promise<void> {
     const plain = Buffer.concat(members.map((index) => bodies[index] as Uint8Array));
     const binding = { space, keyId, signer, commit };
+    const spent = plain.length > SMALL_EFFORT_BUNDLE ? 'fast' : effort;
     const object = await (sealing === undefined
-      ? sealBundle(plain, binding, deps.keys(), compression, random, effort)
-      : sealing.bundle(plain, binding, deps.keys(), effort));
+      ? sealBundle(plain, binding, deps.keys(), compression, random, spent)
+      : sealing.bundle(plain, binding, deps.keys(), spent));
     sealed.set(object.id, object);
     cache.put(object.id, plain);
     let offset = 0;

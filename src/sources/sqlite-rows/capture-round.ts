@@ -59,9 +59,9 @@ async function takeNewRows(context: RowsContext, tables: ReadonlyMap<string, Tab
   const found = await database.read(() =>
     [...tables.values()].map((access) => {
       const from = memory.seenTo.get(access.shape.profile.id) ?? 0;
-      const rows = new Map(access.newest(limits.newestRows).map((row) => [row.rowid, row]));
-      for (const row of access.page(from, MANY_ROWS)) rows.set(row.rowid, row);
-      return { access, rows: [...rows.values()].sort((a, b) => a.rowid - b.rowid) };
+      const fresh = access.page(from, MANY_ROWS);
+      const others = fresh.length < limits.newestRows ? access.before(from, limits.newestRows - fresh.length) : [];
+      return { access, rows: [...others, ...fresh] };
     }),
   );
   if (found.some(({ rows }) => rows.length >= MANY_ROWS)) return false;

@@ -21,8 +21,8 @@ export interface TableAccess {
   readonly shape: TableShape;
   /** Rows behind `after`, in the order of their rowids. */
   page(after: number, limit: number): FoundRow[];
-  /** The last rows. */
-  newest(limit: number): FoundRow[];
+  /** The last rows up to one, in the order of their rowids. */
+  before(until: number, limit: number): FoundRow[];
   at(rowid: number): FoundRow | null;
   has(rowid: number): boolean;
   /** The row that a row with this body would take the place of, as the profile knows it. */
@@ -67,7 +67,7 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
   const from = `SELECT ${selected.join(', ')} FROM ${table} t${join}`;
   const query = (tail: string) => database.prepare<unknown[], Raw[]>(`${from} ${tail}`).raw();
   const pageQuery = query('WHERE t.rowid > ? ORDER BY t.rowid LIMIT ?');
-  const newestQuery = query('ORDER BY t.rowid DESC LIMIT ?');
+  const beforeQuery = query('WHERE t.rowid <= ? ORDER BY t.rowid DESC LIMIT ?');
   const atQuery = query('WHERE t.rowid = ?');
   const hasQuery = database.prepare(`SELECT 1 FROM ${table} WHERE rowid = ?`);
   const rowidsQuery = database.prepare<[], bigint>(`SELECT rowid FROM ${table} ORDER BY rowid`).pluck();
@@ -109,7 +109,7 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
   return {
     shape,
     page: (after, limit) => pageQuery.all(after, limit).map(toFound),
-    newest: (limit) => newestQuery.all(limit).map(toFound),
+    before: (until, limit) => beforeQuery.all(until, limit).map(toFound).reverse(),
     at(rowid) {
       const raw = atQuery.get(rowid);
       return raw === undefined ? null : toFound(raw);
