@@ -12,8 +12,8 @@ const SPARE_MS = 2_000;
 
 /** Readers and writers of rows, each alone on a thread until it ends. `null`: none can begin now. */
 export interface ThreadedRows {
-  read(start: ReaderStart): Promise<RowReader | null>;
-  write(start: WriterStart): Promise<RowWriter | null>;
+  readonly read: (start: ReaderStart) => Promise<RowReader | null>;
+  readonly write: (start: WriterStart) => Promise<RowWriter | null>;
 }
 
 /** `undefined` where the program runs from its sources. */
