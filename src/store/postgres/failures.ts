@@ -13,9 +13,14 @@ export function isConflict(error: unknown): boolean {
 /** The database went away, starts, stops, or has no connection left: later it may be there again. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(?:08|57P|53)/.test(error.code ?? '') || error.code === '25P03';
-  if (!(error instanceof Error)) return false;
+  if (!(error instanceof Error) || error instanceof CommitUnclear) return false;
   if ('code' in error && typeof error.code === 'string') return NETWORK.test(error.code);
   return BROKEN.test(error.message);
+}
+
+/** The connection broke while a transaction was to be committed: it may have been, or not. */
+export class CommitUnclear extends Error {
+  override readonly name = 'CommitUnclear';
 }
 
 const NETWORK = /^E(?:CONN|PIPE|HOST|NET|TIMEDOUT|AI_|NOTFOUND|NOENT|ADDR)/;
@@ -26,6 +31,11 @@ const BROKEN = /connection terminated|connection ended|timeout exceeded|query re
 export function explainFailure(error: unknown, options: PostgresOptions): unknown {
   if (error instanceof StoreUnavailable || error instanceof StoreUnusable) return error;
   const where = describePostgres(options);
+  if (error instanceof CommitUnclear)
+    return new StoreUnavailable('unreachable', `${where} went away in the midst of a commit, which it may have done`, {
+      retryAfter: OUTAGE_RETRY,
+      cause: error.cause,
+    });
   const refused = refusal(error, options);
   if (refused !== null) return new StoreUnusable('refused', `${where}: ${refused}`, error);
   if (isOutage(error)) {

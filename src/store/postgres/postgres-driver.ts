@@ -1,6 +1,6 @@
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, Kysely } from 'kysely';
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
-import { isConflict } from './failures.ts';
+import { CommitUnclear, isConflict, isOutage } from './failures.ts';
 import { toPlainText } from './plain-text.ts';
 import type { Lent, PostgresPool } from './postgres-pool.ts';
 import { transactionSettings } from './transaction-settings.ts';
@@ -37,7 +37,13 @@ function createPostgresDriver(pool: PostgresPool, schema: string): Driver {
     },
     beginTransaction: (connection, { accessMode }: TransactionSettings) =>
       run(connection, accessMode === 'read only' ? begin.read : begin.write),
-    commitTransaction: (connection) => run(connection, 'commit'),
+    async commitTransaction(connection) {
+      try {
+        await run(connection, 'commit');
+      } catch (error) {
+        throw isOutage(error) ? new CommitUnclear('the connection broke while a transaction was committed', { cause: error }) : error;
+      }
+    },
     async rollbackTransaction(connection) {
       await (connection as PostgresConnection).rollBack();
     },

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pino } from 'pino';
+import type { SpaceId } from '../../src/core/ids.ts';
+import { EMPTY_HEAD, headAfter, type Head } from '../../src/core/log/record.ts';
+import type { Clock } from '../../src/core/ports/clock.ts';
+import { followHeads } from '../../src/node/shared-store/follow-heads.ts';
+import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
+import { createLocalRemote, type LocalRemote } from '../../src/remotes/local.ts';
+import type { HeadNotices } from '../../src/store/postgres/head-notices.ts';
+import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
+import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
+import { PATIENCE } from '../setup/patience.ts';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { describeRemoteContract } from './remote.ts';
+import { createSpaceWriter, segment } from './space-writer.ts';
+import { createTestClock } from './test-clock.ts';
+
+let server: PostgresServer;
+let database: TestDatabase;
+let schemas = 0;
+beforeAll(async () => {
+  server = await startPostgres();
+  database = await server.createDatabase();
+});
+afterAll(() => server.dispose());
+
+const fresh = (): PostgresOptions => ({ ...database, schema: `test ${++schemas}`, tls: 'off', connections: 4 });
+const log = pino({ level: 'silent' });
+/** Never looks twice: only what is heard is told. */
+const STILL: Clock = {
+  now: () => 0,
+  sleep: (_, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),
+};
+
+interface Hub {
+  readonly remote: LocalRemote;
+  stop(): Promise<void>;
+}
+
+/** What a hub's process has of a database. `deaf`: it hears of nothing. */
+async function startHub(options: PostgresOptions, clock: Clock, following: Clock, isDeaf = false): Promise<Hub> {
+  const { store, objects, heads } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
+  const remote = createLocalRemote({
+    store,
+    objects,
+    clock,
+    address: 'local:',
+    isShared: true,
+    onAppended: (space) => heads.announce(space),
+  });
+  const stopping = new AbortController();
+  let hears = (): void => undefined;
+  const hearing = new Promise<void>((resolve) => (hears = resolve));
+  const deafNotices: HeadNotices = { announce: () => undefined, listen: async () => hears() };
+  const notices: HeadNotices = {
+    announce: (space) => heads.announce(space),
+    listen: (handlers, signal) =>
+      heads.listen(
+        {
+          ...handlers,
+          onHearing(reason) {
+            handlers.onHearing(reason);
+            if (reason === null) hears();
+          },
+        },
+        signal,
+      ),
+  };
+  const followed = followHeads({ notices: isDeaf ? deafNotices : notices, local: remote, store, clock: following, log }, stopping.signal);
+  await hearing;
+  return {
+    remote,
+    async stop() {
+      stopping.abort();
+      await followed;
+      await remote.close();
+      await objects.close();
+      await store.close();
+    },
+  };
+}
+
+/** For all tests of the contract: between them only the rows go. */
+const shared = { options: null as PostgresOptions | null, hubs: [] as Hub[], clock: createTestClock() };
+afterAll(() => Promise.all(shared.hubs.map((hub) => hub.stop())));
+
+describeRemoteContract('local, two processes on one database', async () => {
+  const { clock, hubs } = shared;
+  const options = (shared.options ??= fresh());
+  if (hubs.length === 0) hubs.push(await startHub(options, clock, STILL), await startHub(options, clock, STILL));
+  const tables = ['log_records', 'documents', 'objects'].map((name) => `"${options.schema}".${name}`);
+  let turn = 0;
+  return {
+    open: async () => ({ ...(hubs[turn++ % 2] as Hub).remote, close: async () => undefined }),
+    clock,
+    dispose: async () => void (await server.query(database.database, `delete from ${tables.join('; delete from ')}`)),
+  };
+});
+
+describe('a hub that others share a database with', () => {
+  /** Watches at one hub what is appended at the other. */
+  async function isTold(watching: Hub, appending: Hub): Promise<void> {
+    const writer = createSpaceWriter();
+    const heads: (Head | null)[] = [];
+    const stopping = new AbortController();
+    const watch = watching.remote.watch([writer.space], (_: SpaceId, head) => void heads.push(head), stopping.signal);
+    await appending.remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
+    await expect.poll(() => heads.at(-1), PATIENCE).toEqual(headAfter(writer.genesis));
+    stopping.abort();
+    await watch;
+  }
+
+  it('sees what they append though it hears nothing: it looks', async () => {
+    const options = fresh();
+    const clock = createTestClock();
+    const hasty: Clock = { ...createSystemClock(), sleep: (_, signal) => createSystemClock().sleep(20, signal) };
+    const [deaf, other] = [await startHub(options, clock, hasty, true), await startHub(options, clock, STILL)];
+    await isTold(deaf, other);
+    await deaf.stop();
+    await other.stop();
+  });
+
+  it('hears them again after its connection was cut', async () => {
+    const options = fresh();
+    const clock = createTestClock();
+    const [one, other] = [await startHub(options, clock, STILL), await startHub(options, clock, STILL)];
+    await isTold(one, other);
+    await server.query('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database.database}'`);
+    await isTold(one, other);
+    await isTold(other, one);
+    await one.stop();
+    await other.stop();
+  });
+});
