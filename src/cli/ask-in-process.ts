@@ -29,26 +29,34 @@ export async function openNode(config: Config, purpose: string, copy?: CopyAnswe
   try {
     return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy });
   } catch (error) {
-    if (isDiskFull(error))
-      throw new CommandFailure(EXIT.failed, 'disk-full', 'the disk is full', {
-        next: `Make room where ${config.environment.home} is`,
-        cause: error,
-      });
-    if (error instanceof StoreUnavailable)
-      throw new CommandFailure(EXIT.unreachable, 'store-unavailable', error.message, {
-        next: 'Start the database, or make room for more connections',
-        cause: error,
-      });
-    if (error instanceof StoreUnusable)
-      throw new CommandFailure(EXIT.failed, `store-${error.reason}`, error.message, { next: 'Run: satchel doctor', cause: error });
-    if (error instanceof StoreWasCopied)
-      throw new CommandFailure(EXIT.refused, 'copied', error.message, {
-        next: 'If the other store is gone for good: satchel up --same-machine. If it goes on: satchel up --new-machine',
-      });
-    if (error instanceof NodeIsRunning)
-      throw new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });
-    throw error;
+    throw openingFailure(error, config) ?? error;
   }
+}
+
+/** Why a store could not be opened, with a way out; `null` for what is no such reason. */
+export function openingFailure(error: unknown, config: Config): CommandFailure | null {
+  if (isDiskFull(error))
+    return new CommandFailure(EXIT.failed, 'disk-full', 'the disk is full', {
+      next: `Make room where ${config.environment.home} is`,
+      cause: error,
+    });
+  if (error instanceof StoreUnavailable)
+    return new CommandFailure(EXIT.unreachable, 'store-unavailable', error.message, {
+      next: 'Start the database, or make room for more connections',
+      cause: error,
+    });
+  if (error instanceof StoreUnusable)
+    return new CommandFailure(EXIT.failed, `store-${error.reason}`, error.message, {
+      next: error.reason === 'refused' ? 'Then run the same again' : 'Run: satchel doctor',
+      cause: error,
+    });
+  if (error instanceof StoreWasCopied)
+    return new CommandFailure(EXIT.refused, 'copied', error.message, {
+      next: 'If the other store is gone for good: satchel up --same-machine. If it goes on: satchel up --new-machine',
+    });
+  if (error instanceof NodeIsRunning)
+    return new CommandFailure(EXIT.failed, 'running', error.message, { next: 'Stop it first, or ask it: satchel status' });
+  return null;
 }
 
 /** What may begin a machine. To everything else one that was never started has nothing to say, and is left as it is. */

@@ -5,6 +5,7 @@ import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandContext, type CommandResult, type CommandSpec } from './frame-command.ts';
 import { formatBytes, printable } from './output-style.ts';
+import { migrateVerb } from './store-migrate.ts';
 import { restoreVerb } from './store-restore.ts';
 
 const sizes = defineCommand({
@@ -156,6 +157,6 @@ const reindex = defineCommand({
 
 export const storeCommand: CommandSpec = {
   summary: 'What is kept on this machine.',
-  verbs: { sizes, backup, restore: restoreVerb, verify, prune, reindex },
+  verbs: { sizes, backup, restore: restoreVerb, verify, prune, migrate: migrateVerb, reindex },
   bare: 'sizes',
 };

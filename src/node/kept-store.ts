@@ -3,6 +3,8 @@ import type { Store } from '../core/ports/store.ts';
 
 /** A node's store, with what its upkeep asks for. */
 export interface KeptStore extends Store {
+  /** Where it is, as shown to people; `null`: in the node's own home. */
+  readonly place: string | null;
   /** What is wrong with the database, one line each; none when it is sound. */
   verify(): Promise<string[]>;
   /** Lets go of what only saves work. */

@@ -52,7 +52,7 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     const isCopy = await settleCopy(home, store, { random, clock, wrapping, isHub: config.hub, answer: copy });
     if (isCopy) log.warn({}, 'this store was copied from another place: it is a new machine from now on');
     const machine = await loadMachineIdentity(home, { random, wrapping });
-    return { store, objects: createFolderObjects({ path: home.objects, random }), machine, shared: null };
+    return { store: { ...store, place: null }, objects: createFolderObjects({ path: home.objects, random }), machine, shared: null };
   }
 
   async function openShared(address: string): Promise<Kept> {
@@ -62,11 +62,11 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
         'only a hub keeps its store in a database, for others: satchel up --hub --store ADDRESS; or set "hub": true',
       );
     await refuseUnmoved(home, address);
-    const { store, objects, heads } = await openSharedStore(address, config, { clock, random });
+    const { store, objects, heads, address: place } = await openSharedStore(address, config, { clock, random });
     try {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
-      return { ...withUpkeep(store, objects), machine, shared: heads };
+      return { ...withUpkeep(store, objects, place), machine, shared: heads };
     } catch (error) {
       await objects.close();
       await store.close();
@@ -99,9 +99,9 @@ interface Kept {
 }
 
 /** A database server looks after itself. */
-function withUpkeep(store: Store, objects: ObjectStore): { store: KeptStore; objects: KeptObjects } {
+function withUpkeep(store: Store, objects: ObjectStore, place: string): { store: KeptStore; objects: KeptObjects } {
   return {
-    store: { ...store, verify: () => Promise.resolve([]), shrink: () => Promise.resolve() },
+    store: { ...store, place, verify: () => Promise.resolve([]), shrink: () => Promise.resolve() },
     objects: { ...objects, shrink: () => undefined },
   };
 }

@@ -82,7 +82,8 @@ export function createLocalCheckpoints(store: Store, objects: ObjectStore): Loca
   };
 }
 
-function shelfOf(space: SpaceId): SpaceId {
+/** The space of objects in which the pieces of a space's checkpoint lie. */
+export function shelfOf(space: SpaceId): SpaceId {
   return sha256Hex('satchel/v1/checkpoint-pieces\0', space) as SpaceId;
 }
 

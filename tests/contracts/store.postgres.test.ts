@@ -27,8 +27,11 @@ async function openStore(options: PostgresOptions): Promise<Store> {
   return store;
 }
 
+/** One for all tests of the contract: between them the rows go. */
+let contractOptions: PostgresOptions | null = null;
+
 describeStoreContract('postgres', async () => {
-  const options = fresh();
+  const options = (contractOptions ??= fresh());
   let store = await openStore(options);
   return {
     store,
@@ -36,7 +39,14 @@ describeStoreContract('postgres', async () => {
       await store.close();
       return (store = await openStore(options));
     },
-    dispose: () => store.close(),
+    async dispose() {
+      await store.close();
+      const tables = await server.query(
+        database.database,
+        `select tablename as name from pg_tables where schemaname = '${options.schema}' and tablename <> 'migrations'`,
+      );
+      await server.query(database.database, `truncate ${tables.map(({ name }) => `"${options.schema}".${String(name)}`).join(', ')}`);
+    },
   };
 });
 

@@ -551,6 +551,7 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(list[0]?.value).toEqual({ id: 'a', nested: [1, null, 'x'] });
         expect(list[1]?.value).toBe('replaced');
         expect(await store.read((tx) => tx.documents.list('none'))).toEqual([]);
+        expect(await store.read((tx) => tx.documents.collections())).toEqual(['others', 'things']);
       });
 
       it('refuse what is not JSON', async () => {

@@ -184,6 +184,11 @@ export const MEANING: MeaningUses = {
       { args: ['up', '--host', '192.0.2.1'], says: /no address of this machine[^]*--host 0.0.0.0/, fresh: true },
       { args: ['up', '--hub', '--host', '192.0.2.1'], says: /no address of this machine/, fresh: true },
     ],
+    '--store': [
+      { args: ['up', '--hub', '--store', 'mysql://ada@db/satchel'], says: /--store[^]*postgres:\/\// },
+      { args: ['up', '--hub', '--store', 'postgres://ada:geheim@db/satchel'], says: /^(?![^]*geheim)[^]*without a password/ },
+      { args: ['up', '--hub', '--store', 'postgres://db/satchel'], says: /a user and a database/ },
+    ],
   },
   join: {
     link: [
@@ -385,6 +390,15 @@ export const MEANING: MeaningUses = {
       { args: ['store', 'backup', '{outside}'], says: /exists|is there already|folder/ },
     ],
     '--to': [{ args: ['store', 'backup', '{outside}/b.age', '--to', 'ssh-ed25519 AAAA'], says: /age recipient|age1/ }],
+  },
+  'store migrate': {
+    '--to': [
+      { args: ['store', 'migrate'], says: /--to postgres:\/\// },
+      { args: ['store', 'migrate', '--to', 'mysql://ada@db/satchel'], says: /postgres:\/\// },
+      { args: ['store', 'migrate', '--to', 'postgres://ada:geheim@db/satchel'], says: /^(?![^]*geheim)[^]*without a password/ },
+      { args: ['store', 'migrate', '--to', 'postgres://ada@127.0.0.1:1/satchel'], says: /runs already/, exit: 1 },
+      { args: ['store', 'migrate', '--to', 'postgres://ada@127.0.0.1:1/satchel'], says: /there is no store/, exit: 5, fresh: true },
+    ],
   },
   'store restore': {
     file: [{ args: ['store', 'restore', '{outside}/nothing.age', '--key', '{key}'], says: /nothing\.age cannot be read/ }],

@@ -129,6 +129,7 @@ describe('--json', () => {
     'store sizes': ['store'],
     'store backup': ['store', 'backup', '{backup}'],
     'store restore': ['store', 'restore', '{backup}', '--key', '{key}'],
+    'store migrate': null,
     'store verify': ['store', 'verify'],
     'store reindex': ['store', 'reindex'],
     'store prune': ['store', 'prune', '--older-than', '1'],

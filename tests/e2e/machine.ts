@@ -123,6 +123,16 @@ export class Machine {
     });
   }
 
+  /** Kills the commands that run, and no node, as soon as something holds; where they end before, that is it. */
+  async killWhen(holds: () => Promise<boolean>): Promise<void> {
+    const commands = [...this.#children].filter((child) => child !== this.#node);
+    await until(`${this.name} is to be killed`, async () => commands.every((child) => child.exitCode !== null) || (await holds()), {
+      every: 1,
+      rest: 0,
+    });
+    for (const child of commands) child.kill('SIGKILL');
+  }
+
   /** Where the node ended by itself: how, and what it said. */
   ending(): string {
     const node = this.#node;

@@ -201,4 +201,6 @@ export interface DocumentTable {
   remove(collection: string, id: string): Promise<void>;
   /** Ordered by id. */
   list<T>(collection: string): Promise<{ readonly id: string; readonly value: T }[]>;
+  /** Names of all collections that hold something, ordered: for copies of a whole store. O(documents). */
+  collections(): Promise<string[]>;
 }

@@ -39,7 +39,7 @@ export const storeSizesOperation = defineOperation({
     const spaces = await Promise.all((await allSpaces(node)).map((space) => sizesOf(node, space)));
     const files = await Promise.all([node.home.store, `${node.home.store}-wal`].map((file) => stat(file).then((s) => s.size, absent)));
     const [database_bytes, index_bytes] = [files.reduce((sum, size) => sum + size, 0), await node.recall.size()];
-    return { path: node.home.root, database_bytes, index_bytes, spaces };
+    return { path: node.store.place ?? node.home.root, database_bytes, index_bytes, spaces };
   },
 });
 

@@ -21,6 +21,13 @@ export async function openSharedStore(
   return openPostgres(options, { ...deps, checksNesting: false });
 }
 
+/** Looks whether a database can be used, and changes nothing there; its address as shown to people. */
+export async function probeSharedStore(address: string, config: Pick<Config, 'environment'>): Promise<string> {
+  const options = await optionsOf(address, config);
+  const { probePostgres } = await import('../../store/postgres/postgres-database.ts');
+  return probePostgres(options);
+}
+
 async function optionsOf(text: string, { environment }: Pick<Config, 'environment'>): Promise<PostgresOptions> {
   const parsed = parseStoreAddress(text);
   if (!parsed.ok) throw new StoreUnusable('refused', parsed.error);

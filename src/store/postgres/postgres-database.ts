@@ -1,4 +1,4 @@
-import { CompiledQuery, type Kysely } from 'kysely';
+import { CompiledQuery, type Kysely, type Transaction } from 'kysely';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -81,24 +81,47 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   return { store, objects, heads, address: describePostgres(options) };
 }
 
+/** Looks whether a database can be used, and changes nothing there. Throws as {@link openPostgres}. */
+export async function probePostgres(options: PostgresOptions): Promise<string> {
+  const db = createPostgresKysely<StoreSchema>(createPostgresPool(options), options.schema);
+  try {
+    await db.transaction().execute((tx) => checkServer(tx, options));
+    return describePostgres(options);
+  } catch (error) {
+    throw explainFailure(error, options);
+  } finally {
+    await db.destroy();
+  }
+}
+
 /** Safe when several processes begin at once. */
 async function prepare(db: Kysely<StoreSchema>, options: PostgresOptions): Promise<void> {
-  const where = describePostgres(options);
   await db.transaction().execute(async (tx) => {
-    const { rows } = await tx.executeQuery<{ version: number; encoding: string; schema: string | null }>(
-      CompiledQuery.raw(
-        `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding, current_schema() as schema`,
-      ),
-    );
-    const [server] = rows;
-    if (server === undefined) throw new Error('the database says nothing of itself');
-    if (server.version < OLDEST)
-      throw new StoreUnusable('refused', `${where} is PostgreSQL ${Math.floor(server.version / 10_000)}: 15 or newer is needed`);
-    if (server.encoding !== 'UTF8')
-      throw new StoreUnusable('refused', `${where} keeps texts as ${server.encoding}: make a database with encoding 'UTF8'`);
-    if (server.schema !== null) return;
+    if (await checkServer(tx, options)) return;
     for (const lock of postgresDialect.migrationLock) await tx.executeQuery(CompiledQuery.raw(lock));
     await tx.executeQuery(CompiledQuery.raw(`create schema if not exists ${quoted(options.schema)}`));
   });
-  await migrate(db, postgresDialect, MIGRATIONS, where, [ROW_SECURITY]);
+  await migrate(db, postgresDialect, MIGRATIONS, describePostgres(options), [ROW_SECURITY]);
+}
+
+/** Whether the schema is there. */
+async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOptions): Promise<boolean> {
+  const where = describePostgres(options);
+  const { rows } = await tx.executeQuery<{ version: number; encoding: string; schema: string | null; creates: boolean }>(
+    CompiledQuery.raw(
+      `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding,
+        current_schema() as schema, has_database_privilege(current_database(), 'create') as creates`,
+    ),
+  );
+  const [server] = rows;
+  if (server === undefined) throw new Error('the database says nothing of itself');
+  if (server.version < OLDEST)
+    throw new StoreUnusable('refused', `${where} is PostgreSQL ${Math.floor(server.version / 10_000)}: 15 or newer is needed`);
+  if (server.encoding !== 'UTF8')
+    throw new StoreUnusable('refused', `${where} keeps texts as ${server.encoding}: make a database with encoding 'UTF8'`);
+  if (server.schema === null && !server.creates) {
+    const statement = `create schema ${quoted(options.schema)} authorization ${quoted(options.user)}`;
+    throw new StoreUnusable('refused', `${where}: "${options.user}" may make no schema there. Let the database’s owner run: ${statement}`);
+  }
+  return server.schema !== null;
 }

@@ -33,5 +33,10 @@ export function createDocumentTable({ db, kept, writing }: TableScope): Document
       const rows = await db.selectFrom('documents').select(['id', 'value']).where('collection', '=', collection).orderBy('id').execute();
       return rows.map((row) => ({ id: row.id, value: JSON.parse(row.value) as T }));
     },
+
+    async collections() {
+      const rows = await db.selectFrom('documents').select('collection').distinct().orderBy('collection').execute();
+      return rows.map((row) => row.collection);
+    },
   };
 }

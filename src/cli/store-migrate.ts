@@ -1,0 +1,63 @@
+import { EXIT } from './exit-codes.ts';
+import { counted } from '../node/counted.ts';
+import { CommandFailure, defineCommand, type CommandResult } from './frame-command.ts';
+import { formatBytes } from './output-style.ts';
+
+export const migrateVerb = defineCommand({
+  summary: 'Move this hub’s store into a PostgreSQL database, which other hubs may share',
+  options: {
+    to: { type: 'text', value: 'ADDRESS', summary: 'postgres://USER@HOST/DATABASE, without a password' },
+    dryRun: { type: 'flag', summary: 'say what would be moved and whether the database can be used, and change nothing' },
+  },
+  examples: [
+    'satchel store migrate --to postgres://satchel@db.example.org/satchel --dry-run',
+    'satchel store migrate --to postgres://satchel@db.example.org/satchel',
+  ],
+  notes:
+    'While the hub does not run. The password comes from SATCHEL_STORE_PASSWORD, PGPASSWORD, or a file of mode 0600. Every record and body is compared before the hub goes over; ' +
+    'interrupted, it goes on where it was. The old store stays where it is, and serves nobody any more.\n' +
+    'JSON: {moved, resumed, to, spaces, records, objects, bytes, documents}.',
+  async run(context): Promise<CommandResult> {
+    const { to, dryRun } = context.options;
+    if (to === undefined) throw new CommandFailure(EXIT.usage, 'usage', 'say where to: --to postgres://USER@HOST/DATABASE');
+    const { parseStoreAddress } = await import('../config/store-address.ts');
+    const address = parseStoreAddress(to);
+    if (!address.ok) throw new CommandFailure(EXIT.usage, 'usage', `--to: ${address.error}`);
+    const config = await context.config();
+    const { migrateStore, MigrateRefused, CopyFailed } = await import('../node/shared-store/migrate-store.ts');
+    const { createSystemRandom } = await import('../node/system.ts');
+    const { openingFailure } = await import('./ask-in-process.ts');
+    let label = '';
+    try {
+      const done = await migrateStore({
+        config,
+        to,
+        isPlan: dryRun,
+        clock: context.clock,
+        random: createSystemRandom(),
+        onProgress(what, now, total) {
+          if (what !== label) context.progress.start((label = what), total);
+          context.progress.update(now);
+        },
+      });
+      const { isMoved, isResumed, spaces, records, objects, bytes, documents } = done;
+      const what = `${counted(spaces, 'log')} (${counted(records, 'record')}), ${counted(objects, 'encrypted body', 'encrypted bodies')} (${formatBytes(bytes)})`;
+      const human = isMoved
+        ? `Moved to ${done.to}: ${what}. All of it was compared.\nStart the hub again: satchel up (config.json says where its store is now)`
+        : `Would move to ${done.to}: ${what}. Nothing was changed.`;
+      return {
+        human: context.asCalled(human),
+        json: { moved: isMoved, resumed: isResumed, to: done.to, spaces, records, objects, bytes, documents },
+      };
+    } catch (error) {
+      if (error instanceof MigrateRefused) throw new CommandFailure(EXIT.refused, 'refused', error.message);
+      if (error instanceof CopyFailed)
+        throw new CommandFailure(EXIT.failed, 'copy-failed', error.message, {
+          next: 'The hub goes on from its old store, as before: satchel up',
+        });
+      throw openingFailure(error, config) ?? error;
+    } finally {
+      context.progress.stop();
+    }
+  },
+});

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import type { Config } from '../../config/config.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Random } from '../../core/ports/random.ts';
+import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
+import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
+import { createAgeKeyWrapping } from '../age-key-wrapping.ts';
+import { nodeHome, type NodeHome } from '../home.ts';
+import { loadMachineIdentity } from '../machine-identity.ts';
+import { lockNode } from '../node-lock.ts';
+import { saveSettings } from '../save-settings.ts';
+import { listSpaces } from '../space-registry.ts';
+import { amountOf, compareStores, CopyFailed, copyStore, type OnProgress, type Place, type StoreAmount } from './copy-store.ts';
+import { claimForMove, isMoving, setMoving } from './hub-identity.ts';
+import { noteMoved, readMoved } from './moved-store.ts';
+import { openSharedStore, probeSharedStore } from './open-shared-store.ts';
+
+export interface MigrateOptions {
+  readonly config: Config;
+  /** Address of the database. */
+  readonly to: string;
+  /** Looks whether it could be done, and changes nothing anywhere. */
+  readonly isPlan: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onProgress: OnProgress;
+}
+
+export interface Migrated extends StoreAmount {
+  /** As shown to people. */
+  readonly to: string;
+  /** It was begun before, and went on. */
+  readonly isResumed: boolean;
+  readonly isMoved: boolean;
+}
+
+/** What keeps this store from being moved. */
+export class MigrateRefused extends Error {
+  override readonly name = 'MigrateRefused';
+}
+
+/**
+ * Moves a hub's embedded store into a database: copies, compares every record and body, and only then switches over. It may
+ * be interrupted at any point: until the switch the old store is what counts, from then on the new one. The old one stays
+ * where it is, and never serves again. Throws {@link MigrateRefused}, {@link CopyFailed}, `StoreUnusable`, `StoreUnavailable`.
+ */
+export async function migrateStore(options: MigrateOptions): Promise<Migrated> {
+  const home = nodeHome(options.config.environment.home);
+  if (!existsSync(home.store)) throw new MigrateRefused(`there is no store in ${home.root}`);
+  const lock = await lockNode(home, 'store migrate', options.clock);
+  try {
+    const store = await createSqliteStore({ path: home.store, checksNesting: false });
+    try {
+      const objects = createFolderObjects({ path: home.objects, random: options.random });
+      try {
+        return await move(home, { store, objects }, options);
+      } finally {
+        await objects.close();
+      }
+    } finally {
+      await store.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function move(home: NodeHome, from: Place, { config, to, isPlan, clock, random, onProgress }: MigrateOptions): Promise<Migrated> {
+  const own = await listSpaces(from.store);
+  if (own.length > 0)
+    throw new MigrateRefused(
+      `this node keeps spaces of its own (${own.map(({ name }) => name).join(', ')}), and only a hub’s store can be shared: start a hub on the database, and move them there with satchel spaces move`,
+    );
+  const movedTo = await readMoved(home);
+  if (movedTo !== null && movedTo !== to) throw new MigrateRefused(`this store was moved before, to ${movedTo}`);
+  const amount = await amountOf(from);
+  if (isPlan) return { ...amount, to: await probeSharedStore(to, config), isResumed: false, isMoved: false };
+  const database = await openSharedStore(to, config, { clock, random });
+  try {
+    const machine = await loadMachineIdentity(home, { random, wrapping: createAgeKeyWrapping() });
+    await claimForMove(database.store, machine.key.machine, home.keys);
+    const isResumed = movedTo !== null || (await isMoving(database.store));
+    if (movedTo === null) {
+      if (!isResumed && (await database.store.read((tx) => tx.logs.spaces())).length > 0)
+        throw new MigrateRefused('the database holds logs already: name another one, or another schema (?schema=NAME)');
+      await setMoving(database.store, true);
+      await copyStore(from, database, amount, onProgress);
+      await compareStores(from, database, amount, onProgress);
+      await noteMoved(home, to);
+    }
+    // From here on the old store serves nobody. What is left is said again where it was not said to the end.
+    await setMoving(database.store, false);
+    await saveSettings(config.file, () => ({ hub: true, store: to }));
+    return { ...amount, to: database.address, isResumed, isMoved: true };
+  } finally {
+    await database.objects.close();
+    await database.store.close();
+  }
+}
+
+export { CopyFailed };

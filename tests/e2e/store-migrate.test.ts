@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { Machine, makeRoot, until } from './machine.ts';
+
+interface Moved {
+  readonly moved: boolean;
+  readonly resumed: boolean;
+  readonly spaces: number;
+  readonly records: number;
+  readonly objects: number;
+}
+
+describe('a hub’s own store moves into a database', () => {
+  const { root, remove } = makeRoot();
+  const program = inject('program');
+  let server: PostgresServer;
+  let database: TestDatabase;
+  let hub: Machine;
+  let port: string;
+  const [ana, bea] = [new Machine(root, 'ana', program), new Machine(root, 'bea', program)];
+
+  beforeAll(async () => {
+    server = await startPostgres({ isDurable: true });
+    database = await server.createDatabase();
+    hub = new Machine(root, 'hub', program, { SATCHEL_STORE_PASSWORD: database.password });
+    await hub.start(['up', '--hub', '--port', '0']);
+    const { address } = await hub.ask<{ address: string }>(['status']);
+    port = new URL(address).port;
+    for (let n = 0; n < 24; n++) ana.write(`plans/plan-${n}.md`, randomBytes(100_000).toString('hex'));
+    await ana.start();
+    await ana.ask(['remotes', 'add', '-'], (await hub.ask<{ link: string }>(['invite', '--hub'])).link);
+    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    await bea.start(['join', (await ana.ask<{ link: string }>(['invite'])).link, '--name', 'bea', '--yes']);
+    await travels('before');
+  });
+  afterAll(async () => {
+    await Promise.all([hub, ana, bea].map((machine) => machine.kill()));
+    await server.dispose();
+    remove();
+  });
+
+  async function travels(what: string): Promise<void> {
+    ana.write('rules/a.md', `${what}, says ana\n`);
+    bea.write('rules/b.md', `${what}, says bea\n`);
+    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
+    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
+  }
+
+  /** Rows of a table; 0 where it is not there. */
+  const countOf = async (table: string): Promise<number> => {
+    const [found] = await server.query(database.database, `select to_regclass('satchel.${table}') is not null as there`);
+    if (found?.['there'] !== true) return 0;
+    return Number((await server.query(database.database, `select count(*) as count from satchel.${table}`))[0]?.['count']);
+  };
+  const migrate = (...more: string[]) => hub.run(['store', 'migrate', '--to', database.url, '--json', ...more]);
+
+  it('refuses while it runs, with a password in the address, and for a node that has spaces of its own', async () => {
+    expect((await migrate()).stdout).toContain('runs already');
+    const secret = await hub.run(['store', 'migrate', '--to', database.url.replace('@', ':geheim@')]);
+    expect(secret.code).toBe(2);
+    expect(secret.stderr).toContain('without a password');
+    expect(secret.stderr).not.toContain('geheim');
+    const own = new Machine(root, 'own', program, { SATCHEL_STORE_PASSWORD: database.password });
+    await own.start();
+    await own.stop();
+    const refused = await own.run(['store', 'migrate', '--to', database.url]);
+    expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('spaces of its own (personal)')]);
+    await own.kill();
+  });
+
+  it('says dry what it would do, and does nothing', async () => {
+    await hub.stop();
+    const { code, stdout } = await hub.run(['store', 'migrate', '--to', database.url, '--dry-run']);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^Would move to postgres:.*: 1 log \(\d+ records\), \d+ encrypted bodies .* Nothing was changed\.\n$/),
+    ]);
+    expect(await server.query(database.database, `select 1 from pg_namespace where nspname = 'satchel'`)).toEqual([]);
+  });
+
+  it('goes on where it was killed, and the old store is what counts until the end', async () => {
+    // Its tables are made, and then there is no connection left.
+    await server.query('postgres', `alter role ${database.user} connection limit 1`);
+    const crowded = await migrate();
+    expect([crowded.code, crowded.stdout]).toEqual([4, expect.stringContaining('too many connections')]);
+    await server.query('postgres', `alter role ${database.user} connection limit -1`);
+    // Held up before the first body, the first record, and in the midst of the comparison.
+    for (const table of ['objects', 'log_records', 'feeds']) {
+      const holding = new Client({ ...database, user: 'postgres' });
+      await holding.connect();
+      await holding.query(`begin; lock table satchel.${table} in access exclusive mode`);
+      const running = migrate();
+      await hub.killWhen(async () => (await server.query(database.database, `select 1 from pg_locks where not granted`)).length > 0);
+      expect((await running).code).toBeNull();
+      await holding.end();
+    }
+    expect(await countOf('objects')).toBeGreaterThan(20);
+    const shared = await hub.run(['up', '--hub', '--port', port, '--store', database.url]);
+    expect([shared.code, shared.stderr]).toEqual([1, expect.stringContaining('satchel store migrate')]);
+    // The hub as it was takes what is new, and that comes along.
+    await hub.start(['up', '--hub', '--port', port]);
+    await travels('in between');
+    await hub.stop();
+    const { code, stdout } = await migrate();
+    const moved = JSON.parse(stdout) as Moved;
+    expect([code, moved]).toEqual([0, expect.objectContaining({ moved: true, resumed: true, spaces: 1 })]);
+    expect(await countOf('log_records')).toBe(moved.records);
+    expect(await countOf('objects')).toBe(moved.objects);
+    expect(JSON.parse((await migrate()).stdout)).toMatchObject({ moved: true });
+  });
+
+  it('serves from there to those who knew it, and from the old store no more', async () => {
+    await hub.start(['up', '--port', port]);
+    await travels('after the move');
+    expect(await hub.ask(['store', 'verify', '--read-data'])).toMatchObject({ sound: true });
+    expect(await ana.ask(['store', 'verify', '--full'])).toMatchObject({ sound: true });
+    await hub.stop();
+    const file = path.join(hub.store, 'config.json');
+    const settings = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    expect(settings).toMatchObject({ hub: true, store: database.url });
+    writeFileSync(file, JSON.stringify({ hub: true }));
+    const old = await hub.run(['up', '--port', port]);
+    expect([old.code, old.stderr]).toEqual([1, expect.stringContaining('was moved to postgres://')]);
+  });
+});
