@@ -1,4 +1,5 @@
 import { failed, passed, warned, type Check } from '../node/doctor/check.ts';
+import type { SharedStore } from '../node/doctor/home-checks.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
@@ -14,7 +15,7 @@ export const doctorCommand = defineCommand({
   async run(context): Promise<CommandResult> {
     const home = nodeHome(context.environment.home);
     const { checkHome } = await import('../node/doctor/home-checks.ts');
-    const checks = [...(await checkHome(home, process.version)), await checkService(context)];
+    const checks = [...(await checkHome(home, process.version, await sharedStore(context))), await checkService(context)];
     // Opening a node makes what is missing: one that was never started is left as it is.
     if (await isStarted(home)) checks.push(...(await askChecks(context)));
     else checks.push(...(await checkMnemeAlone(context)));
@@ -34,6 +35,16 @@ export const doctorCommand = defineCommand({
     };
   },
 });
+
+/** Where config.json says nothing that can be read, what asks the node says so. */
+async function sharedStore({ environment }: CommandContext): Promise<SharedStore | null> {
+  const { loadConfig } = await import('../config/config.ts');
+  const config = await loadConfig(environment);
+  const address = config.ok ? config.value.store : undefined;
+  if (address === undefined) return null;
+  const { probeSharedStore } = await import('../node/shared-store/open-shared-store.ts');
+  return { probe: () => probeSharedStore(address, { environment }) };
+}
 
 async function askChecks(context: CommandContext): Promise<Check[]> {
   try {

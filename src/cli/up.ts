@@ -56,6 +56,7 @@ export const upCommand = defineCommand({
       try {
         const node = await openNode(config, 'up', copy);
         try {
+          await keepStore(context, config);
           return await runUp(context, node, config, { ask: !options.yes && !isFirst, command: 'up' });
         } finally {
           await node.close();
@@ -71,6 +72,25 @@ export const upCommand = defineCommand({
     }
   },
 });
+
+/** Other commands, and the next start, find the database by config.json. */
+async function keepStore(
+  {
+    options,
+    print,
+    environment,
+  }: { readonly options: { readonly store: string | undefined } } & Pick<CommandContext, 'print' | 'environment'>,
+  config: Config,
+): Promise<void> {
+  const { store } = options;
+  if (store === undefined) return;
+  const { loadConfig } = await import('../config/config.ts');
+  const kept = await loadConfig({ ...environment, settings: {} });
+  if (kept.ok && kept.value.store === store && kept.value.hub) return;
+  const { saveSettings } = await import('../node/save-settings.ts');
+  await saveSettings(config.file, () => ({ hub: true, store }));
+  print(`The store is kept in ${store}, as ${config.file} says from now on.`);
+}
 
 function copyAnswer({ sameMachine, newMachine }: { readonly sameMachine: boolean; readonly newMachine: boolean }): CopyAnswer | undefined {
   if (sameMachine && newMachine) throw new CommandFailure(EXIT.usage, 'usage', 'a copy is the same machine or a new one, not both');

@@ -5,6 +5,8 @@ import type { Store } from '../core/ports/store.ts';
 export interface KeptStore extends Store {
   /** Where it is, as shown to people; `null`: in the node's own home. */
   readonly place: string | null;
+  /** Bytes of the database, bodies apart where it keeps them apart. */
+  readonly size: () => Promise<number>;
   /** What is wrong with the database, one line each; none when it is sound. */
   verify(): Promise<string[]>;
   /** Lets go of what only saves work. */

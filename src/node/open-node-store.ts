@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
@@ -52,7 +53,9 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     const isCopy = await settleCopy(home, store, { random, clock, wrapping, isHub: config.hub, answer: copy });
     if (isCopy) log.warn({}, 'this store was copied from another place: it is a new machine from now on');
     const machine = await loadMachineIdentity(home, { random, wrapping });
-    return { store: { ...store, place: null }, objects: createFolderObjects({ path: home.objects, random }), machine, shared: null };
+    const files = [home.store, `${home.store}-wal`];
+    const size = async () => (await Promise.all(files.map(sizeOf))).reduce((sum, each) => sum + each, 0);
+    return { store: { ...store, place: null, size }, objects: createFolderObjects({ path: home.objects, random }), machine, shared: null };
   }
 
   async function openShared(address: string): Promise<Kept> {
@@ -62,11 +65,11 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
         'only a hub keeps its store in a database, for others: satchel up --hub --store ADDRESS; or set "hub": true',
       );
     await refuseUnmoved(home, address);
-    const { store, objects, heads, address: place } = await openSharedStore(address, config, { clock, random });
+    const { store, objects, heads, size, address: place } = await openSharedStore(address, config, { clock, random });
     try {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
-      return { ...withUpkeep(store, objects, place), machine, shared: heads };
+      return { ...withUpkeep(store, objects, { place, size }), machine, shared: heads };
     } catch (error) {
       await objects.close();
       await store.close();
@@ -91,6 +94,15 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
   return { store, objects, shared: kept.shared, deps, log };
 }
 
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
 interface Kept {
   readonly store: KeptStore;
   readonly objects: KeptObjects;
@@ -99,9 +111,13 @@ interface Kept {
 }
 
 /** A database server looks after itself. */
-function withUpkeep(store: Store, objects: ObjectStore, place: string): { store: KeptStore; objects: KeptObjects } {
+function withUpkeep(
+  store: Store,
+  objects: ObjectStore,
+  about: Pick<KeptStore, 'place' | 'size'>,
+): { store: KeptStore; objects: KeptObjects } {
   return {
-    store: { ...store, place, verify: () => Promise.resolve([]), shrink: () => Promise.resolve() },
+    store: { ...store, ...about, verify: () => Promise.resolve([]), shrink: () => Promise.resolve() },
     objects: { ...objects, shrink: () => undefined },
   };
 }

@@ -1,6 +1,8 @@
 import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { StoreUnavailable } from '../../core/ports/store.ts';
 import { quickCheck } from '../../store/sqlite/quick-check.ts';
+import { StoreUnusable } from '../../store/store-unusable.ts';
 import { isCopied } from '../copied-store/place-mark.ts';
 import { copiedIdentityFile, readIdentity } from '../copied-store/settle-copy.ts';
 import type { NodeHome } from '../home.ts';
@@ -9,12 +11,19 @@ import { failed, passed, some, warned, type Check } from './check.ts';
 const LITTLE = 1024 ** 3;
 const VERY_LITTLE = 100 * 1024 ** 2;
 
+/** A database that this hub keeps its store in. */
+export interface SharedStore {
+  /** Looks whether it can be used: its address as shown to people, or an error that says why not. */
+  readonly probe: () => Promise<string>;
+}
+
 /** What can be seen without opening the node. Changes nothing; works where the node cannot start. */
-export async function checkHome(home: NodeHome, nodeVersion: string): Promise<Check[]> {
+export async function checkHome(home: NodeHome, nodeVersion: string, shared: SharedStore | null = null): Promise<Check[]> {
   const checks = [checkNodeVersion(nodeVersion)];
   if ((await sizeOf(home.root)) === null)
     return [...checks, warned('home.present', 'low', `there is nothing at ${home.root} yet`, 'Run: satchel up, or satchel join')];
-  return [...checks, await checkModes(home), await checkDisk(home), await checkPlace(home), await checkStore(home)];
+  const ofStore = shared === null ? [await checkPlace(home), await checkStore(home)] : [await checkShared(shared)];
+  return [...checks, await checkModes(home), await checkDisk(home), ...ofStore];
 }
 
 function checkNodeVersion(version: string): Check {
@@ -59,6 +68,17 @@ async function checkPlace(home: NodeHome): Promise<Check> {
       'Run: satchel sync; or let it in by a link: satchel invite on another machine, satchel join here',
     );
   return passed('home.place', 'the store is where it was made');
+}
+
+async function checkShared({ probe }: SharedStore): Promise<Check> {
+  try {
+    return passed('store.database', `${await probe()} answers`);
+  } catch (error) {
+    if (error instanceof StoreUnavailable)
+      return failed('store.database', 'high', error.message, 'Start the database, or make room for more connections');
+    if (error instanceof StoreUnusable) return failed('store.database', 'high', error.message, null);
+    throw error;
+  }
 }
 
 async function checkStore({ store }: NodeHome): Promise<Check> {

@@ -1,5 +1,6 @@
 import { HomeMoved, NotAllowed } from '../../core/replica/administer.ts';
 import { KeyMissing } from '../../core/replica/key-missing.ts';
+import { StoreUnavailable } from '../../core/ports/store.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { followMoves } from '../move-space.ts';
 import type { SatchelNode } from '../node.ts';
@@ -39,6 +40,8 @@ export async function parseInput(name: OperationName, input: unknown): Promise<u
 }
 
 function toFailure(error: unknown): unknown {
+  if (error instanceof StoreUnavailable)
+    return new OperationFailure('unreachable', 'store-unavailable', error.message, 'Start the database, or make room for more connections');
   if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
   if (error instanceof KeyMissing) return new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
   if (error instanceof RemoteError) {

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import type { SpaceId } from '../../core/ids.ts';
 import { liveContents, objectsOf } from '../../core/replica/live-objects.ts';
@@ -37,16 +36,10 @@ export const storeSizesOperation = defineOperation({
   input: noInput,
   async run(node): Promise<StoreSizes> {
     const spaces = await Promise.all((await allSpaces(node)).map((space) => sizesOf(node, space)));
-    const files = await Promise.all([node.home.store, `${node.home.store}-wal`].map((file) => stat(file).then((s) => s.size, absent)));
-    const [database_bytes, index_bytes] = [files.reduce((sum, size) => sum + size, 0), await node.recall.size()];
+    const [database_bytes, index_bytes] = [await node.store.size(), await node.recall.size()];
     return { path: node.store.place ?? node.home.root, database_bytes, index_bytes, spaces };
   },
 });
-
-function absent(error: NodeJS.ErrnoException): number {
-  if (error.code === 'ENOENT') return 0;
-  throw error;
-}
 
 function allSpaces(node: SatchelNode): Promise<SpaceId[]> {
   return node.store.read((tx) => tx.logs.spaces());

@@ -57,8 +57,6 @@ function refusal(error: unknown, { user, database, password, schema }: PostgresO
       return `"${user}" may not do that: ${error.message}. Let its owner run: create schema "${schema}" authorization "${user}"`;
   }
   if (!(error instanceof Error)) return null;
-  if (/password must be a string|no password/i.test(error.message))
-    return 'it asks for a password. Set SATCHEL_STORE_PASSWORD or PGPASSWORD, or name a file of mode 0600 in SATCHEL_STORE_PASSWORD_FILE';
   if (/does not support SSL/i.test(error.message)) return 'it offers no TLS. Where the network between is your own, add ?sslmode=disable';
   if ('code' in error && typeof error.code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(error.code))
     return `its certificate is not trusted (${error.message}). Name its authority: ?sslrootcert=FILE`;

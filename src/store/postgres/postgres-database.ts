@@ -25,6 +25,8 @@ import { quoted } from './transaction-settings.ts';
 
 const MIGRATIONS = [firstMigration, feedMigration, objectMigration];
 const OLDEST = 150_000;
+const SIZE = `select sum(pg_total_relation_size(oid)) as size from pg_class where relkind = 'r'
+  and relnamespace = (select oid from pg_namespace where nspname = current_schema())`;
 /** Of {@link PostgresOptions.connections}, which are the store's, so many go to objects. */
 const OBJECTS_SHARE = 0.4;
 
@@ -40,6 +42,8 @@ export interface PostgresDatabase {
   readonly heads: HeadNotices;
   /** As shown to people. */
   readonly address: string;
+  /** Bytes of all tables and their indexes, objects included. */
+  readonly size: () => Promise<number>;
 }
 
 /**
@@ -78,7 +82,17 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
     vacuum: () => explained(() => pool.runAlone(`vacuum ${quoted(options.schema)}.objects`)),
   });
   const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run: (sql, values) => pool.runAlone(sql, values) });
-  return { store, objects, heads, address: describePostgres(options) };
+  const size = (): Promise<number> =>
+    around(() =>
+      db
+        .transaction()
+        .setAccessMode('read only')
+        .execute(async (tx) => {
+          const { rows } = await tx.executeQuery<{ size: number | null }>(CompiledQuery.raw(SIZE));
+          return rows[0]?.size ?? 0;
+        }),
+    );
+  return { store, objects, heads, address: describePostgres(options), size };
 }
 
 /** Looks whether a database can be used, and changes nothing there. Throws as {@link openPostgres}. */

@@ -63,6 +63,12 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
   };
 }
 
+/**
+ * Where none was given. Without any, pg would look for one in the environment and in files itself; and where a server asked
+ * for it all the same, leave the connection open, so that the process never ends.
+ */
+const NO_PASSWORD = 'none was given';
+
 /** What a connection of its own is made with. */
 export function clientOptions(options: PostgresOptions): ClientConfig {
   const { host, port, database, user, password, tls, authorities } = options;
@@ -71,7 +77,7 @@ export function clientOptions(options: PostgresOptions): ClientConfig {
     port,
     database,
     user,
-    ...(password === undefined ? {} : { password }),
+    password: password ?? NO_PASSWORD,
     ssl: tls === 'off' ? false : { rejectUnauthorized: tls === 'verified', ...(authorities === undefined ? {} : { ca: authorities }) },
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     query_timeout: QUERY_TIMEOUT,
