@@ -23,6 +23,11 @@ export const upCommand = defineCommand({
     port: { type: 'number', value: 'PORT', summary: 'listen on this port (default 4600; 0 takes a free one)', min: 0, max: 65_535 },
     hub: { type: 'flag', summary: 'order logs for others only: no sources, no keys of sealed spaces' },
     store: { type: 'text', value: 'ADDRESS', summary: 'of a hub: keep its store in this PostgreSQL database, which other hubs may share' },
+    objects: {
+      type: 'text',
+      value: 'ADDRESS',
+      summary: 'of a hub: keep chunks in this bucket (s3://… or azure://…), which other hubs may share',
+    },
     sameMachine: { type: 'flag', summary: 'this store was copied, and the other one is gone for good: go on as that machine' },
     newMachine: { type: 'flag', summary: 'this store was copied, and the other one goes on: be a new machine' },
     yes: { type: 'flag', summary: 'do not ask before the first capture' },
@@ -32,6 +37,7 @@ export const upCommand = defineCommand({
     'satchel up --host 0.0.0.0',
     'satchel up --hub --port 4600',
     'satchel up --hub --store postgres://satchel@db.example.org/satchel',
+    'satchel up --hub --objects s3://bucket/satchel?endpoint=https://minio.example.org',
   ],
   notes:
     'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
@@ -43,6 +49,7 @@ export const upCommand = defineCommand({
       host: options.host,
       port: options.port,
       store: options.store,
+      objects: options.objects,
       ...(options.hub ? { hub: true } : {}),
     });
     const { openNode } = await import('./ask-in-process.ts');

@@ -36,13 +36,14 @@ export interface Environment {
   readonly storePasswordFile: string | null;
 }
 
-export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'store' | 'logLevel';
+export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'store' | 'objects' | 'logLevel';
 
 export const ENVIRONMENT_SETTINGS: Readonly<Record<EnvironmentSetting, string>> = {
   host: 'SATCHEL_HOST',
   port: 'SATCHEL_PORT',
   hub: 'SATCHEL_HUB',
   store: 'SATCHEL_STORE',
+  objects: 'SATCHEL_OBJECTS',
   logLevel: 'SATCHEL_LOG_LEVEL',
 };
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { parseStoreAddress } from './store-address.ts';
-import { CLAUDE_CATEGORIES, HOST, isOrigin, LOG_LEVELS, OWN_SOURCES, SOURCE_ID } from './values.ts';
+import { CLAUDE_CATEGORIES, HOST, isOrigin, LOG_LEVELS, OBJECTS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 const absolutePath = z
   .string()
@@ -90,6 +90,8 @@ export const configSchema = z.strictObject({
   hub: z.boolean().default(false),
   /** `postgres://user@host/database`: of hubs only. */
   store: store.optional(),
+  /** `s3://bucket/prefix?endpoint=…`, `azure://account/container/prefix`: of hubs only. */
+  objects: z.string().regex(OBJECTS, 'expected the address of a bucket, without credentials').optional(),
   logLevel: z.enum(LOG_LEVELS).default('info'),
   /** Where others reach this hub, behind a proxy or a balancer: what its invitations say. */
   publicUrl: publicUrl.optional(),

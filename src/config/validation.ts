@@ -72,6 +72,7 @@ const HINTS: Readonly<Record<string, string>> = {
   port: 'a whole number from 0 to 65535, e.g. 4600',
   hub: 'true or false',
   store: 'where a database is, e.g. postgres://satchel@db.example.org/satchel',
+  objects: 'where a bucket is, e.g. s3://bucket/prefix?endpoint=https://minio.example.org',
   logLevel: 'one of trace, debug, info, warn, error, silent',
   publicUrl: 'where others reach it, e.g. https://hub.example.org',
   proxies: 'a list of IP addresses, e.g. ["10.0.0.5"]',

@@ -24,6 +24,8 @@ export const CLAUDE_CATEGORIES = [
   'mneme',
 ] as const;
 
+/** Where a hub keeps chunks, where not in its store: what it has to be exactly is said when it is opened. */
+export const OBJECTS = /^(?:s3|azure):\/\/[^\s@]{1,2000}$/;
 export const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
 export const SOURCE_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 

@@ -15,6 +15,7 @@ import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
 import type { NodeHome } from './home.ts';
 import type { KeptObjects, KeptStore } from './kept-store.ts';
+import { openHubObjects } from './hub-objects.ts';
 import { claimHub } from './shared-store/hub-identity.ts';
 import { refuseMoved, refuseUnmoved } from './shared-store/moved-store.ts';
 import { openSharedStore } from './shared-store/open-shared-store.ts';
@@ -55,7 +56,15 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     const machine = await loadMachineIdentity(home, { random, wrapping });
     const files = [home.store, `${home.store}-wal`];
     const size = async () => (await Promise.all(files.map(sizeOf))).reduce((sum, each) => sum + each, 0);
-    return { store: { ...store, place: null, size }, objects: createFolderObjects({ path: home.objects, random }), machine, shared: null };
+    const builtIn = createFolderObjects({ path: home.objects, random });
+    try {
+      const objects = await openHubObjects({ config, home, store, builtIn, isShared: false, clock, random, log });
+      return { store: { ...store, place: null, size }, objects, machine, shared: null };
+    } catch (error) {
+      await builtIn.close();
+      await store.close();
+      throw error;
+    }
   }
 
   async function openShared(address: string): Promise<Kept> {
@@ -69,7 +78,9 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     try {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
-      return { ...withUpkeep(store, objects, { place, size }), machine, shared: heads };
+      const kept = withUpkeep(store, objects, { place, size });
+      const chosen = await openHubObjects({ config, home, store, builtIn: kept.objects, isShared: true, clock, random, log });
+      return { store: kept.store, objects: chosen, machine, shared: heads };
     } catch (error) {
       await objects.close();
       await store.close();

@@ -1,6 +1,9 @@
+import type { Blobs } from '../core/ports/blobs.ts';
+import type { Clock } from '../core/ports/clock.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import type { Random } from '../core/ports/random.ts';
 import type { Store } from '../core/ports/store.ts';
+import { createBucketObjects } from './bucket/bucket-objects.ts';
 import { createFolderObjects } from './chunks/folder-objects.ts';
 import { createMemoryObjects } from './chunks/memory-objects.ts';
 import { createSqliteStore } from './sqlite/sqlite-store.ts';
@@ -13,9 +16,24 @@ const STORES = {
 
 /** The only list of drivers for objects. */
 const OBJECTS = {
-  folder: (location: string, random: Random): ObjectStore => createFolderObjects({ path: location, random }),
+  folder: (location: string, { random }: ObjectsDeps): ObjectStore => createFolderObjects({ path: location, random }),
   memory: (): ObjectStore => createMemoryObjects(),
+  s3: inBucket,
+  azure: inBucket,
 } as const;
+
+export interface ObjectsDeps {
+  readonly random: Random;
+  readonly clock: Clock;
+  /** For those in a bucket: the bucket, opened, and closed with the objects. */
+  readonly blobs?: Blobs;
+}
+
+/** `location` is the file of the index that this node keeps of the bucket. */
+function inBucket(location: string, { random, clock, blobs }: ObjectsDeps): ObjectStore {
+  if (blobs === undefined) throw new Error('objects in a bucket need the bucket');
+  return createBucketObjects({ blobs, index: location, random, clock });
+}
 
 /** Throws for a driver that is not in the list. */
 export async function openStore(driver: string, location: string): Promise<Store> {
@@ -23,8 +41,8 @@ export async function openStore(driver: string, location: string): Promise<Store
 }
 
 /** Throws for a driver that is not in the list. */
-export function openObjects(driver: string, location: string, deps: { readonly random: Random }): ObjectStore {
-  return pick(OBJECTS, driver, 'object')(location, deps.random);
+export function openObjects(driver: string, location: string, deps: ObjectsDeps): ObjectStore {
+  return pick(OBJECTS, driver, 'object')(location, deps);
 }
 
 function pick<T>(drivers: Readonly<Record<string, T>>, name: string, what: string): T {

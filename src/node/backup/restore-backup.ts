@@ -11,6 +11,7 @@ import type { Random } from '../../core/ports/random.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
+import { forgetBucket } from '../hub-objects.ts';
 import { forgetPlace } from '../copied-store/forget-place.ts';
 import { nodeHome, readPrivate, writePrivate } from '../home.ts';
 import { makeFolders } from '../make-folders.ts';
@@ -194,6 +195,7 @@ async function settleStore(file: string, { asSameMachine, clock }: RestoreOption
   try {
     const damage = await store.verify();
     if (damage[0] !== undefined) throw new BackupUnreadable(`the database in the backup is damaged: ${damage[0]}`);
+    await forgetBucket(store);
     await forgetPlace(store, { invitations: !asSameMachine, now: clock.now() });
   } finally {
     await store.close();

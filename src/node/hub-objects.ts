@@ -1,0 +1,161 @@
+import path from 'node:path';
+import { parseBlobsAddress, type BlobsAddress } from '../blobs/address.ts';
+import { attachBlobs } from '../blobs/attach-blobs.ts';
+import { openBlobs } from '../blobs/drivers.ts';
+import type { Config } from '../config/config.ts';
+import type { SealedObject } from '../core/crypto/object-cipher.ts';
+import type { ObjectId, SpaceId } from '../core/ids.ts';
+import type { Blobs } from '../core/ports/blobs.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { ObjectStore } from '../core/ports/objects.ts';
+import type { Random } from '../core/ports/random.ts';
+import { RemoteError } from '../core/ports/remote.ts';
+import { StoreUnavailable, type Store } from '../core/ports/store.ts';
+import type { HubLog } from '../gateways/native/hub-app.ts';
+import { shelfOf } from '../remotes/local-checkpoints.ts';
+import { createBucketObjects } from '../store/bucket/bucket-objects.ts';
+import { StoreUnusable } from '../store/store-unusable.ts';
+import { bucketCredentials } from './bucket-credentials.ts';
+import type { NodeHome } from './home.ts';
+import type { KeptObjects } from './kept-store.ts';
+
+export interface HubObjectsDeps {
+  readonly config: Config;
+  readonly home: NodeHome;
+  readonly store: Store;
+  /** Where objects are without a bucket. Closed where a bucket takes its place. */
+  readonly builtIn: KeptObjects;
+  /** Other processes may use what is built in, now. */
+  readonly isShared: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: HubLog;
+}
+
+const COLLECTION = 'hub';
+const ID = 'objects';
+const BATCH = 100;
+/** Clients wait for an answer meanwhile, and try again themselves. */
+const RETRIES = { attempts: 6, patience: 20_000 };
+const UNREACHABLE_AGAIN = 2_000;
+
+/**
+ * Where a hub's objects are: what is built into its store, or a bucket. The store says which, so that hubs that share it cannot
+ * disagree; the first one to be given a bucket probes it, moves there what is built in, and writes it down. Throws
+ * `StoreUnusable` with what is to be done, `StoreUnavailable` where the bucket does not answer.
+ */
+export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects> {
+  const { config, builtIn } = deps;
+  const kept = await claim(deps, null);
+  if (kept?.address === null && config.objects !== undefined) {
+    throw refused('hubs on this database keep chunks in it: a bucket is given to a database by the first hub that is started on it');
+  }
+  const text = kept?.address ?? config.objects;
+  if (text === undefined) return builtIn;
+  if (!config.hub) throw refused('only a hub keeps chunks in a bucket, for others: satchel up --hub --objects ADDRESS; or set "hub": true');
+  const address = parsed(text);
+  if (kept !== undefined && config.objects !== undefined && parsed(config.objects).text !== address.text) {
+    throw refused(
+      `the chunks of this store are in ${address.text}, and it was told of another bucket: leave --objects and SATCHEL_OBJECTS out`,
+    );
+  }
+  const blobs = await open(address, kept === undefined, deps);
+  const objects = createBucketObjects({ ...deps, blobs, index: path.join(deps.home.root, 'bucket-index.db') });
+  try {
+    if (kept === undefined) {
+      await moveIn(objects, deps);
+      if ((await claim(deps, address.text))?.address !== address.text)
+        throw refused('another hub gave this database another bucket just now');
+    }
+  } catch (error) {
+    await objects.close();
+    throw explained(error);
+  }
+  await builtIn.close();
+  return objects;
+}
+
+function parsed(text: string): BlobsAddress {
+  const address = parseBlobsAddress(text);
+  if (!address.ok) throw refused(`--objects: ${address.error}`);
+  return address.value;
+}
+
+async function open(address: BlobsAddress, isNew: boolean, { config, clock, random }: HubObjectsDeps): Promise<Blobs> {
+  const { home, bucketVariables: variables } = config.environment;
+  const credentials = await bucketCredentials(address, { home, variables });
+  if (!credentials.ok) throw refused(credentials.error);
+  try {
+    if (isNew) return await attachBlobs(address, credentials.value, { clock, random, retries: RETRIES });
+    return await openBlobs(address, credentials.value, { clock, random, retries: RETRIES });
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+interface Place {
+  /** `null`: built in. */
+  readonly address: string | null;
+}
+
+/**
+ * What the store says, or says from now on where it said nothing. Where others share it, and this hub was given no bucket,
+ * that is "built in": so that all of them look in one place from the first one's start on.
+ */
+async function claim({ config, store, isShared }: HubObjectsDeps, address: string | null): Promise<Place | undefined> {
+  const kept = await store.read(({ documents }) => documents.get<Place>(COLLECTION, ID));
+  if (kept !== undefined || (address === null && !(isShared && config.objects === undefined))) return kept;
+  return store.write(async ({ documents }) => {
+    const found = await documents.get<Place>(COLLECTION, ID);
+    if (found !== undefined) return found;
+    await documents.put(COLLECTION, ID, { address });
+    return { address };
+  });
+}
+
+/** What a store had built in goes along. Begun again after an interruption it sends what is missing. */
+async function moveIn(objects: ObjectStore, { store, builtIn, log }: HubObjectsDeps): Promise<void> {
+  const spaces = await store.read(({ logs }) => logs.spaces());
+  for (const space of spaces.flatMap((each) => [each, shelfOf(each)])) {
+    let moved = 0;
+    for await (const ids of idsOf(builtIn, space)) {
+      const here = await objects.has(space, ids);
+      const found = await builtIn.get(
+        space,
+        ids.filter((id) => !here.has(id)),
+      );
+      await objects.put(
+        space,
+        Array.from(found, ([id, bytes]): SealedObject => ({ id, bytes })),
+      );
+      moved += ids.length;
+    }
+    if (moved > 0) log.info({ space, objects: moved }, 'chunks were copied into the bucket');
+  }
+}
+
+/** A store that is restored from a backup has its chunks beside it, until it is given a bucket again. */
+export function forgetBucket(store: Store): Promise<void> {
+  return store.write(({ documents }) => documents.remove(COLLECTION, ID));
+}
+
+async function* idsOf(objects: ObjectStore, space: SpaceId): AsyncGenerator<ObjectId[]> {
+  let ids: ObjectId[] = [];
+  for await (const { id } of objects.list(space)) {
+    ids.push(id);
+    if (ids.length < BATCH) continue;
+    yield ids;
+    ids = [];
+  }
+  if (ids.length > 0) yield ids;
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof RemoteError)) return error;
+  if (error.type !== 'unreachable') return new StoreUnusable('refused', error.message, error);
+  return new StoreUnavailable('unreachable', error.message, { retryAfter: UNREACHABLE_AGAIN, cause: error });
+}
+
+function refused(message: string): StoreUnusable {
+  return new StoreUnusable('refused', message);
+}

@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
+import { Machine, makeRoot, until } from './machine.ts';
+
+describe('a hub that keeps chunks in a bucket', () => {
+  const { root, remove } = makeRoot();
+  const program = inject('program');
+  let store: S3Double;
+  let isFailing = false;
+  let hub: Machine;
+  let address = '';
+  const opened: Machine[] = [];
+  const machine = (name: string, env: NodeJS.ProcessEnv = {}): Machine => {
+    const made = new Machine(root, name, program, env);
+    opened.push(made);
+    return made;
+  };
+  const [ana, bea] = [machine('ana'), machine('bea')];
+  const chunks = (): string[] => [...(store.buckets.get('bucket')?.keys() ?? [])].filter((name) => name.startsWith('team/chunks/'));
+
+  beforeAll(async () => {
+    let count = 0;
+    store = await startS3Double({ fault: () => (isFailing && count++ % 3 === 0 ? '500-done' : null) });
+    address = `s3://bucket/team?endpoint=${store.endpoint}`;
+    hub = machine('hub', { SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId, SATCHEL_S3_SECRET_ACCESS_KEY: store.secretAccessKey });
+    await hub.start(['up', '--hub', '--port', '0']);
+    const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
+    ana.write('CLAUDE.md', 'kept by a hub\n');
+    await ana.start();
+    const added = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
+    expect((await ana.run(['spaces', 'move', 'personal', added.address])).code).toBe(0);
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((each) => each.kill()));
+    await store.close();
+    remove();
+  });
+
+  let port = '';
+  const portOf = (): string => {
+    const { address } = JSON.parse(readFileSync(path.join(hub.store, 'running.json'), 'utf8')) as { address: string };
+    return new URL(address).port;
+  };
+
+  /** An edit of each reaches the other. */
+  async function travels(what: string): Promise<void> {
+    ana.write('rules/a.md', `${what}, says ana\n`);
+    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
+    bea.write('rules/b.md', `${what}, says bea\n`);
+    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
+  }
+
+  it('takes what it had in its folder along, having probed the bucket', async () => {
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    await bea.start(['join', link, '--name', 'bea', '--yes']);
+    await until('bea has what ana has', () => bea.read('CLAUDE.md') === 'kept by a hub\n');
+    port = portOf();
+    await hub.stop();
+    expect(chunks()).toEqual([]);
+    await hub.start(['up', '--hub', '--port', port, '--objects', address]);
+    expect(chunks().length).toBeGreaterThan(0);
+    expect([...(store.buckets.get('bucket')?.keys() ?? [])].filter((name) => name.includes('probe'))).toEqual([]);
+    rmSync(path.join(hub.store, 'objects'), { recursive: true });
+    await travels('the bucket');
+    const carl = machine('carl');
+    const invited = await ana.ask<{ link: string }>(['invite']);
+    await carl.start(['join', invited.link, '--name', 'carl', '--yes']);
+    await until('carl has all', () => carl.read('rules/a.md') === ana.read('rules/a.md') && carl.read('CLAUDE.md') === 'kept by a hub\n');
+    await carl.kill();
+  });
+
+  it('remembers the bucket, and refuses another', async () => {
+    await hub.stop();
+    const other = await hub.run(['up', '--hub', '--port', port, '--objects', address.replace('/team', '/other')]);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain(`the chunks of this store are in ${address}`);
+    await hub.start(['up', '--hub', '--port', port]);
+    await travels('without being told');
+  });
+
+  it('loses nothing through a bucket that fails and a kill, and its index may be deleted', async () => {
+    isFailing = true;
+    for (let round = 0; round < 3; round++) {
+      for (let n = 0; n < 5; n++) ana.write(`rules/${round}-${n}.md`, `round ${round}, file ${n}\n`);
+      await hub.stop('SIGKILL');
+      for (const name of readdirSync(hub.store)) if (round === 1 && name.startsWith('bucket-index')) rmSync(path.join(hub.store, name));
+      await hub.start(['up', '--hub', '--port', port]);
+      await until(`round ${round} is there`, () =>
+        [0, 1, 2, 3, 4].every((n) => bea.read(`rules/${round}-${n}.md`) === `round ${round}, file ${n}\n`),
+      );
+    }
+    isFailing = false;
+    expect((await hub.run(['store', 'verify', '--read-data'])).code).toBe(0);
+  });
+
+  it('says what is missing or wrong, and never a secret', async () => {
+    const bare = machine('bare');
+    const nothing = await bare.run(['up', '--hub', '--port', '0', '--objects', address]);
+    expect(nothing.code).toBe(1);
+    expect(nothing.stderr).toMatch(/nothing here opens .*SATCHEL_S3_ACCESS_KEY_ID/);
+    const wrong = machine('wrong', { SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId, SATCHEL_S3_SECRET_ACCESS_KEY: 'hunter2' });
+    const refused = await wrong.run(['up', '--hub', '--port', '0', '--objects', address]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('the secret does not belong to the access key');
+    expect(refused.stderr).not.toContain('hunter2');
+    const inAddress = await bare.run(['up', '--hub', '--objects', 's3://me:hunter2@bucket?region=x']);
+    expect(inAddress.code).not.toBe(0);
+    expect(inAddress.stderr).not.toContain('hunter2');
+    const work = await machine('work', { SATCHEL_OBJECTS: address }).run(['up', '--yes', '--port', '0']);
+    expect(work.code).toBe(1);
+    expect(work.stderr).toContain('only a hub keeps chunks in a bucket');
+  });
+});
