@@ -32,8 +32,9 @@ export interface HubObjectsDeps {
   readonly log: HubLog;
 }
 
-const COLLECTION = 'hub';
-const ID = 'objects';
+/** Not of the place, but of what is kept there: it goes along when the store is moved into a database. */
+const COLLECTION = 'hub-chunks';
+const ID = 'place';
 const BATCH = 100;
 /** Clients wait for an answer meanwhile, and try again themselves. */
 const RETRIES = { attempts: 6, patience: 20_000 };

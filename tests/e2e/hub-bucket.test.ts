@@ -1,13 +1,16 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 describe('a hub that keeps chunks in a bucket', () => {
   const { root, remove } = makeRoot();
   const program = inject('program');
   let store: S3Double;
+  let server: PostgresServer;
+  let database: TestDatabase;
   let isFailing = false;
   let hub: Machine;
   let address = '';
@@ -20,11 +23,19 @@ describe('a hub that keeps chunks in a bucket', () => {
   const [ana, bea] = [machine('ana'), machine('bea')];
   const chunks = (): string[] => [...(store.buckets.get('bucket')?.keys() ?? [])].filter((name) => name.startsWith('team/chunks/'));
 
+  const hubSecrets = () => ({
+    SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId,
+    SATCHEL_S3_SECRET_ACCESS_KEY: store.secretAccessKey,
+    SATCHEL_STORE_PASSWORD: database.password,
+  });
+
   beforeAll(async () => {
     let count = 0;
     store = await startS3Double({ fault: () => (isFailing && count++ % 3 === 0 ? '500-done' : null) });
     address = `s3://bucket/team?endpoint=${store.endpoint}`;
-    hub = machine('hub', { SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId, SATCHEL_S3_SECRET_ACCESS_KEY: store.secretAccessKey });
+    server = await startPostgres();
+    database = await server.createDatabase();
+    hub = machine('hub', hubSecrets());
     await hub.start(['up', '--hub', '--port', '0']);
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     ana.write('CLAUDE.md', 'kept by a hub\n');
@@ -35,6 +46,7 @@ describe('a hub that keeps chunks in a bucket', () => {
   afterAll(async () => {
     await Promise.all(opened.map((each) => each.kill()));
     await store.close();
+    await server.dispose();
     remove();
   });
 
@@ -93,6 +105,24 @@ describe('a hub that keeps chunks in a bucket', () => {
     }
     isFailing = false;
     expect((await hub.run(['store', 'verify', '--read-data'])).code).toBe(0);
+  });
+
+  it('moves into a database and leaves its chunks in the bucket, which another hub shares', async () => {
+    await hub.stop();
+    const moved = await hub.run(['store', 'migrate', '--to', database.url]);
+    expect([moved.code, moved.stderr]).toEqual([0, expect.any(String)]);
+    const [held] = await server.query(database.database, 'select count(*) as count from satchel.objects');
+    expect(Number(held?.['count'])).toBe(0);
+    const second = machine('second', hubSecrets());
+    mkdirSync(second.store, { mode: 0o700 });
+    writeFileSync(path.join(second.store, 'config.json'), JSON.stringify({ hub: true, store: database.url }), { mode: 0o600 });
+    cpSync(path.join(hub.store, 'keys'), path.join(second.store, 'keys'), { recursive: true });
+    await hub.start(['up', '--port', port]);
+    await travels('the database');
+    await hub.stop('SIGKILL');
+    await second.start(['up', '--port', port]);
+    await travels('the other hub');
+    expect(await second.run(['store', 'verify', '--read-data'])).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
   });
 
   it('says what is missing or wrong, and never a secret', async () => {

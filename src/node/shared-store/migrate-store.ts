@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
+import type { Store } from '../../core/ports/store.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { createAgeKeyWrapping } from '../age-key-wrapping.ts';
+import { openHubObjects } from '../hub-objects.ts';
+import type { KeptObjects } from '../kept-store.ts';
+import { createNodeLog } from '../node-log.ts';
 import { nodeHome, type NodeHome } from '../home.ts';
 import { loadMachineIdentity } from '../machine-identity.ts';
 import { lockNode } from '../node-lock.ts';
@@ -51,9 +56,10 @@ export async function migrateStore(options: MigrateOptions): Promise<Migrated> {
   try {
     const store = await createSqliteStore({ path: home.store, checksNesting: false });
     try {
-      const objects = createFolderObjects({ path: home.objects, random: options.random });
+      const builtIn = createFolderObjects({ path: home.objects, random: options.random });
+      const objects = await bucketOr(builtIn, { ...options, home, store });
       try {
-        return await move(home, { store, objects }, options);
+        return await move(home, { store, objects }, objects === builtIn ? null : objects, options);
       } finally {
         await objects.close();
       }
@@ -65,7 +71,26 @@ export async function migrateStore(options: MigrateOptions): Promise<Migrated> {
   }
 }
 
-async function move(home: NodeHome, from: Place, { config, to, isPlan, clock, random, onProgress }: MigrateOptions): Promise<Migrated> {
+/** What is in a bucket stays there. */
+async function bucketOr(
+  builtIn: KeptObjects,
+  deps: MigrateOptions & { readonly home: NodeHome; readonly store: Store },
+): Promise<ObjectStore> {
+  const { objects: _, ...config } = { ...deps.config, hub: true };
+  try {
+    return await openHubObjects({ ...deps, config, builtIn, isShared: false, log: createNodeLog(deps.home.log, config.logLevel) });
+  } catch (error) {
+    await builtIn.close();
+    throw error;
+  }
+}
+
+async function move(
+  home: NodeHome,
+  from: Place,
+  bucket: ObjectStore | null,
+  { config, to, isPlan, clock, random, onProgress }: MigrateOptions,
+): Promise<Migrated> {
   const own = await listSpaces(from.store);
   if (own.length > 0)
     throw new MigrateRefused(
@@ -84,8 +109,9 @@ async function move(home: NodeHome, from: Place, { config, to, isPlan, clock, ra
       if (!isResumed && (await database.store.read((tx) => tx.logs.spaces())).length > 0)
         throw new MigrateRefused('the database holds logs already: name another one, or another schema (?schema=NAME)');
       await setMoving(database.store, true);
-      await copyStore(from, database, amount, onProgress);
-      await compareStores(from, database, amount, onProgress);
+      const place = { store: database.store, objects: bucket ?? database.objects };
+      await copyStore(from, place, amount, onProgress);
+      await compareStores(from, place, amount, onProgress);
       await noteMoved(home, to);
     }
     // From here on the old store serves nobody. What is left is said again where it was not said to the end.
