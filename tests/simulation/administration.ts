@@ -16,7 +16,7 @@ export async function changeHome(world: World): Promise<void> {
     world.moving = { from: owner.home, to: await world.addPlace() };
     trace.push(`the home moves to ${world.moving.to}`);
   } else {
-    const head = await places.get(owner.home)?.head(world.space);
+    const head = await places.get(owner.home)?.remote.head(world.space);
     const position = Math.max(0, (head?.position ?? 0) - random.below(8));
     await world.restorePlace(owner.home, position);
     [world.restored, world.everRestored] = [true, true];

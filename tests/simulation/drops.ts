@@ -3,11 +3,11 @@ import type { ObjectId } from '../../src/core/ids.ts';
 import { itemKey } from '../../src/core/item.ts';
 import { decodeControl, type ControlPayload } from '../../src/core/log/control.ts';
 import { decodeRecord } from '../../src/core/log/record.ts';
-import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import type { HistoryEntry } from '../../src/core/ports/store.ts';
 import { BodyUnavailable } from '../../src/core/replica/workspace.ts';
 import type { SimMachine } from './machine.ts';
 import { Violation } from './violation.ts';
+import type { SimPlace } from './places.ts';
 import type { World } from './world.ts';
 
 type Drop = { readonly position: number; readonly payload: Extract<ControlPayload, { op: 'prune' | 'erase' }> };
@@ -130,14 +130,17 @@ function expectForgotten({ forgets }: World, { drops }: Log, lost: HistoryEntry)
 async function expectErasedIsGone(world: World, auditor: SimMachine, { drops, live, lastNamed }: Log): Promise<void> {
   const used = new Set(live.flatMap(({ pieces }) => pieces.map((piece) => auditor.replica.replacementOf(piece.object))));
   const [owner] = world.machines as [SimMachine];
-  const disks: [string, ObjectStore][] = [[owner.home, world.objectsAt.get(owner.home) as ObjectStore]];
-  for (const [index, { name, objects }] of world.machines.entries()) if (world.member[index] === true) disks.push([name, objects]);
+  type Holds = (ids: readonly ObjectId[]) => Promise<Iterable<ObjectId>>;
+  const home = world.places.get(owner.home) as SimPlace;
+  const disks: [string, Holds][] = [[owner.home, (ids) => home.holds(world.space, ids)]];
+  for (const [index, { name, objects }] of world.machines.entries())
+    if (world.member[index] === true) disks.push([name, (ids) => objects.has(world.space, ids)]);
   for (const { position, payload } of drops) {
     const gone = (payload.op === 'prune' ? payload.objects : erasedBy(payload)).filter(
       (id) => !used.has(id) && (lastNamed.get(id) ?? -1) < position,
     );
-    for (const [name, objects] of payload.op === 'prune' ? disks.slice(0, 1) : disks) {
-      const [there] = await objects.has(world.space, gone);
+    for (const [name, holds] of payload.op === 'prune' ? disks.slice(0, 1) : disks) {
+      const [there] = await holds(gone);
       if (there !== undefined)
         throw new Violation(`${name} still has object ${there.slice(0, 8)}, which record ${position} ${payload.op}s`);
     }

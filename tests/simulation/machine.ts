@@ -18,7 +18,11 @@ import { createTestMachine } from '../doubles/machine.ts';
 import { createFailingObjects, createFailingStore, createFaults, DiskFull, type Faults } from './faults.ts';
 import { RULES } from './names.ts';
 import { createLink, type Link, type Mail, type SimRandom, type Weather } from './network.ts';
+import type { SimPlace } from './places.ts';
 import { placed, Witness, wordsIn } from './witness.ts';
+
+/** Of a remote without a server, where each may go wrong. */
+const REQUESTS_A_CALL = 4;
 
 export interface SimMachineOptions {
   readonly name: string;
@@ -26,7 +30,7 @@ export interface SimMachineOptions {
   readonly store: Store;
   readonly objects: ObjectStore;
   /** Where logs can be kept, by address. */
-  readonly places: ReadonlyMap<string, Remote>;
+  readonly places: ReadonlyMap<string, SimPlace>;
   /** Where the machine was told that the space is at home. */
   readonly home: string;
   readonly random: SimRandom;
@@ -72,6 +76,8 @@ export class SimMachine {
   source!: FileTreeSource;
   /** The home remote's address, as the machine knows it. */
   home: string;
+  /** What its process has open, by address. */
+  readonly #remotes = new Map<string, Remote>();
   /** The term whose move was followed last. */
   #followed: number | null = null;
   /** Milliseconds that this machine's clock is off. */
@@ -136,9 +142,12 @@ export class SimMachine {
     const { places, random, mail, name, pageRecords, onSent } = this.#options;
     const { faults, weather } = this;
     const remote = (): Remote => {
-      const place = places.get(address());
-      if (place === undefined) throw new Error(`there is no place ${address()}`);
-      return place;
+      const at = address();
+      const place = places.get(at);
+      if (place === undefined) throw new Error(`there is no place ${at}`);
+      const open = this.#remotes.get(at) ?? place.connect(() => weather.loss / REQUESTS_A_CALL);
+      this.#remotes.set(at, open);
+      return open;
     };
     return createLink({
       remote,
@@ -168,6 +177,7 @@ export class SimMachine {
   /** A new process on what the disk holds. */
   async boot(space: SpaceId): Promise<void> {
     this.faults.revive();
+    this.#remotes.clear();
     const head = await this.store.read((tx) => tx.logs.head(space));
     this.replica = head === null ? Replica.create(this.deps, space) : await Replica.open(this.deps, space);
     this.replica.setRemote(this.link);

@@ -8,6 +8,7 @@ import type { Remote } from '../../src/core/ports/remote.ts';
 import { pull } from '../../src/core/replica/transfer.ts';
 import { expectVoid } from './forgeries.ts';
 import type { SimMachine } from './machine.ts';
+import type { SimPlace } from './places.ts';
 import type { World } from './world.ts';
 
 /** A machine that breaks the rules on purpose, and what it knows. Somebody handed it every key. */
@@ -74,7 +75,7 @@ export async function forge(world: World, machine: SimMachine): Promise<void> {
   const { random, machines, places, space, trace } = world;
   const [owner] = machines as [SimMachine];
   if (machine === owner || !machine.hasLog || !machine.hasKeys || world.moving !== null || world.restored) return;
-  const place = places.get(owner.home) as Remote;
+  const place = (places.get(owner.home) as SimPlace).remote;
   await owner.run('pull', () => pull(owner.replica, owner.link));
   const head = await place.head(space);
   if (head === null || owner.replica.position !== head.position) return;

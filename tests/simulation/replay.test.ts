@@ -1,15 +1,19 @@
 import { expect, it } from 'vitest';
+import type { PlaceKind } from './places.ts';
 import { runSchedule } from './schedule.ts';
 import { explain } from './seeds.ts';
 
 const SEED = process.env['SATCHEL_SIM_SEED'];
+const KIND: PlaceKind = process.env['SATCHEL_SIM_PLACE'] === 'bucket' ? 'bucket' : 'hub';
 
 it(`replays ${SEED === undefined ? 'exactly' : `seed ${SEED}`}`, async () => {
   if (SEED === undefined) {
     for (const seed of [3, 42, 44, 1234]) expect((await runSchedule(seed)).fingerprint).toBe((await runSchedule(seed)).fingerprint);
+    for (const seed of [3, 44])
+      expect((await runSchedule(seed, 'bucket')).fingerprint).toBe((await runSchedule(seed, 'bucket')).fingerprint);
     return;
   }
-  const outcome = await runSchedule(Number(SEED));
-  process.stdout.write(`${explain(outcome, Number.POSITIVE_INFINITY)}\n`);
+  const outcome = await runSchedule(Number(SEED), KIND);
+  process.stdout.write(`${explain(outcome, KIND, Number.POSITIVE_INFINITY)}\n`);
   if (outcome.failure !== null) throw outcome.failure;
 });

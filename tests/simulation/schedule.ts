@@ -6,6 +6,7 @@ import { step } from './deeds.ts';
 import { fetchHistory } from './keeping.ts';
 import type { SimMachine } from './machine.ts';
 import { expectEqualStates, expectEverythingKept, expectHomeShown, expectUnitsWhole, expectWordsKept, stateOf } from './oracle.ts';
+import type { PlaceKind } from './places.ts';
 import { Violation } from './violation.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -21,8 +22,8 @@ export interface Outcome {
 const MOST_ROUNDS = 12;
 
 /** Runs one schedule, lets everything settle, and holds the outcome against the laws. */
-export async function runSchedule(seed: number): Promise<Outcome> {
-  const world = await createWorld(seed);
+export async function runSchedule(seed: number, kind: PlaceKind = 'hub'): Promise<Outcome> {
+  const world = await createWorld(seed, kind);
   let failure: Error | null = null;
   let state = '';
   try {

@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { decodeRecord, EMPTY_HEAD, type LogRecord } from '../../src/core/log/record.ts';
-import type { Remote } from '../../src/core/ports/remote.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { createLocalRemote } from '../../src/remotes/local.ts';
 import { createSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
@@ -13,6 +11,8 @@ import { foundSpace } from '../doubles/machine.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { SimMachine } from './machine.ts';
 import type { Mail, SimRandom } from './network.ts';
+import { openBucketPlace } from './bucket-place.ts';
+import { openHubPlace, type PlaceKind, type SimPlace } from './places.ts';
 import { familyOf, keeps, type Family } from './families.ts';
 import type { Role } from '../../src/core/log/control.ts';
 import type { ContentDigest, RecordHash } from '../../src/core/ids.ts';
@@ -26,7 +26,7 @@ export interface World {
   readonly random: SimRandom;
   readonly words: Words;
   readonly mail: Mail;
-  readonly places: Map<string, Remote>;
+  readonly places: Map<string, SimPlace>;
   /** A move of the home that may not be finished. */
   moving: { readonly from: string; readonly to: string } | null;
   /** Whether the home was restored from a backup, and its owner has not brought it back yet. */
@@ -49,8 +49,6 @@ export interface World {
   readonly sent: LogRecord[];
   readonly trace: string[];
   readonly character: Character;
-  /** Everything that lies at the places of logs, by address. */
-  readonly objectsAt: ReadonlyMap<string, ObjectStore>;
   /** Everything that was ever put at a place of logs, deleted or not. */
   readonly archive: ObjectStore;
   addMachine(): Promise<SimMachine>;
@@ -80,7 +78,7 @@ export interface Character {
   readonly pageRecords: number;
 }
 
-export async function createWorld(seed: number): Promise<World> {
+export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promise<World> {
   const random = createSeededRandom(`simulation/${seed}`);
   const family = familyOf(seed);
   const character: Character = {
@@ -115,15 +113,12 @@ export async function createWorld(seed: number): Promise<World> {
     return openStore(join(folder, 'store'));
   };
   const mail: Mail = { late: [] };
-  const places = new Map<string, Remote>();
-  const objectsAt = new Map<string, ObjectStore>();
+  const places = new Map<string, SimPlace>();
   const archive = createObjectStoreDouble();
-  const openPlace = async (address: string): Promise<Remote> => {
-    const clock = { now: worldTime, sleep: async () => undefined };
-    const objects = keepingAll(createObjectStoreDouble(), archive);
-    const place = createLocalRemote({ store: await openStore(), objects, clock, address });
+  const openPlace = async (address: string): Promise<SimPlace> => {
+    const deps = { address, random, now: worldTime, openStore, archive };
+    const place = await (kind === 'hub' ? openHubPlace(deps) : openBucketPlace(deps));
     places.set(address, place);
-    objectsAt.set(address, objects);
     return place;
   };
   const hub = await openPlace('sim:hub-0');
@@ -156,7 +151,7 @@ export async function createWorld(seed: number): Promise<World> {
   };
 
   const founder = await createMachine(await openStore());
-  const { space } = await foundSpace(founder.deps, hub);
+  const { space } = await foundSpace(founder.deps, hub.remote);
   await founder.boot(space);
   const world: World = {
     seed,
@@ -177,7 +172,6 @@ export async function createWorld(seed: number): Promise<World> {
     sent,
     trace,
     character,
-    objectsAt,
     archive,
     async addMachine() {
       const machine = await createMachine(await openStore());
@@ -200,18 +194,19 @@ export async function createWorld(seed: number): Promise<World> {
     },
     addPlace: async () => (await openPlace(`sim:hub-${places.size}`)).address,
     async restorePlace(address, position) {
-      const before = places.get(address);
-      if (before === undefined) throw new Error(`there is no place ${address}`);
-      const { records } = await before.read(space, 0, { records: position + 1, bytes: Number.MAX_SAFE_INTEGER });
+      const place = places.get(address);
+      if (place === undefined) throw new Error(`there is no place ${address}`);
+      const { records } = await place.remote.read(space, 0, { records: position + 1, bytes: Number.MAX_SAFE_INTEGER });
       const kept = records.map(expectRecord);
-      const place = await openPlace(address);
+      await place.clear();
+      const { remote } = place;
       for (const record of kept) {
         const objects = await archive.get(space, record.header.objects);
-        await place.putObjects(
+        await remote.putObjects(
           space,
           [...objects].map(([id, bytes]) => ({ id, bytes })),
         );
-        await place.append(space, (await place.head(space)) ?? EMPTY_HEAD, { records: [record], objects: [] });
+        await remote.append(space, (await remote.head(space)) ?? EMPTY_HEAD, { records: [record], objects: [] });
       }
     },
     passTime(ms) {
@@ -230,17 +225,6 @@ function copyPath(from: MemoryDisk, to: MemoryDisk, path: string): void {
   if (entry?.type === 'folder') to.makeFolder(path);
   else if (entry?.type === 'link') to.link(path, entry.target);
   else if (entry?.type === 'file') to.write(path, entry.body, from.stat(path)?.mode);
-}
-
-/** What is put there is put into the archive too: a place that is restored has what was deleted since. */
-function keepingAll(objects: ObjectStore, archive: ObjectStore): ObjectStore {
-  return {
-    ...objects,
-    async put(space, batch) {
-      await archive.put(space, batch);
-      await objects.put(space, batch);
-    },
-  };
 }
 
 function expectRecord(bytes: Uint8Array): LogRecord {

@@ -1,6 +1,5 @@
 import { encodeRecord, headAfter, type Head, type LogRecord } from '../../core/log/record.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
-import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { RemoteError, type ReadAnswer, type ReadLimit } from '../../core/ports/remote.ts';
 import { mapAtOnce } from './at-once.ts';
@@ -20,10 +19,15 @@ export interface Tail {
 
 /** The log of one space as numbered segments, one an append. */
 export interface BucketLog {
-  /** The tail now; `null` where there is no log. One request, where little was added. */
+  /** The tail now; `null` where there is no log. Two requests at once, where nothing was added. */
   refresh(): Promise<Tail | null>;
-  /** The tail as it was seen lately: who goes on from an older one than there is loses the race for the next segment. */
+  /** The tail as it was seen last: who goes on from an older one than there is loses the race for the next segment. */
   recent(): Promise<Tail | null>;
+  /**
+   * Whether the segment seen last is there still; where not, all is forgotten. One small request. Asked before each append:
+   * in a bucket that was restored meanwhile it would leave a gap.
+   */
+  isThere(tail: Tail): Promise<boolean>;
   read(from: number, limit: ReadLimit): Promise<ReadAnswer>;
   /** Makes the segment behind `tail`; `null` where another one took its place. */
   append(tail: Tail | null, records: readonly LogRecord[]): Promise<Tail | null>;
@@ -40,14 +44,7 @@ interface Block {
   readonly next: number;
 }
 
-interface LogDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 const NONCE = 16;
-/** So long a tail is believed to stand where it was seen, ms: buckets get restored, seldom. */
-const PROVEN_FOR = 60_000;
 /** Segments that are read one by one, before their number is looked for. */
 const STEPS = 8;
 const PREFETCH = 16;
@@ -56,12 +53,11 @@ const PREFETCH = 16;
  * Compare-and-swap: whoever saw that segment n ends in the expected head may make segment n+1, and one `create` of that
  * name works. Segments never change, so that what n ends in is as good as a lock.
  */
-export function createBucketLog(blobs: Blobs, folder: string, { clock, random }: LogDeps): BucketLog {
+export function createBucketLog(blobs: Blobs, folder: string, random: Random): BucketLog {
   const sequence = createBlobSequence(blobs, `${folder}/log`);
   const segments = createSegments(blobs, sequence);
   const rollups = createRollups(blobs, `${folder}/rollups`, segments);
   let seen: Tail | null = null;
-  let provenAt = 0;
   let generation = 0;
   /** What was read last: pages end within it. */
   let last: Block | null = null;
@@ -71,31 +67,21 @@ export function createBucketLog(blobs: Blobs, folder: string, { clock, random }:
     return seen;
   }
 
-  function isProven(): boolean {
-    const age = clock.now() - provenAt;
-    return age >= 0 && age <= PROVEN_FOR;
-  }
-
-  /** That the segment seen last is there still; else all is looked for anew. */
-  async function prove(): Promise<void> {
-    if (seen === null || isProven()) return;
-    const { number, head } = seen;
+  async function isThere({ number, head }: Tail): Promise<boolean> {
+    const began = generation;
+    const found = await segments.fresh(number);
+    if (generation !== began) return false; // another call found out
+    if (found?.head.hash === head.hash) return true;
+    [seen, last] = [null, null];
+    generation += 1;
     segments.forget();
-    const found = await segments.info(number);
-    if (found?.head.hash !== head.hash) {
-      seen = null;
-      last = null;
-      generation += 1;
-      segments.forget();
-      rollups.forget();
-    }
-    provenAt = clock.now();
+    rollups.forget();
+    return false;
   }
 
   async function locate(): Promise<Tail | null> {
     const number = await sequence.newest();
     if (number < 0) return null;
-    provenAt = clock.now();
     return advance(await tailAt(number));
   }
 
@@ -106,20 +92,25 @@ export function createBucketLog(blobs: Blobs, folder: string, { clock, random }:
   }
 
   async function refresh(): Promise<Tail | null> {
-    await prove();
-    let at: Tail | null = seen ?? (await locate());
-    if (at === null) return null;
-    for (let step = 1; ; step += 1) {
+    let at = seen;
+    if (at !== null) {
+      const [stands, next] = await Promise.all([isThere(at), segments.info(at.number + 1)]);
+      if (stands && next === null) return advance(at);
+      if (!stands) at = null;
+    }
+    at ??= await locate();
+    for (let step = 1; at !== null; step += 1) {
       const info = await segments.info(at.number + 1);
       if (info === null) return advance(at);
       if (info.first !== at.head.position + 1) throw damaged(sequence.name(at.number + 1), 'it does not continue the one before it');
       at = tailOf(at.number + 1, info);
       if (step % STEPS === 0) at = await tailAt(await sequence.newestFrom(at.number));
     }
+    return null;
   }
 
   async function recent(): Promise<Tail | null> {
-    return seen !== null && isProven() ? seen : refresh();
+    return seen ?? refresh();
   }
 
   /** The segment that holds `position`, which is not beyond the tail; or one without records before it. About log n requests. */
@@ -165,12 +156,41 @@ export function createBucketLog(blobs: Blobs, folder: string, { clock, random }:
     return blockAt(await numberOf(position, until), until, position);
   }
 
+  async function read(from: number, limit: ReadLimit): Promise<ReadAnswer> {
+    let isFresh = seen === null || from > seen.head.position;
+    let tail = isFresh ? await refresh() : await recent();
+    const records: Uint8Array[] = [];
+    let [bytes, next] = [0, from];
+    let block: Block | null = null;
+    while (tail !== null) {
+      if (next > tail.head.position) {
+        if (isFresh) break;
+        const began = generation;
+        tail = await refresh();
+        isFresh = true;
+        // What was read is of another log than there is.
+        if (generation !== began) return read(from, limit);
+        continue;
+      }
+      block = block === null ? await blockOf(next, tail) : await blockAt(block.next, tail.number, next);
+      last = block;
+      const { info, records: found } = block.segment;
+      if (next < info.first) throw damaged(sequence.name(block.next - 1), `position ${next} is in none before it`);
+      for (const record of found.slice(next - info.first)) {
+        bytes += record.length;
+        if (records.length === limit.records || (records.length > 0 && bytes > limit.bytes)) return { records, head: tail.head };
+        records.push(record);
+        next += 1;
+      }
+    }
+    return { records, head: tail?.head ?? null };
+  }
+
   async function put(tail: Tail | null, info: SegmentInfo, segment: Segment, bytes: Buffer): Promise<Tail | null> {
     const number = (tail?.number ?? -1) + 1;
     if (!(await sequence.create(number, bytes))) return null;
     segments.keep(number, segment, bytes.length);
     const made = advance(tailOf(number, info));
-    provenAt = clock.now();
     await rollups.completed(number);
     return made;
   }
@@ -178,36 +198,12 @@ export function createBucketLog(blobs: Blobs, folder: string, { clock, random }:
   return {
     refresh,
     recent,
+    isThere,
     get generation() {
       return generation;
     },
     segment: (number) => segments.whole(number),
-    async read(from, limit) {
-      let isFresh = seen === null || from > seen.head.position;
-      let tail = isFresh ? await refresh() : await recent();
-      const records: Uint8Array[] = [];
-      let [bytes, next] = [0, from];
-      let block: Block | null = null;
-      while (tail !== null) {
-        if (next > tail.head.position) {
-          if (isFresh) break;
-          tail = await refresh();
-          isFresh = true;
-          continue;
-        }
-        block = block === null ? await blockOf(next, tail) : await blockAt(block.next, tail.number, next);
-        last = block;
-        const { info, records: found } = block.segment;
-        if (next < info.first) throw damaged(sequence.name(block.next - 1), `position ${next} is in none before it`);
-        for (const record of found.slice(next - info.first)) {
-          bytes += record.length;
-          if (records.length === limit.records || (records.length > 0 && bytes > limit.bytes)) return { records, head: tail.head };
-          records.push(record);
-          next += 1;
-        }
-      }
-      return { records, head: tail?.head ?? null };
-    },
+    read,
     async append(tail, records) {
       const encoded = records.map(encodeRecord);
       const info: SegmentInfo = {

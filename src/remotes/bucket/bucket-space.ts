@@ -1,7 +1,6 @@
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { decodeRecord, type Head } from '../../core/log/record.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
-import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { AppendOutcome, Segment } from '../../core/ports/remote.ts';
 import { checkSegment, objectsNamed } from '../checks.ts';
@@ -24,7 +23,6 @@ export interface BucketSpace {
 }
 
 export interface BucketSpaceDeps {
-  readonly clock: Clock;
   readonly random: Random;
   /** Before a log is made. */
   readonly prepare: (space: SpaceId) => Promise<void>;
@@ -32,9 +30,9 @@ export interface BucketSpaceDeps {
   readonly pace: (segment: Segment) => Promise<void>;
 }
 
-export function createBucketSpace(blobs: Blobs, space: SpaceId, { clock, random, prepare, pace }: BucketSpaceDeps): BucketSpace {
+export function createBucketSpace(blobs: Blobs, space: SpaceId, { random, prepare, pace }: BucketSpaceDeps): BucketSpace {
   const folder = `spaces/${space}`;
-  const log = createBucketLog(blobs, folder, { clock, random });
+  const log = createBucketLog(blobs, folder, random);
   const drops = createDrops(log);
   const objects = createBucketObjects(blobs, folder, drops);
   const controls = createControls(log);
@@ -71,8 +69,11 @@ export function createBucketSpace(blobs: Blobs, space: SpaceId, { clock, random,
       for (let tail = await behind(expected); tail !== undefined; tail = await behind(expected)) {
         if (tail === null) await prepare(space);
         await followed(tail);
-        await objects.put(segment.objects);
-        const present = await objects.has(named);
+        const [isThere, present] = await Promise.all([
+          tail === null || log.isThere(tail),
+          objects.put(segment.objects).then(() => objects.has(named)),
+        ]);
+        if (!isThere) continue;
         if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) };
         await pace(segment);
         const made = await log.append(

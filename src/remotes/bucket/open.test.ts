@@ -12,7 +12,6 @@ import { createBucket, openBucketRemote } from './open.ts';
 
 const random = { bytes: (length: number): Uint8Array => randomBytes(length) };
 const PAGE = { records: 1_000, bytes: 8 * 1024 * 1024 };
-const MINUTE = 60_000;
 const FOREVER = { limit: 1_000 };
 
 let bucket: MemoryBucket;
@@ -72,7 +71,6 @@ describe('openBucketRemote', () => {
     const { remote } = await connect();
     const { writer } = await logOf(remote, 3);
     await emptied();
-    clock.advance(2 * MINUTE);
     await expect(remote.head(writer.space)).rejects.toMatchObject({ type: 'unreachable' });
     await expect(remote.read(writer.space, 0, PAGE)).rejects.toMatchObject({ type: 'unreachable' });
     await expect(remote.spaces()).rejects.toMatchObject({ type: 'unreachable' });
@@ -103,31 +101,31 @@ describe('openBucketRemote', () => {
 });
 
 describe('requests', () => {
-  it('are one for an append behind a head that is known, and one more for each new object', async () => {
+  it('are two for an append behind a head that is known, and one more for each new object', async () => {
     const { remote, take } = await connect();
     const { writer, head } = await logOf(remote, 2);
     take();
     const object = sealedObject(100);
     const record = writer.record(head, { objects: [object.id] });
     await remote.append(writer.space, head, segment([record], [object]));
-    expect(take()).toEqual(['create objects/ID', 'create log/0000000002']);
+    expect(take()).toEqual(['read log/0000000001', 'create objects/ID', 'create log/0000000002']);
     const again = writer.record(headAfter(record), { objects: [object.id] });
     await remote.append(writer.space, headAfter(record), segment([again]));
-    expect(take()).toEqual(['create log/0000000003']);
+    expect(take()).toEqual(['read log/0000000002', 'create log/0000000003']);
   });
 
-  it('are one for a look, and none more to read what the look found', async () => {
+  it('are two for a look, and none more for what the look found', async () => {
     const [{ remote }, other] = [await connect(), await connect()];
     const { writer, head } = await logOf(remote, 2);
     await other.remote.head(writer.space);
     other.take();
     await other.remote.head(writer.space);
-    expect(other.take()).toEqual(['read log/0000000002']);
+    expect(other.take()).toEqual(['read log/0000000001', 'read log/0000000002']);
     await remote.append(writer.space, head, segment([writer.record(head)]));
     expect((await other.remote.head(writer.space))?.position).toBe(2);
-    expect(other.take()).toEqual(['read log/0000000002', 'read log/0000000003']);
+    expect(other.take()).toEqual(['read log/0000000001', 'read log/0000000002', 'read log/0000000003']);
     expect((await other.remote.read(writer.space, 2, PAGE)).records).toHaveLength(1);
-    expect(other.take()).toEqual(['read log/0000000003']);
+    expect(other.take()).toEqual(['read log/0000000002', 'read log/0000000003']);
   });
 
   it('are few for a machine that reads a long log of small segments, which are rolled up as they come', async () => {
@@ -239,7 +237,7 @@ describe('what goes wrong', () => {
     await expect(remote.append(writer.space, head, segment([writer.record(head)]))).rejects.toMatchObject({ type: 'protocol' });
   });
 
-  it('notices within a minute that the bucket came back as an older copy', async () => {
+  it('notices that the bucket came back as an older copy', async () => {
     const { remote } = await connect();
     const { writer, records } = await logOf(remote, 3);
     const copy = new Map<string, Uint8Array>();
@@ -248,9 +246,17 @@ describe('what goes wrong', () => {
     await remote.append(writer.space, head, segment([writer.record(head)]));
     await emptied();
     for (const [name, bytes] of copy) await raw.write(name, bytes);
-    clock.advance(2 * MINUTE);
     expect(await remote.head(writer.space)).toEqual(head);
     expect(await remote.append(writer.space, head, segment([writer.record(head)]))).toMatchObject({ type: 'appended' });
+  });
+
+  it('leaves no gap where the bucket came back as an older copy a moment ago', async () => {
+    const { remote } = await connect();
+    const { writer, records } = await logOf(remote, 4);
+    await raw.remove([2, 3].map((number) => `spaces/${writer.space}/log/000000000${number}`));
+    const head = headAfter(records[3] as LogRecord);
+    const outcome = await remote.append(writer.space, head, segment([writer.record(head)]));
+    expect(outcome).toEqual({ type: 'moved', head: headAfter(records[1] as LogRecord), missing: [] });
   });
 
   it('names an object that does not match its name', async () => {

@@ -61,7 +61,6 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
     if (kept !== undefined) return kept;
     const pace = createPace(clock, batchEvery);
     const made = createBucketSpace(blobs, space, {
-      clock,
       random,
       pace: (segment) => pace.wait(segment),
       async prepare() {

@@ -8,6 +8,8 @@ import type { BlobSequence } from './sequence.ts';
 export interface Segments {
   /** What stands in front of one; `null` where there is none of that number. Small ones are read whole, and kept. */
   info(number: number): Promise<SegmentInfo | null>;
+  /** As {@link info}, asked for in any case, and nothing else read. */
+  fresh(number: number): Promise<SegmentInfo | null>;
   /** The whole segment. Throws `protocol` where there is none: the caller knows of a later one. */
   whole(number: number): Promise<Segment>;
   /** The whole segment where it is small; `null` where it is not, or not there. One request at most. */
@@ -18,6 +20,8 @@ export interface Segments {
   forget(): void;
 }
 
+/** No head of a segment ends behind. */
+const HEAD_BYTES = 512;
 const INFOS_KEPT = 4_096;
 const BYTES_KEPT = 16 * 1024 * 1024;
 
@@ -43,10 +47,10 @@ export function createSegments(blobs: Blobs, sequence: BlobSequence): Segments {
     return keep(number, segment, bytes.length);
   }
 
-  async function info(number: number): Promise<SegmentInfo | null> {
-    const start = await blobs.read(sequence.name(number), { offset: 0, length: SEGMENT_START });
+  async function info(number: number, length = SEGMENT_START): Promise<SegmentInfo | null> {
+    const start = await blobs.read(sequence.name(number), { offset: 0, length });
     if (start === null) return null;
-    if (start.length < SEGMENT_START) return parsed(number, start).info;
+    if (start.length < length) return parsed(number, start).info;
     const found = parseSegmentInfo(start, false, 'LOG1');
     if (typeof found === 'string') throw damaged(sequence.name(number), found);
     return note(number, found);
@@ -55,6 +59,7 @@ export function createSegments(blobs: Blobs, sequence: BlobSequence): Segments {
   return {
     known: infos,
     info: async (number) => infos.get(number) ?? info(number),
+    fresh: (number) => info(number, HEAD_BYTES),
     async whole(number) {
       const found = kept.get(String(number));
       if (found !== undefined) return found;
