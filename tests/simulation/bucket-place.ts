@@ -20,6 +20,7 @@ export async function openBucketPlace({ address, random, now, archive }: PlaceDe
 
   return {
     address,
+    isServed: false,
     get remote() {
       return open(blobs());
     },

@@ -145,6 +145,7 @@ export class SimMachine {
       const at = address();
       const place = places.get(at);
       if (place === undefined) throw new Error(`there is no place ${at}`);
+      if (place.isServed) return place.remote;
       const open = this.#remotes.get(at) ?? place.connect(() => weather.loss / REQUESTS_A_CALL);
       this.#remotes.set(at, open);
       return open;

@@ -12,6 +12,8 @@ export type PlaceKind = 'hub' | 'bucket';
 /** A place where logs can be kept. */
 export interface SimPlace {
   readonly address: string;
+  /** One process, which all machines call: no machine remembers anything of it. */
+  readonly isServed: boolean;
   /** Without faults, and with nothing remembered that would be old. */
   readonly remote: Remote;
   /** The place as a process has it: each call is another process. `loss`: the part of its own requests that goes wrong. */
@@ -41,6 +43,7 @@ export async function openHubPlace({ address, now, openStore, archive }: PlaceDe
   let current = await open();
   return {
     address,
+    isServed: true,
     get remote() {
       return current.remote;
     },

@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.ts';
 
-describeSeeds(1, 200, 'bucket');
+describeSeeds(1, 60, 'bucket');

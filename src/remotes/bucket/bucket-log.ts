@@ -69,7 +69,7 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
 
   async function isThere({ number, head }: Tail): Promise<boolean> {
     const began = generation;
-    const found = await segments.fresh(number);
+    const found = await segments.again(number);
     if (generation !== began) return false; // another call found out
     if (found?.head.hash === head.hash) return true;
     [seen, last] = [null, null];
@@ -86,25 +86,28 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
   }
 
   async function tailAt(number: number): Promise<Tail> {
-    const info = await segments.info(number);
+    const info = await segments.next(number);
     if (info === null) throw damaged(sequence.name(number), 'it vanished');
     return tailOf(number, info);
   }
 
   async function refresh(): Promise<Tail | null> {
     let at = seen;
+    /** Of the segment behind `at`, where it was asked for already. */
+    let next: SegmentInfo | null | undefined;
     if (at !== null) {
-      const [stands, next] = await Promise.all([isThere(at), segments.info(at.number + 1)]);
-      if (stands && next === null) return advance(at);
-      if (!stands) at = null;
+      const [stands, found] = await Promise.all([isThere(at), segments.next(at.number + 1)]);
+      if (stands) next = found;
+      else at = null;
     }
     at ??= await locate();
     for (let step = 1; at !== null; step += 1) {
-      const info = await segments.info(at.number + 1);
-      if (info === null) return advance(at);
-      if (info.first !== at.head.position + 1) throw damaged(sequence.name(at.number + 1), 'it does not continue the one before it');
-      at = tailOf(at.number + 1, info);
+      next = next === undefined ? await segments.next(at.number + 1) : next;
+      if (next === null) return advance(at);
+      if (next.first !== at.head.position + 1) throw damaged(sequence.name(at.number + 1), 'it does not continue the one before it');
+      at = tailOf(at.number + 1, next);
       if (step % STEPS === 0) at = await tailAt(await sequence.newestFrom(at.number));
+      next = undefined;
     }
     return null;
   }
@@ -156,7 +159,20 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
     return blockAt(await numberOf(position, until), until, position);
   }
 
+  /** What does not fit together may be of two logs: the bucket was restored since we looked. */
   async function read(from: number, limit: ReadLimit): Promise<ReadAnswer> {
+    const began = generation;
+    try {
+      return await readPage(from, limit);
+    } catch (error) {
+      if (!(error instanceof RemoteError) || error.type !== 'protocol') throw error;
+      await refresh();
+      if (generation === began) throw error;
+      return read(from, limit);
+    }
+  }
+
+  async function readPage(from: number, limit: ReadLimit): Promise<ReadAnswer> {
     let isFresh = seen === null || from > seen.head.position;
     let tail = isFresh ? await refresh() : await recent();
     const records: Uint8Array[] = [];
@@ -169,7 +185,7 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
         tail = await refresh();
         isFresh = true;
         // What was read is of another log than there is.
-        if (generation !== began) return read(from, limit);
+        if (generation !== began) return readPage(from, limit);
         continue;
       }
       block = block === null ? await blockOf(next, tail) : await blockAt(block.next, tail.number, next);

@@ -1,3 +1,4 @@
+import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { decodeRecord, type Head } from '../../core/log/record.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
@@ -47,6 +48,13 @@ export function createBucketSpace(blobs: Blobs, space: SpaceId, { random, prepar
     return tail;
   }
 
+  /** Puts objects, and answers which of `named` are there as of `tail`. */
+  async function bringObjects(tail: Tail | null, along: readonly SealedObject[], named: readonly ObjectId[]): Promise<Set<ObjectId>> {
+    await followed(tail);
+    await objects.put(along);
+    return objects.has(named);
+  }
+
   /** The tail, if the log ends in `expected`: `undefined` where it does not. */
   async function behind(expected: Head): Promise<Tail | null | undefined> {
     const fits = (tail: Tail | null): boolean => (tail === null ? expected.position === -1 : tail.head.hash === expected.hash);
@@ -68,12 +76,15 @@ export function createBucketSpace(blobs: Blobs, space: SpaceId, { random, prepar
       const named = objectsNamed(records, segment.gone);
       for (let tail = await behind(expected); tail !== undefined; tail = await behind(expected)) {
         if (tail === null) await prepare(space);
-        await followed(tail);
-        const [isThere, present] = await Promise.all([
+        const [stands, brought] = await Promise.allSettled([
           tail === null || log.isThere(tail),
-          objects.put(segment.objects).then(() => objects.has(named)),
+          bringObjects(tail, segment.objects, named),
         ]);
-        if (!isThere) continue;
+        if (stands.status === 'rejected') throw stands.reason;
+        // Whatever was found is of another bucket than there is.
+        if (!stands.value) continue;
+        if (brought.status === 'rejected') throw brought.reason;
+        const present = brought.value;
         if (present.size < named.length) return { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) };
         await pace(segment);
         const made = await log.append(

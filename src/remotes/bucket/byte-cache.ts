@@ -2,6 +2,7 @@
 export interface ByteCache<T> {
   get(key: string): T | undefined;
   put(key: string, value: T, bytes: number): void;
+  forget(key: string): void;
   clear(): void;
 }
 
@@ -31,6 +32,7 @@ export function createByteCache<T>(capacity: number): ByteCache<T> {
         forget(oldest);
       }
     },
+    forget,
     clear() {
       kept.clear();
       total = 0;

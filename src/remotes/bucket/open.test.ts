@@ -288,9 +288,10 @@ describe('deletions', () => {
     const naming = writer.record(headAfter(writer.genesis), { objects: [object.id] });
     const prune = owner.control(headAfter(naming), { op: 'prune', objects: [object.id] });
     const { remote } = await connect();
-    await remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis, naming, prune], [object]));
+    const records = [writer.genesis, naming, prune];
+    await remote.append(writer.space, EMPTY_HEAD, segment(records, [object]));
     const listed = async (): Promise<number> => (await raw.list(`spaces/${writer.space}/objects/`, FOREVER)).blobs.length;
-    return { writer, object, head: headAfter(prune), remote, listed };
+    return { writer, object, records, head: headAfter(prune), remote, listed };
   }
 
   it('take the bytes away at once, and a name whose blob went is not used again', async () => {
@@ -317,6 +318,29 @@ describe('deletions', () => {
     expect(await other.append(writer.space, head, segment([naming]))).toEqual({ type: 'missing-objects', ids: [object.id] });
     const plain = writer.record(head);
     expect(await other.append(writer.space, head, segment([plain]))).toMatchObject({ type: 'appended' });
+  });
+
+  it('do not confuse who goes on in a bucket that was restored, where records have other numbers', async () => {
+    const { writer, object, head, remote, records } = await pruned();
+    await remote.deleteObjects(writer.space, [object.id]);
+    const [third, fourth] = writer.chain(head, 2) as [LogRecord, LogRecord];
+    await remote.append(writer.space, head, segment([third]));
+    // It sees the deletion, and then nothing more for a while.
+    let isCut = false;
+    const cut = await connect((_, name) => (isCut && name.endsWith('0000000002') ? 'request' : null));
+    await cut.remote.read(writer.space, 0, PAGE);
+    isCut = true;
+    const marker = (await raw.read('satchel-bucket.json')) as Uint8Array;
+    await emptied();
+    await raw.write('satchel-bucket.json', marker);
+    const restoring = (await connect()).remote;
+    await restoring.append(writer.space, EMPTY_HEAD, segment(records, [object]));
+    await restoring.append(writer.space, head, segment([third]));
+    await restoring.append(writer.space, headAfter(third), segment([fourth]));
+    isCut = false;
+    const { records: found } = await cut.remote.read(writer.space, 3, PAGE);
+    expect(found.map((bytes) => Buffer.from(bytes).toString('hex'))).toEqual(hexOf([third, fourth]));
+    expect((await cut.remote.hasObjects(writer.space, [object.id])).size).toBe(1);
   });
 
   it('that were interrupted are finished by the next who obeys', async () => {

@@ -6,10 +6,12 @@ import type { BlobSequence } from './sequence.ts';
 
 /** The segments of one log as they lie in the bucket, those that were read lately kept: they never change. */
 export interface Segments {
-  /** What stands in front of one; `null` where there is none of that number. Small ones are read whole, and kept. */
+  /** What stands in front of one that was seen; `null` where there is none of that number. Small ones are read whole, and kept. */
   info(number: number): Promise<SegmentInfo | null>;
-  /** As {@link info}, asked for in any case, and nothing else read. */
-  fresh(number: number): Promise<SegmentInfo | null>;
+  /** As {@link info}, asked for in any case: of one behind all that were seen. */
+  next(number: number): Promise<SegmentInfo | null>;
+  /** The same of one that is likely to be as it was: nothing more is read. */
+  again(number: number): Promise<SegmentInfo | null>;
   /** The whole segment. Throws `protocol` where there is none: the caller knows of a later one. */
   whole(number: number): Promise<Segment>;
   /** The whole segment where it is small; `null` where it is not, or not there. One request at most. */
@@ -31,6 +33,8 @@ export function createSegments(blobs: Blobs, sequence: BlobSequence): Segments {
 
   function note(number: number, info: SegmentInfo): SegmentInfo {
     if (infos.size >= INFOS_KEPT) infos.clear();
+    // In a bucket that was restored another one has this number.
+    if (infos.get(number)?.head.hash !== info.head.hash) kept.forget(String(number));
     infos.set(number, info);
     return info;
   }
@@ -59,7 +63,8 @@ export function createSegments(blobs: Blobs, sequence: BlobSequence): Segments {
   return {
     known: infos,
     info: async (number) => infos.get(number) ?? info(number),
-    fresh: (number) => info(number, HEAD_BYTES),
+    next: info,
+    again: (number) => info(number, HEAD_BYTES),
     async whole(number) {
       const found = kept.get(String(number));
       if (found !== undefined) return found;
