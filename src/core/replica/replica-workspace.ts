@@ -8,6 +8,7 @@ import type { SealedBodies } from './body-sealing.ts';
 import { createFewViews } from './few-views.ts';
 import { foundBatches } from './found-batches.ts';
 import { KeyMissing } from './key-missing.ts';
+import { createLookedAt } from './looked-at.ts';
 import type { Replica } from './replica.ts';
 import { sortFound, unseen, type WantedBody } from './sort-found.ts';
 import type { ItemWish } from './wishes.ts';
@@ -80,6 +81,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     if (items.length > 0) foundLast = null;
     for (const item of items) {
       reported.delete(itemKey(item));
+      looked.drop(item);
       if (dirty !== 'all' && covers(item)) dirty.set(itemKey(item), item);
     }
   };
@@ -92,6 +94,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   const listViews = (under?: readonly string[]): Promise<readonly View[]> => store.read((tx) => tx.views.list(space, writer, under));
 
   const few = createFewViews(store, `views of ${writer}`, listViews);
+  const looked = createLookedAt(store, `views of ${writer}`);
 
   async function capture(found: readonly Found[], note: Omit<CommitNote, 'time'>): Promise<CaptureReport> {
     const report = {
@@ -156,12 +159,15 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
     }
     const wasClean = new Set(dirty === 'all' ? [] : wishes.map(({ item }) => itemKey(item)).filter((key) => !isDirty(key)));
+    for (const { item } of found) looked.drop(item);
     const drafted = await few.write(namesOf(sorted.views), () =>
-      replica.draft(wishes, note, commit, async (tx) => {
-        await tx.views.put(space, writer, sorted.views);
-        await tx.documents.remove(keptNotes(space), writer);
-        if (wishes.length > 0) await tx.documents.remove(settledNotes(space), writer);
-      }),
+      looked.writing(() =>
+        replica.draft(wishes, note, commit, async (tx) => {
+          await tx.views.put(space, writer, sorted.views);
+          await tx.documents.remove(keptNotes(space), writer);
+          if (wishes.length > 0) await tx.documents.remove(settledNotes(space), writer);
+        }),
+      ),
     );
     // What the merge made of it may differ from what is in place.
     markDirty(wishes.map((w) => w.item));
@@ -272,14 +278,20 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   }
 
   async function lookForOutstanding(): Promise<Outstanding[]> {
+    if (fallsSeen !== replica.falls) looked.clear();
     fallsSeen = replica.falls;
     if (dirty === 'all' && (await wasSettled())) dirty = new Map();
-    const { states, views, candidates } = dirty === 'all' ? await lookAtAll() : await lookAt([...dirty.values()]);
+    const found: Outstanding[] = [];
+    const known = dirty === 'all' ? [] : [...dirty.keys()].flatMap((key) => looked.get(key) ?? []);
+    for (const { outstanding } of known) found.push(outstanding);
+    const isKnown = new Set(known.map(({ outstanding }) => itemKey(outstanding.item)));
+    const asked = dirty === 'all' ? 'all' : [...dirty].flatMap(([key, item]) => (isKnown.has(key) ? [] : [item]));
+    const { states, views, candidates } = asked === 'all' ? await lookAtAll() : await lookAt(asked);
     if (dirty === 'all') {
       dirty = new Map();
       reported.clear();
+      looked.clear();
     }
-    const found: Outstanding[] = [];
     for (const item of candidates) {
       const key = itemKey(item);
       const view = views.get(key);
@@ -291,7 +303,10 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       } else {
         dirty.set(key, item);
         reported.set(key, content?.digest ?? null);
-        found.push({ item, content, shown, local: view?.local ?? null });
+        const outstanding = { item, content, shown, local: view?.local ?? null };
+        found.push(outstanding);
+        // What a draft holds may be sealed anew without a word.
+        if (!replica.isDrafted(item)) looked.keep({ outstanding, ...(view === undefined ? {} : { view }) });
       }
     }
     return found.sort((a, b) => (a.item.name < b.item.name ? -1 : 1));
@@ -337,7 +352,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   /** Writes views derived from those there now. */
   async function updateViews(items: readonly Item[], update: (item: Item, view: View | undefined) => View): Promise<void> {
     await writeViews(items, async (tx) => {
-      const views = await tx.views.get(space, writer, items);
+      const views = looked.all(items) ?? (await tx.views.get(space, writer, items));
       return items.map((item) => update(item, views.get(itemKey(item))));
     });
   }
@@ -345,15 +360,18 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
   async function writeViews(items: readonly Item[], make: (tx: StoreTransaction) => Promise<readonly View[]>): Promise<void> {
     await replica.exclusive(async () => {
       viewWrites += 1;
-      const write = (): Promise<void> =>
+      const write = (): Promise<readonly View[]> =>
         store.write(async (tx) => {
-          await tx.views.put(space, writer, await make(tx));
+          const made = await make(tx);
+          await tx.views.put(space, writer, made);
           for (const notes of [keptNotes(space), settledNotes(space)]) await tx.documents.remove(notes, writer);
+          return made;
         });
-      await few.write(
+      const made = await few.write(
         items.map(({ name }) => name),
-        write,
+        () => looked.writing(write),
       );
+      for (const view of made) looked.wrote(view);
     });
   }
 

@@ -100,7 +100,7 @@ async function writeBeside(context: RowsContext, series: Series, due: readonly O
   };
   const tried = new Set<string>();
   try {
-    for (let rows = due; rows.length > 0; rows = next === 'done' ? (await plan(context)).filter(({ item }) => !tried.has(item.name)) : []) {
+    for (let rows = due; rows.length > 0; rows = next === 'done' ? await plan(context, tried) : []) {
       for (const { item } of rows) tried.add(item.name);
       for (const batch of batchesOf(context, rows, FIRST_ROWS)) {
         const ready = await readyRows(context, batch);
@@ -126,8 +126,8 @@ function taskOf({ outstanding, table, place, body, problem, planned }: ReadyRow)
   return { name: outstanding.item.name, table, place, body, problem, planned };
 }
 
-/** What can be done now, in the order in which it has to be. */
-async function plan({ workspace, profile, memory }: RowsContext): Promise<Outstanding[]> {
+/** What can be done now, in the order in which it has to be, but for what was `tried`. */
+async function plan({ workspace, profile, memory }: RowsContext, tried: ReadonlySet<string> = new Set()): Promise<Outstanding[]> {
   const held = new Set(memory.state.type === 'ok' || memory.state.type === 'disk-full' ? [] : memory.state.names);
   const order = new Map(profile.tables.map(({ id }, index) => [id, index]));
   const referred = new Set(profile.tables.flatMap(({ reference }) => reference?.table ?? []));
@@ -139,7 +139,7 @@ async function plan({ workspace, profile, memory }: RowsContext): Promise<Outsta
     const { name } = outstanding.item;
     const waits = memory.waiting.get(name);
     const isStuck = waits?.digest === outstanding.content?.digest && waits?.parent != null && !isComing(waits.parent);
-    return !held.has(name) && !isStuck;
+    return !held.has(name) && !isStuck && !tried.has(name);
   });
   const tables = due.map((outstanding) => ({ outstanding, table: profile.tableOf(outstanding.item.name) ?? '' }));
   const step = ({ outstanding, table }: (typeof tables)[number]): number => {
