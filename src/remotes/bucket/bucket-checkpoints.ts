@@ -1,7 +1,7 @@
 import { encodeCanonical } from '../../core/canonical.ts';
 import { parseCanonical, readBytes, readCount, readFields, readHex } from '../../core/canonical-fields.ts';
-import { sha256, sha256Hex } from '../../core/crypto/hash.ts';
-import { bytesToHex } from '../../core/ids.ts';
+import { sha256Hex } from '../../core/crypto/hash.ts';
+import { bytesToHex, hexToBytes } from '../../core/ids.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { checkCheckpoint } from '../checks.ts';
@@ -15,7 +15,7 @@ export interface BucketCheckpoints {
   write(position: number, bytes: Uint8Array): Promise<void>;
 }
 
-interface Note {
+export interface CheckpointNote {
   readonly position: number;
   readonly hash: string;
   /** Names the blob with the bytes. */
@@ -31,7 +31,7 @@ export function createBucketCheckpoints(blobs: Blobs, folder: string, random: Ra
   const notes = createBlobSequence(blobs, `${folder}/checkpoints`);
   const bodyName = (nonce: string): string => `${folder}/checkpoints/bodies/${nonce}`;
 
-  async function readNote(number: number): Promise<Note> {
+  async function readNote(number: number): Promise<CheckpointNote> {
     const name = notes.name(number);
     const bytes = await blobs.read(name);
     if (bytes === null) throw damaged(name, 'it vanished');
@@ -59,10 +59,9 @@ export function createBucketCheckpoints(blobs: Blobs, folder: string, random: Ra
       let newest = await notes.newest();
       let replaced = newest < 0 ? null : await readNote(newest);
       if (replaced !== null && replaced.position > position) return;
-      const nonce = random.bytes(NONCE);
-      const own = bytesToHex(nonce);
+      const own = bytesToHex(random.bytes(NONCE));
       await blobs.create(bodyName(own), bytes);
-      const note = encodeFrame('CKP1', encodeCanonical([position, sha256(bytes), nonce]), new Uint8Array(0));
+      const note = encodeNote({ position, hash: sha256Hex(bytes), nonce: own });
       while (!(await notes.create(newest + 1, note))) {
         newest = await notes.newestFrom(newest + 1);
         replaced = await readNote(newest);
@@ -76,10 +75,14 @@ export function createBucketCheckpoints(blobs: Blobs, folder: string, random: Ra
   };
 }
 
-function parseNote(bytes: Uint8Array): Note | string {
+export function encodeNote({ position, hash, nonce }: CheckpointNote): Buffer {
+  return encodeFrame('CKP1', encodeCanonical([position, hexToBytes(hash), hexToBytes(nonce)]), new Uint8Array(0));
+}
+
+function parseNote(bytes: Uint8Array): CheckpointNote | string {
   const frame = parseFrame(bytes, true, 'CKP1', 0);
   if (typeof frame === 'string') return frame;
-  const parsed = parseCanonical('note', frame.head, NOTE_LIMIT, (value): Note => {
+  const parsed = parseCanonical('note', frame.head, NOTE_LIMIT, (value): CheckpointNote => {
     const [position, hash, nonce] = readFields(value, 3);
     return { position: readCount(position), hash: readHex(hash), nonce: bytesToHex(readBytes(nonce, NONCE)) };
   });

@@ -1,4 +1,4 @@
-import { isHex32, type SpaceId } from '../../core/ids.ts';
+import { hexToBytes, isHex32, type SpaceId } from '../../core/ids.ts';
 import { encodeCanonical } from '../../core/canonical.ts';
 import { parseCanonical, readBytes, readFields, readHex } from '../../core/canonical-fields.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
@@ -43,13 +43,17 @@ export function createSpaceRegister(blobs: Blobs, random: Random): SpaceRegister
     },
     async add(space) {
       await follow();
-      const entry = encodeFrame('SPC1', encodeCanonical([Buffer.from(space, 'hex'), random.bytes(NONCE)]), new Uint8Array(0));
+      const entry = encodeEntry(space, random.bytes(NONCE));
       while (!known.includes(space)) {
         if (await entries.create(known.length, entry)) known.push(space);
         else await follow();
       }
     },
   };
+}
+
+export function encodeEntry(space: SpaceId, nonce: Uint8Array): Buffer {
+  return encodeFrame('SPC1', encodeCanonical([hexToBytes(space), nonce]), new Uint8Array(0));
 }
 
 /** The space, or what is wrong. */
