@@ -7,6 +7,7 @@ import type { SpaceId } from '../../src/core/ids.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
 import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
+import { transactionSettings } from '../../src/store/postgres/transaction-settings.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 import { describeStoreContract, record } from './store.ts';
 
@@ -116,6 +117,35 @@ describe('a postgres store', () => {
         reason: 'newer',
         message: expect.stringContaining('schema 99; this one knows') as string,
       });
+    });
+  });
+
+  it('finds by its indexes what is asked often, however long a log is, though nobody analyzed it', async () => {
+    await withStores(1, async ([store], options) => {
+      for (let from = 0; from < 3_000; from += 1_000) {
+        const head = (await store?.read((tx) => tx.logs.head(SPACE))) ?? EMPTY_HEAD;
+        const page = Array.from({ length: 1_000 }, (_, index) => record(from + index));
+        expect(await store?.write((tx) => tx.logs.append(SPACE, head, page))).toBe(true);
+      }
+      const client = new Client({ ...database });
+      await client.connect();
+      await client.query(`begin; ${transactionSettings(options.schema)}`);
+      for (const [sql, index] of [
+        ['select * from log_records where space = 1 order by position desc limit 1', 'log_records_pkey'],
+        ['select * from log_records where space = 1 and position >= 2000 order by position limit 10', 'log_records_pkey'],
+        [`select * from log_records where space = 1 and id in ('\\x00', '\\x01')`, 'log_records_id'],
+        [`select * from items where space = 1 and kind = 'a' and name >= 'b' order by kind, name limit 5`, 'items_pkey'],
+        [
+          `select * from history where space = 1 and kind = 'a' and name = 'b' order by position desc, ordinal desc limit 5`,
+          'history_item',
+        ],
+        [`select id from objects where space = '\\x00' and id in ('\\x00', '\\x01')`, 'objects_pkey'],
+      ] as const) {
+        const plan = (await client.query<{ 'QUERY PLAN': string }>(`explain ${sql}`)).rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(plan).toContain(index);
+        expect(plan).not.toMatch(/Sort|Seq Scan/);
+      }
+      await client.end();
     });
   });
 

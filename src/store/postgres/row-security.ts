@@ -2,7 +2,8 @@ import { APPLICATION_SETTING } from './transaction-settings.ts';
 
 /**
  * A second line of defence, behind grants: rows of our tables are there only for the user that made them, owner or not,
- * and only in transactions that say that they are Satchel's. For tables that have no such policy yet.
+ * and only in transactions that say that they are Satchel's. They are asked in a subquery: once a statement, not once a row.
+ * For tables that have no such policy yet.
  */
 export const ROW_SECURITY = `
 do $$
@@ -17,7 +18,7 @@ begin
     execute format('alter table %I enable row level security', name);
     execute format('alter table %I force row level security', name);
     execute format(
-      'create policy satchel on %I to current_user using (current_setting(%L, true) = ''on'') with check (current_setting(%L, true) = ''on'')',
+      'create policy satchel on %I to current_user using ((select current_setting(%L, true) = ''on'')) with check ((select current_setting(%L, true) = ''on''))',
       name, '${APPLICATION_SETTING}', '${APPLICATION_SETTING}');
   end loop;
 end
