@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders } from './make-folders.ts';
 
@@ -66,6 +66,31 @@ export async function isStarted(home: NodeHome): Promise<boolean> {
 
 /** Durable before it is visible; 0600. */
 export async function writePrivate(file: string, text: string): Promise<void> {
+  await rename(await writeTemporary(file, text), file);
+  await flushFolder(file);
+}
+
+/** The same for a file that is not there yet: false where another process, with whom the folder is shared, was faster. */
+export async function claimPrivate(file: string, text: string): Promise<boolean> {
+  const temporary = await writeTemporary(file, text);
+  try {
+    await link(temporary, file);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+    await rename(temporary, file);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await flushFolder(file);
+  return true;
+}
+
+/** Of file systems that keep no second name of a file: nobody shares keys there. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+async function writeTemporary(file: string, text: string): Promise<string> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   const handle = await open(temporary, 'wx', 0o600);
   try {
@@ -74,7 +99,10 @@ export async function writePrivate(file: string, text: string): Promise<void> {
   } finally {
     await handle.close();
   }
-  await rename(temporary, file);
+  return temporary;
+}
+
+async function flushFolder(file: string): Promise<void> {
   const folder = await open(path.dirname(file), 'r');
   try {
     await folder.sync();

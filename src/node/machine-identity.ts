@@ -5,7 +5,7 @@ import { bytesToHex, hexToBytes, isHex32 } from '../core/ids.ts';
 import type { KeyWrapping } from '../core/ports/key-wrapping.ts';
 import type { Random } from '../core/ports/random.ts';
 import type { MachineIdentity } from '../core/replica/deps.ts';
-import { readPrivate, writePrivate, type NodeHome } from './home.ts';
+import { claimPrivate, readPrivate, writePrivate, type NodeHome } from './home.ts';
 
 export interface StoredIdentity {
   readonly seed: string;
@@ -26,9 +26,17 @@ export async function loadMachineIdentity(
   deps: { readonly random: Random; readonly wrapping: KeyWrapping },
 ): Promise<MachineIdentity> {
   const file = path.join(home.keys, 'machine.json');
-  const text = await readPrivate(file);
-  const stored = text === null ? await createIdentity(file, deps, { name: hostname().slice(0, 64) }) : parseIdentity(text, file);
+  // Hubs that begin at once may share the folder: the first one's keys are theirs as well.
+  const stored = parseIdentity((await readPrivate(file)) ?? (await claimIdentity(file, deps)), file);
   return { key: createSigningKey(hexToBytes(stored.seed)), identity: stored.identity, recipient: stored.recipient, name: stored.name };
+}
+
+async function claimIdentity(file: string, deps: { readonly random: Random; readonly wrapping: KeyWrapping }): Promise<string> {
+  const text = JSON.stringify(await makeIdentity(deps, { name: hostname().slice(0, 64) }), null, 2);
+  if (await claimPrivate(file, text)) return text;
+  const theirs = await readPrivate(file);
+  if (theirs === null) throw new DamagedKeyFile(`${file} came and went while it was to be made`);
+  return theirs;
 }
 
 export async function renameMachine(home: NodeHome, name: string): Promise<void> {
@@ -41,12 +49,19 @@ export async function renameMachine(home: NodeHome, name: string): Promise<void>
 /** Makes a machine's keys, durable in `file`. */
 export async function createIdentity(
   file: string,
+  deps: { readonly random: Random; readonly wrapping: KeyWrapping },
+  about: Pick<StoredIdentity, 'name' | 'copyOf'>,
+): Promise<StoredIdentity> {
+  const stored = await makeIdentity(deps, about);
+  await writePrivate(file, JSON.stringify(stored, null, 2));
+  return stored;
+}
+
+async function makeIdentity(
   { random, wrapping }: { readonly random: Random; readonly wrapping: KeyWrapping },
   about: Pick<StoredIdentity, 'name' | 'copyOf'>,
 ): Promise<StoredIdentity> {
-  const stored = { seed: bytesToHex(random.bytes(32)), ...(await wrapping.generate()), ...about };
-  await writePrivate(file, JSON.stringify(stored, null, 2));
-  return stored;
+  return { seed: bytesToHex(random.bytes(32)), ...(await wrapping.generate()), ...about };
 }
 
 export function parseIdentity(text: string, file: string): StoredIdentity {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
-import { readPrivate, writePrivate, type NodeHome } from './home.ts';
+import { claimPrivate, readPrivate, type NodeHome } from './home.ts';
 
 /** Made once, and kept: other machines pin it. */
 export async function loadTlsIdentity(home: NodeHome, config: Config, clock: Clock): Promise<TlsIdentity> {
@@ -11,8 +11,9 @@ export async function loadTlsIdentity(home: NodeHome, config: Config, clock: Clo
   const text = await readPrivate(file);
   if (text !== null) return JSON.parse(text) as TlsIdentity;
   const identity = await createTlsIdentity([...config.names, reachableHost(config), 'localhost'], clock);
-  await writePrivate(file, JSON.stringify(identity));
-  return identity;
+  if (await claimPrivate(file, JSON.stringify(identity))) return identity;
+  // Another hub with whom the folder is shared was faster: clients pin one certificate.
+  return JSON.parse((await readPrivate(file)) ?? 'null') as TlsIdentity;
 }
 
 /** The first name given, else the address that it listens on, else the first one of this machine's network. */
