@@ -1,35 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseBlobsAddress } from '../../src/blobs/address.ts';
-import { attachBlobs } from '../../src/blobs/attach-blobs.ts';
 import type { BlobsCredentials } from '../../src/blobs/credentials.ts';
-import { createSystemClock } from '../../src/node/system.ts';
 import { startS3Double, type S3DoubleOptions } from '../doubles/s3-double.ts';
 import { startAzurite } from '../services/azurite.ts';
 import { startS3rver } from '../services/s3rver.ts';
+import { attachTestBlobs } from './attach-test-blobs.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()));
 });
 
-async function attach(text: string, credentials: BlobsCredentials): Promise<string> {
-  const address = parseBlobsAddress(text);
-  if (!address.ok) throw new Error(address.error);
-  const deps = { clock: createSystemClock(), random: { bytes: (length: number) => randomBytes(length) }, retries: { attempts: 2 } };
-  try {
-    await (await attachBlobs(address.value, credentials, deps)).close();
-    return 'fit';
-  } catch (error) {
-    const { type, message } = error as { type?: string; message: string };
-    return `${type}: ${message.replace(`${address.value.text}: `, '')}`;
-  }
-}
-
 async function attachDouble(options: S3DoubleOptions, change: Partial<BlobsCredentials & { driver: 's3' }> = {}) {
   const { endpoint, accessKeyId, secretAccessKey, buckets, close } = await startS3Double(options);
   stops.push(close);
-  const said = await attach(`s3://bucket/p?endpoint=${endpoint}`, { driver: 's3', accessKeyId, secretAccessKey, ...change });
+  const said = await attachTestBlobs(`s3://bucket/p?endpoint=${endpoint}`, { driver: 's3', accessKeyId, secretAccessKey, ...change });
   return { said, left: [...(buckets.get('bucket')?.keys() ?? [])] };
 }
 
@@ -61,14 +45,18 @@ describe('the probe of a bucket', () => {
     );
     expect((await attachDouble({ buckets: ['another'] })).said).toBe('unfit: there is no such bucket: make it first (404)');
     expect((await attachDouble({ fault: () => 'html' })).said).toMatch(/^protocol: /);
-    const nobody = await attach('s3://bucket?endpoint=http://127.0.0.1:1', { driver: 's3', accessKeyId: 'a', secretAccessKey: 'b' });
+    const nobody = await attachTestBlobs('s3://bucket?endpoint=http://127.0.0.1:1', {
+      driver: 's3',
+      accessKeyId: 'a',
+      secretAccessKey: 'b',
+    });
     expect(nobody).toMatch(/^unreachable: .*ECONNREFUSED/);
   });
 
   it('refuses s3rver', async () => {
     const { endpoint, bucket, accessKeyId, secretAccessKey, stop } = await startS3rver();
     stops.push(stop);
-    const said = await attach(`s3://${bucket}?endpoint=${endpoint}`, { driver: 's3', accessKeyId, secretAccessKey });
+    const said = await attachTestBlobs(`s3://${bucket}?endpoint=${endpoint}`, { driver: 's3', accessKeyId, secretAccessKey });
     expect(said).toMatch(/^unfit: it ignores conditions: a blob that was there was written over/);
   });
 
@@ -77,10 +65,10 @@ describe('the probe of a bucket', () => {
     stops.push(stop);
     await makeContainer('one');
     const at = (container: string) => `azure://${account}/${container}?endpoint=${endpoint}`;
-    expect(await attach(at('one'), { driver: 'azure', type: 'key', key })).toBe('fit');
-    expect(await attach(at('other'), { driver: 'azure', type: 'key', key })).toMatch(/^unfit: there is no such container/);
+    expect(await attachTestBlobs(at('one'), { driver: 'azure', type: 'key', key })).toBe('fit');
+    expect(await attachTestBlobs(at('other'), { driver: 'azure', type: 'key', key })).toMatch(/^unfit: there is no such container/);
     const wrong = Buffer.from('another key').toString('base64');
-    expect(await attach(at('one'), { driver: 'azure', type: 'key', key: wrong })).toMatch(
+    expect(await attachTestBlobs(at('one'), { driver: 'azure', type: 'key', key: wrong })).toMatch(
       /^unauthorized: the key or signature is not the right one/,
     );
   });

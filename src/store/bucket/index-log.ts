@@ -8,7 +8,7 @@ import { loadSnapshot } from './index-snapshot.ts';
 
 /** The log of one space, which all nodes on a bucket share: numbered blobs, made once each. */
 export interface IndexLog {
-  /** The index holds what was there when this was called. One request where nothing is new; calls share it. */
+  /** The index holds what was there when this was called. Two requests at one time where nothing is new; calls share them. */
   fresh(): Promise<void>;
   /**
    * Makes the next entry, of what `make` says of the index as it is just before; null: nothing any more. Another node's
@@ -41,7 +41,6 @@ const MANY = 64;
 export function createIndexLog({ blobs, index, space, folder, random }: IndexLogDeps): IndexLog {
   let running: Promise<void> | null = null;
   let queued: Promise<void> | null = null;
-  let isVerified = false;
 
   const damaged = (position: number, reason: string): RemoteError =>
     new RemoteError('protocol', `${blobs.address}: entry ${position} of the objects of space ${space}: ${reason}`);
@@ -66,20 +65,37 @@ export function createIndexLog({ blobs, index, space, folder, random }: IndexLog
     if (position === head.position + 1 && previous !== head.hash) throw damaged(position, 'it does not follow the one before');
   }
 
-  /** What this disk holds may be of a bucket that is not this one any more. */
+  /** A damaged one counts: the index has it, and is sound. */
+  async function isThere(position: number, hash: string): Promise<boolean> {
+    try {
+      return (await readEntry(position))?.hash === hash;
+    } catch (error) {
+      if (error instanceof RemoteError && error.type === 'protocol') return true;
+      throw error;
+    }
+  }
+
+  /**
+   * Whether the last entry that the index holds is in the bucket: that may be another one by now, or an older state of it, restored.
+   * Where it is not, the index is made anew.
+   */
   async function verify(): Promise<void> {
     const { position, hash } = index.head(space);
-    if (position > 0 && (await readEntry(position))?.hash !== hash) index.forget(space);
-    if (index.head(space).position === 0) await loadSnapshot({ blobs, folder, space, index });
-    isVerified = true;
+    if (position > 0 && (await isThere(position, hash))) return;
+    if (index.head(space).position !== position) return; // moved on meanwhile
+    index.forget(space);
+    await loadSnapshot({ blobs, folder, space, index }, isThere);
   }
 
   async function catchUp(): Promise<void> {
-    if (!isVerified) await verify();
-    for (let taken = 0, ahead = 1; ; taken += ahead, ahead = AHEAD) {
-      if (taken > MANY && taken <= MANY + AHEAD) await loadSnapshot({ blobs, folder, space, index });
-      const from = index.head(space).position + 1;
-      const entries = await Promise.all(Array.from({ length: ahead }, (_, more) => readEntry(from + more)));
+    const from = index.head(space).position + 1;
+    const [first] = await Promise.all([readEntry(from), verify()]);
+    if (index.head(space).position + 1 === from && first === null) return;
+    for (let taken = 0, ahead = 1; ; taken += ahead, ahead = Math.min(AHEAD, ahead * 2)) {
+      if (taken > MANY && taken <= MANY + AHEAD) await loadSnapshot({ blobs, folder, space, index }, isThere);
+      const next = index.head(space).position + 1;
+      const isRead = next === from && first !== null;
+      const entries = isRead ? [first] : await Promise.all(Array.from({ length: ahead }, (_, more) => readEntry(next + more)));
       for (const entry of entries) {
         if (entry === null) return;
         take(entry);

@@ -55,10 +55,17 @@ export interface SnapshotPlace {
   readonly index: BucketIndex;
 }
 
-/** Takes the newest snapshot into the index, where it is newer and whole. Where it turns out not to be, the index is empty. */
-export async function loadSnapshot({ blobs, folder, space, index }: SnapshotPlace): Promise<void> {
+/**
+ * Takes the newest snapshot into the index, where it is newer, whole, and of this log (the bucket may have been restored in
+ * parts). Where it turns out not to be whole, the index is empty.
+ */
+export async function loadSnapshot(
+  { blobs, folder, space, index }: SnapshotPlace,
+  isThere: (position: number, hash: string) => Promise<boolean>,
+): Promise<void> {
   const pointer = await readPointer(blobs, folder);
   if (pointer === null || pointer.space !== space || pointer.position <= index.head(space).position) return;
+  if (!(await isThere(pointer.position, pointer.hash))) return;
   index.loading.begin(space, pointer.blobs);
   for (const [number, hash] of pointer.parts.entries()) {
     const part = await blobs.read(`${folder}/${partName(pointer, number)}`);

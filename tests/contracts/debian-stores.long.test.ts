@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAzurite, type Azurite } from '../services/azurite.ts';
+import { startRadosGateway, type RadosGateway } from '../services/radosgw.ts';
+import { startSwift } from '../services/swift.ts';
+import { attachTestBlobs } from './attach-test-blobs.ts';
+import { describeBlobsContract } from './blobs.ts';
+import { bucketPlace } from './bucket-place.ts';
+import { raceOnBucket } from './bucket-race.ts';
+import { bucketSubject } from './bucket-subject.ts';
+import { describeObjectsContract } from './objects.ts';
+import { openTestBlobs } from './open-test-blobs.ts';
+import { describeRemoteContract } from './remote.ts';
+
+const RACE = { writers: 16, rounds: 50, loss: 0 };
+let count = 0;
+
+describe('RADOS Gateway', () => {
+  let gateway: RadosGateway;
+  beforeAll(async () => {
+    gateway = await startRadosGateway();
+  });
+  afterAll(() => gateway.stop());
+
+  /** A bucket of its own. */
+  async function bucket() {
+    const { endpoint, accessKeyId, secretAccessKey } = gateway;
+    const name = `bucket-${count++}`;
+    await gateway.makeBucket(name);
+    return {
+      address: `s3://${name}/some/where?endpoint=${endpoint}`,
+      credentials: { driver: 's3' as const, accessKeyId, secretAccessKey },
+    };
+  }
+  async function opener() {
+    const { address, credentials } = await bucket();
+    return () => openTestBlobs(address, credentials);
+  }
+
+  describeBlobsContract('S3 (RADOS Gateway)', async () => ({ open: await opener(), dispose: async () => {} }));
+  describeObjectsContract('S3 (RADOS Gateway)', async () => bucketSubject(await opener(), async () => {}));
+  describeRemoteContract('bucket on S3 (RADOS Gateway)', async () => bucketPlace(await opener()));
+
+  it('passes the probe, and shows wrong credentials', async () => {
+    const { address, credentials } = await bucket();
+    expect(await attachTestBlobs(address, credentials)).toBe('fit');
+    expect(await attachTestBlobs(address, { ...credentials, secretAccessKey: 'wrong' })).toMatch(
+      /^unauthorized: the secret does not belong/,
+    );
+    expect(await attachTestBlobs(address, { ...credentials, accessKeyId: 'nobody' })).toMatch(/^unauthorized: the access key is not known/);
+    expect(await attachTestBlobs(address.replace('bucket-', 'other-'), credentials)).toMatch(/^unfit: there is no such bucket/);
+  });
+
+  it('loses and forks nothing while 16 writers race for 50 rounds', async () => {
+    expect((await raceOnBucket({ ...RACE, open: await opener() })).lost).toBeGreaterThan(50);
+  });
+});
+
+describe('Azurite', () => {
+  let azurite: Azurite;
+  beforeAll(async () => {
+    azurite = await startAzurite();
+  });
+  afterAll(() => azurite.stop());
+
+  it('loses and forks nothing while 16 writers race for 50 rounds', async () => {
+    const { account, endpoint, key } = azurite;
+    await azurite.makeContainer('race');
+    const open = () => openTestBlobs(`azure://${account}/race?endpoint=${endpoint}`, { driver: 'azure', type: 'key', key });
+    expect((await raceOnBucket({ ...RACE, open })).lost).toBeGreaterThan(50);
+  });
+});
+
+it('refuses Swift, which has no conditional writes', async () => {
+  const { endpoint, accessKeyId, secretAccessKey, makeBucket, stop } = await startSwift();
+  try {
+    await makeBucket('bucket');
+    const said = await attachTestBlobs(`s3://bucket/p?endpoint=${endpoint}`, { driver: 's3', accessKeyId, secretAccessKey });
+    expect(said).toBe('unfit: this store has no conditional writes (501)');
+  } finally {
+    await stop();
+  }
+});
