@@ -42,9 +42,12 @@ export async function startSwift(): Promise<Swift> {
     writeFileSync(join(etc, 'proxy-server.conf'), proxyConfig(folder, port, cache));
     const log = (name: string): string => join(folder, 'log', name);
     daemons.push(startDaemon('memcached', ['-u', 'root', '-l', '127.0.0.1', '-p', String(cache)], log('memcached')));
-    for (const name of ['object', 'container', 'account', 'proxy']) {
-      daemons.push(startDaemon(`swift-${name}-server`, [join(etc, `${name}-server.conf`), '-v'], log(name)));
-    }
+    const start = (name: string): void =>
+      void daemons.push(startDaemon(`swift-${name}-server`, [join(etc, `${name}-server.conf`), '-v'], log(name)));
+    for (const name of ['object', 'container', 'account']) start(name);
+    // A proxy that finds one of them away does not ask it again for a minute.
+    for (const at of [object, container, account]) await untilAnswers(`http://127.0.0.1:${at}/`, daemons);
+    start('proxy');
     const endpoint = `http://127.0.0.1:${port}`;
     await untilAnswers(`${endpoint}/healthcheck`, daemons);
     return { endpoint, accessKeyId: KEY, secretAccessKey: SECRET, makeBucket: (name) => makeBucket(endpoint, name, KEY, SECRET), stop };
