@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import type { Config } from '../config/config.ts';
+import { UnusableMetricsToken } from '../node/metrics/unusable-token.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure } from './frame-command.ts';
 
@@ -54,6 +55,8 @@ async function isFree(address: Address): Promise<boolean> {
 
 /** What a failure to listen means to a person; the failure itself where that is not known. */
 export function listenFailure(error: unknown, { host, port }: Address, command: StartCommand = 'up'): unknown {
+  if (error instanceof UnusableMetricsToken)
+    return new CommandFailure(EXIT.usage, 'metrics-token', error.message, { next: 'Or leave "metrics" out of config.json', cause: error });
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

@@ -36,7 +36,7 @@ export interface Environment {
   readonly storePasswordFile: string | null;
 }
 
-export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'store' | 'objects' | 'logLevel';
+export type EnvironmentSetting = 'host' | 'port' | 'hub' | 'store' | 'objects' | 'metrics' | 'logLevel';
 
 export const ENVIRONMENT_SETTINGS: Readonly<Record<EnvironmentSetting, string>> = {
   host: 'SATCHEL_HOST',
@@ -44,6 +44,7 @@ export const ENVIRONMENT_SETTINGS: Readonly<Record<EnvironmentSetting, string>> 
   hub: 'SATCHEL_HUB',
   store: 'SATCHEL_STORE',
   objects: 'SATCHEL_OBJECTS',
+  metrics: 'SATCHEL_METRICS',
   logLevel: 'SATCHEL_LOG_LEVEL',
 };
 

@@ -16,6 +16,7 @@ const FIELDS: { readonly [K in keyof ConfigFile]: { readonly plain: Plain<Config
   // Whether they are addresses, the schema judges.
   proxies: { plain: () => null, absent: () => [] },
   logLevel: { plain: (value) => LOG_LEVELS.find((level) => level === value) ?? null, absent: () => 'info' },
+  metrics: { plain: (value) => (typeof value === 'boolean' ? value : null), absent: () => false },
   names: { plain: listOf(64, matching(HOST)), absent: () => [] },
   sources: { plain: listOf(256, plainSource), absent: () => [] },
   claude: { plain: plainClaude, absent: () => ({ categories: {}, include: [], exclude: [], notSecret: [] }) },

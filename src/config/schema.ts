@@ -93,6 +93,8 @@ export const configSchema = z.strictObject({
   /** `s3://bucket/prefix?endpoint=…`, `azure://account/container/prefix`: of hubs only. */
   objects: z.string().regex(OBJECTS, 'expected the address of a bucket, without credentials').optional(),
   logLevel: z.enum(LOG_LEVELS).default('info'),
+  /** Tell Prometheus at /metrics, behind the token in SATCHEL_HOME/metrics-token. */
+  metrics: z.boolean().default(false),
   /** Where others reach this hub, behind a proxy or a balancer: what its invitations say. */
   publicUrl: publicUrl.optional(),
   /** Addresses of reverse proxies that end TLS before it. */

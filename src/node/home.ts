@@ -23,6 +23,8 @@ export interface NodeHome {
   readonly running: string;
   /** The token that this machine's commands show to the running node. */
   readonly token: string;
+  /** What opens /metrics, where that is served. */
+  readonly metricsToken: string;
 }
 
 export function nodeHome(root: string): NodeHome {
@@ -39,6 +41,7 @@ export function nodeHome(root: string): NodeHome {
     holder: path.join(root, 'lock-holder.json'),
     running: path.join(root, 'running.json'),
     token: path.join(root, 'api-token'),
+    metricsToken: path.join(root, 'metrics-token'),
   };
 }
 

@@ -30,6 +30,8 @@ import { InvitationKeeper } from './invitation-keeper.ts';
 import type { KeptStore } from './kept-store.ts';
 import { createHeard, type Heard } from './kept-spaces.ts';
 import { followMove } from './move-space.ts';
+import { createMeter, type Meter } from './metrics/meter.ts';
+import { meteredStore } from './metrics/metered-store.ts';
 import { lockNode } from './node-lock.ts';
 import { createMnemeService, type MnemeService } from './mneme/mneme-service.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
@@ -42,7 +44,7 @@ import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts
 import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { followHeads } from './shared-store/follow-heads.ts';
-import { createSystemClock } from './system.ts';
+import { createElapsed, createSystemClock } from './system.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 
 export { PERSONAL } from './space-registry.ts';
@@ -83,6 +85,8 @@ export class SatchelNode {
   readonly recall: Recall;
   /** Who asked here for what it keeps. */
   readonly heard: Heard;
+  /** What it counts while it runs. */
+  readonly meter: Meter;
   readonly options: NodeOptions;
   /** Who may sync through the claude-mem gateway. */
   readonly claudeMemClients: Clients;
@@ -107,6 +111,7 @@ export class SatchelNode {
     { store, objects, shared, deps, log }: NodeStore,
     lock: { release(): void },
     options: NodeOptions,
+    meter: Meter,
   ) {
     this.config = config;
     this.home = home;
@@ -115,6 +120,7 @@ export class SatchelNode {
     this.deps = deps;
     this.log = log;
     this.options = options;
+    this.meter = meter;
     this.#lock = lock;
     const script = threadScript();
     this.#fileThreads = script === null ? null : createThreadPool(script, FILE_THREADS);
@@ -161,9 +167,12 @@ export class SatchelNode {
     await prepareHome(home);
     const lock = await lockNode(home, options.purpose ?? 'satchel', createSystemClock());
     try {
-      const opened = await openNodeStore(config, home, options.copy);
-      const node = new SatchelNode(config, home, opened, lock, options);
-      for (const entry of await listSpaces(opened.store)) await node.#openSpace(entry);
+      const { store: kept, ...opened } = await openNodeStore(config, home, options.copy);
+      const meter = createMeter(opened.deps.clock);
+      // Where nobody asked for figures, no transaction pays for them.
+      const store = config.metrics ? meteredStore(kept, meter, createElapsed()) : kept;
+      const node = new SatchelNode(config, home, { ...opened, store, deps: { ...opened.deps, store } }, lock, options, meter);
+      for (const entry of await listSpaces(store)) await node.#openSpace(entry);
       return node;
     } catch (error) {
       lock.release();
@@ -298,6 +307,7 @@ export class SatchelNode {
     this.#served?.claudeMem.close();
     await this.mneme.stop();
     await this.#served?.listener.close();
+    this.#served?.metrics?.close();
     // A space that is being opened anew is there in full, then.
     await this.#updates.run(() => Promise.resolve());
     // Nobody answers there any more, however long the rest takes.
@@ -336,6 +346,7 @@ export class SatchelNode {
         setImmediate(() => void this.#followMove(entry.space));
       },
       onSettings: () => void setImmediate(() => void this.#followRows(entry.space)),
+      onSyncFailure: (type) => this.meter.syncFailures.add(1, type),
     });
     this.spaces.set(entry.space, open);
     // Other members' rows: from the first on they have a place here.

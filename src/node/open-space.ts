@@ -14,6 +14,7 @@ import { createRowSource, type RowSource } from './row-sources.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { PERSONAL, type SpaceEntry } from './space-registry.ts';
 import { SpaceRunner } from './space-runner.ts';
+import type { SyncProblemType } from './sync-problem.ts';
 import { createFileThreads } from './threads/file-threads.ts';
 import type { ThreadPool } from './threads/thread-pool.ts';
 import { createTreeSource, treeDefinitions, type TreeSource } from './tree-sources.ts';
@@ -51,6 +52,8 @@ export interface OpenSpaceDeps {
   readonly onSynced: (replica: Replica) => Promise<void>;
   /** The settings of a database's owner may have changed. */
   readonly onSettings: () => void;
+  /** A sync failed, or brought the logs not together. */
+  readonly onSyncFailure: (type: SyncProblemType) => void;
 }
 
 /** Opens a space with all that it carries on this machine; nothing runs yet. */
@@ -77,6 +80,7 @@ export async function openSpace(entry: SpaceEntry, given: OpenSpaceDeps): Promis
     log,
     apply,
     openRemote: given.openRemote,
+    onFailure: given.onSyncFailure,
     afterSync: async () => {
       if (isLive()) memory.touch();
       if (!isTidy) await dropLanded(replica);

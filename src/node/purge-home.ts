@@ -17,6 +17,7 @@ const OURS = [
   'running.json',
   'api-token',
   'mneme-token',
+  'metrics-token',
   'config.json',
   'log',
 ];

@@ -6,6 +6,8 @@ import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
 import { writePrivate } from './home.ts';
+import { meteredRemote } from './metrics/metered-remote.ts';
+import type { ServedMetrics } from './metrics/serve-metrics.ts';
 import { createLogAuthority } from './log-authority.ts';
 import type { SatchelNode } from './node.ts';
 import { loadTlsIdentity, reachableHost } from './own-tls.ts';
@@ -17,6 +19,8 @@ export interface Served {
   readonly tls: TlsIdentity | null;
   readonly claudeMem: ClaudeMemGateway;
   readonly bridge: typeof bridgePersonal;
+  /** `null`: nobody asked for it. */
+  readonly metrics: ServedMetrics | null;
 }
 
 /** Listens at a port; `touch` is called whenever others use the store. What it needs is loaded here: commands serve nobody. */
@@ -31,9 +35,10 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
   const { serveClaudeMem } = await import('./claude-mem/serve-claude-mem.ts');
   const { bridgePersonal: bridge } = await import('./claude-mem/bridge-personal.ts');
   const claudeMem = await serveClaudeMem({ feeds: node.claudeMemFeeds, clock, clients: node.claudeMemClients, log });
+  const metrics = config.metrics ? await (await import('./metrics/serve-metrics.ts')).serveMetrics(node) : null;
   const { createHubServer } = await import('../gateways/native/hub-server.ts');
   const server = createHubServer({
-    remote: ownLogs(node, touch),
+    remote: meteredRemote(ownLogs(node, touch), node.meter),
     authority: createLogAuthority(store, machine.key.machine, node.heard),
     key: machine.key,
     clock,
@@ -44,6 +49,8 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
       await store.read((tx) => tx.documents.get('health', 'probe'));
     },
     version: node.options.version,
+    requests: node.meter,
+    ...(metrics === null ? {} : { metrics }),
     ...(node.options.limits === undefined ? {} : { limits: node.options.limits }),
     routes: (app) => {
       routes?.(app);
@@ -63,7 +70,7 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
     ...(tls === null ? {} : { tls }),
   });
   await writePrivate(node.home.token, token);
-  return { listener, tls, claudeMem: claudeMem.gateway, bridge };
+  return { listener, tls, claudeMem: claudeMem.gateway, bridge, metrics };
 }
 
 /** What other machines see: the logs that are ordered here. Copies of other homes' logs take no appends. */

@@ -36,6 +36,8 @@ export interface SpaceRunnerDeps {
   readonly apply: () => Promise<void>;
   /** After each sync: where the log says that the home remote is somewhere else now, the runner is replaced. */
   readonly afterSync?: () => Promise<void>;
+  /** Told of each sync that failed, or that did not bring the logs together. */
+  readonly onFailure?: (type: SyncProblemType) => void;
 }
 
 /** A sync that reads and sends now. */
@@ -368,7 +370,10 @@ export class SpaceRunner {
   #note(report: SyncReport, wasRemoved: boolean): void {
     const problem = problemOf(report, this.#deps.replica, wasRemoved);
     if (problem === null) this.#state = { lastSync: this.#deps.clock.now(), problem: null, problemType: null, retryAt: null };
-    else this.#state = { ...this.#state, problem: problem.message, problemType: problem.type, retryAt: null };
+    else {
+      this.#state = { ...this.#state, problem: problem.message, problemType: problem.type, retryAt: null };
+      this.#deps.onFailure?.(problem.type);
+    }
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -376,10 +381,12 @@ export class SpaceRunner {
     const { clock, log } = this.#deps;
     const pause = this.#retries.failed(error);
     const message = sayTrouble(error);
+    const problemType = error instanceof RemoteError ? error.type : 'failed';
+    this.#deps.onFailure?.(problemType);
     this.#state = {
       ...this.#state,
       problem: message,
-      problemType: error instanceof RemoteError ? error.type : 'failed',
+      problemType,
       retryAt: clock.now() + pause.whole,
     };
     if (error instanceof RemoteError) log.warn({ type: error.type, pause: Math.round(pause.whole) }, 'sync failed');

@@ -24,6 +24,11 @@ export function createSystemClock(): Clock {
 /** Longer timers would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
+/** Milliseconds with fractions, from anywhere on: to measure how long something took. Never goes back. */
+export function createElapsed(): () => number {
+  return () => performance.now();
+}
+
 /** The operating system's randomness. */
 export function createSystemRandom(): Random {
   return { bytes: (length) => randomBytes(length) };

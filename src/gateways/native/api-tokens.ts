@@ -2,8 +2,8 @@ import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
 import { bytesToHex, hexToBytes } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
 
-/** What a token may do at the management routes: look, or change too. */
-export type TokenScope = 'node:read' | 'node:write';
+/** What a token may do: look or change at the management routes, or read /metrics and nothing else. */
+export type TokenScope = 'node:read' | 'node:write' | 'metrics:read';
 
 /** As it lies in the store: the token itself is shown once, where it is made. */
 export interface StoredToken {

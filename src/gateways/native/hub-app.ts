@@ -12,6 +12,8 @@ import type { HubAuthority } from './authority.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { HubServerLimits } from './limits.ts';
 import type { Admitted } from './admitted.ts';
+import type { RequestWatch } from './answered.ts';
+import type { MetricsSource } from './metrics-route.ts';
 import type { Sessions } from './sessions.ts';
 import type { UpgradeHandler } from './upgrade.ts';
 
@@ -33,6 +35,9 @@ export interface HubServerDeps {
   /** Shown at /v1/hub and in the OpenAPI document. */
   readonly version: string;
   readonly limits?: Partial<HubServerLimits>;
+  /** Served at /metrics; absent: there is no such route. */
+  readonly metrics?: MetricsSource;
+  readonly requests?: RequestWatch;
   /** Adds routes. Those under /v1/node need a token, others under /v1 a session. */
   readonly routes?: (app: HubApp) => void;
   /** Takes connections that ask for another protocol. */

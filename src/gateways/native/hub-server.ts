@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { MachineId } from '../../core/ids.ts';
 import type { Admitted } from './admitted.ts';
+import { answeredFacts } from './answered.ts';
 import { ApiError, ERROR_STATUS, errorBody, toApiError } from './api-error.ts';
 import { findApiToken, isAllowed } from './api-tokens.ts';
 import { addAuthRoutes } from './auth-routes.ts';
@@ -14,6 +15,7 @@ import { closingError, listenWith, type Listener, type ListenOptions } from './l
 import { addLiveRoutes } from './live-routes.ts';
 import { addLogRoutes } from './log-routes.ts';
 import { addMailboxRoutes } from './mailbox-routes.ts';
+import { addMetricsRoute } from './metrics-route.ts';
 import { addObjectRoutes } from './object-routes.ts';
 import { addPublicRoutes } from './public-routes.ts';
 import { addSpaceRoutes } from './space-routes.ts';
@@ -50,6 +52,7 @@ export function createHubServer(deps: HubServerDeps): HubServer {
       status: c.res.status,
       ms: deps.clock.now() - started,
     };
+    deps.requests?.answered(answeredFacts(line.route, line.method, line.status, line.ms));
     if (c.res.status >= 500 && !c.env.closing.aborted) deps.log.error(line, 'request failed');
     else deps.log.debug(line, 'request');
   });
@@ -62,10 +65,11 @@ export function createHubServer(deps: HubServerDeps): HubServer {
   addObjectRoutes(app, routeDeps);
   addCheckpointRoutes(app, routeDeps);
   addLiveRoutes(app, routeDeps);
+  if (deps.metrics !== undefined) addMetricsRoute(app, deps.metrics);
   deps.routes?.(app);
   app.notFound((c) => c.json(errorBody('not-found', 'no such route'), 404));
   app.onError((error, c) => answerError(error, c, deps));
-  const { clock, random, log, upgrade } = deps;
+  const { clock, random, log, upgrade, requests } = deps;
   const admitted = new WeakMap<object, Admitted>();
   const answer = getRequestListener((request, bindings) =>
     app.fetch(request, { ...bindings, ...admitted.get(bindings.incoming) } as HubEnv['Bindings']),
@@ -83,6 +87,7 @@ export function createHubServer(deps: HubServerDeps): HubServer {
           clock,
           random,
           log,
+          ...(requests === undefined ? {} : { onRefused: (code) => requests.refused(code) }),
           ...(upgrade === undefined ? {} : { upgrade }),
         },
         options,

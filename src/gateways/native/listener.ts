@@ -7,7 +7,7 @@ import { bytesToHex } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Admitted } from './admitted.ts';
-import { ApiError, ERROR_STATUS, errorBody } from './api-error.ts';
+import { ApiError, ERROR_STATUS, errorBody, type ErrorCode } from './api-error.ts';
 import { isLoopback, judgeRequest, type Caller, type ListenerPolicy } from './guard.ts';
 import type { HubLog } from './hub-app.ts';
 import type { HubServerLimits } from './limits.ts';
@@ -57,6 +57,8 @@ export interface ListenerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: HubLog;
+  /** Told of what it let nowhere. */
+  readonly onRefused?: (code: ErrorCode) => void;
   readonly upgrade?: UpgradeHandler;
   readonly dialect?: ListenerDialect;
 }
@@ -74,6 +76,12 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
   const perAddress = createRateLimiter(limits.requests, clock);
 
   function admit(request: IncomingMessage): Caller | ApiError {
+    const judged = judge(request);
+    if (judged instanceof ApiError) deps.onRefused?.(judged.code);
+    return judged;
+  }
+
+  function judge(request: IncomingMessage): Caller | ApiError {
     const judged = judgeRequest(policy, request);
     const address = judged.ok ? judged.value.address : (request.socket.remoteAddress ?? '');
     const wait = perAddress.take(addressKey(address));

@@ -9,6 +9,7 @@ import { DamagedObject } from '../../core/ports/objects.ts';
 import { readPrivate } from '../home.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { OperationFailure } from '../operations/operation.ts';
+import { noteBackup } from './last-backup.ts';
 import { BACKUP_MAGIC, encodeEntryHeader, type BackupEntry } from './backup-format.ts';
 
 export interface BackupResult {
@@ -58,7 +59,9 @@ export async function writeBackup(node: SatchelNode, file: string, to: readonly 
     await rename(partial, file);
     const folder = await open(path.dirname(file), 'r');
     await folder.sync().finally(() => folder.close());
-    return { file, bytes: (await stat(file)).size, recipients, ...found };
+    const { size: bytes } = await stat(file);
+    await noteBackup(node.store, { at: node.deps.clock.now(), bytes });
+    return { file, bytes, recipients, ...found };
   } finally {
     await rm(partial, { force: true });
     await rm(copy, { force: true });

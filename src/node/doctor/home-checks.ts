@@ -34,11 +34,11 @@ function checkNodeVersion(version: string): Check {
     : failed('node.version', 'high', `Node ${version} is too old`, 'Install Node 20.19 or newer');
 }
 
-async function checkModes({ root, keys, store, token, log }: NodeHome): Promise<Check> {
+async function checkModes({ root, keys, store, token, metricsToken, log }: NodeHome): Promise<Check> {
   if (process.getuid === undefined) return passed('home.modes', 'this system keeps no modes');
   const secrets = await readdir(keys).catch(() => []);
   const open: string[] = [];
-  for (const file of [root, keys, store, `${store}-wal`, token, log, ...secrets.map((name) => path.join(keys, name))]) {
+  for (const file of [root, keys, store, `${store}-wal`, token, metricsToken, log, ...secrets.map((name) => path.join(keys, name))]) {
     const found = await lstat(file).catch(() => null);
     if (found === null) continue;
     if ((found.mode & 0o077) !== 0 || found.uid !== process.getuid())
