@@ -2,6 +2,11 @@ import { RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
 
 /** What git says, in the words of its C locale, and what it means to the caller. The first that matches counts. */
 const MEANINGS: readonly (readonly [pattern: RegExp, type: RemoteErrorType, words: string])[] = [
+  [
+    /fsck error|error: object [0-9a-f]{40}:|error in (tag|tree|commit|blob)|badly formed|unresolved deltas|invalid index-pack output/i,
+    'protocol',
+    'the repository holds what git refuses to read',
+  ],
   [/host key verification failed/i, 'unauthorized', 'ssh does not know this host: connect once by hand with ssh, and compare its key'],
   [
     /permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|invalid credentials|access denied|not authorized|returned error: 40[13]/i,
@@ -23,11 +28,6 @@ const MEANINGS: readonly (readonly [pattern: RegExp, type: RemoteErrorType, word
   [/no space left|disk quota|quota exceeded|storage limit|over.*quota/i, 'refused', 'there is no room'],
   [/exceeds .*(limit|size)|file size limit|too large/i, 'refused', 'the git host does not take so much at once'],
   [/hook declined|protected branch|pre-receive|not allowed to push|push declined/i, 'refused', 'the git host does not take what is pushed'],
-  [
-    /fsck error|error in (tag|tree|commit|blob)|badly formed|missingspace|unresolved deltas/i,
-    'protocol',
-    'the repository holds what git refuses to read',
-  ],
   [/does not appear to be a git repository|no such file or directory/i, 'unreachable', 'there is no git repository (any more)'],
 ];
 

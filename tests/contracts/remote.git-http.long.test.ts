@@ -1,0 +1,3 @@
+import { describeGitOverHttp } from './git-transports.ts';
+
+await describeGitOverHttp();

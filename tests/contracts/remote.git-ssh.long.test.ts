@@ -1,0 +1,3 @@
+import { describeGitOverSsh } from './git-transports.ts';
+
+await describeGitOverSsh();

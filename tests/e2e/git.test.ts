@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Machine, makeRoot, until } from './machine.ts';
+
+describe('two machines with nothing but a git repository between them', () => {
+  const { root, remove } = makeRoot();
+  const [ana, bea] = ['ana', 'bea'].map((name) => new Machine(root, name, inject('program'), { GIT_CONFIG_NOSYSTEM: '1' })) as [
+    Machine,
+    Machine,
+  ];
+  const repository = path.join(root, 'space.git');
+  const address = `git+file://${repository}`;
+  const git = (...args: string[]): string => execFileSync('git', ['-C', repository, ...args], { encoding: 'utf8' }).trim();
+
+  beforeAll(async () => {
+    execFileSync('git', ['init', '--quiet', '--bare', repository]);
+    ana.write('CLAUDE.md', 'at home\n');
+    await ana.start();
+  });
+  afterAll(async () => {
+    await Promise.all([ana, bea].map((m) => m.kill()));
+    remove();
+  });
+
+  it('keeps a space there, and lets another machine in through it', async () => {
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: true });
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false });
+    expect((await ana.run(['remotes'])).stdout).toMatch(/git\+file:.* +git +-/);
+    expect((await ana.run(['spaces', 'move', 'personal', address])).stdout).toBe(`personal is kept at ${address} now.\n`);
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    expect(link).toContain(address);
+    await bea.start(['join', link, '--name', 'bea']);
+    await until('bea has it', () => bea.read('CLAUDE.md') === 'at home\n');
+    expect((await bea.run(['status'])).stdout).toMatch(/^In sync with git\+file:/);
+  });
+
+  it('carries edits both ways', async () => {
+    ana.write('rules/a.md', 'from ana\n');
+    await until('bea has it', () => bea.read('rules/a.md') === 'from ana\n');
+    bea.write('rules/b.md', 'from bea\n');
+    await until('ana has it', () => ana.read('rules/b.md') === 'from bea\n');
+  });
+
+  it('goes on while the repository is away, and catches up, with what both wrote', async () => {
+    renameSync(repository, `${repository}-away`);
+    ana.write('rules/a2.md', 'ana, offline\n');
+    bea.write('rules/b2.md', 'bea, offline\n');
+    await until('ana says so', async () => /^Not syncing: .*no git repository/.test((await ana.run(['status'])).stdout));
+    renameSync(`${repository}-away`, repository);
+    await until('both have both', () => ana.read('rules/b2.md') === 'bea, offline\n' && bea.read('rules/a2.md') === 'ana, offline\n');
+    expect((await ana.run(['status'])).code).toBe(0);
+  });
+
+  it('goes on after a kill, and without its caches', async () => {
+    await bea.kill();
+    rmSync(path.join(bea.store, 'git'), { recursive: true });
+    ana.write('rules/a3.md', 'ana, while bea was dead\n');
+    await bea.start();
+    await until('bea has it', () => bea.read('rules/a3.md') === 'ana, while bea was dead\n');
+    bea.write('rules/b3.md', 'bea again\n');
+    await until('ana has it', () => ana.read('rules/b3.md') === 'bea again\n');
+  });
+
+  it('leaves nothing readable there, and takes leave of it', async () => {
+    const everything = git('rev-list', '--objects', '--all', '--no-object-names').split('\n');
+    const bytes = execFileSync('git', ['-C', repository, 'cat-file', '--batch'], { input: `${everything.join('\n')}\n` }).toString(
+      'latin1',
+    );
+    for (const word of ['from ana', 'CLAUDE.md', 'rules/', 'offline']) expect(bytes).not.toContain(word);
+    expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
+    expect((await ana.run(['doctor'])).stdout).toMatch(/0 of \d+ checks failed/);
+    expect((await ana.run(['spaces', 'move', 'personal', 'here'])).code).toBe(0);
+    expect((await ana.run(['remotes', 'remove', address])).code).toBe(0);
+    expect(git('rev-parse', '--verify', 'refs/heads/satchel/v1')).toMatch(/^[0-9a-f]{40}$/);
+  });
+});
