@@ -4,12 +4,15 @@ import { expect } from 'vitest';
 import { decodeRecord, EMPTY_HEAD, hasValidSignature, headAfter, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import { whatBreaksChain } from '../../src/remotes/checks.ts';
-import { createGitPlaces } from './git-place.ts';
+import type { GitDeps } from '../../src/remotes/git/open.ts';
+import { createGitPlaces, type GitPlaces } from './git-place.ts';
 import { createSpaceWriter, createWriterOf, sealedObject, segment } from './space-writer.ts';
 import { createSigningKey } from '../../src/core/crypto/signing.ts';
 import { randomBytes } from 'node:crypto';
 
 export interface RaceOptions {
+  /** How the repositories are reached; by their paths where absent. */
+  readonly via?: { readonly places: GitPlaces; readonly addressOf: (path: string) => string; readonly options?: Partial<GitDeps> };
   readonly writers: number;
   /** Commits that each writer lands. */
   readonly rounds: number;
@@ -21,12 +24,11 @@ export interface RaceOptions {
  * So many machines on one repository, each landing its commits whatever happens to its git: every acknowledged one is
  * there in the end, once, in one chain, with its objects.
  */
-export async function race({ writers, rounds, kills }: RaceOptions): Promise<void> {
-  const places = await createGitPlaces();
+export async function race({ via, writers, rounds, kills }: RaceOptions): Promise<void> {
+  const places = via?.places ?? (await createGitPlaces());
   try {
-    const address = `git+file://${await places.repository()}`;
-    const notes: string[] = [];
-    const open = places.machines(address, { note: (what) => notes.push(what) });
+    const path = await places.repository();
+    const open = places.machines(via?.addressOf(path) ?? `git+file://${path}`, via?.options);
     const { space, genesis } = createSpaceWriter();
     const first = await open();
     await first.append(space, EMPTY_HEAD, segment([genesis]));
@@ -78,7 +80,7 @@ export async function race({ writers, rounds, kills }: RaceOptions): Promise<voi
     expect(found.size).toBe(named.length);
     for (const each of [first, reader, ...machines]) await each.close();
   } finally {
-    await places.dispose();
+    if (via === undefined) await places.dispose();
   }
 }
 

@@ -1,3 +1,8 @@
-import { describeGitOverHttp } from './git-transports.ts';
+import { afterAll } from 'vitest';
+import { gitOverHttp } from './git-transports.ts';
+import { describeRemoteContract } from './remote.ts';
 
-await describeGitOverHttp();
+const { name, places, addressOf, options, stop } = await gitOverHttp();
+afterAll(stop);
+
+describeRemoteContract(name, places.underTest(addressOf, options));

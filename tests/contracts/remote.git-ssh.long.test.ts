@@ -1,3 +1,8 @@
-import { describeGitOverSsh } from './git-transports.ts';
+import { afterAll } from 'vitest';
+import { gitOverSsh } from './git-transports.ts';
+import { describeRemoteContract } from './remote.ts';
 
-await describeGitOverSsh();
+const { name, places, addressOf, options, stop } = await gitOverSsh();
+afterAll(stop);
+
+describeRemoteContract(name, places.underTest(addressOf, options));

@@ -26,15 +26,8 @@ const PAGE = { records: 1_000, bytes: 8 * 1024 * 1024 };
 const MIB = 1024 * 1024;
 const MINUTE = 60_000;
 
-/** The parts of the contract: a driver that has several ways to one place may run those in which they differ. */
-export type ContractPart = 'logs' | 'compare and swap' | 'objects' | 'checkpoints' | 'mailboxes' | 'watch' | 'hostile input';
-
 /** Every promise of `core/ports/remote.ts`, as tests. A driver is finished when it passes them. */
-export function describeRemoteContract(name: string, create: () => Promise<RemoteUnderTest>, parts?: readonly ContractPart[]): void {
-  const part = (title: ContractPart, tests: () => void): void => {
-    if (parts === undefined || parts.includes(title)) describe(title, tests);
-  };
-
+export function describeRemoteContract(name: string, create: () => Promise<RemoteUnderTest>): void {
   describe(`remote contract: ${name}`, () => {
     let place: RemoteUnderTest;
     let remote: Remote;
@@ -100,7 +93,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       expect(remote.address).not.toMatch(/\/\/[^/]*@/);
     });
 
-    part('logs', () => {
+    describe('logs', () => {
       it('has no head and no records of a space that it does not know', async () => {
         const { space } = newSpace();
         expect(await remote.head(space)).toBeNull();
@@ -198,7 +191,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       });
     });
 
-    part('compare and swap', () => {
+    describe('compare and swap', () => {
       it('answers moved, with the records that the caller lacks', async () => {
         const { writer, head } = await createdSpace();
         const theirs = writer.chain(head, 3);
@@ -279,7 +272,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       });
     });
 
-    part('objects', () => {
+    describe('objects', () => {
       it('keeps objects, says which it has, and leaves out what it lacks', async () => {
         const { writer } = await createdSpace();
         const objects = [sealedObject(10), sealedObject(100_000), sealedObject(1)];
@@ -425,7 +418,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       });
     });
 
-    part('checkpoints', () => {
+    describe('checkpoints', () => {
       it('has none at first, then the newest', async () => {
         const { writer } = await createdSpace();
         expect(await remote.readCheckpoint(writer.space)).toBeNull();
@@ -464,7 +457,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       });
     });
 
-    part('mailboxes', () => {
+    describe('mailboxes', () => {
       it('keeps letters until they are removed', async () => {
         const box = mailbox();
         expect(await remote.mailboxes.slots(box)).toEqual([]);
@@ -535,7 +528,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       });
     });
 
-    part('watch', () => {
+    describe('watch', () => {
       it('gives a first look at once, of unknown spaces too, and ends when aborted', async () => {
         const { writer, head } = await createdSpace();
         const unknown = newSpace().space;
@@ -604,7 +597,7 @@ export function describeRemoteContract(name: string, create: () => Promise<Remot
       });
     });
 
-    part('hostile input', () => {
+    describe('hostile input', () => {
       it('refuses a log that does not begin with the genesis of its space', async () => {
         const [writer, other] = [newSpace(), newSpace()];
         await refuses(remote.append(writer.space, EMPTY_HEAD, segment([other.genesis])));

@@ -45,12 +45,15 @@ export interface BranchWriter {
 const NONCE = '\n\nnonce ';
 const MESSAGE_BYTES = 64 * 1024;
 const ATTEMPTS = 24;
-const PAUSE = { first: 30, most: 2_000 };
+/** Milliseconds. */
+const PAUSE = { first: 40, most: 1_000 };
 
 export function createBranchWriter(branch: GitBranch, { clock, random }: { readonly clock: Clock; readonly random: Random }): BranchWriter {
   const trees = createGitTrees(branch);
   let last: Snapshot | null = null;
   let mustContinue = false;
+  /** Races in a row that others won: many who push at once would each keep the others from it. */
+  let losses = 0;
 
   async function snapshotAt(commit: Oid | null): Promise<Snapshot> {
     if (last !== null && last.commit === commit) return last;
@@ -108,8 +111,11 @@ export function createBranchWriter(branch: GitBranch, { clock, random }: { reado
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         const decision = await decide(snapshot);
         if (decision.type === 'done' && isFresh) return decision.answer;
-        if (decision.type === 'change' && (await send(snapshot, decision))) return decision.answer;
-        if (decision.type === 'change' && attempt > 0) await clock.sleep(pause(attempt, random));
+        if (decision.type === 'change' && (await send(snapshot, decision))) {
+          losses = 0;
+          return decision.answer;
+        }
+        if (decision.type === 'change' && (losses += 1) > 1) await clock.sleep(pause(losses, random));
         snapshot = await fresh();
         isFresh = true;
       }
@@ -119,7 +125,7 @@ export function createBranchWriter(branch: GitBranch, { clock, random }: { reado
 }
 
 /** Longer each time, and by chance, so that those who met do not meet again. */
-function pause(attempt: number, random: Random): number {
+function pause(losses: number, random: Random): number {
   const [high = 0, low = 0] = random.bytes(2);
-  return Math.min(PAUSE.most, PAUSE.first * 2 ** attempt) * ((high * 256 + low) / 65_536);
+  return Math.min(PAUSE.most, PAUSE.first * 2 ** losses) * ((high * 256 + low) / 65_536);
 }

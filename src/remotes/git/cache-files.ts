@@ -15,6 +15,9 @@ export interface CacheFiles {
   readTip(): Promise<Oid | null>;
   /** Its history ends there: what came before is the host's. */
   noteTip(tip: Oid): Promise<void>;
+  /** Whether everything is fetched, where the host does not give single objects. */
+  isWhole(): Promise<boolean>;
+  noteWhole(): Promise<void>;
   /** The commit that git fetched last. */
   fetched(): Promise<Oid | null>;
   write(objects: readonly GitObject[]): Promise<void>;
@@ -29,6 +32,7 @@ export interface CacheFiles {
 
 const compress = promisify(deflate);
 const WRITES_AT_ONCE = 16;
+const WHOLE = 'satchel-whole';
 const TIP = join('refs', 'heads', 'tip');
 
 /**
@@ -78,6 +82,8 @@ export function createCacheFiles(
       await replace(at(TIP), `${tip}\n`);
       await replace(at('shallow'), `${tip}\n`);
     },
+    isWhole: async () => (await stat(at(WHOLE)).catch(() => null)) !== null,
+    noteWhole: () => writeFile(at(WHOLE), '', { mode: 0o600 }),
     async fetched() {
       const text = (await readFile(at('FETCH_HEAD'), 'latin1').catch(() => '')).slice(0, 40);
       return isOid(text) ? text : null;

@@ -46,17 +46,22 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     if (isOpen) return;
     const [size, noted] = [await files.size(), await files.notedAt()];
     const isWorn = size.files > WORN.files || size.bytes > WORN.bytes || (noted !== null && clock.now() - noted > WORN.age);
-    if (isWorn) await files.discard();
+    if (isWorn) await renew(await files.isWhole());
     await files.prepare();
     tip = await files.readTip();
     isOpen = true;
   }
 
-  async function startAnew(why: string): Promise<void> {
-    note(`the cache of ${host.address.text} is thrown away and fetched anew: ${why}`);
-    await reader.close();
+  async function renew(isWhole: boolean): Promise<void> {
     await files.discard();
     await files.prepare();
+    if (isWhole) await files.noteWhole();
+  }
+
+  async function startAnew(why: string, isWhole?: boolean): Promise<void> {
+    note(`the cache of ${host.address.text} is thrown away and fetched anew: ${why}`);
+    await reader.close();
+    await renew(isWhole ?? (await files.isWhole()));
     tip = null;
   }
 
@@ -92,7 +97,7 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     if (tip !== null && (await fetch('since'))) return tip;
     const there = (await look()).get(name);
     if (there === undefined) return (tip = null);
-    if (there !== tip && !(await fetch('newest'))) tip = null;
+    if (there !== tip && !(await fetch((await files.isWhole()) ? 'newest-whole' : 'newest'))) tip = null;
     return tip;
   }
 
@@ -103,8 +108,10 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     const outcome = await host.fetchObjects(files.folder, missing);
     if (outcome.type === 'fetched') return;
     if (outcome.type === 'failed' && !/unadvertised object|not our ref|bad object|did not send/i.test(outcome.said)) throw outcome.error;
-    // A host that gives out branches only, or has collected them with a commit that was replaced.
-    await startAnew('the host gives no single objects of it');
+    // Collected by the host with a commit that was replaced: the tip has it no more.
+    if (outcome.type === 'failed' && !/unadvertised object/i.test(outcome.said)) return void (await refresh());
+    // A host of git's first protocol gives out branches only: all of the branch, then.
+    await startAnew('the host gives no single objects', true);
     await refresh();
   }
 
@@ -118,7 +125,8 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     if (outcome.type === 'pushed') {
       await files.noteTip(commit);
       tip = commit;
-      await files.drop(objects.flatMap(({ oid, type, bytes }) => (type === 'blob' && bytes.length >= SENT_BYTES ? [oid] : [])));
+      if (!(await files.isWhole()))
+        await files.drop(objects.flatMap(({ oid, type, bytes }) => (type === 'blob' && bytes.length >= SENT_BYTES ? [oid] : [])));
     }
     return outcome.type;
   }

@@ -24,6 +24,8 @@ export interface GitHost {
 export type FetchHow =
   /** The newest commit alone, without its larger files where the host knows how to leave them out. */
   | 'newest'
+  /** The newest commit with all that its tree holds. */
+  | 'newest-whole'
   /** What came since the tip. */
   | 'since'
   /** As before, by a cache that lacks files of the tip. */
@@ -89,10 +91,10 @@ export function createGitHost(git: GitProgram, address: GitAddress, signal: Abor
     },
     async fetch(cache, branch, how) {
       const hasPart = isAtLeast(await git.version(), [2, 29]);
-      const part = how !== 'since' && hasPart;
+      const part = hasPart && (how === 'newest' || how === 'since-in-part');
       const args = ['fetch', '--no-tags', '--progress', '--no-recurse-submodules', '--no-auto-gc'];
       if (part) args.push(`--filter=blob:limit=${INLINE}`);
-      if (how === 'newest') args.push('--depth=1');
+      if (how === 'newest' || how === 'newest-whole') args.push('--depth=1');
       const result = await run(cache, [...(part ? PART : []), ...args, 'satchel', `${PREFIX}${branch}`]);
       if (result.code === 0) return { type: 'fetched' };
       if (/couldn't find remote ref/.test(result.stderr)) return { type: 'absent' };
