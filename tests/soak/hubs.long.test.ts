@@ -1,0 +1,11 @@
+import { expect, inject, it } from 'vitest';
+import { killHubs } from './hubs.ts';
+
+it('loses nothing in five minutes in which hubs are killed and the database crashes, with 50 machines', async () => {
+  const run = await killHubs({ program: inject('program'), machines: 50, spaces: 5, seconds: 300, seed: `hubs/${process.pid}` });
+  console.log(
+    `${run.kills} hubs killed: ${run.acknowledged} acknowledged bodies, all found on every machine; ${run.records} records in the longest log`,
+  );
+  expect(run.acknowledged).toBeGreaterThan(1_000);
+  expect(run.kills).toBeGreaterThan(10);
+}, 3_600_000);

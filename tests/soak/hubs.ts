@@ -1,0 +1,254 @@
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { expect } from 'vitest';
+import { createSigningKey } from '../../src/core/crypto/signing.ts';
+import { hexToBytes, type MachineId, type SpaceId } from '../../src/core/ids.ts';
+import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
+import { addMember } from '../../src/core/replica/administer.ts';
+import { ACCOUNTS } from '../../src/node/log-authority.ts';
+import { SpaceRunner } from '../../src/node/space-runner.ts';
+import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
+import { createHubRemote } from '../../src/remotes/hub/hub-remote.ts';
+import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
+import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { createObjectStoreDouble } from '../contracts/memory-store.ts';
+import { createTestMachine, followSpace, foundSpace } from '../doubles/machine.ts';
+import { createSeededRandom } from '../doubles/seeded-random.ts';
+import { startBalancer, type Balancer } from '../e2e/balancer.ts';
+import { Machine, makeRoot, until } from '../e2e/machine.ts';
+import { SmallMachine } from '../replica/small-space.ts';
+import { textItem } from '../replica/home.ts';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+
+export interface HubsRun {
+  readonly program: string;
+  readonly machines: number;
+  readonly spaces: number;
+  readonly seconds: number;
+  readonly seed: string;
+}
+
+const HUBS = 3;
+const clock = createSystemClock();
+const log = pino({ level: 'silent' });
+
+interface Client {
+  readonly name: string;
+  readonly space: SpaceId;
+  readonly small: SmallMachine;
+  readonly runner: SpaceRunner;
+  /** Bodies that its hub acknowledged, by item. */
+  readonly acknowledged: { readonly name: string; readonly body: string }[];
+}
+
+/**
+ * Three hub processes on one PostgreSQL behind a balancer, and machines (replicas with the real runner and HTTP client) that write all the
+ * while. Every few seconds a hub is killed and started again, every few a connection to the database is cut, and in the
+ * midst the database itself crashes and starts again. In the end every acknowledged body stands in the history that every machine
+ * of its space has, no commit stands in a log twice, and what one machine writes reaches all others by itself.
+ */
+export async function killHubs(run: HubsRun): Promise<{ readonly acknowledged: number; readonly records: number; readonly kills: number }> {
+  const { root, remove } = makeRoot();
+  const random = createSeededRandom(run.seed);
+  const server = await startPostgres({ isDurable: true });
+  const balancer = await startBalancer();
+  const hubs: Machine[] = [];
+  const clients: Client[] = [];
+  let isRunning = true;
+  const working: Promise<void>[] = [];
+  try {
+    const database = await server.createDatabase();
+    for (let n = 0; n < HUBS; n++) hubs.push(await startHub(root, run.program, database, balancer, hubs[0]));
+    clients.push(...(await joinAll(run, database, balancer, hubs[0] as Machine)));
+    for (const client of clients) client.runner.start();
+    for (const client of clients) working.push(write(client, createSeededRandom(`${run.seed}/${client.name}`), () => isRunning));
+    const kills = await disturb(run, hubs, balancer, server, database, random);
+    isRunning = false;
+    await Promise.all(working);
+    const records = await checkAll(clients);
+    return { acknowledged: clients.reduce((sum, client) => sum + client.acknowledged.length, 0), records, kills };
+  } finally {
+    isRunning = false;
+    await Promise.allSettled(working);
+    for (const { runner, small } of clients) {
+      await runner.stop();
+      await small.deps.store.close();
+    }
+    await Promise.all(hubs.map((hub) => hub.stop('SIGKILL')));
+    await balancer.close();
+    await server.dispose();
+    remove();
+  }
+}
+
+async function startHub(
+  root: string,
+  program: string,
+  database: TestDatabase,
+  balancer: Balancer,
+  first: Machine | undefined,
+): Promise<Machine> {
+  const hub = new Machine(root, 'hub', program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
+  mkdirSync(hub.store, { mode: 0o700 });
+  const config = { hub: true, publicUrl: `http://127.0.0.1:${balancer.port}` };
+  writeFileSync(path.join(hub.store, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+  if (first !== undefined) cpSync(path.join(first.store, 'keys'), path.join(hub.store, 'keys'), { recursive: true });
+  await hub.start(['up', '--port', '0']);
+  balancer.targets = [...balancer.targets, portOf(hub)];
+  return hub;
+}
+
+function portOf(hub: Machine): number {
+  const { address } = JSON.parse(readFileSync(path.join(hub.store, 'running.json'), 'utf8')) as { address: string };
+  return Number(new URL(address).port);
+}
+
+/** Machines of so many spaces, each of which the first of them founded. */
+async function joinAll({ machines, spaces, seed }: HubsRun, database: TestDatabase, balancer: Balancer, hub: Machine): Promise<Client[]> {
+  const { seed: hubSeed } = JSON.parse(readFileSync(path.join(hub.store, 'keys/machine.json'), 'utf8')) as { seed: string };
+  const key = createSigningKey(hexToBytes(hubSeed)).machine;
+  const { store, objects } = await openPostgres({ ...database, schema: 'satchel', tls: 'off' }, { clock, random: createSystemRandom() });
+  const clients: Client[] = [];
+  const owners: SmallMachine[] = [];
+  try {
+    for (let n = 0; n < machines; n++) {
+      const name = `m${n}`;
+      const deps = await createTestMachine({
+        name,
+        seed,
+        store: await createSqliteStore({ path: ':memory:', checksNesting: false }),
+        objects: createObjectStoreDouble(),
+        clock,
+      });
+      const connect = (): Remote =>
+        createHubRemote({ url: `http://127.0.0.1:${balancer.port}`, key, signing: deps.machine.key, clock, random: createSystemRandom() });
+      const remote = connect();
+      const owner = owners[n % spaces];
+      if (owner === undefined) {
+        const account = { machine: deps.machine.key.machine, addedAt: 0 };
+        await store.write((tx) => tx.documents.put(ACCOUNTS, account.machine, account));
+      } else {
+        const { key: own, recipient } = deps.machine;
+        await addMember(owner.replica, owner.hub, { machine: own.machine, recipient, name, role: 'writer', account: null });
+      }
+      const replica = owner === undefined ? await foundSpace(deps, remote) : await followSpace(deps, owner.replica.space, remote);
+      const small = new SmallMachine(replica, deps, remote);
+      if (owner === undefined) owners.push(small);
+      const runner = new SpaceRunner({
+        replica,
+        clock,
+        random: createSystemRandom(),
+        log,
+        openRemote: async () => connect(),
+        apply: () => small.apply(),
+      });
+      clients.push({ name, space: replica.space, small, runner, acknowledged: [] });
+    }
+  } finally {
+    await objects.close();
+    await store.close();
+  }
+  return clients;
+}
+
+/** Its own item, and now and then one that others write as well; what a sync sent is acknowledged. */
+async function write(
+  { name, small, runner, acknowledged }: Client,
+  random: ReturnType<typeof createSeededRandom>,
+  goesOn: () => boolean,
+): Promise<void> {
+  for (let turn = 0; goesOn(); turn++) {
+    await sleep(200 + random.below(800));
+    const wrote = [{ name: `${name}.md`, body: `${name} says ${turn}\n` }];
+    if (random.chance(0.2)) wrote.push({ name: `shared-${random.below(3)}.md`, body: `${name} was here in turn ${turn}\n` });
+    for (const each of wrote) await small.write(textItem(each.name), each.body);
+    try {
+      await runner.syncNow();
+      // What others wrote as well is merged: only one's own is the same for ever.
+      acknowledged.push(wrote[0] as { name: string; body: string });
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error; // not acknowledged: the runner tries again by itself
+    }
+  }
+}
+
+/** Kills, cuts and crashes until the time is over; the number of hubs that were killed. */
+async function disturb(
+  { seconds }: HubsRun,
+  hubs: readonly Machine[],
+  balancer: Balancer,
+  server: PostgresServer,
+  database: TestDatabase,
+  random: ReturnType<typeof createSeededRandom>,
+): Promise<number> {
+  const end = clock.now() + seconds * 1_000;
+  let [kills, crashed] = [0, false];
+  while (clock.now() < end) {
+    await sleep(1_000 + random.below(3_000));
+    if (!crashed && clock.now() > end - seconds * 500) {
+      crashed = true;
+      await server.crash();
+      await sleep(1_000 + random.below(2_000));
+      await server.start();
+    } else if (random.chance(0.3)) {
+      await server.query(
+        'postgres',
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database.database}' and random() < 0.5`,
+      );
+    } else {
+      const hub = hubs[random.below(hubs.length)] as Machine;
+      const port = portOf(hub);
+      await hub.stop(random.chance(0.8) ? 'SIGKILL' : 'SIGTERM');
+      balancer.targets = balancer.targets.filter((each) => each !== port);
+      kills += 1;
+      await hub.start(['up', '--port', '0']);
+      balancer.targets = [...balancer.targets, portOf(hub)];
+    }
+  }
+  return kills;
+}
+
+async function checkAll(clients: readonly Client[]): Promise<number> {
+  const inSpace = (space: SpaceId): Client[] => clients.filter((client) => client.space === space);
+  const spaces = [...new Set(clients.map(({ space }) => space))];
+  await until('all is sent', () =>
+    clients.every(({ small, runner }) => small.replica.drafts.length === 0 && runner.state.problem === null),
+  );
+  // Nobody asks: it comes by the live streams.
+  for (const space of spaces) {
+    const [first, ...others] = inSpace(space);
+    if (first === undefined) continue;
+    await first.small.write(textItem('last.md'), 'the last word\n');
+    for (const { name, small } of others)
+      await until(`${name} hears the last word`, async () => (await small.read(textItem('last.md'))) === 'the last word\n');
+  }
+  let records = 0;
+  for (const space of spaces) {
+    const members = inSpace(space);
+    const heads = await Promise.all(members.map(({ small }) => small.replica.head()));
+    expect(new Set(heads.map((head) => head?.hash)).size).toBe(1);
+    for (const { small } of members) {
+      const read = await small.deps.store.read((tx) => tx.logs.read(space, 0, { records: 1_000_000, bytes: 1e9 }));
+      const commits = read
+        .filter(({ type }) => type === 'commit')
+        .map(({ signer, id }: { signer: MachineId; id: string }) => `${signer} ${id}`);
+      expect(new Set(commits).size).toBe(commits.length);
+      records = Math.max(records, read.length);
+      for (const { acknowledged } of members) {
+        for (const [name, bodies] of byName(acknowledged)) {
+          const history = new Set(await small.history(textItem(name)));
+          expect(bodies.filter((body) => !history.has(body))).toEqual([]);
+        }
+      }
+    }
+  }
+  return records;
+}
+
+function byName(all: Client['acknowledged']): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { name, body } of all) found.set(name, [...(found.get(name) ?? []), body]);
+  return found;
+}
