@@ -34,5 +34,7 @@ export const OWN_SOURCES: readonly string[] = ['claude', 'claude-json', 'claude-
 
 /** `https://host` or `http://host:port`, without path, user or anything else. */
 export function isOrigin(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text) && [text, `${text}/`].includes(new URL(text).href);
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { origin } = new URL(text);
+  return text === origin || text === `${origin}/`;
 }
