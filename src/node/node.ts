@@ -17,6 +17,7 @@ import type { ReplicaDeps } from '../core/replica/deps.ts';
 import { whileUnused } from '../core/replica/prune-obey.ts';
 import { claudeMemKind } from '../kinds/claude-mem/claude-mem-kind.ts';
 import { withAppendTurns } from '../remotes/append-turns.ts';
+import { createGiveBack, type GiveBack } from '../remotes/give-back.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import type { HeadNotices } from '../store/postgres/head-notices.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
@@ -98,6 +99,7 @@ export class SatchelNode {
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
+  readonly #giveBack: GiveBack;
   readonly #updates = new Mutex();
   /** Settled when the last space that was opened anew is there. */
   #reopening: Promise<void> = Promise.resolve();
@@ -124,11 +126,18 @@ export class SatchelNode {
     this.#lock = lock;
     const script = threadScript();
     this.#fileThreads = script === null ? null : createThreadPool(script, FILE_THREADS);
+    this.#giveBack = createGiveBack({
+      store,
+      objects,
+      clock: deps.clock,
+      onFailed: (error) => log.warn({ error: String(error) }, 'the room of what was deleted could not be given back yet'),
+    });
     const local = createLocalRemote({
       store,
       objects,
       clock: deps.clock,
       address: 'this node',
+      onDeleted: () => this.#giveBack.wake(),
       ...(shared === null ? {} : { isShared: true, onAppended: (space) => shared.announce(space) }),
       whileUnused: async (space, work) => {
         const replica = this.spaces.get(space)?.replica;
@@ -253,6 +262,7 @@ export class SatchelNode {
     for (const open of this.spaces.values()) this.#startSpace(open);
     if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
+    this.#loops.push(this.#giveBack.run(this.#stopping.signal));
     if (this.shared !== null) {
       const { shared: notices, local, store, log, deps } = this;
       this.#loops.push(followHeads({ notices, local, store, clock: deps.clock, log }, this.#stopping.signal));

@@ -9,6 +9,7 @@ import { REMOTE_LIMITS } from './limits.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import { rememberedOf } from '../core/replica/remembered.ts';
 import { deletableObjects, type ReadableLog } from './deletable-objects.ts';
+import { noteDeletion } from './give-back.ts';
 import { createLocalCheckpoints } from './local-checkpoints.ts';
 import { createLocalMailboxes } from './local-mailboxes.ts';
 import { createWatchers } from './watchers.ts';
@@ -31,6 +32,8 @@ export interface LocalRemoteDeps {
    * transactions, not by this process alone. A transaction of the store must not be in the way of the objects then.
    */
   readonly isShared?: boolean;
+  /** Told of each deletion of objects, whose bytes are still there: give-back.ts. */
+  readonly onDeleted?: () => void;
   /** Told of each append here, before its caller. */
   readonly onAppended?: (space: SpaceId) => void;
 }
@@ -149,18 +152,26 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
       await gateOf(space).run(async () => {
         const here = await objects.has(space, ids);
         if (here.size === 0) return;
-        const drop = async (log: ReadableLog): Promise<void> => {
+        const drop = async (log: ReadableLog, note: (isThorough: boolean) => Promise<void>): Promise<void> => {
           const deletable = await deletableObjects(log, space, here);
           await whileUnused(space, async (isUsed) => {
+            const going = [...deletable].filter(([id, reason]) => !isUsed(id, reason));
+            if (going.length > 0) await note(going.some(([, reason]) => reason === 'erase'));
             await objects.delete(
               space,
-              [...deletable].flatMap(([id, reason]) => (isUsed(id, reason) ? [] : [id])),
+              going.map(([id]) => id),
             );
           });
         };
-        if (isShared) await store.write(({ logs }) => drop(heldLog(logs, space)));
-        else await drop(storedLog(store, space));
+        if (isShared) {
+          await store.write(({ logs, documents }) =>
+            drop(heldLog(logs, space), (isThorough) => noteDeletion(documents, space, isThorough)),
+          );
+        } else {
+          await drop(storedLog(store, space), (isThorough) => store.write(({ documents }) => noteDeletion(documents, space, isThorough)));
+        }
       });
+      deps.onDeleted?.();
     },
     readCheckpoint: (space) => checkpoints.read(space),
     writeCheckpoint: (space, position, bytes) => checkpoints.write(space, position, bytes),

@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
@@ -64,6 +65,24 @@ describe('a hub that keeps chunks in a bucket', () => {
     await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
   }
 
+  const inBucket = (): number => chunks().reduce((sum, name) => sum + (store.buckets.get('bucket')?.get(name)?.length ?? 0), 0);
+  const inFolder = (): number => {
+    const folder = path.join(hub.store, 'objects');
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pack'));
+    return names.reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
+  };
+
+  /** Whoever forgets something is told that its bodies go from the hub. */
+  async function forgets(bytes: () => number): Promise<void> {
+    const before = bytes();
+    ana.write('rules/secret.md', randomBytes(200_000).toString('hex'));
+    await until('the hub has it', () => bytes() > before + 100_000);
+    expect((await ana.run(['forget', 'rules/secret.md', '--yes'])).code).toBe(0);
+    await until('its bytes are gone from the hub', () => bytes() < before + 100_000);
+  }
+
+  it('lets the bytes of what was erased go, with its folder', () => forgets(inFolder));
+
   it('takes what it had in its folder along, having probed the bucket', async () => {
     const { link } = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', link, '--name', 'bea', '--yes']);
@@ -82,6 +101,8 @@ describe('a hub that keeps chunks in a bucket', () => {
     await until('carl has all', () => carl.read('rules/a.md') === ana.read('rules/a.md') && carl.read('CLAUDE.md') === 'kept by a hub\n');
     await carl.kill();
   });
+
+  it('lets the bytes of what was erased go, with its bucket', () => forgets(inBucket));
 
   it('remembers the bucket, and refuses another', async () => {
     await hub.stop();
