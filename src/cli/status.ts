@@ -1,7 +1,7 @@
 import { fallenLines } from '../node/fallen-status.ts';
 import type { MnemeBrief, SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import type { Revocation } from '../node/revocation.ts';
-import { isLeftBehind } from '../node/operations/status-verdict.ts';
+import { isHeldBack, isLeftBehind } from '../node/operations/status-verdict.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
@@ -59,8 +59,13 @@ export const statusCommand = defineCommand({
     // What was left behind and lies on this disk alone has nowhere to be recovered from.
     if (status.spaces.some((space) => space.recovery_unshown && !(isLeftBehind(space.name) && space.remote === null)))
       lines.push(style.yellow(context.asCalled('The recovery key was never written down. Run: satchel keys recovery')));
-    const exit =
-      conflicts + pending > 0 ? EXIT.open : status.in_sync || /^(?:Sending|Connecting) /.test(status.verdict) ? EXIT.ok : EXIT.failed;
+    const exit = status.spaces.some(isHeldBack)
+      ? EXIT.refused
+      : conflicts + pending > 0
+        ? EXIT.open
+        : status.in_sync || /^(?:Sending|Connecting) /.test(status.verdict)
+          ? EXIT.ok
+          : EXIT.failed;
     return { human: lines.join('\n'), json: status, exit };
   },
 });
@@ -84,7 +89,10 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
   if (isLeftBehind(space.name))
     lines.push('  what this machine had of its own before it joined: kept with its history, and no folder writes to it');
   if (space.revoked !== null) return [...lines, ...revokedLines(context, space, space.revoked)];
-  if (space.drafts > 0) lines.push(`  ${counted(space.drafts, 'change')} not sent yet`);
+  if (space.drafts > 0)
+    lines.push(
+      `  ${counted(space.drafts, 'change')} ${isHeldBack(space) ? 'kept here, and not sent: this machine is a reader' : 'not sent yet'}`,
+    );
   if (space.problem !== null && space.last_sync !== null) lines.push(`  last in sync ${shownAgo(space.last_sync, clock.now())}`);
   if (space.words !== '')
     lines.push(

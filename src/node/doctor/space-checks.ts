@@ -133,9 +133,17 @@ async function checkRecovery(node: SatchelNode, { entry }: OpenSpace): Promise<C
   );
 }
 
-async function checkDrafts(node: SatchelNode, { entry }: OpenSpace): Promise<Check> {
+async function checkDrafts(node: SatchelNode, { entry, replica }: OpenSpace): Promise<Check> {
   const id = `space.drafts:${entry.name}`;
   const drafts = await node.store.read((tx) => tx.drafts.list(entry.space));
+  const isReader = (await replica.head()) !== null && replica.membership.members.get(replica.machine)?.role === 'reader';
+  if (isReader && drafts.length > 0)
+    return warned(
+      id,
+      'medium',
+      `${counted(drafts.length, 'change made here is', 'changes made here are')} kept, and not sent: this machine is a reader there`,
+      'To have them sent, an owner makes it a writer: satchel machines role',
+    );
   const now = node.deps.clock.now();
   const ages = drafts.flatMap((draft) => {
     const commit = decodeCommit(draft.bytes, draft.id as CommitId, { objects: [], keyId: 0 });

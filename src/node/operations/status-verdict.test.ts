@@ -8,6 +8,7 @@ const space = (name: string, over: Partial<JudgedSpace> = {}): JudgedSpace => ({
   remote: null,
   machines: 1,
   drafts: 0,
+  role: 'owner',
   conflicts: 0,
   pending: 0,
   last_sync: new Date(NOW - 1000).toISOString(),
@@ -64,6 +65,15 @@ describe('the verdict', () => {
       verdict: 'Sending 3 changes',
       inSync: false,
     });
+  });
+
+  it('says of a reader that its changes stay here', () => {
+    expect(judge([space('personal', { ...atPi, drafts: 1, role: 'reader' })])).toEqual({
+      verdict:
+        'personal: 1 change made here is kept, and not sent: this machine is a reader there. An owner makes it a writer (satchel machines role)',
+      inSync: false,
+    });
+    expect(judge([space('personal', { ...atPi, role: 'reader' })]).inSync).toBe(true);
   });
 
   it('names every place, and the oldest news', () => {

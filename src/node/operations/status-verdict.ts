@@ -1,5 +1,6 @@
 import { heldRemedy } from '../held-remedy.ts';
 import { syncRemedy } from '../sync-remedy.ts';
+import type { Role } from '../../core/log/control.ts';
 
 /** What of a space the verdict is made of. */
 export interface JudgedSpace {
@@ -7,6 +8,8 @@ export interface JudgedSpace {
   readonly remote: string | null;
   readonly machines: number;
   readonly drafts: number;
+  /** What this machine may do there; `null` where it is no member. */
+  readonly role: Role | null;
   readonly conflicts: number;
   readonly pending: number;
   /** ISO 8601. */
@@ -69,6 +72,8 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
 
 function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   if (spaces.length === 0) return { verdict: `Hub is running at ${node.address}`, inSync: true };
+  const kept = spaces.find((space) => isHeldBack(space));
+  if (kept !== undefined) return { verdict: heldBackText(kept), inSync: false };
   const drafts = spaces.reduce((sum, space) => sum + space.drafts, 0);
   if (drafts > 0) return { verdict: `Sending ${drafts} ${drafts === 1 ? 'change' : 'changes'}`, inSync: false };
   const away = spaces.filter(({ remote }) => remote !== null);
@@ -84,6 +89,17 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
       ? `In sync with ${placesOf(judged)}${ago}`
       : `Everything is kept here (${machines} ${machines === 1 ? 'machine' : 'machines'})${ago}`;
   return { verdict, inSync: true };
+}
+
+/** Whether what was changed here stays here: the log takes nothing of a reader. */
+export function isHeldBack({ role, drafts }: Pick<JudgedSpace, 'role' | 'drafts'>): boolean {
+  return role === 'reader' && drafts > 0;
+}
+
+/** What became of a reader's changes, and what sends them. */
+export function heldBackText(space: Pick<JudgedSpace, 'name' | 'drafts'>): string {
+  const what = space.drafts === 1 ? '1 change made here is' : `${space.drafts} changes made here are`;
+  return `${space.name}: ${what} kept, and not sent: this machine is a reader there. An owner makes it a writer (satchel machines role)`;
 }
 
 function placesOf(spaces: readonly JudgedSpace[]): string {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { loadConfig } from '../../config/config.ts';
+import type { Role } from '../../core/log/control.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -30,6 +31,8 @@ export interface SpaceStatus {
   readonly items: number;
   readonly bytes: number;
   readonly drafts: number;
+  /** What this machine may do there; `null` before it has read that it is a member. A reader's drafts are kept here. */
+  readonly role: Role | null;
   readonly conflicts: number;
   /** What waits for an answer: satchel pending. */
   readonly pending: number;
@@ -141,6 +144,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     items: counts.items,
     bytes: counts.bytes,
     drafts: replica.draftCount,
+    role: joined ? (replica.membership.members.get(replica.machine)?.role ?? null) : null,
     conflicts: (await replica.siblings()).length,
     pending: await countPending(node, { sources, rows, replica }),
     secrets: (await secrets.list()).length,

@@ -1,3 +1,4 @@
+import { mayAppend } from '../../core/log/membership.ts';
 import { countPending } from '../pending/count-pending.ts';
 import { describeDivergence } from '../sync-problem.ts';
 import { revocationOf } from '../revocation.ts';
@@ -12,6 +13,8 @@ export interface SyncResult {
     readonly conflicts: number;
     /** What waits for an answer: satchel pending. */
     readonly pending: number;
+    /** Changes made here that are kept and not sent, since this machine is a reader. */
+    readonly held_back: number;
   }[];
 }
 
@@ -48,6 +51,7 @@ export const syncOperation = defineOperation({
         pushed: report.pushed,
         conflicts: (await replica.siblings()).length,
         pending: await countPending(node, { sources, rows, replica }),
+        held_back: mayAppend(replica.membership, replica.machine) ? 0 : replica.draftCount,
       });
     }
     return { spaces };
