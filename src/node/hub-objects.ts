@@ -135,6 +135,11 @@ async function moveIn(objects: ObjectStore, { store, builtIn, log }: HubObjectsD
   }
 }
 
+/** The bucket that a hub's store names; `null`: bodies lie with the store. */
+export async function bucketOf(store: Store): Promise<string | null> {
+  return (await store.read(({ documents }) => documents.get<Place>(COLLECTION, ID)))?.address ?? null;
+}
+
 /** A store that is restored from a backup has its chunks beside it, until it is given a bucket again. */
 export function forgetBucket(store: Store): Promise<void> {
   return store.write(({ documents }) => documents.remove(COLLECTION, ID));

@@ -1,4 +1,4 @@
-import type { SpaceId } from '../core/ids.ts';
+import type { MachineId, SpaceId } from '../core/ids.ts';
 import { membershipAfter } from '../core/log/control-history.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { SatchelNode } from './node.ts';
@@ -16,15 +16,23 @@ export interface KeptSpace {
 
 /** When machines asked for something of a space, since this node started. */
 export interface Heard {
-  note(space: SpaceId): void;
+  note(space: SpaceId, machine: MachineId): void;
   /** Milliseconds since 1970. */
   lastOf(space: SpaceId): number | null;
+  /** How many machines asked since then, milliseconds since 1970. O(machines). */
+  machinesSince(then: number): number;
 }
 
 export function createHeard(clock: Pick<Clock, 'now'>): Heard {
   const last = new Map<SpaceId, number>();
+  const machines = new Map<MachineId, number>();
   return {
-    note: (space) => void last.set(space, clock.now()),
+    note(space, machine) {
+      const now = clock.now();
+      last.set(space, now);
+      machines.set(machine, now);
+    },
+    machinesSince: (then) => [...machines.values()].filter((at) => at >= then).length,
     lastOf: (space) => last.get(space) ?? null,
   };
 }
@@ -32,10 +40,17 @@ export function createHeard(clock: Pick<Clock, 'now'>): Heard {
 /** Spaces that this node holds no keys of. O(control records and objects of them). */
 export async function keptSpaces(node: SatchelNode): Promise<KeptSpace[]> {
   const ids = (await node.store.read((tx) => tx.logs.spaces())).filter((id) => !node.spaces.has(id));
-  return Promise.all(ids.map((id) => keptSpace(node, id)));
+  const kept: KeptSpace[] = [];
+  // One by one: thousands at once would be more than a database has connections for.
+  for (const id of ids) kept.push((await lookAtKept(node, id)).space);
+  return kept;
 }
 
-async function keptSpace(node: SatchelNode, space: SpaceId): Promise<KeptSpace> {
+/** A space whose log is kept here, and who takes part. O(its control records and objects). */
+export async function lookAtKept(
+  node: SatchelNode,
+  space: SpaceId,
+): Promise<{ readonly space: KeptSpace; readonly members: readonly MachineId[] }> {
   const { head, controls } = await node.store.read(async (tx) => ({
     head: await tx.logs.head(space),
     controls: await tx.logs.controls(space, 0),
@@ -43,11 +58,15 @@ async function keptSpace(node: SatchelNode, space: SpaceId): Promise<KeptSpace> 
   let bytes = 0;
   for await (const { size } of node.objects.list(space)) bytes += size;
   const last = node.heard.lastOf(space);
+  const members = [...(membershipAfter(controls)?.members.keys() ?? [])];
   return {
-    space,
-    machines: membershipAfter(controls)?.members.size ?? 0,
-    records: (head?.position ?? -1) + 1,
-    bytes,
-    last_seen: last === null ? null : new Date(last).toISOString(),
+    space: {
+      space,
+      machines: members.length,
+      records: (head?.position ?? -1) + 1,
+      bytes,
+      last_seen: last === null ? null : new Date(last).toISOString(),
+    },
+    members,
   };
 }

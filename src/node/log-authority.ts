@@ -46,7 +46,7 @@ export function createLogAuthority(store: Store, self: MachineId, heard?: Heard)
       const membership = await membershipOf(space);
       if (membership === null) return null;
       const role: Role | null = membership.recovery.signer === machine ? 'owner' : (membership.members.get(machine)?.role ?? null);
-      if (role !== null) heard?.note(space);
+      if (role !== null) heard?.note(space, machine);
       return role;
     },
     async removalOf(space, machine) {

@@ -119,9 +119,18 @@ describe('several hubs on one database', () => {
     await server.crash();
     ana.write('rules/outage.md', 'written while the database was away\n');
     await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
+    const away = await (hubs[0] as Machine).run(['status', '--hub']);
+    expect([away.code, away.stdout.split('\n')[0]]).toEqual([1, expect.stringContaining('the store does not answer')]);
     await server.start();
     await until('bea has it', () => bea.read('rules/outage.md') !== null);
     await travels('after the outage');
+    for (const hub of hubs) {
+      const status = await hub.ask(['status', '--hub']);
+      expect(status).toMatchObject({
+        store: { type: 'postgres', problem: null, bytes: expect.any(Number) },
+        spaces: { count: 1, machines: 2 },
+      });
+    }
   });
 
   it('have it sound, and nothing twice', async () => {

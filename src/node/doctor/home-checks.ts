@@ -7,9 +7,7 @@ import { isCopied } from '../copied-store/place-mark.ts';
 import { copiedIdentityFile, readIdentity } from '../copied-store/settle-copy.ts';
 import type { NodeHome } from '../home.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
-
-const LITTLE = 1024 ** 3;
-const VERY_LITTLE = 100 * 1024 ** 2;
+import { checkRoom } from './disk-room.ts';
 
 /** A database that this hub keeps its store in. */
 export interface SharedStore {
@@ -50,11 +48,7 @@ async function checkModes({ root, keys, store, token, metricsToken, log }: NodeH
 
 async function checkDisk({ root }: NodeHome): Promise<Check> {
   const { bavail, bsize } = await statfs(root);
-  const free = bavail * bsize;
-  const evidence = [`${Math.round(free / 1024 ** 2)} MiB are free where ${root} is`];
-  if (free < VERY_LITTLE) return failed('disk.space', 'high', 'the disk is full: nothing can be captured', 'Make room', evidence);
-  if (free < LITTLE) return warned('disk.space', 'medium', 'the disk is nearly full', 'Make room', evidence);
-  return passed('disk.space', 'there is room on the disk', evidence);
+  return checkRoom(root, bavail * bsize);
 }
 
 async function checkPlace(home: NodeHome): Promise<Check> {

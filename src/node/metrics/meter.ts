@@ -12,6 +12,8 @@ export interface Level {
 
 /** What a node counts while it runs. Nothing in it says whose something was: no ids, names or addresses. */
 export interface Meter extends RequestWatch {
+  /** When it began, milliseconds since 1970. */
+  readonly since: number;
   readonly appends: Counter;
   readonly records: Counter;
   readonly recordBytes: Counter;
@@ -92,6 +94,7 @@ export function createMeter(clock: Pick<Clock, 'now'>): Meter {
   const transactionsOpen = createLevel();
   const recent = createRecentRequests(clock);
   return {
+    since: clock.now(),
     answered(request: Answered) {
       const { route, method, status, ms } = request;
       requests.add(1, route, method, String(status));

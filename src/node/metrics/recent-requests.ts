@@ -27,7 +27,7 @@ export interface Recent {
 }
 
 export interface RecentRequests {
-  note(answered: Answered): void;
+  readonly note: (answered: Answered) => void;
   readonly recent: () => Recent;
 }
 

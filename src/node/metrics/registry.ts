@@ -18,8 +18,8 @@ export interface Family {
 export interface Counter extends Family {
   /** Label values in the order of the counter's names. They have to be of a small set: each combination stays for good. O(1). */
   add(by: number, ...values: readonly string[]): void;
-  /** Of all label values together. */
-  total(): number;
+  /** What was counted under these label values. */
+  of(...values: readonly string[]): number;
 }
 
 export interface Histogram extends Family {
@@ -46,7 +46,7 @@ export function createCounter<const L extends readonly string[]>({ name, help, l
       const key = values.join(SEPARATOR);
       counts.set(key, (counts.get(key) ?? 0) + by);
     },
-    total: () => [...counts.values()].reduce((sum, count) => sum + count, 0),
+    of: (...values) => counts.get(values.join(SEPARATOR)) ?? 0,
     collect: () => [...counts].map(([key, value]) => ({ labels: labelled(names, key), value })),
   };
 }

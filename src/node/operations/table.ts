@@ -5,6 +5,7 @@ import type { Operation } from './operation.ts';
  */
 export const OPERATIONS = {
   status: async () => (await import('./status.ts')).statusOperation,
+  'hub-status': async () => (await import('./hub-status.ts')).hubStatusOperation,
   sync: async () => (await import('./sync.ts')).syncOperation,
   invite: async () => (await import('./invite.ts')).inviteOperation,
   join: async () => (await import('./join.ts')).joinOperation,

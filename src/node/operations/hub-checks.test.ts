@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { hubChecks } from './hub-checks.ts';
+
+const now = Date.parse('2026-11-21T12:00:00Z');
+const GIB = 1024 ** 3;
+
+const well: Parameters<typeof hubChecks>[0] = {
+  store: { type: 'sqlite', place: null, bytes: 1, bucket: null, problem: null },
+  spaces: { count: 1, records: 1, bytes: 1, machines: 1, machines_last_hour: 0, machines_last_day: 0, largest: [] },
+  last_backup: { at: '2026-11-20T12:00:00Z', bytes: 1 },
+  requests: { last_hour: 1000, failed: 0, refused: 9, failures: [] },
+  disk: { free_bytes: 10 * GIB, total_bytes: 100 * GIB },
+  home: { root: '/hub', log: '/hub/node.log' },
+  now,
+};
+
+const resultsOf = (facts: Partial<typeof well>): Record<string, string> =>
+  Object.fromEntries(hubChecks({ ...well, ...facts }).map(({ id, result }) => [id, result]));
+
+describe('what is wrong with a hub', () => {
+  it('is nothing where nothing is', () => {
+    expect(resultsOf({})).toEqual({ 'hub.store': 'ok', 'hub.requests': 'ok', 'disk.space': 'ok', 'hub.backup': 'ok' });
+  });
+
+  it('is a store that does not answer', () => {
+    expect(resultsOf({ store: { ...well.store, problem: 'away' } })['hub.store']).toBe('fail');
+  });
+
+  it.each([
+    [1, 'warn'],
+    [50, 'warn'],
+    [51, 'fail'],
+  ])('is %i failed requests of a thousand: %s', (failed, result) => {
+    expect(resultsOf({ requests: { ...well.requests, failed } })['hub.requests']).toBe(result);
+  });
+
+  it.each([
+    [0.99 * GIB, 'warn'],
+    [0.05 * GIB, 'fail'],
+  ])('is little room: %d bytes', (free, result) => {
+    expect(resultsOf({ disk: { ...well.disk, free_bytes: free } })['disk.space']).toBe(result);
+  });
+
+  it('is a backup that is missing or old, unless a database has its own, or there is nothing to lose', () => {
+    const old = { at: '2026-11-10T12:00:00Z', bytes: 1 };
+    for (const last_backup of [null, old]) expect(resultsOf({ last_backup })['hub.backup']).toBe('warn');
+    expect(resultsOf({ last_backup: null, store: { ...well.store, type: 'postgres' } })['hub.backup']).toBeUndefined();
+    expect(resultsOf({ last_backup: null, spaces: { ...well.spaces!, count: 0 } })['hub.backup']).toBeUndefined();
+  });
+
+  it('always says what to do', () => {
+    const bad = hubChecks({
+      ...well,
+      store: { ...well.store, problem: 'away' },
+      requests: { ...well.requests, failed: 900 },
+      disk: { ...well.disk, free_bytes: 0 },
+      last_backup: null,
+    });
+    expect(bad.map(({ result, next_step: next }) => [result, next !== null])).toEqual([
+      ['fail', true],
+      ['fail', true],
+      ['fail', true],
+      ['warn', true],
+    ]);
+  });
+});

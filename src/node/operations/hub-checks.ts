@@ -1,0 +1,41 @@
+import { checkRoom } from '../doctor/disk-room.ts';
+import { failed, passed, warned, type Check } from '../doctor/check.ts';
+import type { NodeHome } from '../home.ts';
+import type { HubStatus } from './hub-status.ts';
+
+type Facts = Pick<HubStatus, 'store' | 'spaces' | 'last_backup' | 'requests' | 'disk'> & {
+  readonly home: Pick<NodeHome, 'root' | 'log'>;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+};
+
+const WEEK = 7 * 24 * 3_600_000;
+/** Of the requests of an hour: more that fail are no accidents. */
+const MANY = 0.05;
+
+/** What is wrong with a hub, and what to do. Pure. */
+export function hubChecks(facts: Facts): Check[] {
+  return [checkStore(facts), checkRequests(facts), checkRoom(facts.home.root, facts.disk.free_bytes), ...checkBackup(facts)];
+}
+
+function checkStore({ store: { type, problem } }: Facts): Check {
+  if (problem === null) return passed('hub.store', 'the store answers');
+  const next = type === 'postgres' ? 'Start the database, or make room for more connections' : 'Run: satchel doctor';
+  return failed('hub.store', 'high', `the store does not answer: ${problem}`, next);
+}
+
+function checkRequests({ requests: { last_hour: all, failed: bad }, home }: Facts): Check {
+  if (bad === 0) return passed('hub.requests', 'no request failed in the last hour');
+  const reason = `${bad} of ${all} requests failed in the last hour`;
+  const next = `Look for "request failed" in ${home.log}`;
+  return bad / all > MANY ? failed('hub.requests', 'high', reason, next) : warned('hub.requests', 'medium', reason, next);
+}
+
+/** A database has backups of its own, and nobody here knows of them. */
+function checkBackup({ store, spaces, last_backup: backup, now }: Facts): Check[] {
+  if (store.type === 'postgres' || spaces === null || spaces.count === 0) return [];
+  const next = 'Run: satchel store backup FILE --to age1…, and bring the file elsewhere';
+  if (backup === null) return [warned('hub.backup', 'medium', 'this hub was never backed up by satchel store backup', next)];
+  if (now - Date.parse(backup.at) > WEEK) return [warned('hub.backup', 'medium', 'the last backup is older than a week', next)];
+  return [passed('hub.backup', 'there is a backup of the last seven days')];
+}

@@ -1,0 +1,165 @@
+import { statfs } from 'node:fs/promises';
+import { StoreUnavailable } from '../../core/ports/store.ts';
+import { isLoopback } from '../../gateways/native/guard.ts';
+import { lastBackup } from '../backup/last-backup.ts';
+import type { Check } from '../doctor/check.ts';
+import { bucketOf } from '../hub-objects.ts';
+import { lookAtKept, type KeptSpace } from '../kept-spaces.ts';
+import type { SatchelNode } from '../node.ts';
+import { hubChecks } from './hub-checks.ts';
+import { noInput } from './no-input.ts';
+import { defineOperation, OperationFailure, type OperationContext } from './operation.ts';
+
+/** What a hub knows of itself and of what it keeps. Times are ISO 8601; names are sealed, and not here. */
+export interface HubStatus {
+  /** No check failed. */
+  readonly well: boolean;
+  readonly address: string | null;
+  readonly public_url: string | null;
+  readonly version: string;
+  readonly pid: number;
+  readonly running_since: string;
+  readonly memory_bytes: number;
+  readonly metrics: boolean;
+  readonly store: HubStoreStatus;
+  /** `null` while the store does not answer. */
+  readonly spaces: HubSpacesStatus | null;
+  readonly requests: HubRequestsStatus;
+  /** Appends since it began: those that went in, and those that came second. */
+  readonly appends: { readonly appended: number; readonly lost_races: number };
+  readonly live_listeners: number;
+  /** `null`: this node never wrote one; or the database has its own. */
+  readonly last_backup: { readonly at: string; readonly bytes: number } | null;
+  /** Where SATCHEL_HOME is. */
+  readonly disk: { readonly free_bytes: number; readonly total_bytes: number };
+  readonly checks: readonly Check[];
+}
+
+export interface HubStoreStatus {
+  readonly type: 'sqlite' | 'postgres';
+  /** `null`: in SATCHEL_HOME. */
+  readonly place: string | null;
+  readonly bytes: number | null;
+  /** The bucket that encrypted bodies lie in; `null`: with the store. */
+  readonly bucket: string | null;
+  /** Why it does not answer; `null` while it does. */
+  readonly problem: string | null;
+}
+
+export interface HubSpacesStatus {
+  readonly count: number;
+  readonly records: number;
+  /** Of encrypted bodies. */
+  readonly bytes: number;
+  /** Machines that take part in any of them. */
+  readonly machines: number;
+  /** Those that asked this process for something. */
+  readonly machines_last_hour: number;
+  readonly machines_last_day: number;
+  /** The largest first, ten at most. */
+  readonly largest: readonly KeptSpace[];
+}
+
+export interface HubRequestsStatus {
+  readonly last_hour: number;
+  /** Of those: answered with 500 and above. */
+  readonly failed: number;
+  /** Of those: refused to their caller, lost races left out. */
+  readonly refused: number;
+  readonly failures: readonly { readonly at: string; readonly method: string; readonly route: string; readonly status: number }[];
+}
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const SHOWN = 10;
+
+export const hubStatusOperation = defineOperation({
+  input: noInput,
+  async run(node, _, context): Promise<HubStatus> {
+    const { meter, config, home, options, deps } = node;
+    const stored = await lookAtStore(node, context);
+    const recent = meter.recent();
+    const { bavail, blocks, bsize } = await statfs(home.root);
+    const disk = { free_bytes: bavail * bsize, total_bytes: blocks * bsize };
+    const requests = {
+      last_hour: recent.requests,
+      failed: recent.failed,
+      refused: recent.refused,
+      failures: recent.failures.map(({ at, method, route, status }) => ({ at: iso(at), method, route, status })),
+    };
+    const checks = hubChecks({ ...stored, requests, disk, home, now: deps.clock.now() });
+    return {
+      well: checks.every(({ result }) => result !== 'fail'),
+      address: node.address,
+      public_url: config.publicUrl ?? null,
+      version: options.version,
+      pid: process.pid,
+      running_since: iso(meter.since),
+      memory_bytes: process.memoryUsage.rss(),
+      metrics: config.metrics,
+      ...stored,
+      requests,
+      appends: { appended: meter.appends.of('appended'), lost_races: meter.appends.of('moved') },
+      live_listeners: meter.listeners.now(),
+      disk,
+      checks,
+    };
+  },
+});
+
+/** A hub whose database is away still says so. */
+async function lookAtStore(node: SatchelNode, context: OperationContext): Promise<Pick<HubStatus, 'store' | 'spaces' | 'last_backup'>> {
+  const { store } = node;
+  const about = { type: store.place === null ? ('sqlite' as const) : ('postgres' as const), place: store.place };
+  try {
+    const spaces = await lookAtSpaces(node, context);
+    const backup = await lastBackup(store);
+    return {
+      store: { ...about, bytes: await store.size(), bucket: await bucketOf(store), problem: null },
+      spaces,
+      last_backup: backup === null ? null : { at: iso(backup.at), bytes: backup.bytes },
+    };
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return { store: { ...about, bytes: null, bucket: null, problem: error.message }, spaces: null, last_backup: null };
+  }
+}
+
+async function lookAtSpaces(node: SatchelNode, { progress }: OperationContext): Promise<HubSpacesStatus> {
+  const ids = (await node.store.read((tx) => tx.logs.spaces())).filter((id) => (node.spaces.get(id)?.entry.remote ?? null) === null);
+  const machines = new Set<string>();
+  const kept: KeptSpace[] = [];
+  let shared = 0;
+  for (const id of ids) {
+    const { space, members } = await lookAtKept(node, id);
+    kept.push(space);
+    for (const member of members) machines.add(member);
+    if (members.length > 1) shared += 1;
+    progress(kept.length, ids.length, 'spaces');
+  }
+  if (!node.config.hub && shared === 0 && isLoopback(node.config.host)) throw noHub();
+  const sum = (of: (space: KeptSpace) => number): number => kept.reduce((total, space) => total + of(space), 0);
+  const now = node.deps.clock.now();
+  return {
+    count: kept.length,
+    records: sum(({ records }) => records),
+    bytes: sum(({ bytes }) => bytes),
+    machines: machines.size,
+    machines_last_hour: node.heard.machinesSince(now - HOUR),
+    machines_last_day: node.heard.machinesSince(now - DAY),
+    largest: kept.toSorted((a, b) => b.bytes - a.bytes || b.records - a.records).slice(0, SHOWN),
+  };
+}
+
+function noHub(): OperationFailure {
+  return new OperationFailure(
+    'failed',
+    'no-hub',
+    'the node that runs here is no hub: it orders no log for others',
+    'How it is: satchel status. To run a hub: satchel up --hub',
+  );
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
