@@ -123,7 +123,28 @@ function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean)
       losses.push(asCalled(`${space.name}: its recovery key, which was never written down${all}. Run: satchel keys recovery`));
     }
   }
+  for (const log of plan.keeps) losses.push(...keptLosses({ asCalled }, log, purge));
   return losses;
+}
+
+/** What others, or nobody, would have any more of a log that is kept here. */
+export function keptLosses({ asCalled }: Pick<CommandContext, 'asCalled'>, log: LeavePlan['keeps'][number], purge: boolean): string[] {
+  const { why, machines, recovery_unshown: unshown, elsewhere } = log;
+  const name = `space ${log.space.slice(0, 12)}`;
+  if (why === 'for-others') {
+    const of = counted(machines, 'machine');
+    const wayOut = asCalled('Run on one of them: satchel spaces move');
+    if (elsewhere !== null)
+      return purge
+        ? [`${name}: the keys by which ${of} know this hub, unless another hub has them too; its log stays in ${elsewhere}. ${wayOut}`]
+        : [];
+    const cannot = machines === 1 ? 'it cannot' : 'they cannot';
+    const gone = purge ? ', and its bodies that are nowhere else go with it' : '';
+    return [`${name}: its log is ordered here, for ${of}: ${cannot} sync any more${gone}. ${wayOut}`];
+  }
+  if (!purge) return [];
+  if (why === 'only-here') return [`${name}, which this machine left: its whole history, which is nowhere else`];
+  return unshown ? [`${name}, which this machine left: its recovery key, which was never written down`] : [];
 }
 
 async function isSure(context: CommandContext, plan: LeavePlan, losses: readonly string[], root: string, purge: boolean): Promise<boolean> {

@@ -36,6 +36,19 @@ describe('machines are lost', () => {
     expect(stdout).toMatch(/^Hub is running at http.*\nSPACE +MACHINES +RECORDS +SIZE +HEARD OF\n[0-9a-f]{12} +2 +\d+ +\d+ K?B +.* ago\n/);
   });
 
+  it('are not left alone by their hub, unless somebody says so', async () => {
+    for (const args of [
+      ['leave', '--purge', '--yes'],
+      ['leave', '--yes'],
+    ]) {
+      const left = await hub.run(args);
+      expect([left.code, left.stdout]).toEqual([5, '']);
+      expect(left.stderr).toMatch(/space [0-9a-f]{12}: its log is ordered here, for 2 machines[^]*satchel spaces move[^]*--discard/);
+      if (args.includes('--purge')) expect(left.stderr).toContain('bodies that are nowhere else');
+    }
+    expect((await ana.run(['sync'])).code).toBe(0);
+  });
+
   it('shows the recovery key once, on a terminal, and wants it repeated', async () => {
     expect((await ana.run(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
     const terminal = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });

@@ -85,6 +85,27 @@ describe('leaving', () => {
     expect((await ask(a, 'leave', { discard: true })).left).toMatchObject([{ name: 'personal', told: false }]);
   });
 
+  it('names what is kept here without a space of its own: for others, and what was left before', async () => {
+    const hub = await place.start('hub', { hub: true });
+    const a = await place.start('a');
+    await ask(a, 'join', { link: (await ask(hub, 'invite', {})).link });
+    const [space] = a.spaces.keys();
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
+    expect((await ask(hub, 'leave-plan', {})).keeps).toEqual([
+      { space, why: 'for-others', machines: 2, recovery_unshown: false, elsewhere: null },
+    ]);
+    // What only was followed here is a copy; what was ordered here is not.
+    await ask(b, 'leave', {});
+    expect((await ask(b, 'leave-plan', {})).keeps).toEqual([]);
+    const c = await place.start('c');
+    const [own] = c.spaces.keys();
+    await ask(c, 'leave', { discard: true });
+    expect((await ask(c, 'leave-plan', {})).keeps).toEqual([
+      { space: own, why: 'only-here', machines: 1, recovery_unshown: true, elsewhere: null },
+    ]);
+  });
+
   it('purges what Satchel made, and nothing else', async () => {
     const a = await place.start('a');
     const { home } = a;

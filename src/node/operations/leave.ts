@@ -10,6 +10,7 @@ import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { readConnection, undoConnection } from '../claude-mem/connection.ts';
 import type { Result } from '../../core/result.ts';
 import type { NodeHome } from '../home.ts';
+import { loneLogs, type LoneLog } from '../lone-logs.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
 import { LEFT, presentMachines } from '../present-machines.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
@@ -39,6 +40,8 @@ export interface LeavePlan {
     readonly last: boolean;
     readonly revoked: boolean;
   }[];
+  /** What the store holds beside them. */
+  readonly keeps: readonly LoneLog[];
 }
 
 const ITEMS_NAMED = 20;
@@ -49,7 +52,7 @@ export const leavePlanOperation = defineOperation({
   async run(node): Promise<LeavePlan> {
     const spaces = [];
     for (const open of node.spaces.values()) spaces.push(await planFor(node, open));
-    return { spaces };
+    return { spaces, keeps: await loneLogs(node) };
   },
 });
 
