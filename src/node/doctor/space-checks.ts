@@ -1,6 +1,7 @@
 import { counted } from '../counted.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
+import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
 import { isLeftBehind } from '../operations/status-verdict.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -14,6 +15,7 @@ import type { CommitId } from '../../core/ids.ts';
 
 const HOUR = 3_600_000;
 const CLOCK_OFF = 60_000;
+const BUCKET_REMEDY = 'Correct what opens it, in buckets.json beside config.json or in the environment: docs/guides/bucket.md';
 
 /** How one space is: its remote, its keys, what waits. Asks the remote; changes nothing. */
 export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Check[]> {
@@ -64,7 +66,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     const next = {
       unreachable: 'Satchel tries again by itself; drafts are kept',
       unfit: 'Choose another place: satchel spaces move',
-      unauthorized: 'Ask an owner: satchel machines',
+      unauthorized: isBucket(address) ? BUCKET_REMEDY : 'Ask an owner: satchel machines',
       refused: null,
       protocol: 'Compare versions on both sides',
     }[error.type];
@@ -72,6 +74,11 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     const problem = runner.state.problem;
     return [problem === null || problem === error.message ? check : { ...check, evidence: [problem] }];
   }
+}
+
+function isBucket(address: string): boolean {
+  const parsed = parseRemoteAddress(address);
+  return parsed.ok && (parsed.value.driver === 's3' || parsed.value.driver === 'azure');
 }
 
 async function checkClock(node: SatchelNode, name: string, address: string): Promise<Check[]> {

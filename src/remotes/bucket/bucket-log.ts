@@ -34,6 +34,7 @@ export interface BucketLog {
   /** As {@link append}, a segment without records that takes objects away. */
   drop(tail: Tail, dropped: readonly Dropped[]): Promise<Tail | null>;
   segment(number: number): Promise<Segment>;
+  nameOf(number: number): string;
   /** Grows when the log turned out to be another than before: a bucket that was restored. What was known then is forgotten. */
   readonly generation: number;
 }
@@ -219,6 +220,7 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
       return generation;
     },
     segment: (number) => segments.whole(number),
+    nameOf: (number) => sequence.name(number),
     read,
     async append(tail, records) {
       const encoded = records.map(encodeRecord);

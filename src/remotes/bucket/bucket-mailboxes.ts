@@ -16,6 +16,8 @@ interface Box {
 
 const FOLDER = 'mailboxes';
 const NONCE = 16;
+/** Of one mailbox, ever: it holds 64 at a time, for one invitation. */
+const MOST_LETTERS = 4_096;
 /** Mailboxes that one connection remembers. */
 const BOXES_KEPT = 64;
 /** Mailboxes go so long after their last letter expired, so that no late letter goes along. */
@@ -46,6 +48,7 @@ export function createBucketMailboxes(blobs: Blobs, clock: Clock, random: Random
       const number = letters.length;
       const letter = await readLetter(blobs, sequence.name(number));
       if (letter === null) return;
+      if (number >= MOST_LETTERS) throw damaged(sequence.name(number), 'no mailbox has so many letters');
       if (letters.length === number) letters.push(letter);
     }
   }

@@ -1,5 +1,7 @@
 import type { ObjectId } from '../../core/ids.ts';
 import type { BucketLog, Tail } from './bucket-log.ts';
+import { damaged } from './damage.ts';
+import { isDrop } from './segment.ts';
 
 /**
  * Which objects were deleted, and how often: each time an object is put again it lies under the next generation, so
@@ -24,6 +26,8 @@ export function createDrops(log: BucketLog): Drops {
       const behind = read;
       for (let at = tail?.dropAt ?? null; at !== null && (behind === null || at > behind);) {
         const { info, dropped } = await log.segment(at);
+        const isBefore = info.dropBefore === null || info.dropBefore < at;
+        if (!isDrop(info) || !isBefore) throw damaged(log.nameOf(at), 'it is not the deletion that another one names');
         for (const { id, generation } of dropped) generations.set(id, Math.max(generation + 1, generations.get(id) ?? 0));
         at = info.dropBefore;
       }

@@ -11,8 +11,12 @@ import { createBucketMailboxes } from './bucket-mailboxes.ts';
 import { createBucketSpace, type BucketSpace } from './bucket-space.ts';
 import { watchHeads } from './bucket-watch.ts';
 import { BATCH_EVERY, noMarker, readMarker, writeMarker } from './marker.ts';
-import { createPace } from './pace.ts';
+import { createPace, type Pace } from './pace.ts';
 import { createSpaceRegister } from './space-register.ts';
+
+interface PacedSpace extends BucketSpace {
+  readonly pace: Pace;
+}
 
 export interface BucketDeps {
   readonly clock: Clock;
@@ -43,7 +47,7 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
     throw noMarker(blobs.address);
   }
   const { id, batchEvery } = marker;
-  const spaces = new Map<SpaceId, BucketSpace>();
+  const spaces = new Map<SpaceId, PacedSpace>();
   const register = createSpaceRegister(blobs, random);
   const closed = new AbortController();
   const watching = new Set<() => void>();
@@ -55,7 +59,7 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
     if (now.id !== id) throw new RemoteError('unreachable', `another bucket is at ${blobs.address} now: ${now.id} instead of ${id}`);
   }
 
-  function spaceOf(space: SpaceId): BucketSpace {
+  function spaceOf(space: SpaceId): PacedSpace {
     checkSpace(space);
     const kept = spaces.get(space);
     if (kept !== undefined) return kept;
@@ -68,8 +72,9 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
         await register.add(space);
       },
     });
-    const counted: BucketSpace = {
+    const counted: PacedSpace = {
       ...made,
+      pace,
       async append(expected, segment) {
         const outcome = await made.append(expected, segment);
         if (outcome.type === 'appended') pace.sent();
@@ -138,6 +143,7 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
         if (batch.length === 0) return;
         await inside.follow();
         await inside.objects.put(batch);
+        inside.pace.brought(batch);
       }),
     getObjects: (space, ids) =>
       guarded(async () => {

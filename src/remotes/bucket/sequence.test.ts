@@ -21,6 +21,10 @@ describe('searchFrom', () => {
     );
   });
 
+  it('gives up on a store that says yes to everything', async () => {
+    await expect(searchFrom(-1, async () => true)).rejects.toMatchObject({ type: 'protocol' });
+  });
+
   it('answers a number that was the last at some time, while others are added', async () => {
     let end = 3;
     const found = await searchFrom(-1, async (number) => number <= (end += 2));

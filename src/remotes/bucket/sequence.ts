@@ -59,6 +59,8 @@ export function unlessRemote(error: unknown): undefined {
   return undefined;
 }
 
+/** What the names have digits for. */
+const MOST_NUMBER = 10 ** DIGITS;
 /** Numbers asked for at once. */
 const PROBES = 4;
 
@@ -68,6 +70,7 @@ export async function searchFrom(from: number, exists: (number: number) => Promi
   let high = Infinity;
   for (let step = 1; high === Infinity; step *= 2 ** PROBES) {
     const numbers = Array.from({ length: PROBES }, (_, at) => low + step * 2 ** at);
+    if (low > MOST_NUMBER) throw new RemoteError('protocol', 'the bucket says of every blob that it is there');
     [low, high] = await narrow(low, high, numbers, exists);
   }
   while (high - low > 1) {
