@@ -32,6 +32,8 @@ function toFailure(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;
   if (error instanceof RemoteError) return new CommandFailure(exitOfRemoteError(error), error.type, error.message, { cause: error });
   if (isSystemError(error)) {
+    const place = placeFailure(error);
+    if (place !== null) return new CommandFailure(EXIT.usage, error.code, place.message, { next: place.next, cause: error });
     const exit = UNREACHABLE.has(error.code) ? EXIT.unreachable : EXIT.failed;
     return new CommandFailure(exit, error.code, error.message, { cause: error });
   }
@@ -75,4 +77,27 @@ function isSystemError(error: unknown): error is Error & { code: string } {
     /^E[A-Z_0-9]+$/.test(error.code) &&
     !error.code.startsWith('ERR_')
   );
+}
+
+/** What is wrong with a path that was given, by argument or environment, and what to do; `null` for other failures. */
+function placeFailure(error: Error & { code: string; path?: unknown }): { message: string; next: string } | null {
+  if (typeof error.path !== 'string') return null;
+  const place = JSON.stringify(error.path);
+  const other = 'or name another place: SATCHEL_HOME=…';
+  switch (error.code) {
+    case 'EACCES':
+    case 'EPERM':
+      return {
+        message: `this user has no access to ${place} (${error.code})`,
+        next: `Look at its owner and mode, and at its folder's, ${other}`,
+      };
+    case 'EROFS':
+      return { message: `${place} is on a file system that is read-only`, next: `Mount it for writing, ${other}` };
+    case 'ENOTDIR':
+      return { message: `a folder is needed for ${place}, and a file stands in its place`, next: `Move that file away, ${other}` };
+    case 'EISDIR':
+      return { message: `a file is needed at ${place}, and a folder stands there`, next: 'Name the file' };
+    default:
+      return null;
+  }
 }

@@ -102,7 +102,7 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     );
   lines.push(...describeFallen(context, space));
   for (const source of space.sources) {
-    lines.push(`  carries ${source.path}${source.state === 'ok' ? '' : `: ${source.detail ?? source.state}`}`);
+    lines.push(`  carries ${source.path}${source.state === 'ok' && source.detail === null ? '' : `: ${source.detail ?? source.state}`}`);
     lines.push(...describeSource(context, source));
   }
   return lines;

@@ -22,11 +22,12 @@ export const restoreVerb = defineCommand({
   async run(context): Promise<CommandResult> {
     const { home } = context.environment;
     const file = path.resolve(context.args.file);
-    const identity = await identityOf(context, await readKey(context, context.options.key));
     const { stat } = await import('node:fs/promises');
     const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
       throw new CommandFailure(EXIT.usage, 'no-file', `${file} cannot be read: ${error.message}`);
     });
+    if (!found.isFile()) throw new CommandFailure(EXIT.usage, 'no-file', `${file} is no file, and no backup`);
+    const identity = await identityOf(context, await readKey(context, context.options.key));
     const { restoreBackup, RestoreRefused } = await import('../node/backup/restore-backup.ts');
     const { BackupUnreadable } = await import('../node/backup/backup-format.ts');
     const { createSystemRandom } = await import('../node/system.ts');

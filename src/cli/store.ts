@@ -29,6 +29,10 @@ const sizes = defineCommand({
   },
 });
 
+function whatGoes({ bodies, bytes }: { readonly bodies: number; readonly bytes: number }): string {
+  return `${bodies} superseded ${bodies === 1 ? 'body' : 'bodies'}, about ${formatBytes(bytes)}`;
+}
+
 const prune = defineCommand({
   summary: 'Drop superseded bodies everywhere; records and what is current stay',
   options: {
@@ -47,27 +51,29 @@ const prune = defineCommand({
       max: 1_000_000,
     },
     dryRun: { type: 'flag', summary: 'say what would go, and change nothing' },
+    yes: { type: 'flag', summary: 'do not ask' },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
   examples: ['satchel store prune --older-than 90 --dry-run', 'satchel store prune --older-than 90 --keep 3'],
   notes:
-    'Only an owner of the space may. Open conflicts, and what any machine still needs for merging, stay. Bodies that share their place with a current one stay until that goes.\nJSON: {bodies, bytes, objects, pruned}.',
+    'Only an owner of the space may. This cannot be undone: on a terminal it says first what would go, and asks. Open conflicts, and what any machine still needs for merging, stay. Bodies that share their place with a current one stay until that goes.\nJSON: {bodies, bytes, objects, pruned}.',
   async run(context): Promise<CommandResult> {
-    const { olderThan, keep, dryRun, space } = context.options;
+    const { olderThan, keep, dryRun, yes, space } = context.options;
     if (olderThan === undefined) {
       const { CommandFailure } = await import('./frame-command.ts');
       throw new CommandFailure(EXIT.usage, 'usage', 'say how old: --older-than DAYS', {
         next: 'See first: satchel store prune --older-than 90 --dry-run',
       });
     }
-    const found = await askNode(context, 'prune', {
-      older_than_days: olderThan,
-      plan: dryRun,
-      ...(keep === undefined ? {} : { keep }),
-      ...(space === undefined ? {} : { space }),
-    });
-    const what = `${found.bodies} superseded ${found.bodies === 1 ? 'body' : 'bodies'}, about ${formatBytes(found.bytes)}`;
-    const human = found.objects === 0 ? 'Nothing to drop' : found.pruned ? `Dropped ${what}` : `Would drop ${what}`;
+    const policy = { older_than_days: olderThan, ...(keep === undefined ? {} : { keep }), ...(space === undefined ? {} : { space }) };
+    if (!dryRun && !yes) {
+      const plan = await askNode(context, 'prune', { ...policy, plan: true });
+      const answer = plan.objects === 0 ? null : await context.ask(`Drop on all machines, for ever: ${whatGoes(plan)}. Go on? [y/N] `);
+      // Without a terminal there is nobody to ask: the policy was given in full.
+      if (answer !== null && !/^y(es)?$/i.test(answer.trim())) return { human: 'Nothing was dropped', json: plan };
+    }
+    const found = await askNode(context, 'prune', { ...policy, plan: dryRun });
+    const human = found.objects === 0 ? 'Nothing to drop' : `${found.pruned ? 'Dropped' : 'Would drop'} ${whatGoes(found)}`;
     return { human, json: found };
   },
 });

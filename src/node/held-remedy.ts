@@ -7,6 +7,8 @@ export function heldRemedy(state: string): string {
       return 'Nothing counts as deleted. Bring it back, or answer: satchel pending';
     case 'disk-full':
       return 'Free some space: it goes on by itself';
+    case 'no-folder':
+      return 'Name a folder in config.json, or in CLAUDE_CONFIG_DIR';
     default:
       return 'Run: satchel doctor';
   }

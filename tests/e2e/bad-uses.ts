@@ -95,7 +95,7 @@ const NO_MACHINE = (before: string[], ...after: string[]): BadUse[] => [
 ];
 const BAD_REMOTE = (before: string[], ...after: string[]): BadUse[] => [
   { args: [...before, 'pi', ...after], says: /no scheme/ },
-  { args: [...before, 's3://bucket', ...after], says: /no remote driver for "s3:"/ },
+  { args: [...before, 'ftp://bucket', ...after], says: /no remote driver for "ftp:"/ },
   { args: [...before, 'https://user:pass@pi:4600', ...after], says: /credentials/ },
   { args: [...before, 'https://pi:4600/path', ...after], says: /no path/ },
   { args: [...before, 'https://pi:4600/?q=1', ...after], says: /query/ },
@@ -401,7 +401,10 @@ export const MEANING: MeaningUses = {
     ],
   },
   'store restore': {
-    file: [{ args: ['store', 'restore', '{outside}/nothing.age', '--key', '{key}'], says: /nothing\.age cannot be read/ }],
+    file: [
+      { args: ['store', 'restore', '{outside}', '--key', '{key}'], says: /outside is no file, and no backup/, fresh: true },
+      { args: ['store', 'restore', '{outside}/nothing.age', '--key', '{key}'], says: /nothing\.age cannot be read/ },
+    ],
     '--key': [
       { args: ['store', 'restore', '{outside}/secret.md'], says: /no terminal to ask for the recovery key[^]*--key/ },
       { args: ['store', 'restore', '{outside}/secret.md', '--key', '{outside}/nothing'], says: /nothing cannot be read/ },

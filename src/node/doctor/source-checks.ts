@@ -3,6 +3,7 @@ import { createNodeFiles } from '../../sources/files/node-files.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { carries, carriesNow, mayEnter, type TreeSource } from '../tree-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
+import { rootState } from '../root-state.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
 /** How a source is, and what of its folder is not carried. Looks at names, never at content. O(files). */
@@ -18,6 +19,10 @@ export async function checkSource(
   const checks: Check[] = [];
   if (scan.root === null && definition.mayBeMissing === true && state.type === 'ok')
     checks.push(passed(id, `${definition.root} is not there, and nothing is missing`));
+  else if (rootState(definition.root) === 'file')
+    checks.push(
+      failed(id, 'high', `${definition.root} is a file, and no folder, so nothing of it is captured or applied`, heldRemedy('no-folder')),
+    );
   else if (scan.root === null)
     checks.push(
       warned(

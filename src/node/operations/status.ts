@@ -14,6 +14,8 @@ import { countPending } from '../pending/count-pending.ts';
 import type { RowSource } from '../row-sources.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { presentMachines } from '../present-machines.ts';
+import { rootState } from '../root-state.ts';
+import type { SourceState } from '../../sources/file-tree/reports.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
@@ -168,8 +170,7 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
 async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource): Promise<SourceStatus> {
   const { definition, source, health, forms } = tree;
   const current = source.state();
-  const [state, detail] =
-    health.problem === null ? [current.type, 'message' in current ? current.message : null] : ['failed', health.problem];
+  const [state, detail] = health.problem === null ? stateAt(definition.root, current) : ['failed', health.problem];
   const states = (await forms?.inspect()) ?? [];
   return {
     id: definition.id,
@@ -183,6 +184,14 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     waiting: source.waiting().map(({ name, reason }) => ({ item: name, reason })),
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
+}
+
+/** A folder that never was there is no trouble: it is made when something comes for it. */
+function stateAt(root: string, current: SourceState): readonly [state: string, detail: string | null] {
+  if (current.type !== 'ok') return [current.type, current.message];
+  const there = rootState(root);
+  if (there === 'file') return ['no-folder', 'a file stands there, and no folder: nothing of it is carried'];
+  return ['ok', there === 'missing' ? 'not there yet' : null];
 }
 
 /** Of a program that is not on this machine, and of which nothing was brought here, there is nothing to say. */
