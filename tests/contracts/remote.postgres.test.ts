@@ -11,6 +11,7 @@ import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
 import { PATIENCE } from '../setup/patience.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { startTransactionPooler } from '../services/transaction-pooler.ts';
 import { describeRemoteContract } from './remote.ts';
 import { createSpaceWriter, segment } from './space-writer.ts';
 import { createTestClock } from './test-clock.ts';
@@ -34,12 +35,20 @@ const STILL: Clock = {
 
 interface Hub {
   readonly remote: LocalRemote;
+  /** Why it relies on no notices; `null`: it does. */
+  readonly deafness: () => string | null;
   stop(): Promise<void>;
 }
 
 /** What a hub's process has of a database. `deaf`: it hears of nothing. */
-async function startHub(options: PostgresOptions, clock: Clock, following: Clock, isDeaf = false): Promise<Hub> {
-  const { store, objects, heads } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
+async function startHub(
+  options: PostgresOptions,
+  clock: Clock,
+  following: Clock,
+  ears: 'hears' | 'deaf' = 'hears',
+  listening: Clock = createSystemClock(),
+): Promise<Hub> {
+  const { store, objects, heads } = await openPostgres(options, { clock: listening, random: createSystemRandom() });
   const remote = createLocalRemote({
     store,
     objects,
@@ -50,6 +59,7 @@ async function startHub(options: PostgresOptions, clock: Clock, following: Clock
   });
   const stopping = new AbortController();
   let hears = (): void => undefined;
+  let deafness: string | null = null;
   const hearing = new Promise<void>((resolve) => (hears = resolve));
   const deafNotices: HeadNotices = { announce: () => undefined, listen: async () => hears() };
   const notices: HeadNotices = {
@@ -60,16 +70,21 @@ async function startHub(options: PostgresOptions, clock: Clock, following: Clock
           ...handlers,
           onHearing(reason) {
             handlers.onHearing(reason);
-            if (reason === null) hears();
+            deafness = reason;
+            hears();
           },
         },
         signal,
       ),
   };
-  const followed = followHeads({ notices: isDeaf ? deafNotices : notices, local: remote, store, clock: following, log }, stopping.signal);
+  const followed = followHeads(
+    { notices: ears === 'deaf' ? deafNotices : notices, local: remote, store, clock: following, log },
+    stopping.signal,
+  );
   await hearing;
   return {
     remote,
+    deafness: () => deafness,
     async stop() {
       stopping.abort();
       await followed;
@@ -114,10 +129,27 @@ describe('a hub that others share a database with', () => {
     const options = fresh();
     const clock = createTestClock();
     const hasty: Clock = { ...createSystemClock(), sleep: (_, signal) => createSystemClock().sleep(20, signal) };
-    const [deaf, other] = [await startHub(options, clock, hasty, true), await startHub(options, clock, STILL)];
+    const [deaf, other] = [await startHub(options, clock, hasty, 'deaf'), await startHub(options, clock, STILL)];
     await isTold(deaf, other);
     await deaf.stop();
     await other.stop();
+  });
+
+  it('notices that a pooler passes on no notices, and looks then', async () => {
+    const pooler = await startTransactionPooler(database);
+    const options = { ...fresh(), port: pooler.port };
+    const clock = createTestClock();
+    const hasty: Clock = { ...createSystemClock(), sleep: (ms, signal) => createSystemClock().sleep(Math.min(ms, 200), signal) };
+    const [one, other] = await Promise.all([
+      startHub(options, clock, hasty, 'hears', hasty),
+      startHub(options, clock, hasty, 'hears', hasty),
+    ]);
+    await isTold(one, other);
+    await isTold(other, one);
+    expect(one.deafness()).toContain('pooler');
+    await one.stop();
+    await other.stop();
+    await pooler.close();
   });
 
   it('hears them again after its connection was cut', async () => {

@@ -9,6 +9,7 @@ import type { PostgresOptions } from '../../src/store/postgres/postgres-options.
 import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import { transactionSettings } from '../../src/store/postgres/transaction-settings.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { startTransactionPooler } from '../services/transaction-pooler.ts';
 import { describeStoreContract, record } from './store.ts';
 
 let server: PostgresServer;
@@ -107,6 +108,28 @@ describe('a postgres store', () => {
       const counted = await one?.read(async (tx) => [await tx.documents.get('a', 'n'), await tx.documents.get('b', 'n')]);
       expect(counted).toEqual([2, 2]);
     });
+  });
+
+  it('works behind a pooler that gives each transaction another connection', async () => {
+    const pooler = await startTransactionPooler(database);
+    const options = { ...fresh(), port: pooler.port };
+    const stores = await Promise.all([openStore(options), openStore(options), openStore(options)]);
+    try {
+      const landed = await Promise.all(stores.map((store, which) => appendMany(store, 6, `by ${which}`)));
+      const all = await stores[0].read((tx) => tx.logs.read(SPACE, 0, { records: 1_000, bytes: 1e9 }));
+      expect(new Set(all.map(({ hash }) => hash))).toEqual(new Set(landed.flat()));
+      expect(all).toHaveLength(18);
+      expect(pooler.swaps()).toBeGreaterThan(18);
+      expect(
+        await server.query(
+          database.database,
+          `select sum(1) from pg_stat_activity where application_name = 'satchel' and state = 'idle in transaction'`,
+        ),
+      ).toEqual([{ sum: null }]);
+    } finally {
+      for (const store of stores) await store.close();
+      await pooler.close();
+    }
   });
 
   it('of a newer version is refused', async () => {

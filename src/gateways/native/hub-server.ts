@@ -2,6 +2,7 @@ import { getRequestListener } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { MachineId } from '../../core/ids.ts';
+import { StoreUnavailable } from '../../core/ports/store.ts';
 import type { Admitted } from './admitted.ts';
 import { answeredFacts } from './answered.ts';
 import { ApiError, ERROR_STATUS, errorBody, toApiError } from './api-error.ts';
@@ -129,6 +130,7 @@ function answerError(error: unknown, c: HubContext, deps: HubServerDeps): Respon
     deps.log.error({ request: c.env.requestId, err: error }, 'a request met a bug or a failing store');
     return c.json(errorBody('internal', `the hub failed; its log has the reason under ${c.env.requestId}`), 500);
   }
+  if (error instanceof StoreUnavailable) deps.log.warn({ request: c.env.requestId, reason: error.message }, 'the store could not be asked');
   if (known.retryAfter !== undefined) c.header('retry-after', String(known.retryAfter));
   if (known.code === 'unauthenticated') c.header('www-authenticate', 'Bearer');
   // What is left of a body that nobody will read is not worth its way here.
