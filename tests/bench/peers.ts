@@ -4,7 +4,7 @@ import { gitPeer } from './peers/git.ts';
 import { rclonePeer } from './peers/rclone.ts';
 import { resticPeer } from './peers/restic.ts';
 import { rsyncPeer, rsyncPipePeer } from './peers/rsync.ts';
-import { satchelDatabasePeer } from './peers/satchel-database.ts';
+import { satchelDatabasePeer, satchelUncountedPeer } from './peers/satchel-database.ts';
 import { satchelHomePeer, satchelPeer } from './peers/satchel.ts';
 import { syncthingPeer } from './peers/syncthing.ts';
 import { unisonPeer } from './peers/unison.ts';
@@ -24,4 +24,12 @@ export const PEERS: readonly Peer[] = [
 ];
 
 /** A database is a file to all others: they need it while nobody has it open. */
-export const DATABASE_PEERS: readonly Peer[] = [satchelDatabasePeer, rsyncPeer, rsyncPipePeer, resticPeer, borgPeer, syncthingPeer];
+export const DATABASE_PEERS: readonly Peer[] = [
+  satchelDatabasePeer,
+  satchelUncountedPeer,
+  rsyncPeer,
+  rsyncPipePeer,
+  resticPeer,
+  borgPeer,
+  syncthingPeer,
+];

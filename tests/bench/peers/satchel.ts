@@ -59,6 +59,8 @@ export interface Proxies {
 
 /** What is carried, and what is measured of it besides the steps. */
 export interface Way {
+  /** Whether bytes are counted; else nothing stands between the machines and the hub. Default: true. */
+  readonly counts?: boolean;
   prepare(place: Place): Promise<void>;
   /** The machine of `target`, once it joined. */
   receive(machine: SatchelMachine, place: Place): Promise<void>;
@@ -87,7 +89,9 @@ async function open(place: Place, way: Way): Promise<PeerSession> {
   const there = await SatchelMachine.make(program, path.join(work, 'there'), null);
   await hub.up('--hub');
   const port = Number(new URL((await hub.running()).address).port);
-  const [near, far] = [await startCountingProxy(port), await startCountingProxy(port)];
+  const isCounted = way.counts !== false;
+  const leg = (): Promise<CountingProxy> => (isCounted ? startCountingProxy(port) : Promise.resolve(uncounted(port)));
+  const [near, far] = [await leg(), await leg()];
   // The space is made on the second machine, whose tree is empty, so that nothing of the corpus is captured before.
   await there.up();
   await there.command('join', await hub.invite(far.port));
@@ -113,7 +117,7 @@ async function open(place: Place, way: Way): Promise<PeerSession> {
     return {
       seconds: changes ? seconds : capture.seconds,
       cpuSeconds,
-      wireBytes: near.bytes() - nearBefore + far.bytes() - farBefore,
+      wireBytes: isCounted ? near.bytes() - nearBefore + far.bytes() - farBefore : null,
       parts: changes ? { sync: capture.seconds, 'until there': seconds - capture.seconds } : { sync: capture.seconds },
     };
   };
@@ -121,11 +125,15 @@ async function open(place: Place, way: Way): Promise<PeerSession> {
     firstSync: () => sync(true),
     noChange: () => sync(false),
     edit: () => sync(true),
-    figures: async () => ({ ...legs, ...(await way.figures({ hub, here, there }, place, { near, far })) }),
+    figures: async () => ({ ...(isCounted ? legs : {}), ...(await way.figures({ hub, here, there }, place, { near, far })) }),
     async close() {
       await Promise.all([here.down(), there.down()]);
       await hub.down();
       await Promise.all([near.close(), far.close()]);
     },
   };
+}
+
+function uncounted(port: number): CountingProxy {
+  return { port, bytes: () => 0, close: () => Promise.resolve() };
 }
