@@ -38,6 +38,8 @@ export function decodeContent(bytes: Uint8Array): Content {
   const content = known ?? decodeContentOrNull(bytes);
   if (content === null) throw damaged();
   keepRecent(bytes, content);
+  // What is read of one table is often written to another one.
+  if (bytes.length < LONG.from) encoded.set(content, bytes);
   return content;
 }
 

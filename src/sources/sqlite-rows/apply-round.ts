@@ -135,24 +135,39 @@ async function plan({ workspace, profile, memory }: RowsContext, tried: Readonly
   const open = new Map(all.map(({ item, content }) => [item.name, content]));
   for (const name of memory.waiting.keys()) if (!open.has(name)) memory.waiting.delete(name);
   const isComing = (parent: string): boolean => memory.index.of(parent)?.rowid != null || (open.get(parent) ?? null) !== null;
-  const due = all.filter((outstanding) => {
-    const { name } = outstanding.item;
-    const waits = memory.waiting.get(name);
-    const isStuck = waits?.digest === outstanding.content?.digest && waits?.parent != null && !isComing(waits.parent);
-    return !held.has(name) && !isStuck && !tried.has(name);
-  });
-  const tables = due.map((outstanding) => ({ outstanding, table: profile.tableOf(outstanding.item.name) ?? '' }));
-  const step = ({ outstanding, table }: (typeof tables)[number]): number => {
-    if (outstanding.content !== null) return 1 + (order.get(table) ?? 0);
-    return referred.has(table) ? 1_000 - (order.get(table) ?? 0) : 0;
-  };
-  // Bodies that lie together are read together.
-  const place = ({ content }: Outstanding): string => content?.pieces[0]?.object ?? '';
-  const offset = ({ content }: Outstanding): number => content?.pieces[0]?.offset ?? 0;
-  return tables
-    .map((entry) => ({ ...entry, step: step(entry), place: place(entry.outstanding) }))
-    .sort((a, b) => a.step - b.step || (a.place === b.place ? offset(a.outstanding) - offset(b.outstanding) : a.place < b.place ? -1 : 1))
-    .map(({ outstanding }) => outstanding);
+  const due: Due[] = [];
+  for (const outstanding of all) {
+    const { item, content } = outstanding;
+    const waits = memory.waiting.get(item.name);
+    const isStuck = waits?.digest === content?.digest && waits?.parent != null && !isComing(waits.parent);
+    if (held.has(item.name) || isStuck || tried.has(item.name)) continue;
+    const table = profile.tableOf(item.name) ?? '';
+    const step = content !== null ? 1 + (order.get(table) ?? 0) : referred.has(table) ? 1_000 - (order.get(table) ?? 0) : 0;
+    const [piece] = content?.pieces ?? [];
+    due.push({ outstanding, step, object: piece?.object ?? '', offset: piece?.offset ?? 0 });
+  }
+  return inOrder(due);
+}
+
+interface Due {
+  readonly outstanding: Outstanding;
+  readonly step: number;
+  readonly object: string;
+  readonly offset: number;
+}
+
+/** By steps; bodies that lie together are read together. */
+function inOrder(due: readonly Due[]): Outstanding[] {
+  const groups = new Map<string, Due[]>();
+  for (const each of due) {
+    const key = `${String(each.step).padStart(4, '0')} ${each.object}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [each]);
+    else group.push(each);
+  }
+  return [...groups.keys()]
+    .sort()
+    .flatMap((key) => (groups.get(key) ?? []).sort((a, b) => a.offset - b.offset).map(({ outstanding }) => outstanding));
 }
 
 /** Tells the workspace what became of a batch. */
