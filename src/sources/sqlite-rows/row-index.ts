@@ -25,6 +25,8 @@ export class RowIndex {
   readonly #byName = new Map<string, Place>();
   readonly #byRow = new Map<string, Map<number, Place>>();
   readonly #skipped = new Map<string, Map<number, SkippedRow>>();
+  /** Tables and masks: what comes from elsewhere has a copy of them with every row. */
+  readonly #words = new Map<string, string>();
 
   at(table: string, rowid: number): Place | undefined {
     return this.#byRow.get(table)?.get(rowid);
@@ -34,7 +36,8 @@ export class RowIndex {
     return this.#byName.get(name);
   }
 
-  set(place: Place): void {
+  set(given: Place): void {
+    const place = { ...given, table: this.#word(given.table), mask: this.#word(given.mask) };
     this.delete(place.name);
     this.#byName.set(place.name, place);
     if (place.rowid === null) return;
@@ -87,6 +90,12 @@ export class RowIndex {
     this.#byName.clear();
     this.#byRow.clear();
     this.#skipped.clear();
+  }
+
+  #word(word: string): string {
+    const known = this.#words.get(word);
+    if (known === undefined) this.#words.set(word, word);
+    return known ?? word;
   }
 
   #of<T>(map: Map<string, Map<number, T>>, table: string): Map<number, T> {
