@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Blobs } from '../../src/core/ports/blobs.ts';
 import { startAzurite, type Azurite } from '../services/azurite.ts';
 import { startRadosGateway, type RadosGateway } from '../services/radosgw.ts';
 import { startSwift } from '../services/swift.ts';
@@ -7,12 +8,23 @@ import { describeBlobsContract } from './blobs.ts';
 import { bucketPlace } from './bucket-place.ts';
 import { raceOnBucket } from './bucket-race.ts';
 import { bucketSubject } from './bucket-subject.ts';
+import { raceOnObjects } from './objects-race.ts';
 import { describeObjectsContract } from './objects.ts';
 import { openTestBlobs } from './open-test-blobs.ts';
 import { describeRemoteContract } from './remote.ts';
 
 const RACE = { writers: 16, rounds: 50, loss: 0 };
 let count = 0;
+
+async function raceNodes(open: () => Promise<Blobs>): Promise<void> {
+  const subjects = await Promise.all(
+    Array.from({ length: 17 }, () => bucketSubject(open, async () => {}, { packBytes: 20_000, inlineBytes: 1_000 })),
+  );
+  const [newcomer, ...writers] = subjects.map((each) => each.objects);
+  if (newcomer === undefined) throw new Error('a newcomer');
+  await raceOnObjects({ writers, rounds: 10, calm: () => {}, newcomer: async () => newcomer });
+  await Promise.all(subjects.map((each) => each.dispose()));
+}
 
 describe('RADOS Gateway', () => {
   let gateway: RadosGateway;
@@ -50,6 +62,8 @@ describe('RADOS Gateway', () => {
     expect(await attachTestBlobs(address.replace('bucket-', 'other-'), credentials)).toMatch(/^unfit: there is no such bucket/);
   });
 
+  it('loses no chunk while 16 nodes put, delete and compact', async () => raceNodes(await opener()));
+
   it('loses and forks nothing while 16 writers race for 50 rounds', async () => {
     expect((await raceOnBucket({ ...RACE, open: await opener() })).lost).toBeGreaterThan(50);
   });
@@ -62,11 +76,17 @@ describe('Azurite', () => {
   });
   afterAll(() => azurite.stop());
 
-  it('loses and forks nothing while 16 writers race for 50 rounds', async () => {
+  async function opener() {
     const { account, endpoint, key } = azurite;
-    await azurite.makeContainer('race');
-    const open = () => openTestBlobs(`azure://${account}/race?endpoint=${endpoint}`, { driver: 'azure', type: 'key', key });
-    expect((await raceOnBucket({ ...RACE, open })).lost).toBeGreaterThan(50);
+    const name = `race-${count++}`;
+    await azurite.makeContainer(name);
+    return () => openTestBlobs(`azure://${account}/${name}?endpoint=${endpoint}`, { driver: 'azure', type: 'key', key });
+  }
+
+  it('loses no chunk while 16 nodes put, delete and compact', async () => raceNodes(await opener()));
+
+  it('loses and forks nothing while 16 writers race for 50 rounds', async () => {
+    expect((await raceOnBucket({ ...RACE, open: await opener() })).lost).toBeGreaterThan(50);
   });
 });
 

@@ -1,5 +1,6 @@
 import { ZERO_HASH, type SpaceId } from '../../core/ids.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import type { BucketIndex } from './bucket-index.ts';
@@ -29,16 +30,19 @@ export interface IndexLogDeps {
   /** Of the space, in the bucket. */
   readonly folder: string;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 /** Read first of each entry: enough for most headers. */
 const FIRST_BYTES = 16 * 1024;
 /** Entries read at one time where many are new. */
 const AHEAD = 16;
+/** Milliseconds. */
+const LONGEST_PAUSE = 1_000;
 /** Where so many are new, a snapshot may be quicker. */
 const MANY = 64;
 
-export function createIndexLog({ blobs, index, space, folder, random }: IndexLogDeps): IndexLog {
+export function createIndexLog({ blobs, index, space, folder, random, clock }: IndexLogDeps): IndexLog {
   let running: Promise<void> | null = null;
   let queued: Promise<void> | null = null;
 
@@ -128,7 +132,9 @@ export function createIndexLog({ blobs, index, space, folder, random }: IndexLog
   return {
     fresh,
     async append(make) {
-      for (;;) {
+      for (let lost = 0; ; lost++) {
+        // Where many race, most of them would lose again at once.
+        if (lost > 1) await clock.sleep(((random.bytes(1)[0] ?? 0) / 256) * Math.min(LONGEST_PAUSE, 10 * 2 ** lost));
         const { position, hash } = index.head(space);
         const made = make();
         if (made === null) return null;
