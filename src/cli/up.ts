@@ -52,6 +52,7 @@ export const upCommand = defineCommand({
       objects: options.objects,
       ...(options.hub ? { hub: true } : {}),
     });
+    forHubsAlone(config);
     const { openNode } = await import('./ask-in-process.ts');
     const { isStarted, nodeHome } = await import('../node/home.ts');
     // Asked before anything is made: a no leaves nothing behind.
@@ -79,6 +80,15 @@ export const upCommand = defineCommand({
     }
   },
 });
+
+/** Said before anything is made, and before anybody is asked for what would be captured. */
+function forHubsAlone({ hub, store, objects }: Config): void {
+  if (hub || (store === undefined && objects === undefined)) return;
+  const [what, option] = store !== undefined ? ['its store in a database', '--store'] : ['chunks in a bucket', '--objects'];
+  throw new CommandFailure(EXIT.usage, 'usage', `only a hub keeps ${what}, for others`, {
+    next: `Run: satchel up --hub ${option} ADDRESS; or set "hub": true in config.json`,
+  });
+}
 
 /** Other commands, and the next start, find the database by config.json. */
 async function keepStore(

@@ -189,6 +189,12 @@ export const MEANING: MeaningUses = {
       { args: ['up', '--hub', '--store', 'postgres://ada:geheim@db/satchel'], says: /^(?![^]*geheim)[^]*without a password/ },
       { args: ['up', '--hub', '--store', 'postgres://db/satchel'], says: /a user and a database/ },
     ],
+    '--objects': [
+      { args: ['up', '--store', 'postgres://ada@db/satchel'], says: /only a hub keeps its store in a database/ },
+      { args: ['up', '--hub', '--objects', 'ftp://bucket'], says: /--objects[^]*s3:\/\// },
+      { args: ['up', '--hub', '--objects', 's3://ada:geheim@bucket'], says: /^(?![^]*geheim)[^]*without credentials/ },
+      { args: ['up', '--objects', 's3://bucket?endpoint=https://minio.example.org'], says: /only a hub keeps chunks in a bucket/ },
+    ],
   },
   join: {
     link: [
