@@ -1,3 +1,4 @@
+import { shellWord } from '../config/private-file.ts';
 import { askNode } from './ask-node.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
 import { shownUntil } from './shown-time.ts';
@@ -42,7 +43,7 @@ export const inviteCommand = defineCommand({
       '',
       ...joinLines(context.environment.program, made.link),
       '',
-      `Or type, without pasting: ${context.environment.program} join ${made.address}`,
+      `Or type, without pasting: ${context.environment.program} join ${shellWord(made.address)}`,
       `and when it asks, these words: ${style.bold(made.words)}`,
       '',
       `Expires ${shownUntil(made.expires_at, clock.now())}. Keep this node running until the other one has joined.`,

@@ -1,3 +1,4 @@
+import { shellWord } from '../config/private-file.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
@@ -59,7 +60,7 @@ const add = defineCommand({
       ...(as === undefined ? {} : { as }),
     });
     return {
-      human: `${result.address} is a remote${result.made ? '' : ', as it was'}.\n${context.asCalled('To keep a space there: satchel spaces move')} personal ${result.address}`,
+      human: `${result.address} is a remote${result.made ? '' : ', as it was'}.\n${context.asCalled('To keep a space there: satchel spaces move')} personal ${shellWord(result.address)}`,
       json: result,
     };
   },

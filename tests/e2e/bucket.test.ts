@@ -76,6 +76,14 @@ describe('two machines with nothing but a bucket between them', () => {
     await travels('the bucket');
   });
 
+  it('lets another machine in by words, with the bucket’s address', async () => {
+    const { words } = await ana.ask<{ words: string }>(['invite']);
+    const cem = machine('cem', secrets);
+    const joined = await cem.run(['join', address, '--words', '-', '--name', 'cem', '--once'], words);
+    expect([joined.code, joined.stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+    expect(cem.read('CLAUDE.md')).toBe('kept in a bucket\n');
+  });
+
   it('goes on offline, and both catch up', async () => {
     isAway = true;
     ana.write('rules/offline.md', 'written by ana meanwhile\n');

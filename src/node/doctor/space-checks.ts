@@ -1,3 +1,4 @@
+import { shellWord } from '../../config/private-file.ts';
 import { counted } from '../counted.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
@@ -54,7 +55,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
                 id,
                 'high',
                 `${address} is at record ${there.position}, and this machine has seen ${here}: was it restored from a backup?`,
-                `Run: satchel spaces move ${entry.name} ${entry.remote.address} --lost`,
+                `Run: satchel spaces move ${entry.name} ${shellWord(entry.remote.address)} --lost`,
               )
             : passed(id, `${address} answers`, [`it is at record ${there.position}, this machine at ${here}`]);
       return [reached, ...(await checkClock(node, entry.name, address))];
