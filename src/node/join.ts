@@ -197,11 +197,13 @@ async function follow(
 ): Promise<OpenSpace> {
   await stepAside(node, offer.space);
   const entry = { space: offer.space, name: PERSONAL, remote: invitation.remote, addedAt: node.deps.clock.now(), recoveryShown: true };
-  const open = await node.addSpace(entry);
+  // A store that was restored, or copied, may have it already, without its keys.
+  const had = node.spaces.get(offer.space)?.entry;
+  const open = await node.updateSpace(entry);
   await beginWithCheckpoint(open.replica, await open.runner.connected());
   const report = await open.runner.syncNow(onProgress);
   const refuse = async (why: string): Promise<never> => {
-    await node.dropSpace(offer.space);
+    await (had === undefined ? node.dropSpace(offer.space) : node.updateSpace(had));
     throw new OperationFailure('refused', 'untrusted-log', why);
   };
   if (report.divergence !== null) return refuse(`the log that the remote shows cannot be trusted: ${report.divergence.type}`);

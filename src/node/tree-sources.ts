@@ -18,12 +18,7 @@ import { createKindRegistry } from '../kinds/registry.ts';
 import type { FormsWorkspace } from '../sources/claude-home/forms-workspace.ts';
 import { createFileTreeSource, type FileTreeSource } from '../sources/file-tree/file-tree-source.ts';
 import type { TreeRules } from '../sources/file-tree/rules.ts';
-import {
-  createFirstApplyWorkspace,
-  type FirstApply,
-  type FirstApplyNote,
-  type FirstApplyWorkspace,
-} from '../sources/first-apply/first-apply-workspace.ts';
+import { createFirstApplyWorkspace, type FirstApplyWorkspace } from '../sources/first-apply/first-apply-workspace.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
 import type { MnemeProjects } from '../sources/mneme-files/mneme-projects.ts';
 import type { FileThreads } from '../sources/files/file-threads.ts';
@@ -34,6 +29,7 @@ import type { WatchHealth } from './keep-watching.ts';
 import { claudeDefinitions, createClaudeWorkspace, type ClaudeConsents } from './claude-home.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
 import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
+import { firstApplyNote } from './first-apply-note.ts';
 import { createMnemeTreeWorkspace, MNEME_TREE, mnemeDefinitions } from './mneme/mneme-tree.ts';
 import { createPrefixedWorkspace } from './prefixed-workspace.ts';
 
@@ -154,14 +150,6 @@ export function createTreeSource(
       // Whatever else the decorators of the Claude home change, be it a session's name here, they write views with it.
       seen: inner.kept,
     }),
-  };
-}
-
-function firstApplyNote({ deps: { store }, space }: Replica, writer: string): FirstApplyNote {
-  const collection = `first-apply/${space}`;
-  return {
-    read: async () => (await store.read((tx) => tx.documents.get<{ readonly state: FirstApply }>(collection, writer)))?.state ?? 'new',
-    write: (state) => store.write((tx) => tx.documents.put(collection, writer, { state })),
   };
 }
 

@@ -1,6 +1,12 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { secretToWords } from '../../src/core/joining/words.ts';
+import { createRecoveryKey } from '../../src/core/replica/recovery-key.ts';
+import { createAgeKeyWrapping } from '../../src/node/age-key-wrapping.ts';
+import { restoreBackup } from '../../src/node/backup/restore-backup.ts';
+import { readRecoverySecret } from '../../src/node/recovery-file.ts';
+import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { purgeHome } from '../../src/node/purge-home.ts';
 import { ask, Place } from './place.ts';
 
@@ -90,6 +96,43 @@ describe('the first apply onto a home with 300 files of its own', () => {
     expect(entry).toMatchObject({ type: 'first-apply', rejected: true });
     await ask(b, 'answer-pending', { answer: 'approve', ids: [entry?.id ?? ''] });
     expect(await place.read('b')).toBe('theirs\n');
+  });
+
+  it.each([
+    ['joins', false],
+    ['joins after it ran without a key', true],
+    ['is let in by the recovery key', false],
+  ])('waits as well where a restored store %s: it was another home that had its files', async (how, runs) => {
+    const hub = await place.start('hub', { hub: true });
+    const a = await place.start('a');
+    await place.write('a', 'theirs\n');
+    await ask(a, 'join', { link: (await ask(hub, 'invite', {})).link });
+    await ask(a, 'sync', {});
+    const [open] = a.spaces.values();
+    const secret = open === undefined ? null : await readRecoverySecret(a.home, open.entry.space);
+    if (secret === null) throw new Error('no recovery secret');
+    const file = path.join(place.root, 'backup.age');
+    await ask(a, 'backup', { file });
+
+    await place.write('b', 'mine\n');
+    const { identity } = await createRecoveryKey(secret, createAgeKeyWrapping());
+    const deps = { random: createSystemRandom(), clock: createSystemClock(), onProgress: () => undefined };
+    await restoreBackup({ file, home: path.join(place.home('b'), '.satchel'), identity, asSameMachine: false, ...deps });
+    if (runs) {
+      await place.start('b');
+      await place.stop('b');
+    }
+    const b = await place.start('b', { live: false });
+    if (how.startsWith('joins')) await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    else await ask(b, 'recover', { words: secretToWords(secret), at: hub.address ?? '' });
+    await ask(b, 'sync', {});
+    expect(await place.read('b')).toBe('mine\n');
+    const [entry] = (await ask(b, 'pending', {})).pending;
+    expect(entry).toMatchObject({ type: 'first-apply', items: [{ item: 'CLAUDE.md', change: 'changed' }] });
+    await ask(b, 'answer-pending', { answer: 'approve', ids: [entry?.id ?? ''] });
+    expect(await place.read('b')).toBe('theirs\n');
+    const [copy = ''] = await readdir(path.join(b.home.root, 'before-joining'));
+    expect(await readFile(path.join(b.home.root, 'before-joining', copy, 'CLAUDE.md'), 'utf8')).toBe('mine\n');
   });
 
   it('names who wrote what asks, where this machine merged it', async () => {
