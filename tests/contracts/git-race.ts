@@ -110,10 +110,12 @@ function unlessUnknown(error: unknown): undefined {
   throw error;
 }
 
-/** One of the git processes that work on what lies in this folder, by its id. */
+/** One of the machines' git processes, by its id; not of those that serve the repository, which would leave its locks behind. */
 function killOne(folder: string): void {
   const processes = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
-  const ours = processes.filter((line) => /^\s*\d+ (git|\/\S*\/git)\b/.test(line) && line.includes(folder) && !line.includes('cat-file'));
+  const ours = processes.filter(
+    (line) => /^\s*\d+ (git|\/\S*\/git)\b/.test(line) && line.includes(`--git-dir=${folder}/caches`) && !line.includes('cat-file'),
+  );
   const pid = Number(/^\s*(\d+)/.exec(ours[randomInt(Math.max(1, ours.length))] ?? '')?.[1] ?? 0);
   if (pid === 0) return;
   try {

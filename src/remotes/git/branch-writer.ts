@@ -45,6 +45,8 @@ export interface BranchWriter {
 const NONCE = '\n\nnonce ';
 const MESSAGE_BYTES = 64 * 1024;
 const ATTEMPTS = 24;
+/** So often in a row a host may refuse a push though the branch stands where it should. */
+const STUCK = 6;
 /** Milliseconds. */
 const PAUSE = { first: 40, most: 1_000 };
 
@@ -107,6 +109,7 @@ export function createBranchWriter(branch: GitBranch, { clock, random }: { reado
     known: async () => (branch.tip === null ? fresh() : snapshotAt(branch.tip)),
     async change(decide) {
       let isFresh = branch.tip === null;
+      let stuck = 0;
       let snapshot = await snapshotAt(isFresh ? await branch.refresh() : branch.tip);
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         const decision = await decide(snapshot);
@@ -116,7 +119,12 @@ export function createBranchWriter(branch: GitBranch, { clock, random }: { reado
           return decision.answer;
         }
         if (decision.type === 'change' && (losses += 1) > 1) await clock.sleep(pause(losses, random));
+        const before: Snapshot = snapshot;
         snapshot = await fresh();
+        // A push that met another one under way: that one shows soon, or left a lock behind.
+        stuck = decision.type === 'change' && isFresh && snapshot.commit === before.commit ? stuck + 1 : 0;
+        if (stuck === STUCK)
+          throw new RemoteError('unreachable', 'the git host refuses to move a branch that nobody moves: did it leave a lock behind?');
         isFresh = true;
       }
       throw new RemoteError('unreachable', 'other machines were always faster to write into the git repository: try again');
