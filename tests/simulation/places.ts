@@ -7,7 +7,7 @@ import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import type { SimRandom } from './network.ts';
 
 /** What sort of remote the spaces of a schedule are at home at. */
-export type PlaceKind = 'hub' | 'bucket';
+export type PlaceKind = 'hub' | 'bucket' | 'git';
 
 /** A place where logs can be kept. */
 export interface SimPlace {

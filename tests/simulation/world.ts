@@ -12,6 +12,7 @@ import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { SimMachine } from './machine.ts';
 import type { Mail, SimRandom } from './network.ts';
 import { openBucketPlace } from './bucket-place.ts';
+import { openGitPlace } from './git-place.ts';
 import { openHubPlace, type PlaceKind, type SimPlace } from './places.ts';
 import { familyOf, keeps, type Family } from './families.ts';
 import type { Role } from '../../src/core/log/control.ts';
@@ -78,6 +79,8 @@ export interface Character {
   readonly pageRecords: number;
 }
 
+const OPENERS = { hub: openHubPlace, bucket: openBucketPlace, git: openGitPlace } as const;
+
 export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promise<World> {
   const random = createSeededRandom(`simulation/${seed}`);
   const family = familyOf(seed);
@@ -117,7 +120,7 @@ export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promis
   const archive = createObjectStoreDouble();
   const openPlace = async (address: string): Promise<SimPlace> => {
     const deps = { address, random, now: worldTime, openStore, archive };
-    const place = await (kind === 'hub' ? openHubPlace(deps) : openBucketPlace(deps));
+    const place = await OPENERS[kind](deps);
     places.set(address, place);
     return place;
   };

@@ -3,7 +3,7 @@ import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { headAfter, type Head } from '../../core/log/record.ts';
-import { RemoteError, type AppendOutcome, type ReadAnswer, type ReadLimit, type Segment } from '../../core/ports/remote.ts';
+import type { AppendOutcome, ReadAnswer, ReadLimit, Segment } from '../../core/ports/remote.ts';
 import { objectsNamed, type CheckedRecord } from '../checks.ts';
 import { deletableObjects } from '../deletable-objects.ts';
 import { REMOTE_LIMITS } from '../limits.ts';
@@ -26,9 +26,14 @@ export interface GitSpace extends GitCheckpoints {
 }
 
 /** After so many commits, or so many bytes that no file holds any more, the branch begins anew. */
-const LONGEST = { commits: 1_000, waste: 32 * 1024 * 1024 };
+export interface Longest {
+  readonly commits: number;
+  readonly waste: number;
+}
 
-export function createGitSpace(space: SpaceId, branch: GitBranch, writer: BranchWriter): GitSpace {
+export const LONGEST: Longest = { commits: 1_000, waste: 32 * 1024 * 1024 };
+
+export function createGitSpace(space: SpaceId, branch: GitBranch, writer: BranchWriter, longest: Longest = LONGEST): GitSpace {
   const log = createGitLog(branch, writer.trees);
   const noteOf = (snapshot: Snapshot): SpaceNote =>
     snapshot.commit === null ? { head: null, commits: 0, waste: 0 } : decodeNote(snapshot.message);
@@ -41,7 +46,7 @@ export function createGitSpace(space: SpaceId, branch: GitBranch, writer: Branch
   ): Decision<T> {
     const before = noteOf(snapshot);
     const waste = before.waste + (change.waste ?? 0);
-    const forgets = before.commits >= LONGEST.commits || waste >= LONGEST.waste;
+    const forgets = before.commits >= longest.commits || waste >= longest.waste;
     const counts = forgets ? { commits: 0, waste: 0 } : { commits: before.commits + 1, waste };
     return { type: 'change', answer, files, message: encodeNote({ head: change.head ?? before.head, ...counts }), forgets };
   }
@@ -134,7 +139,7 @@ export function createGitSpace(space: SpaceId, branch: GitBranch, writer: Branch
         if (deletable.size === 0) return { type: 'done', answer: undefined };
         const files = new Map([...deletable.keys()].map((id) => [objectPath(id), null]));
         // What an erase record names is to be gone, not merely unreachable from the tip.
-        return changed(undefined, snapshot, files, { waste: LONGEST.waste });
+        return changed(undefined, snapshot, files, { waste: longest.waste });
       });
     },
     ...createGitCheckpoints(branch, writer, (answer, snapshot, files, waste) => changed(answer, snapshot, files, { waste })),
@@ -146,11 +151,6 @@ function isExpected(head: Head | null, expected: Head): boolean {
 }
 
 /** 4,096 directories, so that a million objects lie in some 250 each. */
-function objectPath(id: ObjectId): string {
+export function objectPath(id: ObjectId): string {
   return `objects/${id.slice(0, 2)}/${id.slice(2, 3)}/${id.slice(3)}`;
-}
-
-/** Thrown by drivers that are asked for more after they were closed. */
-export function closedError(address: string): RemoteError {
-  return new RemoteError('unreachable', `${address} was closed`);
 }

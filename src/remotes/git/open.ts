@@ -1,23 +1,16 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isHex32, type SpaceId } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { RemoteError, type Mailboxes, type Remote } from '../../core/ports/remote.ts';
-import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace } from '../checks.ts';
-import { REMOTE_LIMITS } from '../limits.ts';
-import { createBranchWriter } from './branch-writer.ts';
+import type { Remote } from '../../core/ports/remote.ts';
 import { createCacheFiles, type CacheFiles } from './cache-files.ts';
 import { createCachedBranch, type CachedBranch } from './cached-branch.ts';
 import type { GitAddress } from './git-address.ts';
 import { createGitHost, type GitHost } from './git-host.ts';
-import { createGitMailboxes } from './git-mailboxes.ts';
-import type { Oid } from './git-object.ts';
 import { createLook, createPlace } from './git-place.ts';
 import { createGitProgram, NO_HOOKS } from './git-program.ts';
-import { createGitSpace, type GitSpace } from './git-space.ts';
-import { watchBranches } from './git-watch.ts';
+import { createGitRemote } from './git-remote.ts';
 import { createObjectReader } from './object-reader.ts';
 
 export interface GitDeps {
@@ -34,7 +27,6 @@ export interface GitDeps {
 }
 
 const POLL = { network: 15_000, file: 2_000 };
-const SPACE = 'space/';
 
 /** Makes a repository a remote, if it is fit for that and not one already: false where it was. Throws RemoteError. */
 export async function createGitRepository(address: GitAddress, deps: GitDeps): Promise<boolean> {
@@ -53,89 +45,21 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
   const { host, program, files } = await prepare(address, deps, closed.signal);
   const look = createLook({ host, files: files('place') });
   const branches: CachedBranch[] = [];
-  const spaces = new Map<SpaceId, GitSpace>();
-  const guard = (): void => {
-    if (closed.signal.aborted) throw new RemoteError('unreachable', `${address.text} was closed`);
-  };
-
-  function branchOf(name: string): CachedBranch {
-    const folder = files(name.replace('/', '-'));
-    const branch = createCachedBranch({ host, name, files: folder, reader: createObjectReader(program, folder.folder), clock, look, note });
-    branches.push(branch);
-    return branch;
-  }
-
-  function spaceOf(space: SpaceId): GitSpace {
-    checkSpace(space);
-    guard();
-    const kept = spaces.get(space);
-    if (kept !== undefined) return kept;
-    const branch = branchOf(`${SPACE}${space}`);
-    const made = createGitSpace(space, branch, createBranchWriter(branch, { clock, random }));
-    spaces.set(space, made);
-    return made;
-  }
-
-  /** One connection. */
-  async function tips(): Promise<Map<SpaceId, Oid>> {
-    guard();
-    const there = await look();
-    return new Map(
-      [...there].flatMap(([name, oid]) =>
-        name.startsWith(SPACE) && isHex32(name.slice(SPACE.length)) ? [[name.slice(SPACE.length) as SpaceId, oid]] : [],
-      ),
-    );
-  }
-
-  const mail = branchOf('mail');
-  const letters = createGitMailboxes(mail, createBranchWriter(mail, { clock, random }), clock);
-  return {
+  const repository = {
     address: address.text,
-    async spaces() {
-      const found: SpaceId[] = [];
-      for (const space of (await tips()).keys()) if ((await spaceOf(space).head()) !== null) found.push(space);
-      return found;
-    },
-    head: async (space) => spaceOf(space).head(),
-    read: async (space, from, limit) => spaceOf(space).read(from, checkRead(from, limit)),
-    append: async (space, expected, segment) => {
-      const records = checkSegment(space, expected, segment);
-      return spaceOf(space).append(expected, records, segment);
-    },
-    async hasObjects(space, ids) {
-      checkObjectIds(ids);
-      return spaceOf(space).has(ids);
-    },
-    async putObjects(space, batch) {
-      checkObjects(batch, REMOTE_LIMITS.objectBatchBytes);
-      await spaceOf(space).put(batch);
-    },
-    async getObjects(space, ids) {
-      checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerGet);
-      return spaceOf(space).get(ids);
-    },
-    async deleteObjects(space, ids) {
-      checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerDelete);
-      await spaceOf(space).delete(ids);
-    },
-    readCheckpoint: async (space) => spaceOf(space).readCheckpoint(),
-    writeCheckpoint: async (space, position, bytes) => spaceOf(space).writeCheckpoint(position, bytes),
-    mailboxes: spaced(letters, clock, Math.min(pollEvery, POLL.file), closed.signal),
-    async watch(watched, onHead, signal) {
-      watched.forEach(checkSpace);
-      await watchBranches(watched, onHead, signal, {
-        clock,
-        pollEvery,
-        tips,
-        headOf: (space) => spaceOf(space).head(),
-        closed: closed.signal,
-      });
+    branches: look,
+    branch(name: string) {
+      const cache = files(name.replace('/', '-'));
+      const branch = createCachedBranch({ host, name, files: cache, reader: createObjectReader(program, cache.folder), clock, look, note });
+      branches.push(branch);
+      return branch;
     },
     async close() {
       closed.abort();
       await Promise.all(branches.map((branch) => branch.close()));
     },
   };
+  return createGitRemote(repository, { clock, random, pollEvery, mailEvery: Math.min(pollEvery, POLL.file) });
 }
 
 async function prepare(address: GitAddress, { clock, environment, caches }: GitDeps, signal: AbortSignal) {
@@ -166,20 +90,4 @@ function quiet(service: 'upload-pack' | 'receive-pack'): string {
     'receive.denyCurrentBranch=refuse',
   ];
   return `git ${off.map((each) => `-c ${each}`).join(' ')} ${service}`;
-}
-
-/** Whoever waits for a letter asks several times a second; a git host is asked less often. */
-function spaced(mailboxes: Mailboxes, clock: Clock, every: number, closed: AbortSignal): Mailboxes {
-  let next: Promise<void> = Promise.resolve();
-  async function look<T>(work: () => Promise<T>): Promise<T> {
-    await next;
-    const answer = await work();
-    next = clock.sleep(every, closed);
-    return answer;
-  }
-  return {
-    ...mailboxes,
-    read: (mailbox, slot) => look(() => mailboxes.read(mailbox, slot)),
-    slots: (mailbox) => look(() => mailboxes.slots(mailbox)),
-  };
 }
