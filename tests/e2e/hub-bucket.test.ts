@@ -13,6 +13,7 @@ describe('a hub that keeps chunks in a bucket', () => {
   let server: PostgresServer;
   let database: TestDatabase;
   let isFailing = false;
+  let isAway = false;
   let hub: Machine;
   let address = '';
   const opened: Machine[] = [];
@@ -32,7 +33,7 @@ describe('a hub that keeps chunks in a bucket', () => {
 
   beforeAll(async () => {
     let count = 0;
-    store = await startS3Double({ fault: () => (isFailing && count++ % 3 === 0 ? '500-done' : null) });
+    store = await startS3Double({ fault: () => (isAway ? 'drop' : isFailing && count++ % 3 === 0 ? '500-done' : null) });
     address = `s3://bucket/team?endpoint=${store.endpoint}`;
     server = await startPostgres();
     database = await server.createDatabase();
@@ -125,6 +126,15 @@ describe('a hub that keeps chunks in a bucket', () => {
       );
     }
     isFailing = false;
+    isAway = true;
+    const away = await hub.run(['status', '--hub']);
+    expect(away.code).not.toBe(0);
+    expect(away.stdout).toContain('Not well');
+    expect(away.stdout).toContain(address);
+    ana.write('rules/away.md', 'written while the bucket was away\n');
+    await until('ana says so', async () => (await ana.run(['status'])).code !== 0);
+    isAway = false;
+    await until('it arrives', () => bea.read('rules/away.md') === 'written while the bucket was away\n');
     expect((await hub.run(['store', 'verify', '--read-data'])).code).toBe(0);
   });
 

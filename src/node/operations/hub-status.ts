@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { RemoteError } from '../../core/ports/remote.ts';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
 import { lastBackup } from '../backup/last-backup.ts';
@@ -120,7 +121,7 @@ async function lookAtStore(node: SatchelNode, context: OperationContext): Promis
       last_backup: backup === null ? null : { at: iso(backup.at), bytes: backup.bytes },
     };
   } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error;
+    if (!(error instanceof StoreUnavailable) && !(error instanceof RemoteError)) throw error; // the latter of a bucket
     return { store: { ...about, bytes: null, bucket: null, problem: error.message }, spaces: null, last_backup: null };
   }
 }
