@@ -77,6 +77,34 @@ describe('verify', () => {
     expect(await verify('data')).toMatchObject({ problems: [], healed: 0 });
   });
 
+  it('is not needed to read what rotted here: a good one from the remote takes its place', async () => {
+    const [id] = await headObjects();
+    const { objects } = owner.deps;
+    const get = objects.get.bind(objects);
+    let rotten = true;
+    objects.get = async (of, ids) => {
+      if (rotten && ids.includes(id as ObjectId)) throw new DamagedObject(of, id as ObjectId, 'a pack');
+      return get(of, ids);
+    };
+    const put = objects.put.bind(objects);
+    objects.put = async (of, given) => {
+      rotten &&= !given.some((object) => object.id === id);
+      await put(of, given);
+    };
+    owner.replica.bodies.forgetPlain();
+    const [content] = [...(await owner.replica.visible([FILE])).values()].map((state) => state.content);
+    if (content == null) throw new Error('no content');
+    owner.replica.setRemote(null);
+    await expect(owner.replica.bodies.read(content)).rejects.toMatchObject({
+      name: 'BodyUnavailable',
+      reason: 'damaged',
+      message: expect.stringMatching(/damaged in a pack; run: satchel store verify --read-data/) as string,
+    });
+    owner.replica.setRemote(space.hub);
+    expect(Buffer.from(await owner.replica.bodies.read(content)).toString()).toBe(large('two'));
+    expect(rotten).toBe(false);
+  });
+
   it('notices a state that the log does not make', async () => {
     const { store } = owner.deps;
     await store.write(async (tx) => {

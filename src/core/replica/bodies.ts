@@ -3,7 +3,7 @@ import { bodySha256 } from '../crypto/body-hash.ts';
 import { openObject, type OpenError, type SealedObject } from '../crypto/object-cipher.ts';
 import { contentDigest } from '../crypto/space-keys.ts';
 import type { CommitId, ContentDigest, ObjectId } from '../ids.ts';
-import type { ObjectStore } from '../ports/objects.ts';
+import { DamagedObject, type ObjectStore } from '../ports/objects.ts';
 import { RemoteError } from '../ports/remote.ts';
 import type { Result } from '../result.ts';
 import { createBodySealing, isOf, type BodySealing, type BodySealingDeps, type SealedBodies } from './body-sealing.ts';
@@ -145,12 +145,35 @@ export class Bodies {
   /** An object as stored, fetched where it is not here. Throws {@link BodyUnavailable}. */
   async object(id: ObjectId): Promise<Uint8Array> {
     const { objects, space } = this.#deps;
-    const here = (await objects.get(space, [id])).get(id);
-    if (here !== undefined) return here;
-    await this.#bring([id]);
+    const here = await this.#stored(id);
+    if (typeof here !== 'string' && here !== null) return here;
+    await this.#bringInPlaceOf(id, here);
     const fetched = (await objects.get(space, [id])).get(id);
     if (fetched === undefined) throw this.#missing(id);
     return fetched;
+  }
+
+  /** An object as it lies here; `null` where it does not, or what is wrong with it. */
+  async #stored(id: ObjectId): Promise<Uint8Array | string | null> {
+    const { objects, space } = this.#deps;
+    try {
+      return (await objects.get(space, [id])).get(id) ?? null;
+    } catch (error) {
+      if (error instanceof DamagedObject) return error.message;
+      throw error;
+    }
+  }
+
+  /** Brings an object that is not here, or `damaged` here: a good one from the remote takes its place. Throws {@link BodyUnavailable}. */
+  async #bringInPlaceOf(id: ObjectId, damaged: string | null): Promise<Uint8Array | undefined> {
+    try {
+      await this.#bring([id]);
+    } catch (error) {
+      if (damaged === null || !(error instanceof BodyUnavailable)) throw error;
+    }
+    const plain = this.#cache.get(id);
+    if (damaged !== null && plain === undefined) throw new BodyUnavailable('damaged', damaged);
+    return plain;
   }
 
   #missing(id: ObjectId): BodyUnavailable {
@@ -228,9 +251,10 @@ export class Bodies {
   }
 
   async #open(id: ObjectId, keyId: number): Promise<Uint8Array> {
-    const { objects, space, compression } = this.#deps;
-    const bytes = (await objects.get(space, [id])).get(id);
-    if (bytes === undefined) throw this.#missing(id);
+    const { space, compression } = this.#deps;
+    const bytes = await this.#stored(id);
+    if (bytes === null) throw this.#missing(id);
+    if (typeof bytes === 'string') return (await this.#bringInPlaceOf(id, bytes)) as Uint8Array;
     if (this.#deps.keys().epoch(keyId) === undefined) throw new BodyUnavailable('no-key', `the key of epoch ${keyId} is not here`);
     const plain = await openObject({ id, bytes }, space, this.#deps.keys(), compression);
     if (!plain.ok)
