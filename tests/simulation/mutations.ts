@@ -58,8 +58,8 @@ export const MUTATIONS: readonly CodeMutation[] = [
   {
     name: 'views move before the draft is durable',
     file: 'src/core/replica/replica-workspace.ts',
-    from: 'const drafted = await few.write(namesOf(sorted.views), () =>\n      replica.draft(wishes, note, commit, async (tx) => {\n        await tx.views.put(space, writer, sorted.views);',
-    to: 'await store.write((tx) => tx.views.put(space, writer, sorted.views));\n    const drafted = await few.write(namesOf(sorted.views), () =>\n      replica.draft(wishes, note, commit, async (tx) => {',
+    from: 'const drafted = await few.write(namesOf(sorted.views), () =>\n      looked.writing(() =>\n        replica.draft(wishes, note, commit, async (tx) => {\n          await tx.views.put(space, writer, sorted.views);',
+    to: 'await store.write((tx) => tx.views.put(space, writer, sorted.views));\n    const drafted = await few.write(namesOf(sorted.views), () =>\n      looked.writing(() =>\n        replica.draft(wishes, note, commit, async (tx) => {',
   },
   {
     name: 'a prune takes open siblings for superseded',
