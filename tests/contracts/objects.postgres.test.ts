@@ -1,8 +1,8 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
-import { describeObjectsContract } from './objects.ts';
+import { describeObjectsContract, expectExactly, idsOf, randomObjects, SPACE } from './objects.ts';
 
 let server: PostgresServer;
 let database: TestDatabase;
@@ -29,4 +29,21 @@ describeObjectsContract('postgres', async () => {
     },
     dispose: close,
   };
+});
+
+it('gives room back thoroughly where something was erased, and keeps the rest', async () => {
+  const options = { ...database, schema: `test ${++schemas}`, tls: 'off' } as const;
+  const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
+  const [gone, kept] = [randomObjects(20, 2_000), randomObjects(5, 2_000)];
+  await objects.put(SPACE, [...gone, ...kept]);
+  await objects.delete(SPACE, idsOf(gone));
+  expect(await objects.compact(SPACE, { thorough: true })).toBe(0);
+  const [table] = await server.query(
+    database.database,
+    `select last_vacuum from pg_stat_user_tables where schemaname = '${options.schema}' and relname = 'objects'`,
+  );
+  expect(table?.['last_vacuum']).not.toBeNull();
+  await expectExactly(objects, SPACE, kept);
+  await objects.close();
+  await store.close();
 });

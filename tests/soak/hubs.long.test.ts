@@ -6,6 +6,6 @@ it('loses nothing in five minutes in which hubs are killed and the database cras
   console.log(
     `${run.kills} hubs killed: ${run.acknowledged} acknowledged bodies, all found on every machine; ${run.records} records in the longest log`,
   );
-  expect(run.acknowledged).toBeGreaterThan(1_000);
+  expect(run.acknowledged).toBeGreaterThan(500);
   expect(run.kills).toBeGreaterThan(10);
 }, 3_600_000);

@@ -25,6 +25,8 @@ import { quoted } from './transaction-settings.ts';
 
 const MIGRATIONS = [firstMigration, feedMigration, objectMigration];
 const OLDEST = 150_000;
+/** Milliseconds: it reads the whole table. */
+const VACUUM_TIMEOUT = 6 * 60 * 60_000;
 const SIZE = `select sum(pg_total_relation_size(oid)) as size from pg_class where relkind = 'r'
   and relnamespace = (select oid from pg_namespace where nspname = current_schema())`;
 /** Of {@link PostgresOptions.connections}, which are the store's, so many go to objects. */
@@ -79,7 +81,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   const objects = createPostgresObjects({
     db: createPostgresKysely<ObjectSchema>(pool, options.schema),
     around,
-    vacuum: () => explained(() => pool.runAlone(`vacuum ${quoted(options.schema)}.objects`)),
+    vacuum: () => explained(() => pool.runAlone(`vacuum ${quoted(options.schema)}.objects`, [], VACUUM_TIMEOUT)),
   });
   const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run: (sql, values) => pool.runAlone(sql, values) });
   const size = (): Promise<number> =>

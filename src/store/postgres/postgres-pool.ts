@@ -1,4 +1,4 @@
-import { Pool, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg';
+import { Pool, type ClientConfig, type CustomTypesConfig, type PoolClient, type QueryConfig } from 'pg';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { columnValues } from './column-values.ts';
 import { explainFailure } from './failures.ts';
@@ -19,7 +19,7 @@ export interface PostgresPool {
   /** Throws {@link StoreUnavailable} where too many wait, or where the database cannot be reached, and says why. */
   acquire(): Promise<Lent>;
   /** Runs one statement that is no part of a transaction, and gives nothing back. */
-  runAlone(sql: string, values?: readonly unknown[]): Promise<void>;
+  runAlone(sql: string, values?: readonly unknown[], timeout?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,8 +56,8 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
         throw explainFailure(error, options);
       }
     },
-    async runAlone(sql, values = []) {
-      await pool.query(sql, [...values]);
+    async runAlone(sql, values = [], timeout = QUERY_TIMEOUT) {
+      await pool.query({ text: sql, values: [...values], query_timeout: timeout } as QueryConfig);
     },
     close: () => pool.end(),
   };
