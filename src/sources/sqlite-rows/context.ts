@@ -23,6 +23,7 @@ export interface RowsLimits {
   readonly manyDeletions: number;
   /** Deletions within this time count together. */
   readonly deletionsWindowMs: number;
+  /** Of writes to the file, of which a commit is several; what was not committed yet is not seen, so that nothing is read too early. */
   readonly quietMs: number;
   readonly busyMs: number;
   /** How often to ask whether somebody committed, where nothing tells. */
@@ -47,7 +48,7 @@ export const ROWS_LIMITS: RowsLimits = {
   deletions: 20,
   manyDeletions: 2_000,
   deletionsWindowMs: 60_000,
-  quietMs: 10,
+  quietMs: 3,
   busyMs: 200,
   pollMs: 2_000,
   reconcileQuietMs: 1_000,
