@@ -9,7 +9,8 @@ import { createDraftTable } from './tables/drafts.ts';
 import { createFeedTable } from './tables/feeds.ts';
 import { createItemTable } from './tables/items.ts';
 import { createLogTable } from './tables/log.ts';
-import { createTableScope } from './tables/scope.ts';
+import type { Ask } from './tables/kept-queries.ts';
+import { createTableScope, type TableScope } from './tables/scope.ts';
 import { createViewTable } from './tables/views.ts';
 
 /** The transactions that the running code is inside of, innermost first, whatever stores they are of. */
@@ -30,6 +31,22 @@ function isInside(store: object): boolean {
   return false;
 }
 
+/**
+ * The only connection of a database: transactions that begin and end there, and questions that go there at once, cost a third of
+ * what they do by way of Kysely.
+ */
+export interface OneConnection {
+  /** A transaction in its turn. It is rolled back where `work` throws. */
+  readonly transact: <T>(accessMode: AccessMode, work: (inside: InsideOne) => Promise<T>) => Promise<T>;
+}
+
+/** Of one transaction: both refuse what is asked after its end. */
+export interface InsideOne {
+  readonly ask: Ask;
+  /** For what is built anew each time. */
+  readonly db: Kysely<StoreSchema>;
+}
+
 export interface SqlStoreOptions {
   /** Opening a transaction inside another one throws, where it would wait for ever: for tests. Default: true. */
   readonly checksNesting?: boolean;
@@ -39,6 +56,17 @@ export interface SqlStoreOptions {
   readonly around?: <T>(run: () => Promise<T>) => Promise<T>;
   /** What a writing transaction gets for its tables. */
   readonly guard?: (tx: StoreTransaction, trx: Transaction<StoreSchema>) => StoreTransaction;
+  /** Stands for the transactions of Kysely, and for `guard`. */
+  readonly one?: OneConnection;
+}
+
+type AccessMode = 'read only' | 'read write';
+
+/** What a transaction leaves behind. */
+interface Traces {
+  /** Given by it, so that nobody uses them before they are committed. */
+  readonly given: Map<SpaceId, number>;
+  readonly written: Set<StorePart>;
 }
 
 /**
@@ -48,48 +76,45 @@ export interface SqlStoreOptions {
 export function createSqlStore(
   db: Kysely<StoreSchema>,
   dialect: StoreDialect,
-  { checksNesting = true, isShared = false, around = (run) => run(), guard = (tx) => tx }: SqlStoreOptions = {},
+  { checksNesting = true, isShared = false, around = (run) => run(), guard = (tx) => tx, one }: SqlStoreOptions = {},
 ): Store {
   const spaceNumbers = new Map<SpaceId, number>();
   const queries = new Map<string, CompiledQuery>();
   let writes = 0;
   const writesTo = new Map<StorePart, number>();
 
-  async function transact<T>(accessMode: 'read only' | 'read write', work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+  function tablesOn(asked: Kysely<StoreSchema>, { given, written }: Traces, ask?: Ask): StoreTransaction {
+    const known = {
+      get: (space: SpaceId) => given.get(space) ?? spaceNumbers.get(space),
+      set: (space: SpaceId, number: number) => given.set(space, number),
+    };
+    return tablesOf(createTableScope(asked, dialect, { known, queries, ask }, (part) => written.add(part)));
+  }
+
+  function inTransaction<T>(accessMode: AccessMode, traces: Traces, run: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+    if (one !== undefined) return one.transact(accessMode, (within) => run(tablesOn(within.db, traces, within.ask)));
+    return db
+      .transaction()
+      .setAccessMode(accessMode)
+      .execute((trx) => {
+        const tables = tablesOn(trx, traces);
+        return run(accessMode === 'read write' ? guard(tables, trx) : tables);
+      });
+  }
+
+  async function transact<T>(accessMode: AccessMode, work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
     if (checksNesting && isInside(db)) throw new Error('a transaction was opened inside another one of the same store');
     const written = new Set<StorePart>();
     return around(() => transactOnce(accessMode, work, written));
   }
 
-  async function transactOnce<T>(
-    accessMode: 'read only' | 'read write',
-    work: (tx: StoreTransaction) => Promise<T>,
-    written: Set<StorePart>,
-  ): Promise<T> {
-    /** Given by this transaction, so that nobody uses them before they are committed. */
+  async function transactOnce<T>(accessMode: AccessMode, work: (tx: StoreTransaction) => Promise<T>, written: Set<StorePart>): Promise<T> {
     const given = new Map<SpaceId, number>();
-    const known = {
-      get: (space: SpaceId) => given.get(space) ?? spaceNumbers.get(space),
-      set: (space: SpaceId, number: number) => given.set(space, number),
-    };
     const state: Inside | null = checksNesting ? { store: db, outer: inside.getStore(), open: true } : null;
     try {
-      const result = await db
-        .transaction()
-        .setAccessMode(accessMode)
-        .execute((trx) => {
-          const scope = createTableScope(trx, dialect, known, queries, (part) => written.add(part));
-          const tables = {
-            logs: createLogTable(scope),
-            items: createItemTable(scope),
-            drafts: createDraftTable(scope),
-            views: createViewTable(scope),
-            documents: createDocumentTable(scope),
-            feeds: createFeedTable(scope),
-          };
-          const tx = accessMode === 'read write' ? guard(tables, trx) : tables;
-          return state === null ? work(tx) : inside.run(state, () => work(tx));
-        });
+      const result = await inTransaction(accessMode, { given, written }, (tx) =>
+        state === null ? work(tx) : inside.run(state, () => work(tx)),
+      );
       for (const [space, number] of given) spaceNumbers.set(space, number);
       return result;
     } finally {
@@ -104,5 +129,30 @@ export function createSqlStore(
     write: (work) => transact('read write', work),
     ...(isShared ? {} : { writes: (part) => (part === undefined ? writes : (writesTo.get(part) ?? 0)) }),
     close: () => db.destroy(),
+  };
+}
+
+/** Each is made when it is first asked for: most transactions need one or two. */
+function tablesOf(scope: TableScope): StoreTransaction {
+  const made: { -readonly [K in keyof StoreTransaction]?: StoreTransaction[K] } = {};
+  return {
+    get logs() {
+      return (made.logs ??= createLogTable(scope));
+    },
+    get items() {
+      return (made.items ??= createItemTable(scope));
+    },
+    get drafts() {
+      return (made.drafts ??= createDraftTable(scope));
+    },
+    get views() {
+      return (made.views ??= createViewTable(scope));
+    },
+    get documents() {
+      return (made.documents ??= createDocumentTable(scope));
+    },
+    get feeds() {
+      return (made.feeds ??= createFeedTable(scope));
+    },
   };
 }

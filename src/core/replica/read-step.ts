@@ -40,7 +40,7 @@ export function readControl(record: LogRecord): Step {
 }
 
 /**
- * Checks role, epoch and signature, decrypts and parses; `known` spares the last two for a commit just made here. Void
+ * Checks role, epoch and signature, decrypts and parses; `known` spares the last three for a commit just made here. Void
  * is what breaks any of it. `null`: the key is missing, so this record and all after it wait. O(size of the record).
  */
 export async function readCommit(record: LogRecord, at: Reading, known: Commit | undefined): Promise<Step | null> {
@@ -49,8 +49,9 @@ export async function readCommit(record: LogRecord, at: Reading, known: Commit |
   if (!mayAppend(membership, header.signer)) return isVoid(record, 'its signer may not write here');
   const epoch = currentEpoch(membership).number;
   if (header.keyId !== epoch) return isVoid(record, `it is under the key of epoch ${header.keyId}, not ${epoch}`);
-  if (!hasValidSignature(record)) return isVoid(record, 'its signature is wrong');
+  // Its hash, by which it is known, is of the signature too.
   if (known !== undefined) return accept(record, known, at, true);
+  if (!hasValidSignature(record)) return isVoid(record, 'its signature is wrong');
   if (keys?.epoch(header.keyId) === undefined) return null;
   const binding = { space, keyId: header.keyId, signer: header.signer, commit: header.id };
   const body = await openCommitBody(record.body, binding, keys, at.compression);

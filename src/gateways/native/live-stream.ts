@@ -61,7 +61,7 @@ export function createLiveStream(
   async function pause(): Promise<void> {
     const waiting = new AbortController();
     await Promise.race([new Promise<void>((resolve) => (wake = resolve)), clock.sleep(LIVE_HEARTBEAT, waiting.signal)]);
-    waiting.abort();
+    waiting.abort(null); // without a reason an error would be made for it, with its stack
   }
 
   const watching = new AbortController();

@@ -25,14 +25,14 @@ export function createChangeQueue(clock: Clock, limits: Pick<TreeLimits, 'quietM
   const waitForChange = async (idleMs: number, signal: AbortSignal): Promise<void> => {
     if (changes > 0 || signal.aborted) return;
     const timer = new AbortController();
-    const stop = (): void => timer.abort();
+    const stop = (): void => timer.abort(null);
     signal.addEventListener('abort', stop, { once: true });
     const changed = new Promise<void>((resolve) => (wake = resolve));
     try {
       await Promise.race([changed, clock.sleep(idleMs, timer.signal)]);
     } finally {
       wake = null;
-      timer.abort();
+      timer.abort(null);
       signal.removeEventListener('abort', stop);
     }
   };

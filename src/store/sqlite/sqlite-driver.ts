@@ -7,6 +7,8 @@ const KEPT_STATEMENTS = 256;
 const KEPT_LENGTH = 16 * 1024;
 
 export interface SqliteDriver extends Driver {
+  /** A transaction in its turn, which asks the connection that it is given. It is rolled back where `work` throws. */
+  readonly transact: <T>(accessMode: 'read only' | 'read write', work: (connection: DatabaseConnection) => Promise<T>) => Promise<T>;
   /** Lets go of kept statements and pages, between transactions. */
   shrink(): void;
 }
@@ -18,32 +20,53 @@ export interface SqliteDriver extends Driver {
  */
 export function createSqliteDriver(database: Database): SqliteDriver {
   const connection = createConnection(database);
-  let isReadOnly = false;
   let turn: Promise<void> = Promise.resolve();
   let endTurn = nothing;
 
+  const takeTurn = async (): Promise<void> => {
+    const before = turn;
+    let end = nothing;
+    turn = new Promise((resolve) => (end = resolve));
+    await before;
+    endTurn = end;
+  };
+  const begin = (readOnly: boolean): Promise<void> => {
+    connection.mayWrite = !readOnly;
+    return whenFree(() => connection.run(readOnly ? 'begin' : 'begin immediate'));
+  };
+  const rollBack = (): void => {
+    if (database.inTransaction) connection.run('rollback'); // SQLite itself rolls back on a full disk
+  };
+
   return {
+    async transact(accessMode, work) {
+      await takeTurn();
+      try {
+        await begin(accessMode === 'read only');
+        try {
+          const result = await work(connection);
+          connection.run('commit');
+          return result;
+        } catch (error) {
+          rollBack();
+          throw error;
+        }
+      } finally {
+        endTurn();
+      }
+    },
     init: async () => {},
     async acquireConnection() {
-      const before = turn;
-      let end = nothing;
-      turn = new Promise((resolve) => (end = resolve));
-      await before;
-      endTurn = end;
+      await takeTurn();
       return connection;
     },
     releaseConnection: async () => endTurn(),
-    async beginTransaction(_, settings: TransactionSettings) {
-      const readOnly = settings.accessMode === 'read only';
-      if (readOnly !== isReadOnly) connection.run(`pragma query_only = ${readOnly ? 1 : 0}`);
-      isReadOnly = readOnly;
-      await whenFree(() => connection.run(readOnly ? 'begin' : 'begin immediate'));
-    },
+    beginTransaction: (_, settings: TransactionSettings) => begin(settings.accessMode === 'read only'),
     async commitTransaction() {
       connection.run('commit');
     },
     async rollbackTransaction() {
-      if (database.inTransaction) connection.run('rollback'); // SQLite itself rolls back on a full disk
+      rollBack();
     },
     destroy: async () => {
       database.close();
@@ -78,6 +101,8 @@ function isBusy(error: unknown): boolean {
 function nothing(): void {}
 
 interface SqliteConnection extends DatabaseConnection {
+  /** False: statements that write are refused. By `pragma query_only` SQLite would prepare all kept statements anew. */
+  mayWrite: boolean;
   run(sql: string): void;
   forget(): void;
 }
@@ -97,7 +122,15 @@ function createConnection(database: Database): SqliteConnection {
     return statement;
   }
 
-  return {
+  /** For a query of the transaction that runs. */
+  function prepareAllowed(sql: string): Statement {
+    const statement = prepare(sql);
+    if (!connection.mayWrite && !statement.readonly) throw new Error('this transaction is read-only');
+    return statement;
+  }
+
+  const connection: SqliteConnection = {
+    mayWrite: true,
     forget: () => kept.clear(),
     run(sql) {
       const statement = prepare(sql);
@@ -105,13 +138,14 @@ function createConnection(database: Database): SqliteConnection {
       else statement.run();
     },
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      const statement = prepare(sql);
+      const statement = prepareAllowed(sql);
       if (statement.reader) return { rows: statement.all(...parameters) as R[] };
       const { changes } = statement.run(...parameters);
       return { rows: [], numAffectedRows: BigInt(changes) };
     },
     async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
-      for (const row of prepare(sql).iterate(...parameters)) yield { rows: [row as R] };
+      for (const row of prepareAllowed(sql).iterate(...parameters)) yield { rows: [row as R] };
     },
   };
+  return connection;
 }

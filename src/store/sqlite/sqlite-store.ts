@@ -7,8 +7,9 @@ import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { claimFile, flushFile } from './private-file.ts';
 import { openSqliteFile } from './sqlite-file.ts';
+import { createOneConnection } from './one-connection.ts';
 import { createSqliteDriver } from './sqlite-driver.ts';
-import { createSqliteKysely } from './sqlite-kysely.ts';
+import { createSqliteKysely, sqliteKysely } from './sqlite-kysely.ts';
 
 const MIGRATIONS = [firstMigration, feedMigration];
 
@@ -31,8 +32,9 @@ export async function createSqliteStore(options: { readonly path: string } & Sql
     const driver = createSqliteDriver(database);
     const db = createSqliteKysely(database, driver);
     await migrate(db, sqliteDialect, MIGRATIONS, options.path);
+    const one = createOneConnection(driver, sqliteKysely(driver));
     return {
-      ...createSqlStore(db, sqliteDialect, options),
+      ...createSqlStore(db, sqliteDialect, { ...options, one }),
       backup: (path) => backUp(database, path),
       verify: async () => verify(database),
       shrink: () => db.connection().execute(async () => driver.shrink()),

@@ -1,5 +1,4 @@
-import type { Compilable, CompiledQuery, QueryResult, Transaction } from 'kysely';
-import type { StoreSchema } from '../schema.ts';
+import type { Compilable, CompiledQuery, QueryResult } from 'kysely';
 
 /**
  * Queries that are asked all the time, of one row mostly: building and compiling one takes longer than SQLite takes to answer
@@ -7,8 +6,10 @@ import type { StoreSchema } from '../schema.ts';
  */
 export type KeptQueries = <R>(name: string, parameters: readonly unknown[], make: () => Compilable<R>) => Promise<R[]>;
 
+export type Ask = <R>(query: CompiledQuery<R>) => Promise<QueryResult<R>>;
+
 /** `known` is kept from transaction to transaction. */
-export function createKeptQueries(db: Transaction<StoreSchema>, known: Map<string, CompiledQuery>): KeptQueries {
+export function createKeptQueries(ask: Ask, known: Map<string, CompiledQuery>): KeptQueries {
   return async <R>(name: string, parameters: readonly unknown[], make: () => Compilable<R>) => {
     let compiled = known.get(name);
     if (compiled === undefined) {
@@ -18,7 +19,7 @@ export function createKeptQueries(db: Transaction<StoreSchema>, known: Map<strin
       if (!isTheirs) throw new Error(`the query ${name} has other parameters, or in another order`);
       known.set(name, compiled);
     }
-    const { rows }: QueryResult<R> = await db.executeQuery({ ...compiled, parameters } as CompiledQuery<R>);
+    const { rows } = await ask({ ...compiled, parameters } as CompiledQuery<R>);
     return rows;
   };
 }

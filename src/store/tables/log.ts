@@ -94,14 +94,15 @@ export function createLogTable(scope: TableScope): LogTable {
     async controls(space, from) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      const rows = await db
-        .selectFrom('log_records')
-        .select(RECORD_COLUMNS)
-        .where('space', '=', number)
-        .where('position', '>=', from)
-        .where('type', '=', (eb) => eb.lit(CONTROL)) // literal, so that the partial index serves
-        .orderBy('position')
-        .execute();
+      const rows = await kept('controls', [number, from], () =>
+        db
+          .selectFrom('log_records')
+          .select(RECORD_COLUMNS)
+          .where('space', '=', number)
+          .where('position', '>=', from)
+          .where('type', '=', (eb) => eb.lit(CONTROL)) // literal, so that the partial index serves
+          .orderBy('position'),
+      );
       return rows.map(rowToRecord);
     },
 

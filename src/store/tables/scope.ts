@@ -1,13 +1,13 @@
-import type { CompiledQuery, Transaction } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import { bytesToHex, hexToBytes, type SpaceId } from '../../core/ids.ts';
 import type { StorePart } from '../../core/ports/store.ts';
 import type { StoreDialect } from '../dialect.ts';
 import type { StoreSchema } from '../schema.ts';
-import { createKeptQueries, type KeptQueries } from './kept-queries.ts';
+import { createKeptQueries, type Ask, type KeptQueries } from './kept-queries.ts';
 
 /** What the tables of one transaction share. */
 export interface TableScope {
-  readonly db: Transaction<StoreSchema>;
+  readonly db: Kysely<StoreSchema>;
   readonly dialect: StoreDialect;
   readonly kept: KeptQueries;
   /** The number of a space, or `null` where nothing of it is here. */
@@ -18,12 +18,21 @@ export interface TableScope {
   numberFor(space: SpaceId): Promise<number>;
 }
 
-/** `queries` are kept from transaction to transaction, `known` is once this one is committed. */
+/** What a scope keeps. */
+export interface Kept {
+  /** From transaction to transaction, once the one that gave them is committed. */
+  readonly known: Pick<Map<SpaceId, number>, 'get' | 'set'>;
+  /** From transaction to transaction. */
+  readonly queries: Map<string, CompiledQuery>;
+  /** A shorter way than `db` for queries that are compiled already. */
+  readonly ask?: Ask | undefined;
+}
+
+/** `db` asks inside of the transaction. */
 export function createTableScope(
-  db: Transaction<StoreSchema>,
+  db: Kysely<StoreSchema>,
   dialect: StoreDialect,
-  known: Pick<Map<SpaceId, number>, 'get' | 'set'>,
-  queries: Map<string, CompiledQuery>,
+  { known, queries, ask = (query) => db.executeQuery(query) }: Kept,
   writing: (part: StorePart) => void,
 ): TableScope {
   async function numberOf(space: SpaceId): Promise<number | null> {
@@ -50,10 +59,10 @@ export function createTableScope(
     return given;
   }
 
-  return { db, dialect, kept: createKeptQueries(db, queries), writing, numberOf, numberFor };
+  return { db, dialect, kept: createKeptQueries(ask, queries), writing, numberOf, numberFor };
 }
 
-export async function spacesOf(db: Transaction<StoreSchema>): Promise<{ number: number; id: SpaceId }[]> {
+export async function spacesOf(db: Kysely<StoreSchema>): Promise<{ number: number; id: SpaceId }[]> {
   const rows = await db.selectFrom('spaces').selectAll().execute();
   return rows.map((row) => ({ number: row.number, id: bytesToHex(row.id) as SpaceId }));
 }
