@@ -66,8 +66,7 @@ describe('what is outstanding is not forgotten', () => {
     const chain = verifyChain(records, before.head ?? EMPTY_HEAD, space.owner.replica.space);
     if (!chain.ok || before.head === null) throw new Error('no chain');
     const { head } = before;
-    await machine.deps.store.write((tx) => tx.logs.append(machine.replica.space, head, chain.value));
-    await machine.replica.follow();
+    await machine.replica.follow({ ...chain.value, after: head });
     // Behind the draft, which stands as it was.
     expect(await names(machine)).toEqual([]);
     // The draft goes, as if it had landed: what is in the log comes to light.

@@ -16,8 +16,15 @@ export type Divergence =
   /** A record that breaks the chain or cannot be read. */
   | { readonly type: 'broken'; readonly position: number; readonly reason: string };
 
-/** Foreign records → the rows of a log behind `head`. O(records); signatures are checked when they are replayed. */
-export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: SpaceId): Result<StoredRecord[], Divergence> {
+/** Records that continue a log, and the rows that they are there. */
+export interface Continuation {
+  readonly records: readonly LogRecord[];
+  readonly rows: readonly StoredRecord[];
+}
+
+/** Foreign records → what continues a log behind `head`. O(records); signatures are checked when they are replayed. */
+export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: SpaceId): Result<Continuation, Divergence> {
+  const records: LogRecord[] = [];
   const rows: StoredRecord[] = [];
   let previous = head;
   for (const bytes of encoded) {
@@ -37,10 +44,11 @@ export function verifyChain(encoded: readonly Uint8Array[], head: Head, space: S
     if (fault !== null) return broken(fault);
     const step = header.term - previous.term;
     if (step !== 0 && !(header.type === 'control' && step > 0 && step <= LIMITS.termStep)) return broken('its term does not follow');
+    records.push(record.value);
     rows.push(toStored(record.value, bytes));
     previous = headAfter(record.value);
   }
-  return ok(rows);
+  return ok({ records, rows });
 }
 
 /** Why a record cannot begin a log; `null` where it can. What is no genesis for anybody never gets into the store. */

@@ -112,7 +112,7 @@ export async function completeUpTo(replica: Replica, remote: Remote, position: n
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, Math.min(position, waiting.until.position) - waiting.next + 1);
     const chain = verifyChain(wanted, waiting.previous, space);
-    const rest: Backfill | 'diverged' | undefined = await fillGap(replica, waiting, chain.ok ? chain.value : []);
+    const rest: Backfill | 'diverged' | undefined = await fillGap(replica, waiting, chain.ok ? chain.value.rows : []);
     if (rest === 'diverged')
       throw new RemoteError('protocol', 'the remote does not hand out the history that it has in common with this machine');
     waiting = rest ?? null;
@@ -167,7 +167,7 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, waiting.until.position - waiting.next + 1);
     const chain = verifyChain(wanted, waiting.previous, space);
-    const rest = await fillGap(replica, waiting, chain.ok ? chain.value : []);
+    const rest = await fillGap(replica, waiting, chain.ok ? chain.value.rows : []);
     if (rest === 'diverged') return rest;
     if (rest === undefined) return 'nothing';
     if (rest.next <= rest.until.position) return 'more';

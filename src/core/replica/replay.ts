@@ -5,9 +5,10 @@ import { keyOf } from '../log/carried.ts';
 import type { Commit } from '../log/commit.ts';
 import { KNOWN_FEATURES } from '../log/control.ts';
 import { applyControl, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
-import { decodeRecord, type LogRecord } from '../log/record.ts';
+import { decodeRecord, type Head, type LogRecord } from '../log/record.ts';
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
+import type { Continuation } from './chain.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { createDroppedObjects, type DroppedObjects } from './dropped-objects.ts';
 import { carriers, landedBefore, landedWhole } from './landings.ts';
@@ -40,6 +41,20 @@ export interface ReplayReport {
   readonly voids: readonly { readonly position: number; readonly reason: string }[];
   readonly membershipChanged: boolean;
   readonly stop: ReplayStop | null;
+}
+
+/** What a replay did so far. */
+interface Replayed {
+  readonly touched: Map<string, Item>;
+  readonly landed: CommitId[];
+  made: number;
+  readonly replayed: Set<CommitKey>;
+  readonly voids: { position: number; reason: string }[];
+}
+
+/** What is to join the local log behind `after`, and is nowhere here yet. */
+export interface Fresh extends Continuation {
+  readonly after: Head;
 }
 
 const BATCH = { records: 256, bytes: 8 * 1024 * 1024 };
@@ -116,9 +131,13 @@ export class Replay {
   /**
    * Follows the log to its head, or to what stops it. Each batch is one transaction: after a crash it goes on where
    * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here;
-   * nothing behind `until` is replayed.
+   * nothing behind `until` is replayed. `fresh` joins the log first, unless that ends elsewhere by now.
    */
-  async run(known: ReadonlyMap<RecordHash, Commit> = new Map(), until = Number.MAX_SAFE_INTEGER): Promise<ReplayReport> {
+  async run(
+    known: ReadonlyMap<RecordHash, Commit> = new Map(),
+    until = Number.MAX_SAFE_INTEGER,
+    fresh: Fresh | null = null,
+  ): Promise<ReplayReport> {
     const report = {
       touched: this.#untold,
       landed: [] as CommitId[],
@@ -128,7 +147,7 @@ export class Replay {
     };
     const membershipBefore = this.#membership;
     let stop: ReplayStop | null = null;
-    let records = 0;
+    let records = fresh === null ? 0 : await this.#join(fresh, known, report);
     for (;;) {
       stop = this.#unknownFeature();
       if (stop !== null) break;
@@ -165,6 +184,37 @@ export class Replay {
       membershipChanged: membershipBefore !== this.#membership,
       stop,
     };
+  }
+
+  /**
+   * Records join the log: right behind the state, commits do so in the transaction that replays them, without being read again.
+   * Returns how many were replayed.
+   */
+  async #join(fresh: Fresh, known: ReadonlyMap<RecordHash, Commit>, report: Replayed): Promise<number> {
+    const { after, records, rows } = fresh;
+    const { store } = this.#deps;
+    const append = (tx: StoreTransaction): Promise<boolean> => tx.logs.append(this.#space, after, rows);
+    const read = this.#isNext(fresh) ? await this.#prepare(records, known) : null;
+    if (read === null || read.stopped !== null) {
+      await store.write(append);
+      return 0;
+    }
+    try {
+      const writes = store.writes?.('logs');
+      if (!(await this.#commitBatch(read.steps, report, append))) return 0;
+      if (writes !== undefined) this.#end = { position: after.position + records.length + 1, writes: writes + 1 };
+      return records.length;
+    } catch (error) {
+      await this.#rewind();
+      throw error;
+    }
+  }
+
+  /** Whether all of them can be read and replayed as they are: what a control record says is asked for in the store. */
+  #isNext({ after, records, rows }: Fresh): boolean {
+    const isBehind = this.#cursor?.position === after.position && this.#cursor.hash === after.hash && this.#unknownFeature() === null;
+    const bytes = rows.reduce((sum, row) => sum + row.bytes.length, 0);
+    return isBehind && records.length <= BATCH.records && bytes <= BATCH.bytes && records.every(({ header }) => header.type === 'commit');
   }
 
   /** Everything that needs no state: signatures, roles, epochs, decryption. Advances membership and keys. */
@@ -230,19 +280,16 @@ export class Replay {
     return readCommit(record, { space: this.#space, membership, keys: this.#keys, compression }, known);
   }
 
+  /** One transaction. False where `before` says that it is not to be. */
   async #commitBatch(
     steps: readonly Step[],
-    report: {
-      touched: Map<string, Item>;
-      landed: CommitId[];
-      made: number;
-      replayed: Set<CommitKey>;
-      voids: { position: number; reason: string }[];
-    },
-  ): Promise<void> {
+    report: Replayed,
+    before: (tx: StoreTransaction) => Promise<boolean> = () => Promise.resolve(true),
+  ): Promise<boolean> {
     const last = (steps.at(-1) as Step).record;
     const cursor: Cursor = { position: last.header.position, hash: last.hash };
-    await this.#deps.store.write(async (tx) => {
+    const isDone = await this.#deps.store.write(async (tx) => {
+      if (!(await before(tx))) return false;
       const own = new Map<CommitId, number>();
       for (const step of steps) {
         const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, report, own) : step.type === 'void' ? step.reason : null;
@@ -255,15 +302,17 @@ export class Replay {
       await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
       report.landed.push(...(await landedWhole(tx, this.#space, own)));
       await tx.drafts.remove(this.#space, report.landed);
+      return true;
     });
-    this.#cursor = cursor;
+    if (isDone) this.#cursor = cursor;
+    return isDone;
   }
 
   /** Why the commit is void; `null` once it took effect. `own`: takes those of ours that were not just made here. */
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,
-    report: { touched: Map<string, Item>; landed: CommitId[]; made: number; replayed: Set<CommitKey> },
+    report: Replayed,
     own: Map<CommitId, number>,
   ): Promise<string | null> {
     const { commit, record, carried } = step;

@@ -15,7 +15,7 @@ import { remembered } from './remembered.ts';
 import { listRelands, putRelands, relandsOf, type Reland } from './reland.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
-import { Replay, type ReplayReport, type ReplayStop } from './replay.ts';
+import { Replay, type Fresh, type ReplayReport, type ReplayStop } from './replay.ts';
 
 /** Collection: what a replica that began with a checkpoint has yet to fetch of its log, by space. */
 export const BACKFILLS = 'backfills';
@@ -209,17 +209,17 @@ export class Replica {
     return this.#queue.run(work);
   }
 
-  /** Replays new records of the local log, then rebases drafts over them. */
-  async catchUp(known: Parameters<Replay['run']>[0] = new Map()): Promise<ReplayReport> {
-    return this.exclusive(() => this.#catchUp(known));
+  /** Replays new records of the local log, after `fresh` joined it, then rebases drafts over them. */
+  async catchUp(known: Parameters<Replay['run']>[0] = new Map(), fresh: Fresh | null = null): Promise<ReplayReport> {
+    return this.exclusive(() => this.#catchUp(known, true, fresh));
   }
 
   /**
-   * Replays new records of the local log while more of them are on their way: the drafts are rebased once, by the
+   * Replays new records, which join the local log, while more of them are on their way: the drafts are rebased once, by the
    * {@link catchUp} or {@link settle} that follows, and shown as they are until then.
    */
-  async follow(): Promise<ReplayReport> {
-    return this.exclusive(() => this.#catchUp(new Map(), false));
+  async follow(fresh: Fresh): Promise<ReplayReport> {
+    return this.exclusive(() => this.#catchUp(new Map(), false, fresh));
   }
 
   /** Whether a rebase failed half-way: drafts are out of sight until {@link settle}. */
@@ -302,10 +302,10 @@ export class Replica {
     return this.#drafts.resealDrafts(count);
   }
 
-  async #catchUp(known: Parameters<Replay['run']>[0], isLast = true): Promise<ReplayReport> {
+  async #catchUp(known: Parameters<Replay['run']>[0], isLast = true, fresh: Fresh | null = null): Promise<ReplayReport> {
     const wasSettled = this.#isSettled && this.#stop === null;
     this.#isSettled = false;
-    const report = await this.#replay.run(known);
+    const report = await this.#replay.run(known, undefined, fresh);
     this.#stop = report.stop;
     let landed: number | null = null;
     try {

@@ -97,11 +97,9 @@ function compareHeads(remote: Head | null, local: Head): Divergence | null {
  * Where another exchange went on from there meanwhile, nothing is stored: the caller asks again from the new head.
  */
 async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[], asked: Head): Promise<Divergence | null> {
-  const { store } = replica.deps;
   const chain = verifyChain(encoded, asked, replica.space);
   if (!chain.ok) return chain.error;
-  await store.write((tx) => tx.logs.append(replica.space, asked, chain.value));
-  await replica.follow();
+  await replica.follow({ ...chain.value, after: asked });
   return null;
 }
 
@@ -227,11 +225,9 @@ function namedUnder({ changes }: Commit, keyId: number): ObjectId[] {
 /** Our own records were accepted: they join the local log (unless this store is the remote's) and are replayed. */
 async function acceptOwn(replica: Replica, segment: PreparedSegment): Promise<void> {
   const rows = segment.records.map((record) => toStored(record));
-  await replica.deps.store.write(async (tx) => {
-    const now = (await tx.logs.head(replica.space)) ?? EMPTY_HEAD;
-    if (now.hash === segment.head.hash) await tx.logs.append(replica.space, segment.head, rows);
-  });
-  const { voids } = await replica.catchUp(segment.known);
+  const now = (await replica.head()) ?? EMPTY_HEAD;
+  const fresh = now.hash === segment.head.hash ? { after: segment.head, records: segment.records, rows } : null;
+  const { voids } = await replica.catchUp(segment.known, fresh);
   const first = voids.find(({ position }) => rows.some((row) => row.position === position));
   // It was judged behind this very head: sending it again and again would not help.
   if (first !== undefined) throw new Error(`a record made here is void: ${first.reason}`);

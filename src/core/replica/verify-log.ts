@@ -32,7 +32,7 @@ export async function verifyLog(
       return { records: head.position + 1, unsigned, problems: [`record ${where}`] };
     }
     for (const [index, row] of rows.entries()) {
-      const due = chain.value[index];
+      const due = chain.value.rows[index];
       if (
         due === undefined ||
         due.hash !== row.hash ||
