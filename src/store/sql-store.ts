@@ -44,7 +44,7 @@ export interface OneConnection {
 export interface InsideOne {
   readonly ask: Ask;
   /** For what is built anew each time. */
-  readonly db: Kysely<StoreSchema>;
+  readonly db: () => Kysely<StoreSchema>;
 }
 
 export interface SqlStoreOptions {
@@ -83,7 +83,7 @@ export function createSqlStore(
   let writes = 0;
   const writesTo = new Map<StorePart, number>();
 
-  function tablesOn(asked: Kysely<StoreSchema>, { given, written }: Traces, ask?: Ask): StoreTransaction {
+  function tablesOn(asked: () => Kysely<StoreSchema>, { given, written }: Traces, ask?: Ask): StoreTransaction {
     const known = {
       get: (space: SpaceId) => given.get(space) ?? spaceNumbers.get(space),
       set: (space: SpaceId, number: number) => given.set(space, number),
@@ -97,7 +97,7 @@ export function createSqlStore(
       .transaction()
       .setAccessMode(accessMode)
       .execute((trx) => {
-        const tables = tablesOn(trx, traces);
+        const tables = tablesOn(() => trx, traces);
         return run(accessMode === 'read write' ? guard(tables, trx) : tables);
       });
   }

@@ -27,7 +27,7 @@ export function createOneConnection(driver: SqliteDriver, config: Parts['config'
           return connection;
         };
         try {
-          return await work({ ask: async (query) => open().executeQuery(query), db: kyselyOn(open) });
+          return await work({ ask: async (query) => open().executeQuery(query), db: () => kyselyOn(open) });
         } finally {
           isOver = true;
         }

@@ -1,11 +1,12 @@
 import type { DocumentTable } from '../../core/ports/store.ts';
 import type { TableScope } from './scope.ts';
 
-export function createDocumentTable({ db, kept, writing }: TableScope): DocumentTable {
+export function createDocumentTable(scope: TableScope): DocumentTable {
+  const { kept, writing } = scope;
   return {
     async get<T>(collection: string, id: string) {
       const [row] = await kept('document', [collection, id], () =>
-        db.selectFrom('documents').select('value').where('collection', '=', collection).where('id', '=', id),
+        scope.db.selectFrom('documents').select('value').where('collection', '=', collection).where('id', '=', id),
       );
       return row === undefined ? undefined : (JSON.parse(row.value) as T);
     },
@@ -15,7 +16,7 @@ export function createDocumentTable({ db, kept, writing }: TableScope): Document
       const json: string | undefined = JSON.stringify(value);
       if (json === undefined) throw new TypeError(`document ${collection}/${id} is not JSON`);
       await kept('put document', [collection, id, json, json], () =>
-        db
+        scope.db
           .insertInto('documents')
           .values({ collection, id, value: json })
           .onConflict((conflict) => conflict.columns(['collection', 'id']).doUpdateSet({ value: json })),
@@ -25,12 +26,17 @@ export function createDocumentTable({ db, kept, writing }: TableScope): Document
     async remove(collection, id) {
       writing(`documents in ${collection}`);
       await kept('remove document', [collection, id], () =>
-        db.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id),
+        scope.db.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id),
       );
     },
 
     async list<T>(collection: string) {
-      const rows = await db.selectFrom('documents').select(['id', 'value']).where('collection', '=', collection).orderBy('id').execute();
+      const rows = await scope.db
+        .selectFrom('documents')
+        .select(['id', 'value'])
+        .where('collection', '=', collection)
+        .orderBy('id')
+        .execute();
       return rows.map((row) => ({ id: row.id, value: JSON.parse(row.value) as T }));
     },
 

@@ -4,12 +4,12 @@ import { insertBatches, lastOfEach, listBatches, valuesOf } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
 export function createDraftTable(scope: TableScope): DraftTable {
-  const { db, dialect, kept } = scope;
+  const { dialect, kept } = scope;
   return {
     async list(space) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      const rows = await db.selectFrom('drafts').select(['id', 'bytes']).where('space', '=', number).orderBy('sequence').execute();
+      const rows = await scope.db.selectFrom('drafts').select(['id', 'bytes']).where('space', '=', number).orderBy('sequence').execute();
       return rows.map((row) => ({ id: bytesToHex(row.id) as CommitId, bytes: row.bytes }));
     },
 
@@ -17,7 +17,7 @@ export function createDraftTable(scope: TableScope): DraftTable {
       scope.writing('drafts');
       const number = await scope.numberFor(space);
       const [newest] = await kept('newest draft', [number], () =>
-        db
+        scope.db
           .selectFrom('drafts')
           .select((eb) => eb.fn.max('sequence').as('sequence'))
           .where('space', '=', number),
@@ -27,7 +27,7 @@ export function createDraftTable(scope: TableScope): DraftTable {
       for (const batch of insertBatches(dialect, 4, rows)) {
         const values = batch.map((draft) => ({ space: number, id: hexToBytes(draft.id), sequence: ++sequence, bytes: draft.bytes }));
         const query = () =>
-          db
+          scope.db
             .insertInto('drafts')
             .values(values)
             .onConflict((conflict) => conflict.columns(['space', 'id']).doUpdateSet((eb) => ({ bytes: eb.ref('excluded.bytes') })));
@@ -42,7 +42,7 @@ export function createDraftTable(scope: TableScope): DraftTable {
       if (number === null) return;
       for (const batch of listBatches(dialect, ids)) {
         const keys = batch.map(hexToBytes);
-        const query = () => db.deleteFrom('drafts').where('space', '=', number).where('id', 'in', keys);
+        const query = () => scope.db.deleteFrom('drafts').where('space', '=', number).where('id', 'in', keys);
         await (keys.length === 1 ? kept('remove draft', [number, keys[0]], query) : query().execute());
       }
     },

@@ -12,23 +12,23 @@ export interface FallenRecords {
 }
 
 export function createFallenRecords(scope: TableScope): FallenRecords {
-  const { db, dialect } = scope;
+  const { dialect } = scope;
   return {
     async fallBack(space, position) {
       scope.writing('logs');
       const number = await scope.numberOf(space);
       if (number === null) return;
-      const newest = await db
+      const newest = await scope.db
         .selectFrom('fallen_records')
         .select((eb) => eb.fn.max('sequence').as('sequence'))
         .where('space', '=', number)
         .executeTakeFirst();
       const offset = (newest?.sequence ?? -1) - position;
-      await db
+      await scope.db
         .insertInto('fallen_records')
         .columns(['space', 'sequence', ...RECORD_COLUMNS])
         .expression(
-          db
+          scope.db
             .selectFrom('log_records')
             .select((eb) => ['space', eb('position', '+', eb.lit(offset)).as('sequence'), ...RECORD_COLUMNS])
             .where('space', '=', number)
@@ -36,13 +36,18 @@ export function createFallenRecords(scope: TableScope): FallenRecords {
         )
         .onConflict((conflict) => conflict.columns(['space', 'hash']).doNothing())
         .execute();
-      await db.deleteFrom('log_records').where('space', '=', number).where('position', '>', position).execute();
+      await scope.db.deleteFrom('log_records').where('space', '=', number).where('position', '>', position).execute();
     },
 
     async list(space) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      const rows = await db.selectFrom('fallen_records').select(RECORD_COLUMNS).where('space', '=', number).orderBy('sequence').execute();
+      const rows = await scope.db
+        .selectFrom('fallen_records')
+        .select(RECORD_COLUMNS)
+        .where('space', '=', number)
+        .orderBy('sequence')
+        .execute();
       return rows.map(rowToRecord);
     },
 
@@ -51,7 +56,7 @@ export function createFallenRecords(scope: TableScope): FallenRecords {
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const batch of listBatches(dialect, hashes)) {
-        await db.deleteFrom('fallen_records').where('space', '=', number).where('hash', 'in', batch.map(hexToBytes)).execute();
+        await scope.db.deleteFrom('fallen_records').where('space', '=', number).where('hash', 'in', batch.map(hexToBytes)).execute();
       }
     },
   };

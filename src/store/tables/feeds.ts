@@ -7,7 +7,8 @@ const COLUMNS = 8;
 /** Rows that one query fetches while it is not known how large they are. */
 const PAGE = 100;
 
-export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
+export function createFeedTable(scope: TableScope): FeedTable {
+  const { dialect, kept } = scope;
   interface Found extends FeedHead {
     readonly feed: number;
   }
@@ -18,7 +19,7 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
   async function find(name: string): Promise<Found | null> {
     const cached = known.get(name);
     if (cached !== undefined) return cached;
-    const row = await db.selectFrom('feeds').selectAll().where('name', '=', name).executeTakeFirst();
+    const row = await scope.db.selectFrom('feeds').selectAll().where('name', '=', name).executeTakeFirst();
     if (row === undefined) return null;
     const found = { feed: row.number, epoch: row.epoch, number: row.head };
     known.set(name, found);
@@ -34,7 +35,7 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
     async begin(name, epoch) {
       const found = await find(name);
       if (found !== null) return { epoch: found.epoch, number: found.number };
-      await db.insertInto('feeds').values({ name, epoch, head: 0 }).execute();
+      await scope.db.insertInto('feeds').values({ name, epoch, head: 0 }).execute();
       return { epoch, number: 0 };
     },
 
@@ -47,11 +48,11 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
       for (const batch of insertBatches(dialect, COLUMNS, rows)) {
         const entries = batch.map((row) => entryOf(feed, row));
         const bodies = batch.map((row) => ({ feed, number: row.number, body: row.body }));
-        await kept(`feed entries ${batch.length}`, valuesOf(entries), () => db.insertInto('feed_entries').values(entries));
-        await kept(`feed bodies ${batch.length}`, valuesOf(bodies), () => db.insertInto('feed_bodies').values(bodies));
+        await kept(`feed entries ${batch.length}`, valuesOf(entries), () => scope.db.insertInto('feed_entries').values(entries));
+        await kept(`feed bodies ${batch.length}`, valuesOf(bodies), () => scope.db.insertInto('feed_bodies').values(bodies));
       }
       if (rows.length === 0) return number;
-      await kept('feed head', [number, feed], () => db.updateTable('feeds').set({ head: number }).where('number', '=', feed));
+      await kept('feed head', [number, feed], () => scope.db.updateTable('feeds').set({ head: number }).where('number', '=', feed));
       known.set(name, { ...found, number });
       return number;
     },
@@ -62,7 +63,7 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
       if (found === null) return page;
       let bytes = 0;
       while (page.length < limit.entries) {
-        const rows = await db
+        const rows = await scope.db
           .selectFrom('feed_entries')
           .innerJoin('feed_bodies', (join) =>
             join.onRef('feed_bodies.feed', '=', 'feed_entries.feed').onRef('feed_bodies.number', '=', 'feed_entries.number'),
@@ -87,7 +88,7 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
     async marks(name, after, limit) {
       const found = await find(name);
       if (found === null) return [];
-      return db
+      return scope.db
         .selectFrom('feed_entries')
         .select(['number', 'entity', 'revision', 'digest', 'subject', 'origin'])
         .where('feed', '=', found.feed)
@@ -101,21 +102,26 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
       const found = await find(name);
       if (found === null) return;
       for (const { number, body } of bodies) {
-        await db.updateTable('feed_bodies').set({ body }).where('feed', '=', found.feed).where('number', '=', number).execute();
-        await db.updateTable('feed_entries').set({ subject: '' }).where('feed', '=', found.feed).where('number', '=', number).execute();
+        await scope.db.updateTable('feed_bodies').set({ body }).where('feed', '=', found.feed).where('number', '=', number).execute();
+        await scope.db
+          .updateTable('feed_entries')
+          .set({ subject: '' })
+          .where('feed', '=', found.feed)
+          .where('number', '=', number)
+          .execute();
       }
     },
 
     async list() {
-      const rows = await db.selectFrom('feeds').select('name').orderBy('name').execute();
+      const rows = await scope.db.selectFrom('feeds').select('name').orderBy('name').execute();
       return rows.map(({ name }) => name);
     },
 
     async renewEpochs(least) {
       known.clear();
-      for (const { number, epoch } of await db.selectFrom('feeds').select(['number', 'epoch']).execute()) {
+      for (const { number, epoch } of await scope.db.selectFrom('feeds').select(['number', 'epoch']).execute()) {
         const next = BigInt(epoch) >= BigInt(least) ? BigInt(epoch) + 1n : BigInt(least);
-        await db.updateTable('feeds').set({ epoch: next.toString() }).where('number', '=', number).execute();
+        await scope.db.updateTable('feeds').set({ epoch: next.toString() }).where('number', '=', number).execute();
       }
     },
 
@@ -123,9 +129,9 @@ export function createFeedTable({ db, dialect, kept }: TableScope): FeedTable {
       const found = await find(name);
       if (found === null) return;
       known.delete(name);
-      await db.deleteFrom('feed_bodies').where('feed', '=', found.feed).execute();
-      await db.deleteFrom('feed_entries').where('feed', '=', found.feed).execute();
-      await db.deleteFrom('feeds').where('number', '=', found.feed).execute();
+      await scope.db.deleteFrom('feed_bodies').where('feed', '=', found.feed).execute();
+      await scope.db.deleteFrom('feed_entries').where('feed', '=', found.feed).execute();
+      await scope.db.deleteFrom('feeds').where('number', '=', found.feed).execute();
     },
   };
 }

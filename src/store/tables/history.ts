@@ -27,7 +27,7 @@ export interface History {
 }
 
 export function createHistory(scope: TableScope): History {
-  const { db, dialect, kept } = scope;
+  const { dialect, kept } = scope;
   return {
     async add(space, entries) {
       const number = await scope.numberFor(space);
@@ -36,7 +36,7 @@ export function createHistory(scope: TableScope): History {
       for (const batch of insertBatches(dialect, 9, entries)) {
         const values = batch.map((entry) => entryToRow(number, entry));
         const query = () =>
-          db
+          scope.db
             .insertInto('history')
             .values(values)
             .onConflict((conflict) =>
@@ -56,7 +56,7 @@ export function createHistory(scope: TableScope): History {
     async ofItem(space, item, query) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      let rows = db.selectFrom('history').select(COLUMNS).where('space', '=', number);
+      let rows = scope.db.selectFrom('history').select(COLUMNS).where('space', '=', number);
       rows = rows.where('kind', '=', item.kind).where('name', '=', item.name);
       if (query.before !== undefined) rows = rows.where('position', '<', query.before);
       return (await rows.orderBy('position', 'desc').orderBy('ordinal', 'desc').limit(query.limit).execute()).map(rowToEntry);
@@ -67,7 +67,7 @@ export function createHistory(scope: TableScope): History {
       const number = await scope.numberOf(space);
       if (number === null) return found;
       for (const { kind, names } of namesByKind(dialect, items)) {
-        const rows = await db
+        const rows = await scope.db
           .selectFrom('history')
           .select((eb) => ['name', eb.fn.min('position').as('position')])
           .where('space', '=', number)
@@ -83,11 +83,11 @@ export function createHistory(scope: TableScope): History {
     async byPosition(space, query) {
       const number = await scope.numberOf(space);
       if (number === null || query.limit < 1) return [];
-      let newest = db.selectFrom('history').select('position').where('space', '=', number);
+      let newest = scope.db.selectFrom('history').select('position').where('space', '=', number);
       if (query.before !== undefined) newest = newest.where('position', '<', query.before);
       const oldest = (await newest.orderBy('position', 'desc').limit(query.limit).execute()).at(-1);
       if (oldest === undefined) return [];
-      let rows = db.selectFrom('history').select(COLUMNS).where('space', '=', number).where('position', '>=', oldest.position);
+      let rows = scope.db.selectFrom('history').select(COLUMNS).where('space', '=', number).where('position', '>=', oldest.position);
       if (query.before !== undefined) rows = rows.where('position', '<', query.before);
       return (await rows.orderBy('position', 'desc').orderBy('ordinal').execute()).map(rowToEntry);
     },
@@ -95,7 +95,7 @@ export function createHistory(scope: TableScope): History {
     async find(space, prefix) {
       const number = await scope.numberOf(space);
       if (number === null || !PREFIX.test(prefix)) return [];
-      const rows = await db
+      const rows = await scope.db
         .selectFrom('history')
         .select(COLUMNS)
         .where('space', '=', number)

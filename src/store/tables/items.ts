@@ -14,7 +14,7 @@ import { createSiblings } from './siblings.ts';
 const STATE_COLUMNS = ['kind', 'name', 'revision', 'position', 'content'] as const;
 
 export function createItemTable(scope: TableScope): ItemTable {
-  const { db, dialect, kept } = scope;
+  const { dialect, kept } = scope;
   const history = createHistory(scope);
   const siblings = createSiblings(scope);
   return {
@@ -24,7 +24,12 @@ export function createItemTable(scope: TableScope): ItemTable {
       if (number === null) return states;
       for (const { kind, names } of namesByKind(dialect, items)) {
         const query = () =>
-          db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number).where('kind', '=', kind).where('name', 'in', names);
+          scope.db
+            .selectFrom('items')
+            .select(STATE_COLUMNS)
+            .where('space', '=', number)
+            .where('kind', '=', kind)
+            .where('name', 'in', names);
         const rows = await (names.length <= KEPT_NAMES ? kept(`item ${names.length}`, [number, kind, ...names], query) : query().execute());
         for (const row of rows) states.set(itemKey(row), rowToState(row, decodeContent));
       }
@@ -36,7 +41,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       if (number === null) return [];
       const { kind, prefix, after } = query;
       const end = prefix === undefined ? null : endOfPrefix(prefix);
-      let rows = db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number);
+      let rows = scope.db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number);
       if (kind !== undefined) rows = rows.where('kind', '=', kind);
       if (prefix !== undefined) rows = rows.where('name', '>=', prefix);
       if (end !== null) rows = rows.where('name', '<', end);
@@ -51,7 +56,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       for (const batch of insertBatches(dialect, 7, rows)) {
         const values = batch.map((state) => stateToRow(number, state));
         const query = () =>
-          db
+          scope.db
             .insertInto('items')
             .values(values)
             .onConflict((conflict) =>
@@ -79,7 +84,7 @@ export function createItemTable(scope: TableScope): ItemTable {
     async count(space, without = []) {
       const number = await scope.numberOf(space);
       if (number === null) return { items: 0, bytes: 0, siblings: 0 };
-      let counted = db
+      let counted = scope.db
         .selectFrom('items')
         .select((eb) => [eb.fn.countAll<number>().as('items'), eb.fn.sum<number | null>('size').as('bytes')])
         .where('space', '=', number)
@@ -93,7 +98,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       scope.writing('siblings');
       const number = await scope.numberOf(space);
       if (number === null) return;
-      for (const table of ['items', 'history', 'siblings'] as const) await db.deleteFrom(table).where('space', '=', number).execute();
+      for (const table of ['items', 'history', 'siblings'] as const) await scope.db.deleteFrom(table).where('space', '=', number).execute();
     },
   };
 }

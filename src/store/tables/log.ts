@@ -19,13 +19,18 @@ import { spacesOf, type TableScope } from './scope.ts';
 const MACHINE_HEX = 64;
 
 export function createLogTable(scope: TableScope): LogTable {
-  const { db, dialect, kept } = scope;
+  const { dialect, kept } = scope;
   const fallen = createFallenRecords(scope);
 
   async function headOf(number: number | null): Promise<Head | null> {
     if (number === null) return null;
     const [row] = await kept('head', [number, 1], () =>
-      db.selectFrom('log_records').select(['term', 'position', 'hash']).where('space', '=', number).orderBy('position', 'desc').limit(1),
+      scope.db
+        .selectFrom('log_records')
+        .select(['term', 'position', 'hash'])
+        .where('space', '=', number)
+        .orderBy('position', 'desc')
+        .limit(1),
     );
     return row === undefined ? null : { term: row.term, position: row.position, hash: bytesToHex(row.hash) as RecordHash };
   }
@@ -34,7 +39,7 @@ export function createLogTable(scope: TableScope): LogTable {
     head: async (space) => headOf(await scope.numberOf(space)),
 
     async spaces() {
-      const all = await spacesOf(db);
+      const all = await spacesOf(scope.db);
       const used: SpaceId[] = [];
       for (const { number, id } of all) if ((await headOf(number)) !== null) used.push(id);
       return used;
@@ -50,7 +55,7 @@ export function createLogTable(scope: TableScope): LogTable {
       });
       for (const batch of insertBatches(dialect, 8, records)) {
         const values = batch.map((record) => recordToRow(number, record));
-        const query = () => db.insertInto('log_records').values(values);
+        const query = () => scope.db.insertInto('log_records').values(values);
         await kept(`append ${values.length}`, valuesOf(values), query);
       }
       return true;
@@ -63,13 +68,13 @@ export function createLogTable(scope: TableScope): LogTable {
       for (const record of records) {
         if (head !== null && record.position > head.position)
           throw new RangeError(`record ${record.position} is no gap: it lies behind the head`);
-        const there = await db
+        const there = await scope.db
           .selectFrom('log_records')
           .select('hash')
           .where('space', '=', number)
           .where('position', '=', record.position)
           .executeTakeFirst();
-        if (there === undefined) await db.insertInto('log_records').values(recordToRow(number, record)).execute();
+        if (there === undefined) await scope.db.insertInto('log_records').values(recordToRow(number, record)).execute();
         else if (bytesToHex(there.hash) !== record.hash) throw new RangeError(`another record stands at ${record.position}`);
       }
     },
@@ -80,7 +85,7 @@ export function createLogTable(scope: TableScope): LogTable {
       const until = await lastWithin(scope, number, from, limit);
       if (until === null) return [];
       const rows = await kept('records', [number, from, until], () =>
-        db
+        scope.db
           .selectFrom('log_records')
           .select(RECORD_COLUMNS)
           .where('space', '=', number)
@@ -95,7 +100,7 @@ export function createLogTable(scope: TableScope): LogTable {
       const number = await scope.numberOf(space);
       if (number === null) return [];
       const rows = await kept('controls', [number, from], () =>
-        db
+        scope.db
           .selectFrom('log_records')
           .select(RECORD_COLUMNS)
           .where('space', '=', number)
@@ -115,7 +120,7 @@ export function createLogTable(scope: TableScope): LogTable {
       for (const batch of listBatches(dialect, ids)) {
         const keys = batch.map(hexToBytes);
         const query = () =>
-          db.selectFrom('log_records').select(['id', 'signer', 'position']).where('space', '=', number).where('id', 'in', keys);
+          scope.db.selectFrom('log_records').select(['id', 'signer', 'position']).where('space', '=', number).where('id', 'in', keys);
         const rows = await (keys.length === 1 ? kept('positions', [number, keys[0]], query) : query().execute());
         // Sorted here: asked to sort, SQLite reads the whole log in its order instead of the few by their ids.
         for (const row of rows.toSorted((one, other) => one.position - other.position)) {
@@ -134,8 +139,8 @@ export function createLogTable(scope: TableScope): LogTable {
       scope.writing('logs');
       const number = await scope.numberOf(space);
       if (number === null) return;
-      await db.deleteFrom('log_records').where('space', '=', number).execute();
-      await db.deleteFrom('fallen_records').where('space', '=', number).execute();
+      await scope.db.deleteFrom('log_records').where('space', '=', number).execute();
+      await scope.db.deleteFrom('fallen_records').where('space', '=', number).execute();
     },
   };
 }

@@ -7,6 +7,7 @@ import { createKeptQueries, type Ask, type KeptQueries } from './kept-queries.ts
 
 /** What the tables of one transaction share. */
 export interface TableScope {
+  /** Made when it is first asked for: kept queries do without. */
   readonly db: Kysely<StoreSchema>;
   readonly dialect: StoreDialect;
   readonly kept: KeptQueries;
@@ -28,17 +29,20 @@ export interface Kept {
   readonly ask?: Ask | undefined;
 }
 
-/** `db` asks inside of the transaction. */
+/** What `makeDb` makes asks inside of the transaction. */
 export function createTableScope(
-  db: Kysely<StoreSchema>,
+  makeDb: () => Kysely<StoreSchema>,
   dialect: StoreDialect,
-  { known, queries, ask = (query) => db.executeQuery(query) }: Kept,
+  { known, queries, ask }: Kept,
   writing: (part: StorePart) => void,
 ): TableScope {
+  let made: Kysely<StoreSchema> | null = null;
+  const db = (): Kysely<StoreSchema> => (made ??= makeDb());
+
   async function numberOf(space: SpaceId): Promise<number | null> {
     const cached = known.get(space);
     if (cached !== undefined) return cached;
-    const row = await db.selectFrom('spaces').select('number').where('id', '=', hexToBytes(space)).executeTakeFirst();
+    const row = await db().selectFrom('spaces').select('number').where('id', '=', hexToBytes(space)).executeTakeFirst();
     if (row === undefined) return null;
     known.set(space, row.number);
     return row.number;
@@ -47,7 +51,7 @@ export function createTableScope(
   async function numberFor(space: SpaceId): Promise<number> {
     const number = await numberOf(space);
     if (number !== null) return number;
-    const row = await db
+    const row = await db()
       .insertInto('spaces')
       .values({ id: hexToBytes(space) })
       .onConflict((conflict) => conflict.column('id').doNothing())
@@ -59,7 +63,16 @@ export function createTableScope(
     return given;
   }
 
-  return { db, dialect, kept: createKeptQueries(ask, queries), writing, numberOf, numberFor };
+  return {
+    get db() {
+      return db();
+    },
+    dialect,
+    kept: createKeptQueries(ask ?? ((query) => db().executeQuery(query)), queries),
+    writing,
+    numberOf,
+    numberFor,
+  };
 }
 
 export async function spacesOf(db: Kysely<StoreSchema>): Promise<{ number: number; id: SpaceId }[]> {

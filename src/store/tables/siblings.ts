@@ -15,14 +15,14 @@ export interface Siblings {
 }
 
 export function createSiblings(scope: TableScope): Siblings {
-  const { db, dialect } = scope;
+  const { dialect } = scope;
   return {
     async add(space, siblings) {
       scope.writing('siblings');
       const number = await scope.numberFor(space);
       const rows = lastOfEach(siblings, (sibling) => `${itemKey(sibling.item)}\0${sibling.sibling}`);
       for (const batch of insertBatches(dialect, 7, rows)) {
-        await db
+        await scope.db
           .insertInto('siblings')
           .values(batch.map((sibling) => siblingToRow(number, sibling)))
           .onConflict((conflict) =>
@@ -41,7 +41,7 @@ export function createSiblings(scope: TableScope): Siblings {
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const batch of listBatches(dialect, ids)) {
-        await db
+        await scope.db
           .deleteFrom('siblings')
           .where('space', '=', number)
           .where('kind', '=', item.kind)
@@ -54,13 +54,13 @@ export function createSiblings(scope: TableScope): Siblings {
     async list(space, item) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      let rows = db.selectFrom('siblings').selectAll().where('space', '=', number);
+      let rows = scope.db.selectFrom('siblings').selectAll().where('space', '=', number);
       if (item !== undefined) rows = rows.where('kind', '=', item.kind).where('name', '=', item.name);
       return (await rows.orderBy('position').orderBy('sibling').execute()).map(rowToSibling);
     },
 
     async count(space) {
-      const row = await db
+      const row = await scope.db
         .selectFrom('siblings')
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('space', '=', space)

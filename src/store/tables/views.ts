@@ -13,14 +13,16 @@ const LOCAL_BYTES = 1024;
 const MOST_RANGES = 64;
 
 export function createViewTable(scope: TableScope): ViewTable {
-  const { db, dialect, kept } = scope;
+  const { dialect, kept } = scope;
 
   /** One statement, kept by how many names it is for: with each sync a few names are asked for. */
   async function listUnder(number: number, writer: string, under: readonly string[]): Promise<View[]> {
     if (under.length === 0) return [];
     const mine = [number, writer];
     const parameters = [...mine, ...mine, ...under.flatMap(rangeOf), ...mine, ...mine];
-    const rows = await kept(`views under ${under.length}`, parameters, () => ({ compile: () => viewsUnder(mine, under).compile(db) }));
+    const rows = await kept(`views under ${under.length}`, parameters, () => ({
+      compile: () => viewsUnder(mine, under).compile(scope.db),
+    }));
     return lastOfEach(rows, itemKey).map(rowToView);
   }
 
@@ -29,7 +31,7 @@ export function createViewTable(scope: TableScope): ViewTable {
       const number = await scope.numberOf(space);
       if (number === null) return [];
       if (under !== undefined && under.length <= MOST_RANGES) return listUnder(number, writer, under);
-      const rows = await db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer).execute();
+      const rows = await scope.db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer).execute();
       const isAsked = under === undefined ? null : namesAtAndUnder(under);
       return rows.filter((row) => isAsked === null || isAsked(row.name)).map(rowToView);
     },
@@ -39,7 +41,7 @@ export function createViewTable(scope: TableScope): ViewTable {
       const number = await scope.numberOf(space);
       if (number === null) return views;
       for (const { kind, names } of namesByKind(dialect, items)) {
-        const mine = () => db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer);
+        const mine = () => scope.db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer);
         const query = () => mine().where('kind', '=', kind).where('name', 'in', names);
         const asked = [number, writer, kind, ...names];
         const rows = await (names.length <= KEPT_NAMES ? kept(`view ${names.length}`, asked, query) : query().execute());
@@ -55,7 +57,7 @@ export function createViewTable(scope: TableScope): ViewTable {
       for (const batch of insertBatches(dialect, 8, rows)) {
         const values = batch.map((view) => viewToRow(number, writer, view));
         const query = () =>
-          db
+          scope.db
             .insertInto('views')
             .values(values)
             .onConflict((conflict) =>
@@ -75,7 +77,7 @@ export function createViewTable(scope: TableScope): ViewTable {
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const { kind, names } of namesByKind(dialect, items)) {
-        const mine = db.deleteFrom('views').where('space', '=', number).where('writer', '=', writer);
+        const mine = scope.db.deleteFrom('views').where('space', '=', number).where('writer', '=', writer);
         await mine.where('kind', '=', kind).where('name', 'in', names).execute();
       }
     },
@@ -87,7 +89,7 @@ export function createViewTable(scope: TableScope): ViewTable {
       if (number === null) return found;
       for (;;) {
         const last = found.at(-1);
-        let rows = db.selectFrom('views').select('writer').where('space', '=', number);
+        let rows = scope.db.selectFrom('views').select('writer').where('space', '=', number);
         if (last !== undefined) rows = rows.where('writer', '>', last);
         const next = await rows.orderBy('writer').limit(1).executeTakeFirst();
         if (next === undefined) return found;
@@ -99,7 +101,7 @@ export function createViewTable(scope: TableScope): ViewTable {
       scope.writing(`views of ${writer}`);
       const number = await scope.numberOf(space);
       if (number === null) return;
-      await db.deleteFrom('views').where('space', '=', number).where('writer', '=', writer).execute();
+      await scope.db.deleteFrom('views').where('space', '=', number).where('writer', '=', writer).execute();
     },
   };
 }
