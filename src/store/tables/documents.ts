@@ -41,7 +41,7 @@ export function createDocumentTable(scope: TableScope): DocumentTable {
     },
 
     async collections() {
-      const rows = await db.selectFrom('documents').select('collection').distinct().orderBy('collection').execute();
+      const rows = await scope.db.selectFrom('documents').select('collection').distinct().orderBy('collection').execute();
       return rows.map((row) => row.collection);
     },
   };
