@@ -160,7 +160,7 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
     return blockAt(await numberOf(position, until), until, position);
   }
 
-  /** What does not fit together may be of two logs: the bucket was restored since we looked. */
+  /** What does not fit together may be of two logs, where the bucket was restored since we looked; or a rollup may be wrong. */
   async function read(from: number, limit: ReadLimit): Promise<ReadAnswer> {
     const began = generation;
     try {
@@ -168,7 +168,8 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
     } catch (error) {
       if (!(error instanceof RemoteError) || error.type !== 'protocol') throw error;
       await refresh();
-      if (generation === began) throw error;
+      if (generation === began && !rollups.ignore()) throw error;
+      last = null;
       return read(from, limit);
     }
   }

@@ -9,6 +9,7 @@ import { EMPTY_HEAD, encodeRecord, headAfter, type Head, type LogRecord } from '
 import type { Blobs } from '../../core/ports/blobs.ts';
 import { RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { createBucket, openBucketRemote } from './open.ts';
+import { encodeRollup } from './segment.ts';
 
 const random = { bytes: (length: number): Uint8Array => randomBytes(length) };
 const PAGE = { records: 1_000, bytes: 8 * 1024 * 1024 };
@@ -168,6 +169,11 @@ describe('rollups', () => {
     const second = (await raw.read(`spaces/${writer.space}/rollups/0064/0000000001`)) as Uint8Array;
     expect(await readAll((await connect()).remote, writer.space)).toEqual(hexOf(records));
     await raw.write(`spaces/${writer.space}/rollups/0064/0000000000`, second);
+    expect(await readAll((await connect()).remote, writer.space)).toEqual(hexOf(records));
+    // One that is right in itself, and ends too early.
+    const few = records.slice(0, 30);
+    const info = { first: 0, head: headAfter(few.at(-1) as LogRecord), dropBefore: null };
+    await raw.write(`spaces/${writer.space}/rollups/0064/0000000000`, encodeRollup(info, few.map(encodeRecord)));
     expect(await readAll((await connect()).remote, writer.space)).toEqual(hexOf(records));
   });
 

@@ -15,6 +15,8 @@ export interface Rollups {
   /** After segment `number` was made: rolls up what it completes. */
   completed(number: number): Promise<void>;
   forget(): void;
+  /** What was read does not fit together: without them from now on. False where that is so already. */
+  ignore(): boolean;
 }
 
 const SPAN = 64;
@@ -31,6 +33,7 @@ const PARTS_AT_ONCE = 4;
 export function createRollups(blobs: Blobs, folder: string, segments: Segments): Rollups {
   const kept = createByteCache<Segment>(BYTES_KEPT);
   const absent = new Set<string>();
+  let isIgnored = false;
 
   const name = (level: number, index: number): string =>
     `${folder}/${String(LEVELS[level]?.span).padStart(4, '0')}/${String(index).padStart(10, '0')}`;
@@ -77,6 +80,7 @@ export function createRollups(blobs: Blobs, folder: string, segments: Segments):
 
   return {
     async at(number, last, position) {
+      if (isIgnored) return null;
       for (const [level, { span }] of [...LEVELS.entries()].reverse()) {
         if (number % span !== 0 || number + span - 1 > last) continue;
         const segment = await load(level, number / span);
@@ -92,6 +96,11 @@ export function createRollups(blobs: Blobs, folder: string, segments: Segments):
     forget() {
       kept.clear();
       absent.clear();
+    },
+    ignore() {
+      const was = isIgnored;
+      isIgnored = true;
+      return !was;
     },
   };
 }
