@@ -53,7 +53,9 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   }
   const text = kept?.address ?? config.objects;
   if (text === undefined) return builtIn;
-  if (!config.hub) throw refused('only a hub keeps chunks in a bucket, for others: satchel up --hub --objects ADDRESS; or set "hub": true');
+  // Commands on the store of a hub that is stopped need not say that it is one.
+  if (kept === undefined && !config.hub)
+    throw refused('only a hub keeps chunks in a bucket, for others: satchel up --hub --objects ADDRESS; or set "hub": true');
   const address = parsed(text);
   if (kept !== undefined && config.objects !== undefined && parsed(config.objects).text !== address.text) {
     throw refused(

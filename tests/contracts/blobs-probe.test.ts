@@ -67,6 +67,16 @@ describe('the probe of a bucket', () => {
     const at = (container: string) => `azure://${account}/${container}?endpoint=${endpoint}`;
     expect(await attachTestBlobs(at('one'), { driver: 'azure', type: 'key', key })).toBe('fit');
     expect(await attachTestBlobs(at('other'), { driver: 'azure', type: 'key', key })).toMatch(/^unfit: there is no such container/);
+    const { ContainerSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } = await import('@azure/storage-blob');
+    const sasFor = (permissions: string): string =>
+      generateBlobSASQueryParameters(
+        { containerName: 'one', permissions: ContainerSASPermissions.parse(permissions), expiresOn: new Date(Date.now() + 3_600_000) },
+        new StorageSharedKeyCredential(account, key),
+      ).toString();
+    expect(await attachTestBlobs(at('one/by/signature'), { driver: 'azure', type: 'sas', sas: `?${sasFor('racwdl')}` })).toBe('fit');
+    expect(await attachTestBlobs(at('one'), { driver: 'azure', type: 'sas', sas: sasFor('r') })).toMatch(
+      /^unauthorized: the signature may not/,
+    );
     const wrong = Buffer.from('another key').toString('base64');
     expect(await attachTestBlobs(at('one'), { driver: 'azure', type: 'key', key: wrong })).toMatch(
       /^unauthorized: the key or signature is not the right one/,

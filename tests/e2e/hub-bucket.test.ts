@@ -110,6 +110,7 @@ describe('a hub that keeps chunks in a bucket', () => {
     const other = await hub.run(['up', '--hub', '--port', port, '--objects', address.replace('/team', '/other')]);
     expect(other.code).toBe(1);
     expect(other.stderr).toContain(`the chunks of this store are in ${address}`);
+    expect(await hub.run(['store', 'verify', '--read-data'])).toMatchObject({ code: 0, stderr: '' });
     await hub.start(['up', '--hub', '--port', port]);
     await travels('without being told');
   });
