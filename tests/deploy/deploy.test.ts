@@ -72,7 +72,7 @@ describe('deploy/compose.yaml', () => {
     const { stdout } = prepare('https://hub.example.org');
     for (const { file } of [...Object.values(compose.secrets), ...Object.values(compose.configs)]) {
       const isThere = existsSync(path.join(file.startsWith('./secrets/') ? folder : deploy, file));
-      expect(isThere || stdout.includes(path.join(folder, file)), file).toBe(true);
+      expect([file, isThere || stdout.includes(path.join(folder, file))]).toEqual([file, true]);
     }
     for (const [, { environment = {} }] of services)
       for (const [name, value] of Object.entries(environment))
