@@ -171,7 +171,7 @@ describe('a hub that keeps chunks in a bucket', () => {
     expect(inAddress.code).not.toBe(0);
     expect(inAddress.stderr).not.toContain('hunter2');
     const work = await machine('work', { SATCHEL_OBJECTS: address }).run(['up', '--yes', '--port', '0']);
-    expect(work.code).toBe(1);
+    expect(work.code).toBe(2);
     expect(work.stderr).toContain('only a hub keeps chunks in a bucket');
   });
 });
