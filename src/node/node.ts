@@ -47,6 +47,7 @@ import { createThreadPool, threadScript, type ThreadPool } from './threads/threa
 import { followHeads } from './shared-store/follow-heads.ts';
 import { createElapsed, createSystemClock } from './system.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
+import { putRemote } from './remote-registry.ts';
 
 export { PERSONAL } from './space-registry.ts';
 export type { OpenSpace } from './open-space.ts';
@@ -243,10 +244,21 @@ export class SatchelNode {
   async #replaceSpace(entry: SpaceEntry): Promise<OpenSpace> {
     const before = this.spaces.get(entry.space);
     if (before !== undefined) {
-      if (before.entry.remote?.address !== entry.remote?.address) await this.invitations.withdrawAll(entry.space);
+      if (before.entry.remote?.address !== entry.remote?.address) {
+        await this.invitations.withdrawAll(entry.space);
+        await this.#keepRemote(before);
+      }
       await this.#closeSpace(before);
     }
     return this.addSpace(entry);
+  }
+
+  /** Where a space was, it may come again: a hub is known by the key that its invitation proved. Not what another member is itself. */
+  async #keepRemote({ entry, replica }: OpenSpace): Promise<void> {
+    const { remote } = entry;
+    if (remote === null || replica.term === null) return;
+    const isMembers = [...replica.membership.members.keys()].some((member) => member === remote.hubKey);
+    if (!isMembers) await putRemote(this.store, { descriptor: remote, addedAt: this.deps.clock.now() });
   }
 
   async dropSpace(space: SpaceId): Promise<void> {

@@ -13,6 +13,7 @@ describe('a space moves from place to place, and its machines with it', () => {
   const [hub, ana, bea] = [machine('hub'), machine('ana'), machine('bea')];
   const stick = path.join(root, 'stick');
   let port = '';
+  let hubAddress = '';
 
   beforeAll(async () => {
     ana.write('CLAUDE.md', 'at home\n');
@@ -41,6 +42,7 @@ describe('a space moves from place to place, and its machines with it', () => {
     const { link: old } = await ana.ask<{ link: string }>(['invite']);
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
+    hubAddress = address;
     const moved = await ana.run(['spaces', 'move', 'personal', address]);
     expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
     await until('bea follows', async () => (await homes()).every((home) => home === address));
@@ -56,6 +58,9 @@ describe('a space moves from place to place, and its machines with it', () => {
     expect((await ana.run(['spaces', 'move', 'personal', stick])).code).toBe(0);
     await until('bea follows', async () => (await homes()).every((home) => home === `folder:${stick}`));
     await travels('the stick');
+    // The hub may be its home again. Neither was bea told of it by its user, nor is ana a place for others.
+    const { remotes } = await bea.ask<{ remotes: readonly { address: string }[] }>(['remotes']);
+    expect(remotes.map(({ address }) => address).toSorted()).toEqual([`folder:${stick}`, hubAddress].toSorted());
     await hub.stop();
     await travels('the stick, without the hub');
   });

@@ -37,6 +37,7 @@ describe('a machine that is revoked', () => {
     expect([inSync, verdict]).toEqual([false, `Not syncing: this machine was revoked by ${a.deps.machine.name}. Run: satchel leave`]);
     expect((await statusOf(b))?.revoked).toMatchObject({ by_id: a.deps.machine.key.machine, position: personal(b).replica.position + 1 });
     await expect(ask(b, 'sync', {})).rejects.toThrow('was revoked by');
+    await expect(ask(b, 'invite', {})).rejects.toThrow(`this machine was revoked by ${a.deps.machine.name}: it cannot invite`);
     await place.stop('b');
     const stopped = await place.start('b', { live: false });
     expect((await ask(stopped, 'status', {})).verdict).toContain('this machine was revoked by');

@@ -3,6 +3,7 @@ import { MNEME_PREFIX } from '../../kinds/mneme/names.ts';
 import { NotAllowed } from '../../core/replica/administer.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { findSpace } from '../find-space.ts';
+import { revocationOf } from '../revocation.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
 import { spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -37,6 +38,14 @@ export const inviteOperation = defineOperation({
     const hasOwn = [...node.spaces.values()].some(({ entry }) => !entry.name.startsWith(MNEME_PREFIX));
     const toHub = input.hub || (node.config.hub && input.space === undefined && !hasOwn);
     const open = toHub ? null : findSpace(node, input.space);
+    const revoked = open === null ? null : await revocationOf(node, open);
+    if (revoked !== null)
+      throw new OperationFailure(
+        'refused',
+        'revoked',
+        `this machine was revoked by ${revoked.by}: it cannot invite`,
+        'Invite on a machine that takes part: satchel invite',
+      );
     if (open !== null && !isOwner(open.replica.membership, node.deps.machine.key.machine)) {
       throw new OperationFailure(
         'refused',
