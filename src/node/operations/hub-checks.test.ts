@@ -34,6 +34,11 @@ describe('what is wrong with a hub', () => {
     expect(resultsOf({ requests: { ...well.requests, failed } })['hub.requests']).toBe(result);
   });
 
+  it('is no few that fail just after a start', () => {
+    expect(resultsOf({ requests: { ...well.requests, last_hour: 12, failed: 10 } })['hub.requests']).toBe('warn');
+    expect(resultsOf({ requests: { ...well.requests, last_hour: 12, failed: 11 } })['hub.requests']).toBe('fail');
+  });
+
   it.each([
     [0.99 * GIB, 'warn'],
     [0.05 * GIB, 'fail'],

@@ -12,6 +12,8 @@ type Facts = Pick<HubStatus, 'store' | 'spaces' | 'last_backup' | 'requests' | '
 const WEEK = 7 * 24 * 3_600_000;
 /** Of the requests of an hour: more that fail are no accidents. */
 const MANY = 0.05;
+/** Just after a start a single one is a large part. */
+const FEW = 10;
 
 /** What is wrong with a hub, and what to do. Pure. */
 export function hubChecks(facts: Facts): Check[] {
@@ -28,7 +30,7 @@ function checkRequests({ requests: { last_hour: all, failed: bad }, home }: Fact
   if (bad === 0) return passed('hub.requests', 'no request failed in the last hour');
   const reason = `${bad} of ${all} requests failed in the last hour`;
   const next = `Look for "request failed" in ${home.log}`;
-  return bad / all > MANY ? failed('hub.requests', 'high', reason, next) : warned('hub.requests', 'medium', reason, next);
+  return bad > FEW && bad / all > MANY ? failed('hub.requests', 'high', reason, next) : warned('hub.requests', 'medium', reason, next);
 }
 
 /** A database has backups of its own, and nobody here knows of them. */
