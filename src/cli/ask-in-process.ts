@@ -66,7 +66,7 @@ const BEGINNINGS: ReadonlySet<OperationName> = new Set(['join', 'recover']);
 export async function askInProcess(context: CommandContext, name: OperationName, input: unknown): Promise<unknown> {
   const config = await context.config();
   await checkInput(name, input);
-  if (!BEGINNINGS.has(name) && !(await isStarted(nodeHome(context.environment.home)))) throw notStarted();
+  if (!BEGINNINGS.has(name) && !(await isStarted(nodeHome(context.environment.home)))) throw notStarted(context);
   return useNode(config, name, (node) => runInProcess(context, node, name, input));
 }
 
@@ -101,7 +101,15 @@ export async function checkInput(name: OperationName, input: unknown): Promise<v
   }
 }
 
-function notStarted(): CommandFailure {
+/** A store that was restored has no machine yet; one whose keys were lost has none any more. */
+function notStarted({ environment }: CommandContext): CommandFailure {
+  if (existsSync(nodeHome(environment.home).store))
+    return new CommandFailure(
+      EXIT.failed,
+      'not-started',
+      'this machine has a store without keys of its own: it was restored from a backup and not started yet, or its keys were lost',
+      { next: 'To let it in as a new machine: satchel join LINK, or satchel keys recover ADDRESS. To start it without: satchel up' },
+    );
   return new CommandFailure(EXIT.failed, 'not-started', 'Satchel was not started on this machine yet', {
     next: 'Run: satchel up, or satchel join',
   });

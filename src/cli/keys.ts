@@ -111,7 +111,11 @@ async function showAndCheck(context: CommandContext, words: readonly string[]): 
 const recover = defineCommand({
   summary: 'Bring everything back with the 24 words, when all machines are lost',
   arguments: {
-    at: { summary: 'where the log is kept: a hub’s address or link, or a folder’s path', required: true },
+    at: {
+      summary:
+        'where the log is kept: a hub’s address or link, a folder’s path, or `here` (of a store that was restored here, where the one before is gone for good)',
+      required: true,
+    },
     words: { summary: '`-` reads the words from standard input (default: asks for them)' },
   },
   options: { space: { type: 'text', value: 'ID', summary: 'only this space (default: all that the key opens there)' } },
@@ -135,7 +139,7 @@ const recover = defineCommand({
       throw new CommandFailure(EXIT.usage, 'bad-words', secret.error, { next: 'Read them again from where you wrote them down' });
     const { space } = context.options;
     const result = await askNode(context, 'recover', {
-      at: at.includes('#satchel1.') ? at : remoteArgument(at),
+      at: at === 'here' || at.includes('#satchel1.') ? at : remoteArgument(at),
       words,
       ...(space === undefined ? {} : { space }),
     });

@@ -134,9 +134,11 @@ export async function runUp(
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
     const personal = [...node.spaces.values()].sort((a, b) => compareSpaces(a.entry, b.entry))[0];
-    if (personal !== undefined) await sayCaptured(context, personal);
+    const keyless = await sayMissingKeys(context, node);
+    if (personal !== undefined && !keyless.includes(personal)) await sayCaptured(context, personal);
     await sayWaiting(context, node);
-    print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
+    if (personal === undefined || !keyless.includes(personal))
+      print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
   }
   print('Ctrl-C stops it.');
   if (!signal.aborted) await once(signal, 'abort');
@@ -176,6 +178,17 @@ async function mayCapture(context: CommandContext, config: Config): Promise<bool
     context.print(`  ${id.padEnd(12)} ${String(files).padStart(6)} files  ${formatBytes(bytes).padStart(9)}  ${root}`);
   const answer = await context.ask('Go ahead? [Y/n] ');
   return answer === null || !/^\s*n/i.test(answer);
+}
+
+/** The node runs all the same: what is here can be looked at, and other spaces go on. Those of which a key is missing. */
+async function sayMissingKeys({ print, style, asCalled }: CommandContext, node: SatchelNode): Promise<OpenSpace[]> {
+  const { lacksKey, missingKey } = await import('../node/missing-key.ts');
+  const keyless = [...node.spaces.values()].filter(lacksKey);
+  for (const open of keyless) {
+    const missing = await missingKey(node, open);
+    if (missing !== null) print(style.yellow(`${open.entry.name}: ${missing.message}. ${asCalled(missing.remedy)}`));
+  }
+  return keyless;
 }
 
 async function sayWaiting(context: CommandContext, node: SatchelNode): Promise<void> {

@@ -3,6 +3,7 @@ import { BodyUnavailable } from '../core/replica/workspace.ts';
 import { itemKey } from '../core/item.ts';
 import { missingValues, type MissingValues } from '../kinds/claude-home/missing-values.ts';
 import type { FormState } from '../sources/claude-home/form-deps.ts';
+import { lacksKey } from './missing-key.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import type { TreeSource } from './tree-sources.ts';
 
@@ -17,7 +18,7 @@ export interface MissingHere extends MissingValues {
 export async function missingEverywhere(node: SatchelNode): Promise<MissingHere[]> {
   const found: MissingHere[] = [];
   for (const open of node.spaces.values()) {
-    if ((await open.replica.head()) === null) continue;
+    if ((await open.replica.head()) === null || lacksKey(open)) continue;
     for (const source of open.sources) found.push(...(await missingHere(node, open, source, (await source.forms?.inspect()) ?? [])));
   }
   return found;

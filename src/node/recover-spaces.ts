@@ -6,6 +6,7 @@ import { recover } from '../core/replica/recover.ts';
 import type { RecoveryKey } from '../core/replica/recovery-key.ts';
 import { Replica } from '../core/replica/replica.ts';
 import { connectHere } from './connect.ts';
+import { lacksKey } from './missing-key.ts';
 import { stepAside } from './join.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';
@@ -14,18 +15,20 @@ import { uniqueName } from './unique-name.ts';
 
 export interface RecoverWish {
   readonly recovery: RecoveryKey;
-  readonly remote: RemoteDescriptor;
+  /** `null`: what is ordered at this node itself, and it holds no key of. */
+  readonly remote: RemoteDescriptor | null;
   /** `null`: all spaces at the remote that the key opens. */
   readonly space: SpaceId | null;
 }
 
 /** Makes this machine an owner of the spaces that a recovery key opens, and follows them. Safe to repeat. */
 export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say, progress }: Pick<OperationContext, 'say' | 'progress'>) {
-  const remote = await connectHere(node, wish.remote, wish.recovery.key);
+  const remote = wish.remote === null ? node.local : await connectHere(node, wish.remote, wish.recovery.key);
   const done: SpaceId[] = [];
   const refusals: string[] = [];
   try {
-    const candidates = wish.space === null ? await remote.spaces() : [wish.space];
+    const all = wish.remote === null ? keylessHere(node) : await remote.spaces();
+    const candidates = wish.space === null ? all : wish.remote === null ? all.filter((space) => space === wish.space) : [wish.space];
     for (const [index, space] of candidates.entries()) {
       progress(index, candidates.length, 'spaces');
       const wasHere = (await node.store.read((tx) => tx.logs.head(space))) !== null;
@@ -41,7 +44,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
       }
     }
   } finally {
-    await remote.close();
+    if (wish.remote !== null) await remote.close();
   }
   if (done.length === 0) {
     const why = refusals.length === 0 ? 'no space there names this recovery key' : refusals[0];
@@ -49,7 +52,9 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
       'refused',
       'nothing-to-recover',
       `nothing was recovered: ${why}`,
-      'Check the address and the words; a replaced recovery key opens nothing',
+      wish.remote === null
+        ? 'Here are recovered only spaces that are ordered here, and whose key is missing: satchel status'
+        : 'Check the address and the words; a replaced recovery key opens nothing',
     );
   }
   const recovered = [];
@@ -57,7 +62,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
     if (index === 0) await stepAside(node, space);
     const name = node.spaces.get(space)?.entry.name ?? (index === 0 ? PERSONAL : `recovered-${space.slice(0, 6)}`);
     const open = await node.updateSpace({ space, name, remote: wish.remote, addedAt: node.deps.clock.now(), recoveryShown: true });
-    say(`Bringing ${name} from ${wish.remote.address}`);
+    if (wish.remote !== null) say(`Bringing ${name} from ${wish.remote.address}`);
     await open.runner.syncNow((have, total) => progress(have, total, 'commits'));
     const now = node.spaces.get(space) ?? open;
     const names = await machineNames(node, now);
@@ -73,6 +78,10 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
     });
   }
   return recovered;
+}
+
+function keylessHere(node: SatchelNode): SpaceId[] {
+  return [...node.spaces.values()].flatMap((open) => (open.entry.remote === null && lacksKey(open) ? [open.entry.space] : []));
 }
 
 /** A log that turned out not to be ours leaves nothing. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/ports/clock.ts';
+import { KeyMissing } from '../core/replica/key-missing.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import type { WatchRound } from '../sources/file-tree/file-tree-source.ts';
 import type { ClaudeProjects } from './claude-projects.ts';
@@ -64,7 +65,9 @@ function watchEvents(
         log.warn({ source, state: round.report.state.type }, 'the source holds back');
     },
     onFailure: (error, pause) =>
-      log.error({ source, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed'),
+      error instanceof KeyMissing
+        ? log.warn({ source, pause }, error.message)
+        : log.error({ source, pause, error: error instanceof Error ? error.stack : String(error) }, 'the source failed'),
   };
 }
 

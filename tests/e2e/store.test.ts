@@ -107,6 +107,26 @@ describe('the store, from the command line', () => {
     expect(ana.read('CLAUDE.md')).toBe('a plain word: pomegranate\n');
   });
 
+  it('runs without a key where it was restored as a new machine, and says what leads out', async () => {
+    const fresh = new Machine(root, 'fresh', inject('program'));
+    try {
+      const key = path.join(ana.store, 'keys', 'machine.json');
+      expect((await fresh.run(['store', 'restore', backup, '--key', key])).code).toBe(0);
+      const before = await fresh.run(['status']);
+      expect([before.code, before.stdout]).toEqual([1, expect.stringMatching(/a store without keys of its own[^]*satchel keys recover/)]);
+      fresh.write('CLAUDE.md', 'mine\n');
+      await fresh.start();
+      expect(fresh.output).toMatch(/personal: this machine holds no key of it[^]*satchel keys recover/);
+      const { code, stdout } = await fresh.run(['status']);
+      expect([code, stdout]).toEqual([1, expect.stringMatching(/^Not syncing: this machine holds no key of it[^]*satchel keys recover/)]);
+      expect((await fresh.run(['doctor'])).stdout).toMatch(/FAIL space\.keys:personal[^]*satchel keys recover/);
+      expect(fresh.ending()).toBe('');
+      expect(fresh.read('CLAUDE.md')).toBe('mine\n');
+    } finally {
+      await fresh.kill();
+    }
+  });
+
   it('shows no plain text of a sealed space in its chunks', () => {
     const found = execFileSync('sh', ['-c', 'grep -rla pomegranate "$1" || true', 'sh', path.join(ana.store, 'objects')]).toString();
     expect(found).toBe('');

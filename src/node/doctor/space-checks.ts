@@ -3,6 +3,7 @@ import { counted } from '../counted.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
+import { missingKey } from '../missing-key.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
 import { isLeftBehind } from '../operations/status-verdict.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -26,7 +27,7 @@ export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Ch
   if (head === null) return [...checks, warned(`space.log:${entry.name}`, 'medium', 'its log has not arrived yet', 'Run: satchel sync')];
   return [
     ...checks,
-    checkKeys(node, open),
+    await checkKeys(node, open),
     await checkRecovery(node, open),
     await checkDrafts(node, open),
     ...(await checkFallen(node, open)),
@@ -100,21 +101,15 @@ async function checkClock(node: SatchelNode, name: string, address: string): Pro
   ];
 }
 
-function checkKeys(node: SatchelNode, { entry, replica }: OpenSpace): Check {
+async function checkKeys(node: SatchelNode, open: OpenSpace): Promise<Check> {
+  const { entry, replica } = open;
   const id = `space.keys:${entry.name}`;
+  const missing = await missingKey(node, open);
+  if (missing !== null) return failed(id, 'high', missing.message, missing.remedy);
   const { stop, membership } = replica;
   if (!membership.members.has(node.deps.machine.key.machine))
-    return failed(id, 'high', 'this machine was revoked, or never listed', 'To come back: join again by an owner’s satchel invite');
-  if (stop?.type === 'waiting-for-key')
-    return failed(
-      id,
-      'high',
-      `record ${stop.position} needs the key of epoch ${stop.keyId}, which this machine was not handed`,
-      'Ask an owner to revoke this machine and invite it again',
-    );
+    return failed(id, 'high', 'this machine was revoked', 'To come back: join again by an owner’s satchel invite');
   if (stop?.type === 'unknown-feature') return failed(id, 'high', `the space needs the feature ${stop.feature}`, 'Update Satchel');
-  if (!replica.canWrite)
-    return failed(id, 'high', 'this machine holds no key of the current epoch', 'Ask an owner to revoke this machine and invite it again');
   return passed(id, `this machine holds the key of epoch ${replica.keyId}`);
 }
 

@@ -7,6 +7,7 @@ import { checkMneme } from '../doctor/mneme-checks.ts';
 import { checkRows } from '../doctor/row-checks.ts';
 import { checkSource } from '../doctor/source-checks.ts';
 import { checkSpace } from '../doctor/space-checks.ts';
+import { lacksKey } from '../missing-key.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
 
@@ -18,7 +19,10 @@ export const doctorOperation = defineOperation({
     const all = [...node.spaces.values()];
     for (const [index, open] of all.entries()) {
       progress(index, all.length, 'spaces');
-      checks.push(...(await checkSpace(node, open)), await checkSecrets(open));
+      checks.push(...(await checkSpace(node, open)));
+      // What cannot be opened is what there is to say: nothing else can be looked into.
+      if (lacksKey(open)) continue;
+      checks.push(await checkSecrets(open));
       checks.push(...(await checkSessions(open)));
       for (const source of open.sources)
         checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, open, source)));

@@ -108,6 +108,9 @@ export interface RecoverResult {
   readonly remote: string;
 }
 
+/** Instead of an address: spaces whose logs are ordered in this store itself, as one that was restored. */
+const HERE = 'here';
+
 export const recoverOperation = defineOperation({
   input: z.strictObject({
     at: z.string().min(1).max(8192).superRefine(checkAddress),
@@ -122,9 +125,9 @@ export const recoverOperation = defineOperation({
     const secret = wordsToSecret(words, 24);
     if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from where you wrote them down');
     const recovery = await createRecoveryKey(secret.value, node.deps.wrapping);
-    const remote = await describe(at);
+    const remote = at === HERE ? null : await describe(at);
     const recovered = await recoverSpaces(node, { recovery, remote, space: (space ?? null) as SpaceId | null }, { say, progress });
-    return { recovered, remote: remote.address };
+    return { recovered, remote: remote?.address ?? HERE };
   },
 });
 
@@ -140,5 +143,5 @@ async function describe(at: string): Promise<RemoteDescriptor> {
 /** Before anything is opened for it. */
 function checkAddress(at: string, context: z.RefinementCtx): void {
   const parsed = at.includes('#') ? parseJoinLink(at) : parseRemoteAddress(at);
-  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.error });
+  if (at !== HERE && !parsed.ok) context.addIssue({ code: 'custom', message: parsed.error });
 }

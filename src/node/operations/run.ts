@@ -3,6 +3,7 @@ import { KeyMissing } from '../../core/replica/key-missing.ts';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { followMoves } from '../move-space.ts';
+import { missingKeyFailure } from '../missing-key.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type OperationContext } from './operation.ts';
 import { loadOperation, type OperationName } from './table.ts';
@@ -17,7 +18,7 @@ export async function runOperation(node: SatchelNode, name: OperationName, input
     await node.reopened();
     return await operation.run(node, parsed, context);
   } catch (error) {
-    if (!(error instanceof HomeMoved)) throw toFailure(error);
+    if (!(error instanceof HomeMoved)) throw await toFailure(node, error);
   }
   // It learnt on the way where the home of a space is now.
   try {
@@ -26,7 +27,7 @@ export async function runOperation(node: SatchelNode, name: OperationName, input
     await node.reopened();
     return await operation.run(node, parsed, context);
   } catch (error) {
-    throw toFailure(error);
+    throw await toFailure(node, error);
   }
 }
 
@@ -39,15 +40,24 @@ export async function parseInput(name: OperationName, input: unknown): Promise<u
   throw new OperationFailure('usage', 'bad-input', issues.join('; '));
 }
 
-function toFailure(error: unknown): unknown {
+async function toFailure(node: SatchelNode, error: unknown): Promise<unknown> {
   if (error instanceof StoreUnavailable)
     return new OperationFailure('unreachable', 'store-unavailable', error.message, 'Start the database, or make room for more connections');
   if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
-  if (error instanceof KeyMissing) return new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
+  if (error instanceof KeyMissing)
+    return (await someMissingKey(node)) ?? new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
   if (error instanceof RemoteError) {
     const kind =
       error.type === 'unreachable' ? 'unreachable' : error.type === 'unauthorized' || error.type === 'refused' ? 'refused' : 'failed';
     return new OperationFailure(kind, error.type, error.message);
   }
   return error;
+}
+
+async function someMissingKey(node: SatchelNode): Promise<OperationFailure | null> {
+  for (const open of node.spaces.values()) {
+    const failure = await missingKeyFailure(node, open);
+    if (failure !== null) return failure;
+  }
+  return null;
 }

@@ -17,6 +17,8 @@ export interface JudgedSpace {
   readonly revoked: { readonly by: string } | null;
   readonly problem: string | null;
   readonly problem_type: string | null;
+  /** What helps; `null`: what its type says. */
+  readonly remedy?: string | null;
   readonly sources: readonly { readonly path: string; readonly state: string; readonly detail: string | null }[];
 }
 
@@ -60,6 +62,8 @@ export function judgeStatus(node: JudgedNode, spaces: readonly JudgedSpace[]): V
 function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | null {
   for (const space of spaces)
     if (space.revoked !== null) return `${whose(space)}this machine was revoked by ${space.revoked.by}. Run: satchel leave`;
+  for (const space of spaces)
+    if (space.problem !== null && space.problem_type === 'no-key') return `${whose(space)}${space.problem}. ${space.remedy ?? ''}`;
   if (!node.isLive) return 'the node is not running. Run: satchel up';
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)

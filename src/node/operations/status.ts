@@ -7,6 +7,7 @@ import { readRecoverySecret } from '../recovery-file.ts';
 import { mnemeState, type MnemeClientLine } from '../mneme/mneme-state.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
+import { missingKey } from '../missing-key.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
 import { keptSpaces, type KeptSpace } from '../kept-spaces.ts';
 import { revocationOf, type Revocation } from '../revocation.ts';
@@ -52,6 +53,8 @@ export interface SpaceStatus {
   readonly revoked: Revocation | null;
   readonly problem: string | null;
   readonly problem_type: string | null;
+  /** What helps, where the kind of the problem does not say it all. */
+  readonly remedy: string | null;
   readonly retry_at: string | null;
   readonly recovery_unshown: boolean;
   /** What a restored or lost home left behind, and is not in the log again. */
@@ -136,7 +139,11 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
   const counts = await node.store.read((tx) => tx.items.count(entry.space, HOUSEKEEPING_KINDS));
   const { state } = runner;
   const joined = head !== null;
-  const projects = joined ? await projectFolders(sources) : [];
+  const revoked = await revocationOf(node, open);
+  const keyless = revoked === null ? await missingKey(node, open) : null;
+  // Without a key there is no looking into anything.
+  const isReadable = keyless === null;
+  const projects = joined && isReadable ? await projectFolders(sources) : [];
   return {
     space: entry.space,
     name: entry.name,
@@ -148,20 +155,21 @@ async function statusOf(node: SatchelNode, open: OpenSpace): Promise<SpaceStatus
     drafts: replica.draftCount,
     role: joined ? (replica.membership.members.get(replica.machine)?.role ?? null) : null,
     conflicts: (await replica.siblings()).length,
-    pending: await countPending(node, { sources, rows, replica }),
+    pending: isReadable ? await countPending(node, { sources, rows, replica }) : 0,
     secrets: (await secrets.list()).length,
     projects,
     projects_without_folder: projects.flatMap(({ id, folder }) => (folder === null ? [id] : [])),
     machines: joined ? (await presentMachines(node, open)).length : 0,
     last_sync: iso(state.lastSync),
-    revoked: await revocationOf(node, open),
-    problem: state.problem,
-    problem_type: state.problemType,
+    revoked,
+    problem: keyless?.message ?? state.problem,
+    problem_type: keyless === null ? state.problemType : 'no-key',
+    remedy: keyless?.remedy ?? null,
     retry_at: iso(state.retryAt),
     recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
     fallen: joined ? await fallenStatus(node, open) : { own: 0, others: [], recovery_key: false },
     sources: [
-      ...(await Promise.all(sources.filter(isUsedHere).map((source) => sourceStatus(node, open, source)))),
+      ...(await Promise.all((isReadable ? sources : []).filter(isUsedHere).map((source) => sourceStatus(node, open, source)))),
       ...rows.flatMap(rowsStatus),
     ],
   };

@@ -1,6 +1,9 @@
 import { mayAppend } from '../../core/log/membership.ts';
+import { RemoteError } from '../../core/ports/remote.ts';
 import { countPending } from '../pending/count-pending.ts';
+import { lacksKey, missingKeyFailure } from '../missing-key.ts';
 import { describeDivergence } from '../sync-problem.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -25,6 +28,7 @@ export const syncOperation = defineOperation({
     const spaces = [];
     for (const open of node.spaces.values()) {
       const { entry, replica, runner, sources, rows } = open;
+      if (lacksKey(open)) await syncWithoutKey(node, open);
       const capture = async (): Promise<void> => {
         for (const each of [...sources, ...rows]) await each.begin();
         for (const { source } of [...sources, ...rows]) await source.catchUp();
@@ -57,3 +61,13 @@ export const syncOperation = defineOperation({
     return { spaces };
   },
 });
+
+/** The key may come with what is read. Throws where it does not, and this machine was not revoked, which is said otherwise. */
+async function syncWithoutKey(node: SatchelNode, open: OpenSpace): Promise<void> {
+  const isRefused = (error: unknown): boolean => error instanceof RemoteError && error.type !== 'unreachable';
+  await open.runner.syncNow().catch((error: unknown) => {
+    if (!isRefused(error)) throw error;
+  });
+  const failure = (await revocationOf(node, open)) === null ? await missingKeyFailure(node, open) : null;
+  if (failure !== null) throw failure;
+}

@@ -1,4 +1,5 @@
 import { partSubject } from '../claude-forms.ts';
+import { lacksKey } from '../missing-key.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { partAuthors } from '../part-authors.ts';
 import { outgoingId, rejectedSecrets } from './pending-outgoing.ts';
@@ -8,6 +9,7 @@ export async function countPending(
   node: SatchelNode,
   { sources, rows, replica }: Pick<OpenSpace, 'sources' | 'rows' | 'replica'>,
 ): Promise<number> {
+  if (lacksKey({ replica })) return 0;
   let count = 0;
   for (const { source, outgoing } of [...sources, ...rows]) {
     const held = outgoing.held();

@@ -1,3 +1,4 @@
+import { lacksKey } from '../missing-key.ts';
 import type { SatchelNode } from '../node.ts';
 import { pendingConsents } from './pending-consents.ts';
 import { pendingForms } from './pending-forms.ts';
@@ -10,7 +11,7 @@ import type { Pending } from './pending-entry.ts';
 export async function listPending(node: SatchelNode): Promise<Pending[]> {
   const pending: Pending[] = [];
   for (const open of node.spaces.values()) {
-    if (open.replica.term === null) continue; // nothing of its log is here yet
+    if (open.replica.term === null || lacksKey(open)) continue; // nothing of its log is here yet, or can be read
     for (const source of open.sources) {
       pending.push(...(await pendingFirstApply(node, open, source)));
       pending.push(...(await pendingDeletions(node, treePlace(source))));
