@@ -44,7 +44,12 @@ export async function race({ via, writers, rounds, kills }: RaceOptions): Promis
         const expected = head;
         const outcome = await remote.append(space, expected, segment([record], [object])).catch(unlessUnknown);
         // An unknown outcome: whoever reads on finds its commit, or does not.
-        const seen = outcome?.type === 'appended' ? [] : await readFrom(remote, space, expected.position + 1);
+        const seen =
+          outcome === undefined
+            ? await readFrom(remote, space, expected.position + 1)
+            : outcome.type === 'moved'
+              ? outcome.missing.map(decoded)
+              : [];
         const landed = outcome?.type === 'appended' || seen.some(({ header }) => header.id === record.header.id);
         if (landed) {
           acknowledged.set(record.header.id, record);
@@ -89,12 +94,14 @@ async function readFrom(remote: Remote, space: Parameters<Remote['read']>[0], fr
   for (;;) {
     const page = await insisting(() => remote.read(space, from + records.length, { records: 1_000, bytes: 8 * 1024 * 1024 }));
     if (page.records.length === 0) return records;
-    for (const bytes of page.records) {
-      const record = decodeRecord(bytes);
-      if (!record.ok) throw new Error(record.error);
-      records.push(record.value);
-    }
+    records.push(...page.records.map(decoded));
   }
+}
+
+function decoded(bytes: Uint8Array): LogRecord {
+  const record = decodeRecord(bytes);
+  if (!record.ok) throw new Error(record.error);
+  return record.value;
 }
 
 /** Until it is answered: what was killed is asked again. */
