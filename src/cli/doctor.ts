@@ -1,5 +1,6 @@
 import { failed, passed, warned, type Check } from '../node/doctor/check.ts';
 import type { SharedStore } from '../node/doctor/home-checks.ts';
+import { DamagedKeyFile } from '../node/damaged-key-file.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
@@ -55,7 +56,7 @@ async function askChecks(context: CommandContext): Promise<Check[]> {
     ];
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const next = error instanceof CommandFailure ? (error.next ?? null) : null;
+    const next = error instanceof DamagedKeyFile ? error.remedy : error instanceof CommandFailure ? (error.next ?? null) : null;
     return [failed('node.opens', 'high', `the node cannot be asked: ${message}`, next)];
   }
 }

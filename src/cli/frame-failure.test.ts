@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXIT } from './exit-codes.ts';
+import { parseIdentity } from '../node/machine-identity.ts';
 import { failureOf } from './frame-failure.ts';
 
 function systemError(code: string, path?: string): Error {
@@ -23,5 +24,21 @@ describe('what the system refuses', () => {
     expect(failureOf(systemError('EIO', '/h/x'), 'up').exit).toBe(EXIT.failed);
     expect(failureOf(systemError('EACCES'), 'up').exit).toBe(EXIT.failed);
     expect(failureOf(systemError('ECONNREFUSED'), 'up').exit).toBe(EXIT.unreachable);
+  });
+});
+
+describe('a damaged file of keys', () => {
+  it('is no bug: it is named, without a stack, with what leads out', () => {
+    const thrown = ((): unknown => {
+      try {
+        return parseIdentity('{"bad', '/h/.satchel/keys/machine.json');
+      } catch (error) {
+        return error;
+      }
+    })();
+    const { exit, type, message, next } = failureOf(thrown, 'status');
+    expect({ exit, type }).toEqual({ exit: EXIT.failed, type: 'damaged-key' });
+    expect(message).toMatch(/^\/h\/\.satchel\/keys\/machine\.json is damaged: [^\n]*$/);
+    expect(next).toMatch(/satchel join LINK, or satchel keys recover/);
   });
 });

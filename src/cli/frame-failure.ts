@@ -1,4 +1,5 @@
 import { RemoteError } from '../core/ports/remote.ts';
+import { DamagedKeyFile } from '../node/damaged-key-file.ts';
 import { asCalled } from './as-called.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure } from './frame-command.ts';
@@ -30,6 +31,8 @@ function wayOut({ exit, type, message }: CommandFailure, call: string | null): s
 
 function toFailure(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;
+  if (error instanceof DamagedKeyFile)
+    return new CommandFailure(EXIT.failed, 'damaged-key', error.message, { next: error.remedy, cause: error });
   if (error instanceof RemoteError) return new CommandFailure(exitOfRemoteError(error), error.type, error.message, { cause: error });
   if (isSystemError(error)) {
     const place = placeFailure(error);

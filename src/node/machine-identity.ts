@@ -5,6 +5,7 @@ import { bytesToHex, hexToBytes, isHex32 } from '../core/ids.ts';
 import type { KeyWrapping } from '../core/ports/key-wrapping.ts';
 import type { Random } from '../core/ports/random.ts';
 import type { MachineIdentity } from '../core/replica/deps.ts';
+import { DamagedKeyFile } from './damaged-key-file.ts';
 import { claimPrivate, readPrivate, writePrivate, type NodeHome } from './home.ts';
 
 export interface StoredIdentity {
@@ -16,9 +17,8 @@ export interface StoredIdentity {
   readonly copyOf?: string;
 }
 
-export class DamagedKeyFile extends Error {
-  override readonly name = 'DamagedKeyFile';
-}
+/** What leads out where this machine's own keys are no use any more. */
+const ANEW = 'Then run the same again; or, as a new machine: satchel join LINK, or satchel keys recover ADDRESS';
 
 /** This machine's keys: made at the first start, kept in a 0600 file. */
 export async function loadMachineIdentity(
@@ -35,14 +35,14 @@ async function claimIdentity(file: string, deps: { readonly random: Random; read
   const text = JSON.stringify(await makeIdentity(deps, { name: hostname().slice(0, 64) }), null, 2);
   if (await claimPrivate(file, text)) return text;
   const theirs = await readPrivate(file);
-  if (theirs === null) throw new DamagedKeyFile(`${file} came and went while it was to be made`);
+  if (theirs === null) throw new DamagedKeyFile(`${file} came and went while it was to be made`, ANEW);
   return theirs;
 }
 
 export async function renameMachine(home: NodeHome, name: string): Promise<void> {
   const file = path.join(home.keys, 'machine.json');
   const text = await readPrivate(file);
-  if (text === null) throw new DamagedKeyFile(`${file} is missing`);
+  if (text === null) throw new DamagedKeyFile(`${file} is missing`, ANEW);
   await writePrivate(file, JSON.stringify({ ...parseIdentity(text, file), name }, null, 2));
 }
 
@@ -66,7 +66,7 @@ async function makeIdentity(
 
 export function parseIdentity(text: string, file: string): StoredIdentity {
   const damaged = (): DamagedKeyFile =>
-    new DamagedKeyFile(`${file} is damaged: restore it from a backup, or join again as a new machine (move the file away first)`);
+    new DamagedKeyFile(`${file} is damaged: restore it from a backup, or join again as a new machine (move the file away first)`, ANEW);
   let value: Partial<StoredIdentity>;
   try {
     value = (JSON.parse(text) as Partial<StoredIdentity> | null) ?? {};

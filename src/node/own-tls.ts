@@ -3,17 +3,35 @@ import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { createTlsIdentity, type TlsIdentity } from '../gateways/native/tls-identity.ts';
+import { DamagedKeyFile } from './damaged-key-file.ts';
 import { claimPrivate, readPrivate, type NodeHome } from './home.ts';
 
 /** Made once, and kept: other machines pin it. */
 export async function loadTlsIdentity(home: NodeHome, config: Config, clock: Clock): Promise<TlsIdentity> {
   const file = path.join(home.keys, 'tls.json');
   const text = await readPrivate(file);
-  if (text !== null) return JSON.parse(text) as TlsIdentity;
+  if (text !== null) return parseTlsIdentity(text, file);
   const identity = await createTlsIdentity([...config.names, reachableHost(config), 'localhost'], clock);
   if (await claimPrivate(file, JSON.stringify(identity))) return identity;
   // Another hub with whom the folder is shared was faster: clients pin one certificate.
-  return JSON.parse((await readPrivate(file)) ?? 'null') as TlsIdentity;
+  return parseTlsIdentity((await readPrivate(file)) ?? 'null', file);
+}
+
+function parseTlsIdentity(text: string, file: string): TlsIdentity {
+  const identity = tryParse(text);
+  if (typeof identity?.key === 'string' && typeof identity.cert === 'string') return identity as TlsIdentity;
+  throw new DamagedKeyFile(
+    `${file} is damaged: restore it from a backup, or move it away; then machines that pinned this certificate are to be invited anew`,
+    'Then: satchel up, and satchel invite',
+  );
+}
+
+function tryParse(text: string): Partial<TlsIdentity> | null {
+  try {
+    return JSON.parse(text) as Partial<TlsIdentity> | null;
+  } catch {
+    return null; // cut short, say
+  }
 }
 
 /** The first name given, else the address that it listens on, else the first one of this machine's network. */

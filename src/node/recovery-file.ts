@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { bytesToHex, hexToBytes, isHex32, type SpaceId } from '../core/ids.ts';
+import { DamagedKeyFile } from './damaged-key-file.ts';
 import { readPrivate, removePrivate, writePrivate, type NodeHome } from './home.ts';
 
 /**
@@ -28,7 +29,7 @@ export async function readRecoverySecret(
   const file = recoveryFile(home, space, which);
   const text = await readPrivate(file);
   if (text === null) return null;
-  const damaged = new Error(`${file} is damaged; make a new recovery key: satchel keys recovery --replace`);
+  const damaged = new DamagedKeyFile(`${file} is damaged; make a new recovery key`, 'Run: satchel keys recovery --replace');
   let value: { secret?: unknown } | null;
   try {
     value = JSON.parse(text) as { secret?: unknown } | null;

@@ -122,6 +122,15 @@ describe('the store, from the command line', () => {
       expect((await fresh.run(['doctor'])).stdout).toMatch(/FAIL space\.keys:personal[^]*satchel keys recover/);
       expect(fresh.ending()).toBe('');
       expect(fresh.read('CLAUDE.md')).toBe('mine\n');
+
+      await fresh.stop();
+      writeFileSync(path.join(fresh.store, 'keys', 'machine.json'), '{"bad');
+      for (const command of ['status', 'up', 'doctor']) {
+        const said = await fresh.run([command]);
+        expect([command, said.code, said.stdout + said.stderr]).toEqual([command, 1, expect.stringMatching(/machine\.json is damaged/)]);
+        expect(said.stdout + said.stderr).toMatch(/→ |\n.*satchel join LINK, or satchel keys recover/);
+        expect(said.stdout + said.stderr).not.toMatch(/bug in Satchel|\n +at /);
+      }
     } finally {
       await fresh.kill();
     }

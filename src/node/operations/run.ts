@@ -3,6 +3,7 @@ import { KeyMissing } from '../../core/replica/key-missing.ts';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { followMoves } from '../move-space.ts';
+import { DamagedKeyFile } from '../damaged-key-file.ts';
 import { missingKeyFailure } from '../missing-key.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type OperationContext } from './operation.ts';
@@ -43,6 +44,7 @@ export async function parseInput(name: OperationName, input: unknown): Promise<u
 async function toFailure(node: SatchelNode, error: unknown): Promise<unknown> {
   if (error instanceof StoreUnavailable)
     return new OperationFailure('unreachable', 'store-unavailable', error.message, 'Start the database, or make room for more connections');
+  if (error instanceof DamagedKeyFile) return new OperationFailure('failed', 'damaged-key', error.message, error.remedy);
   if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
   if (error instanceof KeyMissing)
     return (await someMissingKey(node)) ?? new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
