@@ -5,6 +5,7 @@ import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
 import { compareSpaces } from '../node/operations/status-verdict.ts';
 import { createAnswerProgress } from './answer-progress.ts';
+import { toFailure } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
@@ -30,6 +31,7 @@ export const upCommand = defineCommand({
     },
     sameMachine: { type: 'flag', summary: 'this store was copied, and the other one is gone for good: go on as that machine' },
     newMachine: { type: 'flag', summary: 'this store was copied, and the other one goes on: be a new machine' },
+    switch: { type: 'flag', summary: 'this store was a hub’s, or a work machine’s: be the other from now on' },
     yes: { type: 'flag', summary: 'do not ask before the first capture' },
   },
   examples: [
@@ -64,6 +66,7 @@ export const upCommand = defineCommand({
       try {
         const node = await openNode(config, 'up', copy);
         try {
+          await keepRole(node, options.switch);
           await keepStore(context, config);
           return await runUp(context, node, config, { ask: !options.yes && !isFirst, command: 'up' });
         } finally {
@@ -88,6 +91,18 @@ function forHubsAlone({ hub, store, objects }: Config): void {
   throw new CommandFailure(EXIT.usage, 'usage', `only a hub keeps ${what}, for others`, {
     next: `Run: satchel up --hub ${option} ADDRESS; or set "hub": true in config.json`,
   });
+}
+
+/** What the store is from now on; throws where it was the other, and nobody said that it is to change. */
+async function keepRole(node: SatchelNode, mayChange: boolean): Promise<void> {
+  const { noteRole, refuseOtherRole } = await import('../node/node-role.ts');
+  try {
+    if (!mayChange) await refuseOtherRole(node);
+  } catch (error) {
+    const { OperationFailure } = await import('../node/operations/operation.ts');
+    throw error instanceof OperationFailure ? toFailure(error) : error;
+  }
+  await noteRole(node, node.config.hub ? 'hub' : 'work');
 }
 
 /** Other commands, and the next start, find the database by config.json. */

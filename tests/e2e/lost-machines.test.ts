@@ -49,6 +49,24 @@ describe('machines are lost', () => {
     expect((await ana.run(['sync'])).code).toBe(0);
   });
 
+  it('have a hub that stays one: it is not started as a work machine by mistake, nor the other way round', async () => {
+    await hub.stop();
+    expect((await hub.run(['status'])).stdout).toContain('satchel up --hub');
+    const { port } = new URL(address);
+    const refused = await hub.run(['up', '--port', port, '--yes']);
+    expect([refused.code, refused.stdout, refused.stderr]).toEqual([
+      5,
+      '',
+      expect.stringMatching(/is a hub’s[^]*satchel up --hub[^]*satchel up --switch/),
+    ]);
+    await hub.start(['up', '--hub', '--port', port]);
+    await ana.stop();
+    const asHub = await ana.run(['up', '--hub', '--port', '0']);
+    expect([asHub.code, asHub.stderr]).toEqual([5, expect.stringMatching(/is a work machine’s[^]*satchel up --hub --switch/)]);
+    await ana.start();
+    expect((await ana.run(['sync'])).code).toBe(0);
+  });
+
   it('shows the recovery key once, on a terminal, and wants it repeated', async () => {
     expect((await ana.run(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
     const terminal = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { join } from '../join.ts';
+import { refuseOtherRole } from '../node-role.ts';
 import { renameMachine } from '../machine-identity.ts';
 import { moveToRemote } from '../move-space.ts';
 import { answerPending, setTrustOwn } from '../pending/answer-pending.ts';
@@ -37,6 +38,7 @@ export const joinOperation = defineOperation({
   }),
   async run(node, input, { say, signal, progress }): Promise<JoinResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
+    await refuseOtherRole(node);
     const joined = await join(node, input, say, signal, (done, total) => progress(done, total, 'commits'));
     const asked = input.name ?? node.deps.machine.name;
     const self = node.deps.machine.key.machine;

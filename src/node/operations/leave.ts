@@ -9,6 +9,7 @@ import { sealText } from '../../core/replica/sealed-text.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { readConnection, undoConnection } from '../claude-mem/connection.ts';
 import type { Result } from '../../core/result.ts';
+import { noteRole } from '../node-role.ts';
 import type { NodeHome } from '../home.ts';
 import { loneLogs, type LoneLog } from '../lone-logs.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
@@ -122,6 +123,7 @@ export const leaveOperation = defineOperation({
       await node.dropSpace(open.entry.space);
       left.push({ name: open.entry.name, told: whyNot === null, why_not: whyNot });
     }
+    if (!node.config.hub) await noteRole(node, null);
     await node.recall.discard();
     return {
       left,

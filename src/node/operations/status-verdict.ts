@@ -25,6 +25,8 @@ export interface JudgedSpace {
 export interface JudgedNode {
   readonly isLive: boolean;
   readonly isHub: boolean;
+  /** It is a hub’s store, and nothing that is written says so: it is started with --hub. */
+  readonly needsHubFlag?: boolean;
   readonly address: string | null;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -64,7 +66,7 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
     if (space.revoked !== null) return `${whose(space)}this machine was revoked by ${space.revoked.by}. Run: satchel leave`;
   for (const space of spaces)
     if (space.problem !== null && space.problem_type === 'no-key') return `${whose(space)}${space.problem}. ${space.remedy ?? ''}`;
-  if (!node.isLive) return 'the node is not running. Run: satchel up';
+  if (!node.isLive) return `the node is not running. Run: satchel up${node.needsHubFlag === true ? ' --hub' : ''}`;
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)
     if (space.problem !== null) return `${whose(space)}${space.problem}. ${syncRemedy(space.problem_type, space.problem)}`;

@@ -7,6 +7,7 @@ import { readRecoverySecret } from '../recovery-file.ts';
 import { mnemeState, type MnemeClientLine } from '../mneme/mneme-state.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
+import { roleOf } from '../node-role.ts';
 import { missingKey } from '../missing-key.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
 import { keptSpaces, type KeptSpace } from '../kept-spaces.ts';
@@ -110,7 +111,16 @@ export const statusOperation = defineOperation({
   async run(node): Promise<Status> {
     const spaces = (await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)))).sort(compareSpaces);
     const { isLive, address, config } = node;
-    const { verdict, inSync } = judgeStatus({ isLive, isHub: config.hub, address, now: node.deps.clock.now() }, spaces);
+    const { verdict, inSync } = judgeStatus(
+      {
+        isLive,
+        isHub: config.hub,
+        needsHubFlag: !isLive && !config.hub && (await roleOf(node)) === 'hub',
+        address,
+        now: node.deps.clock.now(),
+      },
+      spaces,
+    );
     const { key, name } = node.deps.machine;
     return {
       verdict,
