@@ -1,5 +1,6 @@
 import { askNode } from './ask-node.ts';
-import { defineCommand, type CommandSpec } from './frame-command.ts';
+import { shellWord } from '../config/private-file.ts';
+import { defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
 import { renderTable } from './output-table.ts';
 import { remoteArgument } from './remotes.ts';
 
@@ -50,16 +51,31 @@ const move = defineCommand({
   },
   options: { lost: { type: 'flag', summary: 'do not ask the present home: it is lost, or was restored from a backup' } },
   examples: ['satchel spaces move personal /media/stick/satchel', 'satchel spaces move personal here'],
-  notes: 'An interrupted move is finished by the same command.\nJSON: {space, name, from, to (null: here), moved}.',
+  notes:
+    'An interrupted move is finished by the same command.\nJSON: {space, name, from, to (null: here), moved, only_here (other machines cannot reach it)}.',
   async run(context) {
     const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
     const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });
     const place = result.to ?? 'this node';
-    return {
-      human: result.moved ? `${result.name} is kept at ${place} now.` : `${result.name} was kept at ${place} already.`,
-      json: result,
-    };
+    const lines = [result.moved ? `${result.name} is kept at ${place} now.` : `${result.name} was kept at ${place} already.`];
+    if (result.only_here) lines.push(...onlyHereLines(context, result.name, context.options.lost ? null : result.from));
+    return { human: lines.join('\n'), json: result };
   },
 });
+
+/** Its members are sent to an address that means their own machine there. */
+function onlyHereLines({ style, asCalled }: CommandContext, name: string, from: string | null): string[] {
+  const back = from === null ? 'to a remote that they reach' : 'back';
+  const where = from === null ? 'REMOTE' : shellWord(from);
+  return [
+    style.yellow('This node listens on this machine only: your other machines cannot sync with it.'),
+    style.yellow(asCalled(`Move it ${back}, before they follow: satchel spaces move ${shellWord(name)} ${where}`)),
+    style.yellow(
+      asCalled(
+        `To have it here, stop the node, start it with \`satchel up --host 0.0.0.0\`, then: satchel spaces move ${shellWord(name)} here`,
+      ),
+    ),
+  ];
+}
 
 export const spacesCommand: CommandSpec = { summary: 'The spaces that this machine takes part in.', verbs: { list, move }, bare: 'list' };

@@ -4,6 +4,7 @@ import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { missingKey } from '../missing-key.ts';
+import { isOnlyHere } from '../only-here.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
 import { isLeftBehind } from '../operations/status-verdict.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -41,6 +42,15 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
   const id = `space.remote:${entry.name}`;
   const revoked = await revocationOf(node, open);
   if (revoked !== null) return [failed(id, 'high', `this machine was revoked by ${revoked.by}`, 'What to do: satchel status')];
+  if (await isOnlyHere(node, open))
+    return [
+      warned(
+        id,
+        'low',
+        'its log is ordered at this node, which listens on this machine only: other machines cannot sync with it',
+        `Run: satchel spaces move ${entry.name} REMOTE (one that they reach), or start the node with satchel up --host 0.0.0.0 and invite them again`,
+      ),
+    ];
   if (entry.remote === null) return [passed(id, 'its log is ordered at this node')];
   const { address } = await placeHere(node.store, entry.remote);
   try {

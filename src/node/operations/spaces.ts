@@ -4,6 +4,7 @@ import { headWords } from '../../core/joining/words.ts';
 import { RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
+import { isOnlyHere } from '../only-here.ts';
 import { connectHere } from '../connect.ts';
 import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
@@ -60,6 +61,8 @@ export interface MoveResult {
   readonly from: string | null;
   readonly to: string | null;
   readonly moved: boolean;
+  /** Its log is ordered here, other machines are members, and this node listens where only this machine reaches it. */
+  readonly only_here: boolean;
 }
 
 /** Checked and resumable: the log is copied, then a signed record at the old home sends every member to the new one. */
@@ -82,7 +85,7 @@ export const moveSpaceOperation = defineOperation({
     const alreadyThere = isHere
       ? entry.remote === null
       : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
-    if (alreadyThere && !input.lost) return { ...result, moved: false };
+    if (alreadyThere && !input.lost) return { ...result, moved: false, only_here: await isOnlyHere(node, open) };
     const to = isHere ? node.local : await connectHere(node, target);
     try {
       if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
@@ -91,8 +94,8 @@ export const moveSpaceOperation = defineOperation({
     } finally {
       if (!isHere) await to.close();
     }
-    await node.updateSpace({ ...entry, remote: isHere ? null : target });
-    return { ...result, moved: true };
+    const now = await node.updateSpace({ ...entry, remote: isHere ? null : target });
+    return { ...result, moved: true, only_here: await isOnlyHere(node, now) };
   },
 });
 
