@@ -47,13 +47,15 @@ export const upCommand = defineCommand({
   async run(context): Promise<CommandResult> {
     const { options } = context;
     const copy = copyAnswer(options);
-    const config = await context.config({
-      host: options.host,
-      port: options.port,
-      store: options.store,
-      objects: options.objects,
-      ...(options.hub ? { hub: true } : {}),
-    });
+    const configAs = (hub: boolean): Promise<Config> =>
+      context.config({
+        host: options.host,
+        port: options.port,
+        store: options.store,
+        objects: options.objects,
+        ...(hub ? { hub: true } : {}),
+      });
+    let config = await configAs(options.hub);
     forHubsAlone(config);
     const { openNode } = await import('./ask-in-process.ts');
     const { isStarted, nodeHome } = await import('../node/home.ts');
@@ -73,6 +75,12 @@ export const upCommand = defineCommand({
           await node.close();
         }
       } catch (error) {
+        // As a service starts it, which knows nothing of what the store is.
+        if (error instanceof CommandFailure && error.type === 'is-hub' && !config.hub) {
+          config = await configAs(true);
+          context.print('The store here is a hub’s: it goes on as one.');
+          continue;
+        }
         const isAway = error instanceof CommandFailure && error.type === 'store-unavailable';
         if ((!isAway && !isDiskFull(error)) || context.signal.aborted) throw error;
         const why = isAway ? `${error.message}. Trying again` : `The disk is full: waiting for room where ${config.environment.home} is`;
