@@ -27,6 +27,22 @@ describe('verify', () => {
     return (state?.content?.pieces ?? []).map((piece) => piece.object);
   };
 
+  /** Until a good one is put in its place, the object cannot be read: says whether that is so. */
+  function rot(id: ObjectId): () => boolean {
+    const { objects } = owner.deps;
+    const [get, put] = [objects.get.bind(objects), objects.put.bind(objects)];
+    let rotten = true;
+    objects.get = async (of, ids) => {
+      if (rotten && ids.includes(id)) throw new DamagedObject(of, id, 'a pack');
+      return get(of, ids);
+    };
+    objects.put = async (of, given) => {
+      rotten &&= !given.some((object) => object.id === id);
+      await put(of, given);
+    };
+    return () => rotten;
+  }
+
   beforeEach(async () => {
     space = await createSmallSpace('verify');
     owner = space.owner;
@@ -59,38 +75,14 @@ describe('verify', () => {
   });
 
   it('notices bytes that rotted, once it reads them, and heals them', async () => {
-    const [id] = await headObjects();
-    const { objects } = owner.deps;
-    const get = objects.get.bind(objects);
-    let rotten = true;
-    objects.get = async (of, ids) => {
-      if (rotten && ids.includes(id as ObjectId)) throw new DamagedObject(of, id as ObjectId, 'a pack');
-      return get(of, ids);
-    };
-    const put = objects.put.bind(objects);
-    objects.put = async (of, given) => {
-      rotten &&= !given.some((object) => object.id === id);
-      await put(of, given);
-    };
+    rot((await headObjects())[0] as ObjectId);
     expect(await verify('names')).toMatchObject({ problems: [], healed: 0 });
     expect(await verify('data')).toMatchObject({ problems: [], healed: 1 });
     expect(await verify('data')).toMatchObject({ problems: [], healed: 0 });
   });
 
   it('is not needed to read what rotted here: a good one from the remote takes its place', async () => {
-    const [id] = await headObjects();
-    const { objects } = owner.deps;
-    const get = objects.get.bind(objects);
-    let rotten = true;
-    objects.get = async (of, ids) => {
-      if (rotten && ids.includes(id as ObjectId)) throw new DamagedObject(of, id as ObjectId, 'a pack');
-      return get(of, ids);
-    };
-    const put = objects.put.bind(objects);
-    objects.put = async (of, given) => {
-      rotten &&= !given.some((object) => object.id === id);
-      await put(of, given);
-    };
+    const isRotten = rot((await headObjects())[0] as ObjectId);
     owner.replica.bodies.forgetPlain();
     const [content] = [...(await owner.replica.visible([FILE])).values()].map((state) => state.content);
     if (content == null) throw new Error('no content');
@@ -102,7 +94,7 @@ describe('verify', () => {
     });
     owner.replica.setRemote(space.hub);
     expect(Buffer.from(await owner.replica.bodies.read(content)).toString()).toBe(large('two'));
-    expect(rotten).toBe(false);
+    expect(isRotten()).toBe(false);
   });
 
   it('notices a state that the log does not make', async () => {
