@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
@@ -71,24 +72,55 @@ export async function askInProcess(context: CommandContext, name: OperationName,
 }
 
 /**
- * Opens this machine's node for `work`, and closes it. Where a machine was to begin with it and was refused, by a link
- * that was used or words that are of no space there, it is as it was before: it has not begun.
+ * Opens this machine's node for `work`, and closes it. Where a machine was to begin with it and could not (by a link that was used, words that
+ * are of no space there, a hub out of reach), it is as it was before: it has not begun. Unless others may know its keys by now: then what
+ * was begun stays, is said, and goes on.
  */
 export async function useNode<T>(config: Config, purpose: string, work: (node: SatchelNode) => Promise<T>): Promise<T> {
   const { home } = config.environment;
-  const isNew = !existsSync(home);
+  const before = await entriesOf(home);
+  const isNew = !before.has('keys') && !before.has('store.db');
   const node = await openNode(config, purpose);
   let isUnbegun = false;
   try {
     return await work(node);
   } catch (error) {
-    const isRefused = error instanceof CommandFailure && (error.exit === EXIT.usage || error.exit === EXIT.refused);
-    isUnbegun = isNew && isRefused && node.spaces.size === 0;
-    throw error;
+    if (!isNew || !(error instanceof CommandFailure)) throw error;
+    const isRefused = error.exit === EXIT.usage || error.exit === EXIT.refused;
+    isUnbegun = node.spaces.size === 0 && (isRefused || !node.introduced);
+    throw isUnbegun ? error : begunFailure(error, home);
   } finally {
     await node.close();
-    if (isUnbegun) await rm(home, { recursive: true, force: true });
+    if (isUnbegun) await removeAllBut(before, home);
   }
+}
+
+async function entriesOf(folder: string): Promise<ReadonlySet<string>> {
+  try {
+    return new Set(await readdir(folder));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
+    throw error;
+  }
+}
+
+/** What somebody put there before, as a config.json, stays. */
+async function removeAllBut(before: ReadonlySet<string>, home: string): Promise<void> {
+  if (before.size === 0) return rm(home, { recursive: true, force: true });
+  for (const name of await entriesOf(home)) if (!before.has(name)) await rm(path.join(home, name), { recursive: true, force: true });
+}
+
+function begunFailure(error: CommandFailure, home: string): CommandFailure {
+  return new CommandFailure(
+    error.exit,
+    error.type,
+    `${error.message}. What was begun is kept in ${home}, and the same command goes on with it`,
+    {
+      next: error.next ?? 'Run the same again',
+      details: error.details,
+      cause: error,
+    },
+  );
 }
 
 /** Opening a node makes what is missing: wrong input must not get that far. */

@@ -4,8 +4,10 @@ import {
   OFFER_SLOT,
   openAnswer,
   openOffer,
+  openRequest,
   REQUEST_SLOTS,
   sealRequest,
+  type InvitationKeys,
   type JoinAnswer,
   type Offer,
 } from '../core/joining/invitation.ts';
@@ -34,13 +36,16 @@ export interface JoinWish {
 }
 
 export type Joined =
-  | { readonly type: 'space'; readonly space: OpenSpace; readonly inviter: string; readonly role: string }
-  | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string };
+  | { readonly type: 'space'; readonly space: OpenSpace; readonly inviter: string; readonly role: string; readonly askedName: string }
+  | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string; readonly askedName: string };
 
 const LOOK_EVERY = 300;
 const ASK_WHETHER_OPEN = 5;
 
-/** Joins by link or words (TRUST.md § Joining). Says through `onWait` that the inviter is not there yet. */
+/**
+ * Joins by link or words (TRUST.md § Joining). Says through `onWait` that the inviter is not there yet. Safe to repeat with the same link
+ * after an interruption, be it `kill -9`: this machine finds again what it asked with its keys.
+ */
 export async function join(
   node: SatchelNode,
   wish: JoinWish,
@@ -51,11 +56,11 @@ export async function join(
   const invitation = await resolveInvitation(node, wish);
   const remote = await connectHere(node, invitation.remote);
   try {
-    const { offer, answer } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
+    const { offer, answer, askedName } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
     if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
-    if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName };
+    if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName, askedName };
     const space = await follow(node, offer, invitation, answer.head, onProgress);
-    return { type: 'space', space, inviter: offer.inviterName, role: answer.role };
+    return { type: 'space', space, inviter: offer.inviterName, role: answer.role, askedName };
   } catch (error) {
     // The key pinned by the link is not the one that answers, or something else does.
     if (error instanceof RemoteError && error.type === 'protocol')
@@ -132,8 +137,8 @@ async function exchange(
   name: string,
   onWait: (message: string) => void,
   signal: AbortSignal,
-): Promise<{ offer: Offer; answer: JoinAnswer }> {
-  const { random, clock, machine } = node.deps;
+): Promise<{ offer: Offer; answer: JoinAnswer; askedName: string }> {
+  const { clock, machine } = node.deps;
   const keys = invitationKeys(invitation.secret);
   const offerLetter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
   if (offerLetter === null) throw noInvitation();
@@ -152,8 +157,8 @@ async function exchange(
     );
   if (offer.value.inviter === machine.key.machine)
     throw new OperationFailure('usage', 'own-link', 'this machine made that invitation itself', 'Use it on the other machine');
-  const request = sealRequest({ recipient: machine.recipient, name }, machine.key, offerLetter, keys, random);
-  await postRequest(remote, keys.mailbox, request, offer.value.expires + 10 * 60_000);
+  node.introduced = true;
+  const { request, askedName } = await postRequest(node, remote, name, offerLetter, keys, offer.value.expires + 10 * 60_000);
   let waited = 0;
   while (!signal.aborted) {
     const letter = await remote.mailboxes.read(keys.mailbox, ANSWER_SLOT);
@@ -166,7 +171,7 @@ async function exchange(
           'this invitation was used already, by another machine',
           'Make a new one: satchel invite',
         );
-      return { offer: offer.value, answer: answer.value };
+      return { offer: offer.value, answer: answer.value, askedName };
     }
     if (waited === 10) onWait(`Waiting for ${offer.value.inviterName}: its node must be running to let this machine in.`);
     if (clock.now() > offer.value.expires + 60_000)
@@ -179,11 +184,33 @@ async function exchange(
     }
     await clock.sleep(LOOK_EVERY, signal);
   }
-  throw new OperationFailure('failed', 'interrupted', 'joining was interrupted; the invitation may be used up');
+  throw new OperationFailure(
+    'failed',
+    'interrupted',
+    'joining was interrupted, and may be half done',
+    'Run the same again, with the same link: satchel join',
+  );
 }
 
-async function postRequest(remote: Remote, mailbox: string, request: Uint8Array, expires: number): Promise<void> {
-  for (const slot of REQUEST_SLOTS) if (await remote.mailboxes.post(mailbox, slot, request, expires)) return;
+/** What this machine asked before it was interrupted is asked no second time: the invitation takes one, and may have taken it. */
+async function postRequest(
+  node: SatchelNode,
+  remote: Remote,
+  name: string,
+  offerLetter: Uint8Array,
+  keys: InvitationKeys,
+  expires: number,
+): Promise<{ readonly request: Uint8Array; readonly askedName: string }> {
+  const { random, machine } = node.deps;
+  const request = sealRequest({ recipient: machine.recipient, name }, machine.key, offerLetter, keys, random);
+  for (const slot of REQUEST_SLOTS) {
+    if (await remote.mailboxes.post(keys.mailbox, slot, request, expires)) return { request, askedName: name };
+    const letter = await remote.mailboxes.read(keys.mailbox, slot);
+    const asked = letter === null ? null : openRequest(letter, offerLetter, keys);
+    if (letter === null || asked?.ok !== true) continue;
+    if (asked.value.machine === machine.key.machine && asked.value.recipient === machine.recipient)
+      return { request: letter, askedName: asked.value.name };
+  }
   throw new OperationFailure('refused', 'used-link', 'this invitation was used already', 'Make a new one: satchel invite');
 }
 

@@ -97,6 +97,8 @@ export class SatchelNode {
   readonly mneme: MnemeService;
   /** Which rows of claude-mem's database go where. */
   readonly memRows: MemRows;
+  /** Whether others may have been told this machine's keys while it ran, so that what began with them must go on with them. */
+  introduced = false;
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;

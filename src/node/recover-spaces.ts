@@ -35,7 +35,10 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, { say,
       const replica =
         node.spaces.get(space)?.replica ?? (wasHere ? await Replica.open(node.deps, space) : Replica.create(node.deps, space));
       try {
-        await recover(replica, remote, wish.recovery, (taken) => uniqueName(node.deps.machine.name, taken));
+        await recover(replica, remote, wish.recovery, (taken) => {
+          node.introduced = true; // named in what is appended next
+          return uniqueName(node.deps.machine.name, taken);
+        });
         done.push(space);
       } catch (error) {
         if (!(error instanceof NotAllowed)) throw error;

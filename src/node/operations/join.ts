@@ -40,7 +40,7 @@ export const joinOperation = defineOperation({
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
     await refuseOtherRole(node);
     const joined = await join(node, input, say, signal, (done, total) => progress(done, total, 'commits'));
-    const asked = input.name ?? node.deps.machine.name;
+    const asked = joined.askedName;
     const self = node.deps.machine.key.machine;
     const name = joined.type === 'space' ? ((await machineNames(node, joined.space)).get(self) ?? asked) : asked;
     // Not before: a link that is refused changes nothing.
