@@ -69,13 +69,18 @@ async function savedToReadable({ source, target }: ResidentPlace): Promise<numbe
   return seconds;
 }
 
+/**
+ * The time alone does not tell: while one file is renamed over another, the old one still stands there and has its new time already, which
+ * on a coarse clock is that of the one that comes.
+ */
 async function untilReadable(file: string, end: string): Promise<void> {
   const deadline = performance.now() + LATEST_MS;
-  let seen = -1n;
+  let seen = '';
   while (performance.now() < deadline) {
     const now = await stat(file, { bigint: true }).catch(() => null);
-    if (now !== null && now.ctimeNs !== seen) {
-      seen = now.ctimeNs;
+    const look = now === null ? seen : `${now.ino} ${now.size} ${now.ctimeNs}`;
+    if (look !== seen) {
+      seen = look;
       if ((await readFile(file, 'utf8')).endsWith(end)) return;
     }
     await sleep(2);
