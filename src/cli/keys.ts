@@ -118,9 +118,16 @@ const recover = defineCommand({
     },
     words: { summary: '`-` reads the words from standard input (default: asks for them)' },
   },
-  options: { space: { type: 'text', value: 'ID', summary: 'only this space (default: all that the key opens there)' } },
+  options: {
+    space: { type: 'text', value: 'ID', summary: 'only this space (default: all that the key opens there)' },
+    lost: {
+      type: 'flag',
+      summary: 'where the log there says that it moved away: go on from there, since the place that it names is lost for good',
+    },
+  },
   examples: ['satchel keys recover https://pi.local:4600', 'satchel keys recover /media/stick/satchel'],
-  notes: 'Makes this machine an owner. JSON: {recovered: [{space, name, items, position, machine, other_machines}], remote}.',
+  notes:
+    'Makes this machine an owner. Where the log there is an old copy, from before the space moved, it is recovered where it says that it moved to.\nJSON: {recovered: [{space, name, items, position, machine, other_machines, remote, moved_with_record (null: it had not moved)}], remote}.',
   async run(context) {
     const { at, words: given } = context.args;
     if (given !== undefined && given !== '-')
@@ -137,8 +144,9 @@ const recover = defineCommand({
     const secret = wordsToSecret(words, 24);
     if (!secret.ok)
       throw new CommandFailure(EXIT.usage, 'bad-words', secret.error, { next: 'Read them again from where you wrote them down' });
-    const { space } = context.options;
+    const { space, lost } = context.options;
     const result = await askNode(context, 'recover', {
+      lost,
       at: at === 'here' || at.includes('#satchel1.') ? at : remoteArgument(at),
       words,
       ...(space === undefined ? {} : { space }),
@@ -146,12 +154,20 @@ const recover = defineCommand({
     const lines = result.recovered.map(
       (r) => `${r.name}: ${counted(r.items, 'item')} ${r.items === 1 ? 'is' : 'are'} back (record ${r.position}).`,
     );
-    const lost = [...new Set(result.recovered.flatMap((r) => r.other_machines))];
-    const called = [...new Set(result.recovered.map(({ machine }) => machine))];
-    if (lost.length > 0) lines.push(`This machine is called ${called.map(printable).join(', ')} there.`);
-    if (lost.length > 0)
+    for (const { name, remote, moved_with_record: moved } of result.recovered) {
+      if (moved === null) continue;
       lines.push(
-        `Still listed: ${lost.map(printable).join(', ')}. ${context.asCalled('For each that is lost or stolen: satchel machines revoke NAME')}`,
+        lost
+          ? `Its log said with record ${moved} that ${printable(name)} moved away; its home is ${printable(remote ?? 'here')} again. What came behind that record is not here.`
+          : `What lies at ${printable(result.remote)} is an old copy: it says with record ${moved} that ${printable(name)} moved. It was recovered where it is now, ${printable(remote ?? 'here')}.`,
+      );
+    }
+    const others = [...new Set(result.recovered.flatMap((r) => r.other_machines))];
+    const called = [...new Set(result.recovered.map(({ machine }) => machine))];
+    if (others.length > 0) lines.push(`This machine is called ${called.map(printable).join(', ')} there.`);
+    if (others.length > 0)
+      lines.push(
+        `Still listed: ${others.map(printable).join(', ')}. ${context.asCalled('For each that is lost or stolen: satchel machines revoke NAME')}`,
       );
     lines.push(context.asCalled('To put the files in place and go on: satchel up'));
     return { human: lines.join('\n'), json: result };

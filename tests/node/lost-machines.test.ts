@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { secretToWords } from '../../src/core/joining/words.ts';
@@ -77,6 +78,56 @@ describe('all machines are lost, and the remote remains', () => {
     expect(fresh.spaces.size).toBe(0);
     await ask(fresh, 'recover', { at: stick, words: paper });
     expect(await place.read('fresh')).toBe('on a stick\n');
+  });
+
+  it('finds a space where it is now, by a copy that it moved away from; and goes on from the copy where that is lost', async () => {
+    const [old, now] = [path.join(place.root, 'old'), path.join(place.root, 'now')];
+    const a = await place.start('a');
+    await place.write('a', 'on the old stick\n');
+    const paper = await words(a);
+    for (const stick of [old, now]) {
+      await ask(a, 'remote-add', { remote: stick });
+      await ask(a, 'space-move', { space: 'personal', remote: stick });
+      await ask(a, 'sync', {});
+    }
+    const { position: moved } = (await ask(a, 'audit', {})).entries.findLast(({ op }) => op === 'move') ?? {};
+    await place.write('a', 'on the new one\n');
+    await ask(a, 'sync', {});
+    await place.lose('a');
+
+    const b = await place.start('b', { live: false });
+    const { recovered } = await ask(b, 'recover', { at: old, words: paper });
+    expect(recovered).toMatchObject([{ items: 1, remote: `folder:${now}`, moved_with_record: moved }]);
+    expect(await place.read('b')).toBe('on the new one\n');
+    await place.stop('b');
+
+    await rename(now, `${now}-elsewhere`);
+    const c = await place.start('c', { live: false });
+    await expect(ask(c, 'recover', { at: old, words: paper })).rejects.toMatchObject({
+      kind: 'unreachable',
+      type: 'moved',
+      message: expect.stringMatching(new RegExp(`old copy.* ${moved}, says that the space is kept at folder:${now} since`)),
+      next: expect.stringContaining(`satchel keys recover folder:${old} --lost`),
+    });
+    expect(c.spaces.size).toBe(0);
+    // Nothing was left in the copy either.
+    const revived = await ask(c, 'recover', { at: old, words: paper, lost: true });
+    expect(revived.recovered).toMatchObject([
+      { items: 1, remote: `folder:${old}`, moved_with_record: moved, other_machines: [expect.anything()] },
+    ]);
+    expect(await place.read('c')).toBe('on the old stick\n');
+    await place.write('c', 'goes on\n');
+    expect(await ask(c, 'sync', {})).toMatchObject({ spaces: [{ pushed: 1 }] });
+    expect((await ask(c, 'spaces', {})).spaces).toMatchObject([{ remote: `folder:${old}` }]);
+    // By another path of the same place it is found as what it is: its log goes on behind the move.
+    await rename(old, `${old}-here`);
+    const d = await place.start('d', { live: false });
+    expect((await ask(d, 'recover', { at: `${old}-here`, words: paper })).recovered).toMatchObject([{ moved_with_record: null }]);
+    await place.write('d', 'and on\n');
+    expect(await ask(d, 'sync', {})).toMatchObject({ spaces: [{ pushed: 1 }] });
+    expect((await ask(d, 'remotes', {})).remotes).toMatchObject([
+      { address: `folder:${old}`, here: `folder:${old}-here`, home_of: ['personal'] },
+    ]);
   });
 
   it('says where a revoked machine still gets in: whoever has the folder has the folder', async () => {

@@ -3,10 +3,13 @@ import type { Item } from '../../src/core/item.ts';
 import { secretToWords, wordsToSecret } from '../../src/core/joining/words.ts';
 import { encodeControl } from '../../src/core/log/control.ts';
 import { decodeControl } from '../../src/core/log/control.ts';
+import { currentEpoch } from '../../src/core/log/membership.ts';
 import { EMPTY_HEAD, sealRecord } from '../../src/core/log/record.ts';
 import type { SpaceId } from '../../src/core/ids.ts';
-import { revoke } from '../../src/core/replica/administer.ts';
+import { appendControl, ownSecrets, revoke } from '../../src/core/replica/administer.ts';
 import { createSpace } from '../../src/core/replica/create-space.ts';
+import { epochCommitment } from '../../src/core/crypto/space-keys.ts';
+import { encodeSecrets } from '../../src/core/replica/secrets.ts';
 import { recover, replaceRecoveryKey } from '../../src/core/replica/recover.ts';
 import { createRecoveryKey } from '../../src/core/replica/recovery-key.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
@@ -52,6 +55,34 @@ describe('recovery', () => {
     await expect(recover(fresh.replica, space.hub, await key(Buffer.alloc(32, 8)))).rejects.toThrow('not, or no longer');
     await replaceRecoveryKey(space.owner.replica, space.hub, Buffer.alloc(32, 9));
     await expect(recover(fresh.replica, space.hub, await key())).rejects.toThrow('no longer');
+    await recover(fresh.replica, space.hub, await key(Buffer.alloc(32, 9)));
+    expect(await fresh.read(FILE)).toBe('precious\n');
+  });
+
+  it('names the machine that began an epoch without handing its key to the recovery key', async () => {
+    const { replica, deps } = space.owner;
+    const epochKey = deps.random.bytes(32);
+    const secrets = await ownSecrets(replica);
+    const number = currentEpoch(replica.membership).number + 1;
+    const plain = encodeSecrets({ ...secrets, epochKeys: new Map(secrets.epochKeys).set(number, epochKey) });
+    const record = await appendControl(replica, space.hub, async () => ({
+      op: 'epoch',
+      removed: [],
+      epoch: {
+        number,
+        commitment: epochCommitment(epochKey),
+        envelopes: {
+          recovery: await deps.wrapping.wrap(plain, fresh.deps.machine.recipient),
+          [replica.machine]: await deps.wrapping.wrap(plain, deps.machine.recipient),
+        },
+      },
+    }));
+    await expect(recover(fresh.replica, space.hub, await key())).rejects.toThrow(
+      new RegExp(
+        `no key of the current epoch: ${deps.machine.name}, ${replica.machine.slice(0, 12)}, which began it with record ${record?.header.position},.*keys recovery --replace`,
+      ),
+    );
+    await replaceRecoveryKey(replica, space.hub, Buffer.alloc(32, 9));
     await recover(fresh.replica, space.hub, await key(Buffer.alloc(32, 9)));
     expect(await fresh.read(FILE)).toBe('precious\n');
   });

@@ -104,6 +104,10 @@ export interface RecoverResult {
     /** What this machine is called there: its own name, with a number behind it where that was taken. */
     readonly machine: string;
     readonly other_machines: readonly string[];
+    /** Where its log is kept: what was asked, or where that said that it moved. `null`: here. */
+    readonly remote: string | null;
+    /** Where the log that was asked was an old copy: which of its records says that the space moved away. */
+    readonly moved_with_record: number | null;
   }[];
   readonly remote: string;
 }
@@ -119,14 +123,15 @@ export const recoverOperation = defineOperation({
       .string()
       .refine(isHex32, 'a space’s id is 64 characters of 0-9 a-f; without it all that the key opens is recovered')
       .optional(),
+    lost: z.boolean().default(false),
   }),
-  async run(node, { at, words, space }, { say, progress }): Promise<RecoverResult> {
+  async run(node, { at, words, space, lost }, { say, progress }): Promise<RecoverResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: recover on a machine of your own');
     const secret = wordsToSecret(words, 24);
     if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from where you wrote them down');
     const recovery = await createRecoveryKey(secret.value, node.deps.wrapping);
     const remote = at === HERE ? null : await describe(at);
-    const recovered = await recoverSpaces(node, { recovery, remote, space: (space ?? null) as SpaceId | null }, { say, progress });
+    const recovered = await recoverSpaces(node, { recovery, remote, space: (space ?? null) as SpaceId | null, lost }, { say, progress });
     return { recovered, remote: remote?.address ?? HERE };
   },
 });
