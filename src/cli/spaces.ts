@@ -1,6 +1,8 @@
 import { askNode } from './ask-node.ts';
 import { shellWord } from '../config/private-file.ts';
+import type { OperationOutput } from '../node/operations/table.ts';
 import { defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
+import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 import { remoteArgument } from './remotes.ts';
 
@@ -52,16 +54,35 @@ const move = defineCommand({
   options: { lost: { type: 'flag', summary: 'do not ask the present home: it is lost, or was restored from a backup' } },
   examples: ['satchel spaces move personal /media/stick/satchel', 'satchel spaces move personal here'],
   notes:
-    'An interrupted move is finished by the same command.\nJSON: {space, name, from, to (null: here), moved, only_here (other machines cannot reach it)}.',
+    'An interrupted move is finished by the same command. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, only_here (other machines cannot reach it), to_be_told: [{name, role}]}.',
   async run(context) {
     const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
     const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });
     const place = result.to ?? 'this node';
     const lines = [result.moved ? `${result.name} is kept at ${place} now.` : `${result.name} was kept at ${place} already.`];
     if (result.only_here) lines.push(...onlyHereLines(context, result.name, context.options.lost ? null : result.from));
+    lines.push(...toBeToldLines(context, result));
     return { human: lines.join('\n'), json: result };
   },
 });
+
+/** No record at the lost home sends them: each is let in anew, as what it is. */
+function toBeToldLines({ style, asCalled }: CommandContext, { name, to_be_told: others }: OperationOutput<'space-move'>): string[] {
+  if (others.length === 0) return [];
+  const space = name === 'personal' ? '' : ` --space ${shellWord(name)}`;
+  const roles = [...new Set(others.map(({ role }) => role))];
+  return [
+    style.yellow(
+      'Your other machines still look for it where it was, and keep what they write until they know. For each of them, one after the other:',
+    ),
+    ...roles.map((role) => {
+      const named = others.filter((other) => other.role === role).map((other) => printable(other.name));
+      return style.yellow(
+        `  ${named.join(', ')}: ${asCalled(`here satchel invite${space}${role === 'owner' ? '' : ` --role ${role}`}, and paste its link there into satchel join`)}`,
+      );
+    }),
+  ];
+}
 
 /** Its members are sent to an address that means their own machine there. */
 function onlyHereLines({ style, asCalled }: CommandContext, name: string, from: string | null): string[] {

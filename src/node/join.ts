@@ -222,10 +222,17 @@ async function follow(
   head: { readonly position: number; readonly hash: string },
   onProgress: ((done: number, total: number) => void) | undefined,
 ): Promise<OpenSpace> {
-  await stepAside(node, offer.space);
-  const entry = { space: offer.space, name: PERSONAL, remote: invitation.remote, addedAt: node.deps.clock.now(), recoveryShown: true };
-  // A store that was restored, or copied, may have it already, without its keys.
+  // A store that was restored, or copied, may have it already, without its keys; and one that looked for it where its home was lost, with them.
   const had = node.spaces.get(offer.space)?.entry;
+  const name = had === undefined || had.name.startsWith(LEFT_BEHIND) ? PERSONAL : had.name;
+  if (name === PERSONAL) await stepAside(node, offer.space);
+  const entry = {
+    space: offer.space,
+    name,
+    remote: invitation.remote,
+    addedAt: node.deps.clock.now(),
+    recoveryShown: had?.recoveryShown ?? true,
+  };
   const open = await node.updateSpace(entry);
   await beginWithCheckpoint(open.replica, await open.runner.connected());
   const report = await open.runner.syncNow(onProgress);

@@ -9,6 +9,8 @@ import { connectHere } from '../connect.ts';
 import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { machineNames } from '../machine-names.ts';
+import { presentMachines } from '../present-machines.ts';
 import { listProjects } from '../sessions/list-projects.ts';
 import { spaceField } from './fields.ts';
 import { noInput } from './no-input.ts';
@@ -63,6 +65,8 @@ export interface MoveResult {
   readonly moved: boolean;
   /** Its log is ordered here, other machines are members, and this node listens where only this machine reaches it. */
   readonly only_here: boolean;
+  /** Where the home before was lost: the other machines, which no record there can send to the new one. */
+  readonly to_be_told: readonly { readonly name: string; readonly role: string }[];
 }
 
 /** Checked and resumable: the log is copied, then a signed record at the old home sends every member to the new one. */
@@ -85,7 +89,7 @@ export const moveSpaceOperation = defineOperation({
     const alreadyThere = isHere
       ? entry.remote === null
       : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
-    if (alreadyThere && !input.lost) return { ...result, moved: false, only_here: await isOnlyHere(node, open) };
+    if (alreadyThere && !input.lost) return { ...result, moved: false, only_here: await isOnlyHere(node, open), to_be_told: [] };
     const to = isHere ? node.local : await connectHere(node, target);
     try {
       if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
@@ -95,9 +99,18 @@ export const moveSpaceOperation = defineOperation({
       if (!isHere) await to.close();
     }
     const now = await node.updateSpace({ ...entry, remote: isHere ? null : target });
-    return { ...result, moved: true, only_here: await isOnlyHere(node, now) };
+    // Who looks where it is, as where a hub was restored, finds the way.
+    const toBeTold = input.lost && !alreadyThere ? await othersIn(node, now) : [];
+    return { ...result, moved: true, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
   },
 });
+
+async function othersIn(node: SatchelNode, open: OpenSpace): Promise<MoveResult['to_be_told']> {
+  const names = await machineNames(node, open);
+  const { members } = open.replica.membership;
+  const others = (await presentMachines(node, open)).filter((machine) => machine !== node.deps.machine.key.machine);
+  return others.map((machine) => ({ name: names.get(machine) ?? machine.slice(0, 8), role: members.get(machine)?.role ?? 'reader' }));
+}
 
 /** Asked before anything is moved, so that it is the one blamed: where it is lost for good, nobody needs to wait for it. */
 async function presentHome({ entry, runner }: OpenSpace): Promise<Remote> {
