@@ -48,16 +48,19 @@ const recovery = defineCommand({
   notes:
     'Only on a terminal. With these words everything can be brought back when all machines are lost: satchel keys recover. With --json it is refused: {error}.',
   async run(context) {
+    const { space, replace } = context.options;
     // Asked first, so that nothing is changed where the words could not be shown.
     const ready = await context.ask(
-      'The recovery key will be shown on this screen. Have pen and paper ready, and nobody behind you. Go on? [Y/n] ',
+      replace
+        ? 'A new recovery key will be made, and shown on this screen. The 24 words that you wrote down before open nothing from then on: strike them out.\nHave pen and paper ready, and nobody behind you. Go on? [y/N] '
+        : 'The recovery key will be shown on this screen. Have pen and paper ready, and nobody behind you. Go on? [Y/n] ',
     );
     if (ready === null)
       throw new CommandFailure(EXIT.refused, 'no-terminal', 'the recovery key is shown on a terminal only', {
         next: 'Run it on a terminal of this machine, without --json',
       });
-    if (/^\s*n/i.test(ready)) return { human: 'Nothing was shown.', json: { shown: false } };
-    const { space, replace } = context.options;
+    if (replace ? !/^\s*y/i.test(ready) : /^\s*n/i.test(ready))
+      return { human: replace ? 'Nothing was changed, and nothing shown.' : 'Nothing was shown.', json: { shown: false } };
     const prepared = await askNode(context, 'recovery-prepare', { replace, ...(space === undefined ? {} : { space }) });
     // Read here, from its 0600 file: it never passes through the node's API.
     const secret = await readRecoverySecret(nodeHome(context.environment.home), prepared.space as SpaceId);
@@ -72,7 +75,11 @@ const recovery = defineCommand({
       );
     await showAndCheck(context, secretToWords(secret).split(' '));
     await askNode(context, 'recovery-shown', { space: prepared.space });
-    return { human: context.asCalled('Good. It is only on your paper now. With it: satchel keys recover ADDRESS'), json: { shown: true } };
+    const old = prepared.replaced ? ' The words before these open nothing any more: strike them out.' : '';
+    return {
+      human: context.asCalled(`Good. It is only on your paper now.${old} With it: satchel keys recover ADDRESS`),
+      json: { shown: true },
+    };
   },
 });
 

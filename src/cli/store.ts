@@ -3,7 +3,7 @@ import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
-import { defineCommand, type CommandContext, type CommandResult, type CommandSpec } from './frame-command.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult, type CommandSpec } from './frame-command.ts';
 import { formatBytes, printable } from './output-style.ts';
 import { migrateVerb } from './store-migrate.ts';
 import { restoreVerb } from './store-restore.ts';
@@ -54,13 +54,16 @@ const prune = defineCommand({
     yes: { type: 'flag', summary: 'do not ask' },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
-  examples: ['satchel store prune --older-than 90 --dry-run', 'satchel store prune --older-than 90 --keep 3'],
+  examples: [
+    'satchel store prune --older-than 90 --dry-run',
+    'satchel store prune --older-than 90 --keep 3',
+    'satchel store prune --older-than 90 --yes',
+  ],
   notes:
-    'Only an owner of the space may. This cannot be undone: on a terminal it says first what would go, and asks. Open conflicts, and what any machine still needs for merging, stay. Bodies that share their place with a current one stay until that goes.\nJSON: {bodies, bytes, objects, pruned}.',
+    'Only an owner of the space may. This cannot be undone: it says first what would go, and asks; without a terminal, or with --json, it wants --yes. Open conflicts, and what any machine still needs for merging, stay. Bodies that share their place with a current one stay until that goes.\nJSON: {bodies, bytes, objects, pruned}.',
   async run(context): Promise<CommandResult> {
     const { olderThan, keep, dryRun, yes, space } = context.options;
     if (olderThan === undefined) {
-      const { CommandFailure } = await import('./frame-command.ts');
       throw new CommandFailure(EXIT.usage, 'usage', 'say how old: --older-than DAYS', {
         next: 'See first: satchel store prune --older-than 90 --dry-run',
       });
@@ -68,9 +71,13 @@ const prune = defineCommand({
     const policy = { older_than_days: olderThan, ...(keep === undefined ? {} : { keep }), ...(space === undefined ? {} : { space }) };
     if (!dryRun && !yes) {
       const plan = await askNode(context, 'prune', { ...policy, plan: true });
-      const answer = plan.objects === 0 ? null : await context.ask(`Drop on all machines, for ever: ${whatGoes(plan)}. Go on? [y/N] `);
-      // Without a terminal there is nobody to ask: the policy was given in full.
-      if (answer !== null && !/^y(es)?$/i.test(answer.trim())) return { human: 'Nothing was dropped', json: plan };
+      if (plan.objects === 0) return { human: 'Nothing to drop', json: plan };
+      const answer = await context.ask(`Drop on all machines, for ever: ${whatGoes(plan)}. Go on? [y/N] `);
+      if (answer === null)
+        throw new CommandFailure(EXIT.usage, 'unconfirmed', 'this cannot be undone, and there is no terminal to ask', {
+          next: 'Give --yes; see first what would go with --dry-run',
+        });
+      if (!/^y(es)?$/i.test(answer.trim())) return { human: 'Nothing was dropped', json: plan };
     }
     const found = await askNode(context, 'prune', { ...policy, plan: dryRun });
     const human = found.objects === 0 ? 'Nothing to drop' : `${found.pruned ? 'Dropped' : 'Would drop'} ${whatGoes(found)}`;

@@ -20,6 +20,7 @@ import { addMember, NotAllowed } from '../core/replica/administer.ts';
 import { ACCOUNTS, type HubAccount } from './log-authority.ts';
 import { writeCheckpoint } from '../core/replica/late-join.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
+import { machineNameProblem } from './machine-name.ts';
 import { machineNames } from './machine-names.ts';
 import { uniqueName } from './unique-name.ts';
 import { ZERO_HASH } from '../core/ids.ts';
@@ -203,6 +204,8 @@ export class InvitationKeeper {
     const node = this.#node;
     if (!node.deps.wrapping.isRecipient(request.recipient))
       return { accepted: false, reason: 'the joining machine sent a key that is none' };
+    const problem = machineNameProblem(request.name);
+    if (problem !== null) return { accepted: false, reason: `the name of the joining machine: ${problem}` };
     if (invitation.space === null) {
       const account: HubAccount = { machine: request.machine, addedAt: node.deps.clock.now() };
       await node.store.write((tx) => tx.documents.put(ACCOUNTS, request.machine, account));

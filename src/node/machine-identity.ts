@@ -6,6 +6,7 @@ import type { KeyWrapping } from '../core/ports/key-wrapping.ts';
 import type { Random } from '../core/ports/random.ts';
 import type { MachineIdentity } from '../core/replica/deps.ts';
 import { DamagedKeyFile } from './damaged-key-file.ts';
+import { nameOfHost } from './machine-name.ts';
 import { claimPrivate, readPrivate, writePrivate, type NodeHome } from './home.ts';
 
 export interface StoredIdentity {
@@ -32,7 +33,7 @@ export async function loadMachineIdentity(
 }
 
 async function claimIdentity(file: string, deps: { readonly random: Random; readonly wrapping: KeyWrapping }): Promise<string> {
-  const text = JSON.stringify(await makeIdentity(deps, { name: hostname().slice(0, 64) }), null, 2);
+  const text = JSON.stringify(await makeIdentity(deps, { name: nameOfHost(hostname()) }), null, 2);
   if (await claimPrivate(file, text)) return text;
   const theirs = await readPrivate(file);
   if (theirs === null) throw new DamagedKeyFile(`${file} came and went while it was to be made`, ANEW);

@@ -211,6 +211,8 @@ export const MEANING: MeaningUses = {
     '--name': [
       { args: ['join', '{link}', '--name', ' '], says: /name/ },
       { args: ['join', '{link}', '--name', 'x'.repeat(65)], says: /name: expected at most 64 characters/ },
+      { args: ['join', '{link}', '--name', 'a\nb'], says: /name: expected a name without line breaks/ },
+      { args: ['join', '{link}', '--name', '\u001b[31mred'], says: /name: expected a name without line breaks, control characters/ },
     ],
     '--words': [
       { args: ['join', 'http://127.0.0.1:1', '--words', 'zoo zoo zoo'], says: /not given as arguments/ },
@@ -319,6 +321,8 @@ export const MEANING: MeaningUses = {
     name: [
       { args: ['machines', 'rename', 'ana', ' '], says: /name/ },
       { args: ['machines', 'rename', 'ana', 'x'.repeat(65)], says: /name: expected at most 64 characters/ },
+      { args: ['machines', 'rename', 'ana', 'a\nb'], says: /name: expected a name without line breaks/ },
+      { args: ['machines', 'rename', 'ana', 'a\u202eb'], says: /name: expected a name without line breaks/ },
     ],
   },
   'spaces move': {

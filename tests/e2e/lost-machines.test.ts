@@ -96,6 +96,12 @@ describe('machines are lost', () => {
     again.type('y');
     await again.shows(/it was shown, or made elsewhere[^]*satchel keys recovery --replace/);
     expect(await again.end()).toBe(5);
+    // The words on paper go on working unless one says yes to what that means.
+    const replace = new Terminal([process.execPath, ana.program, 'keys', 'recovery', '--replace'], { env: ana.env });
+    await replace.shows(/24 words that you wrote down before open nothing from then on[^]*Go on\? \[y\/N\] /);
+    replace.type('');
+    await replace.shows(/Nothing was changed, and nothing shown/);
+    expect(await replace.end()).toBe(0);
     expect((await ana.run(['status'])).stdout).not.toContain('never written down');
   });
 

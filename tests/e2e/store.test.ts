@@ -42,7 +42,12 @@ describe('the store, from the command line', () => {
     const before = (await ana.ask<Sizes>(['store'])).spaces[0]?.object_bytes ?? 0;
     expect((await ana.run(['store', 'prune', '--older-than', '0', '--dry-run'])).stdout).toMatch(/^Would drop [3-5] superseded bodies/);
     expect((await ana.ask<Sizes>(['store'])).spaces[0]?.object_bytes).toBe(before);
-    expect((await ana.run(['store', 'prune', '--older-than', '0'])).stdout).toMatch(/^Dropped [3-5] superseded bodies/);
+    for (const json of [[], ['--json']]) {
+      const unasked = await ana.run(['store', 'prune', '--older-than', '0', ...json]);
+      expect([unasked.code, unasked.stdout + unasked.stderr]).toEqual([2, expect.stringMatching(/cannot be undone[^]*--yes/)]);
+    }
+    expect((await ana.ask<Sizes>(['store'])).spaces[0]?.object_bytes).toBe(before);
+    expect((await ana.run(['store', 'prune', '--older-than', '0', '--yes'])).stdout).toMatch(/^Dropped [3-5] superseded bodies/);
     expect((await ana.run(['store', 'prune', '--older-than', '0'])).stdout).toBe('Nothing to drop\n');
     expect(bea.read('plans/plan.md')).toMatch(/^version 4/);
     const gone = await ana.run(['restore', 'plans/plan.md']);

@@ -2,7 +2,9 @@ import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { secretToWords } from '../../src/core/joining/words.ts';
-import type { SatchelNode } from '../../src/node/node.ts';
+import type { MachineId } from '../../src/core/ids.ts';
+import { renameMember } from '../../src/core/replica/administer.ts';
+import type { OpenSpace, SatchelNode } from '../../src/node/node.ts';
 import { readRecoverySecret } from '../../src/node/recovery-file.ts';
 import { ask, Place } from './place.ts';
 
@@ -50,8 +52,13 @@ describe('all machines are lost, and the remote remains', () => {
     const lost = machines.find((machine) => !machine.here);
     const called = async () => (await ask(fresh, 'doctor', {})).checks.filter(({ id }) => id === 'space.names:personal');
     expect(await called()).toEqual([]);
+    await expect(ask(fresh, 'machine-rename', { machine: lost?.id ?? '', name: `${other}-2` })).rejects.toMatchObject({
+      type: 'name-taken',
+      message: expect.stringContaining(fresh.deps.machine.key.machine.slice(0, 12)),
+    });
     // As recoveries left it that did not look at names.
-    await ask(fresh, 'machine-rename', { machine: lost?.id ?? '', name: `${other}-2` });
+    const open = [...fresh.spaces.values()][0] as OpenSpace;
+    await renameMember(open.replica, await open.runner.connected(), lost?.id as MachineId, `${other}-2`);
     expect(await called()).toMatchObject([{ next_step: `Run: satchel machines rename ${lost?.id.slice(0, 12)} NAME` }]);
     await ask(fresh, 'machine-revoke', { machine: lost?.id ?? '' });
     await place.write('fresh', 'goes on\n');

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { nameOfHost } from '../machine-name.ts';
 import path from 'node:path';
 import type { KeyWrapping } from '../../core/ports/key-wrapping.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -67,7 +68,8 @@ async function takeNewIdentity(home: NodeHome, deps: { readonly random: Random; 
   await writePrivate(copiedIdentityFile(home), text);
   // Members pinned its certificate with the old key; what envelopes held was for the old identity.
   for (const name of ['tls.json', 'opened.json']) await removePrivate(path.join(home.keys, name));
-  const name = hostname().slice(0, 64) === now.name ? `${now.name.slice(0, 57)} (copy)` : hostname().slice(0, 64);
+  const host = nameOfHost(hostname());
+  const name = host === now.name ? `${now.name.slice(0, 57)} (copy)` : host;
   await createIdentity(file, deps, { name, copyOf: now.recipient });
 }
 

@@ -8,6 +8,7 @@ import { moveToRemote } from '../move-space.ts';
 import { answerPending, setTrustOwn } from '../pending/answer-pending.ts';
 import { countPending } from '../pending/count-pending.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
+import { machineNameField } from './fields.ts';
 import { machineNames } from '../machine-names.ts';
 
 export interface JoinResult {
@@ -30,7 +31,7 @@ export const joinOperation = defineOperation({
     link: z.string().max(8192).nullable().default(null),
     address: z.string().max(2048).nullable().default(null),
     words: z.string().max(512).nullable().default(null),
-    name: z.string().trim().min(1).max(64).optional(),
+    name: machineNameField.optional(),
     /** What one's own machines write is put in place unasked. */
     trust_own: z.boolean().default(false),
     /** Writes over this machine's files without asking first; a copy of them is made. */

@@ -12,9 +12,10 @@ import { ACCOUNTS, type HubAccount } from '../log-authority.ts';
 import { renameMachine } from '../machine-identity.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { recordTime, timeBefore } from '../record-times.ts';
-import { spaceField } from './fields.ts';
+import { machineNameField, spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { machineNames } from '../machine-names.ts';
+import { presentMachines } from '../present-machines.ts';
 
 export interface MachineLine {
   readonly space: string;
@@ -223,8 +224,21 @@ export const machineRoleOperation = defineOperation({
   },
 });
 
+/** What is meant by a name, as the one that is to be revoked, must be one machine. */
+async function refuseTaken(node: SatchelNode, open: OpenSpace, name: string, self: MachineId): Promise<void> {
+  const names = await machineNames(node, open);
+  const other = (await presentMachines(node, open)).find((id) => id !== self && names.get(id)?.toLowerCase() === name.toLowerCase());
+  if (other === undefined) return;
+  throw new OperationFailure(
+    'usage',
+    'name-taken',
+    `another machine of ${open.entry.name} is called ${JSON.stringify(name)} already: ${other.slice(0, 12)}`,
+    'Choose another name, or call that one otherwise first: satchel machines',
+  );
+}
+
 export const renameMachineOperation = defineOperation({
-  input: z.strictObject({ machine: z.string().min(1).max(128), name: z.string().trim().min(1).max(64) }),
+  input: z.strictObject({ machine: z.string().min(1).max(128), name: machineNameField }),
   async run(
     node,
     { machine, name },
@@ -237,6 +251,7 @@ export const renameMachineOperation = defineOperation({
     const found = await everywhere(node, machine, undefined);
     const self = node.deps.machine.key.machine;
     const [spaces, notOwned]: [string[], string[]] = [[], []];
+    for (const { open, id } of found) await refuseTaken(node, open, name, id);
     for (const { open, id } of found) {
       if (!isOwner(open.replica.membership, self)) notOwned.push(open.entry.name);
       else {
