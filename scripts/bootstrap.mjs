@@ -2,6 +2,7 @@
  * What `npm test`, `npm start` and the others run: uses only what Node brings, since in a fresh clone nothing is
  * installed yet.
  */
+import { rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureBuilt, compile } from './build.mjs';
@@ -39,11 +40,20 @@ const TASKS = {
     await ensureBuilt(root);
     const out = path.join(root, '.tmp', 'bench');
     await compile(root, 'tests/bench/tsconfig.json', out);
+    if (args.includes('hub')) await bringServices(out);
     const main = path.join(out, 'tests', 'bench', 'main.js');
     process.argv = [process.execPath, main, ...args];
     await import(pathToFileURL(main).href);
   },
 };
+
+/** What starts services looks for them beside itself. */
+async function bringServices(out) {
+  await ensureServices(root);
+  const link = path.join(out, 'tests', 'services', 'node_modules');
+  await rm(link, { force: true });
+  await symlink(path.join(root, 'tests', 'services', 'node_modules'), link, 'dir');
+}
 
 /** Flags alone are flags of `up`; help and version are satchel's own. */
 function startArguments(args) {

@@ -3,6 +3,8 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchClaudeMem } from './claude-mem/bench-claude-mem.ts';
+import { benchHub } from './hub/bench-hub.ts';
+import { hubReportToText } from './hub/hub-report.ts';
 import { databaseLoad } from './loads/database.ts';
 import { filesLoad } from './loads/files.ts';
 import type { Load } from './load.ts';
@@ -12,11 +14,13 @@ import { DATABASE_PEERS, PEERS } from './peers.ts';
 import { reportOf, reportToText } from './report.ts';
 import { runRounds } from './rounds.ts';
 
-const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem] [--json]
+const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem|hub] [--records N] [--json]
 
 Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
 interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 --only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
+--only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, pulls, live listeners,
+and one log of N records (20,000).
 `;
 
 const SECTIONS: readonly { readonly name: string; readonly peers: readonly Peer[]; readonly load: (scale: number) => Load }[] = [
@@ -35,6 +39,7 @@ async function main(): Promise<void> {
       scale: { type: 'string', default: '1' },
       folder: { type: 'string', default: tmpdir() },
       only: { type: 'string' },
+      records: { type: 'string', default: '20000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -50,6 +55,11 @@ async function main(): Promise<void> {
   if (values.only === 'mneme') {
     const report = await benchMneme({ parent: values.folder, scale, tell });
     process.stdout.write(`${JSON.stringify(values.json ? report : report.ratios, null, 2)}\n`);
+    return;
+  }
+  if (values.only === 'hub') {
+    const report = await benchHub({ parent: values.folder, rounds, scale, records: numberOf('records', values.records), tell });
+    process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : hubReportToText(report)}\n`);
     return;
   }
   if (values.only === 'claude-mem') {

@@ -1,6 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 
-/** User and system time so far of processes and all below them, in seconds, from /proc; null where there is no such thing. */
+/** User and system time so far of processes and all below them, those that ended included, in seconds, from /proc; null where there is no such thing. */
 export async function cpuSecondsOf(roots: readonly number[]): Promise<number | null> {
   let ticks = 0;
   const pids = [...roots];
@@ -11,7 +11,8 @@ export async function cpuSecondsOf(roots: readonly number[]): Promise<number | n
     // Each thread lists the children that it started.
     const lists = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')));
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
+    // Its own, and of those that it waited for.
+    for (const field of fields.slice(11, 15)) ticks += Number(field);
     pids.push(...lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number)));
   }
   // Linux shows a hundred ticks a second to programs, whatever it uses inside.
@@ -19,8 +20,29 @@ export async function cpuSecondsOf(roots: readonly number[]): Promise<number | n
 }
 
 /** Resident memory of one process in MB (10^6 bytes); null where there is no /proc. */
-export async function residentMegabytes(pid: number): Promise<number | null> {
-  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => null);
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(text ?? '')?.[1];
+export function residentMegabytes(pid: number): Promise<number | null> {
+  return megabytesIn(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB$/m);
+}
+
+/** The most that was resident of one process since this was asked last, or since it began. */
+export async function peakMegabytes(pid: number): Promise<number | null> {
+  const peak = await megabytesIn(`/proc/${pid}/status`, /^VmHWM:\s+(\d+) kB$/m);
+  await writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => undefined); // where it may not be reset it is since the beginning
+  return peak;
+}
+
+/** Memory of a process and all below it, each page that several share counted once in all. */
+export async function proportionalMegabytes(root: number): Promise<number | null> {
+  const threads = await readdir(`/proc/${root}/task`).catch(() => null);
+  if (threads === null) return null;
+  const lists = await Promise.all(threads.map((thread) => readFile(`/proc/${root}/task/${thread}/children`, 'utf8').catch(() => '')));
+  let sum = (await megabytesIn(`/proc/${root}/smaps_rollup`, /^Pss:\s+(\d+) kB$/m)) ?? 0;
+  for (const child of lists.flatMap((list) => list.split(' ').filter(Boolean))) sum += (await proportionalMegabytes(Number(child))) ?? 0;
+  return sum;
+}
+
+async function megabytesIn(file: string, pattern: RegExp): Promise<number | null> {
+  const text = await readFile(file, 'utf8').catch(() => null);
+  const kibibytes = pattern.exec(text ?? '')?.[1];
   return kibibytes === undefined ? null : (Number(kibibytes) * 1024) / 1e6;
 }

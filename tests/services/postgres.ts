@@ -25,6 +25,8 @@ export interface TestDatabase {
 
 export interface PostgresServer {
   readonly port: number;
+  /** Of the process that all others of it are below. */
+  readonly pid: number;
   createDatabase(): Promise<TestDatabase>;
   /** One statement as the superuser. */
   query(database: string, sql: string): Promise<Record<string, unknown>[]>;
@@ -36,8 +38,14 @@ export interface PostgresServer {
   dispose(): Promise<void>;
 }
 
-/** A PostgreSQL server on a free port of the loopback, in a temporary folder. `isDurable`: it flushes, as it does by default. */
-export async function startPostgres(options: { readonly isDurable?: boolean } = {}): Promise<PostgresServer> {
+export interface PostgresSettings {
+  /** It flushes, as it does by default. */
+  readonly isDurable?: boolean;
+  readonly sharedBuffers?: string;
+}
+
+/** A PostgreSQL server on a free port of the loopback, in a temporary folder. */
+export async function startPostgres(options: PostgresSettings = {}): Promise<PostgresServer> {
   const native = findNative();
   const folder = mkdtempSync(path.join(tmpdir(), 'satchel-postgres-'));
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
@@ -62,7 +70,7 @@ export async function startPostgres(options: { readonly isDurable?: boolean } = 
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
       max_connections: '100',
-      shared_buffers: '16MB',
+      shared_buffers: options.sharedBuffers ?? '16MB',
       fsync: options.isDurable === true ? 'on' : 'off',
       wal_level: 'minimal',
       max_wal_senders: '0',
@@ -109,6 +117,10 @@ export async function startPostgres(options: { readonly isDurable?: boolean } = 
 
   return {
     port,
+    get pid() {
+      if (server?.pid === undefined) throw new Error('PostgreSQL does not run');
+      return server.pid;
+    },
     query,
     start,
     crash: () => end('SIGQUIT'),

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { createBenchMachine } from './bench-space.ts';
+import { prepareOneSpace, prepareOwnSpaces, turnedAway, type Commits } from './commits.ts';
+import { listen, prepareAudience } from './fan-out.ts';
+import { HUB_KINDS, startGround, startHubPeer, type HubKind, type HubPeer } from './hub-peer.ts';
+import { joinLate, type LateJoin } from './late-join.ts';
+import { growLogs, type LongLog } from './long-log.ts';
+import { dialFromManyAddresses } from './many-addresses.ts';
+import { measured, percentile, type Measured } from './measured.ts';
+import { prepareLog, pull } from './pulls.ts';
+
+export interface HubBench {
+  readonly parent: string;
+  readonly rounds: number;
+  readonly scale: number;
+  /** Of the log that is made long. */
+  readonly records: number;
+  readonly tell: (line: string) => void;
+}
+
+/** One row of the report: what was done at which hub, in which round. */
+export interface HubRow {
+  readonly load: string;
+  readonly kind: HubKind;
+  readonly round: number;
+  /** What the load is counted in, e.g. `commits`, and how many of it there were. */
+  readonly unit: string;
+  readonly count: number;
+  readonly perSecond: number;
+  /** Milliseconds of CPU each. */
+  readonly hubCpu: number;
+  readonly databaseCpu: number;
+  readonly clientCpu: number;
+  readonly hubMegabytes: number;
+  readonly hubPeakMegabytes: number;
+  readonly databaseMegabytes: number;
+  readonly p50?: number;
+  readonly p95?: number;
+  readonly more?: Readonly<Record<string, number>>;
+}
+
+export interface HubReport {
+  readonly rows: readonly HubRow[];
+  readonly long: readonly LongLog[];
+  readonly lateJoin: LateJoin;
+  /** Requests that had to be sent again, by what the hub said. */
+  readonly turnedAway: Readonly<Record<string, number>>;
+}
+
+const WRITERS = [1, 16, 64];
+const LISTENERS = [10, 100, 500];
+const PULLERS = [1, 16];
+
+/** Hubs on SQLite and on PostgreSQL side by side, as processes of their own, each load at one after the other, rounds in turning order. */
+export async function benchHub({ parent, rounds, scale, records, tell }: HubBench): Promise<HubReport> {
+  dialFromManyAddresses();
+  const folder = await mkdtemp(path.join(parent, 'satchel-bench-'));
+  const ground = await startGround(folder);
+  const hubs: HubPeer[] = [];
+  try {
+    const machines = await Promise.all(Array.from({ length: Math.max(...WRITERS) }, (_, n) => createBenchMachine(`m${n}`)));
+    const seed = randomBytes(16).toString('hex');
+    const owner = await createBenchMachine('owner', seed);
+    const accounts = [owner, ...machines].map(({ machine }) => machine.key.machine);
+    for (const kind of HUB_KINDS) hubs.push(await startHubPeer(ground, kind, accounts));
+    const rows: HubRow[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const inTurn = [...hubs.slice(round % hubs.length), ...hubs.slice(0, round % hubs.length)];
+      const note = (row: Omit<HubRow, 'round'>): void => {
+        rows.push({ ...row, round });
+        tell(rowToText({ ...row, round }));
+      };
+      for (const writers of WRITERS) {
+        const each = Math.max(10, Math.round((scale * 1_600) / (writers + 4)));
+        for (const hub of inTurn) {
+          const work = await prepareOwnSpaces(hub, machines.slice(0, writers), each);
+          note(commitsRow(`${writers} writers, a space each`, hub, await measured(hub, work)));
+        }
+      }
+      for (const hub of inTurn) {
+        const work = await prepareOneSpace(hub, machines.slice(0, 16), Math.max(5, Math.round(scale * 20)));
+        note(commitsRow('16 writers, one space', hub, await measured(hub, work)));
+      }
+      for (const hub of inTurn) {
+        const { replica } = await prepareLog(hub, owner, Math.max(2_000, Math.round(scale * 20_000)));
+        for (const clients of PULLERS) {
+          const took = await measured(hub, () => pull(hub, owner.machine.key, replica.space, clients));
+          const { records: count, bytes } = took.result;
+          const megabytes = Math.round((bytes / 1e6 / took.seconds) * 10) / 10;
+          note({ load: `pull by ${clients}`, unit: 'records', count, ...figuresOf(hub, took, count), more: { 'MB/s': megabytes } });
+        }
+      }
+      for (const hub of inTurn) {
+        const audience = await prepareAudience(hub, owner, Math.max(...LISTENERS));
+        for (const listeners of LISTENERS) {
+          const open = await listen(hub, audience, listeners);
+          const took = await measured(hub, () => open.commit(Math.max(5, Math.round(scale * 20))));
+          await open.close();
+          const { all, each } = took.result;
+          const figures = figuresOf(hub, took, all.length);
+          const times = { p50: percentile(all, 0.5), p95: percentile(all, 0.95) };
+          note({
+            load: `${listeners} listeners`,
+            unit: 'commits',
+            count: all.length,
+            ...figures,
+            ...times,
+            more: { 'p50 of one': Math.round(percentile(each, 0.5)) },
+          });
+        }
+      }
+    }
+    tell(`a log of ${records} records at each`);
+    const { space, logs } = await growLogs(hubs, owner, records, tell);
+    for (const log of logs) tell(JSON.stringify(log));
+    const lateJoin = await joinLate(hubs[0]!, space, seed, folder);
+    tell(JSON.stringify(lateJoin));
+    const again: Record<string, number> = {};
+    for (const reason of turnedAway) again[reason] = (again[reason] ?? 0) + 1;
+    return { rows, long: logs, lateJoin, turnedAway: again };
+  } finally {
+    for (const hub of hubs) await hub.close();
+    await ground.postgres.dispose();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function commitsRow(load: string, hub: HubPeer, took: Measured<Commits>): Omit<HubRow, 'round'> {
+  const { commits, times, lost } = took.result;
+  const more = lost === 0 ? {} : { more: { 'lost a commit': Math.round((lost / commits) * 100) / 100 } };
+  const latencies = { p50: percentile(times, 0.5), p95: percentile(times, 0.95) };
+  return { load, unit: 'commits', count: commits, ...figuresOf(hub, took, commits), ...latencies, ...more };
+}
+
+function figuresOf({ kind }: HubPeer, took: Measured<unknown>, count: number) {
+  const { hubMegabytes, hubPeakMegabytes, databaseMegabytes } = took;
+  const each = (seconds: number): number => Math.round(((seconds * 1_000) / count) * 1_000) / 1_000;
+  return {
+    kind,
+    perSecond: Math.round((count / took.seconds) * 10) / 10,
+    hubCpu: each(took.hubCpu),
+    databaseCpu: each(took.databaseCpu),
+    clientCpu: each(took.clientCpu),
+    hubMegabytes,
+    hubPeakMegabytes,
+    databaseMegabytes,
+  };
+}
+
+function rowToText(row: Omit<HubRow, never>): string {
+  const times = row.p50 === undefined ? '' : `  p50 ${row.p50.toFixed(1)} ms, p95 ${row.p95?.toFixed(1)} ms`;
+  const more = Object.entries(row.more ?? {}).map(([name, value]) => `  ${name} ${value}`);
+  return `${row.load.padEnd(26)} ${row.kind.padEnd(18)} ${String(row.perSecond).padStart(8)} ${row.unit}/s  CPU ms hub ${row.hubCpu} db ${row.databaseCpu} clients ${row.clientCpu}  MB hub ${row.hubMegabytes} (${row.hubPeakMegabytes}) db ${row.databaseMegabytes}${times}${more.join('')}`;
+}
