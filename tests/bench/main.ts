@@ -3,7 +3,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchClaudeMem } from './claude-mem/bench-claude-mem.ts';
-import { benchHub } from './hub/bench-hub.ts';
+import { benchHub, HUB_LOADS, type HubLoad } from './hub/bench-hub.ts';
 import { hubReportToText } from './hub/hub-report.ts';
 import { databaseLoad } from './loads/database.ts';
 import { filesLoad } from './loads/files.ts';
@@ -14,13 +14,13 @@ import { DATABASE_PEERS, PEERS } from './peers.ts';
 import { reportOf, reportToText } from './report.ts';
 import { runRounds } from './rounds.ts';
 
-const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem|hub] [--records N] [--json]
+const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem|hub] [--records N] [--loads a,b] [--json]
 
 Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
 interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 --only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
 --only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, pulls, live listeners,
-and one log of N records (20,000).
+and one log of N records (20,000). --loads: some of own, race, pull, listeners, long.
 `;
 
 const SECTIONS: readonly { readonly name: string; readonly peers: readonly Peer[]; readonly load: (scale: number) => Load }[] = [
@@ -40,6 +40,7 @@ async function main(): Promise<void> {
       folder: { type: 'string', default: tmpdir() },
       only: { type: 'string' },
       records: { type: 'string', default: '20000' },
+      loads: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -58,7 +59,9 @@ async function main(): Promise<void> {
     return;
   }
   if (values.only === 'hub') {
-    const report = await benchHub({ parent: values.folder, rounds, scale, records: numberOf('records', values.records), tell });
+    const records = numberOf('records', values.records);
+    const loads = chosenLoads(values.loads);
+    const report = await benchHub({ parent: values.folder, rounds, scale, records, loads, tell });
     process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : hubReportToText(report)}\n`);
     return;
   }
@@ -126,6 +129,14 @@ async function choosePeers(
     }
   }
   return { installed, missing, versions };
+}
+
+function chosenLoads(text: string | undefined): readonly HubLoad[] {
+  if (text === undefined) return HUB_LOADS;
+  const wanted = text.split(',');
+  const unknown = wanted.find((name) => !HUB_LOADS.some((load) => load === name));
+  if (unknown !== undefined) throw new Error(`--loads: expected some of ${HUB_LOADS.join(', ')}, not ${unknown}`);
+  return HUB_LOADS.filter((load) => wanted.includes(load));
 }
 
 function numberOf(name: string, text: string): number {

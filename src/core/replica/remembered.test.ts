@@ -23,6 +23,42 @@ it('asks each time where writes are not counted', async () => {
   expect([await look(), await look()]).toEqual([1, 2]);
 });
 
+it('shares a look that has not begun yet where writes are not counted', async () => {
+  const ends: (() => void)[] = [];
+  const look = remembered({}, async () => {
+    const number = ends.length;
+    await new Promise<void>((resolve) => ends.push(resolve));
+    return number;
+  });
+  const first = look();
+  const others = Array.from({ length: 500 }, look);
+  expect(ends.length).toBe(1); // the others may not have what was seen before they asked
+  ends[0]?.();
+  expect(await first).toBe(0);
+  await Promise.resolve();
+  expect(ends.length).toBe(2);
+  ends[1]?.();
+  expect(new Set(await Promise.all(others))).toEqual(new Set([1]));
+  const later = look();
+  expect(ends.length).toBe(3);
+  ends[2]?.();
+  expect(await later).toBe(2);
+});
+
+it('goes on where writes are not counted and a look failed', async () => {
+  let asked = 0;
+  const look = rememberedOf({}, async (of: string) => {
+    asked += 1;
+    await Promise.resolve();
+    if (asked === 1) throw new Error('the database is away');
+    return of === 'absent' ? null : of;
+  });
+  expect((await Promise.allSettled([look('a'), look('a')])).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  expect(await Promise.all(Array.from({ length: 9 }, () => look('absent')))).toEqual(Array<null>(9).fill(null));
+  expect(await look('a')).toBe('a');
+  expect(asked).toBe(5);
+});
+
 it('asks once for all who ask at one time, and again after a failure', async () => {
   let asked = 0;
   const look = remembered({ writes: () => 0 }, async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { ReplicaDeps } from '../../../src/core/replica/deps.ts';
 import { createBenchMachine } from './bench-space.ts';
 import { prepareOneSpace, prepareOwnSpaces, turnedAway, type Commits } from './commits.ts';
 import { listen, prepareAudience } from './fan-out.ts';
@@ -17,6 +18,7 @@ export interface HubBench {
   readonly scale: number;
   /** Of the log that is made long. */
   readonly records: number;
+  readonly loads: readonly HubLoad[];
   readonly tell: (line: string) => void;
 }
 
@@ -44,17 +46,22 @@ export interface HubRow {
 export interface HubReport {
   readonly rows: readonly HubRow[];
   readonly long: readonly LongLog[];
-  readonly lateJoin: LateJoin;
+  readonly lateJoin: LateJoin | null;
   /** Requests that had to be sent again, by what the hub said. */
   readonly turnedAway: Readonly<Record<string, number>>;
 }
 
+/** Machines that write into spaces of their own, and into one; clients that read a log; live listeners; a log that grows long. */
+export const HUB_LOADS = ['own', 'race', 'pull', 'listeners', 'long'] as const;
+export type HubLoad = (typeof HUB_LOADS)[number];
+
 const WRITERS = [1, 16, 64];
+const RACERS = 16;
 const LISTENERS = [10, 100, 500];
 const PULLERS = [1, 16];
 
 /** Hubs on SQLite and on PostgreSQL side by side, as processes of their own, each load at one after the other, rounds in turning order. */
-export async function benchHub({ parent, rounds, scale, records, tell }: HubBench): Promise<HubReport> {
+export async function benchHub({ parent, rounds, scale, records, loads, tell }: HubBench): Promise<HubReport> {
   dialFromManyAddresses();
   const folder = await mkdtemp(path.join(parent, 'satchel-bench-'));
   const ground = await startGround(folder);
@@ -72,51 +79,14 @@ export async function benchHub({ parent, rounds, scale, records, tell }: HubBenc
         rows.push({ ...row, round });
         tell(rowToText({ ...row, round }));
       };
-      for (const writers of WRITERS) {
-        const each = Math.max(10, Math.round((scale * 1_600) / (writers + 4)));
-        for (const hub of inTurn) {
-          const work = await prepareOwnSpaces(hub, machines.slice(0, writers), each);
-          note(commitsRow(`${writers} writers, a space each`, hub, await measured(hub, work)));
-        }
-      }
-      for (const hub of inTurn) {
-        const work = await prepareOneSpace(hub, machines.slice(0, 16), Math.max(5, Math.round(scale * 20)));
-        note(commitsRow('16 writers, one space', hub, await measured(hub, work)));
-      }
-      for (const hub of inTurn) {
-        const { replica } = await prepareLog(hub, owner, Math.max(2_000, Math.round(scale * 20_000)));
-        for (const clients of PULLERS) {
-          const took = await measured(hub, () => pull(hub, owner.machine.key, replica.space, clients));
-          const { records: count, bytes } = took.result;
-          const megabytes = Math.round((bytes / 1e6 / took.seconds) * 10) / 10;
-          note({ load: `pull by ${clients}`, unit: 'records', count, ...figuresOf(hub, took, count), more: { 'MB/s': megabytes } });
-        }
-      }
-      for (const hub of inTurn) {
-        const audience = await prepareAudience(hub, owner, Math.max(...LISTENERS));
-        for (const listeners of LISTENERS) {
-          const open = await listen(hub, audience, listeners);
-          const took = await measured(hub, () => open.commit(Math.max(5, Math.round(scale * 20))));
-          await open.close();
-          const { all, each } = took.result;
-          const figures = figuresOf(hub, took, all.length);
-          const times = { p50: percentile(all, 0.5), p95: percentile(all, 0.95) };
-          note({
-            load: `${listeners} listeners`,
-            unit: 'commits',
-            count: all.length,
-            ...figures,
-            ...times,
-            more: { 'p50 of one': Math.round(percentile(each, 0.5)) },
-          });
-        }
-      }
+      if (loads.includes('own')) await writeOwn(inTurn, machines, scale, note);
+      if (loads.includes('race')) await race(inTurn, machines, scale, note);
+      if (loads.includes('pull')) await readLog(inTurn, owner, scale, note);
+      if (loads.includes('listeners')) await tellMany(inTurn, owner, scale, note);
     }
-    tell(`a log of ${records} records at each`);
-    const { space, logs } = await growLogs(hubs, owner, records, tell);
-    for (const log of logs) tell(JSON.stringify(log));
-    const lateJoin = await joinLate(hubs[0]!, space, seed, folder);
-    tell(JSON.stringify(lateJoin));
+    const isLong = loads.includes('long');
+    const { space, logs } = isLong ? await growLogs(hubs, owner, records, tell) : { space: null, logs: [] };
+    const lateJoin = space === null ? null : await joinLate(hubs[0]!, space, seed, folder);
     const again: Record<string, number> = {};
     for (const reason of turnedAway) again[reason] = (again[reason] ?? 0) + 1;
     return { rows, long: logs, lateJoin, turnedAway: again };
@@ -124,6 +94,52 @@ export async function benchHub({ parent, rounds, scale, records, tell }: HubBenc
     for (const hub of hubs) await hub.close();
     await ground.postgres.dispose();
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Note = (row: Omit<HubRow, 'round'>) => void;
+
+async function writeOwn(hubs: readonly HubPeer[], machines: readonly ReplicaDeps[], scale: number, note: Note): Promise<void> {
+  for (const writers of WRITERS) {
+    const each = Math.max(10, Math.round((scale * 1_600) / (writers + 4)));
+    for (const hub of hubs) {
+      const work = await prepareOwnSpaces(hub, machines.slice(0, writers), each);
+      note(commitsRow(`${writers} writers, a space each`, hub, await measured(hub, work)));
+    }
+  }
+}
+
+async function race(hubs: readonly HubPeer[], machines: readonly ReplicaDeps[], scale: number, note: Note): Promise<void> {
+  for (const hub of hubs) {
+    const work = await prepareOneSpace(hub, machines.slice(0, RACERS), Math.max(5, Math.round(scale * 20)));
+    note(commitsRow(`${RACERS} writers, one space`, hub, await measured(hub, work)));
+  }
+}
+
+async function readLog(hubs: readonly HubPeer[], owner: ReplicaDeps, scale: number, note: Note): Promise<void> {
+  for (const hub of hubs) {
+    const { replica } = await prepareLog(hub, owner, Math.max(2_000, Math.round(scale * 20_000)));
+    for (const clients of PULLERS) {
+      const took = await measured(hub, () => pull(hub, owner.machine.key, replica.space, clients));
+      const { records: count, bytes } = took.result;
+      const more = { 'MB/s': Math.round((bytes / 1e6 / took.seconds) * 10) / 10 };
+      note({ load: `pull by ${clients}`, unit: 'records', count, ...figuresOf(hub, took, count), more });
+    }
+  }
+}
+
+async function tellMany(hubs: readonly HubPeer[], owner: ReplicaDeps, scale: number, note: Note): Promise<void> {
+  for (const hub of hubs) {
+    const audience = await prepareAudience(hub, owner, Math.max(...LISTENERS));
+    for (const listeners of LISTENERS) {
+      const open = await listen(hub, audience, listeners);
+      const took = await measured(hub, () => open.commit(Math.max(5, Math.round(scale * 20))));
+      await open.close();
+      const { all, each } = took.result;
+      const times = { p50: percentile(all, 0.5), p95: percentile(all, 0.95) };
+      const more = { 'p50 of one': Math.round(percentile(each, 0.5)) };
+      note({ load: `${listeners} listeners`, unit: 'commits', count: all.length, ...figuresOf(hub, took, all.length), ...times, more });
+    }
   }
 }
 
@@ -149,7 +165,7 @@ function figuresOf({ kind }: HubPeer, took: Measured<unknown>, count: number) {
   };
 }
 
-function rowToText(row: Omit<HubRow, never>): string {
+function rowToText(row: HubRow): string {
   const times = row.p50 === undefined ? '' : `  p50 ${row.p50.toFixed(1)} ms, p95 ${row.p95?.toFixed(1)} ms`;
   const more = Object.entries(row.more ?? {}).map(([name, value]) => `  ${name} ${value}`);
   return `${row.load.padEnd(26)} ${row.kind.padEnd(18)} ${String(row.perSecond).padStart(8)} ${row.unit}/s  CPU ms hub ${row.hubCpu} db ${row.databaseCpu} clients ${row.clientCpu}  MB hub ${row.hubMegabytes} (${row.hubPeakMegabytes}) db ${row.databaseMegabytes}${times}${more.join('')}`;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { SigningKey } from '../../../src/core/crypto/signing.ts';
 import type { Remote } from '../../../src/core/ports/remote.ts';
 import { addMember } from '../../../src/core/replica/administer.ts';
@@ -41,6 +42,7 @@ export async function listen(
 ): Promise<{ commit(count: number): Promise<Heard>; close(): Promise<void> }> {
   const { space } = maker.replica;
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
   const remotes: Remote[] = [];
   let onHeard: (listener: number, position: number) => void = () => undefined;
   const watches: Promise<void>[] = [];

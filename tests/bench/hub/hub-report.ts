@@ -26,6 +26,8 @@ export function hubReportToText({ rows, long, lateJoin, turnedAway }: HubReport)
       );
     }
   }
+  for (const [reason, times] of Object.entries(turnedAway)) lines.push('', `${times} requests were sent again: ${reason}`);
+  if (long.length === 0) return lines.join('\n');
   const megabytes = (bytes: number | null): string => (bytes === null ? 'elsewhere' : `${(bytes / 1e6).toFixed(1)} MB`);
   lines.push(
     '',
@@ -39,9 +41,9 @@ export function hubReportToText({ rows, long, lateJoin, turnedAway }: HubReport)
         `| ${megabytes(log.disk.store)}, ${megabytes(log.disk.bodies)} | ${log.memory.hubMegabytes} | ${log.restart.seconds.toFixed(1)}, ${log.restart.cpu.toFixed(1)} |`,
     );
   }
+  if (lateJoin === null) return lines.join('\n');
   lines.push('', '| a machine of that space | s | s of CPU | MB at most |', '|---|---|---|---|');
   for (const [what, took] of Object.entries(lateJoin))
     lines.push(`| ${what} | ${took.seconds.toFixed(1)} | ${took.cpu.toFixed(1)} | ${took.peakMegabytes} |`);
-  for (const [reason, times] of Object.entries(turnedAway)) lines.push('', `${times} requests were sent again: ${reason}`);
   return lines.join('\n');
 }
