@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { PATIENCE } from './tests/setup/patience.ts';
+import { runAgain } from './tests/setup/run-again.ts';
 
 /** Tests of laws, which look at other cases each time here; the short run always looks at the same. */
 const LAWS = ['src', 'tests'].flatMap((folder) =>
@@ -11,12 +12,21 @@ const LAWS = ['src', 'tests'].flatMap((folder) =>
     .filter((path) => readFileSync(join(import.meta.dirname, path), 'utf8').includes("from 'fast-check'")),
 );
 
+/** Held over a store that runs every transaction twice: what one does besides writing must not count twice. */
+const AGAIN = 'tests/{replica,gateways}/**/*.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['tests/**/*.long.test.ts', ...LAWS],
-    globalSetup: ['tests/e2e/program.ts'],
     testTimeout: 60 * 60_000,
     hookTimeout: 60 * 60_000,
     expect: { poll: PATIENCE },
+    projects: [
+      { extends: true, test: { name: 'long', include: ['tests/**/*.long.test.ts', ...LAWS], globalSetup: ['tests/e2e/program.ts'] } },
+      {
+        extends: true,
+        plugins: [runAgain()],
+        test: { name: 'again', include: [AGAIN], exclude: ['**/*.long.test.ts', '**/node_modules/**'] },
+      },
+    ],
   },
 });

@@ -22,8 +22,11 @@ export interface DroppedObjects {
   open(tx: Pick<StoreTransaction, 'documents'>): Promise<void>;
   /** Takes what a valid control record drops. O(objects that it names). */
   note(payload: ControlPayload, position: number): void;
-  /** What a valid commit names is there again: it can be read, and pruned or erased once more. O(objects that it names). */
-  noteReturned(tx: StoreTransaction, record: LogRecord): Promise<void>;
+  /**
+   * Writes down that what a valid commit names is there again: it can be read, and pruned or erased once more. Returns what
+   * takes it in, for when that is durable. O(objects that it names).
+   */
+  noteReturned(tx: Pick<StoreTransaction, 'documents'>, record: LogRecord): Promise<() => void>;
   clear(): void;
 }
 
@@ -66,13 +69,15 @@ export function createDroppedObjects(space: SpaceId): DroppedObjects {
     },
 
     async noteReturned(tx, { header }) {
-      if (dropped.size === 0) return;
-      for (const id of header.objects) {
-        if ((dropped.get(id)?.position ?? header.position) >= header.position) continue;
-        await tx.documents.put<Returned>(collection, id, { position: header.position });
-        dropped.delete(id);
-        returned.set(id, header.position);
-      }
+      const { position } = header;
+      const back = dropped.size === 0 ? [] : header.objects.filter((id) => (dropped.get(id)?.position ?? position) < position);
+      for (const id of back) await tx.documents.put<Returned>(collection, id, { position });
+      return () => {
+        for (const id of back) {
+          dropped.delete(id);
+          returned.set(id, position);
+        }
+      };
     },
 
     clear() {

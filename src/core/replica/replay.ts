@@ -52,6 +52,13 @@ interface Replayed {
   readonly voids: { position: number; reason: string }[];
 }
 
+/** What one run of a batch's transaction did: it counts once that is through, since a run may be lost and run again. */
+interface BatchRun extends Replayed {
+  readonly voids: { position: number; reason: string; named: string }[];
+  /** Take in what the log says of dropped objects. */
+  readonly settles: (() => void)[];
+}
+
 /** What is to join the local log behind `after`, and is nowhere here yet. */
 export interface Fresh extends Continuation {
   readonly after: Head;
@@ -288,31 +295,42 @@ export class Replay {
   ): Promise<boolean> {
     const last = (steps.at(-1) as Step).record;
     const cursor: Cursor = { position: last.header.position, hash: last.hash };
-    const isDone = await this.#deps.store.write(async (tx) => {
-      if (!(await before(tx))) return false;
+    const made = await this.#deps.store.write(async (tx) => {
+      if (!(await before(tx))) return null;
+      const run: BatchRun = { touched: new Map(), landed: [], made: 0, replayed: new Set(), voids: [], settles: [] };
       const own = new Map<CommitId, number>();
       for (const step of steps) {
-        const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, report, own) : step.type === 'void' ? step.reason : null;
+        const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, run, own) : step.type === 'void' ? step.reason : null;
         if (reason === null) continue;
-        report.voids.push({ position: step.record.header.position, reason });
-        await tx.documents.put(`voids/${this.#space}`, String(step.record.header.position), { reason, signer: step.record.header.signer });
-        this.#deps.log('record is void', { space: this.#space, position: step.record.header.position, reason: withoutNames(step, reason) });
+        const { position, signer } = step.record.header;
+        run.voids.push({ position, reason, named: withoutNames(step, reason) });
+        await tx.documents.put(`voids/${this.#space}`, String(position), { reason, signer });
       }
       await tx.documents.put('cursors', this.#space, cursor);
       await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
-      report.landed.push(...(await landedWhole(tx, this.#space, own)));
-      await tx.drafts.remove(this.#space, report.landed);
-      return true;
+      run.landed.push(...(await landedWhole(tx, this.#space, own)));
+      await tx.drafts.remove(this.#space, run.landed);
+      return run;
     });
-    if (isDone) this.#cursor = cursor;
-    return isDone;
+    if (made === null) return false;
+    this.#cursor = cursor;
+    for (const settle of made.settles) settle();
+    for (const [key, item] of made.touched) report.touched.set(key, item);
+    report.landed.push(...made.landed);
+    report.made += made.made;
+    for (const key of made.replayed) report.replayed.add(key);
+    for (const { position, reason, named } of made.voids) {
+      report.voids.push({ position, reason });
+      this.#deps.log('record is void', { space: this.#space, position, reason: named });
+    }
+    return true;
   }
 
   /** Why the commit is void; `null` once it took effect. `own`: takes those of ours that were not just made here. */
   async #applyCommit(
     tx: StoreTransaction,
     step: Extract<Step, { type: 'commit' }>,
-    report: Replayed,
+    run: BatchRun,
     own: Map<CommitId, number>,
   ): Promise<string | null> {
     const { commit, record, carried } = step;
@@ -330,16 +348,16 @@ export class Replay {
     for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
     for (const other of carried) await tx.documents.put(`carried/${this.#space}`, other, { position });
     if (carried.length > 0) await tx.documents.put(carriers(this.#space), String(position), {});
-    await this.dropped.noteReturned(tx, record);
-    for (const change of commit.changes) report.touched.set(itemKey(change.item), change.item);
+    run.settles.push(await this.dropped.noteReturned(tx, record));
+    for (const change of commit.changes) run.touched.set(itemKey(change.item), change.item);
     // Another's record of the same id says nothing of a draft that was made here.
     if (signer === this.#deps.machine.key.machine) {
       if (step.isKnown) {
-        report.landed.push(commit.id);
-        report.made += 1;
+        run.landed.push(commit.id);
+        run.made += 1;
       } else own.set(commit.id, position);
     }
-    for (const other of [key, ...carried]) report.replayed.add(other);
+    for (const other of [key, ...carried]) run.replayed.add(other);
     return null;
   }
 

@@ -71,13 +71,17 @@ export class SpaceDrafts {
         : await rebaseChanges({ wishes, ...settled }, present, deps);
     const drafts = await this.#fit({ id: commit, time: this.#deps.clock.now(), ...note, changes, carried }, present);
     const undo: (() => void)[] = [];
+    const takeOut = (): void => {
+      for (const step of undo.splice(0).toReversed()) step();
+    };
     try {
       await this.#deps.store.write(async (tx) => {
+        takeOut(); // what a run pushed that was lost
         await also(tx);
         for (const draft of drafts) undo.push(await this.#addDraft(tx, draft, logged));
       });
     } catch (error) {
-      for (const step of undo.toReversed()) step();
+      takeOut();
       throw error;
     }
     if (changes.length > 0) this.#context.changed(changes.map((c) => c.item));

@@ -103,16 +103,18 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
         if (name !== null && name !== known.name) await noteName(user, devices, known, name);
         return true;
       }
-      return store.write(async (tx) => {
+      const device = await store.write(async (tx): Promise<Device | null> => {
         // Asked again inside: two devices may come at once.
         const list = await tx.documents.list<Device>(devicesOf(user));
-        if (list.some((device) => device.id === id)) return true;
-        if (list.length >= deviceLimit) return false;
-        const device = { id, name, admittedAt: clock.now() };
-        await tx.documents.put(devicesOf(user), id, device);
-        devices.set(id, device);
-        return true;
+        const there = list.find((each) => each.id === id);
+        if (there !== undefined) return there.value;
+        if (list.length >= deviceLimit) return null;
+        const admittedNow = { id, name, admittedAt: clock.now() };
+        await tx.documents.put(devicesOf(user), id, admittedNow);
+        return admittedNow;
       });
+      if (device !== null) devices.set(id, device);
+      return device !== null;
     },
 
     devices: async (user) => [...(await devicesFor(user)).values()],

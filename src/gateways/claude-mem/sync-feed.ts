@@ -57,17 +57,21 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
   const indexes = new Map<string, FeedIndex>();
   const turns = new Map<string, Mutex>();
 
-  async function begin(tx: StoreTransaction, user: string): Promise<FeedHead> {
-    const found = await tx.feeds.head(feedOf(user));
-    if (found !== null) return found;
-    // Once it is there: who listens reads the store.
-    setImmediate(() => begun.forEach((listener) => listener(user)));
-    return tx.feeds.begin(feedOf(user), String(Math.max(1, clock.now())));
+  /** Runs a transaction with the user's feed, which it begins where there is none. */
+  async function withFeed<T>(user: string, work: (tx: StoreTransaction, head: FeedHead) => Promise<T>): Promise<T> {
+    const { isNew, result } = await store.write(async (tx) => {
+      const found = await tx.feeds.head(feedOf(user));
+      const at = found ?? (await tx.feeds.begin(feedOf(user), String(Math.max(1, clock.now()))));
+      return { isNew: found === null, result: await work(tx, at) };
+    });
+    // Once it is there, and its caller has the answer: who listens reads the store.
+    if (isNew) setImmediate(() => begun.forEach((listener) => listener(user)));
+    return result;
   }
 
   async function head(user: string): Promise<FeedHead> {
     const found = await store.read((tx) => tx.feeds.head(feedOf(user)));
-    return found ?? store.write((tx) => begin(tx, user));
+    return found ?? withFeed(user, (_tx, at) => Promise.resolve(at));
   }
 
   /** The user's index, as far as the feed goes. */
@@ -91,8 +95,7 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
   }
 
   async function append(user: string, device: string | null, index: FeedIndex, additions: readonly FeedAddition[]): Promise<FeedHead> {
-    const after = await store.write(async (tx) => {
-      const before = await begin(tx, user);
+    const after = await withFeed(user, async (tx, before) => {
       if (before.number !== index.last) {
         indexes.delete(user);
         throw new Error('a feed was written past its index');
