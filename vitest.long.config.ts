@@ -4,12 +4,15 @@ import { defineConfig } from 'vitest/config';
 import { PATIENCE } from './tests/setup/patience.ts';
 import { runAgain } from './tests/setup/run-again.ts';
 
-/** Tests of laws, which look at other cases each time here; the short run always looks at the same. */
-const LAWS = ['src', 'tests'].flatMap((folder) =>
+/**
+ * Of the short run: tests of laws, which look at other cases each time here, where the short run always looks at the same; and what
+ * does more here (tests/setup/extent.ts).
+ */
+const ALSO_SHORT = ['src', 'tests'].flatMap((folder) =>
   readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts') && !name.endsWith('.long.test.ts'))
     .map((name) => `${folder}/${name}`)
-    .filter((path) => readFileSync(join(import.meta.dirname, path), 'utf8').includes("from 'fast-check'")),
+    .filter((path) => /from '(?:fast-check|.*\/setup\/extent\.ts)'/.test(readFileSync(join(import.meta.dirname, path), 'utf8'))),
 );
 
 /** Held over a store that runs every transaction twice: what one does besides writing must not count twice. */
@@ -17,11 +20,12 @@ const AGAIN = 'tests/{replica,gateways}/**/*.test.ts';
 
 export default defineConfig({
   test: {
+    provide: { extent: 'long' },
     testTimeout: 60 * 60_000,
     hookTimeout: 60 * 60_000,
     expect: { poll: PATIENCE },
     projects: [
-      { extends: true, test: { name: 'long', include: ['tests/**/*.long.test.ts', ...LAWS], globalSetup: ['tests/e2e/program.ts'] } },
+      { extends: true, test: { name: 'long', include: ['tests/**/*.long.test.ts', ...ALSO_SHORT], globalSetup: ['tests/e2e/program.ts'] } },
       {
         extends: true,
         plugins: [runAgain()],

@@ -12,10 +12,11 @@ import { whatBreaksChain } from '../../src/remotes/checks.ts';
 import { createFolder, openFolderRemote } from '../../src/remotes/folder/open.ts';
 import { createSpaceWriter, segment } from './space-writer.ts';
 import { createTestClock } from './test-clock.ts';
+import { extent } from '../setup/extent.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const WRITERS = 4;
-const KILLS = 40;
+const KILLS = extent(16, 40);
 const random = { bytes: (length: number): Uint8Array => randomBytes(length) };
 
 let compiled: string;

@@ -43,7 +43,11 @@ export interface GitPlaces {
   /** `machine` opens as another machine each time, with caches of its own. */
   machines(address: string, options?: Partial<GitDeps>): () => Promise<Remote>;
   /** For the contract. `addressOf` says how a repository is reached. */
-  underTest(addressOf: (path: string) => string, options?: Partial<GitDeps>): () => Promise<RemoteUnderTest>;
+  underTest(
+    addressOf: (path: string) => string,
+    options?: Partial<GitDeps>,
+    race?: RemoteUnderTest['race'],
+  ): () => Promise<RemoteUnderTest>;
   dispose(): Promise<void>;
 }
 
@@ -73,10 +77,15 @@ export async function createGitPlaces(): Promise<GitPlaces> {
     },
     machines: (address, options) => () =>
       openGitRemote(gitAddress(address), { ...deps(), ...options, caches: join(folder, `caches-${(count += 1)}`) }),
-    underTest: (addressOf, options) => async () => {
+    underTest: (addressOf, options, race) => async () => {
       const path = await places.repository();
       const clock = createTestClock();
-      return { open: places.machines(addressOf(path), { ...options, clock }), clock, dispose: () => rm(path, { recursive: true }) };
+      return {
+        open: places.machines(addressOf(path), { ...options, clock }),
+        clock,
+        ...(race && { race }),
+        dispose: () => rm(path, { recursive: true }),
+      };
     },
     dispose: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };

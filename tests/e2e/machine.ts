@@ -202,14 +202,16 @@ export class Machine {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  { limit = PATIENCE.timeout, every = 20, rest = REST }: { readonly limit?: number; readonly every?: number; readonly rest?: number } = {},
+  { limit = PATIENCE.timeout, every, rest = REST }: { readonly limit?: number; readonly every?: number; readonly rest?: number } = {},
 ): Promise<void> {
   const end = performance.now() + limit;
   let looks = 0;
   do {
     looks += 1;
+    const began = performance.now();
     if (await holds()) return void (looks > 1 && (await sleep(rest)));
-    await sleep(every);
+    // Who looks by a command leaves the machine to what is waited for as long as that took.
+    await sleep(every ?? Math.max(20, performance.now() - began));
   } while (performance.now() < end);
   throw new Error(`waited in vain, ${limit} ms and ${looks} looks: ${what}\n${await describeMachines()}`);
 }

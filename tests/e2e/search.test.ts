@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { Machine, makeRoot, until } from './machine.ts';
+import { extent } from '../setup/extent.ts';
 
 interface Answer {
   readonly hits: readonly { readonly id: string; readonly title: string | null; readonly type: string; readonly machine: string }[];
@@ -81,16 +82,17 @@ describe('search', () => {
 
   it('is whole again after kill -9 in the midst of indexing, wherever that hits', async () => {
     const big = new Machine(root, 'big', inject('program'));
+    const sessions = extent(12, 30);
     const db = database(big);
     db.sql.transaction(() => {
-      for (let s = 0; s < 30; s++) {
+      for (let s = 0; s < sessions; s++) {
         db.session(`s${s}`);
         for (let i = 0; i < 100; i++)
           db.observation(`s${s}`, `walrus ${s} ${i}`, { narrative: `${'some words to be read '.repeat(40)} ${i}` });
       }
     })();
     await big.start();
-    for (let kill = 0; kill < 3; kill++) {
+    for (let kill = 0; kill < extent(2, 3); kill++) {
       const asked = big.run(['search', 'walrus']);
       if (kill > 0) await until('it is written', () => existsSync(path.join(big.store, 'index.db')));
       await sleep(100 + kill * 150);
@@ -98,10 +100,10 @@ describe('search', () => {
       await asked;
       await big.start();
     }
-    expect((await search(big, 'walrus', '--limit', '1')).total).toBe(3_000);
+    expect((await search(big, 'walrus', '--limit', '1')).total).toBe(sessions * 100);
     writeFileSync(path.join(big.store, 'index.db'), 'damaged');
     const { stdout } = await big.run(['search', 'walrus', '--limit', '1']);
-    expect(stdout).toMatch(/^The search index was damaged[^]*\n2999 more/m);
+    expect(stdout).toMatch(new RegExp(`^The search index was damaged[^]*\n${sessions * 100 - 1} more`, 'm'));
     await big.stop();
     unlinkSync(path.join(big.store, 'index.db'));
     const stopped = big.start(['search', 'walrus']).catch((error: unknown) => String(error));

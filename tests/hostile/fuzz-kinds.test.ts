@@ -8,6 +8,7 @@ import { OperationFailure } from '../../src/node/operations/operation.ts';
 import { parseInput } from '../../src/node/operations/run.ts';
 import { OPERATIONS, type OperationName } from '../../src/node/operations/table.ts';
 import { mutated, noise } from './mutate.ts';
+import { extent } from '../setup/extent.ts';
 
 /** What members write, and what callers ask, reaches mergers and operations as it is: neither throws, nor waits for ever. */
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -47,7 +48,7 @@ describe.each(KINDS.map((kind) => [kind.id, kind] as const))('the merger of %s',
         expect(['merged', 'conflict', 'forked']).toContain(outcome.type);
         expect(kind.merge({ name, ...sides })).toEqual(outcome);
       }),
-      { numRuns: 400 },
+      { numRuns: extent(100, 400) },
     );
   });
 
@@ -77,7 +78,7 @@ describe('small bodies that the node reads itself', () => {
         const project = parseProject(foreign);
         if (project.ok) for (const alias of project.value) expect(typeof alias).toBe('string');
       }),
-      { numRuns: 1_000 },
+      { numRuns: extent(300, 1_000) },
     );
     for (const [, bomb] of BOMBS) {
       expect(parseAnswer(bomb)).toBeNull();
@@ -113,7 +114,7 @@ describe('the operations of a node', () => {
           expect(parsed).toMatchObject({ kind: 'usage', type: 'bad-input' });
         }
       }),
-      { numRuns: 60 },
+      { numRuns: extent(20, 60) },
     );
     const deep: unknown = JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`);
     await expect(parseInput(name, deep)).rejects.toBeInstanceOf(OperationFailure);

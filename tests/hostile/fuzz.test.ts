@@ -39,12 +39,13 @@ import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
+import { extent } from '../setup/extent.ts';
 
 /**
  * Every parser of foreign bytes, with noise and with valid bytes that were changed a little: none throws, none takes a
  * changed thing that was signed or authenticated, and none takes what it would write differently.
  */
-const RUNS = { numRuns: 1_000 };
+const RUNS = { numRuns: extent(300, 1_000) };
 const random = createSeededRandom('fuzz');
 const zstd = createZstd();
 const SPACE = 'aa'.repeat(32) as SpaceId;
@@ -136,7 +137,7 @@ describe('the parser of commits', () => {
           if (change.type === 'put') expect(change.content.size).toBeLessThanOrEqual(LIMITS.bodyBytes);
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: extent(1_000, 3_000) },
     );
   });
 });
@@ -147,7 +148,7 @@ describe('the canonical encoding', () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         decodeCanonical(bytes, 1_000); // throws where equal values would have two forms: it compares with the re-encoding
       }),
-      { numRuns: 5_000 },
+      { numRuns: extent(1_000, 5_000) },
     );
   });
 
@@ -325,7 +326,7 @@ describe('the parser of names', () => {
           expect(item.value.name).not.toMatch(/[\0\\]/);
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: extent(1_000, 3_000) },
     );
   });
 });

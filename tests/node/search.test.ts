@@ -9,6 +9,7 @@ import type { IndexState } from '../../src/node/recall/index-state.ts';
 import type { OperationInput, OperationOutput } from '../../src/node/operations/table.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
+import { extent } from '../setup/extent.ts';
 
 let place: Place;
 const databases: MemDatabase[] = [];
@@ -374,7 +375,7 @@ describe('the index', () => {
         await ask(a, 'reindex', {});
         expect(kept).toEqual(await dump());
       }),
-      { numRuns: 25 },
+      { numRuns: extent(10, 25) },
     );
   });
 

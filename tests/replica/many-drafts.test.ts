@@ -5,6 +5,7 @@ import type { Store, StoreTransaction } from '../../src/core/ports/store.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
 import { pull, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, SmallMachine, type SmallSpace } from './small-space.ts';
+import { extent } from '../setup/extent.ts';
 
 const file = (index: number): Item => ({ kind: 'text', name: `notes/${index}.md` });
 const bodyOf = (item: Item, start: string, end: string): string => `${start}\nof ${item.name}\n\n\n\nend\n${end}`;
@@ -80,7 +81,7 @@ describe('a machine that was offline for long', () => {
     const space = await createSmallSpace('conflict');
     const items = Array.from({ length: 8 }, (_, index) => file(index));
     const { machine } = await offlineMachine(space, items);
-    await draftAlone(machine, items, 300);
+    await draftAlone(machine, items, extent(150, 300));
     for (const item of items) await space.owner.write(item, bodyOf(item, 'otherwise', ''));
     await syncWith(space.owner.replica, space.hub);
     await syncWith(machine.replica, space.hub);
@@ -107,7 +108,8 @@ describe('a machine that was offline for long', () => {
       expect(machine.replica.drafts).toEqual([]);
       return counted.looks;
     };
-    expect((await cost(800)) / (await cost(200))).toBeLessThan(5);
+    const few = extent(100, 200);
+    expect((await cost(4 * few)) / (await cost(few))).toBeLessThan(5);
   });
 
   it('rebases separate files at a cost that grows as they do', async () => {

@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.ts';
 
-describeSeeds(1, 60, 'bucket');
+describeSeeds(1, 30, 'bucket');

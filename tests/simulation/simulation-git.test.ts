@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.ts';
 
-describeSeeds(1, 30, 'git');
+describeSeeds(1, 20, 'git');

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { jsonKind } from '../../src/kinds/json/json.ts';
 import { createFormsHome, type FormsHome } from './forms-home.ts';
 import { createSpaceDouble } from './workspace-double.ts';
+import { extent } from '../setup/extent.ts';
 
 class Crash extends Error {}
 
@@ -117,7 +118,7 @@ describe('two machines that edit, die, ask and answer in any order', () => {
         expect(essence(JSON.parse(bea.replaceAll('/home/bea/', '/home/ana/')))).toEqual(essence(JSON.parse(ana)));
         for (const home of homes) expect(await home.source.scan()).toMatchObject({ changes: 0, skipped: [] });
       }),
-      { numRuns: 300 },
+      { numRuns: extent(100, 300) },
     );
   });
 });

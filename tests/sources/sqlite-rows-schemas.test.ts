@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MEM_SCHEMAS, MemDatabase } from './mem-database.ts';
 import { createMemWorld, type MemMachine, type MemWorld } from './mem-world.ts';
+import { extent } from '../setup/extent.ts';
 
 let world: MemWorld | null = null;
 afterEach(async () => {
@@ -21,8 +22,14 @@ function fill(db: MemDatabase, session: string): void {
   db.prompt(session, 1, 'hello');
 }
 
+/** Those that a release meets: all of them, or only itself, the next and the newest. */
+function metBy(schema: (typeof MEM_SCHEMAS)[number]): readonly (typeof MEM_SCHEMAS)[number][] {
+  const later = MEM_SCHEMAS.slice(MEM_SCHEMAS.indexOf(schema));
+  return extent([...new Set([...later.slice(0, 2), ...later.slice(-1)])], later);
+}
+
 describe.each(MEM_SCHEMAS)('a database of release %s', (schema) => {
-  it.each(MEM_SCHEMAS.slice(MEM_SCHEMAS.indexOf(schema)))('and one of %s hold the same rows, as far as both can', async (other) => {
+  it.each(metBy(schema))('and one of %s hold the same rows, as far as both can', async (other) => {
     const [a, b] = await two(schema, other);
     fill(a.db, 'from-a');
     fill(b.db, 'from-b');

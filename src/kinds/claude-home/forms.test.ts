@@ -7,6 +7,7 @@ import { historyForm } from './history-form.ts';
 import { installedPluginsForm, knownMarketplacesForm } from './plugin-forms.ts';
 import { isSecretValue } from '../../redaction/secret-value.ts';
 import { settingsForm } from './settings-form.ts';
+import { extent } from '../../../tests/setup/extent.ts';
 
 const onAna: FormContext = { paths: { home: '/home/ana', claudeHome: '/home/ana/.claude' }, isSecret: isSecretValue, admit: () => 'yes' };
 const onBea: FormContext = { ...onAna, paths: { home: '/Users/bea', claudeHome: '/Users/bea/.claude' } };
@@ -464,7 +465,7 @@ describe('laws', () => {
         const onOther = show(form, laid.full, NOTHING, onBea).body;
         expect(JSON.stringify(value(onOther))).not.toMatch(/\{\{satchel:secret \d/);
       }),
-      { numRuns: 500 },
+      { numRuns: extent(150, 500) },
     );
   });
 
@@ -487,7 +488,7 @@ describe('laws', () => {
           if (keys.length === 1 && part !== null && !pointer.includes('~')) expect(Object.hasOwn(after, keys[0] ?? '')).toBe(true);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: extent(150, 400) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { mnemeEntitiesKind } from './entities-kind.ts';
 import { mnemeLogKind } from './log-kind.ts';
 import { mnemeRememberedKind } from './remembered-kind.ts';
 import { mnemeSummaryKind } from './summary-kind.ts';
+import { extent } from '../../../tests/setup/extent.ts';
 
 /** One file of mneme, as a test sees it. An edit is what one session does to it. */
 interface Subject {
@@ -143,7 +144,7 @@ const removed = (subject: Subject, base: string, side: string): string[] => adde
 const run = (subject: Subject, check: (base: string, a: string, b: string, c: string) => void): void =>
   fc.assert(
     fc.property(subject.replicas, ([base, a, b, c]) => check(base, a, b, c)),
-    { numRuns: 100 },
+    { numRuns: extent(40, 100) },
   );
 
 describe.each([log, remembered, entities, summary].map((subject) => [subject.file, subject] as const))('merging %s', (_, subject) => {
