@@ -34,9 +34,14 @@ describe('what is wrong with a hub', () => {
     expect(resultsOf({ requests: { ...well.requests, failed } })['hub.requests']).toBe(result);
   });
 
-  it('is no few that fail just after a start', () => {
-    expect(resultsOf({ requests: { ...well.requests, last_hour: 12, failed: 10 } })['hub.requests']).toBe('warn');
-    expect(resultsOf({ requests: { ...well.requests, last_hour: 12, failed: 11 } })['hub.requests']).toBe('fail');
+  it.each([
+    [1, 1, 'warn'],
+    [12, 1, 'warn'],
+    [12, 2, 'fail'],
+    [40, 2, 'warn'],
+    [39, 2, 'fail'],
+  ])('is, of the first %i requests, %i that failed: %s', (all, failed, result) => {
+    expect(resultsOf({ requests: { ...well.requests, last_hour: all, failed } })['hub.requests']).toBe(result);
   });
 
   it.each([
