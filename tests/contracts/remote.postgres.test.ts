@@ -6,6 +6,7 @@ import type { Clock } from '../../src/core/ports/clock.ts';
 import { followHeads } from '../../src/node/shared-store/follow-heads.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { createLocalRemote, type LocalRemote } from '../../src/remotes/local.ts';
+import { createMemoryObjects } from '../../src/store/chunks/memory-objects.ts';
 import type { HeadNotices } from '../../src/store/postgres/head-notices.ts';
 import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
@@ -30,7 +31,8 @@ const log = pino({ level: 'silent' });
 /** Never looks twice: only what is heard is told. */
 const STILL: Clock = {
   now: () => 0,
-  sleep: (_, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),
+  sleep: (_, signal) =>
+    new Promise((resolve) => (signal?.aborted === true ? resolve() : signal?.addEventListener('abort', () => resolve(), { once: true }))),
 };
 
 interface Hub {
@@ -47,8 +49,15 @@ async function startHub(
   following: Clock,
   ears: 'hears' | 'deaf' = 'hears',
   listening: Clock = createSystemClock(),
+  keeping: 'in the database' | 'elsewhere' = 'in the database',
 ): Promise<Hub> {
-  const { store, objects, heads } = await openPostgres(options, { clock: listening, random: createSystemRandom() });
+  const { store, objects: builtIn, heads } = await openPostgres(options, { clock: listening, random: createSystemRandom() });
+  if (keeping === 'elsewhere') {
+    // As where a bucket takes their place: looked at, and closed.
+    await builtIn.has(createSpaceWriter().space, []);
+    await builtIn.close();
+  }
+  const objects = keeping === 'elsewhere' ? createMemoryObjects() : builtIn;
   const remote = createLocalRemote({
     store,
     objects,
@@ -133,6 +142,26 @@ describe('a hub that others share a database with', () => {
     await isTold(deaf, other);
     await deaf.stop();
     await other.stop();
+  });
+
+  it('hears them where its objects are kept elsewhere, as in a bucket', async () => {
+    const options = fresh();
+    const clock = createTestClock();
+    const start = (): Promise<Hub> => startHub(options, clock, STILL, 'hears', createSystemClock(), 'elsewhere');
+    const [one, other] = [await start(), await start()];
+    await isTold(one, other);
+    await isTold(other, one);
+    expect([one.deafness(), other.deafness()]).toEqual([null, null]);
+    await one.stop();
+    await other.stop();
+  });
+
+  it('leaves no connection behind that would keep its process from ending, though it kept no object there', async () => {
+    const own = await server.createDatabase();
+    const hub = await startHub({ ...own, schema: 'test', tls: 'off' }, createTestClock(), STILL);
+    await hub.stop();
+    const left = `select query from pg_stat_activity where datname = '${own.database}'`;
+    await expect.poll(() => server.query('postgres', left), PATIENCE).toEqual([]);
   });
 
   it('notices that a pooler passes on no notices, and looks then', async () => {

@@ -83,13 +83,14 @@ export async function followHeads(deps: FollowHeadsDeps, signal: AbortSignal): P
     },
     signal,
   );
+  const end = (): void => pause.abort();
+  signal.addEventListener('abort', end, { once: true });
   while (!signal.aborted) {
-    await look().catch((error: unknown) => log.warn({ error: String(error) }, 'heads could not be looked at'));
+    // Before the look: what ends the pause may come while it looks.
     pause = new AbortController();
-    const end = (): void => pause.abort();
-    signal.addEventListener('abort', end, { once: true });
+    await look().catch((error: unknown) => log.warn({ error: String(error) }, 'heads could not be looked at'));
     await clock.sleep(deafness === null ? LOOK_HEARING : LOOK_DEAF, pause.signal);
-    signal.removeEventListener('abort', end);
   }
+  signal.removeEventListener('abort', end);
   await hearing;
 }

@@ -61,7 +61,8 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
     }
   };
   const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps));
-  const db = createPostgresKysely<StoreSchema>(createPostgresPool(options), options.schema);
+  const storePool = createPostgresPool(options);
+  const db = createPostgresKysely<StoreSchema>(storePool, options.schema);
   try {
     await explained(() => prepare(db, options));
   } catch (error) {
@@ -77,13 +78,17 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
         await trx.executeQuery(CompiledQuery.raw(`select pg_advisory_xact_lock(${LOCK_CLASS}, ${lockNumber(part)})`));
       }),
   });
-  const pool = createPostgresPool({ ...options, connections: Math.max(2, Math.round((options.connections ?? 10) * OBJECTS_SHARE)) });
+  const objectPool = createPostgresPool({ ...options, connections: Math.max(2, Math.round((options.connections ?? 10) * OBJECTS_SHARE)) });
   const objects = createPostgresObjects({
-    db: createPostgresKysely<ObjectSchema>(pool, options.schema),
+    db: createPostgresKysely<ObjectSchema>(objectPool, options.schema),
     around,
-    vacuum: () => explained(() => pool.runAlone(`vacuum ${quoted(options.schema)}.objects`, [], VACUUM_TIMEOUT)),
+    vacuum: () => explained(() => objectPool.runAlone(`vacuum ${quoted(options.schema)}.objects`, [], VACUUM_TIMEOUT)),
+    // Kysely closes nothing that it did not use itself.
+    closePool: () => objectPool.close(),
   });
-  const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run: (sql, values) => pool.runAlone(sql, values) });
+  // By way of the store, which is open to the end: objects are closed at once where they are kept elsewhere.
+  const run = (sql: string, values: readonly unknown[]): Promise<void> => storePool.runAlone(sql, values);
+  const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run });
   const size = (): Promise<number> =>
     around(() =>
       db

@@ -18,10 +18,12 @@ export interface PostgresObjectsDeps {
   readonly around: <T>(run: () => Promise<T>) => Promise<T>;
   /** Makes the room of deleted rows free to be overwritten. */
   readonly vacuum: () => Promise<void>;
+  /** What `db` runs on, where nothing ran on it too. Idempotent. */
+  readonly closePool: () => Promise<void>;
 }
 
 /** Objects as rows of a table: where several hubs share a database and no other place for objects. */
-export function createPostgresObjects({ db, around, vacuum }: PostgresObjectsDeps): ObjectStore {
+export function createPostgresObjects({ db, around, vacuum, closePool }: PostgresObjectsDeps): ObjectStore {
   const transact = <T>(access: 'read only' | 'read write', work: (tx: Transaction<ObjectSchema>) => Promise<T>): Promise<T> =>
     around(() => db.transaction().setAccessMode(access).execute(work));
 
@@ -98,7 +100,10 @@ export function createPostgresObjects({ db, around, vacuum }: PostgresObjectsDep
       return 0;
     },
 
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      await closePool();
+    },
   };
 }
 

@@ -20,6 +20,7 @@ export interface PostgresPool {
   acquire(): Promise<Lent>;
   /** Runs one statement that is no part of a transaction, and gives nothing back. */
   runAlone(sql: string, values?: readonly unknown[], timeout?: number): Promise<void>;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
@@ -37,6 +38,7 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
   pool.on('error', ignored);
   /** Who has a connection, and who waits for one. */
   let asking = 0;
+  let closed: Promise<void> | undefined;
   return {
     async acquire() {
       if (asking >= connections + queue)
@@ -59,7 +61,7 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
     async runAlone(sql, values = [], timeout = QUERY_TIMEOUT) {
       await pool.query({ text: sql, values: [...values], query_timeout: timeout } as QueryConfig);
     },
-    close: () => pool.end(),
+    close: () => (closed ??= pool.end()),
   };
 }
 
