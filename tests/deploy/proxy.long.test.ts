@@ -1,17 +1,25 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
-import { Machine, makeRoot, until } from '../e2e/machine.ts';
+import { editsTravel } from '../e2e/edits-travel.ts';
+import { Machine, makeRoot, STUCK, until } from '../e2e/machine.ts';
 import { parseExposition, valueOf } from '../metrics/parse-exposition.ts';
 import { freePorts, startDaemon, stopDaemons, type Daemon } from '../services/daemon.ts';
 import { ensureDebianPackages } from '../services/debian-packages.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 
 const deploy = path.resolve(import.meta.dirname, '../../deploy');
+
+/** Of `status --hub`. */
+interface Stands {
+  readonly live_listeners: number;
+  readonly checks: readonly { readonly id: string; readonly result: string }[];
+  readonly requests: { readonly failures: readonly unknown[] };
+}
 
 /** What deploy/ has, as far as it goes without containers: nginx with its configuration, hubs started by start.sh from secrets. */
 describe('two hubs behind the proxy of deploy/', () => {
@@ -21,7 +29,7 @@ describe('two hubs behind the proxy of deploy/', () => {
   const secrets = path.join(folder, 'secrets');
   const authority = path.join(secrets, 'tls.crt');
   const ports: number[] = [];
-  const hubs: { readonly home: string; readonly port: number; process: ChildProcess | null }[] = [];
+  const hubs: { readonly home: string; readonly port: number; process: ChildProcess | null; said: string }[] = [];
   const daemons: Daemon[] = [];
   let server: PostgresServer;
   let database: TestDatabase;
@@ -78,8 +86,17 @@ describe('two hubs behind the proxy of deploy/', () => {
     SATCHEL_HOME: home,
     SATCHEL_PORT: `${port}`,
   });
-  const healthOf = (home: string, port: number): number | null =>
-    spawnSync(process.execPath, [path.join(folder, 'app/deploy/hub/healthcheck.mjs')], { env: hubEnv(home, port) }).status;
+  /** Never synchronously: the hub would ask the double of this process meanwhile, and have no answer. */
+  async function runOnHub(at: number, args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string }> {
+    const { home, port } = hubs[at]!;
+    const child = spawn(process.execPath, args, { env: hubEnv(home, port), stdio: ['ignore', 'pipe', 'inherit'] });
+    let stdout = '';
+    child.stdout.on('data', (part: Buffer) => (stdout += part.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, stdout };
+  }
+  const healthOf = async (at: number): Promise<number | null> =>
+    (await runOnHub(at, [path.join(folder, 'app/deploy/hub/healthcheck.mjs')])).code;
 
   async function startHub(at: number): Promise<void> {
     const hub = hubs[at]!;
@@ -87,12 +104,12 @@ describe('two hubs behind the proxy of deploy/', () => {
       env: hubEnv(hub.home, hub.port),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (said += part.toString()));
+    hub.said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (hub.said += part.toString()));
     hub.process = child;
-    await until(`hub ${at + 1} is healthy`, () => {
-      if (child.exitCode !== null) throw new Error(`hub ${at + 1} ended: ${said}`);
-      return healthOf(hub.home, hub.port) === 0;
+    await until(`hub ${at + 1} is healthy`, async () => {
+      if (child.exitCode !== null) throw new Error(`hub ${at + 1} ended: ${hub.said}`);
+      return (await healthOf(at)) === 0;
     });
   }
 
@@ -101,7 +118,8 @@ describe('two hubs behind the proxy of deploy/', () => {
     hubs[at]!.process = null;
     if (child === null || child.exitCode !== null) return;
     child.kill('SIGTERM');
-    await once(child, 'exit');
+    await once(child, 'close');
+    expect(hubs[at]!.said).not.toContain(STUCK);
   }
 
   beforeAll(async () => {
@@ -119,7 +137,7 @@ describe('two hubs behind the proxy of deploy/', () => {
       mkdirSync(home, { mode: 0o700 });
       // The volume that both mount.
       if (at > 0) symlinkSync(path.join(folder, 'hub-1', 'keys'), path.join(home, 'keys'));
-      hubs.push({ home, port, process: null });
+      hubs.push({ home, port, process: null, said: '' });
     }
     await startHub(0);
     await startHub(1);
@@ -153,22 +171,11 @@ describe('two hubs behind the proxy of deploy/', () => {
     });
   }
 
-  /** An edit of each reaches the other, through live streams. */
-  async function travels(what: string): Promise<void> {
-    ana.write('rules/a.md', `${what}, says ana\n`);
-    bea.write('rules/b.md', `${what}, says bea\n`);
-    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
-    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
-  }
-
-  const onHub = (at: number, args: readonly string[]) => {
-    const { home, port } = hubs[at]!;
-    const { stdout } = spawnSync(process.execPath, [program, ...args, '--json'], { env: hubEnv(home, port), encoding: 'utf8' });
-    return JSON.parse(stdout) as { readonly link: string };
-  };
+  const onHub = async <T>(at: number, args: readonly string[]): Promise<T> =>
+    JSON.parse((await runOnHub(at, [program, ...args, '--json'])).stdout) as T;
 
   it('serve machines that know the public address alone', async () => {
-    const { link } = onHub(1, ['invite', '--hub']);
+    const { link } = await onHub<{ link: string }>(1, ['invite', '--hub']);
     ana.write('CLAUDE.md', 'at home\n');
     ana.write('rules/large.md', 'a large one\n'.repeat(400_000));
     await ana.start();
@@ -178,7 +185,7 @@ describe('two hubs behind the proxy of deploy/', () => {
     const invited = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', invited.link, '--name', 'bea', '--yes']);
     await until('bea has it', () => bea.read('rules/large.md')?.length === 4_800_000);
-    await travels('the first words');
+    await editsTravel(ana, bea, 'the first words');
     expect([...(store.buckets.get('bucket')?.keys() ?? [])].length).toBeGreaterThan(0);
   });
 
@@ -211,10 +218,15 @@ describe('two hubs behind the proxy of deploy/', () => {
   it('are restarted one after the other, and nobody is cut off', async () => {
     for (const at of [0, 1]) {
       await stopHub(at);
-      expect(healthOf(hubs[at]!.home, hubs[at]!.port)).toBe(1);
-      await travels(`without hub ${at + 1}`);
+      expect(await healthOf(at)).toBe(1);
+      await editsTravel(ana, bea, `without hub ${at + 1}`);
       await startHub(at);
     }
-    await travels('both are back');
+    await editsTravel(ana, bea, 'both are back');
+    const stands = await Promise.all([0, 1].map((at) => onHub<Stands>(at, ['status', '--hub'])));
+    const wrong = stands.flatMap(({ checks, requests }) => [...checks.filter(({ result }) => result === 'fail'), ...requests.failures]);
+    expect(wrong).toEqual([]);
+    expect(stands.reduce((sum, each) => sum + each.live_listeners, 0)).toBeGreaterThan(0);
+    for (const { home } of hubs) expect(existsSync(path.join(home, 'store.db'))).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
+import { editsTravel } from './edits-travel.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 interface Spaces {
@@ -43,14 +44,6 @@ describe('two machines with nothing but a bucket between them', () => {
     remove();
   });
 
-  /** An edit of each reaches the other. */
-  async function travels(what: string): Promise<void> {
-    ana.write('rules/a.md', `${what}, says ana\n`);
-    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
-    bea.write('rules/b.md', `${what}, says bea\n`);
-    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
-  }
-
   it('moves there, by an address without credentials', async () => {
     const wrong = await ana.run(['remotes', 'add', address.replace('//bucket', `//me:hunter2@bucket`)]);
     expect(wrong.code).toBe(2);
@@ -73,7 +66,7 @@ describe('two machines with nothing but a bucket between them', () => {
     expect(stranger.stderr).toMatch(/SATCHEL_S3_ACCESS_KEY_ID and SATCHEL_S3_SECRET_ACCESS_KEY, or write .*buckets\.json/);
     await bea.start(['join', link, '--name', 'bea']);
     await until('bea has what ana has', () => bea.read('CLAUDE.md') === 'kept in a bucket\n');
-    await travels('the bucket');
+    await editsTravel(ana, bea, 'the bucket');
   });
 
   it('lets another machine in by words, with the bucket’s address', async () => {
@@ -91,7 +84,7 @@ describe('two machines with nothing but a bucket between them', () => {
     await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith(`Not syncing: `));
     isAway = false;
     await until('both have both', () => bea.read('rules/offline.md') !== null && ana.read('rules/offline-bea.md') !== null);
-    await travels('back again');
+    await editsTravel(ana, bea, 'back again');
     const [a, b] = await Promise.all([ana, bea].map((m) => m.ask<Spaces>(['spaces'])));
     expect(a?.spaces[0]?.words).toBe(b?.spaces[0]?.words);
   });
@@ -114,7 +107,7 @@ describe('two machines with nothing but a bucket between them', () => {
     }
     const heard = (round: number): boolean => bea.read(`rules/last-${round}.md`) === `last words ${round}\n`;
     await until('bea has its last words', () => Array.from({ length: KILLS }, (_, round) => round).every(heard));
-    await travels('after all that');
+    await editsTravel(ana, bea, 'after all that');
     const [a, b] = await Promise.all([ana, bea].map((m) => m.ask<Spaces>(['spaces'])));
     expect(a?.spaces[0]?.words).toBe(b?.spaces[0]?.words);
   });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { editsTravel } from './edits-travel.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 describe('a hub that keeps chunks in a bucket', () => {
@@ -58,14 +59,6 @@ describe('a hub that keeps chunks in a bucket', () => {
     return new URL(address).port;
   };
 
-  /** An edit of each reaches the other. */
-  async function travels(what: string): Promise<void> {
-    ana.write('rules/a.md', `${what}, says ana\n`);
-    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
-    bea.write('rules/b.md', `${what}, says bea\n`);
-    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
-  }
-
   const inBucket = (): number => chunks().reduce((sum, name) => sum + (store.buckets.get('bucket')?.get(name)?.length ?? 0), 0);
   const inFolder = (): number => {
     const folder = path.join(hub.store, 'objects');
@@ -95,11 +88,11 @@ describe('a hub that keeps chunks in a bucket', () => {
     expect(chunks().length).toBeGreaterThan(0);
     expect([...(store.buckets.get('bucket')?.keys() ?? [])].filter((name) => name.includes('probe'))).toEqual([]);
     rmSync(path.join(hub.store, 'objects'), { recursive: true });
-    await travels('the bucket');
+    await editsTravel(ana, bea, 'the bucket');
     const carl = machine('carl');
     const invited = await ana.ask<{ link: string }>(['invite']);
     await carl.start(['join', invited.link, '--name', 'carl', '--yes']);
-    await until('carl has all', () => carl.read('rules/a.md') === ana.read('rules/a.md') && carl.read('CLAUDE.md') === 'kept by a hub\n');
+    await until('carl has all', () => carl.read('rules/ana.md') === ana.read('rules/ana.md') && carl.read('CLAUDE.md') === 'kept by a hub\n');
     await carl.kill();
   });
 
@@ -112,7 +105,7 @@ describe('a hub that keeps chunks in a bucket', () => {
     expect(other.stderr).toContain(`the chunks of this store are in ${address}`);
     expect(await hub.run(['store', 'verify', '--read-data'])).toMatchObject({ code: 0, stderr: '' });
     await hub.start(['up', '--hub', '--port', port]);
-    await travels('without being told');
+    await editsTravel(ana, bea, 'without being told');
   });
 
   it('loses nothing through a bucket that fails and a kill, and its index may be deleted', async () => {
@@ -150,10 +143,10 @@ describe('a hub that keeps chunks in a bucket', () => {
     writeFileSync(path.join(second.store, 'config.json'), JSON.stringify({ hub: true, store: database.url }), { mode: 0o600 });
     cpSync(path.join(hub.store, 'keys'), path.join(second.store, 'keys'), { recursive: true });
     await hub.start(['up', '--port', port]);
-    await travels('the database');
+    await editsTravel(ana, bea, 'the database');
     await hub.stop('SIGKILL');
     await second.start(['up', '--port', port]);
-    await travels('the other hub');
+    await editsTravel(ana, bea, 'the other hub');
     expect(await second.run(['store', 'verify', '--read-data'])).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
   });
 

@@ -21,6 +21,8 @@ const LAST_LINES = 40;
  * a node takes that for a conflict. Nobody is that fast, and a test that waits for the other version is.
  */
 const REST = 50;
+/** What a node says that gave up waiting (src/cli/stop-signals.ts). */
+export const STUCK = 'something that was begun does not end';
 
 /** Those that run in this test, for what is said when it fails. */
 const machines = new Set<Machine>();
@@ -140,12 +142,14 @@ export class Machine {
     return `\nIts node had ended (${node.signalCode ?? node.exitCode}): ${this.#output}`;
   }
 
+  /** Throws where it had to cut something off in order to end. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const node = this.#node;
     this.#node = null;
     if (node === null || node.exitCode !== null || node.signalCode !== null) return;
     node.kill(signal);
     await once(node, 'exit');
+    if (this.#output.includes(STUCK)) throw new Error(`${this.name} did not end by itself: ${this.#output}`);
   }
 
   /** How it is, and what it said last: for whoever reads why a test failed. Never throws. */

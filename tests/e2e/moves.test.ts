@@ -1,6 +1,7 @@
 import { renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { editsTravel } from './edits-travel.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 interface Spaces {
@@ -28,13 +29,6 @@ describe('a space moves from place to place, and its machines with it', () => {
     remove();
   });
 
-  /** An edit of each reaches the other. */
-  async function travels(what: string): Promise<void> {
-    ana.write('rules/a.md', `${what}, says ana\n`);
-    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
-    bea.write('rules/b.md', `${what}, says bea\n`);
-    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
-  }
   const homes = async (): Promise<(string | null | undefined)[]> =>
     Promise.all([ana, bea].map(async (m) => (await m.ask<Spaces>(['spaces'])).spaces.find(({ name }) => name === 'personal')?.remote));
 
@@ -48,7 +42,7 @@ describe('a space moves from place to place, and its machines with it', () => {
     await until('bea follows', async () => (await homes()).every((home) => home === address));
     // An invitation to where it was is no good any more, and whoever comes with it is told so at once.
     expect((await machine('late').run(['join', old, '--once'])).stderr).toMatch(/no such invitation[^]*satchel invite/);
-    await travels('the hub');
+    await editsTravel(ana, bea, 'the hub');
     expect((await ana.run(['spaces', 'move', 'personal', address])).stdout).toContain('was kept at');
     expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
   });
@@ -57,12 +51,12 @@ describe('a space moves from place to place, and its machines with it', () => {
     await ana.ask(['remotes', 'add', stick]);
     expect((await ana.run(['spaces', 'move', 'personal', stick])).code).toBe(0);
     await until('bea follows', async () => (await homes()).every((home) => home === `folder:${stick}`));
-    await travels('the stick');
+    await editsTravel(ana, bea, 'the stick');
     // The hub may be its home again. Neither was bea told of it by its user, nor is ana a place for others.
     const { remotes } = await bea.ask<{ remotes: readonly { address: string }[] }>(['remotes']);
     expect(remotes.map(({ address }) => address).toSorted()).toEqual([`folder:${stick}`, hubAddress].toSorted());
     await hub.stop();
-    await travels('the stick, without the hub');
+    await editsTravel(ana, bea, 'the stick, without the hub');
   });
 
   it('goes on offline while the folder is away, and catches up', async () => {
@@ -91,7 +85,7 @@ describe('a space moves from place to place, and its machines with it', () => {
     await until('both have both', () =>
       [ana, bea].every((m) => m.read('rules/after.md') !== null && m.read('rules/after-bea.md') !== null),
     );
-    await travels('home again');
+    await editsTravel(ana, bea, 'home again');
     const [a, b] = await Promise.all([ana, bea].map((m) => m.ask<Spaces>(['spaces'])));
     expect(a?.spaces[0]?.words).toBe(b?.spaces[0]?.words);
   });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 import { startBalancer, type Balancer } from './balancer.ts';
+import { editsTravel } from './edits-travel.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 describe('several hubs on one database', () => {
@@ -65,16 +66,8 @@ describe('several hubs on one database', () => {
     remove();
   });
 
-  /** An edit of each reaches the other. */
-  async function travels(what: string): Promise<void> {
-    ana.write('rules/a.md', `${what}, says ana\n`);
-    bea.write('rules/b.md', `${what}, says bea\n`);
-    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
-    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
-  }
-
   it('carry one space, whichever of them a connection goes to', async () => {
-    await travels('the first words');
+    await editsTravel(ana, bea, 'the first words');
     for (const hub of hubs) {
       expect(balancer.taken.get(portOf(hub))).toBeGreaterThan(0);
       expect(await hub.ask(['status'])).toMatchObject({ keeps: [{ machines: 2 }] });
@@ -108,10 +101,10 @@ describe('several hubs on one database', () => {
   it('are restarted one after the other, and nobody is cut off', async () => {
     for (const hub of hubs) {
       await stopHub(hub, 'SIGTERM');
-      await travels(`without ${hub.name}`);
+      await editsTravel(ana, bea, `without ${hub.name}`);
       await startHub(hub);
     }
-    await travels('all are back');
+    await editsTravel(ana, bea, 'all are back');
     expect((await ana.run(['status'])).code).toBe(0);
   });
 
@@ -123,7 +116,7 @@ describe('several hubs on one database', () => {
     expect([away.code, away.stdout.split('\n')[0]]).toEqual([1, expect.stringContaining('the store does not answer')]);
     await server.start();
     await until('bea has it', () => bea.read('rules/outage.md') !== null);
-    await travels('after the outage');
+    await editsTravel(ana, bea, 'after the outage');
     for (const hub of hubs) {
       const status = await hub.ask(['status', '--hub']);
       expect(status).toMatchObject({

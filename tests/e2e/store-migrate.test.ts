@@ -4,7 +4,8 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
-import { Machine, makeRoot, until } from './machine.ts';
+import { editsTravel } from './edits-travel.ts';
+import { Machine, makeRoot } from './machine.ts';
 
 interface Moved {
   readonly moved: boolean;
@@ -35,20 +36,13 @@ describe('a hub’s own store moves into a database', () => {
     await ana.ask(['remotes', 'add', '-'], (await hub.ask<{ link: string }>(['invite', '--hub'])).link);
     expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
     await bea.start(['join', (await ana.ask<{ link: string }>(['invite'])).link, '--name', 'bea', '--yes']);
-    await travels('before');
+    await editsTravel(ana, bea, 'before');
   });
   afterAll(async () => {
     await Promise.all([hub, ana, bea].map((machine) => machine.kill()));
     await server.dispose();
     remove();
   });
-
-  async function travels(what: string): Promise<void> {
-    ana.write('rules/a.md', `${what}, says ana\n`);
-    bea.write('rules/b.md', `${what}, says bea\n`);
-    await until(`bea has ${what}`, () => bea.read('rules/a.md') === `${what}, says ana\n`);
-    await until(`ana has ${what}`, () => ana.read('rules/b.md') === `${what}, says bea\n`);
-  }
 
   /** Rows of a table; 0 where it is not there. */
   const countOf = async (table: string): Promise<number> => {
@@ -103,7 +97,7 @@ describe('a hub’s own store moves into a database', () => {
     expect([shared.code, shared.stderr]).toEqual([1, expect.stringContaining('satchel store migrate')]);
     // The hub as it was takes what is new, and that comes along.
     await hub.start(['up', '--hub', '--port', port]);
-    await travels('in between');
+    await editsTravel(ana, bea, 'in between');
     await hub.stop();
     const { code, stdout } = await migrate();
     const moved = JSON.parse(stdout) as Moved;
@@ -115,7 +109,7 @@ describe('a hub’s own store moves into a database', () => {
 
   it('serves from there to those who knew it, and from the old store no more', async () => {
     await hub.start(['up', '--port', port]);
-    await travels('after the move');
+    await editsTravel(ana, bea, 'after the move');
     expect(await hub.ask(['store', 'verify', '--read-data'])).toMatchObject({ sound: true });
     expect(await ana.ask(['store', 'verify', '--full'])).toMatchObject({ sound: true });
     await hub.stop();
