@@ -92,7 +92,10 @@ describe('a hub that keeps chunks in a bucket', () => {
     const carl = machine('carl');
     const invited = await ana.ask<{ link: string }>(['invite']);
     await carl.start(['join', invited.link, '--name', 'carl', '--yes']);
-    await until('carl has all', () => carl.read('rules/ana.md') === ana.read('rules/ana.md') && carl.read('CLAUDE.md') === 'kept by a hub\n');
+    await until(
+      'carl has all',
+      () => carl.read('rules/ana.md') === ana.read('rules/ana.md') && carl.read('CLAUDE.md') === 'kept by a hub\n',
+    );
     await carl.kill();
   });
 
