@@ -33,7 +33,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
   const style = createStyle(environment.color && io.stdout.isTTY === true && !json);
   const progress =
     io.stderr.isTTY === true && !json
-      ? createProgress({ clock, write: (text) => void io.stderr.write(text), columns: () => io.stderr.columns ?? 80 })
+      ? createProgress({ clock, write: (text) => void io.stderr.write(text), columns: () => io.stderr.columns || 80 })
       : SILENT_PROGRESS;
   return {
     args: invocation.args as CommandContext['args'],

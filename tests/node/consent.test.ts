@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { INVENTORY } from '../../src/kinds/claude-home/inventory.ts';
 import { locate } from '../../src/kinds/claude-home/locate.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
+import { runOperation } from '../../src/node/operations/run.ts';
 import { carries } from '../../src/node/tree-sources.ts';
 import { ask, Place } from './place.ts';
 
@@ -59,6 +60,27 @@ describe('what could be executed', () => {
     expect(answer.left).toBe(1);
     expect(await place.read('b', 'skills/deploy/run.sh')).toBe('echo hi\n');
     expect(await exists('b', 'agents/reviewer.md')).toBe(false);
+  });
+
+  it('is answered at once where it is much: in one commit, saying how far it is', async () => {
+    const { a, b } = await two();
+    for (const name of ['one', 'two', 'three']) await place.write('a', `${name}\n`, `skills/${name}/SKILL.md`);
+    await syncBoth(a, b);
+    const told: string[] = [];
+    await runOperation(
+      b,
+      'answer-pending',
+      { answer: 'reject', all: true },
+      {
+        progress: (done, total, what) => told.push(`${done} of ${total} ${what}`),
+        say: () => undefined,
+        signal: new AbortController().signal,
+      },
+    );
+    expect(told).toEqual(['0 of 3 answers', '3 of 3 answers']);
+    const { commits } = await ask(b, 'log', {});
+    expect(commits.filter(({ message }) => message.startsWith('Reject')).map(({ message }) => message)).toEqual(['Reject 3 things']);
+    expect(await paths(b)).toEqual([]);
   });
 
   it('asks again about a change, and never about what this machine wrote', async () => {

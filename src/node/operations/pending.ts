@@ -61,9 +61,9 @@ export const answerPendingOperation = defineOperation({
     all: z.boolean().default(false),
     trust_own: z.boolean().optional(),
   }),
-  async run(node, { answer, ids, all, trust_own: trusts }): Promise<AnswerResult> {
+  async run(node, { answer, ids, all, trust_own: trusts }, { progress }): Promise<AnswerResult> {
     if (trusts !== undefined) await setTrustOwn(node, trusts);
-    const answered = await answerPending(node, answer, all ? { all } : { ids });
+    const answered = await answerPending(node, answer, all ? { all } : { ids }, (done, total) => progress(done, total, 'answers'));
     const left = (await listPending(node)).filter(({ entry }) => !entry.rejected);
     return { answered, left: left.length, trust_own: await trustsOwn(node), missing_values: await missingEverywhere(node) };
   },

@@ -1,3 +1,4 @@
+import type { ConsentSubject } from '../../sources/claude-home/consent.ts';
 import type { SpaceConsents } from '../consent-book.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure } from '../operations/operation.ts';
@@ -7,13 +8,41 @@ import type { Pending, PendingEntry } from './pending-entry.ts';
 /** Which entries an answer is for. */
 export type Chosen = { readonly ids: readonly string[] } | { readonly all: true } | { readonly type: PendingEntry['type'] };
 
+/** Consents in a commit. */
+const AT_ONCE = 400;
+
 /**
  * Answers entries, and puts in place at once what was allowed by it. Throws OperationFailure for an id that nothing has, or more
- * than one entry. Returns what was answered.
+ * than one entry. Returns what was answered. Cost: a transaction for some hundreds of consents, and one for each other entry.
  */
-export async function answerPending(node: SatchelNode, answer: 'approve' | 'reject', chosen: Chosen): Promise<PendingEntry[]> {
+export async function answerPending(
+  node: SatchelNode,
+  answer: 'approve' | 'reject',
+  chosen: Chosen,
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<PendingEntry[]> {
   const entries = choose(await listPending(node), chosen);
-  for (const pending of entries) await (answer === 'approve' ? pending.approve() : pending.reject());
+  const byBook = new Map<SpaceConsents, ConsentSubject[]>();
+  let done = 0;
+  const count = (answered: number): void => onProgress((done += answered), entries.length);
+  count(0);
+  for (const entry of entries) {
+    const { consent } = entry;
+    const subjects = consent === undefined ? [] : (byBook.get(consent.book) ?? []);
+    if (consent !== undefined) {
+      subjects.push(consent.subject);
+      byBook.set(consent.book, subjects);
+    } else {
+      await (answer === 'approve' ? entry.approve() : entry.reject());
+      count(1);
+    }
+  }
+  for (const [book, subjects] of byBook)
+    for (let from = 0; from < subjects.length; from += AT_ONCE) {
+      const some = subjects.slice(from, from + AT_ONCE);
+      await book.answer(some, answer === 'approve' ? 'approved' : 'rejected');
+      count(some.length);
+    }
   await applyAll(node);
   return entries.map(({ entry }) => entry);
 }

@@ -12,6 +12,13 @@ export async function pendingConsents(node: SatchelNode, open: OpenSpace, { cons
   if (consents === null) return [];
   const names = await machineNames(node, open);
   const pending: Pending[] = [];
+  // A folder of thousands of files came with a few records.
+  const times = new Map<number, Promise<string | null>>();
+  const timeOf = (position: number): Promise<string | null> => {
+    const time = times.get(position) ?? recordTime(node, open, position);
+    times.set(position, time);
+    return time;
+  };
   for (const withheld of await consents.workspace.withheld()) {
     const { subject, standing, verdict } = withheld;
     const authors = withheld.writers.filter((writer) => writer !== null);
@@ -24,13 +31,14 @@ export async function pendingConsents(node: SatchelNode, open: OpenSpace, { cons
         title: subject.path,
         what: withheld.refused ?? whatOf(withheld),
         machines: authors.map((author) => names.get(author) ?? author.slice(0, 8)),
-        since: newest < 0 || newest === Number.MAX_SAFE_INTEGER ? null : await recordTime(node, open, newest),
+        since: newest < 0 || newest === Number.MAX_SAFE_INTEGER ? null : await timeOf(newest),
         items: itemsOf(withheld),
         rejected: verdict === 'rejected',
       },
       change: () => changedText(consents.workspace, withheld.items),
       approve: () => consents.book.answer([subject], 'approved'),
       reject: () => consents.book.answer([subject], 'rejected'),
+      consent: { book: consents.book, subject },
     });
   }
   return pending;

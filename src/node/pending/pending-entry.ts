@@ -1,3 +1,6 @@
+import type { ConsentSubject } from '../../sources/claude-home/consent.ts';
+import type { SpaceConsents } from '../consent-book.ts';
+
 /** Something that waits for a person's answer. */
 export interface PendingEntry {
   /** Stays the same as long as the answer would mean the same. 64 hex characters; 8 of them are shown. */
@@ -40,4 +43,6 @@ export interface Pending {
   change(): Promise<PendingChange[]>;
   approve(): Promise<void>;
   reject(): Promise<void>;
+  /** Where the answer is one of a book: many of them are given at once. */
+  readonly consent?: { readonly book: SpaceConsents; readonly subject: ConsentSubject };
 }

@@ -53,6 +53,7 @@ export async function pendingForms(node: SatchelNode, open: OpenSpace, source: T
           Promise.resolve([{ item: subject.path, before: pretty(part.applied, paths), after: pretty(part.wanted, paths), unshown: null }]),
         approve: () => book.answer([subject], 'approved'),
         reject: () => book.answer([subject], 'rejected'),
+        consent: { book, subject },
       });
     }
   }
