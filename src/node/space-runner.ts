@@ -49,6 +49,14 @@ interface Exchange {
   applying: Promise<void> | null;
 }
 
+/** What is known before a sync, of which {@link syncWith} says what it is good for. */
+interface Known {
+  readonly isCurrent: boolean;
+  readonly heard: Head | null;
+}
+
+const NOTHING: Known = { isCurrent: false, heard: null };
+
 /**
  * Keeps one space in sync: pushes when drafts appear, pulls when the remote says that its head moved, applies what
  * came. After a failure it tries again with pauses that grow to five minutes; sooner, though not within a second, when
@@ -60,6 +68,7 @@ export class SpaceRunner {
   readonly #deps: SpaceRunnerDeps;
   readonly #stopping = new AbortController();
   #remote: Remote | null = null;
+  #opening: Promise<Remote> | null = null;
   #state: SyncState = { lastSync: null, problem: null, problemType: null, retryAt: null };
   #wanted = false;
   /** What the remote said last of its head, where that was not looked at yet. */
@@ -154,7 +163,7 @@ export class SpaceRunner {
   /** One sync now, behind one that runs. Throws what it throws; whoever syncs by itself tries it again. */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     try {
-      return await this.#syncInTurn(false, onProgress);
+      return await this.#syncInTurn(NOTHING, onProgress);
     } catch (error) {
       // What was heard of is taken by now, and what was read may not be in place: nothing else would tell of it.
       if (this.#live !== null) this.kick();
@@ -162,9 +171,9 @@ export class SpaceRunner {
     }
   }
 
-  /** `mayBeCurrent`: what is to be sent may go without a question first, where nothing speaks against it. */
-  async #syncInTurn(mayBeCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    const report = await this.#turns.run(() => this.#trySync(mayBeCurrent && this.#isCurrent, onProgress));
+  /** `isCurrent`: where nothing speaks against it by then. */
+  async #syncInTurn(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    const report = await this.#turns.run(() => this.#trySync({ ...known, isCurrent: known.isCurrent && this.#isCurrent }, onProgress));
     this.#retries.reset();
     this.#retries.end();
     return report;
@@ -196,10 +205,10 @@ export class SpaceRunner {
   }
 
   /** Where connections were in doubt, it finds out. */
-  async #trySync(isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+  async #trySync(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     this.#syncs += 1;
     try {
-      const report = await this.#sync(isCurrent, onProgress);
+      const report = await this.#sync(known, onProgress);
       this.#doubted = null;
       return report;
     } catch (error) {
@@ -229,18 +238,18 @@ export class SpaceRunner {
     return { ...last, pulled: this.#carried.pulled - before.pulled, pushed: this.#carried.pushed - before.pushed };
   }
 
-  async #sync(isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+  async #sync(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
     const stream = this.#stream.current;
     this.#isCurrent = false;
-    const report = await this.#exchangeWith(remote, isCurrent, onProgress);
+    const report = await this.#exchangeWith(remote, known, onProgress);
     this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream.current;
     const { divergence } = report;
     const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
     this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
-    if (report.moved && !this.#stopping.signal.aborted) return this.#sync(false, onProgress);
+    if (report.moved && !this.#stopping.signal.aborted) return this.#sync(NOTHING, onProgress);
     // Commands that run without a node leave that to one.
     if (report.divergence === null && this.#live !== null) this.#backfill.start();
     return report;
@@ -250,11 +259,11 @@ export class SpaceRunner {
    * Reads, sends, and applies: the last not during a capture, for whose end it would wait, and what is to be sent with
    * it. What comes in many pages is put in place while more is read.
    */
-  async #exchangeWith(remote: Remote, isCurrent: boolean, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+  async #exchangeWith(remote: Remote, known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const exchange: Exchange = { changes: 0, isApplied: false, applying: null };
     this.#exchange = exchange;
     try {
-      const report = await this.#carry(remote, isCurrent, onProgress);
+      const report = await this.#carry(remote, known, onProgress);
       await exchange.applying;
       return this.#captures === 0 ? await this.#applyAll(exchange, remote, report) : report;
     } finally {
@@ -264,9 +273,9 @@ export class SpaceRunner {
     }
   }
 
-  async #carry(...asked: [remote: Remote, isCurrent: boolean, onProgress?: (done: number, total: number) => void]): Promise<SyncReport> {
-    const [remote, isCurrent, onProgress] = asked;
-    const report = await syncWith(this.#deps.replica, remote, onProgress, isCurrent);
+  async #carry(...asked: [remote: Remote, known: Known, onProgress?: (done: number, total: number) => void]): Promise<SyncReport> {
+    const [remote, { isCurrent, heard }, onProgress] = asked;
+    const report = await syncWith(this.#deps.replica, remote, onProgress, isCurrent, heard);
     this.#carried.pulled += report.pulled;
     this.#carried.pushed += report.pushed;
     return report;
@@ -310,7 +319,7 @@ export class SpaceRunner {
         continue;
       }
       this.#heard = null;
-      if (await this.#isNews(head)) read.push(await this.#carry(remote, false));
+      if (await this.#isNews(head)) read.push(await this.#carry(remote, { isCurrent: false, heard: head }));
     }
     return read.reduce<SyncReport | null>((sum, each) => (sum === null ? each : added(sum, each)), null);
   }
@@ -342,23 +351,24 @@ export class SpaceRunner {
     const { signal } = this.#stopping;
     while ((this.#wanted || this.#heard !== null) && !signal.aborted) {
       try {
-        if (!(await this.#isDue())) continue;
-        await this.#syncInTurn(true);
+        const due = await this.#due();
+        if (due !== null) await this.#syncInTurn(due);
       } catch (error) {
         await this.#failed(error);
       }
     }
   }
 
-  /** Takes what calls for a sync. False where all that does is a head that ours is by now, as after what we sent ourselves. */
-  async #isDue(): Promise<boolean> {
+  /** Takes what calls for a sync. `null` where all that does is a head that ours is by now, as after what we sent ourselves. */
+  async #due(): Promise<Known | null> {
     const [wanted, heard] = [this.#wanted, this.#heard];
     this.#wanted = false;
     this.#heard = null;
     const isNews = heard !== null && (await this.#isNews(heard.head));
     if (isNews || heard?.head === null) this.#isCurrent = false;
-    if (wanted || heard === null || isNews) return true;
-    return this.#state.problem !== null || heard.head?.position !== this.#syncedTo;
+    const isDue = wanted || heard === null || isNews || this.#state.problem !== null || heard.head?.position !== this.#syncedTo;
+    // What else calls for one may have missed more than that head says.
+    return isDue ? { isCurrent: true, heard: !wanted && isNews ? heard.head : null } : null;
   }
 
   /** Whether there is something to read or to replay. Of a log that is kept here, what others append is in our store at once. */
@@ -398,11 +408,17 @@ export class SpaceRunner {
 
   /** The home remote, opened if it was not yet. Throws RemoteError. */
   async connected(): Promise<Remote> {
-    if (this.#remote === null) {
-      this.#remote = await this.#deps.openRemote();
-      this.#deps.replica.setRemote(this.#remote);
-    }
-    return this.#remote;
+    if (this.#remote !== null) return this.#remote;
+    // One for all who ask meanwhile: what comes along on the live stream is read from the remote that listens.
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  async #open(): Promise<Remote> {
+    const remote = await this.#deps.openRemote();
+    this.#remote = remote;
+    this.#deps.replica.setRemote(remote);
+    return remote;
   }
 }
 

@@ -112,7 +112,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     });
     if (outcome !== null) return outcome;
     const head = headAfter((checked.at(-1) as CheckedRecord).record);
-    watchers.notify(space, head);
+    watchers.notify(space, head, { expected, records: checked.map(({ record }) => record), objects: segment.objects });
     deps.onAppended?.(space);
     return { type: 'appended', head };
   }

@@ -1,14 +1,12 @@
 import type { SpaceId } from '../core/ids.ts';
 import type { Head } from '../core/log/record.ts';
-import { RemoteError } from '../core/ports/remote.ts';
-
-type OnHead = (space: SpaceId, head: Head | null) => void;
+import type { Arrived, OnHead, RemoteError } from '../core/ports/remote.ts';
 
 /** Those who watch heads in this process. */
 export interface Watchers {
   /** As `Remote.watch`: `look` gives the first heads, `notify` the later ones. */
   watch(spaces: readonly SpaceId[], onHead: OnHead, signal: AbortSignal, look: (space: SpaceId) => Promise<Head | null>): Promise<void>;
-  notify(space: SpaceId, head: Head | null): void;
+  notify(space: SpaceId, head: Head | null, arrived?: Arrived): void;
   /** Spaces that someone watches now. */
   watched(): SpaceId[];
   /** Ends all watches with this error. */
@@ -25,9 +23,9 @@ export function createWatchers(): Watchers {
   const watchers = new Set<Watcher>();
 
   // What a watcher throws is its own: it ends that watch, and neither the append that moved the head nor the others.
-  function tell(watcher: Watcher, space: SpaceId, head: Head | null): void {
+  function tell(watcher: Watcher, space: SpaceId, head: Head | null, arrived?: Arrived): void {
     try {
-      watcher.onHead(space, head);
+      watcher.onHead(space, head, arrived);
     } catch (error) {
       watcher.end(error);
     }
@@ -59,8 +57,8 @@ export function createWatchers(): Watchers {
         signal.removeEventListener('abort', abort);
       }
     },
-    notify(space, head) {
-      for (const watcher of [...watchers]) if (watcher.spaces.has(space)) tell(watcher, space, head);
+    notify(space, head, arrived) {
+      for (const watcher of [...watchers]) if (watcher.spaces.has(space)) tell(watcher, space, head, arrived);
     },
     watched: () => [...new Set([...watchers].flatMap((watcher) => [...watcher.spaces]))],
     fail(error) {

@@ -240,8 +240,8 @@ describe('a node before a hub that lies', () => {
   it('ends a live stream with lines too long, of other shapes, or of spaces that nobody asked for', async () => {
     const other = 'b'.repeat(64);
     const lines = [
-      'a'.repeat(5_000),
-      `${'a'.repeat(5_000)}\n`,
+      'a'.repeat(100_000),
+      `${'a'.repeat(100_000)}\n`,
       '{}\n',
       '[]\n',
       'null\n',

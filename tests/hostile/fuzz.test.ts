@@ -346,6 +346,17 @@ describe('parsers of the hub’s answers', () => {
     ['presence', wire.encodePresence([object.id], new Set()), (bytes) => wire.decodePresence(bytes, [object.id])],
     ['objects', wire.encodeObjects([object]), wire.decodeObjects],
     ['answers of objects', wire.encodeObjectAnswer({ objects: [object], absent: [object.id] }), wire.decodeObjectAnswer],
+    [
+      'live lines with segments',
+      Buffer.from(
+        wire.encodeLiveLine(
+          SPACE,
+          { ...HEAD, position: HEAD.position + 1 },
+          { expected: HEAD, records: [new Uint8Array(5)], objects: [object] },
+        ),
+      ),
+      (bytes) => wire.decodeLiveLine(Buffer.from(bytes).toString()),
+    ],
     ['live lines', Buffer.from(wire.encodeLiveLine(SPACE, HEAD)), (bytes) => wire.decodeLiveLine(Buffer.from(bytes).toString())],
   ];
 

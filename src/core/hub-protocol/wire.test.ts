@@ -103,6 +103,27 @@ describe('the wire of the hub', () => {
     );
   });
 
+  it('has a line for a head and what moved it there', () => {
+    fc.assert(
+      fc.property(hash, head, records, objects, (space, behind, some, along) => {
+        const expected = { ...behind, position: behind.position % 2 ** 40 };
+        const at = { ...expected, position: expected.position + some.length };
+        const line = encodeLiveLine(space as SpaceId, at, { expected, records: some, objects: along });
+        expect(line.indexOf('\n')).toBe(line.length - 1);
+        const decoded = decodeLiveLine(line.trimEnd());
+        expect(plain(decoded)).toEqual(
+          plain({ ok: true, value: { space, head: at, arrived: { expected, records: some, objects: along } } }),
+        );
+        // It leads to that head, or is none.
+        const elsewhere = { ...at, position: at.position + 1 };
+        expect(decodeLiveLine(encodeLiveLine(space as SpaceId, elsewhere, { expected, records: some, objects: along })).ok).toBe(false);
+      }),
+    );
+    expect(
+      decodeLiveLine(JSON.stringify({ space: '0'.repeat(64), head: { term: 0, position: 1, hash: '0'.repeat(64) }, segment: 7 })).ok,
+    ).toBe(false);
+  });
+
   it('takes no garbage, and never throws', () => {
     const decoders = [
       decodeHead,

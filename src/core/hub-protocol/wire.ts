@@ -133,12 +133,20 @@ export function decodeObjectAnswer(bytes: Bytes): Result<ObjectAnswer, string> {
   });
 }
 
-/** One line of the live stream, JSON and a line feed; an empty line is a heartbeat. */
-export function encodeLiveLine(space: SpaceId, head: Head | null): string {
-  return `${JSON.stringify({ space, head })}\n`;
+/** One line of the live stream, JSON and a line feed; an empty line is a heartbeat. `arrived`: what moved the head, in base64. */
+export function encodeLiveLine(space: SpaceId, head: Head | null, arrived: AppendRequest | null = null): string {
+  const segment = arrived === null ? {} : { segment: Buffer.from(encodeAppend(arrived)).toString('base64') };
+  return `${JSON.stringify({ space, head, ...segment })}\n`;
 }
 
-export function decodeLiveLine(line: string): Result<{ readonly space: SpaceId; readonly head: Head | null }, string> {
+export interface LiveLine {
+  readonly space: SpaceId;
+  readonly head: Head | null;
+  /** What moved the head, and leads to it. */
+  readonly arrived?: AppendRequest;
+}
+
+export function decodeLiveLine(line: string): Result<LiveLine, string> {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -156,7 +164,13 @@ export function decodeLiveLine(line: string): Result<{ readonly space: SpaceId; 
   }
   const { term, position, hash } = head;
   if (!isCount(term) || !isCount(position, -1) || !isHex32(hash)) return fail('a head of the live stream has another shape');
-  return ok({ space, head: { term, position, hash: hash as RecordHash } });
+  const at = { term, position, hash: hash as RecordHash };
+  if (!('segment' in value)) return ok({ space, head: at });
+  const arrived = typeof value.segment === 'string' ? decodeAppend(Buffer.from(value.segment, 'base64')) : null;
+  if (arrived === null || !arrived.ok || arrived.value.expected.position + arrived.value.records.length !== position) {
+    return fail('a segment of the live stream has another shape');
+  }
+  return ok({ space, head: at, arrived: arrived.value });
 }
 
 function decode<T>(bytes: Bytes, limit: number, shape: (value: Canonical) => T): Result<T, string> {

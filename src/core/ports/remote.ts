@@ -24,7 +24,8 @@ export interface Remote {
 
   /**
    * Encoded records, ascending from position `from`, with the head at the time. Fewer than exist is normal (page on);
-   * none means that `from` is past the head. Idempotent.
+   * none means that `from` is past the head. Idempotent. Where `limit.heard` is the head that `watch` told of last, it may
+   * answer with what came along with that, as of then.
    */
   read(space: SpaceId, from: number, limit: ReadLimit): Promise<ReadAnswer>;
 
@@ -68,14 +69,24 @@ export interface Remote {
    * Calls `onHead` when the head of one of the spaces may have moved (at once for a first look, and too often rather
    * than too rarely), until `signal` aborts. Rejects with a RemoteError when the connection breaks.
    */
-  watch(spaces: readonly SpaceId[], onHead: (space: SpaceId, head: Head | null) => void, signal: AbortSignal): Promise<void>;
+  watch(spaces: readonly SpaceId[], onHead: OnHead, signal: AbortSignal): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** `arrived`: what moved the head there, where the remote has it at hand. */
+export type OnHead = (space: SpaceId, head: Head | null, arrived?: Arrived) => void;
+
+/** What was appended behind `expected`, with the objects that were given along. */
+export interface Arrived extends Pick<Segment, 'records' | 'objects'> {
+  readonly expected: Head;
 }
 
 export interface ReadLimit {
   readonly records: number;
   readonly bytes: number;
+  /** The head that a caller of `watch` was told of, and that an answer need not be newer than. */
+  readonly heard?: Head;
 }
 
 export interface ReadAnswer {

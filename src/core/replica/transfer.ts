@@ -29,18 +29,20 @@ const EMPTY_MOVES = 3;
 /**
  * Pulls, rebases and pushes until nothing is left to send. Throws {@link RemoteError}; what was acknowledged stays.
  * Safe to repeat after anything. `isCurrent`: the remote's log was seen to end where ours does, and nothing else was heard
- * since, so that drafts are sent without asking first. Where that is wrong, they lose a race.
+ * since, so that drafts are sent without asking first. Where that is wrong, they lose a race. `heard`: the head that the
+ * remote told of, and all that this is for: what came along with it is read without asking.
  */
 export async function syncWith(
   replica: Replica,
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
   isCurrent = false,
+  heard: Head | null = null,
 ): Promise<SyncReport> {
   const term = replica.term;
   const sent = isCurrent && replica.drafts.length > 0 && replica.canSend ? await send(replica, remote, onProgress) : null;
   if (sent !== null && sent.divergence === null) return { ...sent, moved: (replica.term ?? 0) !== (term ?? 0) };
-  let pulled = await pull(replica, remote, onProgress);
+  let pulled = await pull(replica, remote, onProgress, heard);
   // A move of the home remote explains a divergence; each round follows one at most.
   for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
     if (!(await followMove(replica, remote, pulled.divergence))) break;
@@ -67,11 +69,12 @@ export async function pull(
   replica: Replica,
   remote: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
+  heard: Head | null = null,
 ): Promise<{ readonly pulled: number; readonly divergence: Divergence | null }> {
   let pulled = 0;
   for (;;) {
     const local = (await replica.head()) ?? EMPTY_HEAD;
-    const answer = await remote.read(replica.space, local.position + 1, PAGE);
+    const answer = await remote.read(replica.space, local.position + 1, heard === null ? PAGE : { ...PAGE, heard });
     const divergence = answer.records.length === 0 ? compareHeads(answer.head, local) : await acceptRecords(replica, answer.records, local);
     if (divergence === null && answer.records.length > 0) {
       pulled += answer.records.length;

@@ -14,9 +14,10 @@ const liveRoute = createRoute({
   method: 'post',
   path: '/v1/live',
   summary: 'Heads of many spaces, as they move',
-  description: `One line \`{"space", "head"}\` a move, at first one for every space; an empty line at least every ${LIVE_HEARTBEAT / 1000} s. Spaces that are unknown, or do not list this machine, have the head null, until they do.`,
+  description: `One line \`{"space", "head"}\` a move, at first one for every space; an empty line at least every ${LIVE_HEARTBEAT / 1000} s. Spaces that are unknown, or do not list this machine, have the head null, until they do. With \`segments=1\` a line may have a third member \`segment\`: in base64, the body of the append that moved the head, up to ${HUB_LIMITS.liveSegmentBytes / 1024} KiB, unless this machine signed it.`,
   security: asMachine,
   request: {
+    query: z.object({ segments: z.literal('1').optional() }),
     body: {
       required: true,
       content: { 'application/json': { schema: z.strictObject({ spaces: z.array(hex32).max(HUB_LIMITS.spacesPerLive) }) } },
@@ -49,7 +50,13 @@ export function addLiveRoutes(app: HubApp, { remote, authority, clock, log, limi
     });
     whenOver(c, end);
     const stream = createLiveStream(
-      { remote, clock, log, roleOf: (space) => authority.roleOf(space, machine) },
+      {
+        remote,
+        clock,
+        log,
+        roleOf: (space) => authority.roleOf(space, machine),
+        ...(c.req.valid('query').segments === undefined ? {} : { segmentsFor: machine }),
+      },
       c.req.valid('json').spaces as SpaceId[],
       ending.signal,
     );

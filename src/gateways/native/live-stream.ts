@@ -1,9 +1,9 @@
-import { LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
-import { encodeLiveLine } from '../../core/hub-protocol/wire.ts';
-import type { SpaceId } from '../../core/ids.ts';
-import type { Head } from '../../core/log/record.ts';
+import { HUB_LIMITS, LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
+import { encodeLiveLine, type AppendRequest } from '../../core/hub-protocol/wire.ts';
+import type { MachineId, SpaceId } from '../../core/ids.ts';
+import { encodeRecord, type Head } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Remote } from '../../core/ports/remote.ts';
+import type { Arrived, Remote } from '../../core/ports/remote.ts';
 import type { Role } from './authority.ts';
 import type { HubLog } from './hub-app.ts';
 
@@ -12,18 +12,20 @@ export interface LiveStreamDeps {
   readonly clock: Clock;
   readonly log: HubLog;
   readonly roleOf: (space: SpaceId) => Promise<Role | null>;
+  /** The reader takes small segments of others with their heads. */
+  readonly segmentsFor?: MachineId;
 }
 
 /**
  * The body of a live answer. Memory is O(spaces) whatever happens: while the reader is slow, only the newest head of
- * each space waits. Roles are looked up at every push.
+ * each space waits, with at most the segment that led there. Roles are looked up at every push.
  */
 export function createLiveStream(
-  { remote, clock, log, roleOf }: LiveStreamDeps,
+  { remote, clock, log, roleOf, segmentsFor }: LiveStreamDeps,
   spaces: readonly SpaceId[],
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
-  const pending = new Map<SpaceId, Head | null>();
+  const pending = new Map<SpaceId, { readonly head: Head | null; readonly arrived: Arrived | null }>();
   /** What was shown last: whether it may be seen. That it may not any more is said once. */
   const shown = new Map<SpaceId, boolean>();
   let wake: (() => void) | undefined;
@@ -39,8 +41,10 @@ export function createLiveStream(
     end();
   }
 
-  function onHead(space: SpaceId, head: Head | null): void {
-    pending.set(space, head);
+  function onHead(space: SpaceId, head: Head | null, arrived?: Arrived): void {
+    // Behind a head that was never told, it continues nothing that the reader has.
+    const isNext = arrived !== undefined && !pending.has(space) && isForReader(arrived, segmentsFor);
+    pending.set(space, { head, arrived: isNext ? arrived : null });
     wake?.();
   }
 
@@ -48,11 +52,11 @@ export function createLiveStream(
     const moved = [...pending];
     pending.clear();
     let text = '';
-    for (const [space, head] of moved) {
+    for (const [space, { head, arrived }] of moved) {
       const allowed = (await roleOf(space)) !== null;
       if (!allowed && shown.get(space) === false) continue;
       shown.set(space, allowed);
-      text += encodeLiveLine(space, allowed ? head : null);
+      text += allowed ? encodeLiveLine(space, head, arrived === null ? null : requestOf(arrived)) : encodeLiveLine(space, null);
     }
     return text;
   }
@@ -93,4 +97,27 @@ export function createLiveStream(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** Small, and not the reader's own. */
+function isForReader({ records, objects }: Arrived, reader: MachineId | undefined): boolean {
+  if (reader === undefined || records.every(({ header }) => header.signer === reader)) return false;
+  const bytes = [
+    ...records.map(({ headerBytes, body }) => headerBytes.length + body.length),
+    ...objects.map((object) => object.bytes.length),
+  ];
+  return bytes.reduce((sum, length) => sum + length, 0) <= HUB_LIMITS.liveSegmentBytes - ROOM * bytes.length;
+}
+
+/** For each record or object: its signature or id, and what CBOR puts around it. */
+const ROOM = 128;
+
+/** Once for all who read it. */
+const requests = new WeakMap<Arrived, AppendRequest>();
+
+function requestOf(arrived: Arrived): AppendRequest {
+  const { expected, records, objects } = arrived;
+  const known = requests.get(arrived) ?? { expected, records: records.map(encodeRecord), objects };
+  requests.set(arrived, known);
+  return known;
 }

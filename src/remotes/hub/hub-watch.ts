@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { HUB_LIMITS, LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
-import { decodeLiveLine } from '../../core/hub-protocol/wire.ts';
+import { decodeLiveLine, type LiveLine } from '../../core/hub-protocol/wire.ts';
 import type { SpaceId } from '../../core/ids.ts';
-import type { Head } from '../../core/log/record.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { parsed } from './answer.ts';
 
@@ -10,14 +9,10 @@ import { parsed } from './answer.ts';
 export const LIVE_SILENCE = 2 * LIVE_HEARTBEAT + 5_000;
 
 /**
- * Reads a live stream until it ends, which is an error: streams are meant to last. `onHead` is called as lines come
+ * Reads a live stream until it ends, which is an error: streams are meant to last. `onLine` is called as lines come
  * in; what it throws ends the stream. Holds one line of memory.
  */
-export async function readLive(
-  response: IncomingMessage,
-  spaces: readonly SpaceId[],
-  onHead: (space: SpaceId, head: Head | null) => void,
-): Promise<never> {
+export async function readLive(response: IncomingMessage, spaces: readonly SpaceId[], onLine: (line: LiveLine) => void): Promise<never> {
   const asked = new Set(spaces);
   let rest = '';
   response.setEncoding('utf8');
@@ -28,9 +23,9 @@ export async function readLive(
       for (const line of lines) {
         if (line === '') continue;
         if (line.length > HUB_LIMITS.liveLineBytes) throw longLine();
-        const { space, head } = parsed(decodeLiveLine(line));
-        if (!asked.has(space)) throw new RemoteError('protocol', 'the hub pushed a space that nobody asked for');
-        onHead(space, head);
+        const told = parsed(decodeLiveLine(line));
+        if (!asked.has(told.space)) throw new RemoteError('protocol', 'the hub pushed a space that nobody asked for');
+        onLine(told);
       }
       if (rest.length > HUB_LIMITS.liveLineBytes) throw longLine();
     }
