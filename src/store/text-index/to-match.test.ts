@@ -8,8 +8,8 @@ const word = (text: string) => ({ text, isPhrase: false });
 it('finds a word, and what begins with it', () => {
   expect(toMatch([word('retry'), word('up')], 'all')).toBe('("retry" OR "retry"*) AND "up"');
   expect(toMatch([word('retry'), { text: 'in upload', isPhrase: true }], 'some')).toBe('("retry" OR "retry"*) OR "in upload"');
-  expect(toMatch([word('a.b')], 'all')).toBe('("a b" OR ("a" AND "b"))');
-  expect(toMatch([word('検索x')], 'all')).toBe('("検 索 x" OR ("検 索" AND "x"))');
+  expect(toMatch([word('a.b')], 'all')).toBe('"a b" OR ("a" AND "b")');
+  expect(toMatch([word('検索x')], 'all')).toBe('"検 索 x" OR ("検 索" AND "x")');
   expect(toMatch([word('"'), word('->')], 'all')).toBeNull();
 });
 
