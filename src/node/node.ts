@@ -113,7 +113,7 @@ export class SatchelNode {
   private constructor(
     config: Config,
     home: NodeHome,
-    { store, objects, shared, deps, log }: NodeStore,
+    { store, objects, shared, index, deps, log }: NodeStore,
     lock: { release(): void },
     options: NodeOptions,
     meter: Meter,
@@ -150,8 +150,7 @@ export class SatchelNode {
     this.local = withAppendTurns(local, deps.clock);
     this.shared = shared;
     this.invitations = new InvitationKeeper(this);
-    // Loaded where somebody searches.
-    this.recall = createRecall(home.index, async (file) => (await import('./threads/threaded-index.ts')).openThreadedIndex(file));
+    this.recall = createRecall(index);
     this.heard = createHeard(deps.clock);
     this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });

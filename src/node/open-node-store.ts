@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { TextIndexPlace } from '../core/ports/text-index.ts';
 import type { MachineIdentity, ReplicaDeps } from '../core/replica/deps.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
@@ -21,6 +22,7 @@ import { refuseMoved, refuseUnmoved } from './shared-store/moved-store.ts';
 import { openSharedStore } from './shared-store/open-shared-store.ts';
 import { createKeptKeyWrapping } from './kept-key-wrapping.ts';
 import { loadMachineIdentity } from './machine-identity.ts';
+import { createIndexFile } from './recall/index-file.ts';
 import { createNodeLog } from './node-log.ts';
 import { createSystemClock, createSystemRandom } from './system.ts';
 import { createThreadPool, threadScript } from './threads/thread-pool.ts';
@@ -35,6 +37,8 @@ export interface NodeStore {
   readonly objects: KeptObjects;
   /** Where other processes use the same store: what they tell each other. */
   readonly shared: HeadNotices | null;
+  /** Of words, for `search`. */
+  readonly index: TextIndexPlace;
   readonly deps: ReplicaDeps;
   readonly log: HubLog;
 }
@@ -57,9 +61,11 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     const files = [home.store, `${home.store}-wal`];
     const size = async () => (await Promise.all(files.map(sizeOf))).reduce((sum, each) => sum + each, 0);
     const builtIn = createFolderObjects({ path: home.objects, random });
+    // Loaded where somebody searches.
+    const index = createIndexFile(home.index, async (file) => (await import('./threads/threaded-index.ts')).openThreadedIndex(file));
     try {
       const objects = await openHubObjects({ config, home, store, builtIn, isShared: false, clock, random, log });
-      return { store: { ...store, place: null, size }, objects, machine, shared: null };
+      return { store: { ...store, place: null, size }, objects, machine, shared: null, index };
     } catch (error) {
       await builtIn.close();
       await store.close();
@@ -74,13 +80,13 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
         'only a hub keeps its store in a database, for others: satchel up --hub --store ADDRESS; or set "hub": true',
       );
     await refuseUnmoved(home, address);
-    const { store, objects, heads, size, address: place } = await openSharedStore(address, config, { clock, random });
+    const { store, objects, heads, index, size, address: place } = await openSharedStore(address, config, { clock, random });
     try {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
       const kept = withUpkeep(store, objects, { place, size });
       const chosen = await openHubObjects({ config, home, store, builtIn: kept.objects, isShared: true, clock, random, log });
-      return { store: kept.store, objects: chosen, machine, shared: heads };
+      return { store: kept.store, objects: chosen, machine, shared: heads, index };
     } catch (error) {
       await objects.close();
       await store.close();
@@ -102,7 +108,7 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     machine,
     log: (event, details) => log.info(details, event),
   };
-  return { store, objects, shared: kept.shared, deps, log };
+  return { store, objects, shared: kept.shared, index: kept.index, deps, log };
 }
 
 async function sizeOf(file: string): Promise<number> {
@@ -119,6 +125,7 @@ interface Kept {
   readonly objects: KeptObjects;
   readonly machine: MachineIdentity;
   readonly shared: HeadNotices | null;
+  readonly index: TextIndexPlace;
 }
 
 /** A database server looks after itself. */

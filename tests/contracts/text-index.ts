@@ -14,7 +14,7 @@ export interface IndexPlace {
   remove(): Promise<void>;
 }
 
-const passage = (text: string, more: Partial<Passage> = {}): Passage => ({
+export const passage = (text: string, more: Partial<Passage> = {}): Passage => ({
   shelf: 'memories',
   type: 'bugfix',
   project: 'app',
@@ -28,7 +28,7 @@ const passage = (text: string, more: Partial<Passage> = {}): Passage => ({
   ...more,
 });
 
-const held = (name: string, more: Partial<HeldItem> = {}): HeldItem => ({
+export const held = (name: string, more: Partial<HeldItem> = {}): HeldItem => ({
   item: { kind: 'text', name },
   digest: `digest of ${name}`,
   bytes: 0,
@@ -40,15 +40,15 @@ const held = (name: string, more: Partial<HeldItem> = {}): HeldItem => ({
   ...more,
 });
 
-const put = (name: string, passages: readonly Passage[], more: Partial<HeldItem> = {}, keep = 0): IndexChange => ({
+export const put = (name: string, passages: readonly Passage[], more: Partial<HeldItem> = {}, keep = 0): IndexChange => ({
   type: 'put',
   held: held(name, more),
   keep,
   passages,
 });
 
-/** What every index does. */
-export function describeTextIndex(name: string, createPlace: () => Promise<IndexPlace>): void {
+/** What every index does. `runs`: of what is tried at random. */
+export function describeTextIndex(name: string, createPlace: () => Promise<IndexPlace>, runs = 100): void {
   describe(`${name}: a text index`, () => {
     let place: IndexPlace;
     let index: TextIndex;
@@ -255,6 +255,7 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
             expect((await names(word)).toSorted()).toEqual(expected.toSorted());
           }
         }),
+        { numRuns: runs },
       );
     });
   });

@@ -96,7 +96,7 @@ export type IndexMark = string;
 
 /**
  * Words of all passages of all spaces of a node, and where they stand. Derived: it can be thrown away at any time and is made
- * anew from the items. One writer at a time; what was written before a crash stays whole, item by item.
+ * anew from the items. One writer at a time of those that share it in a process; what was written before a crash stays whole, item by item.
  * Throws {@link IndexDamaged} where what is stored makes no sense.
  */
 export interface TextIndex {
@@ -110,7 +110,10 @@ export interface TextIndex {
   unsettled(space: SpaceId): Promise<HeldItem[]>;
   /** Items whose `foundDigits` begin so, of at most 16 digits. */
   called(space: SpaceId, digits: string): Promise<Item[]>;
-  /** In one transaction; lets others run in between. Cost: O(text), some 20 MB a second. */
+  /**
+   * In one transaction; lets others run in between. Where other processes write to it too: throws {@link IndexMoved} if one did so to
+   * this space since {@link mark} was asked. Cost: O(text), some 20 MB a second.
+   */
   write(space: SpaceId, changes: readonly IndexChange[], mark?: IndexMark): Promise<void>;
   removeSpace(space: SpaceId): Promise<void>;
   /**
@@ -132,7 +135,22 @@ export interface TextIndex {
   close(): Promise<void>;
 }
 
-/** The file of an index is damaged, or of another version: it is to be thrown away. */
+/** Where an index is kept. */
+export interface TextIndexPlace {
+  /** Made where there is none. Throws {@link IndexDamaged}. */
+  open(): Promise<TextIndex>;
+  /** Nothing of what it held is there any more. Not while it is open. */
+  remove(): Promise<void>;
+  /** Bytes; 0 where there is none. */
+  size(): Promise<number>;
+}
+
+/** Another process wrote what it holds of a space since its mark was asked for here: look again, and go on from there. Nothing was written. */
+export class IndexMoved extends Error {
+  override readonly name = 'IndexMoved';
+}
+
+/** What is stored is damaged, or of another version: it is to be thrown away. */
 export class IndexDamaged extends Error {
   override readonly name = 'IndexDamaged';
 }

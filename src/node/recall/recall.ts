@@ -1,15 +1,17 @@
-import { rm, stat } from 'node:fs/promises';
 import type { SpaceId } from '../../core/ids.ts';
 import { decodeControl } from '../../core/log/control.ts';
 import { decodeRecord } from '../../core/log/record.ts';
-import { IndexDamaged, type TextIndex } from '../../core/ports/text-index.ts';
+import { IndexDamaged, IndexMoved, type TextIndex, type TextIndexPlace } from '../../core/ports/text-index.ts';
 import { Mutex } from '../../core/replica/mutex.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { readState } from './index-state.ts';
 
 /** The full-text index of this node: made when it is asked for the first time, closed when nobody uses it. */
 export interface Recall {
-  /** One piece of work at a time. An index that turns out to be damaged is thrown away, `say` tells of it, and the work begins again. */
+  /**
+   * One piece of work at a time. An index that turns out to be damaged is thrown away, `say` tells of it, and the work begins again; and so it
+   * does where another process wrote what it had looked at.
+   */
   use<T>(work: (index: TextIndex) => Promise<T>, say: (line: string) => void): Promise<T>;
   /** Throws the index away: nothing of what it held is on the disk any more. It is made again when it is asked for. */
   discard(): Promise<void>;
@@ -19,28 +21,27 @@ export interface Recall {
   size(): Promise<number>;
 }
 
-export function createRecall(file: string, openIndex: (file: string) => Promise<TextIndex>): Recall {
+/** Work that begins so often again meets others each time, who got on with it. */
+const ATTEMPTS = 50;
+
+export function createRecall(place: TextIndexPlace): Recall {
   const queue = new Mutex();
-  const files = [file, `${file}-wal`, `${file}-shm`, `${file}-journal`];
+  const size = (): Promise<number> => place.size();
+  const remove = (): Promise<void> => place.remove();
   /** The newest prune or erase record that was looked at, by space. */
   const seen = new Map<SpaceId, number>();
 
-  async function remove(): Promise<void> {
-    for (const each of files) await rm(each, { force: true });
-  }
-
   async function open<T>(work: (index: TextIndex) => Promise<T>): Promise<T> {
-    const index = await openIndex(file);
-    try {
-      return await work(index);
-    } finally {
-      await index.close();
+    for (let attempt = 1; ; attempt++) {
+      const index = await place.open();
+      try {
+        return await work(index);
+      } catch (error) {
+        if (!(error instanceof IndexMoved) || attempt === ATTEMPTS) throw error;
+      } finally {
+        await index.close();
+      }
     }
-  }
-
-  async function size(): Promise<number> {
-    const sizes = await Promise.all(files.map((each) => stat(each).then((found) => found.size, absent)));
-    return sizes.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   return {
@@ -81,9 +82,4 @@ async function hasErasure({ deps, space, position }: Replica, from: number): Pro
     const payload = record?.ok === true ? decodeControl(record.value.body) : null;
     return payload?.ok === true && payload.value.op === 'erase';
   });
-}
-
-function absent(error: NodeJS.ErrnoException): number {
-  if (error.code === 'ENOENT') return 0;
-  throw error;
 }

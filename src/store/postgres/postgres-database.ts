@@ -3,6 +3,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Store } from '../../core/ports/store.ts';
+import type { TextIndexPlace } from '../../core/ports/text-index.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { migrate } from '../migrations.ts';
@@ -13,6 +14,8 @@ import { explainFailure } from './failures.ts';
 import { createHeadNotices, type HeadNotices } from './head-notices.ts';
 import { holdParts, lockNumber } from './hold-parts.ts';
 import { LOCK_CLASS } from './lock-class.ts';
+import { indexMigration } from './index-migration.ts';
+import { createIndexPlace } from './index-place.ts';
 import { objectMigration, type ObjectSchema } from './object-migration.ts';
 import { postgresDialect } from './postgres-dialect.ts';
 import { createPostgresKysely } from './postgres-driver.ts';
@@ -23,14 +26,16 @@ import { ROW_SECURITY } from './row-security.ts';
 import { runAgain } from './run-again.ts';
 import { quoted } from './transaction-settings.ts';
 
-const MIGRATIONS = [firstMigration, feedMigration, objectMigration];
+const MIGRATIONS = [firstMigration, feedMigration, objectMigration, indexMigration];
 const OLDEST = 150_000;
 /** Milliseconds: it reads the whole table. */
 const VACUUM_TIMEOUT = 6 * 60 * 60_000;
-const SIZE = `select sum(pg_total_relation_size(oid)) as size from pg_class where relkind = 'r'
+const SIZE = `select sum(pg_total_relation_size(oid)) as size from pg_class where relkind = 'r' and relname not like 'index\\_%'
   and relnamespace = (select oid from pg_namespace where nspname = current_schema())`;
 /** Of {@link PostgresOptions.connections}, which are the store's, so many go to objects. */
 const OBJECTS_SHARE = 0.4;
+/** While somebody searches. */
+const INDEX_CONNECTIONS = 2;
 
 export interface PostgresDeps extends SqlStoreOptions {
   readonly clock: Clock;
@@ -42,9 +47,11 @@ export interface PostgresDatabase {
   readonly store: Store;
   readonly objects: ObjectStore;
   readonly heads: HeadNotices;
+  /** Of words, for `search`. */
+  readonly index: TextIndexPlace;
   /** As shown to people. */
   readonly address: string;
-  /** Bytes of all tables and their indexes, objects included. */
+  /** Bytes of all tables and their indexes, objects included, the index of words not. */
   readonly size: () => Promise<number>;
 }
 
@@ -89,6 +96,10 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   // By way of the store, which is open to the end: objects are closed at once where they are kept elsewhere.
   const run = (sql: string, values: readonly unknown[]): Promise<void> => storePool.runAlone(sql, values);
   const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run });
+  const index = createIndexPlace({
+    connect: () => createPostgresKysely<unknown>(createPostgresPool({ ...options, connections: INDEX_CONNECTIONS }), options.schema),
+    around,
+  });
   const size = (): Promise<number> =>
     around(() =>
       db
@@ -99,7 +110,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
           return rows[0]?.size ?? 0;
         }),
     );
-  return { store, objects, heads, address: describePostgres(options), size };
+  return { store, objects, heads, index, address: describePostgres(options), size };
 }
 
 /** Looks whether a database can be used, and changes nothing there. Throws as {@link openPostgres}. */

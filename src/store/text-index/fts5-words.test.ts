@@ -43,7 +43,9 @@ it('cuts characters as FTS5 does, alone, between others, and next to an accent',
 it('cuts any text as FTS5 does', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.array(fc.constantFrom('a', 'É', '\u0301', ' ', '\0', '\ud800', 'İ', 'ſ', 'हिन्दी', '१'), { maxLength: 20 }).map((all) => all.join('')),
+    fc
+      .array(fc.constantFrom('a', 'É', '\u0301', ' ', '\0', '\ud800', 'İ', 'ſ', 'हिन्दी', '१'), { maxLength: 20 })
+      .map((all) => all.join('')),
   );
   fc.assert(
     fc.property(text, (given) => {

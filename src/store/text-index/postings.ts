@@ -81,10 +81,10 @@ export function* readPostings(bytes: Uint8Array): Generator<Posting> {
     for (let passage = 0; at < end;) {
       passage += number(end);
       const sizes: PassageSizes = [number(end), number(end), number(end)];
-      const places = new Array<number>(number(end));
-      if (places.length > end - at) throw new IndexDamaged('what it holds of a word makes no sense');
-      let place = 0;
-      for (let index = 0; index < places.length; index++) places[index] = place += number(end);
+      const count = number(end);
+      if (count > end - at) throw new IndexDamaged('what it holds of a word makes no sense');
+      const places: number[] = [];
+      for (let place = 0; places.length < count;) places.push((place += number(end)));
       yield { passage, sizes, places };
     }
   }

@@ -95,7 +95,11 @@ async function countPhrase(
       if (nth === 0) lengths.set(passage, sizes[0] + sizes[1] + sizes[2]);
       const standing = before === undefined ? places : places.filter((place) => before.has(place - 1));
       if (standing.length === 0) return;
-      if (isLast) counts.set(passage, standing.reduce((sum, place) => sum + WEIGHTS[columnOf(sizes, place)], counts.get(passage) ?? 0));
+      if (isLast)
+        counts.set(
+          passage,
+          standing.reduce((sum, place) => sum + WEIGHTS[columnOf(sizes, place)], counts.get(passage) ?? 0),
+        );
       else next.set(passage, new Set(standing));
     });
     ends = next;
