@@ -194,6 +194,15 @@ export function describeTextIndex(name: string, createPlace: () => Promise<Index
       const near = await index.around(middle, { projects: ['app'] }, { before: 2, after: 1 });
       expect(near.map(({ item }) => item.name)).toEqual(['at 2', 'at 3', 'at 5', 'at 6']);
       expect((await index.around(middle, {}, { before: 99, after: 99 })).length).toBe(9);
+      // In another space there is one of the same name and time.
+      await index.write(OTHER, [put('at 5', [passage('x', { time: 50 })])]);
+      const [same] = await index.passages(OTHER, held('at 5').item, 1, 1);
+      if (same === undefined) throw new Error('it is not there');
+      const both = await Promise.all([middle, same].map((each) => index.around(each, {}, { before: 1, after: 1 })));
+      expect(both.map((all) => all.map(({ item, space }) => `${item.name} ${space[0]}`))).toEqual([
+        ['at 4 a', 'at 5 a', 'at 5 b'],
+        ['at 5 a', 'at 5 b', 'at 6 a'],
+      ]);
     });
 
     it('knows items by the beginning of what they are called', async () => {

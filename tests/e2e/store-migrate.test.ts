@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -98,13 +98,17 @@ describe('a hub’s own store moves into a database', () => {
     // The hub as it was takes what is new, and that comes along.
     await hub.start(['up', '--hub', '--port', port]);
     await editsTravel(ana, bea, 'in between');
+    await hub.ask(['search', 'anything']);
     await hub.stop();
+    const index = path.join(hub.store, 'index.db');
+    expect(existsSync(index)).toBe(true);
     const { code, stdout } = await migrate();
     const moved = JSON.parse(stdout) as Moved;
     expect([code, moved]).toEqual([0, expect.objectContaining({ moved: true, resumed: true, spaces: 1 })]);
     expect(await countOf('log_records')).toBe(moved.records);
     expect(await countOf('objects')).toBe(moved.objects);
     expect(JSON.parse((await migrate()).stdout)).toMatchObject({ moved: true });
+    expect(existsSync(index)).toBe(false);
   });
 
   it('serves from there to those who knew it, and from the old store no more', async () => {
@@ -112,6 +116,11 @@ describe('a hub’s own store moves into a database', () => {
     await editsTravel(ana, bea, 'after the move');
     expect(await hub.ask(['store', 'verify', '--read-data'])).toMatchObject({ sound: true });
     expect(await ana.ask(['store', 'verify', '--full'])).toMatchObject({ sound: true });
+    // A hub can read nothing of what it keeps, so there is nothing to find.
+    expect(await hub.ask(['store', 'reindex'])).toEqual({ items: 0, bytes: 0, unsearched: 0 });
+    expect(await hub.ask(['search', 'says'])).toMatchObject({ hits: [], total: 0 });
+    expect(await countOf('index_words')).toBe(0);
+    expect((await hub.run(['store', 'reindex', 'index.db'])).code).toBe(2);
     await hub.stop();
     const file = path.join(hub.store, 'config.json');
     const settings = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;

@@ -1,5 +1,6 @@
+import type { SpaceId } from '../../core/ids.ts';
 import type { TextIndex } from '../../core/ports/text-index.ts';
-import type { SatchelNode } from '../node.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
 import { isDiskFull } from '../disk-full.ts';
 import { OperationFailure, type OperationContext } from '../operations/operation.ts';
 import { catchUp } from './catch-up.ts';
@@ -14,9 +15,11 @@ export async function useIndex<T>(
   work: (index: TextIndex, unsearched: number) => Promise<T>,
 ): Promise<T> {
   const upToDate = async (index: TextIndex): Promise<T> => {
-    for (const space of await index.spaces()) if (!node.spaces.has(space)) await index.removeSpace(space);
+    const indexed = new Map<SpaceId, OpenSpace>();
+    for (const [space, open] of node.spaces) if (await mayBeIndexed(node, open)) indexed.set(space, open);
+    for (const space of await index.spaces()) if (!indexed.has(space)) await index.removeSpace(space);
     let unsearched = 0;
-    for (const open of node.spaces.values())
+    for (const open of indexed.values())
       unsearched += await catchUp(index, node, open, { onProgress: (done, total) => progress(done, total, 'bytes'), signal });
     return work(index, unsearched);
   };
@@ -35,4 +38,9 @@ export async function useIndex<T>(
       );
     }
   });
+}
+
+/** In a database that others keep there are no words but those of open spaces: what is sealed is for its members’ machines alone. */
+async function mayBeIndexed({ shared }: SatchelNode, { replica }: OpenSpace): Promise<boolean> {
+  return shared === null || ((await replica.head()) !== null && replica.membership.mode === 'open');
 }

@@ -13,6 +13,7 @@ import { createNodeLog } from '../node-log.ts';
 import { nodeHome, type NodeHome } from '../home.ts';
 import { loadMachineIdentity } from '../machine-identity.ts';
 import { lockNode } from '../node-lock.ts';
+import { removeIndexFile } from '../recall/index-file.ts';
 import { saveSettings } from '../save-settings.ts';
 import { listSpaces } from '../space-registry.ts';
 import { amountOf, compareStores, CopyFailed, copyStore, type OnProgress, type Place, type StoreAmount } from './copy-store.ts';
@@ -116,6 +117,8 @@ async function move(
     }
     // From here on the old store serves nobody. What is left is said again where it was not said to the end.
     await setMoving(database.store, false);
+    // What search finds is indexed anew there.
+    await removeIndexFile(home.index);
     await saveSettings(config.file, () => ({ hub: true, store: to }));
     return { ...amount, to: database.address, isResumed, isMoved: true };
   } finally {

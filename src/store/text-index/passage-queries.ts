@@ -53,8 +53,7 @@ export interface PassageQueries {
 const TIME = 'coalesce(p.time, i.changed)';
 /** Rows that only say what others belong to. */
 const SHOWN = `p.type <> 'session'`;
-/** A session is one with its subagents; all else stands for itself. */
-const GROUP = `case when p.shelf = ${SHELVES.indexOf('sessions')} then coalesce('s ' || p.session, 'i ' || p.item) else 'p ' || p.number end`;
+const SESSIONS = SHELVES.indexOf('sessions');
 /** Of passages that count the same, and of what they stand for. */
 const ORDER = 'time desc nulls last, name, ordinal, kind, space';
 
@@ -84,13 +83,13 @@ export function createPassageQueries({ prefix, parameter, list }: IndexDialect):
   function around(passage: FoundPassage, filter: PassageFilter, limit: number, side: '<' | '>='): Query {
     const values: Value[] = [];
     const where = [SHOWN, ...conditions(filter, values)];
-    const { item, number, time } = passage;
-    const key = [time ?? 0, item.kind, item.name, number].map((value) => parameter(values.push(value)));
-    where.push(`(coalesce(${TIME}, 0), i.kind, i.name, p.ordinal) ${side} (${key.join(', ')})`);
-    const order = side === '<' ? 'desc' : 'asc';
+    const { item, number, time, space } = passage;
+    const key = [`coalesce(${TIME}, 0)`, 'i.kind', 'i.name', 'p.ordinal', 's.id'];
+    const here = [time ?? 0, item.kind, item.name, number, space].map((value) => parameter(values.push(value)));
+    where.push(`(${key.join(', ')}) ${side} (${here.join(', ')})`);
+    const order = key.map((column) => `${column} ${side === '<' ? 'desc' : 'asc'}`);
     return {
-      sql: `select ${columns} from ${prefix}passages p ${joins} where ${where.join(' and ')}
-        order by coalesce(${TIME}, 0) ${order}, i.kind ${order}, i.name ${order}, p.ordinal ${order} limit ${parameter(values.push(limit))}`,
+      sql: `select ${columns} from ${prefix}passages p ${joins} where ${where.join(' and ')} order by ${order.join(', ')} limit ${parameter(values.push(limit))}`,
       values,
     };
   }
@@ -101,16 +100,20 @@ export function createPassageQueries({ prefix, parameter, list }: IndexDialect):
       const source = matched === null ? `${prefix}passages p` : `matched m join ${prefix}passages p on p.number = m.number`;
       const where = [matched === null ? SHOWN : '1 = 1', ...conditions(filter, values)];
       const rank = matched === null ? '0' : 'm.rank';
-      // What is shown of a passage is looked up for those that are shown.
+      // What is shown of a passage is looked up for those that are shown. A session is one with its subagents; all else stands for itself.
       const key = `p.number, p.ordinal, ${TIME} as time, i.name, i.kind, s.id as space`;
+      const part = `case when p.shelf = ${SESSIONS} then coalesce('s ' || p.session, 'i ' || p.item) end`;
       return {
         sql: `with ${matched === null ? '' : `matched as materialized (${matched.sql}),`}
-          found as (select ${key}, ${rank} as rank, ${GROUP} as part from ${source} ${joins} where ${where.join(' and ')}),
-          placed as (select found.*, count(*) over (partition by part) as passages,
-            row_number() over (partition by part order by rank, ${ORDER}) as place from found),
-          listed as (select placed.number, placed.passages, count(*) over () as total, row_number() over (order by rank, ${ORDER}) as turn
-            from placed where place = 1 order by turn limit ${parameter(values.push(limit))})
-          select ${columns}, l.passages, l.total from listed l join ${prefix}passages p on p.number = l.number ${joins} order by l.turn`,
+          found as materialized (select ${key}, ${rank} as rank, ${part} as part from ${source} ${joins} where ${where.join(' and ')}),
+          placed as (
+            select found.*, 1 as passages, 1 as place from found where part is null
+            union all
+            select found.*, count(*) over (partition by part), row_number() over (partition by part order by rank, ${ORDER})
+              from found where part is not null),
+          listed as (select placed.*, count(*) over () as total from placed where place = 1 order by rank, ${ORDER} limit ${parameter(values.push(limit))})
+          select ${columns}, l.passages, l.total from listed l join ${prefix}passages p on p.number = l.number ${joins}
+            order by l.rank, ${ORDER.replaceAll(/\b(?=time|name|ordinal|kind|space)/g, 'l.')}`,
         values,
       };
     },
