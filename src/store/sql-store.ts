@@ -58,6 +58,8 @@ export interface SqlStoreOptions {
   readonly guard?: (tx: StoreTransaction, trx: Transaction<StoreSchema>) => StoreTransaction;
   /** Stands for the transactions of Kysely, and for `guard`. */
   readonly one?: OneConnection;
+  /** Queries that were compiled, by their names: for stores of one dialect, so that each of them is compiled once. */
+  readonly queries?: Map<string, CompiledQuery>;
 }
 
 type AccessMode = 'read only' | 'read write';
@@ -76,10 +78,9 @@ interface Traces {
 export function createSqlStore(
   db: Kysely<StoreSchema>,
   dialect: StoreDialect,
-  { checksNesting = true, isShared = false, around = (run) => run(), guard = (tx) => tx, one }: SqlStoreOptions = {},
+  { checksNesting = true, isShared = false, around = (run) => run(), guard = (tx) => tx, one, queries = new Map() }: SqlStoreOptions = {},
 ): Store {
   const spaceNumbers = new Map<SpaceId, number>();
-  const queries = new Map<string, CompiledQuery>();
   let writes = 0;
   const writesTo = new Map<StorePart, number>();
 

@@ -8,7 +8,7 @@ export interface CodeMutation {
   readonly isInLongRun?: true;
 }
 
-/** Applied only inside `mutations*.test.ts`, by a transform of the module when it is loaded. */
+/** Applied only inside `mutations*.test.ts`, by a transform of the module when it is bundled (hunt.ts). */
 export const MUTATIONS: readonly CodeMutation[] = [
   {
     name: 'the rule does not compare the base',

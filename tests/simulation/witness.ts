@@ -32,7 +32,11 @@ export function wordsIn(body: Uint8Array): string[] {
  * other's on another take it away together, though each user still sees it. Names that some disk folds are one place.
  */
 export function placed(name: string, word: string): string {
-  return `${name.normalize('NFC').toLowerCase()}\0${word}`;
+  return `${folded(name)}\0${word}`;
+}
+
+function folded(name: string): string {
+  return name.normalize('NFC').toLowerCase();
 }
 
 /** What a user takes away with what an item held, but for the words that stay. */
@@ -124,13 +128,16 @@ export class Witness {
       this.#written.delete(path);
     }
     const before = this.#files();
-    const had = placedWords(before);
     deed();
-    const has = placedWords(this.#files());
+    const after = this.#files();
+    // All others hold the same words as before.
+    const touched = new Set([...before.keys(), ...after.keys()].filter((path) => before.get(path) !== after.get(path)).map(folded));
+    const had = placedWords(before, touched);
+    const has = placedWords(after, touched);
     for (const word of had) if (!has.has(word)) this.removed.add(word);
     for (const word of has) if (!had.has(word)) this.wrote.add(word);
     for (const [path, body] of this.#written) if (!this.#stands(path, body)) this.#written.delete(path);
-    for (const [path, body] of this.#files()) {
+    for (const [path, body] of after) {
       const old = before.get(path);
       if (old === undefined || Buffer.compare(old, body) !== 0) this.#written.set(path, body);
     }
@@ -177,8 +184,10 @@ function bodyOf(entry: MemoryEntry | undefined): Uint8Array | null {
   return entry?.type === 'link' && !leadsOut(entry.target) ? Buffer.from(entry.target) : null;
 }
 
-function placedWords(files: ReadonlyMap<string, Uint8Array>): Set<string> {
-  return new Set([...files].flatMap(([path, body]) => wordsIn(body).map((word) => placed(path, word))));
+/** Of the files by these names, folded. */
+function placedWords(files: ReadonlyMap<string, Uint8Array>, names: ReadonlySet<string>): Set<string> {
+  const wanted = [...files].filter(([path]) => names.has(folded(path)));
+  return new Set(wanted.flatMap(([path, body]) => wordsIn(body).map((word) => placed(path, word))));
 }
 
 function startsWith(longer: Uint8Array, body: Uint8Array): boolean {

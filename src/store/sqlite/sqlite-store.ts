@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import type { CompiledQuery } from 'kysely';
 import type { Store } from '../../core/ports/store.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
@@ -12,6 +13,8 @@ import { createSqliteDriver } from './sqlite-driver.ts';
 import { createSqliteKysely, sqliteKysely } from './sqlite-kysely.ts';
 
 const MIGRATIONS = [firstMigration, feedMigration];
+/** They are the same for every file. */
+const QUERIES = new Map<string, CompiledQuery>();
 
 export interface SqliteStore extends Store {
   /**
@@ -34,7 +37,7 @@ export async function createSqliteStore(options: { readonly path: string } & Sql
     await migrate(db, sqliteDialect, MIGRATIONS, options.path);
     const one = createOneConnection(driver, sqliteKysely(driver));
     return {
-      ...createSqlStore(db, sqliteDialect, { ...options, one }),
+      ...createSqlStore(db, sqliteDialect, { queries: QUERIES, ...options, one }),
       backup: (path) => backUp(database, path),
       verify: async () => verify(database),
       shrink: () => db.connection().execute(async () => driver.shrink()),
