@@ -3,11 +3,12 @@ import { bodySha256 } from '../crypto/body-hash.ts';
 import { openObject, type OpenError, type SealedObject } from '../crypto/object-cipher.ts';
 import { contentDigest } from '../crypto/space-keys.ts';
 import type { CommitId, ContentDigest, ObjectId } from '../ids.ts';
+import { LIMITS } from '../limits.ts';
 import { DamagedObject, type ObjectStore } from '../ports/objects.ts';
 import { RemoteError } from '../ports/remote.ts';
 import type { Result } from '../result.ts';
 import { createBodySealing, isOf, type BodySealing, type BodySealingDeps, type SealedBodies } from './body-sealing.ts';
-import { PlainCache } from './plain-cache.ts';
+import { ObjectCache } from './object-cache.ts';
 import { BodyUnavailable } from './workspace.ts';
 
 export interface BodiesDeps extends BodySealingDeps {
@@ -28,11 +29,14 @@ const LARGE_BYTES = 1024 * 1024;
 
 /** Holds what the batches of an apply read and what is fetched for the next; given back when nothing happens. */
 const CACHE_BYTES = 96 * 1024 * 1024;
+/** Small objects that were just sealed, and are likely to be sent at once. */
+const SEALED_BYTES = 256 * 1024;
 
 /** The bodies of one space: plaintext ⇄ encrypted objects, in the local store and, on demand, from the remote. */
 export class Bodies {
   readonly #deps: BodiesDeps;
-  readonly #cache = new PlainCache(CACHE_BYTES);
+  readonly #cache = new ObjectCache(CACHE_BYTES);
+  readonly #sealed = new ObjectCache(SEALED_BYTES);
   readonly #sealing: BodySealing;
 
   constructor(deps: BodiesDeps) {
@@ -64,7 +68,20 @@ export class Bodies {
     const isReady = ahead !== null && tails.size === 0 && isOf(ahead, { bodies, commit, keyId, sharesContext: this.#deps.sharesContext() });
     const { pieces, objects } = isReady ? ahead : await this.#sealing.all(bodies, commit, keyId, tails);
     if (objects.length > 0) await this.#deps.objects.put(this.#deps.space, objects);
+    // Behind that: what is only in memory would pass for being here.
+    for (const { id, bytes } of objects) if (bytes.length <= LIMITS.bundledBody) this.#sealed.put(id, bytes);
     return pieces;
+  }
+
+  /** Objects as they are stored, for the remote: those of them that are here. What was just sealed is not read again. O(bytes). */
+  async toSend(ids: readonly ObjectId[]): Promise<SealedObject[]> {
+    const { objects, space } = this.#deps;
+    const left = ids.filter((id) => !this.#sealed.has(id));
+    const found = left.length === 0 ? new Map<ObjectId, Uint8Array>() : await objects.get(space, left);
+    return ids.flatMap((id): SealedObject[] => {
+      const bytes = this.#sealed.get(id) ?? found.get(id);
+      return bytes === undefined ? [] : [{ id, bytes }];
+    });
   }
 
   /**
@@ -199,9 +216,10 @@ export class Bodies {
     return this.#deps.forms(id).length > 1;
   }
 
-  /** Keeps nothing decrypted in memory: something was dropped, or the node is idle. */
+  /** Keeps nothing in memory: something was dropped, or the node is idle. */
   forgetPlain(): void {
     this.#cache.clear();
+    this.#sealed.clear();
   }
 
   async #bring(ids: readonly ObjectId[]): Promise<void> {

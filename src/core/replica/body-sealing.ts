@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { Compression, Effort } from '../ports/compression.ts';
 import type { Random } from '../ports/random.ts';
 import type { SealedChunk, Sealing } from '../ports/sealing.ts';
-import type { PlainCache } from './plain-cache.ts';
+import type { ObjectCache } from './object-cache.ts';
 
 export interface BodySealingDeps {
   readonly compression: Compression;
@@ -48,7 +48,7 @@ const SMALL_EFFORT_BYTES = 1024 * 1024;
 const SMALL_EFFORT_BUNDLE = 128 * 1024;
 
 /** `cache`: takes the plaintext of bundles, which is likely to be read soon. */
-export function createBodySealing(deps: BodySealingDeps, cache: PlainCache): BodySealing {
+export function createBodySealing(deps: BodySealingDeps, cache: ObjectCache): BodySealing {
   const { space, signer, compression, random, sealing } = deps;
   const known = new WeakMap<Uint8Array, { readonly keyId: number; readonly chunks: Promise<readonly SealedChunk[]> }>();
 

@@ -26,10 +26,7 @@ export function createUpload(replica: Replica, remote: Remote): Upload {
   let underway: Promise<void> = Promise.resolve();
 
   /** Those that are here: what a draft goes on from may be at the remote alone. */
-  async function readHere(ids: readonly ObjectId[]): Promise<SealedObject[]> {
-    const found = await replica.deps.objects.get(replica.space, ids);
-    return Array.from(found, ([id, bytes]) => ({ id, bytes }));
-  }
+  const readHere = (ids: readonly ObjectId[]): Promise<SealedObject[]> => replica.bodies.toSend(ids);
 
   async function read(ids: readonly ObjectId[]): Promise<SealedObject[]> {
     const objects = await readHere(ids);

@@ -1,7 +1,7 @@
 import type { ObjectId } from '../ids.ts';
 
-/** Decrypted objects, least recently used out first, within a budget of bytes. */
-export class PlainCache {
+/** Objects, decrypted or as stored, least recently used out first, within a budget of bytes. */
+export class ObjectCache {
   readonly #budget: number;
   readonly #entries = new Map<ObjectId, Uint8Array>();
   #bytes = 0;
