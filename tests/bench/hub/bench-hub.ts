@@ -86,6 +86,7 @@ export async function benchHub({ parent, rounds, scale, records, loads, tell }: 
     }
     const isLong = loads.includes('long');
     const { space, logs } = isLong ? await growLogs(hubs, owner, records, tell) : { space: null, logs: [] };
+    for (const log of logs) tell(JSON.stringify(log));
     const lateJoin = space === null ? null : await joinLate(hubs[0]!, space, seed, folder);
     const again: Record<string, number> = {};
     for (const reason of turnedAway) again[reason] = (again[reason] ?? 0) + 1;

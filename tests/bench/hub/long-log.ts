@@ -48,18 +48,29 @@ export async function growLogs(
   const segments = Math.max(10, Math.round(records / SEGMENT));
   const costs = hubs.map((): number[] => []);
   const first = await singles(hubs, remotes, maker);
+  let before = maker.head;
+  let ahead = maker.next(SEGMENT);
   for (let made = 0; made < segments; made += 1) {
-    const before = maker.head;
-    const segment = await maker.next(SEGMENT);
-    const isTimed = made < segments / 10 || made >= segments * 0.9;
-    for (const [index, hub] of hubs.entries()) {
-      const start = isTimed ? await hub.cost() : null;
+    const segment = await ahead;
+    const { head } = maker;
+    const append = async (index: number): Promise<void> => {
       const outcome = await persistently(() => remotes[index]!.append(space, before, segment));
       if (outcome.type !== 'appended') throw new Error(`a segment was not taken: ${outcome.type}`);
-      if (start === null) continue;
-      const end = await hub.cost();
-      costs[index]!.push(end.hub + end.database - start.hub - start.database);
+    };
+    if (made < segments / 10 || made >= segments * 0.9) {
+      for (const [index, hub] of hubs.entries()) {
+        const start = await hub.cost();
+        await append(index);
+        const end = await hub.cost();
+        costs[index]!.push(end.hub + end.database - start.hub - start.database);
+      }
+      if (made < segments - 1) ahead = maker.next(SEGMENT);
+    } else {
+      // In between nothing is measured: all of them at once, while the next is made.
+      ahead = maker.next(SEGMENT);
+      await Promise.all(hubs.map((_, index) => append(index)));
     }
+    before = head;
     if ((made + 1) % Math.ceil(segments / 20) === 0) tell(`  ${(made + 1) * SEGMENT} records at each hub`);
   }
   const last = await singles(hubs, remotes, maker);
