@@ -17,6 +17,7 @@ import { toFailure } from './ask-node.ts';
 import { StoreUnavailable } from '../core/ports/store.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
 import { EXIT } from './exit-codes.ts';
+import { printable } from './output-style.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
 /** Only a node that serves needs them, and what they load. */
@@ -152,7 +153,7 @@ export async function runInProcess(context: CommandContext, node: SatchelNode, n
   try {
     return await runOperation(node, name, input, {
       progress: (done, total, what) => progress.show({ done, total, what }),
-      say: (line) => context.print(line),
+      say: (line) => context.print(printable(line)),
       signal: context.signal,
     });
   } catch (error) {

@@ -6,6 +6,7 @@ import type { OperationInput, OperationName, OperationOutput } from '../node/ope
 import { createAnswerProgress, type AnswerProgress } from './answer-progress.ts';
 import { cutAnswer, isCut } from './cut-answer.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { printable } from './output-style.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 
 /** Operations that only make sense in the process that runs the node. */
@@ -136,7 +137,7 @@ async function readLines(response: AsyncIterable<Buffer>, context: CommandContex
     for (const line of lines) {
       const value = JSON.parse(line) as AnswerLine;
       if (value.progress !== undefined) progress.show(value.progress);
-      else if (value.say !== undefined) context.print(value.say);
+      else if (value.say !== undefined) context.print(printable(value.say));
       else if (value.failure !== undefined) throw toFailure(value.failure);
       else if ('result' in value) return value.result;
       // Any other line only says that the node is still at it.

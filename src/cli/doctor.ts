@@ -90,6 +90,6 @@ function describe(check: Check, { style, asCalled }: CommandContext): string {
     `${mark} ${check.id}: ${asCalled(printable(check.reason))}`,
     ...check.evidence.map((line) => `       ${style.dim(asCalled(printable(line)))}`),
   ];
-  if (check.next_step !== null) lines.push(`     → ${asCalled(check.next_step)}`);
+  if (check.next_step !== null) lines.push(`     → ${asCalled(printable(check.next_step))}`);
   return lines.join('\n');
 }

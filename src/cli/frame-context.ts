@@ -5,7 +5,7 @@ import { asCalled } from './as-called.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 import type { Invocation } from './frame-parser.ts';
-import { createStyle } from './output-style.ts';
+import { createStyle, safeForTerminal } from './output-style.ts';
 import { createProgress, SILENT_PROGRESS } from './progress.ts';
 
 /** The three streams as the frame uses them. */
@@ -54,7 +54,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
     print(line) {
       if (json) return;
       progress.stop();
-      io.stdout.write(`${asCalled(line, environment.program)}\n`);
+      io.stdout.write(`${safeForTerminal(asCalled(line, environment.program))}\n`);
     },
     ask: (question) => (json || io.stdin.isTTY !== true || io.stderr.isTTY !== true ? Promise.resolve(null) : askOnTerminal(io, question)),
     readStdin: async (limit) => decodeText(await readAll(io.stdin, limit)),

@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { printable } from '../node/printable.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
 import { CommandFailure, type CommandSpec, type LeafSpec, type OptionSpec, type VerbsSpec } from './frame-command.ts';
@@ -185,7 +186,7 @@ function checkName(name: string | undefined, entries: readonly CommandEntry[]): 
   if (name === undefined || known.includes(name)) return;
   const near = nearestName(name, [...known, 'help']);
   const next = near === null ? 'Run: satchel --help' : `Did you mean: satchel ${near}?`;
-  throw new CommandFailure(EXIT.usage, 'usage', `unknown command '${name}'`, { next });
+  throw new CommandFailure(EXIT.usage, 'usage', `unknown command '${printable(name)}'`, { next });
 }
 
 function asksHelp(argv: readonly string[]): boolean {
@@ -200,7 +201,7 @@ function checkVerb(name: string, verbs: VerbsSpec['verbs'], word: string | undef
   // What is no verb may be what the default verb takes.
   if (near === null && word !== undefined && bare !== undefined && Object.keys(verbs[bare]?.arguments ?? {}).length > 0) return;
   const next = near === null ? `Known are: ${known.join(', ')}. Run: satchel ${name} --help` : `Did you mean: satchel ${name} ${near}?`;
-  const message = word === undefined ? `satchel ${name} needs a verb` : `unknown verb '${word}' of satchel ${name}`;
+  const message = word === undefined ? `satchel ${name} needs a verb` : `unknown verb '${printable(word)}' of satchel ${name}`;
   throw new CommandFailure(EXIT.usage, 'usage', message, { next });
 }
 

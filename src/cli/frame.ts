@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { configFailure, createContext, type CliIo } from './frame-context.ts';
 import { failureOf, failureToJson, failureToText } from './frame-failure.ts';
 import type { CommandEntry } from './frame-parser.ts';
-import { createStyle } from './output-style.ts';
+import { createStyle, safeForTerminal } from './output-style.ts';
 
 export interface CliDeps {
   readonly entries: readonly CommandEntry[];
@@ -56,9 +56,9 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
       if (json) io.stdout.write(`${JSON.stringify(result.json)}\n`);
       else if (result.bytes !== undefined && io.stdout.isTTY !== true) {
         io.stdout.write(result.bytes);
-        if (result.aside !== undefined) io.stderr.write(`${result.aside}\n`);
-      } else if (result.human !== '') io.stdout.write(`${result.human}\n`);
-      if (!json && result.note !== undefined) io.stderr.write(`${result.note}\n`);
+        if (result.aside !== undefined) io.stderr.write(`${safeForTerminal(result.aside)}\n`);
+      } else if (result.human !== '') io.stdout.write(`${safeForTerminal(result.human)}\n`);
+      if (!json && result.note !== undefined) io.stderr.write(`${safeForTerminal(result.note)}\n`);
       return result.exit ?? EXIT.ok;
     } finally {
       stopListening();

@@ -69,14 +69,15 @@ const revoke = defineCommand({
     }
     const result = await askNode(context, 'machine-revoke', { machine: context.args.machine, ...(space === undefined ? {} : { space }) });
     const lines = [
-      `Revoked ${printable(result.machine)}${result.revoked.map((r) => `\n  ${r.space}: a new key begins, number ${r.epoch}`).join('')}`,
+      `Revoked ${printable(result.machine)}${result.revoked.map((r) => `\n  ${printable(r.space)}: a new key begins, number ${r.epoch}`).join('')}`,
     ];
     if (result.revoked.length > 0) lines.push('It reads and writes nothing new there. What it has read by now it may keep.');
-    for (const other of result.not_owned) lines.push(context.style.yellow(`It is still in ${other}, which this machine does not own.`));
+    for (const other of result.not_owned)
+      lines.push(context.style.yellow(`It is still in ${printable(other)}, which this machine does not own.`));
     for (const place of result.shared_storage)
       lines.push(
         context.style.yellow(
-          `${place} is shared storage: whoever can write there can still damage it. Take that access away too (of a bucket: new credentials for the others).`,
+          `${printable(place)} is shared storage: whoever can write there can still damage it. Take that access away too (of a bucket: new credentials for the others).`,
         ),
       );
     return { human: lines.join('\n'), json: result };
@@ -111,7 +112,7 @@ const role = defineCommand({
       ...(space === undefined ? {} : { space }),
     });
     return {
-      human: `${printable(result.machine)} ${result.changed ? 'is now' : 'was already'} ${result.role} of ${result.space}.`,
+      human: `${printable(result.machine)} ${result.changed ? 'is now' : 'was already'} ${result.role} of ${printable(result.space)}.`,
       json: result,
     };
   },
@@ -126,7 +127,7 @@ const rename = defineCommand({
     const result = await askNode(context, 'machine-rename', { machine: context.args.machine, name: context.args.name });
     const lines = [`${printable(result.before)} is called ${printable(result.name)} now.`];
     for (const other of result.not_owned)
-      lines.push(context.style.yellow(`${other} still shows the old name: only an owner there can change it.`));
+      lines.push(context.style.yellow(`${printable(other)} still shows the old name: only an owner there can change it.`));
     return { human: lines.join('\n'), json: result };
   },
 });

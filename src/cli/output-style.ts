@@ -1,3 +1,7 @@
+import { printable } from '../node/printable.ts';
+
+export { printable } from '../node/printable.ts';
+
 /** Marks up text for a terminal; leaves it as it is where colours are off. */
 export interface Style {
   readonly bold: (text: string) => string;
@@ -12,19 +16,20 @@ export function createStyle(color: boolean): Style {
   return { bold: wrap(1, 22), dim: wrap(2, 22), red: wrap(31, 39), green: wrap(32, 39), yellow: wrap(33, 39) };
 }
 
-/**
- * Foreign text (names, messages, author names) made safe for a terminal: control characters, which could move the
- * cursor or recolour, and bidirectional marks, which could reorder what is read, become visible escapes.
- */
-export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g, (character) =>
-    character === '\t' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
 /** The same for a text of several lines: line breaks and tabs stay, a carriage return is seen. */
 export function printableText(text: string): string {
   return text.replaceAll(/[^\n\t]+/g, printable);
+}
+
+/**
+ * What a command says, as it goes to a terminal: whatever foreign text was put in unescaped does nothing there. Only our own line breaks
+ * and styles get through. The last one of two nets: names are made printable where they are put in, since a line break in one counts too.
+ */
+export function safeForTerminal(text: string): string {
+  return text.replaceAll(
+    /\u001b\[(?:1|2|22|31|32|33|39)m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (part) => (part.length > 1 ? part : printable(part)),
+  );
 }
 
 /** Bytes for people: `987 B`, `1.2 KB`, `151 MB` (powers of 1000). */

@@ -3,6 +3,7 @@ import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandSpec } from './frame-command.ts';
+import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 
 /** What was typed → address. Paths are taken from this command's folder, not from the node's. */
@@ -60,7 +61,7 @@ const add = defineCommand({
       ...(as === undefined ? {} : { as }),
     });
     return {
-      human: `${result.address} is a remote${result.made ? '' : ', as it was'}.\n${context.asCalled('To keep a space there: satchel spaces move')} personal ${shellWord(result.address)}`,
+      human: `${printable(result.address)} is a remote${result.made ? '' : ', as it was'}.\n${context.asCalled('To keep a space there: satchel spaces move')} personal ${shellWord(printable(result.address))}`,
       json: result,
     };
   },
@@ -73,7 +74,7 @@ const remove = defineCommand({
   notes: 'JSON: {address}.',
   async run(context) {
     const result = await askNode(context, 'remote-remove', { remote: remoteArgument(context.args.remote) });
-    return { human: `${result.address} is forgotten here. What lies there stays.`, json: result };
+    return { human: `${printable(result.address)} is forgotten here. What lies there stays.`, json: result };
   },
 });
 

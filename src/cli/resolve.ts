@@ -47,7 +47,9 @@ async function whichVersion(context: CommandContext, item: string, space: string
   const conflicts = (await askNode(context, 'conflicts', inSpace)).conflicts.filter((each) => each.item === name);
   const [first] = conflicts;
   if (first === undefined)
-    return new CommandFailure(EXIT.usage, 'no-conflict', `${name} has no open conflict`, { next: 'Which have: satchel conflicts' });
+    return new CommandFailure(EXIT.usage, 'no-conflict', `${JSON.stringify(name)} has no open conflict`, {
+      next: 'Which have: satchel conflicts',
+    });
   const versions = describeConflict({ ...context, style: createStyle(false) }, conflicts);
   return new CommandFailure(EXIT.usage, 'usage', `say which version is to stand:\n${versions.join('\n')}`, {
     next: waysOut({ ...context, asCalled: (text) => text }, first).join('\n'),

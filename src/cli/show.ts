@@ -26,7 +26,7 @@ export const showCommand = defineCommand({
     const wanted = isRevision(item) ? { revision: item } : { item };
     const shown = await askNode(context, 'show', { ...wanted, raw, ...(space === undefined ? {} : { space }) });
     if (shown.deleted && !context.json)
-      throw new CommandFailure(EXIT.failed, 'deleted', `${shown.item} is deleted there`, {
+      throw new CommandFailure(EXIT.failed, 'deleted', `${printable(shown.item)} is deleted there`, {
         next: `Its versions: satchel log ${itemWord(shown.item)}`,
       });
     const note = leftOutNote(shown.left_out);

@@ -59,7 +59,11 @@ const move = defineCommand({
     const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
     const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });
     const place = result.to ?? 'this node';
-    const lines = [result.moved ? `${result.name} is kept at ${place} now.` : `${result.name} was kept at ${place} already.`];
+    const lines = [
+      result.moved
+        ? `${printable(result.name)} is kept at ${printable(place)} now.`
+        : `${printable(result.name)} was kept at ${printable(place)} already.`,
+    ];
     if (result.only_here) lines.push(...onlyHereLines(context, result.name, context.options.lost ? null : result.from));
     lines.push(...toBeToldLines(context, result));
     return { human: lines.join('\n'), json: result };

@@ -6,6 +6,7 @@ import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { itemWord } from './item-word.ts';
 import { missingLines } from './missing-lines.ts';
 import { saysClient } from './mneme-lines.ts';
 import { formatBytes, printable } from './output-style.ts';
@@ -25,7 +26,7 @@ export const statusCommand = defineCommand({
     if (context.options.hub) return (await import('./hub-status.ts')).hubStatus(context);
     const status = await askStatus(context);
     const { style } = context;
-    const verdict = context.asCalled(status.verdict);
+    const verdict = printable(context.asCalled(status.verdict));
     const conflicts = status.spaces.reduce((sum, space) => sum + space.conflicts, 0);
     const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
     const lines = [status.in_sync && conflicts + pending === 0 ? style.green(verdict) : style.yellow(verdict)];
@@ -42,7 +43,7 @@ export const statusCommand = defineCommand({
     if (elsewhere.length > 0) {
       const [first = ''] = elsewhere;
       const isOne = elsewhere.length === 1;
-      const which = isOne ? `Project ${first} has` : `${elsewhere.length} projects (${first} …) have`;
+      const which = isOne ? `Project ${printable(first)} has` : `${elsewhere.length} projects (${printable(first)} …) have`;
       lines.push(
         style.dim(
           context.asCalled(
@@ -86,7 +87,7 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
 function describe(context: CommandContext, space: SpaceStatus): string[] {
   const { style, clock } = context;
   const lines = [
-    `${style.bold(space.name)}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
+    `${style.bold(printable(space.name))}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
   ];
   if (isLeftBehind(space.name))
     lines.push('  what this machine had of its own before it joined: kept with its history, and no folder writes to it');
@@ -102,7 +103,9 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     );
   lines.push(...describeFallen(context, space));
   for (const source of space.sources) {
-    lines.push(`  carries ${source.path}${source.state === 'ok' && source.detail === null ? '' : `: ${source.detail ?? source.state}`}`);
+    lines.push(
+      printable(`  carries ${source.path}${source.state === 'ok' && source.detail === null ? '' : `: ${source.detail ?? source.state}`}`),
+    );
     lines.push(...describeSource(context, source));
   }
   return lines;
@@ -112,7 +115,7 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
 function describeFallen({ style, asCalled }: CommandContext, { name, fallen }: SpaceStatus): string[] {
   const lines = fallenLines(fallen).map((line) => `  ${printable(line)}`);
   if (fallen.recovery_key) {
-    const which = name === 'personal' ? '' : ` --space ${name}`;
+    const which = name === 'personal' ? '' : ` --space ${itemWord(name)}`;
     lines.push(
       style.yellow(
         asCalled(
@@ -167,22 +170,22 @@ function revokedLines(
     `  It gets nothing new and sends nothing. Here are still: your files as they are, and the history up to then${drafts === 0 ? '' : `, with ${counted(drafts, 'change')} that ${drafts === 1 ? 'was' : 'were'} sent nowhere`}.`,
     asCalled('  To clean up: satchel leave --purge (your files stay).'),
     asCalled(
-      `  To take part again${remote === null ? '' : ` at ${remote}`}: satchel join, with a link that \`satchel invite\` makes on another machine.`,
+      `  To take part again${remote === null ? '' : ` at ${printable(remote)}`}: satchel join, with a link that \`satchel invite\` makes on another machine.`,
     ),
   ];
 }
 
 /** What of a Claude home is not as on the other machines. */
 function describeSource(context: CommandContext, { unknown, skipped, missing_values: missing, waiting, unshown }: SourceStatus): string[] {
-  const lines = unshown.map(({ item, reason }) => `    ${item} is not put in place: ${reason}`);
+  const lines = unshown.map(({ item, reason }) => printable(`    ${item} is not put in place: ${reason}`));
   for (const { item, reason } of waiting.slice(0, NAMED))
     lines.push(`    ${printable(item)} is not put in place yet: ${printable(reason)}`);
   if (waiting.length > NAMED)
     lines.push(context.asCalled(`    and ${waiting.length - NAMED} more are not put in place yet. Which: satchel doctor`));
-  for (const { item, reason } of skipped.slice(0, NAMED)) lines.push(`    ${item} is not carried: ${reason}`);
+  for (const { item, reason } of skipped.slice(0, NAMED)) lines.push(printable(`    ${item} is not carried: ${reason}`));
   if (skipped.length > NAMED) lines.push(context.asCalled(`    and ${skipped.length - NAMED} more are not carried. Which: satchel doctor`));
   lines.push(...missingLines(missing).map((line) => `    ${line}`));
   if (unknown.length === 0) return lines;
   const rest = unknown.length > NAMED ? `, and ${unknown.length - NAMED} more` : '';
-  return [...lines, `    not carried, since Satchel does not know what it is: ${unknown.slice(0, NAMED).join(', ')}${rest}`];
+  return [...lines, `    not carried, since Satchel does not know what it is: ${unknown.slice(0, NAMED).map(printable).join(', ')}${rest}`];
 }

@@ -3,6 +3,7 @@ import { counted } from '../node/counted.ts';
 import { heldBackText } from '../node/operations/status-verdict.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
+import { printable } from './output-style.ts';
 
 export const syncCommand = defineCommand({
   summary: 'Capture, send, fetch and apply once, now',
@@ -13,7 +14,7 @@ export const syncCommand = defineCommand({
     const result = await askNode(context, 'sync', {});
     const lines = result.spaces.map(
       (s) =>
-        `${s.name}: ${counted(s.pushed, 'change')} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${counted(s.conflicts, 'open conflict')} (${context.asCalled('satchel conflicts')})`}${s.pending === 0 ? '' : `, ${s.pending} to answer (${context.asCalled('satchel pending')})`}`,
+        `${printable(s.name)}: ${counted(s.pushed, 'change')} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${counted(s.conflicts, 'open conflict')} (${context.asCalled('satchel conflicts')})`}${s.pending === 0 ? '' : `, ${s.pending} to answer (${context.asCalled('satchel pending')})`}`,
     );
     for (const { name, held_back: drafts } of result.spaces) if (drafts > 0) lines.push(context.asCalled(heldBackText({ name, drafts })));
     const isHeldBack = result.spaces.some((s) => s.held_back > 0);

@@ -11,7 +11,7 @@ import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { listenFailure, portFor, type StartCommand } from './listen-address.ts';
-import { formatBytes } from './output-style.ts';
+import { formatBytes, printable } from './output-style.ts';
 
 /** Milliseconds. */
 const LOOK_FOR_ROOM_EVERY = 5_000;
@@ -152,7 +152,7 @@ export async function runUp(
     await node.ensurePersonalSpace();
   }
   await start(context, node, config, command);
-  print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${node.deps.machine.name} at ${node.address}`);
+  print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${printable(node.deps.machine.name)} at ${node.address}`);
   sayMneme(context, node);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
@@ -209,7 +209,7 @@ async function sayMissingKeys({ print, style, asCalled }: CommandContext, node: 
   const keyless = [...node.spaces.values()].filter(lacksKey);
   for (const open of keyless) {
     const missing = await missingKey(node, open);
-    if (missing !== null) print(style.yellow(`${open.entry.name}: ${missing.message}. ${asCalled(missing.remedy)}`));
+    if (missing !== null) print(style.yellow(printable(`${open.entry.name}: ${missing.message}. ${asCalled(missing.remedy)}`)));
   }
   return keyless;
 }

@@ -1,5 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import { listProjects, type ProjectEntry } from '../sessions/list-projects.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -26,7 +27,7 @@ export const mapProjectOperation = defineOperation({
   async run(node, { project, folder }): Promise<MappedProject> {
     const real = await realpath(folder).catch(() => null);
     if (real === null || !(await stat(real)).isDirectory())
-      throw new OperationFailure('usage', 'no-folder', `there is no such folder: ${folder}`, 'Make it first');
+      throw new OperationFailure('usage', 'no-folder', `there is no such folder: ${printable(folder)}`, 'Make it first');
     for (const open of node.spaces.values()) {
       const source = open.sources.find(({ projects }) => projects !== null);
       const matching = (await listProjects(open)).filter(({ id }) => id === project || id.startsWith(`${project}-`));
@@ -39,6 +40,11 @@ export const mapProjectOperation = defineOperation({
       await source.source.apply();
       return { project: found.id, folder: real };
     }
-    throw new OperationFailure('usage', 'no-such-project', `there is no project of that id: ${project}`, 'Run: satchel projects');
+    throw new OperationFailure(
+      'usage',
+      'no-such-project',
+      `there is no project of that id: ${printable(project)}`,
+      'Run: satchel projects',
+    );
   },
 });

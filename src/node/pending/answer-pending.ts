@@ -2,6 +2,7 @@ import type { ConsentSubject } from '../../sources/claude-home/consent.ts';
 import type { SpaceConsents } from '../consent-book.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure } from '../operations/operation.ts';
+import { printable } from '../printable.ts';
 import { listPending } from './list-pending.ts';
 import type { Pending, PendingEntry } from './pending-entry.ts';
 
@@ -61,9 +62,10 @@ export async function trustsOwn(node: SatchelNode): Promise<boolean> {
 /** The one entry whose id begins so. Throws OperationFailure. */
 export function findPending(all: readonly Pending[], id: string): Pending {
   const [found, ...more] = all.filter(({ entry }) => id.length >= 4 && entry.id.startsWith(id.toLowerCase()));
-  if (found === undefined) throw new OperationFailure('usage', 'no-such-entry', `nothing of that id waits: ${id}`, 'Run: satchel pending');
+  if (found === undefined)
+    throw new OperationFailure('usage', 'no-such-entry', `nothing of that id waits: ${printable(id)}`, 'Run: satchel pending');
   if (more.length > 0)
-    throw new OperationFailure('usage', 'ambiguous-entry', `more than one entry begins with ${id}`, 'Use more characters');
+    throw new OperationFailure('usage', 'ambiguous-entry', `more than one entry begins with ${printable(id)}`, 'Use more characters');
   return found;
 }
 
