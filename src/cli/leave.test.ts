@@ -35,7 +35,7 @@ describe('what leaving leaves behind', () => {
     const said = (about: Partial<Parameters<typeof keptLosses>[1]>, purge: boolean): string =>
       keptLosses({ asCalled }, { ...log, ...about }, purge).join('\n');
     expect(said({}, false)).toBe(
-      'space abababababab: its log is ordered here, for 2 machines: they cannot sync any more. Run on one of them: satchel spaces move',
+      'space abababababab: its log is ordered here, for 2 machines: they cannot sync any more. Run on one of them: satchel spaces move SPACE REMOTE',
     );
     expect(said({}, true)).toContain('bodies that are nowhere else');
     const elsewhere = 'the database satchel at db';

@@ -114,7 +114,9 @@ function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean)
       );
     if (space.others_depend)
       losses.push(
-        asCalled(`${space.name}: its log is ordered here, so that your other machines cannot sync any more. Run: satchel spaces move`),
+        asCalled(
+          `${space.name}: its log is ordered here, so that your other machines cannot sync any more. Run: satchel spaces move ${space.name} REMOTE`,
+        ),
       );
     if (!purge) continue;
     if (space.only_here) losses.push(`${space.name}: its whole history, which is nowhere else`);
@@ -133,7 +135,7 @@ export function keptLosses({ asCalled }: Pick<CommandContext, 'asCalled'>, log: 
   const name = `space ${log.space.slice(0, 12)}`;
   if (why === 'for-others') {
     const of = counted(machines, 'machine');
-    const wayOut = asCalled('Run on one of them: satchel spaces move');
+    const wayOut = asCalled('Run on one of them: satchel spaces move SPACE REMOTE');
     if (elsewhere !== null)
       return purge
         ? [`${name}: the keys by which ${of} know this hub, unless another hub has them too; its log stays in ${elsewhere}. ${wayOut}`]

@@ -1,5 +1,6 @@
 import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
 import type { LogChange, LogCommit } from '../node/operations/log.ts';
+import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -34,7 +35,7 @@ export const logCommand = defineCommand({
       : item === undefined || item.endsWith('/')
         ? describeGroups(context, result.commits)
         : describeVersions(context, result.commits, before === undefined);
-    if (lines.length === 0) return { human: asCalled('Nothing was captured yet. Run: satchel up'), json: result };
+    if (lines.length === 0) return { human: asCalled(nothingText(before, result)), json: result };
     if (result.next !== null) {
       const name = item === undefined ? '' : ` ${itemWord(item)}`;
       lines.push(style.dim(`${asCalled('Older: satchel log')}${name}${all ? ' --all' : ''} --before ${result.next}`));
@@ -50,6 +51,13 @@ export const logCommand = defineCommand({
     return { human: lines.join('\n'), json: result };
   },
 });
+
+function nothingText(before: number | undefined, { commits, next }: OperationOutput<'log'>): string {
+  if (before !== undefined && commits.length === 0) return `Nothing is older than record ${before}.`;
+  if (commits.length === 0) return 'Nothing was captured yet. Run: satchel up';
+  const older = next === null ? '' : ` Older: satchel log --before ${next}`;
+  return `Nothing but what Satchel notes for itself: satchel log --all.${older}`;
+}
 
 /** What became of an item, in a word. */
 const DONE: Readonly<Record<LogChange['type'], string>> = {

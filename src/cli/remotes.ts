@@ -27,7 +27,9 @@ const list = defineCommand({
     const columns = [{ title: 'ADDRESS' }, { title: 'DRIVER' }, { title: 'HOME OF' }];
     return {
       human:
-        rows.length === 0 ? context.asCalled('No remotes yet. Run: satchel remotes add') : renderTable(columns, rows, context.style.dim),
+        rows.length === 0
+          ? context.asCalled('No remotes yet. Run: satchel remotes add FOLDER, or satchel remotes add --help')
+          : renderTable(columns, rows, context.style.dim),
       json: result,
     };
   },

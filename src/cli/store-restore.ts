@@ -17,7 +17,7 @@ export const restoreVerb = defineCommand({
   },
   examples: ['satchel store restore satchel.age', 'satchel store restore satchel.age --key words.txt --same-machine'],
   notes:
-    'All of it or nothing. Without --same-machine the store starts as a new machine, since two stores must never act as one: then `satchel keys recover` or a link from another machine lets it in. ' +
+    'All of it or nothing. Without --same-machine the store starts as a new machine, since two stores must never act as one: then `satchel keys recover ADDRESS` or a link from another machine lets it in. ' +
     'Files in the home are compared anew: none counts as deleted.\nJSON: {made, machine, objects, same_machine}.',
   async run(context): Promise<CommandResult> {
     const { home } = context.environment;

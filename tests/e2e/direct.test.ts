@@ -29,6 +29,7 @@ describe('two machines without a hub', () => {
 
   it('takes what a fresh home holds, and a second machine by one link', async () => {
     expect((await ana.run(['log'])).stdout).toContain('CLAUDE.md');
+    expect((await ana.run(['log', '--before', '0'])).stdout).toBe('Nothing is older than record 0.\n');
     const { link } = await ana.ask<Invitation>(['invite']);
     await bea.start(['join', link, '--name', 'bea']);
     await until('bea has it', () => bea.read('CLAUDE.md') === '# Be kind\n');

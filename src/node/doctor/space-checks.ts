@@ -77,7 +77,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     if (!(error instanceof RemoteError)) throw error;
     const next = {
       unreachable: 'Satchel tries again by itself; drafts are kept',
-      unfit: 'Choose another place: satchel spaces move',
+      unfit: 'Choose another place: satchel spaces move SPACE REMOTE',
       unauthorized: isBucket(address) ? BUCKET_REMEDY : 'Ask an owner: satchel machines',
       refused: null,
       protocol: 'Compare versions on both sides',

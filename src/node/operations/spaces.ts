@@ -11,6 +11,8 @@ import { encodeDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { machineNames } from '../machine-names.ts';
 import { presentMachines } from '../present-machines.ts';
+import { printable } from '../printable.ts';
+import { shellWord } from '../../config/private-file.ts';
 import { listProjects } from '../sessions/list-projects.ts';
 import { spaceField } from './fields.ts';
 import { noInput } from './no-input.ts';
@@ -134,5 +136,12 @@ async function findRemote(node: SatchelNode, text: string): Promise<RemoteDescri
   if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error, 'Run: satchel remotes');
   const known = (await knownRemotes(node)).find((descriptor) => descriptor.address === address.value.text);
   if (known !== undefined) return known;
-  throw new OperationFailure('usage', 'no-remote', `${address.value.text} is no remote of this machine yet`, 'Run: satchel remotes add');
+  throw new OperationFailure(
+    'usage',
+    'no-remote',
+    `${printable(address.value.text)} is no remote of this machine yet`,
+    address.value.driver === 'hub'
+      ? 'On that hub: satchel invite --hub. Here, with its link: satchel remotes add LINK'
+      : `Run: satchel remotes add ${shellWord(printable(address.value.text))}`,
+  );
 }
