@@ -1,23 +1,17 @@
-import { existsSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { IndexDamaged, IndexMoved, type IndexChange, type TextIndex } from '../../src/core/ports/text-index.ts';
-import { EMPTY_HEAD } from '../../src/core/log/record.ts';
-import { createReplicaWorkspace } from '../../src/core/replica/replica-workspace.ts';
-import { createSpace } from '../../src/core/replica/create-space.ts';
-import { putSpace } from '../../src/node/space-registry.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { openPostgres, type PostgresDatabase } from '../../src/store/postgres/postgres-database.ts';
-import { ask, Place } from '../node/place.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 import { startTransactionPooler } from '../services/transaction-pooler.ts';
 import { describeTextIndex, held, passage, put } from './text-index.ts';
 import { sameAnswers } from './text-index-same.ts';
 
 /** Of a property, each of which asks a server some fifty times. */
-const RUNS = 25;
+const RUNS = 15;
 const SPACE = 'a'.repeat(64) as SpaceId;
 
 let server: PostgresServer;
@@ -197,39 +191,5 @@ describe('an index in PostgreSQL', () => {
       expect((await again?.held(SPACE))?.size).toBe(400);
       expect(await found(again as TextIndex, 'batch2')).toHaveLength(100);
     });
-  });
-});
-
-describe('a node whose store is in PostgreSQL', () => {
-  it('searches by the index there, and has no word of a sealed space in it', async () => {
-    const place = await Place.create();
-    try {
-      const { url, password } = await server.createDatabase();
-      const start = () => place.start('hub', { hub: true, live: false, env: { SATCHEL_STORE: url, SATCHEL_STORE_PASSWORD: password } });
-      const hub = await start();
-      // As one would be that takes part in spaces: no command makes it so, since all hubs would act as one machine then.
-      for (const mode of ['open', 'sealed'] as const) {
-        const { space, genesis } = await createSpace(hub.deps, mode);
-        await hub.local.append(space, EMPTY_HEAD, { records: [genesis], objects: [] });
-        await putSpace(hub.store, { space, name: mode, remote: null, addedAt: 0, recoveryShown: true });
-      }
-      await place.stop('hub');
-      const node = await start();
-      for (const { replica, entry } of node.spaces.values()) {
-        const workspace = createReplicaWorkspace(replica, { writer: 'test', covers: () => true });
-        const body = Buffer.from(`The walrus is ${entry.name}\n`);
-        const found = { type: 'body' as const, item: { kind: 'text', name: 'notes.md' }, attributes: {}, body, local: null };
-        await workspace.capture([found], { message: '', writer: 'test' });
-      }
-      const walrus = async (): Promise<unknown[]> => (await ask(node, 'search', { query: 'walrus' })).hits.map(({ snippet }) => snippet);
-      expect(await walrus()).toEqual(['The walrus is open']);
-      const { index_bytes, database_bytes } = await ask(node, 'storeSizes', {});
-      expect([index_bytes > 8_192, database_bytes > 8_192]).toEqual([true, true]);
-      expect(await ask(node, 'reindex', {})).toEqual({ items: 1, bytes: index_bytes, unsearched: 0 });
-      expect(await walrus()).toEqual(['The walrus is open']);
-      expect(existsSync(node.home.index)).toBe(false);
-    } finally {
-      await place.dispose();
-    }
   });
 });

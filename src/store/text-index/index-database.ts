@@ -30,6 +30,14 @@ export async function takeTurn(ask: AskIndex): Promise<StateRow> {
   return state;
 }
 
+/**
+ * For questions whose answers have to be sorted. The store's transactions make that the last resort, at a price so high that the server would
+ * compile each such question. Indexes stay first: tables that grew since they were analyzed would be read as a whole for a few rows.
+ */
+export async function allowSorting(ask: AskIndex): Promise<void> {
+  await ask("select set_config('enable_sort', 'on', true), set_config('jit', 'off', true)");
+}
+
 /** As one that is new; what was there leaves the disk at once. */
 export async function clearIndex(ask: AskIndex): Promise<void> {
   // Its turn is taken by this, as by `takeTurn`. Numbers go on, and so no process mistakes what comes for what it looked at.

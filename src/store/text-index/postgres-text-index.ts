@@ -2,7 +2,7 @@ import type { MachineId, SpaceId } from '../../core/ids.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import { IndexDamaged, type FoundPassage, type HeldItem, type IndexHits, type TextIndex } from '../../core/ports/text-index.ts';
 import { createFts5Words } from './fts5-words.ts';
-import { clearIndex, INDEX_VERSION, PREFIX, type AskIndex, type IndexDatabase, type StateRow } from './index-database.ts';
+import { clearIndex, INDEX_VERSION, allowSorting, PREFIX, type AskIndex, type IndexDatabase, type StateRow } from './index-database.ts';
 import { createPassageQueries, toHits, toPassage, type HitRow, type PassageRow } from './passage-queries.ts';
 import { rankPassages, type IndexedWords } from './rank-passages.ts';
 import { toExpression } from './search-expression.ts';
@@ -79,6 +79,7 @@ function createIndex(database: IndexDatabase): TextIndex {
         const values = ranks === null ? null : [[...ranks.keys()], [...ranks.values()]];
         const matched = values === null ? null : { sql: 'select * from unnest($1::bigint[], $2::float8[]) u (number, rank)', values };
         const { sql, values: given } = queries.search(matched, filter, limit);
+        await allowSorting(ask);
         return toHits(await ask<HitRow>(sql, given));
       });
     },
@@ -95,6 +96,7 @@ function createIndex(database: IndexDatabase): TextIndex {
       }),
     around: (passage, filter, { before, after }) =>
       database.read(async (ask) => {
+        await allowSorting(ask);
         const rows = async ({ sql, values }: ReturnType<typeof queries.before>): Promise<FoundPassage[]> =>
           (await ask<PassageRow>(sql, values)).map(toPassage);
         const earlier = await rows(queries.before(passage, filter, before));
@@ -102,6 +104,7 @@ function createIndex(database: IndexDatabase): TextIndex {
       }),
     values: (of) =>
       database.read(async (ask) => {
+        await allowSorting(ask);
         const rows = await ask<{ value: string; count: number }>(queries.values(of).sql);
         return new Map(rows.map(({ value, count }) => [value, count]));
       }),
@@ -139,6 +142,7 @@ async function wordsOf(ask: AskIndex, split: IndexedWords['split']): Promise<Ind
 }
 
 async function wordsWith(ask: AskIndex, text: string, limit: number): Promise<string[]> {
+  await allowSorting(ask);
   const dead = await deadOf(ask);
   const found: string[] = [];
   for (let skipped = 0; found.length < limit; skipped += WORDS) {
