@@ -3,7 +3,8 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchClaudeMem } from './claude-mem/bench-claude-mem.ts';
-import { benchHub, HUB_LOADS, type HubLoad } from './hub/bench-hub.ts';
+import { benchHub, HUB_LOADS } from './hub/bench-hub.ts';
+import { HUB_KINDS } from './hub/hub-peer.ts';
 import { hubReportToText } from './hub/hub-report.ts';
 import { databaseLoad } from './loads/database.ts';
 import { filesLoad } from './loads/files.ts';
@@ -20,7 +21,8 @@ Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database
 interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 --only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
 --only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, pulls, live listeners,
-and one log of N records (20,000). --loads: some of own, race, pull, listeners, long.
+and one log of N records (20,000). --loads: some of own, race, pull, listeners, long;
+--peers "SQLite, folder;PostgreSQL;PostgreSQL, bucket".
 `;
 
 const SECTIONS: readonly { readonly name: string; readonly peers: readonly Peer[]; readonly load: (scale: number) => Load }[] = [
@@ -60,8 +62,9 @@ async function main(): Promise<void> {
   }
   if (values.only === 'hub') {
     const records = numberOf('records', values.records);
-    const loads = chosenLoads(values.loads);
-    const report = await benchHub({ parent: values.folder, rounds, scale, records, loads, tell });
+    const loads = chosen('loads', HUB_LOADS, values.loads?.split(','));
+    const kinds = chosen('peers', HUB_KINDS, values.peers?.split(';'));
+    const report = await benchHub({ parent: values.folder, rounds, scale, records, loads, kinds, tell });
     process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : hubReportToText(report)}\n`);
     return;
   }
@@ -131,12 +134,10 @@ async function choosePeers(
   return { installed, missing, versions };
 }
 
-function chosenLoads(text: string | undefined): readonly HubLoad[] {
-  if (text === undefined) return HUB_LOADS;
-  const wanted = text.split(',');
-  const unknown = wanted.find((name) => !HUB_LOADS.some((load) => load === name));
-  if (unknown !== undefined) throw new Error(`--loads: expected some of ${HUB_LOADS.join(', ')}, not ${unknown}`);
-  return HUB_LOADS.filter((load) => wanted.includes(load));
+function chosen<T extends string>(flag: string, known: readonly T[], wanted: readonly string[] = known): readonly T[] {
+  const unknown = wanted.find((name) => !known.some((one) => one === name));
+  if (unknown !== undefined) throw new Error(`--${flag}: expected some of ${known.join('; ')}, not ${unknown}`);
+  return known.filter((one) => wanted.includes(one));
 }
 
 function numberOf(name: string, text: string): number {

@@ -185,23 +185,20 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
   return 'mismatch';
 }
 
-/** What valid records up to `position` landed, carried commits included. O(log). */
+/** What valid records up to `position` landed, carried commits included. O(log), and one look-up for all that is void. */
 async function usedCommits(replica: Replica, position: number): Promise<CommitKey[]> {
   const { space, deps } = replica;
+  const voids = new Set((await deps.store.read((tx) => tx.documents.list(`voids/${space}`))).map(({ id }) => Number(id)));
   const used = new Set<CommitKey>();
   for (let from = 0; from <= position;) {
     const page = await deps.store.read((tx) => tx.logs.read(space, from, PAGE));
     if (page.length === 0) break;
-    for (const row of page) if (row.type === 'commit' && row.position <= position) used.add(commitKey(row.signer, row.id));
+    for (const row of page) {
+      if (row.type === 'commit' && row.position <= position && !voids.has(row.position)) used.add(commitKey(row.signer, row.id));
+    }
     from = (page.at(-1) as StoredRecord).position + 1;
   }
-  await deps.store.read(async (tx) => {
-    for (const [key, positions] of await tx.logs.positionsOf(space, [...used])) {
-      const voids = await Promise.all(positions.map((p) => tx.documents.get(`voids/${space}`, String(p))));
-      if (voids.every((entry) => entry !== undefined)) used.delete(key);
-    }
-    for (const { id } of await tx.documents.list(`carried/${space}`)) used.add(id as CommitKey);
-  });
+  for (const { id } of await deps.store.read((tx) => tx.documents.list(`carried/${space}`))) used.add(id as CommitKey);
   return [...used];
 }
 

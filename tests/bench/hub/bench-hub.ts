@@ -5,9 +5,9 @@ import type { ReplicaDeps } from '../../../src/core/replica/deps.ts';
 import { createBenchMachine } from './bench-space.ts';
 import { prepareOneSpace, prepareOwnSpaces, turnedAway, type Commits } from './commits.ts';
 import { listen, prepareAudience } from './fan-out.ts';
-import { HUB_KINDS, startGround, startHubPeer, type HubKind, type HubPeer } from './hub-peer.ts';
+import { startGround, startHubPeer, type HubKind, type HubPeer } from './hub-peer.ts';
 import { joinLate, type LateJoin } from './late-join.ts';
-import { growLogs, type LongLog } from './long-log.ts';
+import { growLogs, type LongLog, type Restart } from './long-log.ts';
 import { dialFromManyAddresses } from './many-addresses.ts';
 import { measured, percentile, type Measured } from './measured.ts';
 import { prepareLog, pull } from './pulls.ts';
@@ -19,6 +19,7 @@ export interface HubBench {
   /** Of the log that is made long. */
   readonly records: number;
   readonly loads: readonly HubLoad[];
+  readonly kinds: readonly HubKind[];
   readonly tell: (line: string) => void;
 }
 
@@ -46,6 +47,7 @@ export interface HubRow {
 export interface HubReport {
   readonly rows: readonly HubRow[];
   readonly long: readonly LongLog[];
+  readonly restarts: readonly Restart[];
   readonly lateJoin: LateJoin | null;
   /** Requests that had to be sent again, by what the hub said. */
   readonly turnedAway: Readonly<Record<string, number>>;
@@ -61,7 +63,7 @@ const LISTENERS = [10, 100, 500];
 const PULLERS = [1, 16];
 
 /** Hubs on SQLite and on PostgreSQL side by side, as processes of their own, each load at one after the other, rounds in turning order. */
-export async function benchHub({ parent, rounds, scale, records, loads, tell }: HubBench): Promise<HubReport> {
+export async function benchHub({ parent, rounds, scale, records, loads, kinds, tell }: HubBench): Promise<HubReport> {
   dialFromManyAddresses();
   const folder = await mkdtemp(path.join(parent, 'satchel-bench-'));
   const ground = await startGround(folder);
@@ -71,7 +73,7 @@ export async function benchHub({ parent, rounds, scale, records, loads, tell }: 
     const seed = randomBytes(16).toString('hex');
     const owner = await createBenchMachine('owner', seed);
     const accounts = [owner, ...machines].map(({ machine }) => machine.key.machine);
-    for (const kind of HUB_KINDS) hubs.push(await startHubPeer(ground, kind, accounts));
+    for (const kind of kinds) hubs.push(await startHubPeer(ground, kind, accounts));
     const rows: HubRow[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const inTurn = [...hubs.slice(round % hubs.length), ...hubs.slice(0, round % hubs.length)];
@@ -85,12 +87,11 @@ export async function benchHub({ parent, rounds, scale, records, loads, tell }: 
       if (loads.includes('listeners')) await tellMany(inTurn, owner, scale, note);
     }
     const isLong = loads.includes('long');
-    const { space, logs } = isLong ? await growLogs(hubs, owner, records, tell) : { space: null, logs: [] };
-    for (const log of logs) tell(JSON.stringify(log));
-    const lateJoin = space === null ? null : await joinLate(hubs[0]!, space, seed, folder);
+    const grown = isLong ? await growLogs(hubs, owner, records, tell) : null;
+    const lateJoin = grown === null ? null : await joinLate(hubs[0]!, grown.space, seed, folder);
     const again: Record<string, number> = {};
     for (const reason of turnedAway) again[reason] = (again[reason] ?? 0) + 1;
-    return { rows, long: logs, lateJoin, turnedAway: again };
+    return { rows, long: grown?.logs ?? [], restarts: grown?.restarts ?? [], lateJoin, turnedAway: again };
   } finally {
     for (const hub of hubs) await hub.close();
     await ground.postgres.dispose();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sealBundle, sealCommitBody, type SealedObject } from '../../../src/core/crypto/object-cipher.ts';
-import { createSigningKey } from '../../../src/core/crypto/signing.ts';
+import { createSigningKey, type SigningKey } from '../../../src/core/crypto/signing.ts';
 import { bytesToHex, type CommitId, type Revision } from '../../../src/core/ids.ts';
 import { encodeCommit, resultingRevision } from '../../../src/core/log/commit-codec.ts';
 import { headAfter, sealRecord, type Head, type LogRecord } from '../../../src/core/log/record.ts';
@@ -14,11 +14,28 @@ import { createObjectStoreDouble } from '../../contracts/memory-store.ts';
 import { createTestMachine, foundSpace } from '../../doubles/machine.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 
-/** A commit of one change with its body of some 800 bytes, sealed and not signed yet: that needs the record before it. */
+/** A commit of one change with its body of some 500 bytes, sealed and not signed yet: that needs the record before it. */
 export interface PreparedCommit {
   readonly id: CommitId;
   readonly body: Uint8Array;
   readonly object: SealedObject;
+  /** The object is not known to the remote. */
+  readonly isFresh: boolean;
+}
+
+export interface CommitMakerOptions {
+  /** Items that are written in turn. */
+  readonly items: number;
+  /** Of their names, so that several makers of one space never meet in an item. */
+  readonly prefix?: string;
+  readonly signing?: SigningKey;
+  /** Commits whose bodies lie in one object: 1 as where somebody edits, more where much is captured at once. */
+  readonly perObject?: number;
+}
+
+interface Bodies {
+  readonly object: SealedObject;
+  readonly texts: readonly Buffer[];
 }
 
 export interface CommitMaker {
@@ -47,44 +64,51 @@ export async function createBenchMachine(
   return { ...deps, compression: createZstd(), random: createSystemRandom() };
 }
 
-/** Founds a space there; what it makes are genuine commits: signed, encrypted, valid by the rule, over so many items in turn. */
-export async function foundBenchSpace(deps: ReplicaDeps, remote: Remote, items: number): Promise<CommitMaker> {
-  return createCommitMaker(await foundSpace(deps, remote), items);
+/** Founds a space there; what it makes are genuine commits: signed, encrypted, valid by the rule. */
+export async function foundBenchSpace(deps: ReplicaDeps, remote: Remote, options: CommitMakerOptions): Promise<CommitMaker> {
+  return createCommitMaker(await foundSpace(deps, remote), options);
 }
 
-/** `prefix`: of the names of items, so that several makers of one space never meet in an item. */
-export async function createCommitMaker(
-  replica: Replica,
-  items: number,
-  prefix = 'note',
-  signing = replica.deps.machine.key,
-): Promise<CommitMaker> {
+export async function createCommitMaker(replica: Replica, options: CommitMakerOptions): Promise<CommitMaker> {
+  const { items, prefix = 'note', signing = replica.deps.machine.key, perObject = 1 } = options;
   const { space, deps, keys, keyId } = replica;
   const revisions = new Map<string, Revision>();
   const words = createSeededRandom(items);
   let made = 0;
+  let bodies: Bodies | null = null;
   let last = await replica.head();
   if (last === null) throw new Error('the space has no log');
+
+  async function sealTexts(commit: CommitId): Promise<Bodies> {
+    const texts = Array.from({ length: perObject }, (_, n) => {
+      const text = Array.from({ length: 120 }, () => words.int(0, 36 ** 4).toString(36)).join(' ');
+      return Buffer.from(`${prefix} ${made + n}\n${text}\n`);
+    });
+    const binding = { space, keyId, signer: signing.machine, commit };
+    return { texts, object: await sealBundle(Buffer.concat(texts), binding, keys, deps.compression, deps.random, 'fast') };
+  }
 
   async function prepare(): Promise<PreparedCommit> {
     const id = bytesToHex(randomBytes(16)) as CommitId;
     const item = { kind: 'text', name: `${prefix}-${made % items}.md` };
-    const text = Array.from({ length: 120 }, () => words.int(0, 36 ** 4).toString(36)).join(' ');
-    const plain = Buffer.from(`${prefix} ${made}\n${text}\n`);
+    const place = made % perObject;
+    bodies = place === 0 || bodies === null ? await sealTexts(id) : bodies;
+    const { object, texts } = bodies;
+    const plain = texts[place]!;
+    const offset = texts.slice(0, place).reduce((sum, text) => sum + text.length, 0);
     made += 1;
-    const binding = { space, keyId, signer: signing.machine, commit: id };
-    const object = await sealBundle(plain, binding, keys, deps.compression, deps.random, 'fast');
     const content = {
       digest: replica.bodies.digestOf(plain, {}),
       size: plain.length,
       attributes: {},
-      pieces: [{ object: object.id, keyId, offset: 0, length: plain.length }],
+      pieces: [{ object: object.id, keyId, offset, length: plain.length }],
     };
     const change = { type: 'put' as const, item, base: revisions.get(item.name) ?? null, needs: [], content, history: [] };
     revisions.set(item.name, resultingRevision(change));
     const commit = { id, time: deps.clock.now(), message: '', writer: 'bench', changes: [change], carried: [] };
+    const binding = { space, keyId, signer: signing.machine, commit: id };
     const body = await sealCommitBody(encodeCommit(commit, { objects: [object.id], keyId }), binding, keys, deps.compression, deps.random);
-    return { id, body, object };
+    return { id, body, object, isFresh: place === 0 };
   }
 
   function sign({ id, body, object }: PreparedCommit, head: Head): LogRecord {
@@ -117,7 +141,7 @@ export async function createCommitMaker(
         const commit = await prepare();
         const record = sign(commit, last as Head);
         records.push(record);
-        objects.push(commit.object);
+        if (commit.isFresh) objects.push(commit.object);
         last = headAfter(record);
       }
       return { records, objects };

@@ -19,7 +19,7 @@ export async function prepareOwnSpaces(hub: HubPeer, machines: readonly ReplicaD
   const writers = await Promise.all(
     machines.map(async (deps) => {
       const remote = hub.connect(deps.machine.key);
-      const maker = await foundBenchSpace(deps, remote, 50);
+      const maker = await foundBenchSpace(deps, remote, { items: 50 });
       const first = maker.head;
       return { remote, space: maker.replica.space, first, ...(await maker.next(each)) };
     }),
@@ -48,7 +48,7 @@ export async function prepareOneSpace(hub: HubPeer, machines: readonly ReplicaDe
   const [owner, ...others] = machines;
   if (owner === undefined) throw new Error('nobody writes');
   const remote = hub.connect(owner.machine.key);
-  const { replica } = await foundBenchSpace(owner, remote, 50);
+  const { replica } = await foundBenchSpace(owner, remote, { items: 50 });
   for (const { machine } of others) {
     await addMember(replica, remote, {
       machine: machine.key.machine,
@@ -60,7 +60,9 @@ export async function prepareOneSpace(hub: HubPeer, machines: readonly ReplicaDe
   }
   const first = await replica.head();
   if (first === null) throw new Error('the space has no log');
-  const makers = await Promise.all(machines.map((deps, index) => createCommitMaker(replica, 50, `writer-${index}`, deps.machine.key)));
+  const makers = await Promise.all(
+    machines.map((deps, index) => createCommitMaker(replica, { items: 50, prefix: `writer-${index}`, signing: deps.machine.key })),
+  );
   await remote.close();
   const { space } = replica;
   return async () => {

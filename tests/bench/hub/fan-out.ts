@@ -24,14 +24,14 @@ export interface Audience {
 /** A space with so many members besides its owner. */
 export async function prepareAudience(hub: HubPeer, owner: ReplicaDeps, size: number): Promise<Audience> {
   const remote = hub.connect(owner.machine.key);
-  const { replica } = await foundBenchSpace(owner, remote, 50);
+  const { replica } = await foundBenchSpace(owner, remote, { items: 50 });
   const members = Array.from({ length: size }, createBenchKey);
   for (const [index, { machine }] of members.entries()) {
     const { recipient } = await owner.wrapping.generate();
     await addMember(replica, remote, { machine, recipient, name: `listener ${index}`, role: 'reader', account: null });
   }
   await remote.close();
-  return { maker: await createCommitMaker(replica, 50), members };
+  return { maker: await createCommitMaker(replica, { items: 50 }), members };
 }
 
 /** Opens live streams of the first so many members, each a machine and a connection of its own; what is returned commits, and waits until all heard. */

@@ -3,7 +3,7 @@ import { HUB_KINDS } from './hub-peer.ts';
 import { percentile } from './measured.ts';
 
 /** Tables in Markdown, of the medians of all rounds. */
-export function hubReportToText({ rows, long, lateJoin, turnedAway }: HubReport): string {
+export function hubReportToText({ rows, long, restarts, lateJoin, turnedAway }: HubReport): string {
   const loads = [...new Set(rows.map(({ load }) => load))];
   const lines = [
     '| | | a second | p50, p95 ms | CPU ms each: hub, database, clients | MB: hub, at most, database |',
@@ -31,16 +31,18 @@ export function hubReportToText({ rows, long, lateJoin, turnedAway }: HubReport)
   const megabytes = (bytes: number | null): string => (bytes === null ? 'elsewhere' : `${(bytes / 1e6).toFixed(1)} MB`);
   lines.push(
     '',
-    '| a log of | | a commit at its beginning, at its end: CPU ms | p50 ms | 1,000 at once: CPU ms | the last 1,000 read: CPU ms, ms | logs, bodies | MB of the hub | start: s, s of CPU |',
-    '|---|---|---|---|---|---|---|---|---|',
+    '| a log of | | one commit: p50 ms, CPU ms | 1,000 in one append: CPU ms | its last 1,000 read: ms, CPU ms | logs, bodies | MB: hub, database |',
+    '|---|---|---|---|---|---|---|',
   );
-  for (const log of long) {
+  for (const { kind, records, single, segmentCpu, pull, disk, memory } of long) {
     lines.push(
-      `| ${log.records} | ${log.kind} | ${log.first.cpu.toFixed(2)}, ${log.last.cpu.toFixed(2)} | ${log.first.p50.toFixed(1)}, ${log.last.p50.toFixed(1)} ` +
-        `| ${log.segmentCpu.first.toFixed(0)}, ${log.segmentCpu.last.toFixed(0)} | ${log.pull.cpu.toFixed(0)}, ${log.pull.ms.toFixed(0)} ` +
-        `| ${megabytes(log.disk.store)}, ${megabytes(log.disk.bodies)} | ${log.memory.hubMegabytes} | ${log.restart.seconds.toFixed(1)}, ${log.restart.cpu.toFixed(1)} |`,
+      `| ${records} | ${kind} | ${single.p50.toFixed(1)}, ${single.cpu.toFixed(1)} | ${segmentCpu.toFixed(0)} | ${pull.ms.toFixed(0)}, ${pull.cpu.toFixed(0)} ` +
+        `| ${megabytes(disk.store)}, ${megabytes(disk.bodies)} | ${memory.hubMegabytes}, ${memory.databaseMegabytes} |`,
     );
   }
+  lines.push('', '| start with that log | | s | s of CPU |', '|---|---|---|---|');
+  for (const { kind, records, seconds, cpu } of restarts)
+    lines.push(`| ${records} | ${kind} | ${seconds.toFixed(1)} | ${cpu.toFixed(1)} |`);
   if (lateJoin === null) return lines.join('\n');
   lines.push('', '| a machine of that space | s | s of CPU | MB at most |', '|---|---|---|---|');
   for (const [what, took] of Object.entries(lateJoin))

@@ -19,7 +19,7 @@ export interface Pulled {
 /** A log of so many records, in large segments. */
 export async function prepareLog(hub: HubPeer, owner: ReplicaDeps, records: number): Promise<CommitMaker> {
   const remote = hub.connect(owner.machine.key);
-  const maker = await foundBenchSpace(owner, remote, Math.max(100, records / 20));
+  const maker = await foundBenchSpace(owner, remote, { items: Math.max(100, records / 20) });
   for (let left = records; left > 0; left -= SEGMENT) {
     const before = maker.head;
     const segment = await maker.next(Math.min(SEGMENT, left));
