@@ -1,2 +1,2 @@
 /** Resolves to the path of `cli/main.js`. */
-export declare function bundle(root: string, dist: string): Promise<string>;
+export declare function bundle(root: string, dist: string, more?: Readonly<Record<string, string>>): Promise<string>;

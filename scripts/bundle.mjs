@@ -8,11 +8,12 @@ const EXTERNAL = ['better-sqlite3', '@toondepauw/node-zstd', 'pino'];
 /**
  * Bundles the program into `dist`: `cli/main.js`, and beside it what it loads when it is needed. Node starts a few
  * CommonJS files in a third of the time that the hundreds of modules take which they are made of. Nothing is minified,
- * so that stack traces read well; with --enable-source-maps they name the sources. Types are not checked here.
+ * so that stack traces read well; with --enable-source-maps they name the sources. Types are not checked here. `more`: other
+ * entries, by the path in `dist` without `.js`, which share the program's parts.
  */
-export async function bundle(root, dist) {
+export async function bundle(root, dist, more = {}) {
   const build = await rolldown({
-    input: { 'cli/main': path.join(root, 'src/cli/main.ts'), 'cli/thread': path.join(root, 'src/node/threads/thread.ts') },
+    input: { 'cli/main': path.join(root, 'src/cli/main.ts'), 'cli/thread': path.join(root, 'src/node/threads/thread.ts'), ...more },
     platform: 'node',
     external: EXTERNAL,
     transform: { target: 'node20.19' },

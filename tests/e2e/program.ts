@@ -17,7 +17,10 @@ export async function setup(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(path.join(repository, '.tmp-program-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    project.provide('program', await bundle(repository, path.join(folder, 'dist')));
+    project.provide(
+      'program',
+      await bundle(repository, path.join(folder, 'dist'), { 'cli/here': path.join(import.meta.dirname, 'run-here.ts') }),
+    );
   } catch (error) {
     remove();
     throw error;

@@ -53,10 +53,8 @@ describe.each(KINDS.map((kind) => [kind.id, kind] as const))('the merger of %s',
   });
 
   it.each(BOMBS)('takes %s, on either side', (_what, bomb) => {
-    for (const [name, good] of [
-      ['skills/a/x.json', GOOD[1] as Buffer],
-      ['x', GOOD[0] as Buffer],
-    ] as const) {
+    const [json, other] = [['skills/a/x.json', GOOD[1] as Buffer] as const, ['x', GOOD[0] as Buffer] as const];
+    for (const [name, good] of extent([json], [json, other])) {
       for (const [base, theirs, ours] of [
         [good, bomb, bytes(`${good.toString()}more\n`)],
         [good, bytes(`${good.toString()}more\n`), bomb],
