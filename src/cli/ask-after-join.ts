@@ -9,6 +9,12 @@ import { describeChange, describePending } from './pending.ts';
 /** How the command that joined asks its node. */
 export type Ask = <N extends OperationName>(name: N, input: OperationInput<N>) => Promise<OperationOutput<N>>;
 
+export interface Skip {
+  readonly trust: boolean;
+  /** What still waits is said by whoever goes on. */
+  readonly count?: boolean;
+}
+
 const TRUST = `
 Skills, agents, commands, hooks and MCP servers can run programs here. Each one that another of your machines wrote waits
 until you have looked at it and said yes (satchel pending, satchel approve). With a yes now they are put in place unasked,
@@ -20,13 +26,14 @@ Put in place unasked what your own machines write? [y/N] `;
  * The questions of a machine that just joined, on a terminal: whether to trust one's own machines, and the first apply
  * onto files of one's own. Without a terminal both wait, and the line that is printed says how to answer.
  */
-export async function askAfterJoin(context: CommandContext, ask: Ask, skip: { readonly trust: boolean }): Promise<void> {
+export async function askAfterJoin(context: CommandContext, ask: Ask, skip: Skip): Promise<void> {
   if (!skip.trust && isYes(await context.ask(context.asCalled(TRUST)))) await ask('answer-pending', { answer: 'approve', trust_own: true });
   const first = (await ask('pending', {})).pending.filter((entry) => entry.type === 'first-apply' && !entry.rejected);
   for (const entry of first) await askFirst(context, ask, entry);
   const { pending, missing_values: missing } = await ask('pending', {});
   const left = pending.filter(({ rejected }) => !rejected).length;
-  if (left > 0) context.print(`${counted(left, 'thing waits', 'things wait')} for your answer. Run: satchel pending`);
+  if (left > 0 && skip.count !== true)
+    context.print(`${counted(left, 'thing waits', 'things wait')} for your answer. Run: satchel pending`);
   const lacking = missing.filter(({ waiting }) => !waiting).map(({ title }) => printable(title));
   if (lacking.length > 0)
     context.print(

@@ -163,7 +163,7 @@ async function joinAndStay(
     const joined = await ask('join', input);
     await rememberPort(config, port);
     context.print(describe(context, joined).human);
-    if (joined.joined === 'space') await askAfterJoin(context, ask, skip);
+    if (joined.joined === 'space') await askAfterJoin(context, ask, { ...skip, count: true });
     return runUp(context, node, config, { ask: false, command: 'join' });
   });
 }

@@ -52,6 +52,7 @@ describe('joining onto files of one’s own', () => {
     terminal.type('y');
     await terminal.shows(/1 thing waits for your answer\. Run: satchel pending/);
     await terminal.shows(/Ctrl-C stops it\./);
+    expect(plain(terminal.shown).match(/waits for your answer/g)).toHaveLength(1);
     expect(['CLAUDE.md', 'rules/one.md', 'rules/two.md', 'rules/new.md'].map((name) => bea.read(name))).toEqual([
       'bea: CLAUDE.md\n',
       'ana: rules/one.md\n',

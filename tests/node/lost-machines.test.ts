@@ -59,6 +59,10 @@ describe('all machines are lost, and the remote remains', () => {
     // As recoveries left it that did not look at names.
     const open = [...fresh.spaces.values()][0] as OpenSpace;
     await renameMember(open.replica, await open.runner.connected(), lost?.id as MachineId, `${other}-2`);
+    // What is meant by a name must be one machine.
+    await expect(ask(fresh, 'machine-revoke', { machine: `${other}-2` })).rejects.toThrow(
+      /2 machines are called .*: [0-9a-f]{12}.*, [0-9a-f]{12}/,
+    );
     expect(await called()).toMatchObject([{ next_step: `Run: satchel machines rename ${lost?.id.slice(0, 12)} NAME` }]);
     await ask(fresh, 'machine-revoke', { machine: lost?.id ?? '' });
     await place.write('fresh', 'goes on\n');
