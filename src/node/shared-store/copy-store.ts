@@ -140,12 +140,16 @@ async function copyFeeds(from: Store, to: Store): Promise<void> {
   }
 }
 
-/** Reads both, every byte, and throws {@link CopyFailed} at the first difference. */
+/** Reads both, every byte, and throws {@link CopyFailed} at the first difference: what is missing there, and what is there beside it. */
 export async function compareStores(from: Place, to: Place, amount: StoreAmount, onProgress: OnProgress): Promise<void> {
   let [records, objects] = [0, 0];
   const spaces = await from.store.read((tx) => tx.logs.spaces());
   const copied = await to.store.read((tx) => tx.logs.spaces());
-  if (copied.length !== spaces.length) throw new CopyFailed(`the database holds ${copied.length} logs, not ${spaces.length}`);
+  const foreign = copied.filter((space) => !spaces.includes(space));
+  if (foreign.length > 0)
+    throw new CopyFailed(
+      `the database holds ${foreign.length} logs that the store has not (${foreign.map((space) => space.slice(0, 8)).join(', ')}): empty the database, and begin the move again`,
+    );
   for (const space of spaces) {
     for (let position = 0; ;) {
       const [mine, theirs] = await Promise.all([from, to].map(({ store }) => store.read((tx) => tx.logs.read(space, position, PAGE))));
@@ -162,12 +166,21 @@ export async function compareStores(from: Place, to: Place, amount: StoreAmount,
         if (found.size !== batch.length) throw new CopyFailed(`${batch.length - found.size} bodies of ${space.slice(0, 8)} are missing`);
         onProgress('checking bodies', (objects += batch.length), amount.objects);
       }
+      const more = await strayIn(to.objects, from.objects, shelf);
+      if (more > 0) throw new CopyFailed(`the database holds ${more} bodies of ${space.slice(0, 8)} that the store has not`);
     }
   }
   const [mine, theirs] = await Promise.all(
     [from, to].map(async ({ store }) => JSON.stringify([await documentsOf(store), await feedsOf(store)])),
   );
   if (mine !== theirs) throw new CopyFailed('the copy of the hub’s own notes differs');
+}
+
+/** So many of one shelf are not there in the other place. */
+async function strayIn(objects: ObjectStore, other: ObjectStore, shelf: SpaceId): Promise<number> {
+  let strays = 0;
+  for await (const batch of batchesOf(objects, shelf)) strays += batch.length - (await other.has(shelf, batch)).size;
+  return strays;
 }
 
 function isSameRecord(one: StoredRecord, other: StoredRecord | undefined): boolean {
