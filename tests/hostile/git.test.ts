@@ -8,6 +8,7 @@ import { EMPTY_HEAD, headAfter, type Head } from '../../src/core/log/record.ts';
 import { RemoteError, type Remote, type RemoteErrorType } from '../../src/core/ports/remote.ts';
 import { createGitRepository } from '../../src/remotes/git/open.ts';
 import { createGitPlaces, git, gitAddress, gitEnvironment, gitRandom } from '../contracts/git-place.ts';
+import { folderBytes } from '../bench/folder-size.ts';
 import { createSpaceWriter, sealedObject, segment, type SpaceWriter } from '../contracts/space-writer.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 
@@ -145,6 +146,25 @@ describe('a repository that somebody else writes to', () => {
     replaceBy(treeOf([['40000', 'log', treeOf([['40000', '000000', treeOf([['40000', '000', leaf]])]])]]));
     const victim = await open();
     expect((await fails(victim.read(writer.space, 0, PAGE), 'protocol')).message).toMatch(/at most/);
+    await victim.close();
+  });
+
+  it('sends more than there is room for: ended, refused, and the room given back; the disk is not filled', async () => {
+    const blob = store('blob', randomBytes(8 * 1024 * 1024));
+    // Beside a log that is as it was, so that all of it comes where the host leaves nothing out.
+    const log = inRepository('rev-parse', `${branch}:log`);
+    inRepository('config', 'uploadpack.allowFilter', 'false');
+    replaceBy(
+      treeOf([
+        ['100644', 'large', blob],
+        ['40000', 'log', log],
+      ]),
+    );
+    const before = await folderBytes(places.folder);
+    const victim = await places.machines(`git+file://${repository}`, { room: { most: 1024 * 1024, every: 0 } })();
+    const error = await fails(victim.read(writer.space, 0, PAGE), 'refused');
+    expect(error.message).toMatch(/sends too much for this disk/);
+    expect((await folderBytes(places.folder)) - before).toBeLessThan(1024 * 1024);
     await victim.close();
   });
 

@@ -78,9 +78,16 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     }
   }
 
+  /** Gives the room back. */
+  async function refuse({ error }: { readonly error: RemoteError }): Promise<never> {
+    await startAnew('the repository sent too much');
+    throw error;
+  }
+
   async function fetch(how: FetchHow): Promise<boolean> {
     const outcome = await host.fetch(files.folder, name, how);
     if (outcome.type === 'absent') return false;
+    if (outcome.type === 'too-large') return refuse(outcome);
     if (outcome.type === 'failed') {
       if (how === 'since' && isCacheDamage(outcome.said)) return fetch('since-in-part');
       if (isCacheDamage(outcome.said)) throw new CacheBroken(outcome.said);
@@ -107,6 +114,7 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     if (missing.length === 0) return;
     const outcome = await host.fetchObjects(files.folder, missing);
     if (outcome.type === 'fetched') return;
+    if (outcome.type === 'too-large') return refuse(outcome);
     if (outcome.type === 'failed' && !/unadvertised object|not our ref|bad object|did not send/i.test(outcome.said)) throw outcome.error;
     // Collected by the host with a commit that was replaced: the tip has it no more.
     if (outcome.type === 'failed' && !/unadvertised object/i.test(outcome.said)) return void (await refresh());

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import type { Clock } from '../../core/ports/clock.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { withinRoom, type FetchRoom, type OverRoom } from './fetch-room.ts';
 import type { GitAddress } from './git-address.ts';
 import { gitError } from './git-errors.ts';
 import { isOid, type Oid } from './git-object.ts';
@@ -33,6 +36,8 @@ export type FetchHow =
 
 export type FetchOutcome =
   | { readonly type: 'fetched' | 'absent' }
+  /** Ended in the midst: what it brought lies in the cache, half-written files among it. */
+  | { readonly type: 'too-large'; readonly error: RemoteError }
   | { readonly type: 'failed'; readonly error: RemoteError; readonly said: string };
 export type PushResult = { readonly type: PushOutcome } | { readonly type: 'failed'; readonly error: RemoteError; readonly said: string };
 
@@ -40,10 +45,35 @@ export type PushResult = { readonly type: PushOutcome } | { readonly type: 'fail
 const INLINE = '64k';
 const PART = ['-c', 'remote.satchel.promisor=true', '-c', `remote.satchel.partialCloneFilter=blob:limit=${INLINE}`];
 
-export function createGitHost(git: GitProgram, address: GitAddress, signal: AbortSignal): GitHost {
-  const run = async (cache: string, args: readonly string[], input?: string): Promise<GitResult> => {
+export interface GitHostDeps {
+  readonly git: GitProgram;
+  readonly address: GitAddress;
+  readonly clock: Clock;
+  /** What fetches may fill. */
+  readonly room: FetchRoom;
+  /** Aborts when the repository is closed. */
+  readonly signal: AbortSignal;
+}
+
+export function createGitHost({ git, address, clock, room, signal }: GitHostDeps): GitHost {
+  const run = async (cache: string, args: readonly string[], input?: string, until = signal): Promise<GitResult> => {
     await git.version();
-    return git.run(cache, args, { signal, ...(input === undefined ? {} : { input }) });
+    return git.run(cache, args, { signal: until, ...(input === undefined ? {} : { input }) });
+  };
+
+  async function runFetch(cache: string, args: readonly string[], input?: string): Promise<FetchOutcome> {
+    const ran = await withinRoom(join(cache, 'objects'), { clock, room }, (end) => run(cache, args, input, AbortSignal.any([signal, end])));
+    if (ran.over !== null) return { type: 'too-large', error: tooLarge(ran.over) };
+    return ran.value.code === 0 ? { type: 'fetched' } : failed(ran.value);
+  }
+
+  const tooLarge = ({ bytes, bound }: NonNullable<OverRoom>): RemoteError => {
+    const [sent, taken] = [bytes, bound].map((each) => `${Math.ceil(each / 1024 ** 2)} MiB`);
+    const why = `${sent} came by then, and half of the room that is free, ${room.most / 1024 ** 3} GiB at most, is taken from a git repository, here ${taken}`;
+    return new RemoteError(
+      'refused',
+      `${address.text}: the repository sends too much for this disk, and was not listened to further (${why})`,
+    );
   };
 
   const failed = ({ stderr }: GitResult): { type: 'failed'; error: RemoteError; said: string } => ({
@@ -95,10 +125,8 @@ export function createGitHost(git: GitProgram, address: GitAddress, signal: Abor
       const args = ['fetch', '--no-tags', '--progress', '--no-recurse-submodules', '--no-auto-gc'];
       if (part) args.push(`--filter=blob:limit=${INLINE}`);
       if (how === 'newest' || how === 'newest-whole') args.push('--depth=1');
-      const result = await run(cache, [...(part ? PART : []), ...args, 'satchel', `${PREFIX}${branch}`]);
-      if (result.code === 0) return { type: 'fetched' };
-      if (/couldn't find remote ref/.test(result.stderr)) return { type: 'absent' };
-      return failed(result);
+      const outcome = await runFetch(cache, [...(part ? PART : []), ...args, 'satchel', `${PREFIX}${branch}`]);
+      return outcome.type === 'failed' && /couldn't find remote ref/.test(outcome.said) ? { type: 'absent' } : outcome;
     },
     async fetchObjects(cache, oids) {
       if (!isAtLeast(await git.version(), [2, 29])) return { type: 'absent' };
@@ -112,12 +140,7 @@ export function createGitHost(git: GitProgram, address: GitAddress, signal: Abor
         '--no-recurse-submodules',
         '--no-auto-gc',
       ];
-      const result = await run(
-        cache,
-        [...args, '--no-write-fetch-head', '--filter=blob:none', '--stdin', 'satchel'],
-        `${oids.join('\n')}\n`,
-      );
-      return result.code === 0 ? { type: 'fetched' } : failed(result);
+      return runFetch(cache, [...args, '--no-write-fetch-head', '--filter=blob:none', '--stdin', 'satchel'], `${oids.join('\n')}\n`);
     },
     push: (cache, branch, commit, expected) => push(cache, `${commit}:${PREFIX}${branch}`, `${PREFIX}${branch}`, expected),
     remove: (cache, branch, expected) => push(cache, `:${PREFIX}${branch}`, `${PREFIX}${branch}`, expected),

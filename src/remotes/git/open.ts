@@ -6,6 +6,7 @@ import type { Random } from '../../core/ports/random.ts';
 import type { Remote } from '../../core/ports/remote.ts';
 import { createCacheFiles, type CacheFiles } from './cache-files.ts';
 import { createCachedBranch, type CachedBranch } from './cached-branch.ts';
+import { FETCH_ROOM, type FetchRoom } from './fetch-room.ts';
 import type { GitAddress } from './git-address.ts';
 import { createGitHost, type GitHost } from './git-host.ts';
 import { createLook, createPlace } from './git-place.ts';
@@ -22,6 +23,8 @@ export interface GitDeps {
   readonly environment: Readonly<Record<string, string>>;
   /** Milliseconds between looks at watched branches; 15,000 unless given, and 2,000 for a path of this machine. */
   readonly pollEvery?: number;
+  /** What fetches may fill. */
+  readonly room?: FetchRoom;
   /** What is worth a line in the log. */
   readonly note?: (what: string) => void;
 }
@@ -62,12 +65,12 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
   return createGitRemote(repository, { clock, random, pollEvery, mailEvery: Math.min(pollEvery, POLL.file) });
 }
 
-async function prepare(address: GitAddress, { clock, environment, caches }: GitDeps, signal: AbortSignal) {
+async function prepare(address: GitAddress, { clock, environment, caches, room = FETCH_ROOM }: GitDeps, signal: AbortSignal) {
   const program = createGitProgram({ clock, environment, allowed: allowed(address) });
   await program.version();
   const root = join(caches, createHash('sha256').update(address.text).digest('hex').slice(0, 32));
   await mkdir(root, { recursive: true, mode: 0o700 });
-  const host: GitHost = createGitHost(program, address, signal);
+  const host: GitHost = createGitHost({ git: program, address, clock, room, signal });
   // A repository on a path is served by this machine's git, as this user: what its configuration and hooks would have executed is off.
   const packs = address.transport === 'file' ? { upload: quiet('upload-pack'), receive: quiet('receive-pack') } : null;
   const files = (name: string): CacheFiles => createCacheFiles(join(root, name), address.url, packs);
