@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { bytesToHex, hexToBytes, ZERO_HASH, type ObjectId, type SpaceId } from '../../core/ids.ts';
-import { StoreUnusable } from '../store-unusable.ts';
+import { openDerived } from '../sqlite/open-derived.ts';
 import { openIndexFile } from './bucket-index-file.ts';
 import { entryName, packBase, type DecodedEntry, type Pack } from './index-entry.ts';
 
@@ -102,15 +101,7 @@ const NO_HEAD: IndexHead = { position: 0, hash: ZERO_HASH };
 
 /** Opens or makes the index at `path`, 0600, which is of one node. A damaged one is made anew. Throws `StoreUnusable`. */
 export function openBucketIndex(path: string): BucketIndex {
-  try {
-    return openIndex(path);
-  } catch (error) {
-    if (!(error instanceof Database.SqliteError)) throw error;
-    if (error.code.startsWith('SQLITE_BUSY')) throw new StoreUnusable('busy', `${path} is in use by another process`, error);
-    if (error.code !== 'SQLITE_NOTADB' && !error.code.startsWith('SQLITE_CORRUPT')) throw error;
-    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-    return openIndex(path);
-  }
+  return openDerived(path, openIndex);
 }
 
 function openIndex(path: string): BucketIndex {

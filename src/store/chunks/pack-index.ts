@@ -1,7 +1,7 @@
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { bytesToHex, hexToBytes, type ObjectId, type SpaceId } from '../../core/ids.ts';
-import { StoreUnusable } from '../store-unusable.ts';
+import { openDerived } from '../sqlite/open-derived.ts';
 import { isBefore, type Position } from './pack-format.ts';
 import type { PlacedEntry } from './pack-scan.ts';
 
@@ -58,15 +58,7 @@ interface DeletionRow {
 
 /** Opens or makes the index at `path`, 0600, for this process alone. A damaged one is made anew. Throws `StoreUnusable`. */
 export function openPackIndex(path: string): PackIndex {
-  try {
-    return openIndex(path);
-  } catch (error) {
-    if (!(error instanceof Database.SqliteError)) throw error;
-    if (error.code.startsWith('SQLITE_BUSY')) throw new StoreUnusable('busy', `${path} is in use by another process`, error);
-    if (error.code !== 'SQLITE_NOTADB' && !error.code.startsWith('SQLITE_CORRUPT')) throw error;
-    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-    return openIndex(path);
-  }
+  return openDerived(path, openIndex);
 }
 
 function openIndex(path: string): PackIndex {
