@@ -76,6 +76,28 @@ describe('createRetries', () => {
     expect(limits).toEqual([30_000]);
   });
 
+  it.each([
+    [2_000_000, [20_000, 20_000]],
+    [0, [20_000]],
+  ])('gives an attempt the time that %i bytes take which it brings, once it says so', async (bytes, expected) => {
+    const limits: number[] = [];
+    const clock = {
+      now: () => 0,
+      sleep: async (ms: number, signal?: AbortSignal) => {
+        if (signal !== undefined) limits.push(ms);
+      },
+    };
+    const judge = (error: unknown) => ({ error: error as Error, again: false });
+    const retries = createRetries({ clock, random: { bytes: (n) => new Uint8Array(n) }, judge });
+    const hanging = (signal: AbortSignal, bring: (bytes: number) => void) =>
+      new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+        bring(bytes);
+      });
+    await expect(retries.run(0, hanging)).rejects.toMatchObject({ type: 'unreachable' });
+    expect(limits).toEqual(expected);
+  });
+
   it('makes so many attempts at a time', async () => {
     const { retries } = setUp({ parallel: 3 });
     let running = 0;

@@ -11,10 +11,13 @@ export interface Judgement {
 export interface Retries {
   /**
    * Attempts until one succeeds, one fails for good, or patience ends: then that failure is thrown. `bytes` travel in each
-   * attempt. The signal aborts when it has taken too long.
+   * attempt, and those that it turns out to bring. The signal aborts when it has taken too long.
    */
-  run<T>(bytes: number, attempt: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  run<T>(bytes: number, attempt: Attempt<T>): Promise<T>;
 }
+
+/** `bring`: so many bytes are on their way, which takes its time. */
+export type Attempt<T> = (signal: AbortSignal, bring: (bytes: number) => void) => Promise<T>;
 
 export interface RetryOptions {
   readonly attempts: number;
@@ -66,14 +69,22 @@ export function createRetries({ clock, random, judge, options }: RetryDeps): Ret
     }
   }
 
-  async function bounded<T>(limit: number, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async function bounded<T>(bytes: number, attempt: Attempt<T>): Promise<T> {
     const [late, over] = [new AbortController(), new AbortController()];
+    let limit = attemptTime + bytes / leastSpeed;
+    const bring = (more: number): void => {
+      limit += more / leastSpeed;
+    };
     const timer = (async () => {
-      await clock.sleep(limit, over.signal);
+      for (let waited = 0; waited < limit && !over.signal.aborted;) {
+        const rest = limit - waited;
+        await clock.sleep(rest, over.signal);
+        waited += rest;
+      }
       if (!over.signal.aborted) late.abort();
     })();
     try {
-      return await attempt(late.signal);
+      return await attempt(late.signal, bring);
     } catch (error) {
       if (!late.signal.aborted) throw error;
       throw new RemoteError('unreachable', `no answer within ${Math.ceil(limit / 1000)} s`, { cause: error });
@@ -88,7 +99,7 @@ export function createRetries({ clock, random, judge, options }: RetryDeps): Ret
       const end = clock.now() + patience;
       for (let count = 1; ; count++) {
         try {
-          return await inTurn(() => bounded(attemptTime + bytes / leastSpeed, attempt));
+          return await inTurn(() => bounded(bytes, attempt));
         } catch (thrown) {
           const { error, again } = judge(thrown);
           const asked = error instanceof RemoteError ? (error.retryAfter ?? 0) : 0;

@@ -36,8 +36,8 @@ export interface HubObjectsDeps {
 const COLLECTION = 'hub-chunks';
 const ID = 'place';
 const BATCH = 100;
-/** Clients wait for an answer meanwhile, and try again themselves. */
-const RETRIES = { attempts: 6, patience: 20_000 };
+/** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
+const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
 const UNREACHABLE_AGAIN = 2_000;
 
 /**

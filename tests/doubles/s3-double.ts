@@ -49,12 +49,17 @@ export type Fault =
   | 'silence-done'
   /** The connection breaks; it is done a while later. */
   | 'drop-late'
+  /** Done, and answered a byte now and a few then. */
+  | 'slow'
   /** The page of some proxy. */
   | 'html';
 
 const ACCESS_KEY = 'double';
 const SECRET = 'double-secret';
 const LATE = 150;
+/** Parts of an answer that dawdles, and the milliseconds between them. */
+const PARTS = 5;
+const DAWDLE = 100;
 
 export async function startS3Double(options: S3DoubleOptions = {}): Promise<S3Double> {
   const buckets = new Map((options.buckets ?? ['bucket']).map((name) => [name, new Map<string, Uint8Array>()]));
@@ -110,6 +115,15 @@ export async function startS3Double(options: S3DoubleOptions = {}): Promise<S3Do
         response.writeHead(status, { ...headers, 'content-length': whole.length });
         response.write(whole.subarray(0, whole.length / 2), () => request.socket.destroy());
         return;
+      }
+      case 'slow': {
+        const { status, headers, body: whole = Buffer.of() } = await act();
+        response.writeHead(status, { ...headers, ...(whole.length > 0 ? { 'content-length': whole.length } : {}) });
+        for (let part = 0; part < PARTS && method !== 'HEAD'; part++) {
+          response.write(whole.subarray((part * whole.length) / PARTS, ((part + 1) * whole.length) / PARTS));
+          await new Promise((resolve) => setTimeout(resolve, DAWDLE));
+        }
+        return void response.end();
       }
       case 'drop-late': {
         const timer = setTimeout(() => void act(), LATE);

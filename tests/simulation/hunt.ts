@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
-import { MUTATIONS } from './mutations.ts';
+import { MUTATIONS, type CodeMutation } from './mutations.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Packages stay packages. */
@@ -22,9 +22,9 @@ export async function hunt(mutation: string, most: number): Promise<Find | null>
   try {
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     const program = join(folder, 'hunt.mjs');
-    await bundleWith(mutation, program);
+    const { place = 'hub' } = await bundleWith(mutation, program);
     const report = join(folder, 'report.json');
-    await promisify(execFile)(process.execPath, [program, String(most), report], { cwd: folder, maxBuffer: 64 * 1024 * 1024 });
+    await promisify(execFile)(process.execPath, [program, String(most), report, place], { cwd: folder, maxBuffer: 64 * 1024 * 1024 });
     return await readFile(report, 'utf8')
       .then((text) => JSON.parse(text) as Find)
       .catch(missing);
@@ -33,8 +33,8 @@ export async function hunt(mutation: string, most: number): Promise<Find | null>
   }
 }
 
-/** The simulation and the code under it as one file, with that mistake in it. */
-async function bundleWith(name: string, file: string): Promise<void> {
+/** The simulation and the code under it as one file, with that mistake in it, which is given back. */
+async function bundleWith(name: string, file: string): Promise<CodeMutation> {
   const mutation = MUTATIONS.find((each) => each.name === name);
   if (mutation === undefined) throw new Error(`there is no mutation ${name}`);
   const { from, to } = mutation;
@@ -63,6 +63,7 @@ async function bundleWith(name: string, file: string): Promise<void> {
   }
   // Else the simulation would look for a mistake that is not there.
   if (!isMade) throw new Error(`${mutation.file} is no part of the simulation`);
+  return mutation;
 }
 
 function missing(error: unknown): null {

@@ -1,3 +1,5 @@
+import type { PlaceKind } from './places.ts';
+
 /** A deliberate mistake in the product's code: `from`, which stands there exactly once, becomes `to`. */
 export interface CodeMutation {
   readonly name: string;
@@ -6,6 +8,8 @@ export interface CodeMutation {
   readonly to: string;
   /** `npm run test:long` looks for it: it takes many seeds, or is found as quickly as others are. */
   readonly isInLongRun?: true;
+  /** Where the logs are that it is looked for in: at a hub unless said otherwise. */
+  readonly place?: PlaceKind;
 }
 
 /** Applied only inside `mutations*.test.ts`, by a transform of the module when it is bundled (hunt.ts). */
@@ -95,5 +99,28 @@ export const MUTATIONS: readonly CodeMutation[] = [
     file: 'src/core/log/rule.ts',
     from: "if (state.isUsed(key)) return fail('its id is in the log already');",
     to: '',
+  },
+  {
+    name: 'in a bucket, a lost race counts as won',
+    place: 'bucket',
+    file: 'src/remotes/bucket/sequence.ts',
+    from: "if ((await blobs.create(name(number), bytes)) === 'exists') return false;",
+    to: 'await blobs.create(name(number), bytes);',
+  },
+  {
+    name: 'a bucket that was restored counts as the same',
+    isInLongRun: true,
+    place: 'bucket',
+    file: 'src/remotes/bucket/bucket-log.ts',
+    from: 'if (found?.nonce === nonce) return true;',
+    to: 'if (found !== null) return true;',
+  },
+  {
+    name: 'in a bucket, a name whose blob was removed is used again',
+    isInLongRun: true,
+    place: 'bucket',
+    file: 'src/remotes/bucket/drops.ts',
+    from: 'generation: (id) => generations.get(id) ?? 0,',
+    to: 'generation: () => 0,',
   },
 ];

@@ -7,6 +7,7 @@ import { createSigningKey } from '../../src/core/crypto/signing.ts';
 import { hexToBytes, type MachineId, type SpaceId } from '../../src/core/ids.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
+import { BodyUnavailable } from '../../src/core/replica/workspace.ts';
 import { ACCOUNTS } from '../../src/node/log-authority.ts';
 import { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
@@ -15,12 +16,14 @@ import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { createTestMachine, followSpace, foundSpace } from '../doubles/machine.ts';
+import type { Fault, S3Double } from '../doubles/s3-double.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { startBalancer, type Balancer } from '../e2e/balancer.ts';
 import { Machine, makeRoot, until } from '../e2e/machine.ts';
 import { SmallMachine } from '../replica/small-space.ts';
 import { textItem } from '../replica/home.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { startShakyStore, type ShakyStore } from './shaky-store.ts';
 
 export interface HubsRun {
   readonly program: string;
@@ -28,6 +31,14 @@ export interface HubsRun {
   readonly spaces: number;
   readonly seconds: number;
   readonly seed: string;
+}
+
+export interface HubsReport {
+  readonly acknowledged: number;
+  readonly records: number;
+  readonly kills: number;
+  /** Requests to the object store that went wrong, and how. */
+  readonly faults: ReadonlyMap<Fault, number>;
 }
 
 const HUBS = 3;
@@ -44,31 +55,36 @@ interface Client {
 }
 
 /**
- * Three hub processes on one PostgreSQL behind a balancer, and machines (replicas with the real runner and HTTP client) that write all the
- * while. Every few seconds a hub is killed and started again, every few a connection to the database is cut, and in the
+ * Three hub processes on one PostgreSQL and one object store behind a balancer, and machines (replicas with the real runner and HTTP
+ * client) that write all the while. Every few seconds a hub is killed and started again, or connections to the database are cut, or the
+ * object store answers nothing but errors for a while; at all times it errs, breaks off, dawdles or is silent at random, and in the
  * midst the database itself crashes and starts again. In the end every acknowledged body stands in the history that every machine
  * of its space has, no commit stands in a log twice, and what one machine writes reaches all others by itself.
  */
-export async function killHubs(run: HubsRun): Promise<{ readonly acknowledged: number; readonly records: number; readonly kills: number }> {
+export async function killHubs(run: HubsRun): Promise<HubsReport> {
   const { root, remove } = makeRoot();
   const random = createSeededRandom(run.seed);
   const server = await startPostgres({ isDurable: true });
   const balancer = await startBalancer();
+  const shaky = await startShakyStore(createSeededRandom(`${run.seed}/store`));
   const hubs: Machine[] = [];
   const clients: Client[] = [];
   let isRunning = true;
   const working: Promise<void>[] = [];
   try {
     const database = await server.createDatabase();
-    for (let n = 0; n < HUBS; n++) hubs.push(await startHub(root, run.program, database, balancer, hubs[0]));
+    for (let n = 0; n < HUBS; n++)
+      hubs.push(await startHub(root, run.program, { database, store: shaky.double, balancer, first: hubs[0] }));
     clients.push(...(await joinAll(run, database, balancer, hubs[0] as Machine)));
+    shaky.isShaky = true;
     for (const client of clients) client.runner.start();
     for (const client of clients) working.push(write(client, createSeededRandom(`${run.seed}/${client.name}`), () => isRunning));
-    const kills = await disturb(run, hubs, balancer, server, database, random);
+    const kills = await disturb(run, { hubs, balancer, server, database, shaky, random });
     isRunning = false;
     await Promise.all(working);
+    // It stays as it is: what has to arrive does so through its faults.
     const records = await checkAll(clients);
-    return { acknowledged: clients.reduce((sum, client) => sum + client.acknowledged.length, 0), records, kills };
+    return { acknowledged: clients.reduce((sum, client) => sum + client.acknowledged.length, 0), records, kills, faults: shaky.counts };
   } finally {
     isRunning = false;
     await Promise.allSettled(working);
@@ -78,19 +94,28 @@ export async function killHubs(run: HubsRun): Promise<{ readonly acknowledged: n
     }
     await Promise.all(hubs.map((hub) => hub.stop('SIGKILL')));
     await balancer.close();
+    await shaky.double.close();
     await server.dispose();
     remove();
   }
 }
 
-async function startHub(
-  root: string,
-  program: string,
-  database: TestDatabase,
-  balancer: Balancer,
-  first: Machine | undefined,
-): Promise<Machine> {
-  const hub = new Machine(root, 'hub', program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
+interface HubPlace {
+  readonly database: TestDatabase;
+  readonly store: S3Double;
+  readonly balancer: Balancer;
+  /** Whose keys it has; none for the first one. */
+  readonly first: Machine | undefined;
+}
+
+async function startHub(root: string, program: string, { database, store, balancer, first }: HubPlace): Promise<Machine> {
+  const hub = new Machine(root, 'hub', program, {
+    SATCHEL_STORE: database.url,
+    SATCHEL_STORE_PASSWORD: database.password,
+    SATCHEL_OBJECTS: `s3://bucket/hubs?endpoint=${store.endpoint}`,
+    AWS_ACCESS_KEY_ID: store.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: store.secretAccessKey,
+  });
   mkdirSync(hub.store, { mode: 0o700 });
   const config = { hub: true, publicUrl: `http://127.0.0.1:${balancer.port}` };
   writeFileSync(path.join(hub.store, 'config.json'), JSON.stringify(config), { mode: 0o600 });
@@ -174,15 +199,17 @@ async function write(
   }
 }
 
+interface Disturbed {
+  readonly hubs: readonly Machine[];
+  readonly balancer: Balancer;
+  readonly server: PostgresServer;
+  readonly database: TestDatabase;
+  readonly shaky: ShakyStore;
+  readonly random: ReturnType<typeof createSeededRandom>;
+}
+
 /** Kills, cuts and crashes until the time is over; the number of hubs that were killed. */
-async function disturb(
-  { seconds }: HubsRun,
-  hubs: readonly Machine[],
-  balancer: Balancer,
-  server: PostgresServer,
-  database: TestDatabase,
-  random: ReturnType<typeof createSeededRandom>,
-): Promise<number> {
+async function disturb({ seconds }: HubsRun, { hubs, balancer, server, database, shaky, random }: Disturbed): Promise<number> {
   const end = clock.now() + seconds * 1_000;
   let [kills, crashed] = [0, false];
   while (clock.now() < end) {
@@ -192,11 +219,13 @@ async function disturb(
       await server.crash();
       await sleep(1_000 + random.below(2_000));
       await server.start();
-    } else if (random.chance(0.3)) {
+    } else if (random.chance(0.2)) {
       await server.query(
         'postgres',
         `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database.database}' and random() < 0.5`,
       );
+    } else if (random.chance(0.15)) {
+      await shaky.fail(1_000 + random.below(6_000));
     } else {
       const hub = hubs[random.below(hubs.length)] as Machine;
       const port = portOf(hub);
@@ -241,12 +270,26 @@ async function checkAll(clients: readonly Client[]): Promise<number> {
     const reader = members.at(-1);
     for (const { acknowledged } of members) {
       for (const [name, bodies] of byName(acknowledged)) {
-        const history = new Set(await reader?.small.history(textItem(name)));
+        const history = new Set(reader === undefined ? [] : await historyOf(reader, name));
         expect(bodies.filter((body) => !history.has(body))).toEqual([]);
       }
     }
   }
   return records;
+}
+
+/** What bodies there are to be had is asked for again where the hub says that its store does not answer now. */
+async function historyOf({ name, small }: Client, item: string): Promise<string[]> {
+  let found: string[] | null = null;
+  await until(`${name} reads the history of ${item}`, async () => {
+    try {
+      found = await small.history(textItem(item));
+    } catch (error) {
+      if (!(error instanceof BodyUnavailable) || error.reason !== 'offline') throw error;
+    }
+    return found !== null;
+  });
+  return found ?? [];
 }
 
 function byName(all: Client['acknowledged']): Map<string, string[]> {

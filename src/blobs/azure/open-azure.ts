@@ -10,10 +10,15 @@ import { codeOf, judgeAzureError, statusOf } from './azure-error.ts';
 
 /** Requests that answer without a body of ours or theirs. */
 const NO_BYTES = 0;
-/** What a read may bring, where nobody knows. */
-const LARGE = 16 * 1024 * 1024;
 /** Places in listings that are remembered. */
 const MARKERS = 64;
+
+interface Reading {
+  readonly signal: AbortSignal;
+  /** Told how much comes, as soon as the store says so. */
+  readonly bring?: (bytes: number) => void;
+  readonly part?: { readonly offset: number; readonly length: number };
+}
 
 /** A container of Azure Blob Storage. Loads the SDK once it is called. */
 export async function openAzure(address: AzureAddress, credentials: AzureCredentials, deps: DriverDeps): Promise<Blobs> {
@@ -32,9 +37,10 @@ export async function openAzure(address: AzureAddress, credentials: AzureCredent
 
   const blobOf = (name: string) => container.getBlockBlobClient(prefix + name);
 
-  async function readNow(name: string, signal: AbortSignal, offset?: number, length?: number): Promise<Uint8Array | null> {
+  async function readNow(name: string, { signal, bring, part }: Reading): Promise<Uint8Array | null> {
     try {
-      const answer = await blobOf(name).download(offset, length, { abortSignal: signal, maxRetryRequests: 0 });
+      const answer = await blobOf(name).download(part?.offset, part?.length, { abortSignal: signal, maxRetryRequests: 0 });
+      bring?.(answer.contentLength ?? 0);
       const chunks: Buffer[] = [];
       for await (const chunk of answer.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
       const bytes = Buffer.concat(chunks);
@@ -82,7 +88,7 @@ export async function openAzure(address: AzureAddress, credentials: AzureCredent
           throw error;
         }
       };
-      return createOnce(retries, bytes, { put, read: (signal) => readNow(name, signal), judge });
+      return createOnce(retries, bytes, { put, read: (signal) => readNow(name, { signal }), judge });
     },
     async write(name, bytes) {
       checkBlob(name, bytes);
@@ -90,9 +96,9 @@ export async function openAzure(address: AzureAddress, credentials: AzureCredent
     },
     async read(name, part) {
       checkName(name);
-      if (part === undefined) return retries.run(LARGE, (signal) => readNow(name, signal));
+      if (part === undefined) return retries.run(NO_BYTES, (signal, bring) => readNow(name, { signal, bring }));
       checkPart(part);
-      if (part.length > 0) return retries.run(part.length, (signal) => readNow(name, signal, part.offset, part.length));
+      if (part.length > 0) return retries.run(part.length, (signal) => readNow(name, { signal, part }));
       return (await retries.run(NO_BYTES, (signal) => sizeNow(name, signal))) === null ? null : new Uint8Array(0);
     },
     async size(name) {

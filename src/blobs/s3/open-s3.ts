@@ -12,8 +12,13 @@ import { judgeS3Error, statusOf } from './s3-error.ts';
 const CONNECT_TIME = 10_000;
 /** Requests that answer without a body of ours or theirs. */
 const NO_BYTES = 0;
-/** What a read may bring, where nobody knows. */
-const LARGE = 16 * 1024 * 1024;
+
+interface Reading {
+  readonly signal: AbortSignal;
+  /** Told how much comes, as soon as the store says so. */
+  readonly bring?: (bytes: number) => void;
+  readonly range?: string;
+}
 
 /** A bucket behind S3's protocol. Loads the SDK, which takes 0.1 s and 20 MB, once it is called. */
 export async function openS3(address: S3Address, credentials: S3Credentials, deps: DriverDeps): Promise<Blobs> {
@@ -41,10 +46,11 @@ export async function openS3(address: S3Address, credentials: S3Credentials, dep
   /** Some servers refuse to delete several at once. */
   let deletesMany = true;
 
-  async function readNow(name: string, signal: AbortSignal, range?: string): Promise<Uint8Array | null> {
+  async function readNow(name: string, { signal, bring, range }: Reading): Promise<Uint8Array | null> {
     const command = new sdk.GetObjectCommand({ Bucket, Key: prefix + name, ...(range === undefined ? {} : { Range: range }) });
     try {
       const { Body, ContentLength } = await client.send(command, { abortSignal: signal });
+      bring?.(ContentLength ?? 0);
       const bytes = Body === undefined ? new Uint8Array(0) : await Body.transformToByteArray();
       if (ContentLength !== undefined && ContentLength !== bytes.length) throw new RemoteError('unreachable', 'the answer ended too early');
       return bytes;
@@ -106,7 +112,7 @@ export async function openS3(address: S3Address, credentials: S3Credentials, dep
           throw error;
         }
       };
-      return createOnce(retries, bytes, { put, read: (signal) => readNow(name, signal), judge });
+      return createOnce(retries, bytes, { put, read: (signal) => readNow(name, { signal }), judge });
     },
     async write(name, bytes) {
       checkBlob(name, bytes);
@@ -116,10 +122,10 @@ export async function openS3(address: S3Address, credentials: S3Credentials, dep
     },
     async read(name, part) {
       checkName(name);
-      if (part === undefined) return retries.run(LARGE, (signal) => readNow(name, signal));
+      if (part === undefined) return retries.run(NO_BYTES, (signal, bring) => readNow(name, { signal, bring }));
       checkPart(part);
       const { offset, length } = part;
-      if (length > 0) return retries.run(length, (signal) => readNow(name, signal, `bytes=${offset}-${offset + length - 1}`));
+      if (length > 0) return retries.run(length, (signal) => readNow(name, { signal, range: `bytes=${offset}-${offset + length - 1}` }));
       return (await retries.run(NO_BYTES, (signal) => sizeNow(name, signal))) === null ? null : new Uint8Array(0);
     },
     async size(name) {

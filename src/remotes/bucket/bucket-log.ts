@@ -1,3 +1,4 @@
+import { bytesToHex } from '../../core/ids.ts';
 import { encodeRecord, headAfter, type Head, type LogRecord } from '../../core/log/record.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -15,6 +16,8 @@ export interface Tail {
   readonly head: Head;
   /** The newest segment that dropped objects, up to this one. */
   readonly dropAt: number | null;
+  /** Of its blob: another one in its place may end in the same head. */
+  readonly nonce: string;
 }
 
 /** The log of one space as numbered segments, one an append. */
@@ -58,6 +61,7 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
   const sequence = createBlobSequence(blobs, `${folder}/log`);
   const segments = createSegments(blobs, sequence);
   const rollups = createRollups(blobs, `${folder}/rollups`, segments);
+  const newNonce = (): string => bytesToHex(random.bytes(NONCE));
   let seen: Tail | null = null;
   let generation = 0;
   /** What was read last: pages end within it. */
@@ -68,11 +72,11 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
     return seen;
   }
 
-  async function isThere({ number, head }: Tail): Promise<boolean> {
+  async function isThere({ number, nonce }: Tail): Promise<boolean> {
     const began = generation;
     const found = await segments.again(number);
     if (generation !== began) return false; // another call found out
-    if (found?.head.hash === head.hash) return true;
+    if (found?.nonce === nonce) return true;
     [seen, last] = [null, null];
     generation += 1;
     segments.forget();
@@ -229,19 +233,19 @@ export function createBucketLog(blobs: Blobs, folder: string, random: Random): B
         first: (tail?.head.position ?? -1) + 1,
         head: headAfter(records.at(-1) as LogRecord),
         dropBefore: tail?.dropAt ?? null,
+        nonce: newNonce(),
       };
-      const bytes = encodeSegment(info, encoded, random.bytes(NONCE));
-      return put(tail, info, { info, records: encoded, dropped: [] }, bytes);
+      return put(tail, info, { info, records: encoded, dropped: [] }, encodeSegment(info, encoded));
     },
     async drop(tail, dropped) {
-      const info: SegmentInfo = { first: tail.head.position + 1, head: tail.head, dropBefore: tail.dropAt };
-      return put(tail, info, { info, records: [], dropped }, encodeDropSegment(info, dropped, random.bytes(NONCE)));
+      const info: SegmentInfo = { first: tail.head.position + 1, head: tail.head, dropBefore: tail.dropAt, nonce: newNonce() };
+      return put(tail, info, { info, records: [], dropped }, encodeDropSegment(info, dropped));
     },
   };
 }
 
 function tailOf(number: number, info: SegmentInfo): Tail {
-  return { number, head: info.head, dropAt: isDrop(info) ? number : info.dropBefore };
+  return { number, head: info.head, dropAt: isDrop(info) ? number : info.dropBefore, nonce: info.nonce };
 }
 
 /** Of a name that was taken, whose blob cannot be seen. */

@@ -172,7 +172,7 @@ describe('rollups', () => {
     expect(await readAll((await connect()).remote, writer.space)).toEqual(hexOf(records));
     // One that is right in itself, and ends too early.
     const few = records.slice(0, 30);
-    const info = { first: 0, head: headAfter(few.at(-1) as LogRecord), dropBefore: null };
+    const info = { first: 0, head: headAfter(few.at(-1) as LogRecord), dropBefore: null, nonce: '00'.repeat(16) };
     await raw.write(`spaces/${writer.space}/rollups/0064/0000000000`, encodeRollup(info, few.map(encodeRecord)));
     expect(await readAll((await connect()).remote, writer.space)).toEqual(hexOf(records));
   });
@@ -347,6 +347,26 @@ describe('deletions', () => {
     const { records: found } = await cut.remote.read(writer.space, 3, PAGE);
     expect(found.map((bytes) => Buffer.from(bytes).toString('hex'))).toEqual(hexOf([third, fourth]));
     expect((await cut.remote.hasObjects(writer.space, [object.id])).size).toBe(1);
+  });
+
+  it('do not confuse who comes back to a bucket that was restored, where another blob ends in the same head', async () => {
+    const { writer, object, head, remote, records } = await pruned();
+    await remote.deleteObjects(writer.space, [object.id]);
+    const [third] = writer.chain(head, 1) as [LogRecord];
+    await remote.append(writer.space, head, segment([third]));
+    const before = (await connect()).remote;
+    await before.read(writer.space, 0, PAGE);
+    expect((await before.hasObjects(writer.space, [object.id])).size).toBe(0);
+    const marker = (await raw.read('satchel-bucket.json')) as Uint8Array;
+    await emptied();
+    await raw.write('satchel-bucket.json', marker);
+    // Without the deletion, and in as many blobs.
+    const restoring = (await connect()).remote;
+    await restoring.append(writer.space, EMPTY_HEAD, segment(records.slice(0, 2), [object]));
+    await restoring.append(writer.space, headAfter(records[1] as LogRecord), segment(records.slice(2)));
+    await restoring.append(writer.space, head, segment([third]));
+    expect((await before.hasObjects(writer.space, [object.id])).size).toBe(1);
+    expect((await before.read(writer.space, 0, PAGE)).records).toHaveLength(4);
   });
 
   it('that were interrupted are finished by the next who obeys', async () => {

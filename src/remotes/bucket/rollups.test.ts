@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { createSpaceWriter } from '../../../tests/contracts/space-writer.ts';
 import { createFaultyBlobs } from '../../../tests/doubles/faulty-blobs.ts';
 import { createMemoryBucket } from '../../blobs/memory/memory-bucket.ts';
+import { bytesToHex } from '../../core/ids.ts';
 import { EMPTY_HEAD, encodeRecord, headAfter, type Head, type LogRecord } from '../../core/log/record.ts';
 import { createBucketLog } from './bucket-log.ts';
 import { encodeSegment } from './segment.ts';
@@ -17,8 +18,8 @@ it('lets a machine read thousands of small segments with few requests, once some
   const records: LogRecord[] = [writer.genesis, ...writer.chain(headAfter(writer.genesis), COUNT - 1)];
   for (const record of records) {
     const number = record.header.position;
-    const info = { first: number, head: headAfter(record), dropBefore: null };
-    await raw.create(`s/log/${String(number).padStart(10, '0')}`, encodeSegment(info, [encodeRecord(record)], randomBytes(16)));
+    const info = { first: number, head: headAfter(record), dropBefore: null, nonce: bytesToHex(randomBytes(16)) };
+    await raw.create(`s/log/${String(number).padStart(10, '0')}`, encodeSegment(info, [encodeRecord(record)]));
   }
   const readAll = async (): Promise<{ requests: number; head: Head }> => {
     let requests = 0;

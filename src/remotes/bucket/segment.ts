@@ -13,6 +13,11 @@ export interface SegmentInfo {
   readonly head: Head;
   /** The newest segment before this one that dropped objects, or `null`. */
   readonly dropBefore: number | null;
+  /**
+   * 16 random bytes (hex), which tell whose blob it is where an answer got lost: equal records may be sent by two who carry the
+   * same commit. In a bucket that was restored, what was sent again is another blob by them. Of a rollup zeros.
+   */
+  readonly nonce: string;
 }
 
 /** `LOG1`: one append, or one deletion. `ROL1`: many of them in one, for readers. */
@@ -36,25 +41,25 @@ const KIB = 1024;
 export const SEGMENT_START = 256 * KIB;
 const PAYLOAD_LIMIT = { LOG1: 16 * KIB * KIB, ROL1: 32 * KIB * KIB } as const;
 const NONCE = 16;
+const NO_NONCE = '00'.repeat(NONCE);
 const DROPPED = 36;
 
-/** The nonce tells whose blob it is where an answer got lost: equal records may be sent by two who carry the same commit. */
-export function encodeSegment(info: SegmentInfo, records: readonly Uint8Array[], nonce: Uint8Array): Buffer {
-  return encodeFrame('LOG1', infoBytes(info, nonce), recordBytes(records));
+export function encodeSegment(info: SegmentInfo, records: readonly Uint8Array[]): Buffer {
+  return encodeFrame('LOG1', infoBytes(info), recordBytes(records));
 }
 
-export function encodeDropSegment(info: SegmentInfo, dropped: readonly Dropped[], nonce: Uint8Array): Buffer {
+export function encodeDropSegment(info: SegmentInfo, dropped: readonly Dropped[]): Buffer {
   const payload = Buffer.alloc(dropped.length * DROPPED);
   for (const [at, { id, generation }] of dropped.entries()) {
     payload.set(hexToBytes(id), at * DROPPED);
     payload.writeUInt32BE(generation, at * DROPPED + 32);
   }
-  return encodeFrame('LOG1', infoBytes(info, nonce), payload);
+  return encodeFrame('LOG1', infoBytes(info), payload);
 }
 
 /** The same segments make the same bytes, whoever rolls them up. */
 export function encodeRollup(info: SegmentInfo, records: readonly Uint8Array[]): Buffer {
-  return encodeFrame('ROL1', infoBytes(info, new Uint8Array(NONCE)), recordBytes(records));
+  return encodeFrame('ROL1', infoBytes({ ...info, nonce: NO_NONCE }), recordBytes(records));
 }
 
 /** Foreign bytes → the head of a segment, from its beginning; what is wrong otherwise. Never throws. */
@@ -104,18 +109,18 @@ function parseDropped(info: SegmentInfo, payload: Buffer): Segment | string {
   return { info, records: [], dropped };
 }
 
-function infoBytes({ first, head, dropBefore }: SegmentInfo, nonce: Uint8Array): Uint8Array {
-  return encodeCanonical([first, head.position + 1, head.term, hexToBytes(head.hash), dropBefore, nonce]);
+function infoBytes({ first, head, dropBefore, nonce }: SegmentInfo): Uint8Array {
+  return encodeCanonical([first, head.position + 1, head.term, hexToBytes(head.hash), dropBefore, hexToBytes(nonce)]);
 }
 
 function infoOf({ head: bytes }: ParsedFrame, kind: SegmentKind): SegmentInfo | string {
   const parsed = parseCanonical('head', bytes, KIB, (value): SegmentInfo => {
     const [first, next, term, hash, dropBefore, nonce] = readFields(value, 6);
-    readBytes(nonce, NONCE);
     const info = {
       first: readCount(first),
       head: { position: readCount(next) - 1, term: readCount(term), hash: readHex(hash) as RecordHash },
       dropBefore: dropBefore === null ? null : readCount(dropBefore),
+      nonce: bytesToHex(readBytes(nonce, NONCE)),
     };
     const count = countOf(info);
     if (count < 0 || (kind === 'LOG1' && count > REMOTE_LIMITS.segmentRecords)) throw new Malformed('positions that cannot be');

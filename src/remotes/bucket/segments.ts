@@ -34,7 +34,7 @@ export function createSegments(blobs: Blobs, sequence: BlobSequence): Segments {
   function note(number: number, info: SegmentInfo): SegmentInfo {
     if (infos.size >= INFOS_KEPT) infos.clear();
     // In a bucket that was restored another one has this number.
-    if (infos.get(number)?.head.hash !== info.head.hash) kept.forget(String(number));
+    if (infos.get(number)?.nonce !== info.nonce) kept.forget(String(number));
     infos.set(number, info);
     return info;
   }

@@ -7,13 +7,14 @@ import { encodeDropSegment, encodeRollup, encodeSegment, type SegmentInfo } from
 import { encodeEntry } from './space-register.ts';
 
 const nonce = new Uint8Array(16).fill(4);
-const info: SegmentInfo = { first: 7, head: { term: 1, position: 7, hash: 'ab'.repeat(32) as RecordHash }, dropBefore: 3 };
+const head = { term: 1, position: 7, hash: 'ab'.repeat(32) as RecordHash };
+const info: SegmentInfo = { first: 7, head, dropBefore: 3, nonce: '04'.repeat(16) };
 const record = Buffer.from('record');
 
 /** Fixed fields in, bytes out: what stands in docs/formats-bucket.md, and on people's buckets. */
 const VECTORS: Readonly<Record<string, Buffer>> = {
-  segment: encodeSegment(info, [record], nonce),
-  deletion: encodeDropSegment({ ...info, first: 8 }, [{ id: '5a'.repeat(32) as ObjectId, generation: 1 }], nonce),
+  segment: encodeSegment(info, [record]),
+  deletion: encodeDropSegment({ ...info, first: 8 }, [{ id: '5a'.repeat(32) as ObjectId, generation: 1 }]),
   rollup: encodeRollup({ ...info, first: 6 }, [record, record]),
   note: encodeNote({ position: 7, hash: 'cd'.repeat(32), nonce: '04'.repeat(16) }),
   letter: encodeLetter({ slot: 'offer', expires: 1_750_000_000_000, bytes: Buffer.from('hello') }, nonce),
