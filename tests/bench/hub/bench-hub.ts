@@ -65,6 +65,7 @@ const PULLERS = [1, 16];
 /** Hubs on SQLite and on PostgreSQL side by side, as processes of their own, each load at one after the other, rounds in turning order. */
 export async function benchHub({ parent, rounds, scale, records, loads, kinds, tell }: HubBench): Promise<HubReport> {
   dialFromManyAddresses();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const folder = await mkdtemp(path.join(parent, 'satchel-bench-'));
   const ground = await startGround(folder);
   const hubs: HubPeer[] = [];

@@ -79,6 +79,8 @@ export async function startHubPeer(ground: HubGround, kind: HubKind, accounts: r
     await writeFile(path.join(home, 'buckets.json'), JSON.stringify({ [address]: { accessKeyId, secretAccessKey } }), { mode: 0o600 });
     flags.push('--objects', address);
   }
+  // Whatever ends the bench ends them.
+  process.once('exit', () => machine.kill());
   await machine.up(...flags);
   await machine.down();
   await addAccounts(home, database, accounts);

@@ -102,6 +102,11 @@ export class SatchelMachine {
     await ended;
   }
 
+  /** Ends its node at once, where one runs. */
+  kill(): void {
+    this.#node?.kill('SIGKILL');
+  }
+
   /** Where its running node listens, and the token to ask it. */
   async running(): Promise<{ readonly address: string; readonly token: string }> {
     const { address } = JSON.parse(await readFile(path.join(this.home, '.satchel', 'running.json'), 'utf8')) as { address: string };
