@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import type { HubRow } from './bench-hub.ts';
+import { hubReportToText } from './hub-report.ts';
+import { percentile } from './measured.ts';
+
+const row = (round: number, perSecond: number, p50?: number): HubRow => ({
+  load: '1 writers, a space each',
+  kind: 'PostgreSQL',
+  round,
+  unit: 'commits',
+  count: 10,
+  perSecond,
+  hubCpu: 4.25,
+  databaseCpu: 1.5,
+  clientCpu: 0.5,
+  hubMegabytes: 90,
+  hubPeakMegabytes: 95,
+  databaseMegabytes: 40,
+  ...(p50 === undefined ? {} : { p50, p95: 2 * p50 }),
+});
+
+it('says the medians of all rounds of a load at a hub', () => {
+  const text = hubReportToText({
+    rows: [row(0, 300, 2), row(1, 100, 6), row(2, 200, 4)],
+    long: [],
+    restarts: [],
+    lateJoin: null,
+    turnedAway: {},
+  });
+  expect(text.split('\n').slice(2)).toEqual([
+    '| 1 writers, a space each | PostgreSQL | 200 commits | 4.0, 8.0 | 4.25, 1.50, 0.50 | 90, 95, 40 |',
+  ]);
+});
+
+it('says what was turned away, and what bodies take that lie elsewhere', () => {
+  const memory = { hubMegabytes: 90, hubPeakMegabytes: 95, databaseMegabytes: 40 };
+  const long = [
+    {
+      kind: 'PostgreSQL, bucket' as const,
+      records: 5_051,
+      single: { p50: 20, cpu: 9.5 },
+      segmentCpu: 140,
+      pull: { ms: 50, cpu: 30 },
+      disk: { store: 4e6, bodies: null },
+      memory,
+    },
+  ];
+  const text = hubReportToText({ rows: [], long, restarts: [], lateJoin: null, turnedAway: { busy: 3 } });
+  expect(text).toContain('3 requests were sent again: busy');
+  expect(text).toContain('| 5051 | PostgreSQL, bucket | 20.0, 9.5 | 140 | 50, 30 | 4.0 MB, elsewhere | 90, 40 |');
+});
+
+it('takes the value that so many of a hundred do not exceed', () => {
+  const values = Array.from({ length: 100 }, (_, n) => 100 - n);
+  expect([percentile(values, 0.5), percentile(values, 0.95), percentile([7], 0.95)]).toEqual([51, 96, 7]);
+  expect(percentile([], 0.5)).toBeNaN();
+});
