@@ -21,7 +21,7 @@ Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database
 interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 --only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
 --only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, pulls, live listeners,
-and one log of N records (20,000). --loads: some of own, race, pull, listeners, long;
+and one log of N records (20,000); one round where none are said. --loads: some of own, race, pull, listeners, long;
 --peers "SQLite, folder;PostgreSQL;PostgreSQL, bucket".
 `;
 
@@ -35,7 +35,7 @@ await main();
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string' },
       peers: { type: 'string' },
       seed: { type: 'string', default: '1' },
       scale: { type: 'string', default: '1' },
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     return;
   }
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
-  const rounds = numberOf('rounds', values.rounds);
+  const rounds = numberOf('rounds', values.rounds ?? (values.only === 'hub' ? '1' : '3'));
   const seed = numberOf('seed', values.seed);
   const scale = numberOf('scale', values.scale);
   if (values.only === 'mneme') {
