@@ -47,6 +47,8 @@ ${variables.join('')}  </dict>
     <key>SuccessfulExit</key>
     <false/>
   </dict>
+  <key>ExitTimeOut</key>
+  <integer>40</integer>
   <key>ThrottleInterval</key>
   <integer>10</integer>
   <key>ProcessType</key>

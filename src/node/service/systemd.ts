@@ -39,7 +39,7 @@ ${variables.map((line) => `${line}\n`).join('')}Restart=on-failure
 RestartSec=5
 # Wrong configuration does not mend itself.
 RestartPreventExitStatus=2
-TimeoutStopSec=20
+TimeoutStopSec=40
 # An idle node gives memory back.
 Environment=${Object.entries(GLIBC_VARIABLES)
     .map(([name, value]) => `${name}=${value}`)
