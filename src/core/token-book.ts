@@ -3,6 +3,7 @@ import { bytesToHex, hexToBytes } from './ids.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Random } from './ports/random.ts';
 import type { Store } from './ports/store.ts';
+import { remembered } from './replica/remembered.ts';
 
 /** A token as people see it: what it opens, `G`, stands in it as its gateway means it. */
 export type IssuedToken<G> = G & {
@@ -41,10 +42,8 @@ export interface TokenBookDeps {
   readonly prefix: string;
 }
 
-/** Only one object a store and collection: it remembers what it read. */
+/** Remembers what it read for as long as nobody writes to the collection; where other processes write to the store, it asks each time. */
 export function createTokenBook<G extends object>({ store, clock, random, collection, prefix }: TokenBookDeps): TokenBook<G> {
-  let known: Promise<{ readonly hash: Uint8Array; readonly token: IssuedToken<G> }[]> | null = null;
-
   async function load(): Promise<{ readonly hash: Uint8Array; readonly token: IssuedToken<G> }[]> {
     const documents = await store.read((tx) => tx.documents.list<StoredToken<G>>(collection));
     return documents.map(({ id, value: { hash, ...rest } }) => ({
@@ -52,7 +51,7 @@ export function createTokenBook<G extends object>({ store, clock, random, collec
       token: { ...rest, id } as unknown as IssuedToken<G>,
     }));
   }
-  const stored = (): ReturnType<typeof load> => (known ??= load());
+  const stored = remembered(store, load, `documents in ${collection}`);
 
   return {
     async find(token) {
@@ -69,14 +68,12 @@ export function createTokenBook<G extends object>({ store, clock, random, collec
       const id = bytesToHex(random.bytes(8));
       const document: StoredToken<G> = { ...grant, name, hash: bytesToHex(sha256(token)), createdAt: clock.now() };
       await store.write((tx) => tx.documents.put(collection, id, document));
-      known = null;
       return { id, token };
     },
 
     async remove(id) {
       if (!(await stored()).some(({ token }) => token.id === id)) return false;
       await store.write((tx) => tx.documents.remove(collection, id));
-      known = null;
       return true;
     },
   };

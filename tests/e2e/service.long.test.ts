@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createLaunchdKind } from '../../src/node/service/launchd.ts';
+import { NODE_FLAGS } from '../../src/node/service/thrift.ts';
 import { Machine, makeRoot } from './machine.ts';
 
 const run = promisify(execFile);
@@ -90,7 +91,7 @@ describe('the launch agent', () => {
     ]);
     expect(JSON.parse(stdout)).toMatchObject({
       Label: 'org.satchel.node',
-      ProgramArguments: [`${odd}/node`, `${odd}/main.js`, 'up'],
+      ProgramArguments: [`${odd}/node`, ...NODE_FLAGS, `${odd}/main.js`, 'up'],
       EnvironmentVariables: { SATCHEL_HOME: odd },
       RunAtLoad: true,
       KeepAlive: { SuccessfulExit: false },

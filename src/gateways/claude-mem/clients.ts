@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Store } from '../../core/ports/store.ts';
+import { remembered } from '../../core/replica/remembered.ts';
 import { createTokenBook, type IssuedToken } from '../../core/token-book.ts';
 import { isUser } from './user.ts';
 
@@ -59,48 +60,43 @@ export interface ClientsDeps {
   readonly deviceLimit: number;
 }
 
-/** Only one object a store: it remembers what it read. */
+/** Remembers what it read of a user for as long as nobody writes it; where other processes write to the store, it asks each time. */
 export function createClients({ store, clock, random, deviceLimit }: ClientsDeps): Clients {
   const tokens = createTokenBook<{ readonly user: string }>({ store, clock, random, collection: TOKENS, prefix: TOKEN_PREFIX });
-  const admitted = new Map<string, Map<string, Device>>();
-  const refused = new Map<string, Map<string, RefusedPush>>();
+  const devicesFor = lookOf<Device>(devicesOf);
+  const refusedFor = lookOf<RefusedPush>(refusedOf);
 
-  async function refusedFor(user: string): Promise<Map<string, RefusedPush>> {
-    const cached = refused.get(user);
-    if (cached !== undefined) return cached;
-    const list = await store.read((tx) => tx.documents.list<RefusedPush>(refusedOf(user)));
-    const found = new Map(list.map(({ id, value }) => [id, value]));
-    refused.set(user, found);
-    return found;
+  /** The documents of a user's own collection. */
+  function lookOf<T>(collectionOf: (user: string) => string): (user: string) => Promise<ReadonlyMap<string, T>> {
+    const looks = new Map<string, () => Promise<ReadonlyMap<string, T>>>();
+    const lookAt = async (collection: string): Promise<ReadonlyMap<string, T>> => {
+      const list = await store.read((tx) => tx.documents.list<T>(collection));
+      return new Map(list.map(({ id, value }) => [id, value]));
+    };
+    return (user) => {
+      const collection = collectionOf(user);
+      const look = looks.get(user) ?? remembered(store, () => lookAt(collection), `documents in ${collection}`);
+      looks.set(user, look);
+      return look();
+    };
   }
 
   /** It calls itself otherwise than before. */
-  async function noteName(user: string, devices: Map<string, Device>, device: Device, name: string): Promise<void> {
+  async function noteName(user: string, device: Device, name: string): Promise<void> {
     const { switches = 0, names = [] } = device;
     if (switches >= SWITCHES) return;
     const all = [...new Set([...names, ...(device.name === null ? [] : [device.name]), name])].slice(0, NAMES);
     const noted = device.name === null ? { ...device, name } : { ...device, name, names: all, switches: switches + 1 };
-    devices.set(device.id, noted);
     await store.write((tx) => tx.documents.put(devicesOf(user), device.id, noted));
-  }
-
-  async function devicesFor(user: string): Promise<Map<string, Device>> {
-    const cached = admitted.get(user);
-    if (cached !== undefined) return cached;
-    const list = await store.read((tx) => tx.documents.list<Device>(devicesOf(user)));
-    const devices = new Map(list.map(({ id, value }) => [id, value]));
-    admitted.set(user, devices);
-    return devices;
   }
 
   return {
     isAllowed: async (user, token) => (await tokens.find(token))?.user === user,
 
     async admit(user, id, name) {
-      const devices = await devicesFor(user);
-      const known = devices.get(id);
+      const known = (await devicesFor(user)).get(id);
       if (known !== undefined) {
-        if (name !== null && name !== known.name) await noteName(user, devices, known, name);
+        if (name !== null && name !== known.name) await noteName(user, known, name);
         return true;
       }
       const device = await store.write(async (tx): Promise<Device | null> => {
@@ -113,30 +109,26 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
         await tx.documents.put(devicesOf(user), id, admittedNow);
         return admittedNow;
       });
-      if (device !== null) devices.set(id, device);
       return device !== null;
     },
 
     devices: async (user) => [...(await devicesFor(user)).values()],
 
     async removeDevice(user, id) {
-      const devices = await devicesFor(user);
-      if (!devices.has(id)) return false;
-      await store.write((tx) => tx.documents.remove(devicesOf(user), id));
-      devices.delete(id);
-      (await refusedFor(user)).delete(id);
-      await store.write((tx) => tx.documents.remove(refusedOf(user), id));
+      if (!(await devicesFor(user)).has(id)) return false;
+      await store.write(async (tx) => {
+        await tx.documents.remove(devicesOf(user), id);
+        await tx.documents.remove(refusedOf(user), id);
+      });
       return true;
     },
 
     refusals: refusedFor,
 
     async pushed(user, device, refusal) {
-      const known = await refusedFor(user);
-      const before = known.get(device);
+      const before = (await refusedFor(user)).get(device);
       if (refusal === null) {
         if (before === undefined) return;
-        known.delete(device);
         await store.write((tx) => tx.documents.remove(refusedOf(user), device));
         return;
       }
@@ -144,7 +136,6 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
       const reason = refusal.slice(0, REASON_LENGTH);
       if (before?.reason === reason) return;
       const noted = { reason, since: before?.since ?? clock.now() };
-      known.set(device, noted);
       await store.write((tx) => tx.documents.put(refusedOf(user), device, noted));
     },
 
