@@ -17,7 +17,7 @@ export function answerCommand(spec: {
     summary: spec.summary,
     arguments: { id: { summary: 'as `satchel pending` shows it, or its beginning', variadic: true } },
     options: {
-      all: { type: 'flag', summary: 'everything that waits' },
+      all: { type: 'flag', summary: 'everything that waits, instead of ids' },
       trustOwn: { type: 'flag', summary: spec.trustOwn.summary },
     },
     examples: spec.examples,
@@ -29,6 +29,8 @@ export function answerCommand(spec: {
       const ids = [...context.args.id];
       if (ids.length === 0 && !all && !trustOwn)
         throw new CommandFailure(EXIT.usage, 'usage', 'say which, or --all', { next: 'What waits: satchel pending' });
+      if (ids.length > 0 && all)
+        throw new CommandFailure(EXIT.usage, 'usage', 'give either ids or --all, not both', { next: 'What waits: satchel pending' });
       const result = await askNode(context, 'answer-pending', {
         answer: spec.answer,
         ids,

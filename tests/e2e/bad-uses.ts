@@ -70,6 +70,10 @@ const NO_ENTRY = (command: string): BadUse[] => [
   { args: [command, '0'.repeat(64)], says: /nothing of that id waits/ },
   { args: [command, 'x'.repeat(65)], says: /ids?[^]*at most 64/ },
 ];
+const BOTH_WAYS = (command: string): BadUse => ({
+  args: [command, 'deadbeef', '--all'],
+  says: /either ids or --all, not both[^]*satchel pending/,
+});
 const NO_SPACE = (...words: string[]): BadUse[] => [
   { args: [...words, '--space', 'elsewhere'], says: /no space elsewhere.*personal[^]*satchel spaces/ },
   { args: [...words, '--space', '../personal'], says: /no space \.\.\/personal/ },
@@ -221,8 +225,8 @@ export const MEANING: MeaningUses = {
   },
   invite: { '--space': NO_SPACE('invite') },
   pending: { id: NO_ENTRY('pending').slice(1) },
-  approve: { id: NO_ENTRY('approve') },
-  reject: { id: NO_ENTRY('reject') },
+  approve: { id: [...NO_ENTRY('approve'), BOTH_WAYS('approve')] },
+  reject: { id: [...NO_ENTRY('reject'), BOTH_WAYS('reject')] },
   log: { item: NO_ITEM('log'), '--space': NO_SPACE('log') },
   show: { item: [...NO_ITEM('show'), ...NO_REVISION('show')], '--space': NO_SPACE('show', 'CLAUDE.md') },
   diff: {

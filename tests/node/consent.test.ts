@@ -56,6 +56,9 @@ describe('what could be executed', () => {
     expect((await ask(b, 'status', {})).spaces[0]?.pending).toBe(2);
     expect(await paths(a)).toEqual([]);
 
+    const both = ask(b, 'answer-pending', { answer: 'approve', ids: ['deadbeef'], all: true });
+    await expect(both).rejects.toThrow('either ids or all');
+    expect((await ask(b, 'pending', {})).pending).toEqual(pending);
     const answer = await ask(b, 'answer-pending', { answer: 'approve', ids: [pending[1]?.id.slice(0, 8) ?? ''] });
     expect(answer.left).toBe(1);
     expect(await place.read('b', 'skills/deploy/run.sh')).toBe('echo hi\n');

@@ -4,7 +4,7 @@ import { answerPending, findPending, setTrustOwn, trustsOwn } from '../pending/a
 import { listPending } from '../pending/list-pending.ts';
 import type { PendingChange, PendingEntry } from '../pending/pending-entry.ts';
 import { noInput } from './no-input.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface PendingResult {
   /** Rejected ones included. */
@@ -62,6 +62,7 @@ export const answerPendingOperation = defineOperation({
     trust_own: z.boolean().optional(),
   }),
   async run(node, { answer, ids, all, trust_own: trusts }, { progress }): Promise<AnswerResult> {
+    if (all && ids.length > 0) throw new OperationFailure('usage', 'usage', 'give either ids or all, not both', 'Run: satchel pending');
     if (trusts !== undefined) await setTrustOwn(node, trusts);
     const answered = await answerPending(node, answer, all ? { all } : { ids }, (done, total) => progress(done, total, 'answers'));
     const left = (await listPending(node)).filter(({ entry }) => !entry.rejected);
