@@ -32,7 +32,7 @@ export const leaveCommand = defineCommand({
     const losses = lossesOf(context, plan, purge);
     if (losses.length > 0 && !discard)
       throw new CommandFailure(EXIT.refused, 'would-lose', `leaving would lose:\n${losses.map((line) => `  ${line}`).join('\n')}`, {
-        next: `Mend that first, or give it up: satchel leave${purge ? ' --purge' : ''} --discard`,
+        next: `Do that first, or give up what is named: satchel leave${purge ? ' --purge' : ''} --discard`,
         details: losses,
       });
     if (!yes && !(await isSure(context, plan, losses, home.root, purge))) return { human: 'Nothing was changed.', json: { left: [] } };
@@ -110,7 +110,9 @@ function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean)
   for (const space of plan.spaces) {
     if (space.unsent > 0)
       losses.push(
-        `${space.name}: ${counted(space.unsent, 'change')} of the history, sent nowhere (the files themselves stay): ${space.unsent_items.map(printable).join(', ')}`,
+        asCalled(
+          `${space.name}: ${counted(space.unsent, 'change')} of the history, sent nowhere (the files themselves stay): ${space.unsent_items.map(printable).join(', ')}. To send ${space.unsent === 1 ? 'it' : 'them'}, once what keeps the space is within reach: satchel sync`,
+        ),
       );
     if (space.others_depend)
       losses.push(
@@ -119,7 +121,12 @@ function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean)
         ),
       );
     if (!purge) continue;
-    if (space.only_here) losses.push(`${space.name}: its whole history, which is nowhere else`);
+    if (space.only_here)
+      losses.push(
+        asCalled(
+          `${space.name}: its whole history, which is nowhere else. To keep it elsewhere: satchel remotes add FOLDER, then satchel spaces move ${space.name} FOLDER; to have a copy before you give it up: satchel store backup FILE`,
+        ),
+      );
     else if (space.recovery_unshown && !space.revoked) {
       const all = space.last ? `, and with it everything at ${space.remote}, which nothing else opens` : '';
       losses.push(asCalled(`${space.name}: its recovery key, which was never written down${all}. Run: satchel keys recovery`));
@@ -145,8 +152,19 @@ export function keptLosses({ asCalled }: Pick<CommandContext, 'asCalled'>, log: 
     return [`${name}: its log is ordered here, for ${of}: ${cannot} sync any more${gone}. ${wayOut}`];
   }
   if (!purge) return [];
-  if (why === 'only-here') return [`${name}, which this machine left: its whole history, which is nowhere else`];
-  return unshown ? [`${name}, which this machine left: its recovery key, which was never written down`] : [];
+  if (why === 'only-here')
+    return [
+      asCalled(
+        `${name}, which this machine left: its whole history, which is nowhere else. To have a copy before you give it up: satchel store backup FILE`,
+      ),
+    ];
+  return unshown
+    ? [
+        asCalled(
+          `${name}, which this machine left as the last one: its recovery key, which was never written down; nothing else opens what lies elsewhere. To have a copy before you give it up: satchel store backup FILE`,
+        ),
+      ]
+    : [];
 }
 
 async function isSure(context: CommandContext, plan: LeavePlan, losses: readonly string[], root: string, purge: boolean): Promise<boolean> {

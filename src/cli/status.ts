@@ -21,7 +21,7 @@ export const statusCommand = defineCommand({
   options: { hub: { type: 'flag', summary: 'of the hub that runs here, for whoever keeps it running' } },
   examples: ['satchel status', 'satchel status --json', 'satchel status --hub'],
   notes:
-    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], mneme: {enabled, url, listening, problem, client} or null, spaces: [{space, name, remote, position, words, items, …}]}.\nWith --hub: its store and disk, what it keeps, requests and failures of the last hour, the last backup, what is wrong and what to do. Exit 1 where something is wrong, 4 where no hub runs here.\nJSON: {well, address, public_url, version, pid, running_since, memory_bytes, metrics, store, spaces, requests, appends, live_listeners, last_backup, disk, checks}.',
+    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], mneme: {enabled, url, listening, problem, client} or null, left: [{space, name, at}] (spaces that this machine left, where it takes part in none), spaces: [{space, name, remote, position, words, items, …}]}.\nWith --hub: its store and disk, what it keeps, requests and failures of the last hour, the last backup, what is wrong and what to do. Exit 1 where something is wrong, 4 where no hub runs here.\nJSON: {well, address, public_url, version, pid, running_since, memory_bytes, metrics, store, spaces, requests, appends, live_listeners, last_backup, disk, checks}.',
   async run(context): Promise<CommandResult> {
     if (context.options.hub) return (await import('./hub-status.ts')).hubStatus(context);
     const status = await askStatus(context);
@@ -31,6 +31,7 @@ export const statusCommand = defineCommand({
     const pending = status.spaces.reduce((sum, space) => sum + space.pending, 0);
     const lines = [status.in_sync && conflicts + pending === 0 ? style.green(verdict) : style.yellow(verdict)];
     if (status.hub) lines.push(...keptLines(context, status.keeps));
+    if (status.left.length > 0) lines.push(...leftLines(context, status.left));
     for (const space of status.spaces) lines.push(...describe(context, space));
     if (status.mneme !== null) lines.push(...mnemeLines(context, status.mneme));
     const placed = status.spaces.flatMap((space) => space.projects).filter(({ folder }) => folder !== null);
@@ -80,7 +81,18 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
   } catch (error) {
     if (!(error instanceof CommandFailure) || error.type !== 'not-started') throw error;
     const verdict = `Not syncing: ${error.message}. ${error.next ?? ''}`;
-    return { verdict, in_sync: false, machine: null, running: false, address: null, hub: false, keeps: [], mneme: null, spaces: [] };
+    return {
+      verdict,
+      in_sync: false,
+      machine: null,
+      running: false,
+      address: null,
+      hub: false,
+      keeps: [],
+      mneme: null,
+      left: [],
+      spaces: [],
+    };
   }
 }
 
@@ -153,6 +165,17 @@ function keptLines({ style, clock, asCalled }: CommandContext, keeps: Status['ke
   return [
     renderTable(columns, rows, style.dim),
     style.dim('Names are sealed: on a machine of the space, satchel spaces shows which one it is, and satchel machines who takes part.'),
+  ];
+}
+
+/** What a machine that left can do. */
+function leftLines({ clock, asCalled }: CommandContext, left: Status['left']): string[] {
+  return [
+    ...left.map(({ name, at }) => `${printable(name)}: left ${shownTime(at, clock.now())}`),
+    '  Your files are as they are, and what this machine had of the history is kept here.',
+    asCalled('  To take part again: satchel join, with a link that `satchel invite` makes on another machine.'),
+    asCalled('  To begin a new space, without that history: satchel up --begin-anew'),
+    asCalled('  To remove what is kept here: satchel leave --purge (your files stay).'),
   ];
 }
 

@@ -32,6 +32,7 @@ export const upCommand = defineCommand({
     sameMachine: { type: 'flag', summary: 'this store was copied, and the other one is gone for good: go on as that machine' },
     newMachine: { type: 'flag', summary: 'this store was copied, and the other one goes on: be a new machine' },
     switch: { type: 'flag', summary: 'this store was a hub’s, or a work machine’s: be the other from now on' },
+    beginAnew: { type: 'flag', summary: 'this machine left its space: begin a new one, without its history' },
     yes: { type: 'flag', summary: 'do not ask before the first capture' },
   },
   examples: [
@@ -42,7 +43,7 @@ export const upCommand = defineCommand({
     'satchel up --hub --objects s3://bucket/satchel?endpoint=https://minio.example.org',
   ],
   notes:
-    'Stops at Ctrl-C. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
+    'Stops at Ctrl-C. On a machine that left (satchel leave) it begins a new space only when told to. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const { options } = context;
@@ -68,6 +69,7 @@ export const upCommand = defineCommand({
       try {
         const node = await openNode(config, 'up', copy);
         try {
+          if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;
           await keepRole(node, options.switch);
           await keepStore(context, config);
           return await runUp(context, node, config, { ask: !options.yes && !isFirst, command: 'up' });
@@ -99,6 +101,14 @@ function forHubsAlone({ hub, store, objects }: Config): void {
   throw new CommandFailure(EXIT.usage, 'usage', `only a hub keeps ${what}, for others`, {
     next: `Run: satchel up --hub ${option} ADDRESS; or set "hub": true in config.json`,
   });
+}
+
+/** A machine that left begins nothing by itself. Loads nothing where it takes part in a space. */
+async function mayBegin(context: CommandContext, node: SatchelNode): Promise<boolean> {
+  if (node.config.hub || node.spaces.size > 0) return true;
+  const { listLeft } = await import('../node/left-spaces.ts');
+  const left = await listLeft(node.store);
+  return left.length === 0 || (await import('./begin-anew.ts')).mayBeginAnew(context, left);
 }
 
 /** What the store is from now on; throws where it was the other, and nobody said that it is to change. */

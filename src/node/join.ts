@@ -20,6 +20,7 @@ import type { SpaceId } from '../core/ids.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { discoverHub } from '../remotes/hub/discover-hub.ts';
 import { connectHere } from './connect.ts';
+import { discardIfEmpty } from './empty-space.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
@@ -251,10 +252,11 @@ async function follow(
   return open;
 }
 
-/** A personal space that this machine made before it joined keeps its history under another name; its files join. */
+/** A personal space that this machine made before it joined keeps its history under another name; its files join. One without history goes. */
 export async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
   for (const open of [...node.spaces.values()]) {
     if (open.entry.name !== PERSONAL || open.entry.space === joining) continue;
+    if (await discardIfEmpty(node, open)) continue;
     await node.updateSpace({ ...open.entry, name: `${LEFT_BEHIND}${open.entry.space.slice(0, 6)}` });
   }
 }

@@ -2,6 +2,7 @@ import type { SpaceId } from '../core/ids.ts';
 import { controlHistory } from '../core/log/control-history.ts';
 import { homeOf } from '../core/replica/move-home.ts';
 import { Replica } from '../core/replica/replica.ts';
+import { isEmptyLog } from './empty-space.ts';
 import { parseDescriptor } from './move-space.ts';
 import type { SatchelNode } from './node.ts';
 import { readRecoverySecret } from './recovery-file.ts';
@@ -37,10 +38,13 @@ async function lookAt(node: SatchelNode, space: SpaceId): Promise<LoneLog | null
   if (membership === undefined) return null;
   const self = node.deps.machine.key.machine;
   const isOwn = membership.members.has(self) || membership.removed.has(self);
+  if (isOwn && (await isEmptyLog(node, space))) return null;
   const recoveryUnshown = (await readRecoverySecret(node.home, space)) !== null;
   const isMade = events[0]?.record.header.signer === self;
   const isHere = isOwn && (membership.sealedRemote === null ? isMade : await isMovedHere(node, space));
-  if (isOwn && !isHere && !recoveryUnshown) return null;
+  // Another owner can make a new one.
+  const isOwned = [...membership.members.values()].some(({ machine, role }) => machine !== self && role === 'owner');
+  if (isOwn && !isHere && (isOwned || !recoveryUnshown)) return null;
   return {
     space,
     why: !isOwn ? 'for-others' : isHere ? 'only-here' : 'recovery-key',

@@ -11,6 +11,7 @@ import { shellWord } from '../config/private-file.ts';
 import { connectHere } from './connect.ts';
 import { encodeDescriptor, parseDescriptor } from './move-space.ts';
 import { placeHere, putPlace } from './remote-registry.ts';
+import { forgetLog } from './forget-log.ts';
 import { lacksKey } from './missing-key.ts';
 import { stepAside } from './join.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
@@ -198,14 +199,4 @@ function nothingRecovered({ remote }: RecoverWish, why: string): OperationFailur
 
 function keylessHere(node: SatchelNode): SpaceId[] {
   return [...node.spaces.values()].flatMap((open) => (open.entry.remote === null && lacksKey(open) ? [open.entry.space] : []));
-}
-
-/** A log that turned out not to be ours leaves nothing. */
-async function forgetLog(node: SatchelNode, space: SpaceId): Promise<void> {
-  await node.store.write(async (tx) => {
-    await tx.logs.remove(space);
-    await tx.items.clear(space);
-    await tx.documents.remove('cursors', space);
-    for (const { id } of await tx.documents.list(`voids/${space}`)) await tx.documents.remove(`voids/${space}`, id);
-  });
 }

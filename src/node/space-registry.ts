@@ -18,13 +18,18 @@ export interface SpaceEntry {
 }
 
 const SPACES = 'spaces';
+/** Spaces that this machine left. */
+export const LEFT_SPACES = 'left-spaces';
 
 export function listSpaces(store: Store): Promise<SpaceEntry[]> {
   return store.read(async (tx) => (await tx.documents.list<SpaceEntry>(SPACES)).map((d) => d.value));
 }
 
 export function putSpace(store: Store, entry: SpaceEntry): Promise<void> {
-  return store.write((tx) => tx.documents.put(SPACES, entry.space, entry));
+  return store.write(async (tx) => {
+    await tx.documents.put(SPACES, entry.space, entry);
+    if ((await tx.documents.get(LEFT_SPACES, entry.space)) !== undefined) await tx.documents.remove(LEFT_SPACES, entry.space);
+  });
 }
 
 export function removeSpace(store: Store, space: SpaceId): Promise<void> {

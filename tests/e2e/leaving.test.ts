@@ -70,6 +70,22 @@ describe('leaving, with the service installed', () => {
     expect(ana.read('CLAUDE.md')).toBe('shared\n');
   });
 
+  it('begins nothing by itself then: status says that it left, and up wants to be told', async () => {
+    const status = await bea.run(['status']);
+    expect([status.code, status.stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /^Not syncing: this machine left personal, [^]*satchel join[^]*satchel up --begin-anew[^]*satchel leave --purge/,
+      ),
+    ]);
+    const up = await bea.run(['up', '--yes']);
+    expect([up.code, up.stderr]).toEqual([
+      5,
+      expect.stringMatching(/this machine left personal[^]*satchel join LINK[^]*satchel up --begin-anew/),
+    ]);
+    expect((await bea.ask<{ spaces: readonly unknown[] }>(['spaces'])).spaces).toEqual([]);
+  });
+
   it('joins again, and leaves without a trace', async () => {
     writeFileSync(path.join(root, 'active'), '3');
     const { link } = await ana.ask<{ link: string }>(['invite']);
@@ -86,5 +102,15 @@ describe('leaving, with the service installed', () => {
     expect(existsSync(bea.store)).toBe(false);
     expect(folderState(path.join(bea.home, '.config')).filter((line) => !line.includes('/ '))).toEqual([]);
     expect(readdirSync(bea.home).toSorted()).toEqual(['.claude', '.config']);
+  });
+
+  it('begins anew when told to', async () => {
+    const { link } = await ana.ask<{ link: string }>(['invite']);
+    expect((await bea.run(['join', link, '--name', 'bea', '--once'])).code).toBe(0);
+    expect((await bea.run(['leave', '--yes'])).code).toBe(0);
+    await bea.start(['up', '--begin-anew']);
+    const { spaces } = await bea.ask<{ spaces: readonly { name: string }[] }>(['spaces']);
+    expect(spaces.map(({ name }) => name)).toEqual(['personal']);
+    await bea.stop();
   });
 });

@@ -72,6 +72,7 @@ describe('leaving', () => {
   it('names what would be lost, and refuses to lose what was sent nowhere', async () => {
     const stick = path.join(place.root, 'stick');
     const a = await place.start('a', { live: false });
+    await place.write('a', 'mine\n');
     await a.ensurePersonalSpace();
     expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ only_here: true, recovery_unshown: true, unsent: 0 }]);
     await ask(a, 'remote-add', { remote: stick });
@@ -98,12 +99,53 @@ describe('leaving', () => {
     // What only was followed here is a copy; what was ordered here is not.
     await ask(b, 'leave', {});
     expect((await ask(b, 'leave-plan', {})).keeps).toEqual([]);
+    await place.write('c', 'mine\n');
     const c = await place.start('c');
     const [own] = c.spaces.keys();
+    await ask(c, 'sync', {});
     await ask(c, 'leave', { discard: true });
     expect((await ask(c, 'leave-plan', {})).keeps).toEqual([
       { space: own, why: 'only-here', machines: 1, recovery_unshown: true, elsewhere: null },
     ]);
+  });
+
+  it('stands in nobody’s way with a space that holds nothing, and gives up none that does', async () => {
+    const a = await place.start('a');
+    const [empty] = a.spaces.keys();
+    expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ only_here: false, recovery_unshown: false }]);
+    await ask(a, 'leave', {});
+    expect((await ask(a, 'leave-plan', {})).keeps).toEqual([]);
+    expect((await ask(a, 'status', {})).left).toMatchObject([{ space: empty, name: 'personal' }]);
+  });
+
+  it('is told by status, until it takes part again', async () => {
+    await place.write('a', 'of both\n');
+    const a = await place.start('a');
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    expect((await ask(b, 'status', {})).left).toEqual([]);
+    await ask(b, 'leave', {});
+    const { left, verdict, in_sync: inSync } = await ask(b, 'status', {});
+    expect([left.map(({ name }) => name), verdict, inSync]).toEqual([
+      ['personal'],
+      expect.stringMatching(/^Not syncing: this machine left personal, \d+ s ago\. Run: satchel join/),
+      false,
+    ]);
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    expect((await ask(b, 'status', {})).left).toEqual([]);
+  });
+
+  it('loses no recovery key where another owner can make a new one', async () => {
+    const stick = path.join(place.root, 'stick');
+    const a = await place.start('a');
+    await place.write('a', 'stays\n');
+    await mkdir(stick);
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    const b = await place.start('b', { live: false });
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    await ask(a, 'leave', {});
+    expect((await ask(a, 'leave-plan', {})).keeps).toEqual([]);
   });
 
   it('purges what Satchel made, and nothing else', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../e2e/machine.ts';
+import { readRecoverySecret } from '../../src/node/recovery-file.ts';
 import { ask, Place } from './place.ts';
 
 let place: Place;
@@ -30,5 +31,17 @@ describe('a machine that had a space of its own before it joined', () => {
     expect(recovery(left?.name)).toMatchObject({ severity: 'low', next_step: `Run: satchel keys recovery --space ${left?.name}` });
     const ofMaker = (await ask(a, 'doctor', {})).checks.find(({ id }) => id === 'space.recovery:personal');
     expect(ofMaker).toMatchObject({ result: 'warn', severity: 'medium', next_step: 'Run: satchel keys recovery' });
+  });
+
+  it.each([true, false])('keeps nothing of one that held nothing, whether its node runs or not: %s', async (live) => {
+    const a = await place.start('a');
+    await place.write('a', 'of a\n');
+    await ask(a, 'sync', {});
+    const b = await place.start('b', { live });
+    const { entry } = await b.ensurePersonalSpace();
+    await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+    expect([...b.spaces.values()].map((open) => open.entry.name)).toEqual(['personal']);
+    expect(await b.store.read((tx) => tx.logs.spaces())).not.toContain(entry.space);
+    expect(await readRecoverySecret(b.home, entry.space)).toBeNull();
   });
 });

@@ -10,7 +10,9 @@ import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { readConnection, undoConnection } from '../claude-mem/connection.ts';
 import type { Result } from '../../core/result.ts';
 import { noteRole } from '../node-role.ts';
+import { isEmptyLog } from '../empty-space.ts';
 import type { NodeHome } from '../home.ts';
+import { noteLeft } from '../left-spaces.ts';
 import { loneLogs, type LoneLog } from '../lone-logs.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
 import { LEFT, presentMachines } from '../present-machines.ts';
@@ -30,7 +32,7 @@ export interface LeavePlan {
     /** Commits that no remote has. */
     readonly unsent: number;
     readonly unsent_items: readonly string[];
-    /** Its log is ordered at this node, and no other machine is a member, or all others left. */
+    /** Its log is ordered at this node and holds something, and no other machine is a member, or all others left. */
     readonly only_here: boolean;
     /** The home is here while others are members: they cannot sync any more. */
     readonly others_depend: boolean;
@@ -68,14 +70,15 @@ async function planFor(node: SatchelNode, open: OpenSpace): Promise<LeavePlan['s
   const names = new Set(replica.drafts.flatMap((draft) => draft.changes.map((change) => change.item.name)));
   const started = (await replica.head()) !== null;
   const last = started && (await isLast(node, open));
+  const empty = entry.remote === null && started && (await isEmptyLog(node, entry.space));
   return {
     space: entry.space,
     name: entry.name,
     unsent: replica.drafts.length,
     unsent_items: [...names].slice(0, ITEMS_NAMED),
-    only_here: entry.remote === null && last,
+    only_here: entry.remote === null && last && !empty,
     others_depend: entry.remote === null && started && !last,
-    recovery_unshown: (await readRecoverySecret(node.home, entry.space)) !== null,
+    recovery_unshown: !empty && (await readRecoverySecret(node.home, entry.space)) !== null,
     remote: entry.remote?.address ?? null,
     last: entry.remote !== null && last,
     revoked: (await revocationOf(node, open)) !== null,
@@ -120,6 +123,7 @@ export const leaveOperation = defineOperation({
     const left = [];
     for (const open of [...node.spaces.values()]) {
       const whyNot = await tellOthers(node, open);
+      await noteLeft(node.store, { space: open.entry.space, name: open.entry.name, at: node.deps.clock.now() });
       await node.dropSpace(open.entry.space);
       left.push({ name: open.entry.name, told: whyNot === null, why_not: whyNot });
     }

@@ -30,6 +30,8 @@ export interface JudgedNode {
   readonly address: string | null;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** What this machine left and did not join again, the last first. */
+  readonly left?: readonly { readonly name: string; readonly at: number }[];
 }
 
 export interface Verdict {
@@ -66,6 +68,9 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
     if (space.revoked !== null) return `${whose(space)}this machine was revoked by ${space.revoked.by}. Run: satchel leave`;
   for (const space of spaces)
     if (space.problem !== null && space.problem_type === 'no-key') return `${whose(space)}${space.problem}. ${space.remedy ?? ''}`;
+  const { left = [] } = node;
+  if (spaces.length === 0 && !node.isHub && left[0] !== undefined)
+    return `this machine left ${left.map(({ name }) => name).join(', ')}, ${agoText(node.now - left[0].at)} ago. Run: satchel join`;
   if (!node.isLive) return `the node is not running. Run: satchel up${node.needsHubFlag === true ? ' --hub' : ''}`;
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)

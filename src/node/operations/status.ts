@@ -8,6 +8,7 @@ import { mnemeState, type MnemeClientLine } from '../mneme/mneme-state.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
 import { roleOf } from '../node-role.ts';
+import { listLeft } from '../left-spaces.ts';
 import { missingKey } from '../missing-key.ts';
 import { missingHere, type MissingHere } from '../missing-here.ts';
 import { keptSpaces, type KeptSpace } from '../kept-spaces.ts';
@@ -94,6 +95,8 @@ export interface Status {
   readonly keeps: readonly KeptSpace[];
   /** mneme's sync server and client here; `null` where neither is used. */
   readonly mneme: MnemeBrief | null;
+  /** Spaces that this machine left and did not join again, where it takes part in none; `at`: ISO 8601. */
+  readonly left: readonly { readonly space: string; readonly name: string; readonly at: string }[];
   /** The personal one first, what this machine had before it joined last. */
   readonly spaces: readonly SpaceStatus[];
 }
@@ -111,6 +114,7 @@ export const statusOperation = defineOperation({
   async run(node): Promise<Status> {
     const spaces = (await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)))).sort(compareSpaces);
     const { isLive, address, config } = node;
+    const left = spaces.length === 0 && !config.hub ? await listLeft(node.store) : [];
     const { verdict, inSync } = judgeStatus(
       {
         isLive,
@@ -118,6 +122,7 @@ export const statusOperation = defineOperation({
         needsHubFlag: !isLive && !config.hub && (await roleOf(node)) === 'hub',
         address,
         now: node.deps.clock.now(),
+        left,
       },
       spaces,
     );
@@ -131,6 +136,7 @@ export const statusOperation = defineOperation({
       hub: node.config.hub,
       keeps: node.config.hub ? await keptSpaces(node) : [],
       mneme: await mnemeBrief(node),
+      left: left.map(({ space, name, at }) => ({ space, name, at: new Date(at).toISOString() })),
       spaces,
     };
   },
