@@ -21,12 +21,12 @@ describe('what leaving leaves behind', () => {
 
   it('says where the space stays, and what opens it once the last machine left', () => {
     const said = (about: Partial<typeof at>, purge: boolean): string =>
-      staysLines({ asCalled }, { spaces: [{ ...at, ...about }], keeps: [] }, purge).join('\n');
+      staysLines({ asCalled }, { spaces: [{ ...at, ...about }] }, purge).join('\n');
     expect(said({}, true)).toBe('personal stays at https://pi.local:4600, encrypted, for your other machines.');
     expect(said({ last: true }, true)).toMatch(/only the recovery key opens it now, by: satchel keys recover https:\/\/pi\.local:4600$/);
     expect(said({ last: true, recovery_unshown: true }, true)).toContain('Nothing opens it');
     expect(said({ last: true }, false)).toContain('opens with the keys that are left here');
-    expect(staysLines({ asCalled }, { spaces: [{ ...at, remote: null }], keeps: [] }, true)).toEqual([]);
+    expect(staysLines({ asCalled }, { spaces: [{ ...at, remote: null }] }, true)).toEqual([]);
     expect(said({ revoked: true }, true)).toBe('');
   });
 

@@ -65,7 +65,11 @@ export const leaveCommand = defineCommand({
     if (others.length > 0) lines.push(`Left there, since Satchel did not make it: ${others.map(printable).join(', ')}`);
     lines.push(...staysLines(context, plan, purge));
     if (left.left.some((each) => each.why_not !== ALONE && each.why_not !== REVOKED))
-      lines.push(context.asCalled('On one of your other machines, so that this one’s keys open nothing new: satchel machines revoke NAME'));
+      lines.push(
+        context.asCalled(
+          `On one of your other machines, so that the keys of this one (${printable(plan.machine.name)}) open nothing new: satchel machines revoke ${plan.machine.id.slice(0, 12)}`,
+        ),
+      );
     return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };
   },
 });
@@ -89,7 +93,11 @@ function settingsLine(program: keyof typeof LEFTOVERS, { file, why_not: whyNot, 
 }
 
 /** What stays elsewhere, and what opens it. */
-export function staysLines({ asCalled }: Pick<CommandContext, 'asCalled'>, { spaces }: LeavePlan, purge: boolean): string[] {
+export function staysLines(
+  { asCalled }: Pick<CommandContext, 'asCalled'>,
+  { spaces }: Pick<LeavePlan, 'spaces'>,
+  purge: boolean,
+): string[] {
   return spaces.flatMap(({ name, remote, last, revoked, recovery_unshown: unshown }) => {
     if (remote === null || revoked) return [];
     const stays = `${name} stays at ${remote}, encrypted`;

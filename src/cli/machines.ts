@@ -88,7 +88,7 @@ const revoke = defineCommand({
 async function theOne(context: CommandContext, text: string, space: string | undefined): Promise<string | null> {
   const { machines } = await askNode(context, 'machines', space === undefined ? {} : { space });
   const wanted = text.toLowerCase();
-  const named = machines.filter(({ name }) => name.toLowerCase() === wanted);
+  const named = machines.filter(({ name }) => [wanted, `${wanted} (left)`].includes(name.toLowerCase()));
   const found = named.length > 0 ? named : machines.filter(({ id }) => wanted.length >= 6 && id.startsWith(wanted));
   const [one] = found;
   if (one === undefined || found.some(({ id }) => id !== one.id)) return null;

@@ -22,7 +22,7 @@ import { writeCheckpoint } from '../core/replica/late-join.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { machineNameProblem } from './machine-name.ts';
 import { machineNames } from './machine-names.ts';
-import { uniqueName } from './unique-name.ts';
+import { takenNames, uniqueName } from './unique-name.ts';
 import { ZERO_HASH } from '../core/ids.ts';
 
 /** An open invitation, on the inviter's node. The secret leaves with it: after use, expiry or three failures. */
@@ -216,8 +216,8 @@ export class InvitationKeeper {
     try {
       const { machine, recipient } = request;
       const names = await machineNames(node, open);
-      const others = [...open.replica.membership.members.keys()].filter((each) => each !== machine);
-      const name = uniqueName(request.name, new Set(others.map((each) => names.get(each)?.toLowerCase() ?? '')));
+      const others = [...names].flatMap(([each, name]) => (each === machine ? [] : [name]));
+      const name = uniqueName(request.name, takenNames(others));
       await addMember(open.replica, remote, { machine, recipient, name, role: invitation.role, account: null });
     } catch (error) {
       if (error instanceof NotAllowed) return { accepted: false, reason: error.message };

@@ -1,4 +1,4 @@
-import { LEFT } from './present-machines.ts';
+import { LEFT } from './unique-name.ts';
 
 const LONGEST = 64;
 /** Control characters, line breaks and marks that reorder or hide what is read. What joins emoji is none. */

@@ -1,9 +1,7 @@
 import type { MachineId } from '../core/ids.ts';
 import { machineNames } from './machine-names.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
-
-/** Behind the name of a machine that left: it stays a reader until another owner revokes it, which it cannot do to itself. */
-export const LEFT = ' (left)';
+import { LEFT } from './unique-name.ts';
 
 /** The machines that take part in a space: its members without those that left. */
 export async function presentMachines(node: SatchelNode, open: OpenSpace): Promise<MachineId[]> {

@@ -18,7 +18,7 @@ import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';
 import { machineNames } from './machine-names.ts';
-import { uniqueName } from './unique-name.ts';
+import { takenNames, uniqueName } from './unique-name.ts';
 
 export interface RecoverWish {
   readonly recovery: RecoveryKey;
@@ -143,7 +143,7 @@ async function recoverAt(
     await recover(replica, remote, recovery, {
       nameAmong(taken) {
         node.introduced = true; // named in what is appended next
-        return uniqueName(node.deps.machine.name, taken);
+        return uniqueName(node.deps.machine.name, takenNames(taken));
       },
       isHome: async (descriptor) => isHome || at === null || isSamePlace(node, at, parseDescriptor(descriptor)),
     });

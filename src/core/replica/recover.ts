@@ -69,7 +69,7 @@ export async function recover(replica: Replica, remote: Remote, recovery: Recove
     const listed = membership.members.get(machine.key.machine);
     if (listed?.role === 'owner' && listed.recipient === machine.recipient) return;
     const taken = new Set<string>();
-    for (const member of membership.members.values()) {
+    for (const member of [...membership.members.values(), ...membership.removed.values()]) {
       if (member.machine === machine.key.machine) continue;
       const other = await openText(member.sealedName, space, keys, deps.compression);
       if (other !== null) taken.add(other.toLowerCase());

@@ -15,17 +15,20 @@ import type { NodeHome } from '../home.ts';
 import { noteLeft } from '../left-spaces.ts';
 import { loneLogs, type LoneLog } from '../lone-logs.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
-import { LEFT, presentMachines } from '../present-machines.ts';
+import { presentMachines } from '../present-machines.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import type { Undone } from '../settings-note.ts';
 import { revocationOf } from '../revocation.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
+import { LEFT } from '../unique-name.ts';
 import { mayEnter, treeDefinitions } from '../tree-sources.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 /** What leaving would lose, by space. */
 export interface LeavePlan {
+  /** This machine, as the others know it. */
+  readonly machine: { readonly id: string; readonly name: string };
   readonly spaces: readonly {
     readonly space: string;
     readonly name: string;
@@ -55,7 +58,8 @@ export const leavePlanOperation = defineOperation({
   async run(node): Promise<LeavePlan> {
     const spaces = [];
     for (const open of node.spaces.values()) spaces.push(await planFor(node, open));
-    return { spaces, keeps: await loneLogs(node) };
+    const { key, name } = node.deps.machine;
+    return { machine: { id: key.machine, name }, spaces, keeps: await loneLogs(node) };
   },
 });
 

@@ -6,7 +6,7 @@ import type { Role } from '../../core/log/control.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { decodeRecord } from '../../core/log/record.ts';
 import { changeRole, renameMember, revoke } from '../../core/replica/administer.ts';
-import { findMachine } from '../find-machine.ts';
+import { ambiguousMachine, findMachine, machinesMeant } from '../find-machine.ts';
 import { findSpace } from '../find-space.ts';
 import { ACCOUNTS, type HubAccount } from '../log-authority.ts';
 import { renameMachine } from '../machine-identity.ts';
@@ -126,7 +126,7 @@ export const revokeMachineOperation = defineOperation({
   async run(node, { machine, space }): Promise<RevokeResult> {
     const account = await revokeAccount(node, machine);
     if (account !== null) return { machine: account.slice(0, 8), id: account, revoked: [], not_owned: [], shared_storage: [] };
-    const found = await everywhere(node, machine, space);
+    const found = await allMeant(node, machine, space);
     if (found[0].id === node.deps.machine.key.machine)
       throw new OperationFailure(
         'refused',
@@ -174,6 +174,17 @@ interface Found {
   readonly open: OpenSpace;
   readonly id: MachineId;
   readonly name: string;
+}
+
+/** One machine, wherever it is listed. To revoke a wrong one is no small thing: whatever fits counts, in all spaces. */
+async function allMeant(node: SatchelNode, text: string, space: string | undefined): Promise<[Found, ...Found[]]> {
+  const chosen = space === undefined ? [...node.spaces.values()] : [findSpace(node, space)];
+  const meant = [];
+  for (const open of chosen) for (const one of await machinesMeant(node, open, text)) meant.push({ open, ...one });
+  const [first, ...rest] = meant.map(({ open, member, name }) => ({ open, id: member.machine, name }));
+  if (first === undefined) throw noMachine(text);
+  if (rest.some(({ id }) => id !== first.id)) throw ambiguousMachine(node, text, meant);
+  return [first, ...rest];
 }
 
 async function everywhere(node: SatchelNode, text: string, space: string | undefined): Promise<[Found, ...Found[]]> {
