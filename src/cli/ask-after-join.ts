@@ -1,6 +1,6 @@
 import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
 import type { PendingEntry } from '../node/pending/pending-entry.ts';
-import { writtenBy, type Conflict } from './conflicts.ts';
+import { lackingWords, writtenBy, type Conflict } from './conflicts.ts';
 import { counted } from '../node/counted.ts';
 import type { CommandContext } from './frame-command.ts';
 import { printable } from './output-style.ts';
@@ -71,7 +71,10 @@ async function conflictsIn(ask: Ask, { items }: PendingEntry): Promise<Conflict[
 }
 
 async function chooseOne(context: CommandContext, ask: Ask, conflict: Conflict): Promise<void> {
-  context.print(`${printable(conflict.item)}: yours is ${writtenBy(context, conflict)}; theirs is ${writtenBy(context, conflict.current)}`);
+  const lacks = conflict.lacks === null ? '' : `. Of theirs yours lacks ${lackingWords(conflict.lacks)}`;
+  context.print(
+    `${printable(conflict.item)}: yours is ${writtenBy(context, conflict)}; theirs is ${writtenBy(context, conflict.current)}${lacks}`,
+  );
   const answer = (await context.ask('Which one, on all machines? [m]ine, [t]heirs, Enter leaves it open: '))?.trim().toLowerCase() ?? '';
   if (answer === '' || !'mt'.includes(answer[0] ?? '')) return;
   const take = answer.startsWith('m') ? 'sibling' : 'current';

@@ -15,14 +15,15 @@ export const conflictsCommand = defineCommand({
   examples: ['satchel conflicts'],
   notes:
     'One version is in place on all machines, the other is kept beside it until you choose. Nothing is lost either way: what is not taken stays in the history.\n' +
-    'Exit 3 while one is open. JSON: {conflicts: [{item, kind, sibling, size, position, machine, time, current: {size, machine, time}}]}.',
+    'A version is taken whole. What it lacks of the one in place is said behind it: in JSON by key, else in lines. To have some of both, write it yourself: satchel resolve ITEM --file FILE.\n' +
+    'Exit 3 while one is open. JSON: {conflicts: [{item, kind, sibling, size, position, machine, time, current: {size, machine, time}, lacks: {keys, lines} or null}]}.',
   async run(context): Promise<CommandResult> {
     const { space } = context.options;
     const result = await askNode(context, 'conflicts', space === undefined ? {} : { space });
     if (result.conflicts.length === 0) return { human: 'No open conflicts.', json: result };
     const items = [...new Set(result.conflicts.map(({ item }) => item))];
     const lines = [
-      `${counted(items.length, 'item has', 'items have')} more than one version:`,
+      `${counted(result.conflicts.length, 'conflict')}, in ${counted(items.length, 'item')}:`,
       ...items.flatMap((item) =>
         describeConflict(
           context,
@@ -30,7 +31,7 @@ export const conflictsCommand = defineCommand({
         ),
       ),
     ];
-    lines.push('', ...waysOut(context, result.conflicts[0] as Conflict));
+    lines.push('', ...waysOut(context, result.conflicts));
     return { human: lines.join('\n'), json: result, exit: EXIT.open };
   },
 });
@@ -43,20 +44,37 @@ export function describeConflict(context: CommandContext, conflicts: readonly Co
   return [
     style.bold(printable(first.item)),
     `  in place  ${writtenBy(context, first.current)}`,
-    ...conflicts.map((each) => `  ${each.sibling.slice(0, 8)}  ${writtenBy(context, each)}`),
+    ...conflicts.map((each) => {
+      const lacks = each.lacks === null ? '' : `; lacks ${lackingWords(each.lacks)}`;
+      return `  ${each.sibling.slice(0, 8)}  ${writtenBy(context, each)}${lacks}`;
+    }),
   ];
 }
 
-/** What to run: with the first version of the item where there are several. */
-export function waysOut({ asCalled }: CommandContext, { item, sibling }: Conflict): string[] {
-  const name = itemWord(item);
-  const id = sibling.slice(0, 8);
+/** What to run for the first of these items: with the first of its versions where there are several. */
+export function waysOut({ asCalled }: CommandContext, conflicts: readonly Conflict[]): string[] {
+  const [first] = conflicts;
+  if (first === undefined) return [];
+  const name = itemWord(first.item);
+  const id = first.sibling.slice(0, 8);
+  const hasSeveral = conflicts.filter(({ item }) => item === first.item).length > 1;
+  const all = hasSeveral ? ' --all' : '';
   return [
     `${asCalled('One against the other:  satchel diff')} ${name} --to ${id}`,
-    `${asCalled('Keep what is in place:  satchel resolve')} ${name} --take current`,
+    `${asCalled('Keep what is in place:  satchel resolve')} ${name} --take current${all}`,
+    ...(hasSeveral ? [`${asCalled('Drop one of the others: satchel resolve')} ${name} --take current --sibling ${id}`] : []),
     `${asCalled('Take the other version: satchel resolve')} ${name} --take sibling --sibling ${id}`,
-    `${asCalled('Or one of your own:     satchel resolve')} ${name} --file FILE`,
+    `${asCalled('Or one of your own:     satchel resolve')} ${name} --file FILE${all}`,
   ];
+}
+
+const KEYS_SHOWN = 6;
+
+/** What a version lacks of the one in place. */
+export function lackingWords({ keys, lines }: NonNullable<Conflict['lacks']>): string {
+  if (keys.length === 0) return counted(lines, 'line');
+  const rest = keys.length > KEYS_SHOWN ? ` and ${keys.length - KEYS_SHOWN} more` : '';
+  return `${keys.slice(0, KEYS_SHOWN).map(printable).join(', ')}${rest}`;
 }
 
 export function writtenBy(

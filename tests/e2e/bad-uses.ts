@@ -255,7 +255,10 @@ export const MEANING: MeaningUses = {
       { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--file', 'x'], says: /--take or --file/ },
       { args: ['resolve', 'CLAUDE.md', '--take', 'current'], says: /no open conflict[^]*satchel conflicts/ },
     ],
-    '--sibling': [{ args: ['resolve', 'CLAUDE.md', '--take', 'sibling', '--sibling', 'deadbeef'], says: /no open conflict/ }],
+    '--sibling': [
+      { args: ['resolve', 'CLAUDE.md', '--take', 'sibling', '--sibling', 'deadbeef'], says: /no open conflict/ },
+      { args: ['resolve', 'CLAUDE.md', '--take', 'current', '--sibling', 'deadbeef', '--all'], says: /either --sibling or --all/ },
+    ],
     '--file': [
       { args: ['resolve', 'CLAUDE.md', '--file', '{outside}/nothing'], says: /nothing cannot be read/ },
       { args: ['resolve', 'CLAUDE.md', '--file', '{outside}'], says: /cannot be read/ },

@@ -61,7 +61,7 @@ describe('joining onto files of one’s own', () => {
     ]);
     expect(existsSync(path.join(bea.store, 'before-joining'))).toBe(true);
     await until('ana has what bea kept', () => ana.read('CLAUDE.md') === 'bea: CLAUDE.md\n');
-    expect((await bea.run(['conflicts'])).stdout).toMatch(/^1 item has more than one version:\nrules\/two\.md\n/);
+    expect((await bea.run(['conflicts'])).stdout).toMatch(/^1 conflict, in 1 item:\nrules\/two\.md\n/);
     terminal.press(CTRL_C);
     await terminal.end();
   });

@@ -78,6 +78,8 @@ describe('in plain words', () => {
   it('a conflict names both sides, and shows one against the other', async () => {
     const text = await said(bea, 'conflicts');
     const [, id = ''] = /CLAUDE\.md\n {2}in place {2}16 B, by .*\n {2}([0-9a-f]{8}) {2}16 B, by .*-2, /.exec(text) ?? [];
+    expect(text).toMatch(/^1 conflict, in 1 item:\n/);
+    expect(text).toContain('; lacks 1 line\n');
     expect(text).toContain(`satchel diff CLAUDE.md --to ${id}`);
     const diff = await said(bea, 'diff', 'CLAUDE.md', '--to', id);
     expect(diff).toMatch(/--- a\/CLAUDE\.md\tin place: .*\n\+\+\+ b\/CLAUDE\.md\tkept beside it: .*-2, /);
@@ -86,7 +88,10 @@ describe('in plain words', () => {
     expect(asked.code).toBe(2);
     expect(asked.stderr).toContain(`${id}  16 B`);
     expect(asked.stderr).toContain(`satchel resolve CLAUDE.md --take sibling --sibling ${id}`);
-    expect(await said(bea, 'resolve', 'CLAUDE.md', '--take', 'sibling')).toContain('the other version is in place now');
+    const taken = await said(bea, 'resolve', 'CLAUDE.md', '--take', 'sibling');
+    expect(taken).toMatch(
+      /the other version is in place now[^]*gone from the file: 1 line\.\n[^]*comes back by: satchel restore [0-9a-f]{8}/,
+    );
     expect(bea.read('CLAUDE.md')).toBe('as bea wants it\n');
     await bea.run(['sync']);
     await until('ana has it', () => ana.read('CLAUDE.md') === 'as bea wants it\n');
