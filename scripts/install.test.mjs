@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ensureNative, mayAbort, whyInstall } from './install.mjs';
+import { whyInstall } from './install.mjs';
+import { ensureNative, isKnownToLoad, mayAbort } from './native.mjs';
 
 let root;
 beforeEach(async () => {
@@ -23,8 +24,10 @@ async function writeInstalled(packages) {
 describe('whyInstall', () => {
   it('installs after a clone, and after an interrupted install', async () => {
     expect(await whyInstall(root)).toBe('none are here yet');
-    await mkdir(path.join(root, 'node_modules', 'a'), { recursive: true });
+    await mkdir(path.join(root, 'node_modules', '.vite'), { recursive: true });
     expect(await whyInstall(root)).toBe('none are here yet');
+    await mkdir(path.join(root, 'node_modules', 'a'));
+    expect(await whyInstall(root)).toBe('the last installation did not end: from the beginning');
   });
 
   it('does nothing where the lock file is met; optional packages may be absent', async () => {
@@ -39,12 +42,6 @@ describe('whyInstall', () => {
     expect(await whyInstall(root)).toBe('a changed');
   });
 
-  it('installs when Node has another ABI', async () => {
-    await writeInstalled({ 'node_modules/a': { version: '1.0.0' } });
-    await writeFile(path.join(root, 'node_modules', '.satchel-node-abi'), '1');
-    expect(await whyInstall(root)).toBe('Node changed');
-  });
-
   it('refuses a folder without a lock file', async () => {
     await rm(path.join(root, 'package-lock.json'));
     await expect(whyInstall(root)).rejects.toThrow('no complete checkout');
@@ -52,6 +49,10 @@ describe('whyInstall', () => {
 });
 
 describe('the native package', () => {
+  beforeEach(async () => {
+    await mkdir(path.join(root, 'node_modules', '@toondepauw', 'node-zstd'), { recursive: true });
+    await writeFile(path.join(root, 'node_modules', '@toondepauw', 'node-zstd', 'index.js'), '');
+  });
   async function writePackage(script) {
     const folder = path.join(root, 'node_modules', 'better-sqlite3');
     await mkdir(path.join(folder, 'build', 'Release'), { recursive: true });
@@ -64,7 +65,9 @@ describe('the native package', () => {
 
   it('is left alone where it works', async () => {
     await writePackage(WORKS);
+    expect(await isKnownToLoad(root)).toBe(false);
     await ensureNative(root, () => expect.fail('nothing to do'));
+    expect(await isKnownToLoad(root)).toBe(true);
   });
 
   it('is compiled again where it is of another Node', async () => {
@@ -78,9 +81,23 @@ describe('the native package', () => {
     expect(asked).toEqual([['rebuild', 'better-sqlite3']]);
   });
 
+  it('is looked at again when Node has another ABI', async () => {
+    await writePackage(WORKS);
+    await ensureNative(root, () => expect.fail('nothing to do'));
+    const stamp = path.join(root, 'node_modules', '.satchel-loads');
+    await writeFile(stamp, (await readFile(stamp, 'utf8')).replace(process.versions.modules, '1'));
+    expect(await isKnownToLoad(root)).toBe(false);
+  });
+
   it('is named where it does not work with this Node', async () => {
     await writePackage(OF_ANOTHER_NODE);
-    await expect(ensureNative(root, () => Promise.resolve(0))).rejects.toThrow('better-sqlite3 does not work with Node');
+    const npm = async () => {
+      await writePackage(OF_ANOTHER_NODE);
+      return 0;
+    };
+    await expect(ensureNative(root, npm)).rejects.toThrow(
+      /^better-sqlite3 was installed and does not load with Node [\d.]+: Error: compiled against a different Node.js version$/m,
+    );
   });
 
   it('is known by what it calls where its headers make it abort', async () => {
