@@ -97,7 +97,7 @@ export async function makeClone() {
         said: () => said,
         says: (what) => expect.poll(() => said).toMatch(what),
         kill: (signal) => child.kill(signal),
-        interruptGroup: () => process.kill(-child.pid, 'SIGINT'),
+        interruptGroup: () => process.kill(-Number(child.pid), 'SIGINT'),
       };
     },
     async close() {

@@ -29,7 +29,7 @@ describe('one at a time', () => {
       done.push(n);
     };
     await Promise.all([1, 2, 3, 4, 5].map((n) => oneAtATime(folder, work(n))));
-    expect(done.toSorted()).toEqual([1, 2, 3, 4, 5]);
+    expect(done.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
     expect(await readdir(folder)).toEqual(['12']);
     expect(await readFile(path.join(folder, '12'), 'utf8')).toBe('free');
   });
