@@ -46,7 +46,7 @@ export interface Remote {
 
   /** Those of `ids` that are durable there. Idempotent. */
   hasObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Set<ObjectId>>;
-  /** Durable when it resolves. Idempotent. Callers keep batches under 8 MiB. */
+  /** Durable when it resolves. Idempotent. Callers keep batches under 8 MiB, of objects as many and as small as they are. */
   putObjects(space: SpaceId, objects: readonly SealedObject[]): Promise<void>;
   /** Absent ones are absent from the map. Bytes are not checked. Callers ask for 1,000 ids at most. Idempotent. */
   getObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;

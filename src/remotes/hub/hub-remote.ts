@@ -146,9 +146,11 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
 
     async putObjects(space, objects) {
       checkSpace(space);
-      if (objects.length === 0) return;
-      const answer = await ask(space, 'objects/put', { send: { body: encodeObjects(objects), limit: HUB_LIMITS.objectBatchBytes } });
-      if (answer.status !== 204) throw toRefusalError(answer);
+      for (let at = 0; at < objects.length; at += HUB_LIMITS.objectsPerBatch) {
+        const body = encodeObjects(objects.slice(at, at + HUB_LIMITS.objectsPerBatch));
+        const answer = await ask(space, 'objects/put', { send: { body, limit: HUB_LIMITS.objectBatchBytes } });
+        if (answer.status !== 204) throw toRefusalError(answer);
+      }
     },
 
     async getObjects(space, ids) {
