@@ -34,7 +34,7 @@ export async function ensureNative(root, npm) {
   let code = 0;
   if (tried.name !== null) await forgetLoaded(root);
   if (tried.name === 'better-sqlite3') {
-    process.stderr.write(`better-sqlite3 is not compiled yet, or for another Node: compiling it …\n`);
+    process.stderr.write(`better-sqlite3 is not compiled yet, or for another Node: compiling it. That can take minutes …\n`);
     code = await npm(['rebuild', 'better-sqlite3', '--loglevel=error', '--prefix', root]);
     tried = await tryNative(root);
   }
