@@ -1,6 +1,8 @@
+import { counted } from '../node/counted.ts';
+import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
-import { CommandFailure, defineCommand, type CommandResult, type LeafSpec } from './frame-command.ts';
+import { CommandFailure, defineCommand, type CommandContext, type CommandResult, type LeafSpec } from './frame-command.ts';
 import { missingLines } from './missing-lines.ts';
 import { printable } from './output-style.ts';
 
@@ -23,7 +25,7 @@ export function answerCommand(spec: {
     examples: spec.examples,
     notes:
       (spec.notes ?? '') +
-      'The answer is for exactly the content that was listed, and holds on all of your machines.\nExit 3 where something is left without an answer. JSON: {answered: [entry], left, trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}]}.',
+      'What a first apply changes of your own files is copied before, and it says where to.\nThe answer is for exactly the content that was listed, and holds on all of your machines.\nExit 3 where something is left without an answer. JSON: {answered: [entry], left, trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}], copies: [folder], conflicts}.',
     async run(context): Promise<CommandResult> {
       const { all, trustOwn } = context.options;
       const ids = [...context.args.id];
@@ -45,10 +47,24 @@ export function answerCommand(spec: {
             : 'You are asked about your own machines’ writes now.',
         );
       if (lines.length === 0) lines.push('Nothing waits.');
+      lines.push(...firstApplyLines(context, result));
       if (spec.answer === 'approve') lines.push(...missingLines(result.missing_values));
       if (result.left > 0)
         lines.push(`${result.left} still ${result.left === 1 ? 'waits' : 'wait'}. ${context.asCalled('Run: satchel pending')}`);
       return { human: lines.join('\n'), json: result, exit: result.left > 0 ? EXIT.open : EXIT.ok };
     },
   });
+}
+
+/** Where the copy of one's own files lies that a first apply changed, and what it left open. */
+export function firstApplyLines(
+  { asCalled }: Pick<CommandContext, 'asCalled'>,
+  { answered, copies, conflicts }: OperationOutput<'answer-pending'>,
+): string[] {
+  const lines = copies.map((folder) => `A copy of what changed here is in ${printable(folder)}`);
+  if (conflicts > 0 && answered.some(({ type }) => type === 'first-apply'))
+    lines.push(
+      asCalled(`${counted(conflicts, 'conflict is', 'conflicts are')} open: the other versions are kept beside. Run: satchel conflicts`),
+    );
+  return lines;
 }

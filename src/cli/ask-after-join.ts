@@ -1,5 +1,6 @@
 import type { OperationInput, OperationName, OperationOutput } from '../node/operations/table.ts';
 import type { PendingEntry } from '../node/pending/pending-entry.ts';
+import { firstApplyLines } from './answer-pending.ts';
 import { lackingWords, writtenBy, type Conflict } from './conflicts.ts';
 import { counted } from '../node/counted.ts';
 import type { CommandContext } from './frame-command.ts';
@@ -59,7 +60,9 @@ async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry
       entry = await stillWaiting(ask, entry);
       for (const line of entry === undefined ? [] : describePending(context, entry)) context.print(line);
     } else {
-      if (answer === 'y' || answer === 'yes') await ask('answer-pending', { answer: 'approve', ids: [entry.id] });
+      if (answer !== 'y' && answer !== 'yes') return;
+      const answered = await ask('answer-pending', { answer: 'approve', ids: [entry.id] });
+      for (const line of firstApplyLines(context, answered)) context.print(line);
       return;
     }
   }

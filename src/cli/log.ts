@@ -30,9 +30,10 @@ export const logCommand = defineCommand({
     const given = { item, limit, before, space };
     const result = await askNode(context, 'log', Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
     const { style, asCalled } = context;
+    const isGrouped = item === undefined || item.endsWith('/');
     const lines = all
       ? result.commits.flatMap((commit) => describeCommit(context, commit))
-      : item === undefined || item.endsWith('/')
+      : isGrouped
         ? describeGroups(context, result.commits)
         : describeVersions(context, result.commits, before === undefined);
     if (lines.length === 0) return { human: asCalled(nothingText(before, result)), json: result };
@@ -42,7 +43,7 @@ export const logCommand = defineCommand({
     }
     const revision = result.commits
       .flatMap(({ changes }) => changes)
-      .find((change) => change.revision !== '')
+      .find((change) => change.revision !== '' && change.type !== 'delete' && !(isGrouped && HOUSEKEEPING.has(change.kind)))
       ?.revision.slice(0, 8);
     if (revision !== undefined && !all)
       lines.push(

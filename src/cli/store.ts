@@ -11,19 +11,21 @@ import { restoreVerb } from './store-restore.ts';
 const sizes = defineCommand({
   summary: 'What is kept here, by space',
   examples: ['satchel store'],
-  notes: 'JSON: {path, database_bytes, index_bytes, spaces: [{space, name, records, items, objects, object_bytes, current_bytes}]}.',
+  notes:
+    'Items are counted as satchel status does; what Satchel notes for itself (answers to pending, where projects are) is said behind them. Encrypted bodies are all that lie here, those of the history too; satchel store verify counts those that must be here.\nJSON: {path, database_bytes, index_bytes, spaces: [{space, name, records, items, own_items, objects, object_bytes, current_bytes}]}.',
   async run(context): Promise<CommandResult> {
     const found = await askNode(context, 'storeSizes', {});
     const lines = [`${found.path}: records and names ${formatBytes(found.database_bytes)}`];
     if (found.index_bytes > 0) lines[0] += `; index of search ${formatBytes(found.index_bytes)}`;
     for (const space of found.spaces) {
       const name = space.name === null ? `${space.space.slice(0, 8)} (kept for others)` : printable(space.name);
-      const bodies = `${space.objects} encrypted bodies ${formatBytes(space.object_bytes)}`;
+      const bodies = `${counted(space.objects, 'encrypted body', 'encrypted bodies')} here, ${formatBytes(space.object_bytes)}`;
       const split =
         space.current_bytes === null
           ? ''
           : ` (current ${formatBytes(space.current_bytes)}, history ${formatBytes(space.object_bytes - space.current_bytes)})`;
-      lines.push(`${name}: ${counted(space.records, 'record')}, ${counted(space.items, 'item')}, ${bodies}${split}`);
+      const own = space.own_items === 0 ? '' : ` (and ${space.own_items} that Satchel notes for itself)`;
+      lines.push(`${name}: ${counted(space.records, 'record')}, ${counted(space.items, 'item')}${own}, ${bodies}${split}`);
     }
     return { human: lines.join('\n'), json: found };
   },
@@ -93,7 +95,7 @@ const verify = defineCommand({
   },
   examples: ['satchel store verify', 'satchel store verify --read-data', 'satchel store verify --full --json'],
   notes:
-    'What is missing or damaged here is fetched from the remote where it has it.\nJSON: {sound, database: […], spaces: [{space, name, records, objects, read, healed, problems: […], notes: […]}]}.',
+    'What is missing or damaged here is fetched from the remote where it has it. It looks for the bodies that must be here: of what is current and not sent yet, where the log is kept all that it names; with --full for all of the history. satchel store counts whatever lies here.\nJSON: {sound, database: […], spaces: [{space, name, records, objects, read, healed, problems: […], notes: […]}]}.',
   async run(context): Promise<CommandResult> {
     const depth = context.options.full ? 'full' : context.options.readData ? 'data' : 'names';
     const found = await askNode(context, 'verify', { depth });
@@ -103,7 +105,9 @@ const verify = defineCommand({
       const name = space.name === null ? space.space.slice(0, 8) : printable(space.name);
       const read = depth === 'names' ? '' : `, ${space.read} read`;
       const healed = space.healed === 0 ? '' : `, ${space.healed} fetched anew from the remote`;
-      lines.push(`${name}: ${space.records} records, ${space.objects} encrypted bodies${read}${healed}`);
+      const which = depth === 'full' ? 'with all history' : 'that must be here';
+      const bodies = `${counted(space.objects, 'encrypted body', 'encrypted bodies')} ${which}`;
+      lines.push(`${name}: ${counted(space.records, 'record')}, ${bodies}${read}${healed}`);
       lines.push(...space.problems.map((line) => style.red(`  ${printable(line)}`)), ...space.notes.map((line) => `  ${printable(line)}`));
     }
     lines.push(found.sound ? 'Everything is sound.' : style.red(`Something is damaged. ${remedy(found)}`));

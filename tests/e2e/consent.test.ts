@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
@@ -40,6 +40,9 @@ describe('consent on the command line', () => {
   it('puts in place what is approved, one by one, and says what is left', async () => {
     const first = await bea.run(['approve', await idOf(bea, '.claude')]);
     expect([first.code, bea.read('CLAUDE.md')]).toEqual([3, 'of ana\n']);
+    const [, copy = ''] = /A copy of what changed here is in (\S+before-joining\S+)\n/.exec(first.stdout) ?? [];
+    expect(readFileSync(path.join(copy, 'CLAUDE.md'), 'utf8')).toBe('of bea\n');
+    expect(first.stdout).toMatch(/1 conflict is open[^]*satchel conflicts/);
     expect(JSON.parse(bea.read('settings.json') ?? '')).toEqual({ theme: 'dark', permissions: { deny: ['Bash(curl:*)'] } });
     const shown = await bea.run(['pending', await idOf(bea, 'deploy')]);
     expect([shown.code, shown.stdout.includes('+Deploy.')]).toEqual([3, true]);

@@ -75,6 +75,21 @@ describe('in plain words', () => {
     expect(JSON.parse(bea.read('../.claude.json') ?? '')).toEqual(body);
   });
 
+  it('the log names a version that it shows, and none of what Satchel notes for itself', async () => {
+    const text = await said(bea, 'log');
+    const [footer = '', id = ''] = /See a version: satchel show ([0-9a-f]{8})/.exec(text) ?? [];
+    expect(text.slice(0, text.indexOf(footer))).toMatch(new RegExp(`^ +${id} `, 'm'));
+    expect(await said(bea, 'show', id)).not.toContain('"answer"');
+  });
+
+  it('what is counted in two places is the same number, or says what else it counts', async () => {
+    const [, items] = /personal: (\d+ items?),/.exec(await said(bea, 'status')) ?? [];
+    expect(await said(bea, 'store')).toMatch(
+      new RegExp(`personal: \\d+ records, ${items} \\(and \\d+ that Satchel notes for itself\\), \\d+ encrypted bodies here, `),
+    );
+    expect(await said(bea, 'store', 'verify')).toMatch(/personal: \d+ records, \d+ encrypted bodies that must be here/);
+  });
+
   it('a conflict names both sides, and shows one against the other', async () => {
     const text = await said(bea, 'conflicts');
     const [, id = ''] = /CLAUDE\.md\n {2}in place {2}16 B, by .*\n {2}([0-9a-f]{8}) {2}16 B, by .*-2, /.exec(text) ?? [];

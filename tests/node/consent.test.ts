@@ -65,6 +65,25 @@ describe('what could be executed', () => {
     expect(await exists('b', 'agents/reviewer.md')).toBe(false);
   });
 
+  it('that was answered elsewhere meanwhile is no riddle: who answered what, and when, is said', async () => {
+    const { a, b } = await two();
+    const c = await place.start('c', { live: false });
+    await ask(c, 'join', { link: (await ask(a, 'invite', {})).link, name: 'cee' });
+    await place.write('a', 'You review.\n', 'agents/reviewer.md');
+    for (const node of [a, b, c]) await ask(node, 'sync', {});
+    const [entry] = (await ask(c, 'pending', {})).pending;
+    const id = entry?.id.slice(0, 8) ?? '';
+    await ask(b, 'answer-pending', { answer: 'approve', ids: [id] });
+    for (const node of [b, c, b, c]) await ask(node, 'sync', {});
+    const said = {
+      type: 'answered-before',
+      message: expect.stringMatching(/agents\/reviewer\.md was approved by bee, \d+ (?:s|min) ago/),
+    };
+    await expect(ask(c, 'answer-pending', { answer: 'approve', ids: [id] })).rejects.toMatchObject(said);
+    await expect(ask(c, 'pending-show', { id })).rejects.toMatchObject(said);
+    await expect(ask(c, 'answer-pending', { answer: 'approve', ids: ['deadbeef'] })).rejects.toMatchObject({ type: 'no-such-entry' });
+  });
+
   it('is answered at once where it is much: in one commit, saying how far it is', async () => {
     const { a, b } = await two();
     for (const name of ['one', 'two', 'three']) await place.write('a', `${name}\n`, `skills/${name}/SKILL.md`);

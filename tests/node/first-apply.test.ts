@@ -54,7 +54,8 @@ describe('the first apply onto a home with 300 files of its own', () => {
     expect(entry?.what).toContain('keeps 298 as they are');
     expect(entry?.items.filter(({ change }) => change === 'changed').map(({ item }) => item)).toEqual(['CLAUDE.md', 'keybindings.json']);
 
-    expect((await ask(b, 'answer-pending', { answer: 'approve', ids: [entry?.id ?? ''] })).left).toBe(0);
+    const answer = await ask(b, 'answer-pending', { answer: 'approve', ids: [entry?.id ?? ''] });
+    expect(answer).toMatchObject({ left: 0, conflicts: 1 });
     const after = await contents('b');
     expect(Object.keys(after)).toHaveLength(320);
     expect(JSON.parse(after['keybindings.json'] ?? '')).toEqual({ a: 1, ours: true, theirs: true });
@@ -62,6 +63,7 @@ describe('the first apply onto a home with 300 files of its own', () => {
     for (const [name, text] of Object.entries(before)) if (name.startsWith('rules/')) expect(after[name]).toBe(text);
     const copies = path.join(b.home.root, 'before-joining');
     const [copy = ''] = await readdir(copies);
+    expect(answer.copies).toEqual([path.join(copies, copy)]);
     expect(await readFile(path.join(copies, copy, 'CLAUDE.md'), 'utf8')).toBe(before['CLAUDE.md']);
     expect(await readFile(path.join(copies, copy, 'keybindings.json'), 'utf8')).toBe(before['keybindings.json']);
     // Nothing is lost in the space either: the text that could not be merged is a version beside the other.

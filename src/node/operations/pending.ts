@@ -36,7 +36,7 @@ export interface PendingShowResult {
 export const pendingShowOperation = defineOperation({
   input: z.strictObject({ id: z.string().max(64) }),
   async run(node, { id }): Promise<PendingShowResult> {
-    const pending = findPending(await listPending(node), id);
+    const pending = await findPending(node, await listPending(node), id);
     return { entry: pending.entry, changes: await pending.change() };
   },
 });
@@ -48,6 +48,10 @@ export interface AnswerResult {
   readonly trust_own: boolean;
   /** What is not whole here for want of a secret value, now. */
   readonly missing_values: readonly MissingHere[];
+  /** Folders with a copy of what a first apply changed here. */
+  readonly copies: readonly string[];
+  /** Open ones, in all spaces, now. */
+  readonly conflicts: number;
 }
 
 /**
@@ -64,8 +68,13 @@ export const answerPendingOperation = defineOperation({
   async run(node, { answer, ids, all, trust_own: trusts }, { progress }): Promise<AnswerResult> {
     if (all && ids.length > 0) throw new OperationFailure('usage', 'usage', 'give either ids or all, not both', 'Run: satchel pending');
     if (trusts !== undefined) await setTrustOwn(node, trusts);
-    const answered = await answerPending(node, answer, all ? { all } : { ids }, (done, total) => progress(done, total, 'answers'));
+    const copies: string[] = [];
+    const count = (done: number, total: number): void => progress(done, total, 'answers');
+    const answered = await answerPending(node, answer, all ? { all } : { ids }, count, (folder) => copies.push(folder));
     const left = (await listPending(node)).filter(({ entry }) => !entry.rejected);
-    return { answered, left: left.length, trust_own: await trustsOwn(node), missing_values: await missingEverywhere(node) };
+    let conflicts = 0;
+    for (const { replica } of node.spaces.values()) conflicts += (await replica.siblings()).length;
+    const now = { trust_own: await trustsOwn(node), missing_values: await missingEverywhere(node) };
+    return { answered, left: left.length, ...now, copies, conflicts };
   },
 });

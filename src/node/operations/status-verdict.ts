@@ -136,7 +136,8 @@ function whose({ name }: JudgedSpace): string {
   return name === OWN ? '' : `${name}: `;
 }
 
-function agoText(ms: number): string {
+/** `12 s`. */
+export function agoText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;

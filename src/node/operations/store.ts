@@ -3,6 +3,7 @@ import type { SpaceId } from '../../core/ids.ts';
 import { liveContents, objectsOf } from '../../core/replica/live-objects.ts';
 import { planPrune, prune } from '../../core/replica/prune.ts';
 import { verifyKeptLog, verifySpace, type VerifyReport } from '../../core/replica/verify.ts';
+import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { writeBackup, type BackupResult } from '../backup/write-backup.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
@@ -17,7 +18,10 @@ export interface SpaceSizes {
   /** `null` for a log that is kept here for others. */
   readonly name: string | null;
   readonly records: number;
+  /** As `status` counts them. */
   readonly items: number;
+  /** What Satchel notes for itself: answers to `pending`, where projects are. */
+  readonly own_items: number;
   /** Encrypted bodies here, and those of them that current bodies and open conflicts lie in. */
   readonly objects: number;
   readonly object_bytes: number;
@@ -47,9 +51,10 @@ function allSpaces(node: SatchelNode): Promise<SpaceId[]> {
 
 async function sizesOf(node: SatchelNode, space: SpaceId): Promise<SpaceSizes> {
   const open = node.spaces.get(space);
-  const { head, count, live } = await node.store.read(async (tx) => ({
+  const { head, all, count, live } = await node.store.read(async (tx) => ({
     head: await tx.logs.head(space),
-    count: await tx.items.count(space),
+    all: await tx.items.count(space),
+    count: await tx.items.count(space, HOUSEKEEPING_KINDS),
     live: open === undefined ? null : objectsOf(await liveContents(tx, open.replica), open.replica),
   }));
   const sizes = { objects: 0, object_bytes: 0, current: 0 };
@@ -63,6 +68,7 @@ async function sizesOf(node: SatchelNode, space: SpaceId): Promise<SpaceSizes> {
     name: open?.entry.name ?? null,
     records: (head?.position ?? -1) + 1,
     items: count.items,
+    own_items: all.items - count.items,
     objects: sizes.objects,
     object_bytes: sizes.object_bytes,
     current_bytes: live === null ? null : sizes.current,

@@ -79,6 +79,15 @@ export async function readBody(open: OpenSpace, content: Content): Promise<Uint8
     return await open.replica.bodies.read(content);
   } catch (error) {
     if (!(error instanceof BodyUnavailable)) throw error;
+    if (error.reason === 'pruned')
+      throw new OperationFailure(
+        'failed',
+        'pruned',
+        'this body was pruned on all machines (satchel store prune): nothing here brings it back',
+        'A backup made before may have it, in an empty place: SATCHEL_HOME=DIR satchel store restore FILE',
+      );
+    if (error.reason === 'erased')
+      throw new OperationFailure('failed', 'erased', 'this body was erased on all machines, for ever', 'What was erased: satchel forget');
     const kind = error.reason === 'offline' ? 'unreachable' : 'failed';
     throw new OperationFailure(kind, error.reason, `this body cannot be had now: ${error.message}`);
   }

@@ -3,6 +3,7 @@ import type { SpaceConsents } from '../consent-book.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure } from '../operations/operation.ts';
 import { printable } from '../printable.ts';
+import { answeredBefore } from './answered-before.ts';
 import { listPending } from './list-pending.ts';
 import type { Pending, PendingEntry } from './pending-entry.ts';
 
@@ -14,15 +15,16 @@ const AT_ONCE = 400;
 
 /**
  * Answers entries, and puts in place at once what was allowed by it. Throws OperationFailure for an id that nothing has, or more
- * than one entry. Returns what was answered. Cost: a transaction for some hundreds of consents, and one for each other entry.
+ * than one entry. Returns what was answered; `onCopy` is told where copies of replaced files lie. Cost: a transaction for some hundreds of consents, and one for each other entry.
  */
 export async function answerPending(
   node: SatchelNode,
   answer: 'approve' | 'reject',
   chosen: Chosen,
   onProgress: (done: number, total: number) => void = () => undefined,
+  onCopy: (folder: string) => void = () => undefined,
 ): Promise<PendingEntry[]> {
-  const entries = choose(await listPending(node), chosen);
+  const entries = await choose(node, await listPending(node), chosen);
   const byBook = new Map<SpaceConsents, ConsentSubject[]>();
   let done = 0;
   const count = (answered: number): void => onProgress((done += answered), entries.length);
@@ -34,7 +36,7 @@ export async function answerPending(
       subjects.push(consent.subject);
       byBook.set(consent.book, subjects);
     } else {
-      await (answer === 'approve' ? entry.approve() : entry.reject());
+      await (answer === 'approve' ? entry.approve(onCopy) : entry.reject());
       count(1);
     }
   }
@@ -59,9 +61,12 @@ export async function trustsOwn(node: SatchelNode): Promise<boolean> {
   return false;
 }
 
-/** The one entry whose id begins so. Throws OperationFailure. */
-export function findPending(all: readonly Pending[], id: string): Pending {
+/** The one entry whose id begins so. Throws OperationFailure, with who answered it where that was done. */
+export async function findPending(node: SatchelNode, all: readonly Pending[], id: string): Promise<Pending> {
   const [found, ...more] = all.filter(({ entry }) => id.length >= 4 && entry.id.startsWith(id.toLowerCase()));
+  const before = found === undefined ? await answeredBefore(node, id) : null;
+  if (before !== null)
+    throw new OperationFailure('usage', 'answered-before', `nothing of that id waits any more: ${before}`, 'What waits: satchel pending');
   if (found === undefined)
     throw new OperationFailure('usage', 'no-such-entry', `nothing of that id waits: ${printable(id)}`, 'Run: satchel pending');
   if (more.length > 0)
@@ -69,10 +74,10 @@ export function findPending(all: readonly Pending[], id: string): Pending {
   return found;
 }
 
-function choose(all: readonly Pending[], chosen: Chosen): Pending[] {
+async function choose(node: SatchelNode, all: readonly Pending[], chosen: Chosen): Promise<Pending[]> {
   if ('all' in chosen) return all.filter(({ entry }) => !entry.rejected);
   if ('type' in chosen) return all.filter(({ entry }) => entry.type === chosen.type && !entry.rejected);
-  return [...new Set(chosen.ids.map((id) => findPending(all, id)))];
+  return [...new Set(await Promise.all(chosen.ids.map((id) => findPending(node, all, id))))];
 }
 
 async function applyAll(node: SatchelNode): Promise<void> {

@@ -41,7 +41,8 @@ export interface PendingChange {
 export interface Pending {
   readonly entry: PendingEntry;
   change(): Promise<PendingChange[]>;
-  approve(): Promise<void>;
+  /** `onCopy` is told the folder of a copy of what is replaced. */
+  approve(onCopy: (folder: string) => void): Promise<void>;
   reject(): Promise<void>;
   /** Where the answer is one of a book: many of them are given at once. */
   readonly consent?: { readonly book: SpaceConsents; readonly subject: ConsentSubject };

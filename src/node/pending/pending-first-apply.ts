@@ -41,12 +41,13 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
         rejected: state === 'rejected',
       },
       change: () => changedText(workspace, changed),
-      approve: async () => {
-        await keepReplaced(
+      approve: async (onCopy) => {
+        const copy = await keepReplaced(
           node,
           definition,
           changed.map(({ item }) => item.name),
         );
+        if (copy !== null) onCopy(copy);
         await firstApply.answer('done');
       },
       reject: () => firstApply.answer('rejected'),
