@@ -49,7 +49,7 @@ export const MUTATIONS: readonly CodeMutation[] = [
     name: 'drafts that landed stay drafts',
     isInLongRun: true,
     file: 'src/core/replica/replay.ts',
-    from: 'await tx.drafts.remove(this.#space, report.landed);',
+    from: 'await tx.drafts.remove(this.#space, run.landed);',
     to: '',
   },
   {
