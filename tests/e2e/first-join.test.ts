@@ -65,4 +65,15 @@ describe('joining onto files of one’s own', () => {
     terminal.press(CTRL_C);
     await terminal.end();
   });
+
+  it('is asked before a version is taken that lacks something of the one in place', async () => {
+    for (const answer of ['n', 'y']) {
+      terminal = new Terminal([process.execPath, bea.program, 'resolve', 'rules/two.md', '--take', 'sibling'], { env: bea.env });
+      await terminal.shows(/rules\/two\.md: what you take lacks 1 line: that goes from the file on all machines[^]*Go on\? \[y\/N\] /);
+      terminal.type(answer);
+      await terminal.shows(answer === 'n' ? /Nothing was changed/ : /Settled 1 conflict of rules\/two\.md/);
+      await terminal.end();
+      expect(bea.read('rules/two.md')).toBe(answer === 'n' ? 'ana: rules/two.md\n' : 'bea: rules/two.md\n');
+    }
+  });
 });
