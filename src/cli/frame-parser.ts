@@ -36,6 +36,7 @@ export async function parseCommandLine(
   checkName(wanted, entries);
   let invocation: Invocation | null = null;
   let printed = '';
+  let deepest = wanted;
   const program = new Command('satchel')
     .description('Carries what a coding agent knows to every machine, end-to-end encrypted, with its whole history.')
     .usage('COMMAND [options]')
@@ -69,6 +70,7 @@ export async function parseCommandLine(
       // `--json` may stand anywhere.
       const [word] = argv.slice(argv.indexOf(entry.name) + 1).filter((each) => each !== '--json');
       checkVerb(entry.name, spec.verbs, word, spec.bare);
+      if (word !== undefined && Object.hasOwn(spec.verbs, word)) deepest = `${entry.name} ${word}`;
       for (const [verb, leaf] of Object.entries(spec.verbs)) {
         const child = command.command(verb, { isDefault: verb === spec.bare });
         configure(child, leaf, `${entry.name} ${verb}`, (found) => (invocation = found));
@@ -89,7 +91,7 @@ export async function parseCommandLine(
   } catch (error) {
     if (!isCommanderError(error)) throw error;
     if (error.exitCode === 0 || error.code === 'commander.help') return { help: printed };
-    throw usageFailure(error.message, wanted);
+    throw usageFailure(error.message, deepest);
   }
   if (invocation === null) throw new Error(`satchel ${wanted ?? ''} has no action`);
   return invocation;
@@ -218,8 +220,17 @@ function verbsText(name: string, { verbs, bare }: VerbsSpec): string {
 /** Commander's text, `error: unknown option '--x'\n(Did you mean --y?)`, in two. */
 function usageFailure(text: string, command: string | undefined): CommandFailure {
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
-  const next = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `Run: satchel ${command === undefined ? '' : `${command} `}--help`;
+  const near = isNear(message, suggestion) ? suggestion?.replace(/^\((.*)\)$/, '$1') : undefined;
+  const next = near ?? `Run: satchel ${command === undefined ? '' : `${command} `}--help`;
   return new CommandFailure(EXIT.usage, 'usage', message, { next });
+}
+
+/** Commander takes options for alike that share two letters of five. */
+function isNear(message: string, suggestion: string | undefined): boolean {
+  const given = /^unknown option '--([^'=]+)/.exec(message)?.[1];
+  if (given === undefined || suggestion === undefined) return true;
+  const suggested = [...suggestion.matchAll(/--([a-z-]+)/g)].map((match) => match[1] ?? '');
+  return nearestName(given, suggested) !== null;
 }
 
 function isCommanderError(error: unknown): error is Error & { code: string; exitCode: number } {

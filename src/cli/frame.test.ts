@@ -86,7 +86,7 @@ const entries: CommandEntry[] = Object.entries(COMMANDS).map(([name, spec]) => (
   },
 }));
 
-async function satchel(line: string, stdin = '', isTTY = false) {
+async function satchel(line: string, stdin = '', isTTY = false, variables: NodeJS.ProcessEnv = {}) {
   const written = { out: '', err: '' };
   const take = (text: string | Uint8Array): string => (typeof text === 'string' ? text : Buffer.from(text).toString('latin1'));
   const exit = await runCli(line === '' ? [] : line.split(' '), {
@@ -98,7 +98,7 @@ async function satchel(line: string, stdin = '', isTTY = false) {
     },
     clock: { now: () => 0, sleep: () => Promise.resolve() },
     version: '1.2.3',
-    variables: { HOME: home, SATCHEL_HOME: home },
+    variables: { HOME: home, SATCHEL_HOME: home, ...variables },
     onStopSignal: () => () => undefined,
   });
   return { exit, ...written };
@@ -170,7 +170,9 @@ describe('runCli', () => {
       'Run: satchel copy --help',
     ],
     ['machines lsit', "unknown verb 'lsit' of satchel machines", 'Did you mean: satchel machines list?'],
-    ['machines list extra', "too many arguments for 'list'. Expected 0 arguments but got 1.", 'Run: satchel machines --help'],
+    ['copy a --pxxt 1', "unknown option '--pxxt'", 'Run: satchel copy --help'],
+    ['machines list --bogus', "unknown option '--bogus'", 'Run: satchel machines list --help'],
+    ['machines list extra', "too many arguments for 'list'. Expected 0 arguments but got 1.", 'Run: satchel machines list --help'],
     ['mneme', 'satchel mneme needs a verb', 'Known are: serve. Run: satchel mneme --help'],
   ])('refuses %j with exit 2', async (line, message, next) => {
     expect(await satchel(line)).toEqual({ exit: 2, out: '', err: `satchel: ${message}\n${next}\n` });
@@ -227,6 +229,15 @@ describe('runCli', () => {
     expect(exit).toBe(2);
     expect(err).toContain('port: expected a number, got a string');
     expect(err).toContain('hubb: is not a known key. Did you mean hub?');
+  });
+
+  it('says what is wrong with a variable also where no configuration is read', async () => {
+    expect(await satchel('copy a', '', false, { SATCHEL_PORT: 'abc' })).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('SATCHEL_PORT: expected a number, got "abc"'),
+    });
+    expect((await satchel('copy a', '', false, { SATCHEL_PORT: '70000' })).err).toContain('expected at most 65535, got 70000');
+    expect((await satchel('copy a', '', false, { SATCHEL_PORT: '7000' })).exit).toBe(0);
   });
 
   it('reads stdin up to a limit, and asks nobody where there is no terminal', async () => {

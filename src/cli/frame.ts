@@ -44,6 +44,11 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
     call = invocation.call;
     const environment = deps.variables === undefined ? readEnvironment() : readEnvironment(deps.variables);
     if (!environment.ok) throw configFailure(environment.error);
+    if (Object.keys(environment.value.settings).length > 0) {
+      const { variableProblems } = await import('../config/check-variables.ts');
+      const problems = await variableProblems(environment.value);
+      if (problems.length > 0) throw configFailure(problems);
+    }
     program = environment.value.program;
     color = environment.value.color && io.stderr.isTTY === true;
     const stopping = new AbortController();

@@ -49,12 +49,15 @@ const move = defineCommand({
   summary: 'Move a space’s log to another remote; members follow by themselves',
   arguments: {
     space: { summary: 'name or id', required: true },
-    remote: { summary: 'a remote’s address as satchel remotes shows it, a folder’s path, or `here`', required: true },
+    remote: {
+      summary: 'a remote’s address as satchel remotes shows it, a folder’s path (after satchel remotes add), or `here`',
+      required: true,
+    },
   },
   options: { lost: { type: 'flag', summary: 'do not ask the present home: it is lost, or was restored from a backup' } },
   examples: ['satchel spaces move personal /media/stick/satchel', 'satchel spaces move personal here'],
   notes:
-    'An interrupted move is finished by the same command. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, only_here (other machines cannot reach it), to_be_told: [{name, role}]}.',
+    'A remote is made known first: satchel remotes add FOLDER; then it is moved there. An interrupted move is finished by the same command. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, only_here (other machines cannot reach it), to_be_told: [{name, role}]}.',
   async run(context) {
     const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
     const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });

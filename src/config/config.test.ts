@@ -71,14 +71,21 @@ describe('loadConfig', () => {
         "config.json: sources[0].path: expected an absolute path, or one that starts with ~/, got a string. Set sources[0].path to the folder to capture, e.g. ~/notes",
         "config.json: sources[1].pth: is not a known key. Did you mean path?",
         "config.json: sources[2].id: expected lower-case letters, digits and dashes, 64 at most, got a string. Set sources[2].id to a short name, e.g. notes",
-        "config.json: sources[2].path: expected a string, got a number. Set sources[2].path to the folder to capture, e.g. ~/notes",
+        "config.json: sources[2].path: expected a string, got 7. Set sources[2].path to the folder to capture, e.g. ~/notes",
         "config.json: prot: is not a known key. Did you mean port?",
         "config.json: sources[1].id: is the id of an earlier source too. Give each source an id of its own",
-        "the environment: SATCHEL_PORT: expected at most 65535, got a number. Set SATCHEL_PORT to a whole number from 0 to 65535, e.g. 4600",
+        "the environment: SATCHEL_PORT: expected at most 65535, got 70000. Set SATCHEL_PORT to a whole number from 0 to 65535, e.g. 4600",
         "the environment: SATCHEL_HUB: expected a boolean, got a string. Set SATCHEL_HUB to true or false",
         "the command line: --host: expected a host name or an IP address, without scheme, port or brackets, got a string. Set --host to a host name or an IP address, e.g. 127.0.0.1",
       ]
     `);
+  });
+
+  it('names a wrong port of the environment', async () => {
+    expect(await problemsOf(undefined, { SATCHEL_PORT: 'abc' })).toEqual([
+      'the environment: SATCHEL_PORT: expected a number, got "abc". Set SATCHEL_PORT to a whole number from 0 to 65535, e.g. 4600',
+    ]);
+    expect((await problemsOf(undefined, { SATCHEL_PORT: 'tok-en-of-some-length' }))[0]).not.toContain('tok-en');
   });
 
   it('never repeats a wrong value', async () => {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, ok, type Result } from '../core/result.ts';
-import { ENVIRONMENT_SETTINGS, type Environment, type EnvironmentSetting } from './environment.ts';
+import { variableProblems } from './check-variables.ts';
+import type { Environment, EnvironmentSetting } from './environment.ts';
 import { readPrivateFile, shellWord } from './private-file.ts';
 import { parseSetting } from './parse-setting.ts';
 import { plainConfig } from './plain-config.ts';
@@ -48,13 +49,8 @@ export async function loadConfig(environment: Environment, flags: ConfigFlags = 
   if (!inFile.success) problems.push(...inFile.error.issues.flatMap((issue) => issueToProblems(issue, file, settings)));
   problems.push(...duplicateIdProblems(file, settings['sources']));
 
-  for (const [key, text] of Object.entries(environment.settings) as [EnvironmentSetting, string][]) {
-    const name = ENVIRONMENT_SETTINGS[key];
-    const value = parseSetting(key, text);
-    const parsed = configSchema.shape[key].safeParse(value);
-    if (parsed.success) settings[key] = parsed.data;
-    else problems.push(...parsed.error.issues.flatMap((issue) => issueToProblems(issue, 'the environment', value, name)));
-  }
+  problems.push(...(await variableProblems(environment)));
+  for (const [key, text] of Object.entries(environment.settings) as [EnvironmentSetting, string][]) settings[key] = parseSetting(key, text);
   for (const [key, value] of Object.entries(flags)) {
     if (value === undefined) continue;
     const parsed = configSchema.shape[key as EnvironmentSetting].safeParse(value);

@@ -1,10 +1,10 @@
 /**
  * The known name that was probably meant, or null where none is near: at most two edits away (insert, delete, replace,
- * swap neighbours), one for names of up to four letters. O(known × length²).
+ * swap neighbours), one for names of up to five letters. O(known × length²).
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
   let best: string | null = null;
-  let bestDistance = (name.length <= 4 ? 1 : 2) + 1;
+  let bestDistance = (name.length <= 5 ? 1 : 2) + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

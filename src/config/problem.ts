@@ -1,4 +1,4 @@
-/** One thing that is wrong in the configuration. Never holds the wrong value itself, which may be a secret. */
+/** One thing that is wrong in the configuration. Never holds the wrong value itself, which may be a secret, unless it is a number. */
 export interface ConfigProblem {
   /** The file, or `the environment`, or `the command line`. */
   readonly where: string;

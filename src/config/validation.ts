@@ -6,7 +6,7 @@ import { KNOWN_KEYS } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** A zod issue in our words: names the key and the type of the wrong value, never the value. */
+/** A zod issue in our words: names the key and the type of the wrong value, never the value, which may be a secret; a number as it is. */
 export function issueToProblems(issue: Issue, where: string, input: unknown, name?: string): ConfigProblem[] {
   const key = name ?? pathToText(issue.path);
   if (issue.code === 'unrecognized_keys') {
@@ -16,9 +16,16 @@ export function issueToProblems(issue: Issue, where: string, input: unknown, nam
   if (wrong === undefined && issue.path.length > 0) {
     return [{ where, key, message: `is missing; ${expectation(issue)}`, fix: `Set ${key}${hint(issue.path, key)}` }];
   }
-  const message = `${expectation(issue)}, got ${typeName(wrong)}`;
+  // A number is no secret; nor is what is short and was to be a port.
+  const named =
+    typeof wrong === 'number' ? String(wrong) : name === ENVIRONMENT_SETTINGS.port && isShort(wrong) ? JSON.stringify(wrong) : null;
+  const message = `${expectation(issue)}, got ${named ?? typeName(wrong)}`;
   if (issue.code === 'invalid_value') return [{ where, key, message, fix: 'Choose one of them' }];
   return [{ where, key, message, fix: `Set ${key}${hint(issue.path, key)}` }];
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === 'string' && /^[\x20-\x7e]{1,8}$/.test(value);
 }
 
 /** zod checks a list as a whole only once all its entries are right; we want all problems at once. */

@@ -47,7 +47,7 @@ export function formatJoinLink(link: JoinLink): string {
 
 /** Foreign text → link. The error says what is wrong without repeating the secret. */
 export function parseJoinLink(text: string): Result<JoinLink, string> {
-  const trimmed = text.trim();
+  const trimmed = withoutWrapping(text);
   // A folder's path may hold a # itself.
   const cut = trimmed.lastIndexOf('#');
   if (cut < 0) return fail('this is no join link: the part after # is missing (was it cut off when it was copied?)');
@@ -60,6 +60,15 @@ export function parseJoinLink(text: string): Result<JoinLink, string> {
   const isWhole = bytes.toString('base64url') === fragment.slice(MARK.length);
   const parsed = parseCanonical('link', bytes, 4096, (value) => parseFields(value, address));
   return isWhole && parsed.ok ? parsed.value : fail('the join link is damaged or incomplete: copy all of it');
+}
+
+/** Quotes around it, or a sentence's end behind it, that came along when it was copied: no link begins or ends so. */
+function withoutWrapping(text: string): string {
+  return text
+    .trim()
+    .replace(/^['"`‘’“”<(]+/, '')
+    .replace(/['"`‘’“”>).,;]+$/, '')
+    .trim();
 }
 
 function parseFields(value: Canonical, address: string): Result<JoinLink, string> {
