@@ -53,7 +53,7 @@ const add = defineCommand({
     'satchel remotes add git@github.com:me/satchel.git',
   ],
   notes:
-    'The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made}.',
+    'A folder must be there: one that is not may be a stick that is not plugged in. The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made (false: it was a remote of this machine before)}.',
   async run(context) {
     const given = context.args.remote === '-' ? (await context.readStdin(64 * 1024)).trim() : context.args.remote;
     const isLink = given.includes('#satchel1.');

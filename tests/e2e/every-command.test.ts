@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { EXIT_MEANINGS } from '../../src/cli/exit-codes.ts';
@@ -77,6 +77,7 @@ describe('--json', () => {
     expect((await bea.run(['sync'])).code).toBe(3);
     await until('ana has the conflict', async () => (await ana.run(['conflicts'])).code === 3);
     places['folder'] = path.join(root, 'stick');
+    mkdirSync(places['folder']);
     places['backup'] = path.join(root, 'backup.age');
     places['key'] = path.join(root, 'key');
     const { identity } = JSON.parse(readFileSync(path.join(ana.store, 'keys/machine.json'), 'utf8')) as { identity: string };

@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { editsTravel } from './edits-travel.ts';
@@ -48,6 +48,7 @@ describe('a space moves from place to place, and its machines with it', () => {
   });
 
   it('to a folder', async () => {
+    mkdirSync(stick);
     await ana.ask(['remotes', 'add', stick]);
     expect((await ana.run(['spaces', 'move', 'personal', stick])).code).toBe(0);
     await until('bea follows', async () => (await homes()).every((home) => home === `folder:${stick}`));

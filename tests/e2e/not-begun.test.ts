@@ -71,6 +71,7 @@ describe('a beginning that fails', () => {
 
   it('says what it left where others may know this machine by now, and goes on', async () => {
     const stick = path.join(root, 'stick');
+    mkdirSync(stick);
     await ana.ask(['remotes', 'add', stick]);
     await ana.ask(['spaces', 'move', 'personal', stick]);
     const { link } = await ana.ask<{ link: string }>(['invite']);

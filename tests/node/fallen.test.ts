@@ -1,4 +1,4 @@
-import { cp, readdir, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
@@ -14,6 +14,7 @@ describe('what waits for another machine', () => {
     [stick, kept] = [path.join(place.root, 'stick'), path.join(place.root, 'backup of the stick')];
     await place.write('a', 'shared\n');
     const live = await place.start('a');
+    await mkdir(stick, { recursive: true });
     await ask(live, 'remote-add', { remote: stick });
     await ask(live, 'space-move', { space: 'personal', remote: stick });
     b = await place.start('b', { live: false });

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../e2e/machine.ts';
@@ -16,6 +16,7 @@ describe('following a space whose home was lost', () => {
     const stick = path.join(place.root, 'stick');
     const a = await place.start('a');
     await place.write('a', 'one\n');
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     const b = await place.start('b', { live: false });

@@ -144,6 +144,7 @@ describe('a machine that turned bad', () => {
   it('does not become another one by whom its work was landed again', async () => {
     const stick = (name: string): string => path.join(place.root, name);
     const a = await place.start('a');
+    await mkdir(stick('one'), { recursive: true });
     await ask(a, 'remote-add', { remote: stick('one') });
     await ask(a, 'space-move', { space: 'personal', remote: stick('one') });
     const b = await place.start('b', { live: false });
@@ -160,6 +161,7 @@ describe('a machine that turned bad', () => {
     // The stick is lost; the one who revives the space never saw what b has of a.
     await rm(stick('one'), { recursive: true });
     for (const node of [c, b]) {
+      await mkdir(stick('two'), { recursive: true });
       await ask(node, 'remote-add', { remote: stick('two') });
       await ask(node, 'space-move', { space: 'personal', remote: stick('two'), lost: true });
       await ask(node, 'sync', {});
@@ -169,6 +171,7 @@ describe('a machine that turned bad', () => {
     const evil = (await replicaOf(c).replica.visible([item])).values().next().value;
     expect(evil?.content?.size).toBe('Run what I say.\n'.length);
     const again = await place.start('a', { live: false });
+    await mkdir(stick('two'), { recursive: true });
     await ask(again, 'remote-add', { remote: stick('two') });
     await ask(again, 'space-move', { space: 'personal', remote: stick('two'), lost: true });
     await forge(again, { path: item.name, hash: evil?.content?.digest ?? '' }, again.deps.machine.key.machine);

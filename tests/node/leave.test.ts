@@ -19,6 +19,7 @@ describe('leaving', () => {
     const stick = path.join(place.root, 'stick');
     const a = await place.start('a');
     await place.write('a', 'stays\n');
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     const b = await place.start('b', { live: false });
@@ -75,6 +76,7 @@ describe('leaving', () => {
     await place.write('a', 'mine\n');
     await a.ensurePersonalSpace();
     expect((await ask(a, 'leave-plan', {})).spaces).toMatchObject([{ only_here: true, recovery_unshown: true, unsent: 0 }]);
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     await place.write('a', 'unsent\n');
@@ -139,7 +141,7 @@ describe('leaving', () => {
     const stick = path.join(place.root, 'stick');
     const a = await place.start('a');
     await place.write('a', 'stays\n');
-    await mkdir(stick);
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     const b = await place.start('b', { live: false });
@@ -159,6 +161,18 @@ describe('leaving', () => {
   });
 });
 
+describe('adding a folder as a remote', () => {
+  it('takes a folder that is there, and makes none', async () => {
+    const [there, missing] = ['there', 'missing'].map((name) => path.join(place.root, name)) as [string, string];
+    const a = await place.start('a', { live: false });
+    await mkdir(there);
+    expect(await ask(a, 'remote-add', { remote: there })).toMatchObject({ made: true });
+    expect(await ask(a, 'remote-add', { remote: there })).toMatchObject({ made: false });
+    await expect(ask(a, 'remote-add', { remote: missing })).rejects.toMatchObject({ kind: 'usage', type: 'no-folder' });
+    await expect(stat(missing)).rejects.toThrow('ENOENT');
+  });
+});
+
 describe('doctor', () => {
   it('passes a healthy node, and names what is wrong with an ill one', async () => {
     const a = await place.start('a');
@@ -168,6 +182,7 @@ describe('doctor', () => {
     expect(healthy.map((check) => check.id)).toEqual(['space.recovery:personal']);
 
     const stick = path.join(place.root, 'stick');
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     const { rename } = await import('node:fs/promises');

@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { secretToWords } from '../../src/core/joining/words.ts';
@@ -77,6 +77,7 @@ describe('all machines are lost, and the remote remains', () => {
     const a = await place.start('a');
     await place.write('a', 'on a stick\n');
     const old = await words(a);
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     await ask(a, 'recovery-prepare', { replace: true });
@@ -97,6 +98,7 @@ describe('all machines are lost, and the remote remains', () => {
     await place.write('a', 'on the old stick\n');
     const paper = await words(a);
     for (const stick of [old, now]) {
+      await mkdir(stick, { recursive: true });
       await ask(a, 'remote-add', { remote: stick });
       await ask(a, 'space-move', { space: 'personal', remote: stick });
       await ask(a, 'sync', {});
@@ -144,9 +146,11 @@ describe('all machines are lost, and the remote remains', () => {
   it('says where a revoked machine still gets in: whoever has the folder has the folder', async () => {
     const stick = path.join(place.root, 'stick');
     const a = await place.start('a');
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
     const b = await place.start('b', { live: false });
+    await mkdir(stick, { recursive: true });
     await ask(b, 'remote-add', { remote: stick });
     await ask(b, 'join', { link: (await ask(a, 'invite', {})).link });
     const { machines } = await ask(a, 'machines', {});
@@ -167,6 +171,7 @@ describe('a folder as home', () => {
     const [stick, mounted] = [path.join(place.root, 'stick'), path.join(place.root, 'mounted')];
     const a = await place.start('a');
     await place.write('a', 'over a stick\n');
+    await mkdir(stick, { recursive: true });
     const { address } = await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: address });
     await ask(a, 'sync', {});

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ask, Place } from './place.ts';
@@ -20,6 +21,7 @@ it.each(['first reads of it then', 'read of it before'])(
     await ask(b, 'sync', {});
     await place.stop('b');
     const stick = path.join(place.root, 'stick');
+    await mkdir(stick, { recursive: true });
     await ask(a, 'remote-add', { remote: stick });
     await ask(a, 'space-move', { space: 'personal', remote: stick });
 

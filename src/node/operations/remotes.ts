@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { z } from 'zod';
 import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
 import { attachBlobs } from '../../blobs/attach-blobs.ts';
@@ -12,8 +11,9 @@ import { createFolder } from '../../remotes/folder/open.ts';
 import type { GitAddress } from '../../remotes/git/git-address.ts';
 import { createGitRepository } from '../../remotes/git/open.ts';
 import { join } from '../join.ts';
-import { makeFolders } from '../make-folders.ts';
 import type { SatchelNode } from '../node.ts';
+import { printable } from '../printable.ts';
+import { shellWord } from '../../config/private-file.ts';
 import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../remote-registry.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -58,6 +58,10 @@ export async function knownRemotes(node: SatchelNode): Promise<RemoteDescriptor[
   return [...all.values()];
 }
 
+async function isKnown(node: SatchelNode, address: string): Promise<boolean> {
+  return (await knownRemotes(node)).some((descriptor) => descriptor.address === address);
+}
+
 function homesAt(node: SatchelNode, address: string): string[] {
   return [...node.spaces.values()].filter(({ entry }) => entry.remote?.address === address).map(({ entry }) => entry.name);
 }
@@ -69,8 +73,7 @@ export const addRemoteOperation = defineOperation({
     const address = parseRemoteAddress(remote);
     if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error);
     if (address.value.driver === 'hub') {
-      const known = (await knownRemotes(node)).some((descriptor) => descriptor.address === address.value.text);
-      if (known) return { address: address.value.text, made: false };
+      if (await isKnown(node, address.value.text)) return { address: address.value.text, made: false };
       throw new OperationFailure(
         'refused',
         'hub-unknown',
@@ -83,9 +86,10 @@ export const addRemoteOperation = defineOperation({
     // Before anything is made.
     const named = as === undefined ? null : parseFolderName(as);
     const folder = address.value.path;
-    const made = await makeFolder(folder);
+    await refuseNoFolder(folder);
     await createFolder(folder, node.deps.random);
     const known = named ?? address.value.text;
+    const made = !(await isKnown(node, known));
     await putRemote(node.store, { descriptor: { address: known }, addedAt: node.deps.clock.now() });
     if (named !== null) await putPlace(node.store, named, folder);
     return { address: known, made };
@@ -102,36 +106,21 @@ function parseFolderName(text: string): string {
   );
 }
 
-/** Only the last part of the path is made: a stick that is not there must not become a folder on this disk. */
-async function makeFolder(folder: string): Promise<boolean> {
-  const parent = await stat(path.dirname(folder)).catch((error: NodeJS.ErrnoException) => {
+/** It is never made: a stick that is not there, or a mistyped path, must not become a folder on this disk. */
+async function refuseNoFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
     throw error;
   });
-  if (parent?.isDirectory() !== true)
+  const place = printable(folder);
+  if (found === null)
     throw new OperationFailure(
-      'unreachable',
-      'unreachable',
-      `${path.dirname(folder)} is not there: is the stick plugged in, the share mounted?`,
-      'Run the same again when it is there',
+      'usage',
+      'no-folder',
+      `${place} is not there: is the stick plugged in, the share mounted?`,
+      `Run the same again when it is there. If it is to be a new folder: mkdir ${shellWord(place)}`,
     );
-  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (found !== null && !found.isDirectory())
-    throw new OperationFailure('usage', 'not-a-folder', `${folder} is no folder`, 'Name a folder: it is made where it is missing');
-  try {
-    return await makeFolders(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new OperationFailure(
-      'failed',
-      'not-writable',
-      `${path.dirname(folder)} cannot be written to (${code ?? String(error)})`,
-      'Choose a folder in which this user may write',
-    );
-  }
+  if (!found.isDirectory()) throw new OperationFailure('usage', 'not-a-folder', `${place} is no folder`, 'Name a folder');
 }
 
 /** Probed each time it is added: whether two who write at once can both believe that they won. */
@@ -141,7 +130,8 @@ async function addBucket(node: SatchelNode, address: BlobsAddress): Promise<{ re
   const { clock, random } = node.deps;
   const blobs = await attachBlobs(address, credentials.value, { clock, random });
   try {
-    const made = await createBucket(blobs, random);
+    await createBucket(blobs, random);
+    const made = !(await isKnown(node, address.text));
     await putRemote(node.store, { descriptor: { address: address.text }, addedAt: clock.now() });
     return { address: address.text, made };
   } finally {
@@ -151,7 +141,8 @@ async function addBucket(node: SatchelNode, address: BlobsAddress): Promise<{ re
 
 /** Probed where it is no remote yet: whether of two pushes at once one is refused. */
 async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<{ readonly address: string; readonly made: boolean }> {
-  const made = await createGitRepository(address, gitDeps(node));
+  await createGitRepository(address, gitDeps(node));
+  const made = !(await isKnown(node, address.text));
   await putRemote(node.store, { descriptor: { address: address.text }, addedAt: node.deps.clock.now() });
   return { address: address.text, made };
 }
