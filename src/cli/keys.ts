@@ -134,7 +134,7 @@ const recover = defineCommand({
   },
   examples: ['satchel keys recover https://pi.local:4600', 'satchel keys recover /media/stick/satchel'],
   notes:
-    'Makes this machine an owner. Where the log there is an old copy, from before the space moved, it is recovered where it says that it moved to.\nJSON: {recovered: [{space, name, items, position, machine, other_machines, remote, moved_with_record (null: it had not moved)}], remote}.',
+    'Makes this machine an owner. Where the log there is an old copy, from before the space moved, it is recovered where it says that it moved to.\nJSON: {recovered: [{space, name, items, position, machine, other_machines, remote, moved_with_record (null: it had not moved)}], remote, pending, running}.',
   async run(context) {
     const { at, words: given } = context.args;
     if (given !== undefined && given !== '-')
@@ -176,7 +176,16 @@ const recover = defineCommand({
       lines.push(
         `Still listed: ${others.map(printable).join(', ')}. ${context.asCalled('For each that is lost or stolen: satchel machines revoke NAME')}`,
       );
-    lines.push(context.asCalled('To put the files in place and go on: satchel up'));
+    // Whatever waits for nobody was put in place with it.
+    if (result.pending > 0)
+      lines.push(
+        context.asCalled(
+          `${counted(result.pending, 'thing waits', 'things wait')} for your answer before ${result.pending === 1 ? 'it is' : 'they are'} put in place: satchel pending`,
+        ),
+      );
+    lines.push(
+      result.running ? 'The node that runs here carries it from now on.' : context.asCalled('To carry it from now on: satchel up'),
+    );
     return { human: lines.join('\n'), json: result };
   },
 });

@@ -139,7 +139,8 @@ describe('machines are lost', () => {
     expect([stranger.code, existsSync(fresh.store)]).toEqual([5, false]);
     const recovered = await fresh.run(['keys', 'recover', address, '-'], words.join(' '));
     expect([recovered.code, recovered.stderr]).toEqual([0, '']);
-    expect(recovered.stdout).toMatch(/personal: 1 items? (?:are|is) back[^]*Still listed: ana/);
+    expect(recovered.stdout).toMatch(/personal: 1 items? (?:are|is) back[^]*Still listed: ana[^]*To carry it from now on: satchel up\n$/);
+    expect(fresh.read('CLAUDE.md')).toBe('not for bea\n');
     await fresh.start();
     await until('its file is back', () => fresh.read('CLAUDE.md') === 'not for bea\n');
     expect((await fresh.run(['log', 'CLAUDE.md'])).stdout).toContain('ana');

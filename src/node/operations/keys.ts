@@ -14,6 +14,7 @@ import { forgetRecoverySecret, keepRecoverySecret, readRecoverySecret } from '..
 import { putSpace } from '../space-registry.ts';
 import { spaceField } from './fields.ts';
 import { noInput } from './no-input.ts';
+import { countPending } from '../pending/count-pending.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface KeysResult {
@@ -110,6 +111,10 @@ export interface RecoverResult {
     readonly moved_with_record: number | null;
   }[];
   readonly remote: string;
+  /** What waits for an answer before it is put in place. */
+  readonly pending: number;
+  /** The node that did it goes on by itself. */
+  readonly running: boolean;
 }
 
 /** Instead of an address: spaces whose logs are ordered in this store itself, as one that was restored. */
@@ -132,7 +137,12 @@ export const recoverOperation = defineOperation({
     const recovery = await createRecoveryKey(secret.value, node.deps.wrapping);
     const remote = at === HERE ? null : await describe(at);
     const recovered = await recoverSpaces(node, { recovery, remote, space: (space ?? null) as SpaceId | null, lost }, { say, progress });
-    return { recovered, remote: remote?.address ?? HERE };
+    let pending = 0;
+    for (const { space: id } of recovered) {
+      const open = node.spaces.get(id);
+      if (open !== undefined) pending += await countPending(node, open);
+    }
+    return { recovered, remote: remote?.address ?? HERE, pending, running: node.isLive };
   },
 });
 
