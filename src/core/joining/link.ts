@@ -67,8 +67,7 @@ function withoutWrapping(text: string): string {
   return text
     .trim()
     .replace(/^['"`‘’“”<(]+/, '')
-    .replace(/['"`‘’“”>).,;]+$/, '')
-    .trim();
+    .replace(/(#satchel1\.[\w-]+)['"`‘’“”>).,;]+$/, '$1');
 }
 
 function parseFields(value: Canonical, address: string): Result<JoinLink, string> {
