@@ -49,6 +49,8 @@ export interface CommandContext<A extends ArgumentSpecs = ArgumentSpecs, O exten
   readonly environment: Environment;
   /** Reads config.json; ends the command with exit 2 and all problems where it is wrong. */
   readonly config: (flags?: ConfigFlags) => Promise<Config>;
+  /** Whether stdout is a terminal, where people read along; false with --json. */
+  readonly isTerminal: boolean;
   /** For stdout. */
   readonly style: Style;
   /** Text that names our commands, as this person calls them: in a clone `satchel up` is `npm start -- up`. No foreign text. */

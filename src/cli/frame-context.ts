@@ -56,6 +56,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
       progress.stop();
       io.stdout.write(`${safeForTerminal(asCalled(line, environment.program))}\n`);
     },
+    isTerminal: io.stdout.isTTY === true && !json,
     ask: (question) => (json || io.stdin.isTTY !== true || io.stderr.isTTY !== true ? Promise.resolve(null) : askOnTerminal(io, question)),
     readStdin: async (limit) => decodeText(await readAll(io.stdin, limit)),
     readStdinBytes: (limit) => readAll(io.stdin, limit),

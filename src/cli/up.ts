@@ -43,7 +43,7 @@ export const upCommand = defineCommand({
     'satchel up --hub --objects s3://bucket/satchel?endpoint=https://minio.example.org',
   ],
   notes:
-    'Stops at Ctrl-C. On a machine that left (satchel leave) it begins a new space only when told to. While it runs it says when a machine joined, a conflict came up, or something waits for an answer. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
+    'Stops at Ctrl-C. On a machine that left (satchel leave) it begins a new space only when told to. On a terminal it says, while it runs, when a machine joined, a conflict came up, or something waits for an answer. Captures into the store in SATCHEL_HOME; sends nothing anywhere before another machine was invited or a remote added.\nJSON, at its end: {stopped}; where it was not to begin {started: false}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const { options } = context;
@@ -174,7 +174,8 @@ export async function runUp(
       print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
   }
   print('Ctrl-C stops it.');
-  const news = config.hub || context.json ? Promise.resolve() : (await import('./watch-news.ts')).watchNews(context, node);
+  // A service has no reader, and does not look.
+  const news = config.hub || !context.isTerminal ? Promise.resolve() : (await import('./watch-news.ts')).watchNews(context, node);
   if (!signal.aborted) await once(signal, 'abort');
   await news;
   return { human: 'Stopped.', json: { stopped: true } };

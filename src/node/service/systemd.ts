@@ -38,7 +38,7 @@ ExecStart=:${[program.node, ...NODE_FLAGS, program.script].map(quote).join(' ')}
 ${variables.map((line) => `${line}\n`).join('')}Restart=on-failure
 RestartSec=5
 # Wrong configuration does not mend itself.
-RestartPreventExitStatus=2
+RestartPreventExitStatus=2 5
 TimeoutStopSec=40
 # An idle node gives memory back.
 Environment=${Object.entries(GLIBC_VARIABLES)

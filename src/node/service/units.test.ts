@@ -23,12 +23,12 @@ const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 const hasPlistLib = spawnSync('python3', ['-c', 'import plistlib']).status === 0;
 
 describe('systemdUnit', () => {
-  it('starts satchel up, hardened, again after failures but not after wrong configuration', () => {
+  it('starts satchel up, hardened, again after failures but not after wrong configuration or a refusal, which a person has to answer', () => {
     const unit = systemdUnit(plain);
     expect(unit).toContain(
       'ExecStart=:"/usr/bin/node" "--max-semi-space-size=4" "/opt/satchel/dist/cli/main.js" up\nEnvironment="SATCHEL_HOME=/home/ada/.satchel"\nRestart=on-failure\n',
     );
-    for (const line of ['NoNewPrivileges=yes', 'UMask=0077', 'RestartPreventExitStatus=2', 'WantedBy=default.target']) {
+    for (const line of ['NoNewPrivileges=yes', 'UMask=0077', 'RestartPreventExitStatus=2 5', 'WantedBy=default.target']) {
       expect(unit.split('\n')).toContain(line);
     }
     expect(unit).toMatch(/^# Written by: satchel service install\n/);

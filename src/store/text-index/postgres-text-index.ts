@@ -1,9 +1,10 @@
-import type { MachineId, SpaceId } from '../../core/ids.ts';
-import { itemKey, type Item } from '../../core/item.ts';
+import type { SpaceId } from '../../core/ids.ts';
+import { itemKey } from '../../core/item.ts';
 import { IndexDamaged, type FoundPassage, type HeldItem, type IndexHits, type TextIndex } from '../../core/ports/text-index.ts';
 import { createFts5Words } from './fts5-words.ts';
 import { clearIndex, INDEX_VERSION, allowSorting, PREFIX, type AskIndex, type IndexDatabase, type StateRow } from './index-database.ts';
 import { createPassageQueries, toHits, toPassage, type HitRow, type PassageRow } from './passage-queries.ts';
+import { toHeld, type ItemRow } from './item-row.ts';
 import { rankPassages, type IndexedWords } from './rank-passages.ts';
 import { toExpression } from './search-expression.ts';
 import { foldWord } from './split-words.ts';
@@ -163,27 +164,4 @@ async function isAlive(ask: AskIndex, key: string, dead: ReadonlySet<number>): P
   for (const { postings } of await ask<{ postings: Uint8Array }>('select postings from index_words where word = $1', [key]))
     for (const { passage } of readPostings(postings)) if (!dead.has(passage)) return true;
   return false;
-}
-
-interface ItemRow extends Item {
-  readonly digest: string | null;
-  readonly bytes: number;
-  readonly prefix: string;
-  readonly passages: number;
-  readonly machine: string | null;
-  readonly changed: number | null;
-  readonly unsettled: number;
-}
-
-function toHeld({ kind, name, digest, bytes, prefix, passages, machine, changed, unsettled }: ItemRow): HeldItem {
-  return {
-    item: { kind, name },
-    digest,
-    bytes,
-    prefix,
-    passages,
-    machine: machine as MachineId | null,
-    changed,
-    isUnsettled: unsettled === 1,
-  };
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import type { MachineId, SpaceId } from '../../core/ids.ts';
+import type { SpaceId } from '../../core/ids.ts';
 import { foundDigits } from '../../core/found-id.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import { IndexDamaged, SHELVES, type HeldItem, type IndexChange, type Passage, type TextIndex } from '../../core/ports/text-index.ts';
@@ -8,6 +8,7 @@ import { openSqliteFile } from '../sqlite/sqlite-file.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { passagesAround, passagesOfItem, searchPassages, valuesOf, wordsWith } from './find-passages.ts';
 import { prepareIndex } from './index-schema.ts';
+import { toHeld, type ItemRow } from './item-row.ts';
 import { foldWord, toIndexed } from './split-words.ts';
 
 /** Characters that are indexed before others run, some 5 ms. */
@@ -35,7 +36,8 @@ export function openTextIndex(path: string): TextIndex {
 function createTextIndex(database: Database.Database): TextIndex {
   const sql = prepareAll(database);
   const numberOf = (space: SpaceId): number | null => (sql.space.get(space) as { number: number } | undefined)?.number ?? null;
-  const itemOf = (space: number, item: Item): ItemRow | undefined => sql.item.get(space, item.kind, item.name) as ItemRow | undefined;
+  const itemOf = (space: number, item: Item): NumberedRow | undefined =>
+    sql.item.get(space, item.kind, item.name) as NumberedRow | undefined;
 
   function cut(item: number, keep: number): void {
     for (const { number } of sql.passagesBehind.all(item, keep) as { number: number }[]) sql.removeWords.run(number);
@@ -130,17 +132,8 @@ function createTextIndex(database: Database.Database): TextIndex {
   };
 }
 
-interface ItemRow {
+interface NumberedRow extends ItemRow {
   readonly number: number;
-  readonly kind: string;
-  readonly name: string;
-  readonly digest: string | null;
-  readonly bytes: number;
-  readonly prefix: string;
-  readonly passages: number;
-  readonly machine: string | null;
-  readonly changed: number | null;
-  readonly unsettled: number;
 }
 
 function prepareAll(database: Database.Database) {
@@ -194,19 +187,6 @@ function calledOf(item: Item): string {
 
 function sizeOf(change: IndexChange): number {
   return change.type === 'remove' ? 1024 : change.passages.reduce((sum, { text }) => sum + text.length + 512, 0);
-}
-
-function toHeld({ kind, name, digest, bytes, prefix, passages, machine, changed, unsettled }: ItemRow): HeldItem {
-  return {
-    item: { kind, name },
-    digest,
-    bytes,
-    prefix,
-    passages,
-    machine: machine as MachineId | null,
-    changed,
-    isUnsettled: unsettled === 1,
-  };
 }
 
 function guarded<T>(work: () => T): T {
