@@ -13,12 +13,12 @@ import { benchMneme } from './mneme/bench-mneme.ts';
 import type { Peer } from './peer.ts';
 import { DATABASE_PEERS, PEERS } from './peers.ts';
 import { reportOf, reportToText } from './report.ts';
-import { runRounds } from './rounds.ts';
+import { runRounds, type Rounds } from './rounds.ts';
 
-const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem|hub] [--records N] [--loads a,b] [--json]
+const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0.1] [--folder PATH] [--only files|database|mneme|claude-mem|hub] [--records N] [--loads a,b] [--steps-only] [--json]
 
 Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
-interleaved, and prints medians and ratios. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
+interleaved, and prints medians and ratios; --steps-only without Satchel's own figures, which take minutes. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 --only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
 --only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, pulls, live listeners,
 and one log of N records (20,000); one round where none are said. --loads: some of own, race, pull, listeners, long;
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       records: { type: 'string', default: '20000' },
       loads: { type: 'string' },
+      'steps-only': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -84,7 +85,13 @@ async function main(): Promise<void> {
     if (installed.length === 0) continue;
     const load = section.load(scale);
     tell(`${load.description}; ${installed.length} peers: ${installed.map(({ name }) => name).join(', ')}`);
-    const { measurements, figures } = await measure(load, installed, { rounds, seed, parent: values.folder, tell });
+    const { measurements, figures } = await measure(load, installed, {
+      rounds,
+      seed,
+      parent: values.folder,
+      stepsOnly: values['steps-only'],
+      tell,
+    });
     const report = reportOf(measurements, ['rsync -z', 'restic'], missing, figures);
     measured.push({ load: load.name, description: load.description, versions, ...report });
     if (!values.json)
@@ -98,15 +105,15 @@ async function main(): Promise<void> {
 async function measure(
   load: Load,
   peers: readonly Peer[],
-  options: { readonly rounds: number; readonly seed: number; readonly parent: string; readonly tell: (line: string) => void },
+  options: Pick<Rounds, 'rounds' | 'seed' | 'stepsOnly' | 'tell'> & { readonly parent: string },
 ): ReturnType<typeof runRounds> {
-  const { rounds, seed, parent, tell } = options;
+  const { parent, ...rest } = options;
   const folder = await mkdtemp(path.join(parent, 'satchel-bench-'));
   try {
     const corpus = path.join(folder, 'corpus');
     await mkdir(corpus);
-    await load.write(corpus, seed);
-    return await runRounds({ peers, rounds, load, corpus, folder, seed, tell });
+    await load.write(corpus, rest.seed);
+    return await runRounds({ ...rest, peers, load, corpus, folder });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -5,13 +5,14 @@ import { rclonePeer } from './peers/rclone.ts';
 import { resticPeer } from './peers/restic.ts';
 import { rsyncPeer, rsyncPipePeer } from './peers/rsync.ts';
 import { satchelDatabasePeer, satchelUncountedPeer } from './peers/satchel-database.ts';
-import { satchelHomePeer, satchelPeer } from './peers/satchel.ts';
+import { satchelHomePeer, satchelPeer, satchelUncountedFilesPeer } from './peers/satchel.ts';
 import { syncthingPeer } from './peers/syncthing.ts';
 import { unisonPeer } from './peers/unison.ts';
 
 /** The only list of those that carry files. */
 export const PEERS: readonly Peer[] = [
   satchelPeer,
+  satchelUncountedFilesPeer,
   satchelHomePeer,
   rsyncPeer,
   rsyncPipePeer,

@@ -18,6 +18,8 @@ export interface Rounds {
   /** On the file system to measure on. */
   readonly folder: string;
   readonly seed: number;
+  /** Without the figures of a peer's own, which can take minutes. */
+  readonly stepsOnly: boolean;
   readonly tell: (line: string) => void;
 }
 
@@ -32,6 +34,7 @@ export async function runRounds({
   corpus,
   folder,
   seed,
+  stepsOnly,
   tell,
 }: Rounds): Promise<{ measurements: Measurements; figures: Figures }> {
   const all: Measurements = new Map(peers.map((peer) => [peer.name, { firstSync: [], noChange: [], edit: [] }]));
@@ -55,7 +58,7 @@ export async function runRounds({
             all.get(peer.name)![step].push(measured);
             tell(`round ${round + 1}/${rounds}  ${peer.name}  ${step}: ${measured.seconds.toFixed(3)} s`);
           }
-          for (const [figure, value] of Object.entries((await session.figures?.()) ?? {})) {
+          for (const [figure, value] of Object.entries((stepsOnly ? undefined : await session.figures?.()) ?? {})) {
             const own = figures.get(peer.name) ?? new Map<string, number[]>();
             figures.set(peer.name, own.set(figure, [...(own.get(figure) ?? []), value]));
             tell(`round ${round + 1}/${rounds}  ${peer.name}  ${figure}: ${value.toFixed(3)}`);

@@ -23,6 +23,15 @@ export const satchelPeer: Peer = satchelWay('Satchel', {
   figures: async ({ hub, here, there }, { source, target }) => measureResident({ hub, here, there, source, target }),
 });
 
+/** The same without the proxies, which pass all that is carried through the bench's own process twice, on the same cores. */
+export const satchelUncountedFilesPeer: Peer = satchelWay('Satchel uncounted', {
+  counts: false,
+  prepare: () => Promise.resolve(),
+  receive: (machine, { target }) => machine.carry(target),
+  send: (machine, { source }) => machine.carry(source),
+  figures: () => Promise.resolve({}),
+});
+
 /**
  * The same with the corpus as the Claude home of both machines, by the whole inventory, forms and consent, which are on the way
  * of every file then; the corpus's project is a folder that both have.
