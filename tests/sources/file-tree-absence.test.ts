@@ -41,6 +41,16 @@ describe('what is gone from a file tree', () => {
     expect(space.heads.size).toBe(3);
   });
 
+  it('says so where it finds other files in place of all that it held', async () => {
+    await fill(3);
+    home.disk.replaceRoot();
+    home.restart();
+    home.write('unrelated', '1');
+    const { state } = await home.source.scan();
+    expect(state).toMatchObject({ type: 'root-missing', message: 'the folder holds other files, and none of what it held' });
+    expect(space.heads.size).toBe(3);
+  });
+
   it('believes the removal of the last file in a folder that it watched', async () => {
     await fill(1);
     home.disk.remove('f0');

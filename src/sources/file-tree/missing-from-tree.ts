@@ -23,7 +23,9 @@ export function rootProblem(context: TreeContext, round: TreeRound, views: Views
   // Watched all the time, and the same folder: its last few files were removed by someone who meant it.
   const watched = context.memory.root === round.root && context.memory.scannedOnce;
   if (watched && context.memory.state.type !== 'root-missing' && shown.length <= context.limits.deletions) return null;
-  return { type: 'root-missing', message: 'the folder is suddenly empty', names: shown };
+  // What else is there waits too: it may be another disk, whose files nobody wants carried.
+  const message = round.present.size === 0 ? 'the folder is suddenly empty' : 'the folder holds other files, and none of what it held';
+  return { type: 'root-missing', message, names: shown };
 }
 
 /** The items whose absence is a wish to delete them. Sets the source's state where some wait for an answer. */
