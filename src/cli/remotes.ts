@@ -44,26 +44,38 @@ const add = defineCommand({
       required: true,
     },
   },
-  options: { as: { type: 'text', value: 'ADDRESS', summary: 'what other machines call this folder, where they have it at another path' } },
+  options: {
+    as: { type: 'text', value: 'ADDRESS', summary: 'what other machines call this folder, where they have it at another path' },
+    batch: {
+      type: 'number',
+      value: 'SECONDS',
+      summary: 'a new bucket’s interval, for all its machines: small changes of one go so far apart, and looks for news (default 2)',
+      min: 1,
+      max: 600,
+    },
+  },
   examples: [
     'satchel remotes add /media/stick/satchel',
     'satchel remotes add /Volumes/stick/satchel --as folder:/media/stick/satchel',
     'satchel remotes add "s3://bucket/satchel?endpoint=https://minio.example.org"',
-    'satchel remotes add azure://account/container/satchel',
+    'satchel remotes add azure://account/container/satchel --batch 30',
     'satchel remotes add git@github.com:me/satchel.git',
   ],
   notes:
-    'A folder must be there: one that is not may be a stick that is not plugged in. The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made (false: it was a remote of this machine before)}.',
+    'A folder must be there: one that is not may be a stick that is not plugged in. The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made (false: it was a remote of this machine before), batch_ms (a bucket’s interval, else null)}.',
   async run(context) {
     const given = context.args.remote === '-' ? (await context.readStdin(64 * 1024)).trim() : context.args.remote;
     const isLink = given.includes('#satchel1.');
-    const { as } = context.options;
+    const { as, batch } = context.options;
     const result = await askNode(context, 'remote-add', {
       remote: isLink ? given : remoteArgument(given),
       ...(as === undefined ? {} : { as }),
+      ...(batch === undefined ? {} : { batch_ms: batch * 1_000 }),
     });
+    const pace =
+      result.batch_ms === null ? '' : `Each machine sends small changes ${result.batch_ms / 1_000} s apart, and looks as often at most.\n`;
     return {
-      human: `${printable(result.address)} is a remote${result.made ? '' : ', as it was'}.\n${context.asCalled('To keep a space there: satchel spaces move')} personal ${shellWord(printable(result.address))}`,
+      human: `${printable(result.address)} is a remote${result.made ? '' : ', as it was'}.\n${pace}${context.asCalled('To keep a space there: satchel spaces move')} personal ${shellWord(printable(result.address))}`,
       json: result,
     };
   },

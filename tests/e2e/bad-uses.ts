@@ -354,7 +354,17 @@ export const MEANING: MeaningUses = {
       { args: ['remotes', 'add', '{outside}/secret.md'], says: /secret\.md is no folder/ },
       { args: ['remotes', 'add', '{outside}/secret.md/x'], says: /is not there/ },
     ],
-    '--as': [{ args: ['remotes', 'add', '{outside}/stick', '--as', 'http://pi:4600'], says: /--as takes the address of a folder/ }],
+    '--as': [
+      { args: ['remotes', 'add', '{outside}/stick', '--as', 'http://pi:4600'], says: /--as takes the address of a folder/ },
+      { args: ['remotes', 'add', 's3://bucket/satchel?region=eu-central-1', '--as', 'folder:/stick'], says: /--as is for folders/ },
+      { args: ['remotes', 'add', 'git@127.0.0.1:satchel.git', '--as', 'folder:/stick'], says: /--as is for folders/ },
+    ],
+    '--batch': [
+      { args: ['remotes', 'add', '{outside}', '--batch', '5'], says: /--batch is for buckets/ },
+      { args: ['remotes', 'add', 'git@127.0.0.1:satchel.git', '--batch', '5'], says: /--batch is for buckets/ },
+      { args: ['remotes', 'add', '{link}', '--batch', '5'], says: /--batch is for buckets/ },
+      { args: ['remotes', 'add', 'http://127.0.0.1:1', '--batch', '5'], says: /--batch is for buckets/ },
+    ],
   },
   'remotes remove': {
     remote: [...BAD_REMOTE(['remotes', 'remove']), { args: ['remotes', 'remove', '{outside}'], says: /no such remote[^]*satchel remotes/ }],

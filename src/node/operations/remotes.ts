@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
 import { attachBlobs } from '../../blobs/attach-blobs.ts';
 import type { BlobsAddress } from '../../blobs/address.ts';
+import { LONGEST_BATCH, MARKER } from '../../remotes/bucket/marker.ts';
 import { createBucket } from '../../remotes/bucket/open.ts';
 import { parseRemoteAddress, type RemoteAddress } from '../../remotes/drivers.ts';
 import { bucketCredentials } from '../bucket-credentials.ts';
@@ -66,14 +67,28 @@ function homesAt(node: SatchelNode, address: string): string[] {
   return [...node.spaces.values()].filter(({ entry }) => entry.remote?.address === address).map(({ entry }) => entry.name);
 }
 
+export interface AddedRemote {
+  readonly address: string;
+  /** False: it was a remote of this machine before. */
+  readonly made: boolean;
+  /** Of a bucket: how far small changes of one machine come apart at least, and how often it is looked at at most, in milliseconds. */
+  readonly batch_ms: number | null;
+}
+
 export const addRemoteOperation = defineOperation({
-  input: z.strictObject({ remote: z.string().min(1).max(8192), as: z.string().max(4096).optional() }),
-  async run(node, { remote, as }, { say, signal }): Promise<{ readonly address: string; readonly made: boolean }> {
-    if (remote.includes('#') && !/^[./]/.test(remote)) return addHub(node, remote, say, signal);
-    const address = parseRemoteAddress(remote);
-    if (!address.ok) throw new OperationFailure('usage', 'bad-address', address.error);
+  input: z.strictObject({
+    remote: z.string().min(1).max(8192),
+    as: z.string().max(4096).optional(),
+    batch_ms: z.number().int().min(1).max(LONGEST_BATCH).optional(),
+  }),
+  async run(node, { remote, as, batch_ms: batchEvery }, { say, signal }): Promise<AddedRemote> {
+    const isLink = remote.includes('#') && !/^[./]/.test(remote);
+    const address = isLink ? null : parseRemoteAddress(remote);
+    if (address?.ok === false) throw new OperationFailure('usage', 'bad-address', address.error);
+    refuseIdle(address?.value.driver ?? 'hub', { as, batchEvery });
+    if (address === null) return addHub(node, remote, say, signal);
     if (address.value.driver === 'hub') {
-      if (await isKnown(node, address.value.text)) return { address: address.value.text, made: false };
+      if (await isKnown(node, address.value.text)) return { address: address.value.text, made: false, batch_ms: null };
       throw new OperationFailure(
         'refused',
         'hub-unknown',
@@ -82,7 +97,7 @@ export const addRemoteOperation = defineOperation({
       );
     }
     if (address.value.driver === 'git') return addGitRepository(node, address.value);
-    if (address.value.driver !== 'folder') return addBucket(node, address.value.blobs);
+    if (address.value.driver !== 'folder') return addBucket(node, address.value.blobs, batchEvery);
     // Before anything is made.
     const named = as === undefined ? null : parseFolderName(as);
     const folder = address.value.path;
@@ -92,9 +107,24 @@ export const addRemoteOperation = defineOperation({
     const made = !(await isKnown(node, known));
     await putRemote(node.store, { descriptor: { address: known }, addedAt: node.deps.clock.now() });
     if (named !== null) await putPlace(node.store, named, folder);
-    return { address: known, made };
+    return { address: known, made, batch_ms: null };
   },
 });
+
+/** What is asked for and would do nothing with a remote of that kind. */
+function refuseIdle(
+  driver: RemoteAddress['driver'],
+  { as, batchEvery }: { readonly as: string | undefined; readonly batchEvery: number | undefined },
+): void {
+  if (as !== undefined && driver !== 'folder')
+    throw new OperationFailure('usage', 'not-a-folder', '--as is for folders: any other remote has one address on all machines');
+  if (batchEvery !== undefined && driver !== 's3' && driver !== 'azure')
+    throw new OperationFailure(
+      'usage',
+      'not-a-bucket',
+      '--batch is for buckets: a hub and a folder tell at once what came, and of a git repository small changes go at once',
+    );
+}
 
 function parseFolderName(text: string): string {
   const named = parseRemoteAddress(text);
@@ -124,30 +154,37 @@ async function refuseNoFolder(folder: string): Promise<void> {
 }
 
 /** Probed each time it is added: whether two who write at once can both believe that they won. */
-async function addBucket(node: SatchelNode, address: BlobsAddress): Promise<{ readonly address: string; readonly made: boolean }> {
+async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: number | undefined): Promise<AddedRemote> {
   const credentials = await bucketCredentials(address, bucketSources(node));
   if (!credentials.ok) throw new OperationFailure('refused', 'unauthorized', credentials.error);
   const { clock, random } = node.deps;
   const blobs = await attachBlobs(address, credentials.value, { clock, random });
   try {
-    await createBucket(blobs, random);
+    const declared = (await createBucket(blobs, random, batchEvery)).batchEvery;
+    if (batchEvery !== undefined && batchEvery !== declared)
+      throw new OperationFailure(
+        'refused',
+        'other-interval',
+        `${printable(address.text)} is a remote already, and its interval is ${declared / 1_000} s, as declared when it was made one`,
+        `To change it for all machines, edit batchMs in ${MARKER} there, and start the nodes again. To take it as it is, leave --batch out`,
+      );
     const made = !(await isKnown(node, address.text));
     await putRemote(node.store, { descriptor: { address: address.text }, addedAt: clock.now() });
-    return { address: address.text, made };
+    return { address: address.text, made, batch_ms: declared };
   } finally {
     await blobs.close();
   }
 }
 
 /** Probed where it is no remote yet: whether of two pushes at once one is refused. */
-async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<{ readonly address: string; readonly made: boolean }> {
+async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<AddedRemote> {
   await createGitRepository(address, gitDeps(node));
   const made = !(await isKnown(node, address.text));
   await putRemote(node.store, { descriptor: { address: address.text }, addedAt: node.deps.clock.now() });
-  return { address: address.text, made };
+  return { address: address.text, made, batch_ms: null };
 }
 
-async function addHub(node: SatchelNode, link: string, say: (line: string) => void, signal: AbortSignal) {
+async function addHub(node: SatchelNode, link: string, say: (line: string) => void, signal: AbortSignal): Promise<AddedRemote> {
   const parsed = parseJoinLink(link);
   if (!parsed.ok) throw new OperationFailure('usage', 'bad-link', parsed.error);
   if (parsed.value.invites !== 'hub')
@@ -155,7 +192,7 @@ async function addHub(node: SatchelNode, link: string, say: (line: string) => vo
   const joined = await join(node, { link, address: null, words: null }, say, signal);
   if (joined.type !== 'hub') throw new Error('a hub invitation brought a space');
   await putRemote(node.store, { descriptor: joined.remote, addedAt: node.deps.clock.now() });
-  return { address: joined.remote.address, made: true };
+  return { address: joined.remote.address, made: true, batch_ms: null };
 }
 
 export const removeRemoteOperation = defineOperation({

@@ -20,7 +20,7 @@ export const BATCH_EVERY = 2_000;
 const FORMAT = 'satchel-bucket';
 const VERSION = 1;
 const MARKER_LIMIT = 4_096;
-const LONGEST_BATCH = 10 * 60_000;
+export const LONGEST_BATCH = 10 * 60_000;
 
 /** `null` where there is none. Throws a RemoteError for one of another version, or none that reads. */
 export async function readMarker(blobs: Blobs): Promise<BucketMarker | null> {

@@ -96,7 +96,7 @@ describe('openBucketRemote', () => {
 
   it('is made once', async () => {
     const before = await raw.read('satchel-bucket.json');
-    expect(await createBucket(raw, random)).toBe(false);
+    expect(await createBucket(raw, random)).toMatchObject({ batchEvery: 0 });
     expect(await raw.read('satchel-bucket.json')).toEqual(before);
   });
 });

@@ -10,7 +10,7 @@ import { mapAtOnce } from './at-once.ts';
 import { createBucketMailboxes } from './bucket-mailboxes.ts';
 import { createBucketSpace, type BucketSpace } from './bucket-space.ts';
 import { watchHeads } from './bucket-watch.ts';
-import { BATCH_EVERY, noMarker, readMarker, writeMarker } from './marker.ts';
+import { BATCH_EVERY, noMarker, readMarker, writeMarker, type BucketMarker } from './marker.ts';
 import { createPace, type Pace } from './pace.ts';
 import { createSpaceRegister } from './space-register.ts';
 
@@ -24,13 +24,11 @@ export interface BucketDeps {
 }
 
 /**
- * Makes a bucket a remote, if it is none already. The caller has seen that its `create` decides races. Answers whether it
- * was made now.
+ * Makes a bucket a remote, if it is none already. The caller has seen that its `create` decides races. Answers the marker
+ * that is there, whose batch interval is another one than `batchEvery` (milliseconds) where somebody else was first.
  */
-export async function createBucket(blobs: Blobs, random: Random, batchEvery = BATCH_EVERY): Promise<boolean> {
-  if ((await readMarker(blobs)) !== null) return false;
-  await writeMarker(blobs, random, batchEvery);
-  return true;
+export async function createBucket(blobs: Blobs, random: Random, batchEvery = BATCH_EVERY): Promise<BucketMarker> {
+  return (await readMarker(blobs)) ?? writeMarker(blobs, random, batchEvery);
 }
 
 /**
