@@ -11,7 +11,11 @@ export function ensureDebianPackages(program: string, packages: readonly string[
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [['update'], command.split(' ').slice(1)]) {
     // Another test may be installing something else just now.
-    const { status, stderr } = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=600', ...args], { env, encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+    const { status, stderr } = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=600', ...args], {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     if (status !== 0) throw new Error(`apt-get ${args.join(' ')} ended with ${status}:\n${stderr}`);
   }
   if (!isThere(program)) throw new Error(`${program} is missing after: ${command}`);
