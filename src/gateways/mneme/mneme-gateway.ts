@@ -78,9 +78,14 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
     return clients.find(({ id }) => id === holder) ?? null;
   }
 
-  /** Whose request this is that does not say it; `null`: nobody knows. */
-  async function clientBehind(project: MnemeProject, { key, socket, isByHand }: FromKey): Promise<MnemeClient | null> {
-    if (isByHand) return null;
+  /** The one client that named itself on the request's connection, where no proxy brings it: it need not have the lock any more. */
+  function speakerOf({ key, socket, isRelayed }: FromKey): MnemeClient | null {
+    const { client, isShared } = connections.of(socket);
+    return client?.key === key && !isShared && !isRelayed ? client : null;
+  }
+
+  /** Whose request this is that does not say it, where the lock's holder is not asked first; `null`: nobody knows. */
+  async function clientBehind(project: MnemeProject, { key, socket }: FromKey): Promise<MnemeClient | null> {
     const { client } = connections.of(socket);
     if (client?.key === key) return client;
     const clients = await book.clients(key, project);
@@ -101,7 +106,7 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
 
   return {
     async lock(project, { client, socket }) {
-      Object.assign(connections.of(socket), { client, hasPushed: false });
+      connections.named(socket, client).hasPushed = false;
       const step = await book.step(client, project);
       const { isTaken, lock } = await locks.acquire(project, client.id, (tx, taken) =>
         book.put(client, project, begin(step, clock.now(), taken), tx),
@@ -111,13 +116,13 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
     },
 
     async unlock(project, { client, socket }) {
-      connections.of(socket).client = client;
+      connections.named(socket, client);
       const step = end(await book.step(client, project), await files.has(project, client));
       return locks.release(project, client.id, (tx) => book.put(client, project, step, tx));
     },
 
     async heartbeat(project, { client, socket }) {
-      connections.of(socket).client = client;
+      connections.named(socket, client);
       const extended = await locks.extend(project, client.id);
       return typeof extended === 'string' ? extended : wireLock(extended);
     },
@@ -128,21 +133,29 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
     },
 
     async list(project, from) {
-      const holder = from.isByHand ? null : await holderOf(project, from.key);
-      // Whoever just got the lock asks next what there is to pull, on whatever connection.
-      const isPull = holder !== null && (await book.step(holder, project)).progress.phase === 'begun';
-      const client = isPull ? holder : await clientBehind(project, from);
       const connection = connections.of(from.socket);
+      if (from.isByHand) {
+        connection.pushing = null;
+        return files.list(project, null, 'none');
+      }
+      const holder = await holderOf(project, from.key);
+      const speaker = speakerOf(from);
+      const isAnothers = speaker !== null && holder !== null && speaker.writer !== holder.writer;
+      // Whoever just got the lock asks next what there is to pull, on whatever connection that is not another's.
+      const isPull = holder !== null && !isAnothers && (await book.step(holder, project)).progress.phase === 'begun';
+      const client = isPull ? holder : await clientBehind(project, from);
       if (client === null) {
         // One of several with this key, that does not pull: it pushes, and says then which it is.
-        const isAny = !from.isByHand && (await book.clients(from.key, project)).length > 1;
+        const isAny = (await book.clients(from.key, project)).length > 1;
         connection.pushing = isAny ? { project, of: null } : null;
         return files.list(project, null, isAny ? 'push' : 'none');
       }
-      const { steer, ...step } = list(
+      const { steer: due, ...step } = list(
         await book.step(client, project),
         connection.hasPushed && connection.client?.writer === client.writer,
       );
+      // Only holders pull: who is told to take something has to be one for certain.
+      const steer = isAnothers && due === 'take' ? 'keep' : due;
       book.note(client, project, step);
       connection.pushing = steer === 'push' ? { project, of: client } : null;
       const pull = { project, of: client, session: step.progress.began };
@@ -152,22 +165,24 @@ export function createMnemeGateway({ store, clock, spaces, lockLifetime }: Mneme
     },
 
     async read(project, file, from) {
+      if (from.isByHand) return (await files.read(project, file, null))?.answer ?? null;
       const connection = connections.of(from.socket);
-      const whoPulls = from.isByHand ? null : pulls.only(from.key, project);
-      const client = (from.isByHand ? null : await holderOf(project, from.key)) ?? (await clientBehind(project, from)) ?? whoPulls;
+      const whoPulls = pulls.only(from.key, project);
+      const [speaker, holder] = [speakerOf(from), await holderOf(project, from.key)];
+      const client = speaker ?? holder ?? (await clientBehind(project, from)) ?? whoPulls;
       if (client !== null) await refuseLatePull(project, client, connection);
       const sent = await files.read(project, file, client);
-      // Where the connection is its own, or it is the one that is pulling now. Else this may be for another, and the client must show
-      // by what it pushes that it has it.
-      const isItsOwn = client !== null && (connection.client?.writer === client.writer || client.writer === whoPulls?.writer);
+      // Where the connection is its own, or it is the one that is pulling now, and nobody else has the lock. Else this may be for another,
+      // and the client must show by what it pushes that it has it.
+      const mayPull = client !== null && (holder === null || holder.writer === client.writer);
+      const isItsOwn = mayPull && (connection.client?.writer === client.writer || client.writer === whoPulls?.writer);
       const goesOn = !from.isRelayed || (sent !== null && sent.answer.length <= PASSED_ON_AT_ONCE);
       if (sent !== null && isItsOwn && goesOn) connection.unconfirmed.push(sent.received);
       return sent?.answer ?? null;
     },
 
     async push(project, file, body, { client, socket }) {
-      const connection = connections.of(socket);
-      connection.client = client;
+      const connection = connections.named(socket, client);
       connection.hasPushed = true;
       // The list that made somebody push everything was this one's.
       if (connection.pushing?.project === project && connection.pushing.of?.writer !== client.writer) {
