@@ -41,7 +41,11 @@ export const serveVerb = defineCommand({
     // Taking a token back is no reason to begin.
     const enabled = off ? false : revoke === undefined ? true : undefined;
     const given = { ...(enabled === undefined ? {} : { enabled }), ...(port === undefined ? {} : { port }) };
-    let status = await askNode(context, 'mneme-serve', given);
+    let status = await askNode(context, 'mneme-serve', given).catch(async (error: unknown) => {
+      // Nobody was shown it: under its name there would be a token that no machine has.
+      if (made !== null) await askNode(context, 'mneme-token-remove', { id: made.id });
+      throw error;
+    });
     // This machine's own client follows, or nothing would carry its files.
     const { connected, problem } = status.client;
     if (connected === 'here' && (off || (enabled === true && problem !== null))) {

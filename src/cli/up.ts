@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
+import { mnemeRemedy } from '../node/mneme/no-projects.ts';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import type { Config } from '../config/config.ts';
@@ -181,9 +182,10 @@ export async function runUp(
   return { human: 'Stopped.', json: { stopped: true } };
 }
 
-function sayMneme({ print }: CommandContext, { mneme }: SatchelNode): void {
+function sayMneme({ print }: CommandContext, node: SatchelNode): void {
+  const { mneme } = node;
   if (mneme.address !== null) print(`Serving mneme at ${mneme.address}`);
-  if (mneme.problem !== null) print(`mneme is not served: ${mneme.problem}. Run: satchel mneme serve --port N`);
+  if (mneme.problem !== null) print(`mneme is not served: ${mneme.problem}. ${mnemeRemedy(node)}`);
   if (mneme.tokenFile !== null) print(`A token for mneme’s clients was made, and stored in ${mneme.tokenFile}`);
 }
 

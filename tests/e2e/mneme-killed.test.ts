@@ -156,5 +156,9 @@ it('serves no longer once told so, and not on a port that another has', async ()
   const taken = Number(new URL(JSON.parse(readFileSync(path.join(ana.store, 'running.json'), 'utf8')).address as string).port);
   const refused = await ana.run(['mneme', 'serve', '--port', String(taken)]);
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is taken by another program')]);
+  // Nobody was shown the token that went with it: there is none.
+  expect((await ana.run(['mneme', 'serve', '--port', String(taken), '--name', 'z'])).code).toBe(1);
+  const { tokens } = await ana.ask<{ tokens: { name: string }[] }>(['mneme', 'status']);
+  expect(tokens.map(({ name }) => name)).not.toContain('z');
   expect(await ana.ask(['mneme', 'serve', '--port', '0'])).toMatchObject({ enabled: true, listening: true });
 });

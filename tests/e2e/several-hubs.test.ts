@@ -74,6 +74,15 @@ describe('several hubs on one database', () => {
     }
   });
 
+  it('serve no mneme, and say where to', async () => {
+    const hub = hubs[0] as Machine;
+    for (const args of [['serve', '--name', 'laptop'], ['serve'], ['connect'], ['import']]) {
+      const { code, stderr } = await hub.run(['mneme', ...args]);
+      expect([code, stderr]).toEqual([5, expect.stringMatching(/other hubs may share[^]*Serve mneme from a work machine/)]);
+    }
+    expect(await hub.ask(['mneme', 'status'])).toMatchObject({ enabled: false, tokens: [] });
+  });
+
   it('refuse another hub, whose key no client knows', async () => {
     const stranger = new Machine(root, 'stranger', program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
     const { code, stderr } = await stranger.run(['up', '--hub', '--port', '0']);

@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/config.ts';
 import type { MnemeConfig } from '../../config/schema.ts';
 import { askMnemeServer } from '../mneme/ask-server.ts';
+import { mnemeRemedy } from '../mneme/no-projects.ts';
 import { readMnemeClient } from '../mneme/connection.ts';
 import { mnemeState, type MnemeStatus } from '../mneme/mneme-state.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
@@ -20,13 +21,13 @@ export async function checkMneme(node: SatchelNode): Promise<Check[]> {
   ];
 }
 
-async function checkGateway({ config, mneme, isLive }: SatchelNode, configured: MnemeConfig, state: MnemeStatus): Promise<Check[]> {
+async function checkGateway(node: SatchelNode, configured: MnemeConfig, state: MnemeStatus): Promise<Check[]> {
+  const { config, mneme, isLive } = node;
   const settings = await readMnemeSettings({ mneme: configured, environment: config.environment });
   if (!settings.ok)
     return [failed('mneme.settings', 'medium', `mneme is not served: ${settings.error}`, 'Correct it there, and run: satchel mneme serve')];
   const checks: Check[] = [];
-  if (mneme.problem !== null)
-    checks.push(failed('mneme.listens', 'medium', `mneme is not served: ${mneme.problem}`, 'Run: satchel mneme serve --port N'));
+  if (mneme.problem !== null) checks.push(failed('mneme.listens', 'medium', `mneme is not served: ${mneme.problem}`, mnemeRemedy(node)));
   else if (isLive && mneme.address !== null) checks.push(passed('mneme.listens', `mneme is served at ${mneme.address}`));
   if (state.keys === 'none')
     checks.push(

@@ -7,6 +7,7 @@ import type { ProjectSpaces } from '../../gateways/mneme/spaces.ts';
 import { writePrivate } from '../home.ts';
 import type { SatchelNode } from '../node.ts';
 import type { ServedMneme } from './serve-mneme.ts';
+import { whyNoProjects } from './no-projects.ts';
 import { createMachineTokens, type MachineTokens } from './machine-tokens.ts';
 import { readMnemeSettings } from './settings.ts';
 
@@ -52,6 +53,8 @@ export function createMnemeService(node: SatchelNode): MnemeService {
   }
 
   async function begin(mneme: MnemeConfig): Promise<Result<string, string>> {
+    const unservable = whyNoProjects(node);
+    if (unservable !== null) return fail(unservable.reason);
     const settings = await readMnemeSettings({ mneme, environment: node.config.environment });
     if (!settings.ok) return settings;
     try {

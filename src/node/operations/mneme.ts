@@ -4,6 +4,7 @@ import type { MnemeConfig } from '../../config/schema.ts';
 import { importProjects, type ImportedProjects } from '../mneme/import-projects.ts';
 import { mnemeState, type MnemeStatus } from '../mneme/mneme-state.ts';
 import { readMnemeSettings } from '../mneme/settings.ts';
+import { mnemeRemedy, whyNoProjects } from '../mneme/no-projects.ts';
 import { noInput } from './no-input.ts';
 import type { SatchelNode } from '../node.ts';
 import { saveSettings } from '../save-settings.ts';
@@ -28,15 +29,16 @@ export const serveMnemeOperation = defineOperation({
     const { address } = node.mneme;
     const isNew = wanted.enabled !== before.enabled || wanted.port !== before.port;
     if (wanted.enabled) {
+      refuseWithoutProjects(node);
       const settings = await readMnemeSettings({ mneme: wanted, environment: node.config.environment });
-      if (!settings.ok) throw unusable(settings.error);
+      if (!settings.ok) throw unusable(node, settings.error);
     }
     if (node.isLive && wanted.enabled && (isNew || node.mneme.address === null)) {
       const started = await node.mneme.start(wanted);
       if (!started.ok) {
         // As it was: what was refused is no problem of the node's.
         await (before.enabled && address !== null ? node.mneme.start(before) : node.mneme.stop());
-        throw unusable(started.error);
+        throw unusable(node, started.error);
       }
     }
     if (node.isLive && !wanted.enabled) await node.mneme.stop();
@@ -62,6 +64,7 @@ export const addMnemeTokenOperation = defineOperation({
     node,
     { name, projects, after, unique },
   ): Promise<{ id: string; token: string; name: string; projects: readonly string[] | null }> {
+    refuseWithoutProjects(node);
     const same = unique ? (await node.mneme.tokens.list()).find((token) => token.name === name) : undefined;
     if (same !== undefined)
       throw new OperationFailure(
@@ -89,8 +92,9 @@ export const knownMnemeTokenOperation = defineOperation({
 export const importMnemeOperation = defineOperation({
   input: z.strictObject({ folder: z.string().min(1).max(4096).nullable() }),
   async run(node, { folder }, { progress }): Promise<ImportedProjects & { folder: string }> {
+    refuseWithoutProjects(node);
     const settings = await readMnemeSettings({ mneme: await configured(node), environment: node.config.environment });
-    if (!settings.ok && folder === null) throw unusable(settings.error);
+    if (!settings.ok && folder === null) throw unusable(node, settings.error);
     const from = folder ?? (settings.ok ? settings.value.dataDir : '');
     try {
       const imported = await importProjects({
@@ -114,6 +118,12 @@ async function configured(node: SatchelNode): Promise<MnemeConfig> {
   throw new OperationFailure('usage', 'config', `config.json is wrong: ${config.error[0]?.message ?? ''}`, 'Run: satchel doctor');
 }
 
-function unusable(reason: string): OperationFailure {
-  return new OperationFailure('failed', 'mneme-not-served', `mneme cannot be served: ${reason}`, 'Run: satchel mneme serve --port N');
+function unusable(node: SatchelNode, reason: string): OperationFailure {
+  return new OperationFailure('failed', 'mneme-not-served', `mneme cannot be served: ${reason}`, mnemeRemedy(node));
+}
+
+function refuseWithoutProjects(node: SatchelNode): void {
+  const unservable = whyNoProjects(node);
+  if (unservable === null) return;
+  throw new OperationFailure('refused', 'mneme-no-projects', `this node cannot serve mneme: ${unservable.reason}`, unservable.next);
 }
