@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { BlockList } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -31,7 +32,9 @@ interface Service {
 
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
-  readonly networks: Readonly<Record<string, { readonly internal?: boolean } | null>>;
+  readonly networks: Readonly<
+    Record<string, { readonly internal?: boolean; readonly ipam?: { readonly config: readonly Readonly<Record<string, string>>[] } } | null>
+  >;
   readonly volumes: Readonly<Record<string, unknown>>;
   readonly configs: Readonly<Record<string, { readonly file: string }>>;
   readonly secrets: Readonly<Record<string, { readonly file: string }>>;
@@ -92,10 +95,39 @@ describe('deploy/compose.yaml', () => {
     const { proxies } = JSON.parse(text('hub/config.json')) as { proxies: string[] };
     expect(proxies).toEqual([proxy['back']?.ipv4_address]);
     expect(compose.networks['back']).toMatchObject({ internal: true });
-    const upstreams = [...text('nginx.conf').matchAll(/^ +server ([\w-]+):4600 /gm)].map(([, name]) => name);
-    expect(upstreams).toEqual(Object.keys(compose.services).filter((name) => name.startsWith('hub-')));
+  });
+
+  const addressOf = (name: string): string => {
+    const networks = compose.services[name]?.networks as Readonly<Record<string, { ipv4_address?: string }>> | undefined;
+    return networks?.['back']?.ipv4_address ?? `none of ${name}`;
+  };
+  const hubs = Object.keys(compose.services).filter((name) => name.startsWith('hub-'));
+
+  it('has the proxy look for the hubs where they are, and ask each for its figures by an address that it answers to', () => {
+    const upstreams = [...text('nginx.conf').matchAll(/^ +server ([\w.-]+):4600 /gm)].map(([, address]) => address);
+    expect(upstreams).toEqual(hubs.map(addressOf));
+    const asked = [...text('nginx.conf').matchAll(/location = \/([\w-]+)\/metrics {\s+proxy_pass http:\/\/([\d.]+):4600\/metrics;/g)];
+    expect(asked.map(([, name, address]) => [name, address])).toEqual(hubs.map((name) => [name, addressOf(name)]));
+  });
+
+  it('gives nobody by chance an address that is somebody else’s for good', () => {
+    const fixed = ['proxy', ...hubs].map(addressOf);
+    const { subnet = '', ip_range: range = '', gateway = '' } = compose.networks['back']?.ipam?.config[0] ?? {};
+    for (const address of [...fixed, gateway]) {
+      expect([address, isIn(subnet, address)]).toEqual([address, true]);
+      expect([address, isIn(range, address)]).toEqual([address, false]);
+    }
+    expect(new Set([...fixed, gateway]).size).toBe(4);
+    expect(isIn(subnet, range.split('/')[0] ?? '')).toBe(true);
   });
 });
+
+function isIn(range: string, address: string): boolean {
+  const [first = '', bits = ''] = range.split('/');
+  const list = new BlockList();
+  list.addSubnet(first, Number(bits));
+  return list.check(address);
+}
 
 describe('deploy/prepare.sh', () => {
   const made = (name: string): string => readFileSync(path.join(folder, 'secrets', name), 'utf8');

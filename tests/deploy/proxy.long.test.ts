@@ -63,8 +63,8 @@ describe('two hubs behind the proxy of deploy/', () => {
     write('buckets.json', JSON.stringify({ [objects]: { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey } }));
     const [front = 0, watch = 0, first = 0, second = 0] = ports;
     const nginx = readFileSync(path.join(deploy, 'nginx.conf'), 'utf8')
-      .replaceAll('hub-1:4600', `127.0.0.1:${first}`)
-      .replaceAll('hub-2:4600', `127.0.0.1:${second}`)
+      .replaceAll('10.213.7.11:4600', `127.0.0.1:${first}`)
+      .replaceAll('10.213.7.12:4600', `127.0.0.1:${second}`)
       .replace('listen 8443 ssl', `listen 127.0.0.1:${front} ssl`)
       .replace('listen 9464 ssl', `listen 127.0.0.1:${watch} ssl`)
       .replace(/\/(?:tmp\/|run\/secrets(?=\/))/g, (place) => (place === '/tmp/' ? `${folder}/` : secrets));
@@ -196,7 +196,8 @@ describe('two hubs behind the proxy of deploy/', () => {
     const requests = await Promise.all(
       ['/hub-1/metrics', '/hub-2/metrics'].map(async (route) => {
         expect((await ask(watch, route)).status).toBe(401);
-        const { status, text } = await ask(watch, route, { authorization });
+        // As Prometheus calls the proxy in the network of the containers, which is no name of the hubs'.
+        const { status, text } = await ask(watch, route, { authorization, host: 'proxy:9464' });
         expect(status).toBe(200);
         const families = parseExposition(text);
         expect(valueOf(families, 'satchel_build_info', { store: 'postgres', role: 'hub' })).toBe(1);
