@@ -44,7 +44,8 @@ import { reachableHost } from './own-tls.ts';
 import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts';
 import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
-import { followHeads } from './shared-store/follow-heads.ts';
+import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
+import { followedLogs, followHeads } from './shared-store/follow-heads.ts';
 import { createElapsed, createSystemClock } from './system.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 import { putRemote } from './remote-registry.ts';
@@ -153,6 +154,7 @@ export class SatchelNode {
     this.recall = createRecall(index);
     this.heard = createHeard(deps.clock);
     this.claudeMemFeeds = createSyncFeeds({ store, clock: deps.clock });
+    if (shared !== null) this.claudeMemFeeds.onAppend(({ user }) => shared.announce(feedNotice(user)));
     this.claudeMemClients = createClients({ store, clock: deps.clock, random: deps.random, deviceLimit: DEVICES_PER_USER });
     this.mneme = createMnemeService(this);
     this.memRows = createMemRows({
@@ -278,7 +280,8 @@ export class SatchelNode {
     this.#loops.push(this.#giveBack.run(this.#stopping.signal));
     if (this.shared !== null) {
       const { shared: notices, local, store, log, deps } = this;
-      this.#loops.push(followHeads({ notices, local, store, clock: deps.clock, log }, this.#stopping.signal));
+      const followed = [followedLogs(local), followedFeeds(this.#served.claudeMem)];
+      this.#loops.push(followHeads({ notices, followed, store, clock: deps.clock, log }, this.#stopping.signal));
     }
     this.#loops.push(watchForWake({ clock: this.deps.clock, onWake: (reason) => this.#wakeUp(reason) }, this.#stopping.signal));
   }

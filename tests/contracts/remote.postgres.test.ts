@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { EMPTY_HEAD, headAfter, type Head } from '../../src/core/log/record.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
-import { followHeads } from '../../src/node/shared-store/follow-heads.ts';
+import { followedLogs, followHeads } from '../../src/node/shared-store/follow-heads.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { createLocalRemote, type LocalRemote } from '../../src/remotes/local.ts';
 import { createMemoryObjects } from '../../src/store/chunks/memory-objects.ts';
@@ -87,7 +87,7 @@ async function startHub(
       ),
   };
   const followed = followHeads(
-    { notices: ears === 'deaf' ? deafNotices : notices, local: remote, store, clock: following, log },
+    { notices: ears === 'deaf' ? deafNotices : notices, followed: [followedLogs(remote)], store, clock: following, log },
     stopping.signal,
   );
   await hearing;

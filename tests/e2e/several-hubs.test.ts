@@ -2,6 +2,8 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
+import { row } from '../gateways/claude-mem-ops.ts';
 import { startBalancer, type Balancer } from './balancer.ts';
 import { editsTravel } from './edits-travel.ts';
 import { Machine, makeRoot, until } from './machine.ts';
@@ -81,6 +83,20 @@ describe('several hubs on one database', () => {
       expect([code, stderr]).toEqual([5, expect.stringMatching(/other hubs may share[^]*Serve mneme from a work machine/)]);
     }
     expect(await hub.ask(['mneme', 'status'])).toMatchObject({ enabled: false, tokens: [] });
+  });
+
+  it('take what claude-mem’s workers push at any of them, and tell those that listen at another', async () => {
+    const token = (await (hubs[0] as Machine).run(['claude-mem', 'serve', '--user', 'ada', '--name', 'laptop'])).stdout.trim();
+    const clientAt = (hub: Machine, device: string): SyncClient =>
+      createSyncClient({ url: `http://127.0.0.1:${portOf(hub)}/claude-mem`, token, user: 'ada', device });
+    const [one, other] = hubs.map((hub, n) => clientAt(hub, `device-${n}`)) as [SyncClient, SyncClient];
+    const listening = await Promise.all([one.socket(), other.socket()]);
+    for (const local of ['1', '2', '3'])
+      for (const client of [one, other]) expect((await client.push([row(client.device, { local })])).status).toBe(200);
+    // Each of the other's last op, which is the fifth or the sixth.
+    for (const { frames } of listening) await until('it is told', () => frames.some((frame) => /"(head_)?seq":"[56]"/.test(frame)));
+    for (const client of [one, other]) expect((await client.changes()).body).toMatchObject({ head_seq: '6' });
+    for (const { socket } of listening) socket.terminate();
   });
 
   it('refuse another hub, whose key no client knows', async () => {

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { BodyLimits } from './body-budget.ts';
 import type { Clients } from './clients.ts';
 import { createSyncApp, type SyncApp } from './routes.ts';
-import { createSyncSockets } from './sockets.ts';
+import { createSyncSockets, type SyncSockets } from './sockets.ts';
 import type { SyncFeeds } from './sync-feed.ts';
 
 export interface ClaudeMemGatewayDeps {
@@ -15,7 +15,7 @@ export interface ClaudeMemGatewayDeps {
   readonly bodyLimits?: BodyLimits;
 }
 
-export interface ClaudeMemGateway {
+export interface ClaudeMemGateway extends Pick<SyncSockets, 'users' | 'catchUp'> {
   /** To be mounted at a prefix. */
   readonly app: SyncApp;
   /** For upgrades of `…/v1/sync/ws`. */
@@ -30,6 +30,8 @@ export function createClaudeMemGateway(deps: ClaudeMemGatewayDeps): ClaudeMemGat
   return {
     app,
     upgrade: (request, socket, head) => sockets.upgrade(request, socket, head),
+    users: () => sockets.users(),
+    catchUp: (user) => sockets.catchUp(user),
     close: () => sockets.close(),
   };
 }

@@ -2,11 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { FeedHead } from '../../core/ports/feeds.ts';
+import type { FeedEntry, FeedHead } from '../../core/ports/feeds.ts';
 import { admit, identify, type SyncCaller } from './caller.ts';
 import type { Clients } from './clients.ts';
 import { advanceFrame, opFrame } from './frames.ts';
+import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { Refusal } from './refusal.ts';
+import { OPS_PER_REQUEST } from './schema.ts';
 import type { Appended, SyncFeeds } from './sync-feed.ts';
 
 export interface SyncSockets {
@@ -14,6 +16,10 @@ export interface SyncSockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
   /** A device pulled up to this number. */
   pulled(caller: SyncCaller, number: number): void;
+  /** Users that have a socket here. */
+  users(): string[];
+  /** Tells what other processes appended to this user's feed since it was told last. O(what is new), nothing for users without a socket. */
+  catchUp(user: string): Promise<void>;
   close(): void;
 }
 
@@ -32,6 +38,8 @@ const INCOMING_BYTES = 1_024;
 const WAITING_BYTES = 1024 * 1024;
 /** A client that is just pulling forgets an advance: it is told again after so long, ms. */
 const TELL_AGAIN = 2_000;
+/** What others appended is told op by op up to so many entries and bytes, and else as an advance alone. */
+const CATCH_UP = { entries: OPS_PER_REQUEST, bytes: 1024 * 1024 };
 /** Clients ping every 40 s. Nothing heard for so long: the link is dead. */
 const SILENCE = 130_000;
 
@@ -48,15 +56,19 @@ export function createSyncSockets({ feeds, clients, clock, onFailure }: SyncSock
   const server = new WebSocketServer({ noServer: true, maxPayload: INCOMING_BYTES, perMessageDeflate: false, clientTracking: false });
   const open = new Set<Open>();
   const closing = new AbortController();
+  /** Up to which number the sockets of a user were told; of users that have some. */
+  const told = new Map<string, number>();
   const stopListening = feeds.onAppend(tell);
 
   const of = (user: string): Open[] => [...open].filter((each) => each.caller.user === user);
 
   function tell({ user, device, head, entries }: Appended): void {
-    const others = of(user).filter(({ caller }) => caller.device !== device);
+    const first = entries[0]?.number ?? 0;
+    // What another process appended in between is yet to be told: that begins where this one ended.
+    if (told.get(user) === first - 1) told.set(user, head.number);
+    const others = of(user).filter(({ caller, has }) => caller.device !== device && has < head.number);
     if (others.length === 0) return;
     const frame = opFrame(head, entries);
-    const first = entries[0]?.number ?? 0;
     const untold: Open[] = [];
     for (const each of others) {
       if (frame !== null && each.has === first - 1) {
@@ -75,6 +87,20 @@ export function createSyncSockets({ feeds, clients, clock, onFailure }: SyncSock
     for (const each of some) if (open.has(each) && each.has < head.number) send(each, advanceFrame(head));
   }
 
+  async function catchUp(user: string): Promise<void> {
+    const from = told.get(user);
+    if (from === undefined) return;
+    const { head, entries } = await feeds.changes(user, from, CATCH_UP);
+    if (told.get(user) !== from || head.number === from) return; // told meanwhile, or nothing new
+    told.set(user, head.number);
+    const isAll = entries.at(-1)?.number === head.number;
+    if (!isAll) return tell({ user, device: null, head, entries: [] });
+    for (const run of byWriter(entries)) {
+      const number = run.entries.at(-1)?.number ?? head.number;
+      tell({ user, device: run.device, head: { epoch: head.epoch, number }, entries: run.entries });
+    }
+  }
+
   function send({ socket }: Open, frame: string): void {
     if (socket.bufferedAmount > WAITING_BYTES) socket.terminate();
     else socket.send(frame);
@@ -86,6 +112,7 @@ export function createSyncSockets({ feeds, clients, clock, onFailure }: SyncSock
     // Clients pull as soon as they are connected.
     const each: Open = { caller, socket, has: head.number, heardAt: clock.now() };
     open.add(each);
+    if (!told.has(caller.user)) told.set(caller.user, head.number);
     const heard = (): void => {
       each.heardAt = clock.now();
       for (const other of open) if (each.heardAt - other.heardAt > SILENCE) other.socket.terminate();
@@ -93,7 +120,10 @@ export function createSyncSockets({ feeds, clients, clock, onFailure }: SyncSock
     socket.on('ping', heard);
     socket.on('message', heard);
     socket.on('error', () => socket.terminate());
-    socket.on('close', () => open.delete(each));
+    socket.on('close', () => {
+      open.delete(each);
+      if (of(caller.user).length === 0) told.delete(caller.user);
+    });
   }
 
   return {
@@ -115,6 +145,9 @@ export function createSyncSockets({ feeds, clients, clock, onFailure }: SyncSock
       for (const each of open) if (each.caller.user === caller.user && each.caller.device === caller.device) each.has = number;
     },
 
+    users: () => [...told.keys()],
+    catchUp,
+
     close() {
       closing.abort();
       stopListening();
@@ -122,6 +155,19 @@ export function createSyncSockets({ feeds, clients, clock, onFailure }: SyncSock
       server.close();
     },
   };
+}
+
+/** What follows one another from one device. What the gateway says anew of an op's row, right behind it, belongs to that op. */
+function byWriter(entries: readonly FeedEntry[]): { readonly device: string | null; readonly entries: FeedEntry[] }[] {
+  const runs: { readonly device: string | null; readonly entries: FeedEntry[] }[] = [];
+  for (const entry of entries) {
+    const device = entry.origin === GATEWAY_ORIGIN ? null : entry.origin;
+    const run = runs.at(-1);
+    const isSaidAnew = device === null && run?.entries.at(-1)?.entity === entry.entity;
+    if (run !== undefined && (run.device === device || isSaidAnew)) run.entries.push(entry);
+    else runs.push({ device, entries: [entry] });
+  }
+  return runs;
 }
 
 function refuseUpgrade(socket: Duplex, refusal: Refusal | null): void {

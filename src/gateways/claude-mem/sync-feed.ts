@@ -3,7 +3,8 @@ import type { FeedAddition, FeedEntry, FeedHead } from '../../core/ports/feeds.t
 import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import { Mutex } from '../../core/replica/mutex.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import { createFeedIndex, type FeedIndex } from './feed-index.ts';
+import type { FeedIndex } from './feed-index.ts';
+import { createKeptIndexes } from './kept-indexes.ts';
 import { GATEWAY_DEVICE, nothingBody, uuidOf } from './make-op.ts';
 import { planPush, type Ack } from './plan-push.ts';
 import type { Op } from './schema.ts';
@@ -27,13 +28,16 @@ export interface Appended {
   readonly entries: readonly FeedEntry[];
 }
 
-/** The feeds of all users: what each of them pushed, in one order, under numbers that stay. One object a store. */
+/**
+ * The feeds of all users: what each of them pushed, in one order, under numbers that stay. One object a process; where several
+ * processes share a store, each plans what it appends on what the others appended before.
+ */
 export interface SyncFeeds {
   /** All or nothing; durable when it resolves. The error is the protocol's word for what was wrong. O(ops), but O(feed) the first time. */
   push(user: string, device: string, ops: readonly Op[]): Promise<Result<Pushed, string>>;
   changes(user: string, since: number, limit: { readonly entries: number; readonly bytes: number }): Promise<Changes>;
   head(user: string): Promise<FeedHead>;
-  /** What the feed holds now. O(feed) the first time. */
+  /** What the feed holds now. O(feed) the first time, then O(what is new). */
   index(user: string): Promise<FeedIndex>;
   /** What came by another way than a push. Those whose entity has that revision already are left out. Durable when it resolves. */
   add(user: string, additions: readonly FeedAddition[]): Promise<void>;
@@ -47,14 +51,10 @@ export interface SyncFeeds {
 
 export const feedOf = (user: string): string => `claude-mem/${user}`;
 
-const MARKS_AT_ONCE = 5_000;
-/** Users whose index is kept in memory. */
-const INDEXES = 64;
-
 export function createSyncFeeds({ store, clock }: { readonly store: Store; readonly clock: Clock }): SyncFeeds {
   const listeners = new Set<(appended: Appended) => void>();
   const begun = new Set<(user: string) => void>();
-  const indexes = new Map<string, FeedIndex>();
+  const indexes = createKeptIndexes();
   const turns = new Map<string, Mutex>();
 
   /** Runs a transaction with the user's feed, which it begins where there is none. */
@@ -74,66 +74,73 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
     return found ?? withFeed(user, (_tx, at) => Promise.resolve(at));
   }
 
-  /** The user's index, as far as the feed goes. */
-  async function indexOf(user: string): Promise<FeedIndex> {
-    const index = indexes.get(user) ?? createFeedIndex();
-    indexes.delete(user);
-    indexes.set(user, index);
-    if (indexes.size > INDEXES) indexes.delete(indexes.keys().next().value as string);
+  /** The user's index, as far as the feed goes. A transaction for each page of a long one. */
+  async function indexNow(user: string): Promise<FeedIndex> {
     for (;;) {
-      const marks = await store.read((tx) => tx.feeds.marks(feedOf(user), index.last, MARKS_AT_ONCE));
-      for (const mark of marks) index.add(mark);
-      if (marks.length < MARKS_AT_ONCE) return index;
+      const { index, isWhole } = await store.read((tx) => indexes.readOn(tx, feedOf(user)));
+      if (isWhole) return index;
     }
   }
 
-  /** Appends of one user come one after the other: each is planned on what the one before made. */
-  function inTurn<T>(user: string, work: (index: FeedIndex) => Promise<T>): Promise<T> {
+  /** Work of one user comes one after the other. */
+  function inTurn<T>(user: string, work: () => Promise<T>): Promise<T> {
     const turn = turns.get(user) ?? new Mutex();
     turns.set(user, turn);
-    return turn.run(async () => work(indexes.get(user) ?? (await indexOf(user))));
+    return turn.run(work);
   }
 
-  async function append(user: string, device: string | null, index: FeedIndex, additions: readonly FeedAddition[]): Promise<FeedHead> {
-    const after = await withFeed(user, async (tx, before) => {
-      if (before.number !== index.last) {
-        indexes.delete(user);
-        throw new Error('a feed was written past its index');
-      }
-      return { epoch: before.epoch, number: await tx.feeds.append(feedOf(user), additions) };
+  /**
+   * Appends what `plan` makes of the index, which knows all that is in the feed then: what other processes appended as well, since
+   * nobody else appends before the transaction ends.
+   */
+  async function append<P extends { readonly additions: readonly FeedAddition[] }>(
+    user: string,
+    device: string | null,
+    plan: (index: FeedIndex) => Result<P, string>,
+  ): Promise<Result<{ readonly planned: P; readonly head: FeedHead }, string>> {
+    if (!indexes.has(feedOf(user))) await indexNow(user); // in pages; the transaction below only reads what came meanwhile
+    const done = await withFeed(user, async (tx, before) => {
+      const index = await indexes.upTo(tx, feedOf(user), before);
+      const planned = plan(index);
+      if (!planned.ok) return planned;
+      const { additions } = planned.value;
+      const number = additions.length === 0 ? before.number : await tx.feeds.append(feedOf(user), additions);
+      return ok({ planned: planned.value, head: { epoch: before.epoch, number }, before, index });
     });
-    const entries = additions.map((addition, at) => ({ ...addition, number: index.last + 1 + at }));
+    if (!done.ok) return done;
+    const { planned, head: after, before, index } = done.value;
+    const entries = planned.additions.map((addition, at) => ({ ...addition, number: before.number + 1 + at }));
     for (const { number, entity, revision, digest, subject, origin } of entries)
       index.add({ number, entity, revision, digest, subject, origin });
     if (entries.length > 0) for (const listener of listeners) listener({ user, device, head: after, entries });
-    return after;
+    return ok({ planned, head: after });
   }
 
   return {
     head,
-    index: (user) => inTurn(user, (index) => Promise.resolve(index)),
+    index: (user) => inTurn(user, () => indexNow(user)),
 
     async push(user, device, ops) {
       if (ops.some(({ says }) => says.origin_device_id !== device))
         return fail('invalid_ops: origin_device_id does not match authenticated X-Device-Id');
-      return inTurn(user, async (index) => {
-        const planned = planPush(ops, index, clock.now());
-        if (!planned.ok) return planned;
-        return ok({ acks: planned.value.acks, head: await append(user, device, index, planned.value.additions) });
+      return inTurn(user, async () => {
+        const done = await append(user, device, (index) => planPush(ops, index, clock.now()));
+        return done.ok ? ok({ acks: done.value.planned.acks, head: done.value.head }) : done;
       });
     },
 
     add: (user, additions) =>
-      inTurn(user, async (index) => {
-        const fresh = additions.filter(({ entity, revision }) => index.find(entity, revision) === undefined);
-        if (fresh.length > 0) await append(user, null, index, fresh);
+      inTurn(user, async () => {
+        await append(user, null, (index) =>
+          ok({ additions: additions.filter(({ entity, revision }) => index.find(entity, revision) === undefined) }),
+        );
       }),
 
     erase: (user, numbers) =>
       inTurn(user, async () => {
         const bodies = numbers.map((number) => ({ number, body: nothingBody(GATEWAY_DEVICE, uuidOf(`${feedOf(user)}\0${number}`)) }));
         if (bodies.length > 0) await store.write((tx) => tx.feeds.erase(feedOf(user), bodies));
-        indexes.delete(user);
+        indexes.forget(feedOf(user));
       }),
 
     async changes(user, since, limit) {

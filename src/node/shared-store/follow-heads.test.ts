@@ -4,7 +4,7 @@ import type { SpaceId } from '../../core/ids.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { HeadNotices } from '../../store/postgres/head-notices.ts';
 import { createSystemClock } from '../system.ts';
-import { followHeads } from './follow-heads.ts';
+import { followedLogs, followHeads } from './follow-heads.ts';
 
 const space = 'ab'.repeat(32) as SpaceId;
 const LONG = 1_000_000;
@@ -22,7 +22,7 @@ function follow() {
   const ended = followHeads(
     {
       notices,
-      local: { watched: () => [space], headMoved: async () => undefined },
+      followed: [followedLogs({ watched: () => [space], headMoved: async () => undefined })],
       store: { read: () => new Promise((resolve) => looks.push(() => resolve(new Map()))) } as unknown as Store,
       clock: { ...clock, sleep: (_, signal) => clock.sleep(LONG, signal) },
       log: pino({ level: 'silent' }),

@@ -1,7 +1,6 @@
 import type { SpaceId } from '../../core/ids.ts';
-import type { Head } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Store } from '../../core/ports/store.ts';
+import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import type { HubLog } from '../../gateways/native/hub-app.ts';
 import type { LocalRemote } from '../../remotes/local.ts';
 import type { HeadNotices } from '../../store/postgres/head-notices.ts';
@@ -10,9 +9,31 @@ import type { HeadNotices } from '../../store/postgres/head-notices.ts';
 const LOOK_HEARING = 15_000;
 const LOOK_DEAF = 1_000;
 
+/** One sort of what several processes append to, as far as somebody watches it here. */
+export interface Followed {
+  /** What is watched, under the names that notices have for it. */
+  watched(): readonly string[];
+  /** How one of them stands: where the answer is another one than before, it moved. One look-up. */
+  headOf(tx: StoreTransaction, name: string): Promise<string>;
+  /** Tells those who watch. What it throws is logged, and tried again with the next look. */
+  moved(name: string): Promise<void>;
+}
+
+/** The logs of spaces, whose names are their ids. */
+export function followedLogs(local: Pick<LocalRemote, 'watched' | 'headMoved'>): Followed {
+  return {
+    watched: () => local.watched(),
+    async headOf(tx, name) {
+      const head = await tx.logs.head(name as SpaceId);
+      return head === null ? '' : `${head.term} ${head.position} ${head.hash}`;
+    },
+    moved: (name) => local.headMoved(name as SpaceId),
+  };
+}
+
 export interface FollowHeadsDeps {
   readonly notices: HeadNotices;
-  readonly local: Pick<LocalRemote, 'watched' | 'headMoved'>;
+  readonly followed: readonly Followed[];
   readonly store: Store;
   readonly clock: Clock;
   readonly log: HubLog;
@@ -20,56 +41,56 @@ export interface FollowHeadsDeps {
 
 /**
  * Tells those who watch here of what other processes append to the same store: at once where they are heard, and by looking
- * otherwise. Until `signal` aborts; never rejects. A look costs one transaction with a look-up for each space that is watched.
+ * otherwise. Until `signal` aborts; never rejects. A look costs one transaction with a look-up for each log and feed that is watched.
  */
 export async function followHeads(deps: FollowHeadsDeps, signal: AbortSignal): Promise<void> {
-  const { notices, local, store, clock, log } = deps;
+  const { notices, followed, store, clock, log } = deps;
   /** Heads as they were last seen here, of what is watched. */
-  const seen = new Map<SpaceId, string>();
+  const seen = new Map<string, string>();
   let deafness: string | null = 'not connected yet';
   let pause = new AbortController();
-  /** Spaces that are being told of, and whether that is to be done again. */
-  const telling = new Map<SpaceId, boolean>();
+  /** What is being told of, and whether that is to be done again. */
+  const telling = new Map<string, boolean>();
 
-  async function tell(space: SpaceId): Promise<void> {
-    if (telling.has(space)) {
-      telling.set(space, true);
+  async function tell(sort: Followed, name: string): Promise<void> {
+    if (telling.has(name)) {
+      telling.set(name, true);
       return;
     }
     do {
-      telling.set(space, false);
+      telling.set(name, false);
       try {
-        await local.headMoved(space);
+        await sort.moved(name);
       } catch (error) {
-        seen.delete(space); // the next look finds it
+        seen.delete(name); // the next look finds it
         log.warn({ error: String(error) }, 'a head could not be looked at');
       }
-    } while (telling.get(space) === true);
-    telling.delete(space);
+    } while (telling.get(name) === true);
+    telling.delete(name);
   }
 
   async function look(): Promise<void> {
-    const watched = local.watched();
-    for (const space of seen.keys()) if (!watched.includes(space)) seen.delete(space);
+    const watched = followed.flatMap((sort) => sort.watched().map((name) => ({ sort, name })));
+    const names = new Set(watched.map(({ name }) => name));
+    for (const name of seen.keys()) if (!names.has(name)) seen.delete(name);
     if (watched.length === 0) return;
     const heads = await store.read(async (tx) => {
-      const found = new Map<SpaceId, Head | null>();
-      for (const space of watched) found.set(space, await tx.logs.head(space));
+      const found = [];
+      for (const each of watched) found.push({ ...each, head: await each.sort.headOf(tx, each.name) });
       return found;
     });
-    for (const [space, head] of heads) {
-      const now = head === null ? '' : `${head.term} ${head.position} ${head.hash}`;
+    for (const { sort, name, head } of heads) {
       // One that was not looked at before may have moved since its watcher did.
-      if (seen.get(space) === now) continue;
-      seen.set(space, now);
-      void tell(space);
+      if (seen.get(name) === head) continue;
+      seen.set(name, head);
+      void tell(sort, name);
     }
   }
 
   const hearing = notices.listen(
     {
-      onMoved: (space) => {
-        if (local.watched().includes(space)) void tell(space);
+      onMoved: (name) => {
+        for (const sort of followed) if (sort.watched().includes(name)) void tell(sort, name);
       },
       onHearing: (reason) => {
         if (reason !== deafness) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
-import { bytesToHex, isHex32, type SpaceId } from '../../core/ids.ts';
+import { bytesToHex } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { PostgresOptions } from './postgres-options.ts';
@@ -11,23 +11,27 @@ import { quoted } from './transaction-settings.ts';
 const PROOF_TIMEOUT = 5_000;
 const PROVE_EVERY = 30_000;
 const RETRY_AFTER = 1_000;
-/** Payloads are 8,000 bytes at most, an id is 64. */
-const SPACES_PER_NOTICE = 100;
+/** Payloads are 8,000 bytes at most, a name is 69 (`FEED_NAME`). */
+const NAMES_PER_NOTICE = 100;
+/** Of a log: its space's id. */
+const LOG_NAME = /^[0-9a-f]{64}$/;
+/** Of a feed: a hash of what it is called, which may be long, and is nobody's business who may listen. */
+const FEED_NAME = /^feed:[0-9a-f]{64}$/;
 
 /**
- * What the processes on one database tell each other: whose log got longer. It is told apart from the transaction that
+ * What the processes on one database tell each other: which log, or feed, got longer. It is told apart from the transaction that
  * did it, many at once, since PostgreSQL commits one by one what notifies in itself. So a notice may be lost: whoever
  * listens looks for itself now and then as well, often where nothing can be heard.
  */
 export interface HeadNotices {
-  /** Says, soon, that the heads of these spaces moved. */
-  announce(space: SpaceId): void;
+  /** Says, soon, that the head of this log or feed moved. */
+  announce(name: string): void;
   /**
    * Until `signal` aborts: `onMoved` is called for what others announce; `onHearing` when that can be relied on (anything may
    * have moved before), and when not any more, with the reason.
    */
   listen(
-    handlers: { readonly onMoved: (space: SpaceId) => void; readonly onHearing: (deafness: string | null) => void },
+    handlers: { readonly onMoved: (name: string) => void; readonly onHearing: (deafness: string | null) => void },
     signal: AbortSignal,
   ): Promise<void>;
 }
@@ -43,17 +47,17 @@ export interface HeadNoticesDeps {
 export function createHeadNotices({ options, clock, random, run }: HeadNoticesDeps): HeadNotices {
   const channel = `satchel_${createHash('sha256').update(options.schema).digest('hex').slice(0, 16)}`;
   const self = bytesToHex(random.bytes(8));
-  const waiting = new Set<SpaceId>();
+  const waiting = new Set<string>();
   let isSending = false;
 
   async function send(): Promise<void> {
     if (isSending) return;
     isSending = true;
     while (waiting.size > 0) {
-      const spaces = [...waiting].slice(0, SPACES_PER_NOTICE);
-      for (const space of spaces) waiting.delete(space);
+      const names = [...waiting].slice(0, NAMES_PER_NOTICE);
+      for (const name of names) waiting.delete(name);
       try {
-        await run('select pg_notify($1, $2)', [channel, [self, ...spaces].join(' ')]);
+        await run('select pg_notify($1, $2)', [channel, [self, ...names].join(' ')]);
       } catch {
         waiting.clear(); // others look for themselves, as whenever a notice is lost
       }
@@ -71,9 +75,9 @@ export function createHeadNotices({ options, clock, random, run }: HeadNoticesDe
     });
     const proof = bytesToHex(random.bytes(8));
     client.on('notification', ({ payload = '' }) => {
-      const [from, ...spaces] = payload.split(' ');
-      if (from === 'proof' && spaces[0] === proof) proven();
-      else if (from !== self) for (const space of spaces) if (isHex32(space)) onMoved(space as SpaceId);
+      const [from, ...names] = payload.split(' ');
+      if (from === 'proof' && names[0] === proof) proven();
+      else if (from !== self) for (const name of names) if (LOG_NAME.test(name) || FEED_NAME.test(name)) onMoved(name);
     });
     const listening = client.connect().then(() => client.query(`listen ${quoted(channel)}`));
     const early = await Promise.race([listening, ended]);
@@ -95,8 +99,8 @@ export function createHeadNotices({ options, clock, random, run }: HeadNoticesDe
   }
 
   return {
-    announce(space) {
-      waiting.add(space);
+    announce(name) {
+      waiting.add(name);
       void send();
     },
     async listen(handlers, signal) {
