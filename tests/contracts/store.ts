@@ -282,6 +282,20 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(await store.read((tx) => tx.logs.positionsOf(OTHER, [keyOf(3)]))).toEqual(new Map());
       });
 
+      it('list commits without their bytes, in pages', async () => {
+        const all = records(0, 20);
+        await appendTo(SPACE, EMPTY_HEAD, all);
+        const commits = all.filter(({ type }) => type === 'commit').map(({ position, signer, id }) => ({ position, signer, id }));
+        const list = (from: number, limit: number) => store.read((tx) => tx.logs.commits(SPACE, from, limit));
+        expect(await list(0, 100)).toEqual(commits);
+        expect(commits.length).toBeLessThan(all.length);
+        const [first, second, third] = commits;
+        expect(await list(first?.position ?? 0, 1)).toEqual([first]);
+        expect(await list((first?.position ?? 0) + 1, 2)).toEqual([second, third]);
+        expect(await list(20, 5)).toEqual([]);
+        expect(await store.read((tx) => tx.logs.commits(OTHER, 0, 5))).toEqual([]);
+      });
+
       it('fall back, keep what fell in order, and drop it when it landed', async () => {
         const all = records(0, 6);
         await appendTo(SPACE, EMPTY_HEAD, all);
@@ -552,6 +566,16 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(list[1]?.value).toBe('replaced');
         expect(await store.read((tx) => tx.documents.list('none'))).toEqual([]);
         expect(await store.read((tx) => tx.documents.collections())).toEqual(['others', 'things']);
+      });
+
+      it('are cleared by collection', async () => {
+        await store.write(async (tx) => {
+          for (const id of ['a', 'b']) for (const collection of ['things', 'others']) await tx.documents.put(collection, id, 1);
+        });
+        await store.write((tx) => tx.documents.clear('things'));
+        await store.write((tx) => tx.documents.clear('none'));
+        expect(await store.read((tx) => tx.documents.list('things'))).toEqual([]);
+        expect((await store.read((tx) => tx.documents.list('others'))).map((each) => each.id)).toEqual(['a', 'b']);
       });
 
       it('refuse what is not JSON', async () => {

@@ -25,7 +25,8 @@ import { encodeCommit } from '../../src/core/log/commit-codec.ts';
 import { encodeControl, type ControlPayload } from '../../src/core/log/control.ts';
 import { encodeRecord, sealRecord } from '../../src/core/log/record.ts';
 import { signAsHub, signAsMachine } from '../../src/core/hub-protocol/proofs.ts';
-import { stateDigest, statePages } from '../../src/core/replica/checkpoint.ts';
+import { StateDigest, statePages } from '../../src/core/replica/state-pages.ts';
+import { UsedCommits } from '../../src/core/replica/used-commits.ts';
 import { createRecoveryKey, genesisProof, replacementProof } from '../../src/core/replica/recovery-key.ts';
 import { sealText } from '../../src/core/replica/sealed-text.ts';
 import { encodeSecrets } from '../../src/core/replica/secrets.ts';
@@ -122,7 +123,7 @@ export async function makeVectors(): Promise<{ readonly [name: string]: string }
     ...(await controlVectors()),
     ...(await joiningVectors()),
     ...(await recoveryVectors()),
-    ...checkpointVectors(content, revision),
+    ...(await checkpointVectors(content, revision)),
   };
 }
 
@@ -196,14 +197,22 @@ async function recoveryVectors(): Promise<{ readonly [name: string]: string }> {
 }
 
 /** Two machines' commits under one id are two. */
-function checkpointVectors(content: Content, revision: Revision): { readonly [name: string]: string } {
-  const pages = statePages({
-    items: [{ item, revision, position: 7, content }],
+async function checkpointVectors(content: Content, revision: Revision): Promise<{ readonly [name: string]: string }> {
+  const used = new UsedCommits();
+  for (const signer of ['b2', 'a1']) used.add(commitKey(signer.repeat(32) as MachineId, commit));
+  const state = {
+    items: [[{ item, revision, position: 7, content }]],
     siblings: [{ item, sibling: 'ee'.repeat(32) as Revision, base: revision, position: 8, content: null }],
-    used: [commitKey('b2'.repeat(32) as MachineId, commit), commitKey('a1'.repeat(32) as MachineId, commit)],
-  });
+    used,
+  };
+  const pages: Uint8Array[] = [];
+  const digest = new StateDigest();
+  for await (const page of statePages(state)) {
+    pages.push(page);
+    digest.add(page);
+  }
   return {
     ...Object.fromEntries(pages.map((page, index) => [`checkpoint page: ${['items', 'siblings', 'used'][index]}`, bytesToHex(page)])),
-    'checkpoint digest': stateDigest(pages),
+    'checkpoint digest': digest.hex,
   };
 }

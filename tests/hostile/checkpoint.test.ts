@@ -3,14 +3,18 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeCanonical, encodeCanonical, type Canonical } from '../../src/core/canonical.ts';
 import type { RecordHash } from '../../src/core/ids.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { openCheckpoint, openPages, sealCheckpoint, type State } from '../../src/core/replica/checkpoint.ts';
+import { openCheckpoint, openPages, sealCheckpoint } from '../../src/core/replica/checkpoint.ts';
 import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
 import { backfill, beginWithCheckpoint, writeCheckpoint } from '../../src/core/replica/late-join.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
+import type { State } from '../../src/core/replica/state-pages.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
+import { UsedCommits } from '../../src/core/replica/used-commits.ts';
 import { Forger } from './forge.ts';
 import { mutated } from './mutate.ts';
 import { createWorld, type World } from './world.ts';
+
+const EMPTY: State = { items: [], siblings: [], used: new UsedCommits() };
 
 /** A checkpoint saves a late joiner the replay, if an owner signed it; else it is named and the log is replayed. */
 describe('a checkpoint that a hub or a member made up', () => {
@@ -94,12 +98,12 @@ describe('a checkpoint that a hub or a member made up', () => {
   });
 
   it('by a member that is no owner', async () => {
-    await expectRefused(await sealedBy(world.b.replica.deps, { items: [], siblings: [], used: [] }), /signed by no owner/);
+    await expectRefused(await sealedBy(world.b.replica.deps, EMPTY), /signed by no owner/);
   });
 
   it('by a stranger', async () => {
     const stranger = await world.machine('stranger', null);
-    await expectRefused(await sealedBy(stranger, { items: [], siblings: [], used: [] }), /signed by no owner/);
+    await expectRefused(await sealedBy(stranger, EMPTY), /signed by no owner/);
   });
 
   it('whose pages are withheld', async () => {
@@ -114,10 +118,7 @@ describe('a checkpoint that a hub or a member made up', () => {
     const [state] = await world.a.replica.list();
     if (state === undefined) throw new Error('nothing is here');
     const bad = { ...state, ...fields, item: { ...state.item, ...item } } as typeof state;
-    await expectRefused(
-      await sealedBy(world.a.replica.deps, { items: [bad], siblings: [], used: [] }),
-      /page of the checkpoint is malformed/,
-    );
+    await expectRefused(await sealedBy(world.a.replica.deps, { ...EMPTY, items: [[bad]] }), /page of the checkpoint is malformed/);
   });
 
   it('is still good when the hub planted a control record outside the control chain', async () => {
@@ -131,7 +132,7 @@ describe('a checkpoint that a hub or a member made up', () => {
   });
 
   it('that an owner signed over a wrong state is found out when the history is there', async () => {
-    const remote = await sealedBy(world.a.replica.deps, { items: [], siblings: [], used: [] });
+    const remote = await sealedBy(world.a.replica.deps, EMPTY);
     const replica = Replica.create(late, world.space);
     expect(await beginWithCheckpoint(replica, remote)).toBe(true);
     expect(await replica.list()).toEqual([]);
@@ -145,6 +146,6 @@ describe('a checkpoint that a hub or a member made up', () => {
     const opened = openCheckpoint(honest, world.space);
     if (!opened.ok) throw new Error(opened.error);
     const stranger = await world.machine('stranger', null);
-    expect(await openPages(opened.value, new Map(), stranger)).toMatchObject({ ok: false });
+    expect(await openPages(opened.value, new Map(), stranger, async () => expect.unreachable())).toMatchObject({ ok: false });
   });
 });

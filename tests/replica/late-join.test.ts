@@ -119,6 +119,25 @@ describe('joining late, from a checkpoint', () => {
     expect(home.replica.drafts).toEqual([]);
   });
 
+  it('begins with a state of several pages, of which one record made items on each', async () => {
+    for (let i = 0; i < 2_300; i++) a.files.set(`many-${String(i).padStart(4, '0')}.md`, `${i}\n`);
+    await a.capture();
+    for (const name of ['many-0000.md', 'many-2000.md', 'many-2001.md']) a.files.set(name, 'edited in one commit\n');
+    await a.capture();
+    await a.sync(remote);
+    await writeCheckpoint(a.replica, remote);
+    const home = await begin();
+    expect(await home.replica.list()).toEqual(await a.replica.list());
+    for (const name of ['many-0000.md', 'many-2000.md', 'many-2001.md', 'many-2299.md']) {
+      const history = await late.store.read((tx) => tx.items.history(space, textItem(name), { limit: 10 }));
+      expect(history).toHaveLength(1);
+    }
+    let result = await backfill(home.replica, remote);
+    while (result === 'more') result = await backfill(home.replica, remote);
+    expect(result).toBe('done');
+    expect(await home.replica.list()).toEqual(await a.replica.list());
+  });
+
   it('goes on after a restart in the middle', async () => {
     const home = await begin();
     await home.sync(remote);

@@ -89,9 +89,9 @@ export const MUTATIONS: readonly CodeMutation[] = [
   {
     name: 'a machine that joins with a checkpoint passes folders over',
     isInLongRun: true,
-    file: 'src/core/replica/checkpoint.ts',
-    from: 'state.items.push(parseItemState(entry));',
-    to: "state.items.push(...[parseItemState(entry)].filter(({ item }) => item.kind !== 'folder'));",
+    file: 'src/core/replica/state-pages.ts',
+    from: 'readList(entries, ITEMS_PER_PAGE).map(parseItemState)',
+    to: "readList(entries, ITEMS_PER_PAGE).map(parseItemState).filter(({ item }) => item.kind !== 'folder')",
   },
   {
     name: 'an id that is used counts again',

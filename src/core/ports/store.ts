@@ -72,6 +72,8 @@ export interface LogTable {
   fill(space: SpaceId, records: readonly StoredRecord[]): Promise<void>;
   /** Ascending from `from`; stops after `records`, or before `bytes` would be passed, but gives one at least. */
   read(space: SpaceId, from: number, limit: { readonly records: number; readonly bytes: number }): Promise<StoredRecord[]>;
+  /** The first so many commits from position `from` on, ascending, without their bytes. */
+  commits(space: SpaceId, from: number, limit: number): Promise<Pick<StoredRecord, 'position' | 'signer' | 'id'>[]>;
   /** All control records from position `from` on, ascending. */
   controls(space: SpaceId, from: number): Promise<StoredRecord[]>;
   /**
@@ -199,6 +201,8 @@ export interface DocumentTable {
   get<T>(collection: string, id: string): Promise<T | undefined>;
   put<T>(collection: string, id: string, value: T): Promise<void>;
   remove(collection: string, id: string): Promise<void>;
+  /** Removes all of a collection, however many: nothing of it is read. */
+  clear(collection: string): Promise<void>;
   /** Ordered by id. */
   list<T>(collection: string): Promise<{ readonly id: string; readonly value: T }[]>;
   /** Names of all collections that hold something, ordered: for copies of a whole store. O(documents). */

@@ -1,39 +1,42 @@
 import { EMPTY_HEAD, decodeRecord, headAfter, type Head, type LogRecord } from '../log/record.ts';
-import { commitKey, type CommitKey, type ObjectId } from '../ids.ts';
+import type { ObjectId, SpaceId } from '../ids.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
-import type { StoredRecord } from '../ports/store.ts';
-import { openCheckpoint, openPages, readState, sealCheckpoint, stateDigest, statePages } from './checkpoint.ts';
+import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
+import { openCheckpoint, openPages, sealCheckpoint } from './checkpoint.ts';
 import { BACKFILLS, type Backfill, type Replica } from './replica.ts';
 import { toStored, verifyChain } from './chain.ts';
+import { readState, StateDigest, statePages, type StatePart } from './state-pages.ts';
+import { usedCommits } from './used-commits.ts';
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
-const OBJECT_BATCH = 200;
+/** Pages that are asked for at once: of half a megabyte each, or more. */
+const OBJECT_BATCH = 8;
 
-/** Writes a checkpoint of the local log's head to the remote. Owners only. Cost: O(log). */
+/** Writes a checkpoint of the local log's head to the remote. Owners only. Cost: O(log); memory: what is sent. */
 export async function writeCheckpoint(replica: Replica, remote: Remote): Promise<boolean> {
   const { space, deps } = replica;
   if (!replica.canWrite || (await isBackfilling(replica))) return false;
-  const at = await replica.exclusive(async () => {
+  const sealed = await replica.exclusive(async () => {
     const head = await replica.head();
     if (head === null || head.position !== replica.position) return null;
     const used = await usedCommits(replica, head.position);
-    const { state, controls } = await deps.store.read(async (tx) => ({
-      state: await readState(tx, space, used),
-      controls: await tx.logs.controls(space, 0),
-    }));
-    return { head, state, controls: controls.map((c) => c.bytes) };
+    const at = { space, ...head, keyId: replica.keyId, lastControl: replica.membership.lastControl };
+    return deps.store.read(async (tx) => {
+      const controls = await tx.logs.controls(space, 0);
+      const state = await readState(tx, space, used);
+      const { bytes, objects } = await sealCheckpoint(
+        at,
+        state,
+        controls.map((c) => c.bytes),
+        replica.keys,
+        deps,
+      );
+      return { bytes, objects, position: head.position };
+    });
   });
-  if (at === null) return false;
-  const { head, state, controls } = at;
-  const { bytes, objects } = await sealCheckpoint(
-    { space, ...head, keyId: replica.keyId, lastControl: replica.membership.lastControl },
-    state,
-    controls,
-    replica.keys,
-    deps,
-  );
-  for (const object of objects) await remote.putObjects(space, [object]);
-  await remote.writeCheckpoint(space, head.position, bytes);
+  if (sealed === null) return false;
+  for (const object of sealed.objects) await remote.putObjects(space, [object]);
+  await remote.writeCheckpoint(space, sealed.position, sealed.bytes);
   return true;
 }
 
@@ -60,36 +63,58 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
   for (let i = 0; i < head.pages.length; i += OBJECT_BATCH) {
     for (const [id, page] of await remote.getObjects(space, head.pages.slice(i, i + OBJECT_BATCH))) objects.set(id, page);
   }
-  const state = await openPages(opened.value, objects, deps);
-  if (!state.ok) return refuse(state.error);
-  const rows = [...controls.map(rowOf), toStored(record.value)].filter(
-    (row, index, all) => all.findIndex((r) => r.position === row.position) === index,
-  );
   const until = headAfter(record.value);
-  await replica.exclusive(async () => {
-    await deps.store.write(async (tx) => {
-      await tx.logs.fill(space, rows);
-      await tx.items.put(space, state.value.items);
-      await tx.items.addSiblings(space, state.value.siblings);
-      // Until history is here, each item's current revision at least can be looked up.
-      await tx.items.addHistory(
-        space,
-        state.value.items.map((s, index) => ({
-          ...s,
-          base: null,
-          type: s.content === null ? ('delete' as const) : ('put' as const),
-          index,
-        })),
-      );
-      for (const key of state.value.used) await tx.documents.put(`carried/${space}`, key, { position: head.position });
-      for (const { position, reason, signer } of voids) await tx.documents.put(`voids/${space}`, String(position), { reason, signer });
-      await tx.documents.put('cursors', space, { position: until.position, hash: until.hash });
-      const waiting: Backfill = { next: 0, previous: EMPTY_HEAD, until, digest: head.digest };
-      await tx.documents.put(BACKFILLS, space, waiting);
+  const rows = new Map([...controls.map(rowOf), toStored(record.value)].map((row) => [row.position, row]));
+  try {
+    await replica.exclusive(async () => {
+      await deps.store.write(async (tx) => {
+        await tx.logs.fill(space, [...rows.values()]);
+        let items = 0;
+        const taken = await openPages(opened.value, objects, deps, async (part) => {
+          await takePart(tx, space, part, { position: head.position, items });
+          if (part.type === 'items') items += part.items.length;
+        });
+        if (!taken.ok) throw new NotUsed(taken.error);
+        for (const { position, reason, signer } of voids) await tx.documents.put(`voids/${space}`, String(position), { reason, signer });
+        await tx.documents.put('cursors', space, { position: until.position, hash: until.hash });
+        const waiting: Backfill = { next: 0, previous: EMPTY_HEAD, until, digest: head.digest };
+        await tx.documents.put(BACKFILLS, space, waiting);
+      });
+      await replica.reopen();
     });
-    await replica.reopen();
-  });
+  } catch (error) {
+    if (error instanceof NotUsed) return refuse(error.message);
+    throw error;
+  }
   return true;
+}
+
+/** A checkpoint turned out to be none while it was being taken in: its transaction leaves nothing. */
+class NotUsed extends Error {}
+
+/** `at`: of the checkpoint, and how many items of it were taken before. */
+async function takePart(
+  tx: StoreTransaction,
+  space: SpaceId,
+  part: StatePart,
+  at: { readonly position: number; readonly items: number },
+): Promise<void> {
+  if (part.type === 'siblings') return tx.items.addSiblings(space, part.siblings);
+  if (part.type === 'used') {
+    for (const key of part.used) await tx.documents.put(`carried/${space}`, key, { position: at.position });
+    return;
+  }
+  await tx.items.put(space, part.items);
+  // Until history is here, each item's current revision at least can be looked up.
+  await tx.items.addHistory(
+    space,
+    part.items.map((state, index) => ({
+      ...state,
+      base: null,
+      type: state.content === null ? ('delete' as const) : ('put' as const),
+      index: at.items + index, // those of one record lie on several pages
+    })),
+  );
 }
 
 export async function isBackfilling(replica: Replica): Promise<boolean> {
@@ -176,30 +201,17 @@ export async function backfill(replica: Replica, remote: Remote): Promise<Backfi
     const now = await deps.store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space));
     if (now?.until.hash !== waiting.until.hash) return null; // the log fell back meanwhile, and is whole
     const used = await usedCommits(replica, waiting.until.position);
-    return deps.store.read(async (tx) => stateDigest(statePages(await readState(tx, space, used))));
+    const digest = new StateDigest();
+    await deps.store.read(async (tx) => {
+      for await (const page of statePages(await readState(tx, space, used))) digest.add(page);
+    });
+    return digest.hex;
   });
   if (digest === null) return 'nothing';
   await deps.store.write((tx) => tx.documents.remove(BACKFILLS, space));
   if (digest === waiting.digest) return 'done';
   deps.log('the checkpoint was wrong', { space, position: waiting.until.position });
   return 'mismatch';
-}
-
-/** What valid records up to `position` landed, carried commits included. O(log), and one look-up for all that is void. */
-async function usedCommits(replica: Replica, position: number): Promise<CommitKey[]> {
-  const { space, deps } = replica;
-  const voids = new Set((await deps.store.read((tx) => tx.documents.list(`voids/${space}`))).map(({ id }) => Number(id)));
-  const used = new Set<CommitKey>();
-  for (let from = 0; from <= position;) {
-    const page = await deps.store.read((tx) => tx.logs.read(space, from, PAGE));
-    if (page.length === 0) break;
-    for (const row of page) {
-      if (row.type === 'commit' && row.position <= position && !voids.has(row.position)) used.add(commitKey(row.signer, row.id));
-    }
-    from = (page.at(-1) as StoredRecord).position + 1;
-  }
-  for (const { id } of await deps.store.read((tx) => tx.documents.list(`carried/${space}`))) used.add(id as CommitKey);
-  return [...used];
 }
 
 function rowOf(bytes: Uint8Array): StoredRecord {

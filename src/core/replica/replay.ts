@@ -36,8 +36,8 @@ export interface ReplayReport {
   readonly landed: readonly CommitId[];
   /** Of these, how many were replayed as they had just been made here. */
   readonly made: number;
-  /** Every valid commit replayed, carried ones included. */
-  readonly replayed: ReadonlySet<CommitKey>;
+  /** How many valid commits were replayed, carried ones included. */
+  readonly replayed: number;
   readonly voids: readonly { readonly position: number; readonly reason: string }[];
   readonly membershipChanged: boolean;
   readonly stop: ReplayStop | null;
@@ -45,15 +45,18 @@ export interface ReplayReport {
 
 /** What a replay did so far. */
 interface Replayed {
-  readonly touched: Map<string, Item>;
+  /** `null` where nobody is told of it: of a whole log that may be very many. */
+  readonly touched: Map<string, Item> | null;
   readonly landed: CommitId[];
   made: number;
-  readonly replayed: Set<CommitKey>;
+  replayed: number;
   readonly voids: { position: number; reason: string }[];
 }
 
 /** What one run of a batch's transaction did: it counts once that is through, since a run may be lost and run again. */
-interface BatchRun extends Replayed {
+interface BatchRun extends Omit<Replayed, 'touched' | 'replayed'> {
+  readonly touched: Map<string, Item>;
+  readonly replayed: Set<CommitKey>;
   readonly voids: { position: number; reason: string; named: string }[];
   /** Take in what the log says of dropped objects. */
   readonly settles: (() => void)[];
@@ -62,6 +65,13 @@ interface BatchRun extends Replayed {
 /** What is to join the local log behind `after`, and is nowhere here yet. */
 export interface Fresh extends Continuation {
   readonly after: Head;
+}
+
+export interface ReplayOptions {
+  readonly until?: number;
+  readonly fresh?: Fresh | null;
+  /** Whether the report names the items that changed. */
+  readonly tells?: boolean;
 }
 
 const BATCH = { records: 256, bytes: 8 * 1024 * 1024 };
@@ -122,9 +132,8 @@ export class Replay {
   async clear(tx: StoreTransaction): Promise<void> {
     await tx.items.clear(this.#space);
     await tx.documents.remove('cursors', this.#space);
-    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, carriers(this.#space), this.dropped.collection]) {
-      for (const { id } of await tx.documents.list(collection)) await tx.documents.remove(collection, id);
-    }
+    for (const collection of [`voids/${this.#space}`, `carried/${this.#space}`, carriers(this.#space), this.dropped.collection])
+      await tx.documents.clear(collection);
   }
 
   /** The next {@link Replay.run} starts at the genesis. */
@@ -138,18 +147,18 @@ export class Replay {
   /**
    * Follows the log to its head, or to what stops it. Each batch is one transaction: after a crash it goes on where
    * the cursor stands. Cost: O(new records and their changes). `known` spares decrypting commits just made here;
-   * nothing behind `until` is replayed. `fresh` joins the log first, unless that ends elsewhere by now.
+   * nothing behind `until` is replayed. `fresh` joins the log first, unless that ends elsewhere by now. Memory: a batch, and
+   * the items that changed, unless nobody is to be told of them.
    */
   async run(
     known: ReadonlyMap<RecordHash, Commit> = new Map(),
-    until = Number.MAX_SAFE_INTEGER,
-    fresh: Fresh | null = null,
+    { until = Number.MAX_SAFE_INTEGER, fresh = null, tells = true }: ReplayOptions = {},
   ): Promise<ReplayReport> {
     const report = {
-      touched: this.#untold,
+      touched: tells ? this.#untold : null,
       landed: [] as CommitId[],
       made: 0,
-      replayed: new Set<CommitKey>(),
+      replayed: 0,
       voids: [] as { position: number; reason: string }[],
     };
     const membershipBefore = this.#membership;
@@ -315,10 +324,10 @@ export class Replay {
     if (made === null) return false;
     this.#cursor = cursor;
     for (const settle of made.settles) settle();
-    for (const [key, item] of made.touched) report.touched.set(key, item);
+    for (const [key, item] of made.touched) report.touched?.set(key, item);
     report.landed.push(...made.landed);
     report.made += made.made;
-    for (const key of made.replayed) report.replayed.add(key);
+    report.replayed += made.replayed.size;
     for (const { position, reason, named } of made.voids) {
       report.voids.push({ position, reason });
       this.#deps.log('record is void', { space: this.#space, position, reason: named });

@@ -128,7 +128,7 @@ export class Replica {
       this.#isSettled = false;
       await this.deps.store.write((tx) => this.#replay.clear(tx));
       this.#replay.forget();
-      await this.#replay.run(new Map(), position);
+      await this.#replay.run(new Map(), { until: position, tells: false });
       const measured = await measure();
       await this.#catchUp(new Map());
       return measured;
@@ -305,7 +305,7 @@ export class Replica {
   async #catchUp(known: Parameters<Replay['run']>[0], isLast = true, fresh: Fresh | null = null): Promise<ReplayReport> {
     const wasSettled = this.#isSettled && this.#stop === null;
     this.#isSettled = false;
-    const report = await this.#replay.run(known, undefined, fresh);
+    const report = await this.#replay.run(known, { fresh });
     this.#stop = report.stop;
     let landed: number | null = null;
     try {

@@ -161,9 +161,10 @@ export class SpaceDrafts {
     const { landed, replayed } = report;
     const drafts = this.overlay.drafts;
     if (report.stop !== null || report.membershipChanged || report.voids.length > 0) return null;
-    if (landed.length !== replayed.size || landed.length > drafts.length) return null;
-    const isOurs = landed.every((id, index) => drafts[index]?.id === id && replayed.has(commitKey(this.#deps.machine.key.machine, id)));
-    return isOurs && drafts.every((draft) => draft.carried.length === 0) ? landed.length : null;
+    // What landed was replayed, so that nothing else was where they are as many.
+    if (landed.length !== replayed || landed.length > drafts.length) return null;
+    const areFirst = landed.every((id, index) => drafts[index]?.id === id);
+    return areFirst && drafts.every((draft) => draft.carried.length === 0) ? landed.length : null;
   }
 
   /** Another machine was faster to land a draft, or what it carries, or the author of that was. */

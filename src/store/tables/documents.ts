@@ -30,6 +30,11 @@ export function createDocumentTable(scope: TableScope): DocumentTable {
       );
     },
 
+    async clear(collection) {
+      writing(`documents in ${collection}`);
+      await scope.db.deleteFrom('documents').where('collection', '=', collection).execute();
+    },
+
     async list<T>(collection: string) {
       const rows = await scope.db
         .selectFrom('documents')

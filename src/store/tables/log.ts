@@ -12,7 +12,7 @@ import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
 import type { LogTable } from '../../core/ports/store.ts';
 import { insertBatches, listBatches, valuesOf } from './batches.ts';
 import { createFallenRecords } from './fallen.ts';
-import { CONTROL, RECORD_COLUMNS, recordToRow, rowToRecord } from './record-row.ts';
+import { COMMIT, CONTROL, RECORD_COLUMNS, recordToRow, rowToRecord } from './record-row.ts';
 import { spacesOf, type TableScope } from './scope.ts';
 
 /** A commit's key is its signer, so long, and its id. */
@@ -94,6 +94,26 @@ export function createLogTable(scope: TableScope): LogTable {
           .orderBy('position'),
       );
       return rows.map(rowToRecord);
+    },
+
+    async commits(space, from, limit) {
+      const number = await scope.numberOf(space);
+      if (number === null) return [];
+      const rows = await kept('commits', [number, from, COMMIT, limit], () =>
+        scope.db
+          .selectFrom('log_records')
+          .select(['position', 'signer', 'id'])
+          .where('space', '=', number)
+          .where('position', '>=', from)
+          .where('type', '=', COMMIT)
+          .orderBy('position')
+          .limit(limit),
+      );
+      return rows.map((row) => ({
+        position: row.position,
+        signer: bytesToHex(row.signer) as MachineId,
+        id: bytesToHex(row.id) as CommitId,
+      }));
     },
 
     async controls(space, from) {

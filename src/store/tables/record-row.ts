@@ -2,7 +2,7 @@ import { bytesToHex, hexToBytes, type CommitId, type MachineId, type RecordHash 
 import type { StoredRecord } from '../../core/ports/store.ts';
 import type { RecordRow } from '../schema.ts';
 
-const COMMIT = 1;
+export const COMMIT = 1;
 export const CONTROL = 2;
 export const RECORD_COLUMNS = ['position', 'hash', 'id', 'signer', 'term', 'type', 'bytes'] as const;
 
