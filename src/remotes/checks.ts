@@ -2,7 +2,7 @@ import { sha256Hex } from '../core/crypto/hash.ts';
 import type { SealedObject } from '../core/crypto/object-cipher.ts';
 import { isHex32, ZERO_HASH, type ObjectId, type SpaceId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import { decodeRecord, encodeRecord, type Head, type LogRecord } from '../core/log/record.ts';
+import { decodedFrom, decodeRecord, encodeRecord, type Head, type LogRecord } from '../core/log/record.ts';
 import { RemoteError, type ReadLimit, type Segment } from '../core/ports/remote.ts';
 import { REMOTE_LIMITS } from './limits.ts';
 
@@ -76,12 +76,20 @@ export function checkSegment(space: SpaceId, expected: Head, segment: Segment): 
 }
 
 function checkRecord(space: SpaceId, previous: Head, given: LogRecord): CheckedRecord {
+  const checked = decodedOnce(given);
+  const broken = whatBreaksChain(space, previous, checked.record);
+  if (broken !== null) throw refused(`record ${checked.record.header.position}: ${broken}`);
+  return checked;
+}
+
+/** A record that was just decoded from a request is what its bytes say already. */
+function decodedOnce(given: LogRecord): CheckedRecord {
+  const known = decodedFrom(given);
+  if (known !== null) return { record: given, bytes: known };
   const bytes = encodeRecord(given);
   if (bytes.length > LIMITS.recordBytes) throw refused(`a record of ${bytes.length} bytes; at most ${LIMITS.recordBytes} are taken`);
   const decoded = decodeRecord(bytes);
   if (!decoded.ok) throw refused(decoded.error);
-  const broken = whatBreaksChain(space, previous, decoded.value);
-  if (broken !== null) throw refused(`record ${decoded.value.header.position}: ${broken}`);
   return { record: decoded.value, bytes };
 }
 

@@ -90,24 +90,22 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
 
   async function append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome> {
     const checked = checkSegment(space, expected, segment);
-    if (!isExpected(await headOf(space), expected)) return moved(space, expected);
-    await objects.put(space, segment.objects);
+    // Where both are asked of a database, neither waits for the other: who lost a race brings the same objects again.
+    const [before] = await Promise.all([headOf(space), isShared ? objects.put(space, segment.objects) : undefined]);
+    if (!isExpected(before, expected)) return moved(space, expected);
+    if (!isShared) await objects.put(space, segment.objects);
     const named = objectsNamed(checked, segment.gone);
     const missing = async (): Promise<AppendOutcome | null> => {
       const present = await objects.has(space, named);
       return present.size < named.length ? { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) } : null;
     };
+    const rows = checked.map(toStored);
     const outcome = await gateOf(space).run(async (): Promise<AppendOutcome | null> => {
       const lacking = isShared ? null : await missing();
       if (lacking !== null) return lacking;
-      const landed = await store.write(async ({ logs }) => {
-        // From the look at the head on nobody else appends to this log, nor deletes what it names.
-        if (isShared && isExpected(await logs.head(space), expected)) {
-          const gone = await missing();
-          if (gone !== null) return gone;
-        }
-        return logs.append(space, expected, checked.map(toStored));
-      });
+      const landed = await (isShared
+        ? appendShared(space, expected, rows, missing)
+        : store.write(({ logs }) => logs.append(space, expected, rows)));
       return typeof landed === 'object' ? landed : landed ? null : moved(space, expected);
     });
     if (outcome !== null) return outcome;
@@ -115,6 +113,27 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     watchers.notify(space, head, { expected, records: checked.map(({ record }) => record), objects: segment.objects });
     deps.onAppended?.(space);
     return { type: 'appended', head };
+  }
+
+  /** Answers what is missing, and appends nothing then. */
+  async function appendShared(
+    space: SpaceId,
+    expected: Head,
+    rows: readonly StoredRecord[],
+    missing: () => Promise<AppendOutcome | null>,
+  ): Promise<AppendOutcome | boolean> {
+    try {
+      return await store.write(async ({ logs }) => {
+        // From this look at the head on nobody else appends to this log, nor deletes what it names.
+        if (!isExpected(await logs.head(space), expected)) return false;
+        const [lacking, landed] = await Promise.all([missing(), logs.append(space, expected, rows)]);
+        if (lacking !== null) throw new Lacking(lacking);
+        return landed;
+      });
+    } catch (error) {
+      if (error instanceof Lacking) return error.outcome;
+      throw error;
+    }
   }
 
   return {
@@ -188,6 +207,15 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
       watchers.fail(new RemoteError('unreachable', `${address} was closed`));
     },
   };
+}
+
+/** Rolls back an append whose objects are not here. */
+class Lacking extends Error {
+  readonly outcome: AppendOutcome;
+  constructor(outcome: AppendOutcome) {
+    super('objects are missing');
+    this.outcome = outcome;
+  }
 }
 
 function storedLog(store: Store, space: SpaceId): ReadableLog {

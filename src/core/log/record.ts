@@ -81,6 +81,34 @@ export function encodeRecord(record: LogRecord): Bytes {
   return encodeCanonical([VERSION, record.headerBytes, record.signature, record.body]);
 }
 
+/** A record as it was decoded, which knows the bytes: a copy of it, with other fields maybe, does not. */
+class DecodedRecord implements LogRecord {
+  readonly header: RecordHeader;
+  readonly headerBytes: Bytes;
+  readonly signature: Bytes;
+  readonly body: Bytes;
+  readonly hash: RecordHash;
+  readonly #from: Bytes;
+
+  constructor({ header, headerBytes, signature, body, hash }: LogRecord, from: Bytes) {
+    this.header = header;
+    this.headerBytes = headerBytes;
+    this.signature = signature;
+    this.body = body;
+    this.hash = hash;
+    this.#from = from;
+  }
+
+  static bytesOf(record: LogRecord): Bytes | null {
+    return #from in record ? record.#from : null;
+  }
+}
+
+/** What `record` was decoded from, which needs no check again; `null` where it was made otherwise. */
+export function decodedFrom(record: LogRecord): Bytes | null {
+  return DecodedRecord.bytesOf(record);
+}
+
 /** Foreign bytes → record, with all lengths and the body hash checked; the signature is not. Never throws. */
 export function decodeRecord(bytes: Bytes): Result<LogRecord, string> {
   const parts = parseCanonical('record', bytes, LIMITS.recordBytes, (value) => {
@@ -94,7 +122,8 @@ export function decodeRecord(bytes: Bytes): Result<LogRecord, string> {
   if (!header.ok) return header;
   if (body.length !== header.value.bodyLength || bytesToHex(sha256(body)) !== header.value.bodyHash)
     return fail('record: body does not match its header');
-  return ok({ header: header.value, headerBytes, signature, body, hash: recordHash(headerBytes, signature) });
+  const record = { header: header.value, headerBytes, signature, body, hash: recordHash(headerBytes, signature) };
+  return ok(new DecodedRecord(record, bytes));
 }
 
 function encodeHeader(h: RecordHeader): Bytes {

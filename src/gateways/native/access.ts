@@ -12,7 +12,11 @@ export async function roleIn(c: HubContext, authority: HubAuthority, space: Spac
 
 /** Lets writers and owners pass who have so many bytes left. */
 export async function mayWrite(c: HubContext, authority: HubAuthority, space: SpaceId, bytes: number): Promise<void> {
-  const role = await roleIn(c, authority, space);
+  await mayWriteAs(await roleIn(c, authority, space), c, authority, space, bytes);
+}
+
+/** The same for a caller whose role was looked up already. */
+export async function mayWriteAs(role: Role, c: HubContext, authority: HubAuthority, space: SpaceId, bytes: number): Promise<void> {
   if (role === 'reader') throw new ApiError('read-only', 'this machine is a reader of the space');
   await hasRoom(c, authority, space, bytes);
 }

@@ -3,7 +3,7 @@ import { HUB_LIMITS } from '../../core/hub-protocol/limits.ts';
 import { decodeAppend, encodeHead, encodeOutcome, encodePage, type AppendRequest } from '../../core/hub-protocol/wire.ts';
 import type { SpaceId } from '../../core/ids.ts';
 import { decodeRecord, type LogRecord } from '../../core/log/record.ts';
-import { hasRoom, mayWrite, noSpace, roleIn } from './access.ts';
+import { hasRoom, mayWriteAs, noSpace, roleIn } from './access.ts';
 import { ApiError } from './api-error.ts';
 import { cbor, decoded, readBody } from './body.ts';
 import type { HubApp, HubContext, RouteDeps } from './hub-app.ts';
@@ -92,7 +92,7 @@ export function addLogRoutes(app: HubApp, { remote, authority, budget }: RouteDe
     const body = await readBody(c, 'application/cbor', HUB_LIMITS.appendBytes, budget);
     const request = decoded(decodeAppend(body));
     if (role === null) await mayBegin(c, space, request, body.length);
-    else await mayWrite(c, authority, space, body.length);
+    else await mayWriteAs(role, c, authority, space, body.length);
     const outcome = await remote.append(space, request.expected, {
       records: request.records.map((bytes) => recordOf(bytes)),
       objects: request.objects,
