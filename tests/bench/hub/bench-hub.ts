@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ReplicaDeps } from '../../../src/core/replica/deps.ts';
+import { rateBatches, type BatchRate } from './batches.ts';
 import { createBenchMachine } from './bench-space.ts';
 import { prepareOneSpace, prepareOwnSpaces, turnedAway, type Commits } from './commits.ts';
 import { listen, prepareAudience } from './fan-out.ts';
@@ -46,6 +47,7 @@ export interface HubRow {
 
 export interface HubReport {
   readonly rows: readonly HubRow[];
+  readonly batches: readonly BatchRate[];
   readonly long: readonly LongLog[];
   readonly restarts: readonly Restart[];
   readonly lateJoin: LateJoin | null;
@@ -53,8 +55,8 @@ export interface HubReport {
   readonly turnedAway: Readonly<Record<string, number>>;
 }
 
-/** Machines that write into spaces of their own, and into one; clients that read a log; live listeners; a log that grows long. */
-export const HUB_LOADS = ['own', 'race', 'pull', 'listeners', 'long'] as const;
+/** Machines that write into spaces of their own, and into one; batches of small changes; clients that read a log; live listeners; a log that grows long. */
+export const HUB_LOADS = ['own', 'race', 'batches', 'pull', 'listeners', 'long'] as const;
 export type HubLoad = (typeof HUB_LOADS)[number];
 
 const WRITERS = [1, 16, 64];
@@ -87,12 +89,14 @@ export async function benchHub({ parent, rounds, scale, records, loads, kinds, t
       if (loads.includes('pull')) await readLog(inTurn, owner, scale, note);
       if (loads.includes('listeners')) await tellMany(inTurn, owner, scale, note);
     }
+    const changes = Math.max(2_000, Math.round(scale * 40_000));
+    const batches = loads.includes('batches') ? await rateBatches(ground, hubs, owner, { rounds: Math.max(3, rounds), changes, tell }) : [];
     const isLong = loads.includes('long');
     const grown = isLong ? await growLogs(hubs, owner, records, tell) : null;
-    const lateJoin = grown === null ? null : await joinLate(hubs[0]!, grown.space, seed, folder);
+    const lateJoin = grown === null ? null : await joinLate(hubs[0]!, grown.space, seed, folder, tell);
     const again: Record<string, number> = {};
     for (const reason of turnedAway) again[reason] = (again[reason] ?? 0) + 1;
-    return { rows, long: grown?.logs ?? [], restarts: grown?.restarts ?? [], lateJoin, turnedAway: again };
+    return { rows, batches, long: grown?.logs ?? [], restarts: grown?.restarts ?? [], lateJoin, turnedAway: again };
   } finally {
     for (const hub of hubs) await hub.close();
     await ground.postgres.dispose();

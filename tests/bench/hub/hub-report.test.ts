@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { BatchRate } from './batches.ts';
 import type { HubRow } from './bench-hub.ts';
 import { hubReportToText } from './hub-report.ts';
 import { percentile } from './measured.ts';
@@ -22,6 +23,7 @@ const row = (round: number, perSecond: number, p50?: number): HubRow => ({
 it('says the medians of all rounds of a load at a hub', () => {
   const text = hubReportToText({
     rows: [row(0, 300, 2), row(1, 100, 6), row(2, 200, 4)],
+    batches: [],
     long: [],
     restarts: [],
     lateJoin: null,
@@ -45,9 +47,22 @@ it('says what was turned away, and what bodies take that lie elsewhere', () => {
       memory,
     },
   ];
-  const text = hubReportToText({ rows: [], long, restarts: [], lateJoin: null, turnedAway: { busy: 3 } });
+  const text = hubReportToText({ rows: [], batches: [], long, restarts: [], lateJoin: null, turnedAway: { busy: 3 } });
   expect(text).toContain('3 requests were sent again: busy');
   expect(text).toContain('| 5051 | PostgreSQL, bucket | 20.0, 9.5 | 140 | 50, 30 | 4.0 MB, elsewhere | 90, 40 |');
+});
+
+it('says what batches of small changes reach of the raw rate', () => {
+  const rate = (place: BatchRate['place'], perSecond: number, round: number): BatchRate => ({
+    kind: 'PostgreSQL',
+    place,
+    round,
+    changes: 100,
+    perSecond,
+  });
+  const batches = [10, 30, 20].flatMap((each, round) => [rate('its store, in process', each, round), rate('raw inserts', 2 * each, round)]);
+  const text = hubReportToText({ rows: [], batches, long: [], restarts: [], lateJoin: null, turnedAway: {} });
+  expect(text).toContain('| PostgreSQL |  | 20 (0.50 ×) | 40 (1.00 ×) |');
 });
 
 it('takes the value that so many of a hundred do not exceed', () => {

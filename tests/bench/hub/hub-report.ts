@@ -1,9 +1,10 @@
+import { BATCH, BATCH_PLACES } from './batches.ts';
 import type { HubReport, HubRow } from './bench-hub.ts';
 import { HUB_KINDS } from './hub-peer.ts';
 import { percentile } from './measured.ts';
 
 /** Tables in Markdown, of the medians of all rounds. */
-export function hubReportToText({ rows, long, restarts, lateJoin, turnedAway }: HubReport): string {
+export function hubReportToText({ rows, batches, long, restarts, lateJoin, turnedAway }: HubReport): string {
   const loads = [...new Set(rows.map(({ load }) => load))];
   const lines = [
     '| | | a second | p50, p95 ms | CPU ms each: hub, database, clients | MB: hub, at most, database |',
@@ -24,6 +25,21 @@ export function hubReportToText({ rows, long, restarts, lateJoin, turnedAway }: 
           `| ${median((row) => row.hubCpu, 2)}, ${median((row) => row.databaseCpu, 2)}, ${median((row) => row.clientCpu, 2)} ` +
           `| ${median((row) => row.hubMegabytes)}, ${median((row) => row.hubPeakMegabytes)}, ${median((row) => row.databaseMegabytes)} |`,
       );
+    }
+  }
+  if (batches.length > 0) {
+    lines.push('', `| changes a second, ${BATCH} to an append | ${BATCH_PLACES.join(' | ')} |`, '|---|---|---|---|');
+    for (const kind of HUB_KINDS) {
+      const of = (place: string): number =>
+        percentile(
+          batches.filter((rate) => rate.kind === kind && rate.place === place).map((rate) => rate.perSecond),
+          0.5,
+        );
+      const cells = BATCH_PLACES.map((place) => {
+        const rate = of(place);
+        return Number.isNaN(rate) ? '' : `${rate.toFixed(0)} (${(rate / of('raw inserts')).toFixed(2)} ×)`;
+      });
+      if (cells.some((cell) => cell !== '')) lines.push(`| ${kind} | ${cells.join(' | ')} |`);
     }
   }
   for (const [reason, times] of Object.entries(turnedAway)) lines.push('', `${times} requests were sent again: ${reason}`);

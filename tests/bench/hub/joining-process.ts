@@ -1,6 +1,6 @@
 import type { MachineId, SpaceId } from '../../../src/core/ids.ts';
 import { addMember } from '../../../src/core/replica/administer.ts';
-import { beginWithCheckpoint, writeCheckpoint } from '../../../src/core/replica/late-join.ts';
+import { backfill, beginWithCheckpoint, writeCheckpoint } from '../../../src/core/replica/late-join.ts';
 import { Replica } from '../../../src/core/replica/replica.ts';
 import { pull } from '../../../src/core/replica/transfer.ts';
 import { createHubRemote } from '../../../src/remotes/hub/hub-remote.ts';
@@ -9,8 +9,8 @@ import { createBenchMachine } from './bench-space.ts';
 
 /** What one machine of a space does, in a process of its own, so that its memory and CPU are its own. */
 export interface Joining {
-  /** `follow`: reads and replays the whole log, and adds the one that joins. `checkpoint`: writes one. `join`: begins with it. */
-  readonly what: 'follow' | 'checkpoint' | 'join';
+  /** `follow`: reads and replays the whole log, and adds the one that joins. `checkpoint`: writes one. `join`: begins with it. `history`: fetches and replays all before it, and what came since. */
+  readonly what: 'follow' | 'checkpoint' | 'join' | 'history';
   readonly url: string;
   readonly key: MachineId;
   readonly space: SpaceId;
@@ -35,6 +35,12 @@ const began = performance.now();
 if (what === 'follow') await pull(replica, remote);
 if (what === 'checkpoint' && !(await writeCheckpoint(replica, remote))) throw new Error('no checkpoint was written');
 if (what === 'join' && !(await beginWithCheckpoint(replica, remote))) throw new Error('the checkpoint was not used');
+if (what === 'history') {
+  await pull(replica, remote);
+  let result = await backfill(replica, remote);
+  while (result === 'more') result = await backfill(replica, remote);
+  if (result !== 'done') throw new Error(`the history is ${result}`);
+}
 const seconds = (performance.now() - began) / 1_000;
 const { user, system } = process.cpuUsage(before);
 const joined: Joined = { seconds, cpu: (user + system) / 1e6, peakMegabytes: Math.round((await peakMegabytes(process.pid)) ?? 0) };
