@@ -82,7 +82,12 @@ export class Place {
 }
 
 /** Asks as a command would. */
-export async function ask<N extends OperationName>(node: SatchelNode, name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
-  const context = { progress: () => undefined, say: () => undefined, signal: new AbortController().signal };
+export async function ask<N extends OperationName>(
+  node: SatchelNode,
+  name: N,
+  input: OperationInput<N>,
+  say: (line: string) => void = () => undefined,
+): Promise<OperationOutput<N>> {
+  const context = { progress: () => undefined, say, signal: new AbortController().signal };
   return (await runOperation(node, name, input, context)) as OperationOutput<N>;
 }

@@ -201,6 +201,20 @@ describe('search', () => {
   });
 });
 
+describe('search on a hub that is a member of nothing', () => {
+  it('says that it can read nothing of what it keeps, and where to search', async () => {
+    const hub = await place.start('hub', { hub: true, live: false });
+    expect(await search(hub, 'walrus')).toMatchObject({
+      total: 0,
+      hints: ['This hub is a member of no space, and can read nothing of what it keeps for others: search on a machine of theirs'],
+    });
+    const said: string[] = [];
+    expect(await ask(hub, 'reindex', {}, (line) => said.push(line))).toMatchObject({ items: 0 });
+    expect(said).toEqual([expect.stringContaining('This hub is a member of no space')]);
+    expect(await search(await place.start('a', { live: false }), 'walrus')).toMatchObject({ total: 0, hints: [] });
+  });
+});
+
 describe('the index', () => {
   async function filled(): Promise<SatchelNode> {
     const a = await place.start('a', { live: false });

@@ -1,4 +1,4 @@
-import { useIndex } from '../recall/use-index.ts';
+import { nothingToSearch, useIndex } from '../recall/use-index.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
 
@@ -12,6 +12,8 @@ export interface ReindexResult {
 export const reindexOperation = defineOperation({
   input: noInput,
   async run(node, _input, context): Promise<ReindexResult> {
+    const nothing = nothingToSearch(node);
+    if (nothing !== null) context.say(nothing);
     await node.recall.discard();
     const made = await useIndex(node, context, async (index, unsearched) => {
       let items = 0;

@@ -6,7 +6,7 @@ import { shortProject } from '../../kinds/claude-home/short-project.ts';
 import { machinesCalled, namesBySpace, projectsCalled } from '../recall/name-filter.ts';
 import { parseQuery } from '../recall/parse-query.ts';
 import { withWordsAlike } from '../recall/words-alike.ts';
-import { useIndex } from '../recall/use-index.ts';
+import { nothingToSearch, useIndex } from '../recall/use-index.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface SearchResult {
@@ -57,7 +57,8 @@ export const searchOperation = defineOperation({
       }
       const described = await describeAll(node, found.hits, alike);
       const hits = described.map(({ passage, found: hit }) => ({ ...hit, passages: passage.passages }));
-      return { hits, total: found.total, match, unsearched, hints };
+      const nothing = nothingToSearch(node);
+      return { hits, total: found.total, match, unsearched, hints: nothing === null ? hints : [nothing] };
     });
   },
 });

@@ -40,6 +40,12 @@ export async function useIndex<T>(
   });
 }
 
+/** What there is to say where nothing is ever found: a hub keeps logs that it has no keys of. `null` elsewhere. */
+export function nothingToSearch({ config, spaces }: SatchelNode): string | null {
+  if (!config.hub || spaces.size > 0) return null;
+  return 'This hub is a member of no space, and can read nothing of what it keeps for others: search on a machine of theirs';
+}
+
 /** In a database that others keep there are no words but those of open spaces: what is sealed is for its members’ machines alone. */
 async function mayBeIndexed({ shared }: SatchelNode, { replica }: OpenSpace): Promise<boolean> {
   return shared === null || ((await replica.head()) !== null && replica.membership.mode === 'open');
