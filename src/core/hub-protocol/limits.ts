@@ -14,10 +14,12 @@ export const HUB_LIMITS = {
   letterBytes: 64 * 1024,
   /** Any JSON body or answer. */
   jsonBytes: 64 * 1024,
-  /** The append that comes along with a head on a live stream. */
-  liveSegmentBytes: 64 * 1024,
+  /** The append that comes along with a head on a live stream: some hundred rows of a database, with their bodies. */
+  liveSegmentBytes: 192 * 1024,
+  /** The same for a reader that does not say how much it takes. */
+  liveSegmentUnsaid: 64 * 1024,
   /** One line of the live stream: such an append in base64, and room around it. */
-  liveLineBytes: 96 * 1024,
+  liveLineBytes: 272 * 1024,
   /** Ids in one `has`. */
   idsPerHas: 10_000,
   /** Ids in one `delete`. */

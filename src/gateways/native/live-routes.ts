@@ -14,10 +14,10 @@ const liveRoute = createRoute({
   method: 'post',
   path: '/v1/live',
   summary: 'Heads of many spaces, as they move',
-  description: `One line \`{"space", "head"}\` a move, at first one for every space; an empty line at least every ${LIVE_HEARTBEAT / 1000} s. Spaces that are unknown, or do not list this machine, have the head null, until they do. With \`segments=1\` a line may have a third member \`segment\`: in base64, the body of the append that moved the head, up to ${HUB_LIMITS.liveSegmentBytes / 1024} KiB, unless this machine signed it.`,
+  description: `One line \`{"space", "head"}\` a move, at first one for every space; an empty line at least every ${LIVE_HEARTBEAT / 1000} s. Spaces that are unknown, or do not list this machine, have the head null, until they do. With \`segments=1\` a line may have a third member \`segment\`: in base64, the body of the append that moved the head, up to \`segmentBytes\` (${HUB_LIMITS.liveSegmentUnsaid / 1024} KiB where that is not said, ${HUB_LIMITS.liveSegmentBytes / 1024} KiB at most), unless this machine signed it.`,
   security: asMachine,
   request: {
-    query: z.object({ segments: z.literal('1').optional() }),
+    query: z.object({ segments: z.literal('1').optional(), segmentBytes: z.coerce.number().int().positive().optional() }),
     body: {
       required: true,
       content: { 'application/json': { schema: z.strictObject({ spaces: z.array(hex32).max(HUB_LIMITS.spacesPerLive) }) } },
@@ -49,13 +49,14 @@ export function addLiveRoutes(app: HubApp, { remote, authority, clock, log, limi
       if (streams.size === 0 && open.get(machine) === streams) open.delete(machine);
     });
     whenOver(c, end);
+    const { segments, segmentBytes = HUB_LIMITS.liveSegmentUnsaid } = c.req.valid('query');
     const stream = createLiveStream(
       {
         remote,
         clock,
         log,
         roleOf: (space) => authority.roleOf(space, machine),
-        ...(c.req.valid('query').segments === undefined ? {} : { segmentsFor: machine }),
+        ...(segments === undefined ? {} : { segmentsFor: { machine, bytes: segmentBytes } }),
       },
       c.req.valid('json').spaces as SpaceId[],
       ending.signal,

@@ -1,5 +1,5 @@
 import { HUB_LIMITS, LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
-import { encodeLiveLine, type AppendRequest } from '../../core/hub-protocol/wire.ts';
+import { encodeLiveLine } from '../../core/hub-protocol/wire.ts';
 import type { MachineId, SpaceId } from '../../core/ids.ts';
 import { encodeRecord, type Head } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -12,8 +12,8 @@ export interface LiveStreamDeps {
   readonly clock: Clock;
   readonly log: HubLog;
   readonly roleOf: (space: SpaceId) => Promise<Role | null>;
-  /** The reader takes small segments of others with their heads. */
-  readonly segmentsFor?: MachineId;
+  /** The reader takes small segments of others with their heads: which machine that is, and how many bytes of one. */
+  readonly segmentsFor?: { readonly machine: MachineId; readonly bytes: number };
 }
 
 /**
@@ -48,17 +48,18 @@ export function createLiveStream(
     wake?.();
   }
 
-  async function lines(): Promise<string> {
+  async function lines(): Promise<Uint8Array[]> {
     const moved = [...pending];
     pending.clear();
-    let text = '';
+    const told: Uint8Array[] = [];
     for (const [space, { head, arrived }] of moved) {
       const allowed = (await roleOf(space)) !== null;
       if (!allowed && shown.get(space) === false) continue;
       shown.set(space, allowed);
-      text += allowed ? encodeLiveLine(space, head, arrived === null ? null : requestOf(arrived)) : encodeLiveLine(space, null);
+      if (allowed && arrived !== null) told.push(lineWith(space, head, arrived));
+      else told.push(Buffer.from(encodeLiveLine(space, allowed ? head : null)));
     }
-    return text;
+    return told;
   }
 
   /** Until something moved, the heartbeat is due, or it is over. */
@@ -84,8 +85,9 @@ export function createLiveStream(
       },
       async pull(controller) {
         if (pending.size === 0 && !over) await pause();
-        const text = over ? '' : await lines().catch(fail);
-        if (!over) return controller.enqueue(Buffer.from(text || '\n'));
+        const told = over ? [] : ((await lines().catch(fail)) ?? []);
+        const [only = HEARTBEAT, ...more] = told;
+        if (!over) return controller.enqueue(more.length === 0 ? only : Buffer.concat(told));
         signal.removeEventListener('abort', stop);
         stop();
         controller.close();
@@ -100,24 +102,26 @@ export function createLiveStream(
 }
 
 /** Small, and not the reader's own. */
-function isForReader({ records, objects }: Arrived, reader: MachineId | undefined): boolean {
-  if (reader === undefined || records.every(({ header }) => header.signer === reader)) return false;
+function isForReader({ records, objects }: Arrived, reader: LiveStreamDeps['segmentsFor']): boolean {
+  if (reader === undefined || records.every(({ header }) => header.signer === reader.machine)) return false;
   const bytes = [
     ...records.map(({ headerBytes, body }) => headerBytes.length + body.length),
     ...objects.map((object) => object.bytes.length),
   ];
-  return bytes.reduce((sum, length) => sum + length, 0) <= HUB_LIMITS.liveSegmentBytes - ROOM * bytes.length;
+  return bytes.reduce((sum, length) => sum + length, 0) <= Math.min(reader.bytes, HUB_LIMITS.liveSegmentBytes) - ROOM * bytes.length;
 }
 
 /** For each record or object: its signature or id, and what CBOR puts around it. */
 const ROOM = 128;
 
-/** Once for all who read it. */
-const requests = new WeakMap<Arrived, AppendRequest>();
+const HEARTBEAT = Buffer.from('\n');
 
-function requestOf(arrived: Arrived): AppendRequest {
+/** Encoded once, and in memory once, for all who read it. */
+const encoded = new WeakMap<Arrived, Uint8Array>();
+
+function lineWith(space: SpaceId, head: Head | null, arrived: Arrived): Uint8Array {
   const { expected, records, objects } = arrived;
-  const known = requests.get(arrived) ?? { expected, records: records.map(encodeRecord), objects };
-  requests.set(arrived, known);
-  return known;
+  const line = encoded.get(arrived) ?? Buffer.from(encodeLiveLine(space, head, { expected, records: records.map(encodeRecord), objects }));
+  encoded.set(arrived, line);
+  return line;
 }

@@ -12,7 +12,7 @@ export interface ArrivedSegments {
 }
 
 /** Those of more segments than are put in place at a time are asked for. */
-const OBJECT_BYTES = 256 * 1024;
+const OBJECT_BYTES = 512 * 1024;
 
 /** Memory: the last segment of each space, and {@link OBJECT_BYTES}. */
 export function createArrivedSegments(): ArrivedSegments {

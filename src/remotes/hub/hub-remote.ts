@@ -199,7 +199,8 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
       if (signal.aborted) return;
       const question: Question = {
         method: 'POST',
-        path: '/v1/live?segments=1', // hubs that know nothing of it tell of heads alone
+        // Hubs that know nothing of it tell of heads alone, or bring smaller segments.
+        path: `/v1/live?segments=1&segmentBytes=${HUB_LIMITS.liveSegmentBytes}`,
         headers: { 'content-type': 'application/json' },
         body: Buffer.from(JSON.stringify({ spaces: [...new Set(spaces)] })),
         limit: HUB_LIMITS.jsonBytes,
