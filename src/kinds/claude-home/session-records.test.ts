@@ -1,4 +1,6 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { projectFolder } from './project-folder.ts';
 import { findCwd, recordsBackwards, recordsOf } from './session-records.ts';
 import { shownTime } from './shown-time.ts';
 
@@ -22,6 +24,28 @@ describe('records of a transcript', () => {
     const moved = bytes('{"type":"queue-operation"}\n{"cwd":"/tmp"}\n{"cwd":"/home/a/x.y"}\n{"cwd":"/home/a/x-y"}\n');
     expect(findCwd(moved, '-home-a-x-y')).toBe('/home/a/x.y');
     expect(findCwd(moved, '-home-b')).toBeNull();
+  });
+
+  it('say it with their own first such path, whatever else is called so in them', () => {
+    const path = fc.constantFrom('/a/b', '/a.b', '/a-b', '/c', '/é/\\"', `/long/${'x'.repeat(600)}`);
+    const record = fc.oneof(
+      fc.record({ cwd: fc.oneof(path, fc.constant(null), fc.constant(7)), text: fc.string() }, { requiredKeys: [] }),
+      fc.record({ message: fc.record({ cwd: path }), cwd: path }, { requiredKeys: ['message'] }),
+      path.map((cwd) => ({ text: JSON.stringify({ cwd }) })),
+    );
+    const line = fc.oneof(
+      record.map((each) => JSON.stringify(each)),
+      record.map((each) => JSON.stringify(each, null, 1).replaceAll('\n', '')),
+      fc.constantFrom('', '[{"cwd":"/a/b"}]', '{"cwd":"/a/b"', '"cwd"', '{"cwd":"\\x"}'),
+    );
+    fc.assert(
+      fc.property(fc.array(line), line, path, (lines, torn, wanted) => {
+        const body = bytes([...lines, torn].join('\n'));
+        const folder = projectFolder(wanted);
+        const first = [...recordsOf(body)].find(({ cwd }) => typeof cwd === 'string' && projectFolder(cwd) === folder);
+        expect(findCwd(body, folder)).toBe(first?.['cwd'] ?? null);
+      }),
+    );
   });
 });
 

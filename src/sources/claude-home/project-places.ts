@@ -18,8 +18,11 @@ export interface ProjectPlaces {
   toSpace(name: string): Result<string, string>;
   /** Names of the space at and under which all that stands at and under a local name is found. */
   spaceNamesUnder(local: string): string[];
-  /** Finds out which project a folder belongs to, where that is not known. `cwds`: what transcripts found there tell. */
-  bind(folder: string, cwds: readonly string[]): Promise<void>;
+  /**
+   * Finds out which project a folder belongs to, where that is not known. `cwd`: what transcripts found there say that it stands for;
+   * asked where it matters alone, since it takes reading them.
+   */
+  bind(folder: string, cwd: () => string | null): Promise<void>;
   /**
    * The project that a folder (absolute, links resolved) belongs to, or would if it were bound, and whether it is or would be its place
    * here; `null` where Claude Code calls another folder the same. Changes nothing.
@@ -148,11 +151,11 @@ export function createProjectPlaces(deps: {
       if (bound === undefined) return [];
       return [...new Set([bound.project, ...bound.holds])].map((project) => ['projects', project, ...rest].join('/'));
     },
-    async bind(folder, cwds) {
+    async bind(folder, cwd) {
       if (book.folder(folder) !== undefined) return;
       await turns.run(async () => {
         if (book.folder(folder) !== undefined) return;
-        const path = cwds.find((cwd) => projectFolder(cwd) === folder) ?? (await paths.pathOf(folder));
+        const path = cwd() ?? (await paths.pathOf(folder));
         if (path !== null) await bindPath(folder, path);
       });
     },

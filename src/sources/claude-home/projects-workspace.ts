@@ -199,17 +199,23 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
 
 /** Finds the project of folders that were not seen before, by what their transcripts say. */
 async function bindFolders(places: ProjectPlaces, found: readonly Found[]): Promise<void> {
-  const cwds = new Map<string, string[]>();
+  const transcripts = new Map<string, Uint8Array[]>();
   for (const entry of found) {
     const folder = parseProjectName(entry.item.name)?.folder;
     if (folder === undefined) continue;
-    const known = cwds.get(folder) ?? [];
-    cwds.set(folder, known);
-    if (known.length > 0 || entry.type !== 'body' || !entry.item.name.endsWith('.jsonl')) continue;
-    const cwd = findCwd(entry.body, folder);
-    if (cwd !== null) known.push(cwd);
+    const bodies = transcripts.get(folder) ?? [];
+    transcripts.set(folder, bodies);
+    if (entry.type === 'body' && entry.item.name.endsWith('.jsonl')) bodies.push(entry.body);
   }
-  for (const [folder, paths] of cwds) await places.bind(folder, paths);
+  for (const [folder, bodies] of transcripts) await places.bind(folder, () => firstCwd(bodies, folder));
+}
+
+function firstCwd(bodies: readonly Uint8Array[], folder: string): string | null {
+  for (const body of bodies) {
+    const cwd = findCwd(body, folder);
+    if (cwd !== null) return cwd;
+  }
+  return null;
 }
 
 /** Names in the space of what was found elsewhere than it would be put by default. */

@@ -75,7 +75,7 @@ export function createMnemeProjects(deps: {
     const known = (await open()).get(id);
     if (known !== undefined) return known;
     const found = await placeOf(id);
-    if (found !== null) await (await deps.places()).bind(projectFolder(found.folder), [found.folder]);
+    if (found !== null) await (await deps.places()).bind(projectFolder(found.folder), () => found.folder);
     // Looked at again: Claude Code may have been run in another checkout of it meanwhile.
     const place = found === null ? null : await placeOf(id);
     const project = place === null ? given : mappedProject(place.project);
