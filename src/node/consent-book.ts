@@ -1,5 +1,5 @@
 import { bytesToHex, type MachineId } from '../core/ids.ts';
-import { itemKey, type Item } from '../core/item.ts';
+import { itemKey } from '../core/item.ts';
 import type { ItemState } from '../core/ports/store.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { BodyUnavailable } from '../core/replica/workspace.ts';
@@ -14,7 +14,7 @@ import {
 } from '../kinds/claude-home/consent-answer.ts';
 import type { ConsentSubject } from '../sources/claude-home/consent.ts';
 import { createRecordWriters, type RecordWriters } from './record-writers.ts';
-import type { ConsentBook, Standing } from '../sources/claude-home/consent-workspace.ts';
+import type { ConsentBook, Standing, StandingQuery } from '../sources/claude-home/consent-workspace.ts';
 
 /** An answer as its machine gave it. The path is what it says; the subject's id binds. */
 interface Given {
@@ -36,7 +36,10 @@ export interface SpaceConsents extends ConsentBook {
   /** Whether {@link ConsentBook.needsAllWriters} may hold at places that begin so. Call `refresh` before. O(answers). */
   mayNeedAllWriters(prefix: string): boolean;
   readonly writers: RecordWriters;
-  standing(where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]>;
+  /**
+   * Cost: what stands there, and a look-up each; of many folders side by side what stands in the folder above them.
+   */
+  standing(where: StandingQuery): Promise<Standing[]>;
   close(): void;
 }
 
@@ -178,13 +181,13 @@ export function createConsentBook(replica: Replica): SpaceConsents {
       [...answers.values()].some((given) =>
         [...given].some(([machine, { answer, path }]) => machine !== self && answer === 'approved' && path.startsWith(prefix)),
       ),
-    async standing(where) {
-      const states =
-        'items' in where
-          ? [...(await replica.visible(where.items)).values()]
-          : await replica.exclusive(() => replica.list({ prefix: `${where.folder}/` }));
+    async standing({ items = [], folders = [] }) {
+      // In one turn: others may have the space for long.
+      const below = folders.length === 0 ? [] : await replica.exclusive(() => statesBelow(replica, folders));
+      const states = new Map(below.map((state) => [itemKey(state.item), state]));
+      if (items.length > 0) for (const [key, state] of await replica.visible(items)) states.set(key, state);
       const standing: Standing[] = [];
-      for (const { item, content, position } of states) {
+      for (const { item, content, position } of states.values()) {
         if (content === null) continue;
         standing.push({ item, content, position, author: await writers.at(position) });
       }
@@ -195,4 +198,26 @@ export function createConsentBook(replica: Replica): SpaceConsents {
     },
   };
   return book;
+}
+
+/** So many folders of one parent are found by a look at the parent. */
+const MANY_FOLDERS = 4;
+
+/** What a space holds below some folders, none of which is inside another one. */
+async function statesBelow(replica: Replica, folders: readonly string[]): Promise<ItemState[]> {
+  const byParent = new Map<string, string[]>();
+  for (const folder of folders) {
+    const parent = folder.slice(0, folder.lastIndexOf('/') + 1);
+    byParent.set(parent, [...(byParent.get(parent) ?? []), folder]);
+  }
+  const found: ItemState[] = [];
+  for (const [parent, inside] of byParent) {
+    const prefixes = new Set(inside.map((folder) => `${folder}/`));
+    if (prefixes.size < MANY_FOLDERS) for (const prefix of prefixes) found.push(...(await replica.list({ prefix })));
+    else {
+      const isIn = ({ item: { name } }: ItemState): boolean => prefixes.has(name.slice(0, name.indexOf('/', parent.length) + 1));
+      found.push(...(await replica.list(parent === '' ? {} : { prefix: parent })).filter(isIn));
+    }
+  }
+  return found;
 }

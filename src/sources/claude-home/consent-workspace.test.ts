@@ -6,7 +6,7 @@ import type { Workspace } from '../../core/replica/workspace.ts';
 import { createSpaceDouble, type SpaceDouble } from '../../../tests/sources/workspace-double.ts';
 import { treeHash } from '../../kinds/claude-home/consent-answer.ts';
 import { consentUnit } from '../../kinds/claude-home/consent-unit.ts';
-import { createConsentWorkspace, type ConsentBook, type Standing } from './consent-workspace.ts';
+import { createConsentWorkspace, type ConsentBook, type Standing, type StandingQuery } from './consent-workspace.ts';
 import type { ConsentSubject } from './consent.ts';
 
 const AUTHOR = 'a'.repeat(64) as MachineId;
@@ -22,9 +22,9 @@ function home(space: SpaceDouble) {
     allows: (subject) => approved.has(keyOf(subject)),
     onChange: () => () => undefined,
   };
-  const standing = (where: { readonly items: readonly Item[] } | { readonly folder: string }): Promise<Standing[]> => {
+  const standing = ({ items = [], folders = [] }: StandingQuery): Promise<Standing[]> => {
     const covers = (item: Item): boolean =>
-      'folder' in where ? item.name.startsWith(`${where.folder}/`) : where.items.some((each) => each.name === item.name);
+      folders.some((folder) => item.name.startsWith(`${folder}/`)) || items.some((each) => each.name === item.name);
     const found = [...space.heads.values()].filter(({ item }) => covers(item));
     return Promise.resolve(found.map(({ item, content }) => ({ item, content, author: AUTHOR, position: 1 })));
   };

@@ -52,11 +52,18 @@ export interface ConsentWorkspace extends Workspace {
   withheld(): Promise<Withheld[]>;
 }
 
+/** Items, and folders with all below them. */
+export interface StandingQuery {
+  readonly items?: readonly Item[];
+  /** None of them inside another one. */
+  readonly folders?: readonly string[];
+}
+
 export interface ConsentWorkspaceDeps {
   readonly book: ConsentBook;
   readonly choice?: InventoryChoice;
-  /** What the space holds of these items, and at and under a folder. Deleted ones are left out. */
-  readonly standing: (where: { readonly items: readonly Item[] } | { readonly folder: string }) => Promise<Standing[]>;
+  /** What the space holds of these items, and under these folders, by name. Deleted ones are left out. */
+  readonly standing: (where: StandingQuery) => Promise<readonly Standing[]>;
   /** Everyone who wrote versions of an item that are newer than what is shown here (`null`: all); `null` among them: not known. */
   readonly writersSince: (item: Item, shown: Content | null) => Promise<readonly (MachineId | null)[]>;
 }
@@ -70,16 +77,43 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, write
     await book.refresh();
     const { free, units } = byUnit(await inner.outstanding(), choice);
     const held: Withheld[] = [];
+    const standingOf = await standingIn([...units.values()]);
     for (const { unit, items } of units.values()) {
-      const judged = await judge(unit, items);
+      const judged = await judge(unit, items, standingOf(unit));
       if (judged === 'allowed') free.push(...items);
       else held.push({ ...judged, unit, items });
     }
     return { free: free.sort(byName), held: held.sort((a, b) => (a.unit.path < b.unit.path ? -1 : 1)) };
   }
 
-  async function judge(unit: ConsentUnit, items: readonly Outstanding[]): Promise<'allowed' | Omit<Withheld, 'unit' | 'items'>> {
-    const there = await standing(unit.type === 'folder' ? { folder: unit.path } : { items: items.map(({ item }) => item) });
+  /** All that the space holds of some units, asked for at once: each question waits for whatever works on the space now. */
+  async function standingIn(units: readonly UnitItems[]): Promise<(unit: ConsentUnit) => readonly Standing[]> {
+    const byKey = new Map<string, Standing[]>();
+    if (units.length === 0) return () => [];
+    const items = units.flatMap((each) => (each.unit.type === 'file' ? each.items.map(({ item }) => item) : []));
+    const folders = new Set(units.flatMap(({ unit }) => (unit.type === 'folder' ? [unit.path] : [])));
+    const files = new Set(items.map(itemKey));
+    const note = (key: string, each: Standing): void => {
+      const known = byKey.get(key);
+      if (known === undefined) byKey.set(key, [each]);
+      else known.push(each);
+    };
+    for (const each of await standing({ items, folders: [...folders] })) {
+      const { name } = each.item;
+      if (files.has(itemKey(each.item))) note(keyOf({ type: 'file', path: name }), each);
+      for (let end = name.indexOf('/'); end !== -1; end = name.indexOf('/', end + 1)) {
+        const folder = name.slice(0, end);
+        if (folders.has(folder)) note(keyOf({ type: 'folder', path: folder }), each);
+      }
+    }
+    return (unit) => byKey.get(keyOf(unit)) ?? [];
+  }
+
+  async function judge(
+    unit: ConsentUnit,
+    items: readonly Outstanding[],
+    there: readonly Standing[],
+  ): Promise<'allowed' | Omit<Withheld, 'unit' | 'items'>> {
     // Nothing would stand there any more.
     if (there.length === 0 && items.every(({ content }) => content === null) && !unit.removalAsks) return 'allowed';
     const subject = { path: unit.path, hash: hashOf(unit, there) };
@@ -131,23 +165,29 @@ export function createConsentWorkspace(inner: Workspace, { book, standing, write
   };
 }
 
+interface UnitItems {
+  readonly unit: ConsentUnit;
+  readonly items: Outstanding[];
+}
+
+/** A file may stand where elsewhere a folder does. */
+function keyOf({ type, path: place }: Pick<ConsentUnit, 'type' | 'path'>): string {
+  return `${type} ${place}`;
+}
+
 function byUnit(
   all: readonly Outstanding[],
   choice: InventoryChoice | undefined,
-): {
-  readonly free: Outstanding[];
-  readonly units: Map<string, { readonly unit: ConsentUnit; readonly items: Outstanding[] }>;
-} {
+): { readonly free: Outstanding[]; readonly units: Map<string, UnitItems> } {
   const free: Outstanding[] = [];
-  const units = new Map<string, { unit: ConsentUnit; items: Outstanding[] }>();
+  const units = new Map<string, UnitItems>();
   for (const outstanding of all.toSorted(byName)) {
     const unit = consentUnit(outstanding.item.name, outstanding.content !== null && 'link' in outstanding.content.attributes, choice);
     if (unit === null) {
       free.push(outstanding);
       continue;
     }
-    // A file may stand where elsewhere a folder does.
-    const key = `${unit.type} ${unit.path}`;
+    const key = keyOf(unit);
     const known = units.get(key);
     if (known === undefined) units.set(key, { unit, items: [outstanding] });
     else known.items.push(outstanding);

@@ -1,3 +1,4 @@
+import { sql, type RawBuilder } from 'kysely';
 import type { Content } from '../../core/content.ts';
 import { bytesToHex, hexToBytes, type Revision } from '../../core/ids.ts';
 import { itemKey } from '../../core/item.ts';
@@ -43,6 +44,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       const end = prefix === undefined ? null : endOfPrefix(prefix);
       let rows = scope.db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number);
       if (kind !== undefined) rows = rows.where('kind', '=', kind);
+      else if (prefix !== undefined) rows = rows.where('kind', 'in', kindsOf(number));
       if (prefix !== undefined) rows = rows.where('name', '>=', prefix);
       if (end !== null) rows = rows.where('name', '<', end);
       if (after !== undefined) rows = rows.where((eb) => eb(eb.refTuple('kind', 'name'), '>', eb.tuple(after.kind, after.name)));
@@ -101,6 +103,16 @@ export function createItemTable(scope: TableScope): ItemTable {
       for (const table of ['items', 'history', 'siblings'] as const) await scope.db.deleteFrom(table).where('space', '=', number).execute();
     },
   };
+}
+
+/**
+ * The kinds that a space has items of, each found by one seek: names are a range of the table's key only within a kind, so that
+ * without this all items of the space would be read for the few that begin with a prefix.
+ */
+function kindsOf(space: number): RawBuilder<string> {
+  return sql`(with recursive kinds(kind) as (select min(kind) from items where space = ${space} union all
+    select (select min(kind) from items where space = ${space} and kind > kinds.kind) from kinds where kinds.kind is not null)
+    select kind from kinds where kind is not null)`;
 }
 
 function stateToRow(space: number, { item, revision, position, content }: ItemState): ItemRow {
