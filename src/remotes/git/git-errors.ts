@@ -57,7 +57,7 @@ function lastWords(stderr: string): string {
 
 /** What of a failure lies in the cache here, and goes with it. */
 export function isCacheDamage(stderr: string): boolean {
-  return /\.lock': file exists|unable to create .*\.lock|loose object .* is corrupt|object file .* is empty|bad object|did not send all necessary objects|packfile .* (cannot be|does not match|is corrupt)|index file .* (corrupt|too small)|not a git repository: '|unable to read|missing (blob|tree|commit)|inflate: data stream error|bad (index|pack)|remote did not send|shallow file has changed|invalid sha1 pointer|revision walk setup failed|broken links?/i.test(
+  return /\.lock': file exists|unable to create .*\.lock|loose object .* is corrupt|object file .* is empty|bad object|did not send all necessary objects|did not receive expected object|object of unexpected type|packfile .* (cannot be|does not match|is corrupt)|index file .* (corrupt|too small)|not a git repository: '|unable to read|missing (blob|tree|commit)|inflate: data stream error|bad (index|pack)|remote did not send|shallow file has changed|invalid sha1 pointer|revision walk setup failed|broken links?/i.test(
     stderr,
   );
 }
