@@ -5,7 +5,7 @@ import { lackingWords, writtenBy, type Conflict } from './conflicts.ts';
 import { counted } from '../node/counted.ts';
 import type { CommandContext } from './frame-command.ts';
 import { printable } from './output-style.ts';
-import { describeChange, describePending } from './pending.ts';
+import { describeChanges, describePending } from './pending.ts';
 
 /** How the command that joined asks its node. */
 export type Ask = <N extends OperationName>(name: N, input: OperationInput<N>) => Promise<OperationOutput<N>>;
@@ -51,9 +51,9 @@ async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry
     const choose = conflicts.length === 0 ? '' : ', [c]hoose file by file';
     const answer = (await context.ask(`Go ahead? [y]es, show the [d]iff${choose}, [N]ot now: `))?.trim().toLowerCase();
     if (answer === 'd' || answer === 'diff') {
-      const { changes } = await ask('pending-show', { id: entry.id });
-      if (changes.length === 0) context.print('No file of yours changes: all of it is new.');
-      for (const line of changes.flatMap((change) => describeChange(context, change, waiting))) context.print(line);
+      const shown = await ask('pending-show', { id: entry.id });
+      if (shown.changes.length === 0) context.print('No file of yours changes: all of it is new.');
+      for (const line of describeChanges(context, shown)) context.print(line);
     } else if (conflicts.length > 0 && (answer === 'c' || answer === 'choose')) {
       for (const conflict of conflicts) await chooseOne(context, ask, conflict);
       // What would be written is another thing now, and has another id.

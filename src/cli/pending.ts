@@ -1,3 +1,4 @@
+import type { PendingShowResult } from '../node/operations/pending.ts';
 import type { PendingChange, PendingEntry } from '../node/pending/pending-entry.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
@@ -15,11 +16,12 @@ export const pendingCommand = defineCommand({
   arguments: { id: { summary: 'show this entry with what it would change; its id, or the beginning of it' } },
   options: {
     diff: { type: 'flag', summary: 'show what each would change' },
+    secrets: { type: 'flag', summary: 'show in a diff what looks like a secret, which is hidden otherwise' },
     rejected: { type: 'flag', summary: 'list what was rejected too' },
   },
   examples: ['satchel pending', 'satchel pending --diff', 'satchel pending 3f9a12cd'],
   notes:
-    'What other machines wrote and could run programs here is put in place only after you approved exactly that content.\nExit 3 while something waits. JSON: {pending: [{id, type, path, title, what, machines, since, items: [{item, change, size}], rejected}], trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}]};\nwith an ID: {entry, changes: [{item, before, after, unshown}]}.',
+    'What other machines wrote and could run programs here is put in place only after you approved exactly that content.\nExit 3 while something waits. JSON: {pending: [{id, type, path, title, what, machines, since, items: [{item, change, size}], rejected}], trust_own, missing_values: [{title, values, in_place, waiting, pointer, under, example, file}]};\nwith an ID: {entry, changes: [{item, before, after, unshown}], hidden_secrets}, where ‹secret 1› and so on stand for what looks like a secret.',
   async run(context): Promise<CommandResult> {
     if (context.args.id !== undefined) return show(context, context.args.id);
     const result = await askNode(context, 'pending', {});
@@ -56,23 +58,30 @@ function answers({ asCalled, options }: CommandContext, open: readonly PendingEn
 }
 
 async function show(context: CommandContext, id: string): Promise<CommandResult> {
-  const result = await askNode(context, 'pending-show', { id });
-  const { entry, changes } = result;
-  const lines = [...describePending(context, entry), ...changes.flatMap((change) => describeChange(context, change, entry))];
+  const result = await askNode(context, 'pending-show', { id, secrets: context.options['secrets'] === true });
+  const { entry } = result;
+  const lines = [...describePending(context, entry), ...describeChanges(context, result)];
   return { human: lines.join('\n'), json: result, exit: entry.rejected ? EXIT.ok : EXIT.open };
 }
 
 async function diffLines(context: CommandContext, id: string): Promise<string[]> {
-  const { entry, changes } = await askNode(context, 'pending-show', { id });
-  return changes.flatMap((change) => describeChange(context, change, entry));
+  return describeChanges(context, await askNode(context, 'pending-show', { id, secrets: context.options['secrets'] === true }));
 }
 
 function indented(lines: readonly string[]): string[] {
   return lines.flatMap((line) => line.split('\n')).map((line) => (line === '' ? '' : `    ${line}`));
 }
 
+/** What becomes of each item, as a diff, and what is hidden in it. */
+export function describeChanges(context: CommandContext, { entry, changes, hidden_secrets: hidden }: PendingShowResult): string[] {
+  const lines = changes.flatMap((change) => describeChange(context, change, entry));
+  if (hidden === 0) return lines;
+  const what = hidden === 1 ? 'What looks like a secret is' : `${hidden} different texts that look like secrets are`;
+  return [...lines, '', context.asCalled(`${what} hidden. With them: satchel pending ${entry.id.slice(0, 8)} --secrets`)];
+}
+
 /** What becomes of one item, as a diff. */
-export function describeChange(
+function describeChange(
   { style, asCalled }: CommandContext,
   { item, before, after, unshown }: PendingChange,
   entry: PendingEntry,

@@ -111,6 +111,17 @@ describe('a machine with a Claude home of its own joins, and leaves again', () =
     expect(entry?.what).toMatch(/writes 22 new files, merges 2 of yours, replaces 2 of yours where they could not be merged/);
   });
 
+  it('shows what it would change without any secret, unless they are asked for', async () => {
+    const { stdout } = await bea.run(['pending', '--diff']);
+    expect(stdout).toContain('"TOKEN_OF_BEA": "‹secret 1›"');
+    expect(stdout).toMatch(/hidden\. With them: satchel pending [0-9a-f]{8} --secrets/);
+    for (const secret of Object.values(SECRET)) expect(stdout).not.toContain(secret);
+    const [entry] = await pending('first-apply');
+    const asked = await bea.run(['pending', entry?.id ?? '', '--secrets']);
+    expect(asked.stdout).toContain(SECRET.bea);
+    expect(asked.stdout).not.toContain('‹secret');
+  });
+
   it('does exactly what the preview says, with a copy of all that changed', async () => {
     const entries = await pending('first-apply');
     const items = entries.filter(({ path: at }) => at === bea.claude).flatMap((entry) => entry.items);

@@ -28,6 +28,13 @@ describe('settings.json on two machines', () => {
     expect([...space.bodies.values()].map((body) => Buffer.from(body).toString()).join()).not.toContain('of ana');
   });
 
+  it('says which texts stay, for whoever shows the file', async () => {
+    const item = { kind: 'json', name: SETTINGS };
+    expect(await ana.workspace.keptTexts(item)).toEqual(['of ana']);
+    expect(await bea.workspace.keptTexts(item)).toEqual([]);
+    expect(await ana.workspace.keptTexts({ kind: 'text', name: 'CLAUDE.md' })).toEqual([]);
+  });
+
   it('does not go back and forth: what was put in place is no change', async () => {
     const captured = space.bodies.size;
     for (const home of [ana, bea, ana, bea]) {

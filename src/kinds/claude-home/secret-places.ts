@@ -1,5 +1,6 @@
-import { canonicalTree, type JsonTree } from '../json/tree.ts';
+import { canonicalTree, textsIn, type JsonTree } from '../json/tree.ts';
 import type { KeptSecrets } from './form.ts';
+import { keptTree } from './kept-value.ts';
 import { fromPortable } from './path-tokens.ts';
 import { localKey, spaceKey } from './project-keys.ts';
 import { isMark, marksIn, placeKey, pointerOf, secretKey } from './secret-marks.ts';
@@ -121,6 +122,11 @@ export function findSecrets(tree: JsonTree, known: KnownSecrets, context: TreeCo
     visit(tree, [], [], known.spaces);
   }
   return found;
+}
+
+/** The texts of what a machine keeps. */
+export function keptTextsOf({ [PLACES]: _places, ...values }: KeptSecrets): string[] {
+  return Object.values(values).flatMap((text) => textsIn(keptTree(text)));
 }
 
 /** What a machine keeps, with the places that it knows. */

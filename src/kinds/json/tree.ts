@@ -30,6 +30,13 @@ export function treeOf(node: JsonNode): JsonTree {
   return text.startsWith('"') ? { type: 'string', value: String(JSON.parse(text)) } : { type: 'literal', text };
 }
 
+/** All its strings that are no keys. */
+export function textsIn(tree: JsonTree): string[] {
+  if (tree.type === 'string') return [tree.value];
+  if (tree.type === 'literal') return [];
+  return (tree.type === 'array' ? tree.items : [...tree.members.values()]).flatMap(textsIn);
+}
+
 /** The value on one line, its members in their order. */
 export function printTree(tree: JsonTree): string {
   return print(

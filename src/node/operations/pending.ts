@@ -30,14 +30,27 @@ export interface PendingShowResult {
   readonly entry: PendingEntry;
   /** At most a hundred. */
   readonly changes: readonly PendingChange[];
+  /** Different secrets that `‹secret 1›` and so on stand for in them. */
+  readonly hidden_secrets: number;
 }
 
-/** One entry by the beginning of its id, with what would change. */
+/**
+ * One entry by the beginning of its id, with what would change. What is shown ends up on screens, in pipes and with agents: secrets are
+ * hidden in it, unless they are asked for.
+ */
 export const pendingShowOperation = defineOperation({
-  input: z.strictObject({ id: z.string().max(64) }),
-  async run(node, { id }): Promise<PendingShowResult> {
+  input: z.strictObject({ id: z.string().max(64), secrets: z.boolean().default(false) }),
+  async run(node, { id, secrets }): Promise<PendingShowResult> {
     const pending = await findPending(node, await listPending(node), id);
-    return { entry: pending.entry, changes: await pending.change() };
+    const { entry } = pending;
+    const changes = await pending.change();
+    if (secrets) return { entry, changes, hidden_secrets: 0 };
+    // The rules load in some 20 ms: not before there is a text to look at.
+    const { createSecretMask } = await import('../../redaction/mask-secrets.ts');
+    const mask = createSecretMask(pending.secrets === undefined ? null : await pending.secrets());
+    const hide = (text: string | null): string | null => (text === null ? null : mask.mask(text));
+    const masked = changes.map((change) => ({ ...change, before: hide(change.before), after: hide(change.after) }));
+    return { entry, changes: masked, hidden_secrets: mask.count };
   },
 });
 

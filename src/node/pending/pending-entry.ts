@@ -41,6 +41,8 @@ export interface PendingChange {
 export interface Pending {
   readonly entry: PendingEntry;
   change(): Promise<PendingChange[]>;
+  /** Where it changes settings of one's own: texts in them that are secret for where they stand, whatever they look like. */
+  secrets?(): Promise<readonly string[]>;
   /** `onCopy` is told the folder of a copy of what is replaced. */
   approve(onCopy: (folder: string) => void): Promise<void>;
   reject(): Promise<void>;

@@ -4,6 +4,7 @@ import { itemKey, type Item } from '../../core/item.ts';
 import type { View } from '../../core/ports/store.ts';
 import { BodyUnavailable, type Found, type Outstanding, type Workspace } from '../../core/replica/workspace.ts';
 import type { Form } from '../../kinds/claude-home/form.ts';
+import { keptTextsOf } from '../../kinds/claude-home/secret-places.ts';
 import { createFormCapture } from './form-capture.ts';
 import type { FormsDeps, FormState } from './form-deps.ts';
 import type { FormPair } from './form-memory.ts';
@@ -17,6 +18,8 @@ export interface FormsWorkspace extends Workspace {
    * secret: `leftOut` points to those. `null`: it has no form, or cannot be shown by it.
    */
   render(item: Item, full: Uint8Array): Promise<{ readonly body: Uint8Array; readonly leftOut: readonly string[] } | null>;
+  /** Texts in the file of an item that stay on this machine for where they stand, whatever they look like. */
+  keptTexts(item: Item): Promise<readonly string[]>;
 }
 
 /**
@@ -167,6 +170,13 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
       const context = { ...(await deps.contextOf(item)), admit: () => 'yes' as const };
       const shown = form.show(full, { body: null, kept: {} }, context);
       return shown.ok ? { body: shown.value.body, leftOut: shown.value.needs } : null;
+    },
+
+    async keptTexts(item) {
+      const form = reader.formOf(item);
+      // Of typed lines other things are kept than secrets.
+      if (form === undefined || form.standsStill === true) return [];
+      return keptTextsOf((await memory.get(item.name)).kept);
     },
 
     async inspect() {
