@@ -123,7 +123,7 @@ export async function push(
     const segment = await replica.exclusive(() => prepareSegment(replica));
     if (segment === null || replica.term !== term) continue;
     onProgress(pushed, pushed + replica.drafts.length);
-    const along = await upload.bring(segment.objects);
+    const along = await upload.bring(segment.objects.filter((id) => !segment.named.has(id)));
     // While the records are on their way and replayed, the bodies of the next ones go ahead.
     upload.ahead(objectsOf(segmentOf(replica.drafts.slice(segment.records.length)), replica.keyId));
     let outcome = await remote.append(replica.space, segment.head, { records: segment.records, objects: along });
@@ -160,6 +160,8 @@ interface PreparedSegment {
   readonly records: readonly LogRecord[];
   readonly known: ReadonlyMap<RecordHash, Commit>;
   readonly objects: readonly ObjectId[];
+  /** Of these, or others: what the log names already. The remote has them, or says which it lacks. */
+  readonly named: ReadonlySet<ObjectId>;
 }
 
 /** Signs the next drafts behind the local head; `null` where none is left by now. Runs inside the replica's queue. */
@@ -173,8 +175,9 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment | null>
   const records: LogRecord[] = [];
   const known = new Map<RecordHash, Commit>();
   const objects = new Set<ObjectId>();
+  const drafts = segmentOf(replica.drafts);
   let [previous, recordBytes] = [head, 0];
-  for (const draft of segmentOf(replica.drafts)) {
+  for (const draft of drafts) {
     const header = { objects: objectsOf([draft], keyId), keyId };
     const binding = { space, keyId, signer: replica.machine, commit: draft.id };
     const body = await sealCommitBody(encodeCommit(draft, header), binding, keys, deps.compression, deps.random);
@@ -200,7 +203,16 @@ async function prepareSegment(replica: Replica): Promise<PreparedSegment | null>
     for (const id of header.objects) objects.add(id);
     previous = headAfter(record);
   }
-  return { head, records, known, objects: [...objects] };
+  return { head, records, known, objects: [...objects], named: await namedBefore(replica, drafts) };
+}
+
+/** The objects of what the log says that items are which drafts write anew: of a large body that was edited most stay. O(their pieces). */
+async function namedBefore({ deps, space }: Replica, drafts: readonly Commit[]): Promise<ReadonlySet<ObjectId>> {
+  const edits = drafts.flatMap(({ changes }) => changes).filter((change) => change.type === 'put' && change.base !== null);
+  const items = edits.filter((change) => piecesNamed(change).length > 1).map(({ item }) => item);
+  if (items.length === 0) return new Set();
+  const states = await deps.store.read((tx) => tx.items.get(space, items));
+  return new Set([...states.values()].flatMap(({ content }) => content?.pieces ?? []).map(({ object }) => object));
 }
 
 /** The first drafts, as many as one segment takes. */
