@@ -11,7 +11,7 @@ import { BodyUnavailable, type Found } from '../../core/replica/workspace.ts';
 import type { TreeContext } from './context.ts';
 import { staysInside } from './link-target.ts';
 import { attributesFrom, encodeNote, isRacy, looksLike, parseNote, type StatNote } from './stat-note.ts';
-import { extendPrefix, rememberPrefix } from './tree-memory.ts';
+import { extendPrefix, rememberGrown, rememberPrefix } from './tree-memory.ts';
 
 export type Inspection =
   /** `settled`: its stat alone tells, and will next time. */
@@ -146,11 +146,12 @@ async function inspectBody(
   const isShown = note !== null && lines.length < note.length && bytes.length >= note.length && startsAs(bytes, note);
   const body = isShown ? bytes.subarray(0, note.length) : lines;
   if (isTornWhole(body, bytes)) return { type: 'clean', torn: true, settled: false };
+  const mayHaveGrown = note !== null && view?.shown?.size === note.length && body.length > note.length;
+  const grown = mayHaveGrown ? rememberGrown(context.memory, item.name, body, note, stat.ino) : null;
+  if (grown !== null && note !== null)
+    return compare(context, item, body.subarray(note.length), grown, stat, body.length, racy, view, note, note.length);
   const sha256 = rememberPrefix(context.memory, item.name, body, stat.ino);
-  const grew = note !== null && view?.shown?.size === note.length && body.length > note.length && startsAs(body, note);
-  return grew
-    ? compare(context, item, body.subarray(note.length), sha256, stat, body.length, racy, view, note, note.length)
-    : compare(context, item, body, sha256, stat, body.length, racy, view, note, null, known);
+  return compare(context, item, body, sha256, stat, body.length, racy, view, note, null, known);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { bodyHash, bodySha256, hasStatelessHash } from '../../core/crypto/body-hash.ts';
 import { bytesToHex } from '../../core/ids.ts';
 import type { FileStat, Folding } from '../../core/ports/files.ts';
@@ -11,6 +11,12 @@ export interface PrefixHash {
   readonly ino: bigint;
   /** The last bytes of the prefix: when they still stand, the file has most likely only grown. */
   readonly end: Uint8Array;
+}
+
+/** The SHA-256 (hex) of the first `length` bytes of a file, as it was noted. */
+export interface KnownStart {
+  readonly length: number;
+  readonly sha256: string;
 }
 
 export interface Retry {
@@ -76,6 +82,18 @@ export function rememberPrefix(memory: TreeMemory, name: string, body: Uint8Arra
   if (hasStatelessHash(body)) return bytesToHex(bodySha256(body));
   const hash = bodyHash(body);
   keepPrefix(memory, name, { hash, length: body.length, ino, end: Uint8Array.from(body.subarray(-END_BYTES)) }); // a copy: a Buffer's slice would keep the body
+  return hash.copy().digest('hex');
+}
+
+/**
+ * The same of a body that goes on behind what is known of it, hashing it once; `null` where it does not begin so, and nothing is kept then.
+ * Cost: O(bytes).
+ */
+export function rememberGrown(memory: TreeMemory, name: string, body: Uint8Array, known: KnownStart, ino: bigint): string | null {
+  const hash = createHash('sha256').update(body.subarray(0, known.length));
+  if (hash.copy().digest('hex') !== known.sha256) return null;
+  hash.update(body.subarray(known.length));
+  keepPrefix(memory, name, { hash, length: body.length, ino, end: Uint8Array.from(body.subarray(-END_BYTES)) });
   return hash.copy().digest('hex');
 }
 
