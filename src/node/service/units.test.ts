@@ -26,7 +26,7 @@ describe('systemdUnit', () => {
   it('starts satchel up, hardened, again after failures but not after wrong configuration or a refusal, which a person has to answer', () => {
     const unit = systemdUnit(plain);
     expect(unit).toContain(
-      'ExecStart=:"/usr/bin/node" "--max-semi-space-size=4" "/opt/satchel/dist/cli/main.js" up\nEnvironment="SATCHEL_HOME=/home/ada/.satchel"\nRestart=on-failure\n',
+      'ExecStart=:"/usr/bin/node" "--max-semi-space-size=4" "--min-semi-space-size=4" "--no-memory-reducer" "/opt/satchel/dist/cli/main.js" up\nEnvironment="SATCHEL_HOME=/home/ada/.satchel"\nRestart=on-failure\n',
     );
     for (const line of ['NoNewPrivileges=yes', 'UMask=0077', 'RestartPreventExitStatus=2 5', 'WantedBy=default.target']) {
       expect(unit.split('\n')).toContain(line);
@@ -79,7 +79,7 @@ describe('launchdAgent', () => {
     const parsed: unknown = JSON.parse(execFileSync('python3', ['-c', script], { input: launchdAgent(program), encoding: 'utf8' }));
     expect(parsed).toMatchObject({
       Label: 'org.satchel.node',
-      ProgramArguments: [program.node, '--max-semi-space-size=4', program.script, 'up'],
+      ProgramArguments: [program.node, '--max-semi-space-size=4', '--min-semi-space-size=4', '--no-memory-reducer', program.script, 'up'],
       EnvironmentVariables: program.variables,
       RunAtLoad: true,
       KeepAlive: { SuccessfulExit: false },
