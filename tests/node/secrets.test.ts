@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EMPTY_HEAD } from '../../src/core/log/record.ts';
 import { createSpace } from '../../src/core/replica/create-space.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
@@ -106,5 +107,28 @@ describe('secrets in what is captured', () => {
     expect(await place.read('b', 'history.jsonl')).toBe(typed);
     const shown = await ask(a, 'show', { item: 'history.jsonl' });
     expect(shown.body).toContain(TOKEN);
+  });
+
+  it('are looked for in a long transcript from where the last process came to', async () => {
+    const session = 'projects/-opt-app/1b4e28ba-2fa1-41d2-883f-0016d3cca427.jsonl';
+    const line = (text: string): string =>
+      `${JSON.stringify({ type: 'user', cwd: '/opt/app', message: { role: 'user', content: text } })}\n`;
+    const lines = Array.from({ length: 800 }, () => line(randomBytes(1_500).toString('hex')));
+    await place.write('a', line(`use ${TOKEN}`) + lines.join(''), session);
+    const a = await place.start('a');
+    await ask(a, 'sync', {});
+    expect(await secretsOf(a, 1)).toBe(1);
+    await place.stop('a');
+
+    await place.write('a', line(`use ${TOKEN}`) + lines.join('') + line(`and ${TOKEN}`), session);
+    const again = await place.start('a');
+    const [open] = again.spaces.values();
+    const read = vi.spyOn(open!.replica.bodies, 'readStart');
+    await ask(again, 'sync', {});
+    const evidence = async (): Promise<string> =>
+      (await ask(again, 'doctor', {})).checks.find(({ id }) => id === 'secrets:personal')?.evidence?.join() ?? '';
+    await expect.poll(evidence).toMatch(/line 1: GitHub token.*line 802/s);
+    const bytes = read.mock.calls.flatMap(([{ pieces }]) => pieces).reduce((sum, { length }) => sum + length, 0);
+    expect(bytes).toBeLessThan(1_200_000);
   });
 });

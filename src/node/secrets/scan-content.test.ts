@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Content, Piece } from '../../core/content.ts';
 import type { ContentDigest, ObjectId } from '../../core/ids.ts';
-import { scanContent, type ScanState } from './scan-content.ts';
+import { keepScan, resumeScan, scanContent, type KeptScan, type ScanState } from './scan-content.ts';
 
 const TOKEN = 'ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8';
 
@@ -21,7 +21,7 @@ function body(...parts: readonly string[]) {
 async function scan(parts: readonly string[], before?: ScanState): Promise<ScanState> {
   const { content, readPieces } = body(...parts);
   const state = await scanContent(content, readPieces, before, () => Promise.resolve(true));
-  if (state === null) throw new Error('ended');
+  expect(state.isWhole).toBe(true);
   return state;
 }
 
@@ -50,13 +50,44 @@ describe('a body in pieces', () => {
     const { content, readPieces, read } = body('one\n', `${TOKEN}\n`, long, 'four\n');
     const state = await scanContent(content, readPieces, before, () => Promise.resolve(true));
     expect(read).toHaveLength(2);
-    expect(lines(state as ScanState)).toEqual(['2 GitHub token']);
+    expect(lines(state)).toEqual(['2 GitHub token']);
   });
 
   it('that is no text holds nothing, and none is looked through to the end once it is to stop', async () => {
     expect((await scan([`\0${TOKEN}`])).found).toEqual([]);
     const { content, readPieces, read } = body('one\n', 'two\n');
-    expect(await scanContent(content, readPieces, undefined, () => Promise.resolve(false))).toBeNull();
+    expect(await scanContent(content, readPieces, undefined, () => Promise.resolve(false))).toMatchObject({ isWhole: false, pieces: [] });
     expect(read).toHaveLength(1);
+  });
+
+  it('is gone on with in another process, from its last large piece on, also where it was ended in its midst', async () => {
+    const line = fc.constantFrom('plain text', TOKEN, 'x'.repeat(9_000), 'y'.repeat(40_000));
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { minLength: 2, maxLength: 8 }), fc.nat(8), fc.nat(8), async (all, first, second) => {
+        const parts = all.map((each) => `${each}\n`);
+        const whole = lines(await scan(parts));
+        const some = parts.slice(0, 1 + (first % parts.length));
+        const { content, readPieces } = body(...some);
+        let left = second;
+        const ended = await scanContent(content, readPieces, undefined, () => Promise.resolve(left-- > 0));
+        const kept = keepScan(content, ended);
+        const looked = body(...parts);
+        const known = kept === null ? undefined : resumeScan(looked.content, JSON.parse(JSON.stringify(kept)) as KeptScan);
+        const state = await scanContent(looked.content, looked.readPieces, known, () => Promise.resolve(true));
+        expect(lines(state)).toEqual(whole);
+        if (kept !== null) expect(looked.read).toHaveLength(parts.length - kept.pieces + 1);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('that begins otherwise now is looked through anew, and one without a large piece is not kept', async () => {
+    const large = `${TOKEN}\n${'x'.repeat(40_000)}\n`;
+    const before = body(large);
+    const kept = keepScan(before.content, await scan([large]));
+    expect(kept).toMatchObject({ pieces: 1, start: 0, line: 1, found: [{ line: 1 }] });
+    expect(resumeScan(body(`other ${large}`, large).content, kept as KeptScan)).toBeUndefined();
+    expect(resumeScan(body().content, kept as KeptScan)).toBeUndefined();
+    expect(keepScan(body('one\n').content, await scan(['one\n']))).toBeNull();
   });
 });

@@ -6,7 +6,7 @@ import { DRAFT_POSITION } from '../../core/replica/overlay.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import type { FoundSecret } from '../../redaction/finding.ts';
-import { scanContent, SLICE, type ScanState } from './scan-content.ts';
+import { keepScan, resumeScan, scanContent, SLICE, type KeptScan, type ScanState } from './scan-content.ts';
 
 /** An item that holds what looks like secrets. Never the secrets. */
 export interface ItemSecrets {
@@ -38,6 +38,8 @@ const ITEM_BYTES = 16 * 1024;
 const NAMED = 20;
 /** Of growing bodies, so that only their ends are read again. */
 const STATES = 64;
+/** Of growing bodies that are larger it is also written down, whenever what was looked through reaches another large piece. */
+const LARGE = 1024 * 1024;
 /** Opened objects are kept for the next item that lies in them, and let go of after so many bytes: nobody waits for this. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
@@ -50,6 +52,7 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
   const { store, kinds } = replica.deps;
   const collection = `secrets/${replica.space}`;
   const scanned = 'secrets-scanned';
+  const progress = `secret-scans/${replica.space}`;
   const states = new Map<string, ScanState>();
   const queue = new Map<string, Item>();
   /** Up to which position all was looked at; written down at the end, so that an idle node writes nothing. */
@@ -82,7 +85,9 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
     const id = idOf(item);
     const before = await store.read((tx) => tx.documents.get<Stored>(collection, id));
     if (content === null) {
+      const isKept = (await store.read((tx) => tx.documents.get(progress, id))) !== undefined;
       if (before !== undefined) await store.write((tx) => tx.documents.remove(collection, id));
+      if (isKept) await store.write((tx) => tx.documents.remove(progress, id));
       return;
     }
     if (before?.digest === content.digest || !(await isHere(content))) return;
@@ -103,9 +108,15 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
       return !signal.aborted;
     };
     if (!(await pause(ITEM_BYTES))) return;
-    const state = await scanContent(content, read, states.get(key), pause);
-    if (state === null) return;
-    if (kinds.get(item.kind)?.appends === true) {
+    const grows = kinds.get(item.kind)?.appends === true;
+    const kept = grows && content.size >= LARGE ? await store.read((tx) => tx.documents.get<KeptScan>(progress, id)) : undefined;
+    const known = states.get(key) ?? (kept === undefined ? undefined : resumeScan(content, kept));
+    const state = await scanContent(content, read, known, pause);
+    const reached = grows && content.size >= LARGE ? keepScan(content, state) : null;
+    if (reached !== null && (reached.hash !== kept?.hash || reached.found.length !== kept.found.length))
+      await store.write((tx) => tx.documents.put(progress, id, reached));
+    if (!state.isWhole) return;
+    if (grows) {
       states.delete(key);
       states.set(key, state);
       const oldest = states.keys().next();
