@@ -45,7 +45,7 @@ it('sends all that the remote lacks, though the log names it', async () => {
   await syncWith(owner.replica, hub);
   await owner.write(NOTE, `${text}and more\n`);
   let refused = 0;
-  const put = vi.fn<typeof hub.putObjects>(hub.putObjects);
+  const put = vi.fn<typeof hub.putObjects>((space, objects) => hub.putObjects(space, objects));
   const lacking: typeof hub = {
     ...hub,
     putObjects: put,
