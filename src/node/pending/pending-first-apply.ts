@@ -41,7 +41,7 @@ export async function pendingFirstApply(node: SatchelNode, open: OpenSpace, tree
         rejected: state === 'rejected',
       },
       change: () => changedText(workspace, changed),
-      secrets: async () => (await Promise.all(changed.map(({ item }) => tree.forms?.keptTexts(item) ?? []))).flat(),
+      secrets: async () => (await Promise.all(changed.map(async ({ item }) => (await tree.forms?.keptTexts(item)) ?? []))).flat(),
       approve: async (onCopy) => {
         const copy = await keepReplaced(
           node,
