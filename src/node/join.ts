@@ -14,7 +14,7 @@ import {
 import { parseJoinLink, type JoinLink, type RemoteDescriptor } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
 import { createSigningKey } from '../core/crypto/signing.ts';
-import { beginWithCheckpoint, isBackfilling } from '../core/replica/late-join.ts';
+import { isBackfilling } from '../core/replica/late-join.ts';
 import { isOwner } from '../core/log/membership.ts';
 import type { SpaceId } from '../core/ids.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
@@ -235,7 +235,6 @@ async function follow(
     recoveryShown: had?.recoveryShown ?? true,
   };
   const open = await node.updateSpace(entry);
-  await beginWithCheckpoint(open.replica, await open.runner.connected());
   const report = await open.runner.syncNow(onProgress);
   const refuse = async (why: string): Promise<never> => {
     await (had === undefined ? node.dropSpace(offer.space) : node.updateSpace(had));

@@ -2,6 +2,7 @@ import type { Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import { beginWithCheckpoint } from '../core/replica/late-join.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
@@ -242,6 +243,8 @@ export class SpaceRunner {
     const remote = await this.connected();
     const stream = this.#stream.current;
     this.#isCurrent = false;
+    // Here, so that no other sync reads the whole log meanwhile.
+    if (this.#deps.replica.term === null) await beginWithCheckpoint(this.#deps.replica, remote);
     const report = await this.#exchangeWith(remote, known, onProgress);
     this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream.current;
     const { divergence } = report;

@@ -20,8 +20,9 @@ const USAGE = `npm run bench -- [--rounds N] [--peers a,b] [--seed N] [--scale 0
 Carries one corpus (5,000 files, 151 MB, seeded), and then a claude-mem database of 30,000 rows, with each peer that is installed, rounds
 interleaved, and prints medians and ratios; --steps-only without Satchel's own figures, which take minutes. --only mneme: 64 clients at the mneme gateway, and at a plain server of the same routes.
 --only claude-mem: the real client pushes 30,000 rows through the gateway, and to a server in memory.
---only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, pulls, live listeners,
-and one log of N records (20,000); one round where none are said. --loads: some of own, race, pull, listeners, long;
+--only hub: hubs on SQLite and on PostgreSQL, with bodies in a folder, in the database and in a bucket: commits, batches, pulls, live listeners,
+one log of N records (20,000), and a machine that joins another whose log holds N changes; one round where none are said.
+--loads: some of own, race, batches, pull, listeners, long, fresh;
 --peers "SQLite, folder;PostgreSQL;PostgreSQL, bucket".
 `;
 

@@ -9,6 +9,7 @@ import { addMember } from '../../src/core/replica/administer.ts';
 import { openCheckpoint } from '../../src/core/replica/checkpoint.ts';
 import { backfill, beginWithCheckpoint, isBackfilling, writeCheckpoint } from '../../src/core/replica/late-join.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
@@ -136,6 +137,21 @@ describe('joining late, from a checkpoint', () => {
     while (result === 'more') result = await backfill(home.replica, remote);
     expect(result).toBe('done');
     expect(await home.replica.list()).toEqual(await a.replica.list());
+  });
+
+  it('leaves a log alone that another exchange brought meanwhile', async () => {
+    const replica = Replica.create(late, space);
+    replica.setRemote(remote);
+    const slow: Remote = {
+      ...remote,
+      async getObjects(...asked) {
+        await syncWith(replica, remote);
+        return remote.getObjects(...asked);
+      },
+    };
+    expect(await beginWithCheckpoint(replica, slow)).toBe(false);
+    expect(await isBackfilling(replica)).toBe(false);
+    expect(await replica.list()).toEqual(await a.replica.list());
   });
 
   it('goes on after a restart in the middle', async () => {

@@ -42,7 +42,8 @@ export async function writeCheckpoint(replica: Replica, remote: Remote): Promise
 
 /**
  * Begins a replica of which nothing is here with the remote's checkpoint, where there is a good one. False where
- * there is none, or it cannot be believed or opened (named in the log): the replica then replays from the genesis.
+ * there is none, or it cannot be believed or opened (named in the log): the replica then replays from the genesis. Also
+ * where records came from elsewhere meanwhile.
  * The records before it come with {@link backfill}.
  */
 export async function beginWithCheckpoint(replica: Replica, remote: Remote): Promise<boolean> {
@@ -66,8 +67,9 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
   const until = headAfter(record.value);
   const rows = new Map([...controls.map(rowOf), toStored(record.value)].map((row) => [row.position, row]));
   try {
-    await replica.exclusive(async () => {
-      await deps.store.write(async (tx) => {
+    return await replica.exclusive(async () => {
+      const isBegun = await deps.store.write(async (tx) => {
+        if ((await tx.logs.head(space)) !== null) return false;
         await tx.logs.fill(space, [...rows.values()]);
         let items = 0;
         const taken = await openPages(opened.value, objects, deps, async (part) => {
@@ -79,14 +81,15 @@ export async function beginWithCheckpoint(replica: Replica, remote: Remote): Pro
         await tx.documents.put('cursors', space, { position: until.position, hash: until.hash });
         const waiting: Backfill = { next: 0, previous: EMPTY_HEAD, until, digest: head.digest };
         await tx.documents.put(BACKFILLS, space, waiting);
+        return true;
       });
-      await replica.reopen();
+      if (isBegun) await replica.reopen();
+      return isBegun;
     });
   } catch (error) {
     if (error instanceof NotUsed) return refuse(error.message);
     throw error;
   }
-  return true;
 }
 
 /** A checkpoint turned out to be none while it was being taken in: its transaction leaves nothing. */

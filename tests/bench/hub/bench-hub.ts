@@ -7,6 +7,7 @@ import { createBenchMachine } from './bench-space.ts';
 import { prepareOneSpace, prepareOwnSpaces, turnedAway, type Commits } from './commits.ts';
 import { listen, prepareAudience } from './fan-out.ts';
 import { startGround, startHubPeer, type HubKind, type HubPeer } from './hub-peer.ts';
+import { joinAsFreshMachine, type FreshMachine } from './fresh-machine.ts';
 import { joinLate, type LateJoin } from './late-join.ts';
 import { growLogs, type LongLog, type Restart } from './long-log.ts';
 import { dialFromManyAddresses } from './many-addresses.ts';
@@ -17,7 +18,7 @@ export interface HubBench {
   readonly parent: string;
   readonly rounds: number;
   readonly scale: number;
-  /** Of the log that is made long. */
+  /** Of the log that is made long; changes of the one that a fresh machine joins. */
   readonly records: number;
   readonly loads: readonly HubLoad[];
   readonly kinds: readonly HubKind[];
@@ -51,18 +52,21 @@ export interface HubReport {
   readonly long: readonly LongLog[];
   readonly restarts: readonly Restart[];
   readonly lateJoin: LateJoin | null;
+  readonly fresh: readonly FreshMachine[];
   /** Requests that had to be sent again, by what the hub said. */
   readonly turnedAway: Readonly<Record<string, number>>;
 }
 
-/** Machines that write into spaces of their own, and into one; batches of small changes; clients that read a log; live listeners; a log that grows long. */
-export const HUB_LOADS = ['own', 'race', 'batches', 'pull', 'listeners', 'long'] as const;
+/** Machines that write into spaces of their own, and into one; batches of small changes; clients that read a log; live listeners; a log that grows long; a fresh machine that joins one. */
+export const HUB_LOADS = ['own', 'race', 'batches', 'pull', 'listeners', 'long', 'fresh'] as const;
 export type HubLoad = (typeof HUB_LOADS)[number];
 
 const WRITERS = [1, 16, 64];
 const RACERS = 16;
 const LISTENERS = [10, 100, 500];
 const PULLERS = [1, 16];
+/** Changes of each commit that a fresh machine reads. */
+const PER_COMMIT = [1_000, 1];
 
 /** Hubs on SQLite and on PostgreSQL side by side, as processes of their own, each load at one after the other, rounds in turning order. */
 export async function benchHub({ parent, rounds, scale, records, loads, kinds, tell }: HubBench): Promise<HubReport> {
@@ -94,9 +98,13 @@ export async function benchHub({ parent, rounds, scale, records, loads, kinds, t
     const isLong = loads.includes('long');
     const grown = isLong ? await growLogs(hubs, owner, records, tell) : null;
     const lateJoin = grown === null ? null : await joinLate(hubs[0]!, grown.space, seed, folder, tell);
+    const fresh: FreshMachine[] = [];
+    for (const perCommit of loads.includes('fresh') ? PER_COMMIT : []) {
+      fresh.push(await joinAsFreshMachine({ folder, changes: records, perCommit, items: Math.max(1_000, Math.round(records / 20)), tell }));
+    }
     const again: Record<string, number> = {};
     for (const reason of turnedAway) again[reason] = (again[reason] ?? 0) + 1;
-    return { rows, batches, long: grown?.logs ?? [], restarts: grown?.restarts ?? [], lateJoin, turnedAway: again };
+    return { rows, batches, long: grown?.logs ?? [], restarts: grown?.restarts ?? [], lateJoin, fresh, turnedAway: again };
   } finally {
     for (const hub of hubs) await hub.close();
     await ground.postgres.dispose();

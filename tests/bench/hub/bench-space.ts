@@ -14,7 +14,7 @@ import { createObjectStoreDouble } from '../../contracts/memory-store.ts';
 import { createTestMachine, foundSpace } from '../../doubles/machine.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 
-/** A commit of one change with its body of some 500 bytes, sealed and not signed yet: that needs the record before it. */
+/** A commit with bodies of some 500 bytes, sealed and not signed yet: that needs the record before it. */
 export interface PreparedCommit {
   readonly id: CommitId;
   readonly body: Uint8Array;
@@ -31,11 +31,15 @@ export interface CommitMakerOptions {
   readonly signing?: SigningKey;
   /** Commits whose bodies lie in one object: 1 as where somebody edits, more where much is captured at once. */
   readonly perObject?: number;
+  /** Of one commit, each of another item: 1. */
+  readonly changes?: number;
 }
 
 interface Bodies {
   readonly object: SealedObject;
   readonly texts: readonly Buffer[];
+  /** Of each text in the object. */
+  readonly offsets: readonly number[];
 }
 
 export interface CommitMaker {
@@ -70,7 +74,8 @@ export async function foundBenchSpace(deps: ReplicaDeps, remote: Remote, options
 }
 
 export async function createCommitMaker(replica: Replica, options: CommitMakerOptions): Promise<CommitMaker> {
-  const { items, prefix = 'note', signing = replica.deps.machine.key, perObject = 1 } = options;
+  const { items, prefix = 'note', signing = replica.deps.machine.key, perObject = 1, changes = 1 } = options;
+  if (changes > items) throw new RangeError('a commit changes an item once');
   const { space, deps, keys, keyId } = replica;
   const revisions = new Map<string, Revision>();
   const words = createSeededRandom(items);
@@ -80,32 +85,36 @@ export async function createCommitMaker(replica: Replica, options: CommitMakerOp
   if (last === null) throw new Error('the space has no log');
 
   async function sealTexts(commit: CommitId): Promise<Bodies> {
-    const texts = Array.from({ length: perObject }, (_, n) => {
+    const texts = Array.from({ length: perObject * changes }, (_, n) => {
       const text = Array.from({ length: 120 }, () => words.int(0, 36 ** 4).toString(36)).join(' ');
       return Buffer.from(`${prefix} ${made + n}\n${text}\n`);
     });
     const binding = { space, keyId, signer: signing.machine, commit };
-    return { texts, object: await sealBundle(Buffer.concat(texts), binding, keys, deps.compression, deps.random, 'fast') };
+    let end = 0;
+    const offsets = texts.map(({ length }) => (end += length) - length);
+    return { texts, offsets, object: await sealBundle(Buffer.concat(texts), binding, keys, deps.compression, deps.random, 'fast') };
   }
 
   async function prepare(): Promise<PreparedCommit> {
     const id = bytesToHex(randomBytes(16)) as CommitId;
-    const item = { kind: 'text', name: `${prefix}-${made % items}.md` };
-    const place = made % perObject;
+    const place = made % (perObject * changes);
     bodies = place === 0 || bodies === null ? await sealTexts(id) : bodies;
-    const { object, texts } = bodies;
-    const plain = texts[place]!;
-    const offset = texts.slice(0, place).reduce((sum, text) => sum + text.length, 0);
-    made += 1;
-    const content = {
-      digest: replica.bodies.digestOf(plain, {}),
-      size: plain.length,
-      attributes: {},
-      pieces: [{ object: object.id, keyId, offset, length: plain.length }],
-    };
-    const change = { type: 'put' as const, item, base: revisions.get(item.name) ?? null, needs: [], content, history: [] };
-    revisions.set(item.name, resultingRevision(change));
-    const commit = { id, time: deps.clock.now(), message: '', writer: 'bench', changes: [change], carried: [] };
+    const { object, texts, offsets } = bodies;
+    const puts = Array.from({ length: changes }, (_, n) => {
+      const item = { kind: 'text', name: `${prefix}-${(made + n) % items}.md` };
+      const plain = texts[place + n]!;
+      const content = {
+        digest: replica.bodies.digestOf(plain, {}),
+        size: plain.length,
+        attributes: {},
+        pieces: [{ object: object.id, keyId, offset: offsets[place + n]!, length: plain.length }],
+      };
+      const change = { type: 'put' as const, item, base: revisions.get(item.name) ?? null, needs: [], content, history: [] };
+      revisions.set(item.name, resultingRevision(change));
+      return change;
+    });
+    made += changes;
+    const commit = { id, time: deps.clock.now(), message: '', writer: 'bench', changes: puts, carried: [] };
     const binding = { space, keyId, signer: signing.machine, commit: id };
     const body = await sealCommitBody(encodeCommit(commit, { objects: [object.id], keyId }), binding, keys, deps.compression, deps.random);
     return { id, body, object, isFresh: place === 0 };

@@ -27,6 +27,7 @@ it('says the medians of all rounds of a load at a hub', () => {
     long: [],
     restarts: [],
     lateJoin: null,
+    fresh: [],
     turnedAway: {},
   });
   expect(text.split('\n').slice(2)).toEqual([
@@ -47,7 +48,7 @@ it('says what was turned away, and what bodies take that lie elsewhere', () => {
       memory,
     },
   ];
-  const text = hubReportToText({ rows: [], batches: [], long, restarts: [], lateJoin: null, turnedAway: { busy: 3 } });
+  const text = hubReportToText({ rows: [], batches: [], long, restarts: [], lateJoin: null, fresh: [], turnedAway: { busy: 3 } });
   expect(text).toContain('3 requests were sent again: busy');
   expect(text).toContain('| 5051 | PostgreSQL, bucket | 20.0, 9.5 | 140 | 50, 30 | 4.0 MB, elsewhere | 90, 40 |');
 });
@@ -61,8 +62,16 @@ it('says what batches of small changes reach of the raw rate', () => {
     perSecond,
   });
   const batches = [10, 30, 20].flatMap((each, round) => [rate('its store, in process', each, round), rate('raw inserts', 2 * each, round)]);
-  const text = hubReportToText({ rows: [], batches, long: [], restarts: [], lateJoin: null, turnedAway: {} });
+  const text = hubReportToText({ rows: [], batches, long: [], restarts: [], lateJoin: null, fresh: [], turnedAway: {} });
   expect(text).toContain('| PostgreSQL |  | 20 (0.50 ×) | 40 (1.00 ×) |');
+});
+
+it('says what a fresh machine took', () => {
+  const figures = { seconds: 1.25, cpu: 0.5, peakMegabytes: 99 };
+  const fresh = [{ changes: 1_000, perCommit: 10, items: 50, start: figures, invite: figures, join: figures, history: figures }];
+  const text = hubReportToText({ rows: [], batches: [], long: [], restarts: [], lateJoin: null, fresh, turnedAway: {} });
+  expect(text).toContain('| 1000 changes of 50 items, 10 to a commit | s | s of CPU | MB at most |');
+  expect(text).toContain('| history | 1.3 | 0.5 | 99 |');
 });
 
 it('takes the value that so many of a hundred do not exceed', () => {

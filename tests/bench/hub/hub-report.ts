@@ -4,7 +4,7 @@ import { HUB_KINDS } from './hub-peer.ts';
 import { percentile } from './measured.ts';
 
 /** Tables in Markdown, of the medians of all rounds. */
-export function hubReportToText({ rows, batches, long, restarts, lateJoin, turnedAway }: HubReport): string {
+export function hubReportToText({ rows, batches, long, restarts, lateJoin, fresh, turnedAway }: HubReport): string {
   const loads = [...new Set(rows.map(({ load }) => load))];
   const lines = [
     '| | | a second | p50, p95 ms | CPU ms each: hub, database, clients | MB: hub, at most, database |',
@@ -43,6 +43,11 @@ export function hubReportToText({ rows, batches, long, restarts, lateJoin, turne
     }
   }
   for (const [reason, times] of Object.entries(turnedAway)) lines.push('', `${times} requests were sent again: ${reason}`);
+  for (const { changes, perCommit, items, ...steps } of fresh) {
+    lines.push('', `| ${changes} changes of ${items} items, ${perCommit} to a commit | s | s of CPU | MB at most |`, '|---|---|---|---|');
+    for (const [step, { seconds, cpu, peakMegabytes }] of Object.entries(steps))
+      lines.push(`| ${step} | ${seconds.toFixed(1)} | ${cpu.toFixed(1)} | ${peakMegabytes} |`);
+  }
   if (long.length === 0) return lines.join('\n');
   const megabytes = (bytes: number | null): string => (bytes === null ? 'elsewhere' : `${(bytes / 1e6).toFixed(1)} MB`);
   lines.push(
