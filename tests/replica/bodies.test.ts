@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Bodies } from '../../src/core/replica/bodies.ts';
 import type { CommitId } from '../../src/core/ids.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
@@ -37,6 +37,52 @@ describe('the bodies of a space', () => {
     expect(empty).toEqual([]);
     expect([first, second]).toMatchObject([[{ offset: 0, length: 100 }], [{ offset: 100, length: 200 }]]);
     expect(first?.[0]?.object).toBe(second?.[0]?.object);
+  });
+});
+
+describe('what is stored ahead of its commit', () => {
+  it('is durable then, and not stored again', async () => {
+    const { owner } = await createSmallSpace('ahead');
+    const { bodies, space } = owner.replica;
+    const put = vi.spyOn(owner.deps.objects, 'put');
+    const found = ['one', 'two'].map((text) => new Uint8Array(Buffer.from(text)));
+    const ahead = await bodies.storeAhead(found, () => COMMIT, KEY);
+    expect(ahead?.isStored).toBe(true);
+    expect((await owner.deps.objects.has(space, ahead?.objects.map(({ id }) => id) ?? [])).size).toBe(1);
+    expect(await bodies.store(found, COMMIT, KEY, new Set(), ahead)).toEqual(ahead?.pieces);
+    expect(put).toHaveBeenCalledTimes(1);
+  });
+
+  it('is sealed anew where other bodies are stored than these, or under another key', async () => {
+    const { bodies } = (await createSmallSpace('ahead-of-others')).owner.replica;
+    const found = ['one', 'two'].map((text) => new Uint8Array(Buffer.from(text)));
+    const ahead = await bodies.storeAhead(found, () => COMMIT, KEY);
+    for (const [others, commit] of [
+      [found.slice(1), COMMIT],
+      [found, '1'.repeat(32) as CommitId],
+    ] as const) {
+      const pieces = await bodies.store(others, commit, KEY, new Set(), ahead);
+      expect(pieces.map(([piece]) => piece?.object)).not.toContain(ahead?.objects[0]?.id);
+    }
+  });
+
+  it('is not stored where it is large: a prune may name such a chunk before its commit does', async () => {
+    const { owner } = await createSmallSpace('ahead-large');
+    const put = vi.spyOn(owner.deps.objects, 'put');
+    const ahead = await owner.replica.bodies.storeAhead(
+      [new Uint8Array(Buffer.from('one')), randomFillSync(new Uint8Array(100_000))],
+      () => COMMIT,
+      KEY,
+    );
+    expect([ahead?.isStored, put.mock.calls]).toEqual([undefined, []]);
+    await owner.replica.bodies.store(ahead?.bodies ?? [], COMMIT, KEY, new Set(), ahead);
+    expect(put).toHaveBeenCalledTimes(1);
+  });
+
+  it('is left to its turn where the disk is full', async () => {
+    const { owner } = await createSmallSpace('ahead-full');
+    owner.deps.objects.put = () => Promise.reject(new Error('the disk is full'));
+    expect(await owner.replica.bodies.storeAhead([new Uint8Array(Buffer.from('one'))], () => COMMIT, KEY)).toBeNull();
   });
 });
 

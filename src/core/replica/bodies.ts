@@ -66,8 +66,9 @@ export class Bodies {
     ahead: SealedBodies | null = null,
   ): Promise<readonly Piece[][]> {
     const isReady = ahead !== null && tails.size === 0 && isOf(ahead, { bodies, commit, keyId, sharesContext: this.#deps.sharesContext() });
-    const { pieces, objects } = isReady ? ahead : await this.#sealing.all(bodies, commit, keyId, tails);
-    if (objects.length > 0) await this.#deps.objects.put(this.#deps.space, objects);
+    const sealed = isReady ? ahead : await this.#sealing.all(bodies, commit, keyId, tails);
+    const { pieces, objects } = sealed;
+    if (objects.length > 0 && sealed.isStored !== true) await this.#deps.objects.put(this.#deps.space, objects);
     // Behind that: what is only in memory would pass for being here.
     for (const { id, bytes } of objects) if (bytes.length <= LIMITS.bundledBody) this.#sealed.put(id, bytes);
     return pieces;
@@ -84,6 +85,14 @@ export class Bodies {
     });
   }
 
+  /** Those that were just sealed and are small, of which one sees to it that they are here. No look-up. */
+  justSealed(ids: readonly ObjectId[]): SealedObject[] {
+    return ids.flatMap((id): SealedObject[] => {
+      const bytes = this.#sealed.get(id);
+      return bytes === undefined ? [] : [{ id, bytes }];
+    });
+  }
+
   /**
    * Seals bodies that will be stored soon under a new commit, all of them and in this order, where there are other threads to do it and it is
    * worth it; `null` otherwise. Never rejects: what fails, fails where it is stored.
@@ -92,6 +101,22 @@ export class Bodies {
     const isMuch = bodies.reduce((sum, body) => sum + body.length, 0) >= AHEAD_BYTES;
     if (this.#deps.sealing === undefined || !isMuch) return null;
     return this.#sealing.all(bodies, newCommitId(), keyId, new Set()).catch(() => null);
+  }
+
+  /**
+   * Seals bodies that will be stored soon under a new commit, all of them and in this order, and stores them already where each is small enough
+   * for a bundle: nobody else names such an object, so that nothing can delete it before its commit does. Larger ones are chunks, which
+   * a prune may name. Where the commit is never made they lie there unused. Never rejects: what fails, fails where it is stored. Cost: O(bytes).
+   */
+  async storeAhead(bodies: readonly Uint8Array[], newCommitId: () => CommitId, keyId: number): Promise<SealedBodies | null> {
+    try {
+      const sealed = await this.#sealing.all(bodies, newCommitId(), keyId, new Set());
+      if (bodies.some((body) => body.length >= LIMITS.bundledBody)) return sealed;
+      if (sealed.objects.length > 0) await this.#deps.objects.put(this.#deps.space, sealed.objects);
+      return { ...sealed, isStored: true };
+    } catch {
+      return null;
+    }
   }
 
   /** Seals one large body that will be stored soon, in whatever commit, where there are other threads to do it. Never rejects. */

@@ -22,8 +22,10 @@ export interface BodySealingDeps {
   sharesContext(): boolean;
 }
 
-/** Bodies of one commit, encrypted and not stored yet. */
+/** Bodies of one commit, encrypted. */
 export interface SealedBodies {
+  /** Their objects are durable already. Absent: not stored yet. */
+  readonly isStored?: true;
   readonly commit: CommitId;
   readonly keyId: number;
   readonly sharesContext: boolean;

@@ -1,6 +1,7 @@
 import type { Content } from '../content.ts';
 import { itemKey, type Item } from '../item.ts';
 import type { ContentDigest } from '../ids.ts';
+import type { SealedBodies } from './body-sealing.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { View } from '../ports/store.ts';
 import { KeyMissing } from './key-missing.ts';
@@ -22,10 +23,25 @@ export interface FoundBy {
 }
 
 /**
- * Like {@link Workspace.capture}, of bodies that several writers found at the same time: one commit, one transaction. Each item
- * once. All or nothing; durable when it resolves. Cost: O(bytes), and one flush however many writers there are.
+ * What can be done for {@link captureMany} before it is its turn: seals the bodies, and flushes them where that is safe. Never rejects;
+ * `null` where it is left to that. Cost: O(bytes), and a flush.
  */
-export async function captureMany(replica: Replica, found: readonly FoundBy[], note: Omit<CommitNote, 'time'>): Promise<void> {
+export async function sealForCapture(replica: Replica, found: readonly FoundBy[]): Promise<SealedBodies | null> {
+  const bodies = found.map(({ body }) => body);
+  return replica.canWrite ? replica.bodies.storeAhead(bodies, () => replica.newCommitId(), replica.keyId) : null;
+}
+
+/**
+ * Like {@link Workspace.capture}, of bodies that several writers found at the same time: one commit, one transaction. Each item
+ * once. All or nothing; durable when it resolves. `ahead`: what {@link sealForCapture} made of the same. Cost: O(bytes), and one flush
+ * however many writers there are.
+ */
+export async function captureMany(
+  replica: Replica,
+  found: readonly FoundBy[],
+  note: Omit<CommitNote, 'time'>,
+  ahead: SealedBodies | null = null,
+): Promise<void> {
   await replica.exclusive(async () => {
     await replica.settle();
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
@@ -46,9 +62,9 @@ export async function captureMany(replica: Replica, found: readonly FoundBy[], n
       if (known === null) wanted.push({ entry, base });
       else write(entry.writer, shownAs(entry.item, known));
     }
-    const commit = replica.newCommitId();
+    const commit = ahead?.commit ?? replica.newCommitId();
     const bodies = wanted.map(({ entry }) => entry.body);
-    const pieces = await replica.bodies.store(bodies, commit, replica.keyId);
+    const pieces = await replica.bodies.store(bodies, commit, replica.keyId, new Set(), ahead);
     const wishes: ItemWish[] = wanted.map(({ entry: { writer, item, body, digest }, base }, index) => {
       const ours = { digest, size: body.length, attributes: {}, pieces: pieces[index] ?? [] };
       write(writer, shownAs(item, ours));

@@ -1,8 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { itemKey } from '../../core/item.ts';
-import { captureMany, type FoundBy } from '../../core/replica/capture-many.ts';
+import type { SealedBodies } from '../../core/replica/body-sealing.ts';
+import { captureMany, sealForCapture, type FoundBy } from '../../core/replica/capture-many.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 
-/** Takes what is pushed, as many at once as come while the ones before them are taken: a flush costs the same for one and for many. */
+/**
+ * Takes what is pushed, as many at once as come while the ones before them are taken: a flush costs the same for one and for many. While
+ * these are captured, the next ones are sealed and flushed.
+ */
 export interface PushQueue {
   /** Durable when it resolves. Pushes of one item are taken in their order. */
   push(found: FoundBy): Promise<void>;
@@ -19,7 +24,9 @@ interface Waiting {
 
 export function createPushQueue(replica: Replica): PushQueue {
   let waiting: Waiting[] = [];
-  let isRunning = false;
+  let isSealing = false;
+  /** Of the last ones whose turn it is, or will be. Never rejects. */
+  let captured: Promise<void> = Promise.resolve();
 
   /** The next ones, each item once. */
   function next(): Waiting[] {
@@ -41,13 +48,14 @@ export function createPushQueue(replica: Replica): PushQueue {
     return batch;
   }
 
-  async function take(batch: readonly Waiting[]): Promise<void> {
+  async function take(batch: readonly Waiting[], ahead: SealedBodies | null = null): Promise<void> {
     const message = batch.length === 1 ? `mneme: ${batch[0]?.found.item.name}` : `mneme: ${batch.length} files`;
     try {
       await captureMany(
         replica,
         batch.map(({ found }) => found),
         { message, writer: 'mneme-gateway' },
+        ahead,
       );
       for (const each of batch) each.resolve();
     } catch (error) {
@@ -58,17 +66,26 @@ export function createPushQueue(replica: Replica): PushQueue {
   }
 
   async function run(): Promise<void> {
-    isRunning = true;
-    await Promise.resolve();
-    while (waiting.length > 0) await take(next());
-    isRunning = false;
+    isSealing = true;
+    while (waiting.length > 0) {
+      await nextTurn(); // what came together is taken together
+      const batch = next();
+      const ahead = await sealForCapture(
+        replica,
+        batch.map(({ found }) => found),
+      );
+      const before = captured;
+      captured = before.then(() => take(batch, ahead));
+      await before; // no more than these wait, so that what comes meanwhile is one batch
+    }
+    isSealing = false;
   }
 
   return {
     push: (found) =>
       new Promise((resolve, reject) => {
         waiting.push({ found, resolve, reject });
-        if (!isRunning) void run();
+        if (!isSealing) void run();
       }),
   };
 }
