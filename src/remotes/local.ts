@@ -93,7 +93,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     // Where both are asked of a database, neither waits for the other: who lost a race brings the same objects again.
     const [before] = await Promise.all([headOf(space), isShared ? objects.put(space, segment.objects) : undefined]);
     if (!isExpected(before, expected)) return moved(space, expected);
-    if (!isShared) await objects.put(space, segment.objects);
+    if (!isShared && segment.objects.length > 0) await objects.put(space, segment.objects);
     const named = objectsNamed(checked, segment.gone);
     const missing = async (): Promise<AppendOutcome | null> => {
       const present = await objects.has(space, named);
@@ -138,6 +138,7 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
 
   return {
     address,
+    objects,
     spaces: () => store.read((tx) => tx.logs.spaces()),
     head: headOf,
     async read(space, from, limit) {

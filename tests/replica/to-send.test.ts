@@ -71,3 +71,18 @@ it('sends what is stored once nothing is to be kept in memory', async () => {
   expect(read).toHaveBeenCalled();
   expect(owner.replica.drafts).toEqual([]);
 });
+
+it('brings nothing to a log that is kept in the same store, but what is in memory for those who listen', async () => {
+  const { owner, hub } = await createSmallSpace('kept-here', { keptBy: 'owner' });
+  const read = vi.spyOn(owner.deps.objects, 'get');
+  const append = vi.spyOn(hub, 'append');
+  await owner.write(NOTE, 'small\n');
+  await owner.write({ kind: 'text', name: 'large.md' }, 'large '.repeat(100_000));
+  owner.replica.bodies.forgetPlain();
+  await owner.write({ kind: 'text', name: 'other.md' }, 'small again\n');
+  await syncWith(owner.replica, hub);
+  expect(read).not.toHaveBeenCalled();
+  expect(append.mock.calls.map(([, , { records, objects }]) => [records.length, objects.length])).toEqual([[3, 1]]);
+  await owner.restart();
+  expect(await owner.read(NOTE)).toBe('small\n');
+});

@@ -1,6 +1,7 @@
 import type { SealedObject } from '../crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../ids.ts';
 import type { Head, LogRecord } from '../log/record.ts';
+import type { ObjectStore } from './objects.ts';
 
 /**
  * Any place where logs can be kept by compare-and-swap on their head: a hub, a folder, a bucket, a git repository.
@@ -12,6 +13,9 @@ import type { Head, LogRecord } from '../log/record.ts';
 export interface Remote {
   /** As shown to people and kept in configuration: never holds credentials. */
   readonly address: string;
+
+  /** Where it keeps objects, of a remote in this process: a node with the same store brings it none. */
+  readonly objects?: ObjectStore;
 
   /**
    * Spaces that the caller may read there, in no order: for a machine that comes with the recovery key alone, and for
