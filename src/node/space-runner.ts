@@ -9,6 +9,7 @@ import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createBackfillLoop, type BackfillLoop } from './backfill-loop.ts';
 import { sayTrouble } from './disk-full.ts';
+import { restAfterLanding } from './landing-rest.ts';
 import { createLiveStream, type LiveStream } from './live-stream.ts';
 import { createRetryPause, type RetryPause } from './retry-pause.ts';
 import { learnRemoval } from './revocation.ts';
@@ -355,7 +356,11 @@ export class SpaceRunner {
     while ((this.#wanted || this.#heard !== null) && !signal.aborted) {
       try {
         const due = await this.#due();
-        if (due !== null) await this.#syncInTurn(due);
+        if (due === null) continue;
+        const { clock } = this.#deps;
+        const [before, began] = [this.#carried.pushed, clock.now()];
+        await this.#syncInTurn(due);
+        if (this.#carried.pushed > before) await restAfterLanding({ ...this.#deps, stopped: signal }, this.#remote, clock.now() - began);
       } catch (error) {
         await this.#failed(error);
       }
