@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -74,6 +74,16 @@ describe('a hub’s own store moves into a database', () => {
       expect.stringMatching(/^Would move to postgres:.*: 1 log \(\d+ records\), \d+ encrypted bodies .* Nothing was changed\.\n$/),
     ]);
     expect(await server.query(database.database, `select 1 from pg_namespace where nspname = 'satchel'`)).toEqual([]);
+  });
+
+  it('refuses a copy, which may be of a hub that goes on', async () => {
+    const copy = new Machine(root, 'copy', program, { SATCHEL_STORE_PASSWORD: database.password });
+    cpSync(hub.store, copy.store, { recursive: true });
+    for (const more of [['--dry-run'], []]) {
+      const { code, stderr } = await copy.run(['store', 'migrate', '--to', database.url, ...more]);
+      expect([code, stderr]).toEqual([5, expect.stringMatching(/is a copy of one in another place[^]*satchel up --same-machine/)]);
+    }
+    expect(await countOf('log_records')).toBe(0);
   });
 
   it('goes on where it was killed, and the old store is what counts until the end', async () => {

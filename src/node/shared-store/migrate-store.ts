@@ -7,6 +7,8 @@ import type { Store } from '../../core/ports/store.ts';
 import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { createAgeKeyWrapping } from '../age-key-wrapping.ts';
+import { isCopied } from '../copied-store/place-mark.ts';
+import { StoreWasCopied } from '../copied-store/settle-copy.ts';
 import { openHubObjects } from '../hub-objects.ts';
 import type { KeptObjects } from '../kept-store.ts';
 import { createNodeLog } from '../node-log.ts';
@@ -48,13 +50,15 @@ export class MigrateRefused extends Error {
 /**
  * Moves a hub's embedded store into a database: copies, compares every record and body, and only then switches over. It may
  * be interrupted at any point: until the switch the old store is what counts, from then on the new one. The old one stays
- * where it is, and never serves again. Throws {@link MigrateRefused}, {@link CopyFailed}, `StoreUnusable`, `StoreUnavailable`.
+ * where it is, and never serves again. Throws {@link MigrateRefused}, `StoreWasCopied`, {@link CopyFailed}, `StoreUnusable`, `StoreUnavailable`.
  */
 export async function migrateStore(options: MigrateOptions): Promise<Migrated> {
   const home = nodeHome(options.config.environment.home);
   if (!existsSync(home.store)) throw new MigrateRefused(`there is no store in ${home.root}`);
   const lock = await lockNode(home, 'store migrate', options.clock);
   try {
+    // Two hubs with one key would come of it, where the other store goes on.
+    if (await isCopied(home)) throw new StoreWasCopied();
     const store = await createSqliteStore({ path: home.store, checksNesting: false });
     try {
       const builtIn = createFolderObjects({ path: home.objects, random: options.random });
