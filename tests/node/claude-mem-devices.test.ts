@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { importHistory } from '../../src/node/claude-mem/import-history.ts';
 import type { Check } from '../../src/node/doctor/check.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
-import { row } from '../gateways/claude-mem-ops.ts';
+import { canonical, row, sha, tombstone } from '../gateways/claude-mem-ops.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
 
@@ -154,6 +154,49 @@ it('rows at revisions that are taken go above them', async () => {
   await repair('revisions');
   expect(openDatabase().get('SELECT synced_at IS NULL FROM observations WHERE id = 1')).toBe(1);
   expect(database!.get('SELECT sync_rev FROM observations WHERE id = 1')).toBe('4');
+});
+
+describe('a database that is not the one that pushed', () => {
+  /** As where the file was deleted, and the worker made a new one. */
+  function replace(): void {
+    stop();
+    for (const end of ['', '-wal', '-shm']) rmSync(path.join(folder, `claude-mem.db${end}`), { force: true });
+    openDatabase();
+  }
+  const lost = async (): Promise<Check | undefined> => (await checks()).find(({ id }) => id === 'claude-mem.lost-rows');
+
+  it('is named, and gets another device id, under which the worker takes its former rows in', async () => {
+    await pushOwn();
+    expect(await lost()).toBeUndefined();
+    replace();
+    expect(await lost()).toMatchObject({
+      result: 'fail',
+      evidence: ['2 of 2 rows that this device pushed and nobody deleted are not there'],
+    });
+    database!.run("INSERT INTO sync_state (k, v) VALUES ('cursor', '2')");
+    stop();
+    await repair('lost-rows');
+    expect(settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID']).not.toBe(DEVICE);
+    expect(openDatabase().get("SELECT v FROM sync_state WHERE k = 'cursor'")).toBe('0');
+    expect(await lost()).toBeUndefined();
+  });
+
+  it('is not one where rows were deleted, here or elsewhere, or are about to be told of', async () => {
+    await pushOwn();
+    observation('a third');
+    await pushOwn();
+    database!.run('DELETE FROM observations WHERE id <= 2');
+    expect(await lost()).toMatchObject({ evidence: ['2 of 3 rows that this device pushed and nobody deleted are not there'] });
+    const entity = `observation:${sha(canonical(['cmem-doc-id-v1', 'device', 'observation', DEVICE, '1']))}`;
+    database!.run(
+      `INSERT INTO sync_content_outbox (entity_id, kind, origin_local_id, entity_rev, body, operation_sha256, deleted, created_at_epoch)
+       VALUES ('${entity}', 'observation', '1', '2', '{}', '', 1, 0)`,
+    );
+    expect(await lost()).toBeUndefined();
+    database!.run('DELETE FROM sync_content_outbox');
+    expect((await other.push([tombstone(DEVICE, { local: '2', rev: '2' })])).status).toBe(200);
+    expect(await lost()).toBeUndefined();
+  });
 });
 
 it('a device is removed by its name or id, and let in again when it comes', async () => {

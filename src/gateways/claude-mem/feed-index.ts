@@ -13,6 +13,8 @@ export interface FeedIndex {
   newest(entity: string): FeedMark | undefined;
   /** Entities that had this subject at some revision. */
   about(subject: string): Iterable<string>;
+  /** All that the feed ever told of. */
+  entities(): Iterable<string>;
 }
 
 export function createFeedIndex(): FeedIndex {
@@ -44,6 +46,7 @@ export function createFeedIndex(): FeedIndex {
       const about = bySubject.get(subject);
       return about === undefined ? [] : typeof about === 'string' ? [about] : about;
     },
+    entities: () => byEntity.keys(),
   };
 }
 
@@ -70,5 +73,6 @@ export function layered(below: FeedIndex): FeedIndex {
     find: (entity, revision) => own.find(entity, revision) ?? below.find(entity, revision),
     newest: (entity) => newestOf(of(entity)),
     about: (subject) => new Set([...below.about(subject), ...own.about(subject)]),
+    entities: () => new Set([...below.entities(), ...own.entities()]),
   };
 }

@@ -3,12 +3,14 @@ import path from 'node:path';
 import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
 import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
 import { GATEWAY_ORIGIN, subjectOfOp } from '../../gateways/claude-mem/plan-push.ts';
+import { rowId } from '../../gateways/claude-mem/schema.ts';
+import { counted } from '../counted.ts';
 import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import { readOwnRows, type OwnRowKind } from '../../sources/claude-mem/own-rows.ts';
 import { blockedBy, type Ailment, type Repaired } from '../../sources/claude-mem-health/ailment.ts';
 import { userOf } from '../../sources/claude-mem-health/holders.ts';
 import { keepDatabase } from '../../sources/claude-mem-health/keep-copy.ts';
-import { changeIn } from '../../sources/claude-mem-health/mem-tables.ts';
+import { changeIn, columnsOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
 import { keepSettings, writeDeviceId } from './settings-edit.ts';
 
 export interface DeviceLook {
@@ -76,7 +78,12 @@ export function findDeviceAilments(look: DeviceLook): Ailment[] {
         result: 'fail',
         severity: 'high',
         reason: 'another database syncs under the same device id as this one: its settings were copied, and each blocks the other',
-        evidence: [...names, ...(others.length > 0 ? [`${others.length} rows are others here than under the same name in the feed`] : [])],
+        evidence: [
+          ...names,
+          ...(others.length > 0
+            ? [`${counted(others.length, 'row is another one', 'rows are others')} here than under the same name in the feed`]
+            : []),
+        ],
         would: [
           'give claude-mem on this machine a device id of its own',
           'mark the rows that both have as what they are: synced from the other id',
@@ -86,19 +93,63 @@ export function findDeviceAilments(look: DeviceLook): Ailment[] {
         repair: (backups) => renameDevice(look, backups),
       },
     ];
-  if (edited.length === 0) return [];
+  if (edited.length === 0) return lookForLost(look);
   return [
     {
       id: 'revisions',
       result: 'fail',
       severity: 'high',
       reason: 'claude-mem would push states of rows under revisions that are taken, and its hub refuses all behind them',
-      evidence: [`${edited.length} rows are at a revision that the feed has in another state, or is past`],
-      would: [`give ${edited.length} rows revisions above those that are taken, and have them sent again`],
+      evidence: [`${counted(edited.length, 'row is', 'rows are')} at a revision that the feed has in another state, or is past`],
+      would: [
+        `give ${counted(edited.length, 'row a revision', 'rows revisions')} above what is taken, and have ${edited.length === 1 ? 'it' : 'them'} sent again`,
+      ],
       advice: null,
       repair: (backups) => raiseRevisions(look, backups),
     },
   ];
+}
+
+/** A database that is not the one that pushed: clients pass over what their own id made, so that nothing brings it back. O(feed + rows). */
+function lookForLost(look: DeviceLook): Ailment[] {
+  const { file, device, index } = look;
+  const queued = queuedEntities(file);
+  if (queued === null) return []; // there is none, or none that syncs: the worker has not made it yet
+  const there = new Set(queued);
+  for (const page of readOwnRows(file)) for (const { kind, local } of page) there.add(rowId(kind, device, local));
+  let [pushed, gone] = [0, 0];
+  for (const entity of index.entities()) {
+    const isLive = (index.newest(entity)?.subject ?? '') !== '';
+    if (!isLive || !index.of(entity).some(({ origin }) => origin === device)) continue;
+    pushed += 1;
+    if (!there.has(entity)) gone += 1;
+  }
+  // Where others delete in the database beside the worker, some are gone as they were meant to be.
+  if (2 * gone <= pushed) return [];
+  return [
+    {
+      id: 'lost-rows',
+      result: 'fail',
+      severity: 'high',
+      reason: 'claude-mem’s database is not the one that its rows were synced from, and its own sync does not bring those back',
+      evidence: [`${gone} of ${counted(pushed, 'row')} that this device pushed and nobody deleted are not there`],
+      would: [
+        'give claude-mem on this machine another device id, for which they are rows of another device',
+        'have it read everything again that is served',
+      ],
+      advice: null,
+      repair: (backups) => renameDevice(look, backups),
+    },
+  ];
+}
+
+/** Rows of which the worker has something to push, as that they were deleted. `null`: the database has no such queue. */
+function queuedEntities(file: string): string[] | null {
+  return lookInto(file, (database) =>
+    columnsOf(database, 'sync_content_outbox').has('entity_id')
+      ? database.prepare<[], string>('SELECT entity_id FROM sync_content_outbox').pluck().all()
+      : null,
+  );
 }
 
 async function renameDevice(look: DeviceLook, backups: string): Promise<Repaired> {
@@ -123,10 +174,11 @@ async function renameDevice(look: DeviceLook, backups: string): Promise<Repaired
   const renamed = await writeDeviceId(settings, randomUUID());
   if (!renamed.ok)
     return { type: 'blocked', reason: `settings.json was left alone: ${renamed.error}`, next: 'Mend it, and run this again' };
+  const known = shared.length + edited.length;
   const lines = [
     'claude-mem on this machine has a device id of its own now.',
-    `${shared.length + edited.length} rows were of both; all others are sent again under it.`,
-    'Start its worker again.',
+    ...(known === 0 ? [] : [`${counted(known, 'row was', 'rows were')} there under the other one; all others are sent again under this.`]),
+    'Start its worker again: it reads all that is served.',
   ];
   return { type: 'done', lines, backup, rescued: [] };
 }
@@ -145,7 +197,7 @@ async function raiseRevisions(look: DeviceLook, backups: string): Promise<Repair
     }
   });
   const lines = [
-    `${edited.length} ${edited.length === 1 ? 'row is' : 'rows are'} sent again, above what the feed has.`,
+    `${counted(edited.length, 'row is', 'rows are')} sent again, above what the feed has.`,
     'Start claude-mem’s worker again.',
   ];
   return { type: 'done', lines, backup, rescued: [] };

@@ -23,11 +23,11 @@ export interface Repair {
 /** All that can be found. */
 export const AILMENTS: readonly string[] = [
   ...['open-file', 'wal', 'damage', 'schema', 'newer-schema', 'full-text', 'queue', 'pending-messages', 'set-aside', 'doubles'],
-  ...['history', 'device-id', 'revisions', 'refused', 'hub', 'two-paths', 'pushed-anyway', 'projects'],
+  ...['history', 'device-id', 'revisions', 'lost-rows', 'refused', 'hub', 'two-paths', 'pushed-anyway', 'projects'],
 ];
 
 const INDEX = 'full-text';
-const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'history', 'device-id', 'revisions']);
+const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'history', 'device-id', 'revisions', 'lost-rows']);
 
 /** In SATCHEL_HOME: what stood there before a repair. Nothing ever removes it. */
 const BACKUPS = 'claude-mem-backups';
