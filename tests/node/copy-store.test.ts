@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_HEAD, headAfter } from '../../src/core/log/record.ts';
+import { DamagedObject, type ObjectStore } from '../../src/core/ports/objects.ts';
 import { amountOf, compareStores, CopyFailed, copyStore, type Place } from '../../src/node/shared-store/copy-store.ts';
 import { shelfOf } from '../../src/remotes/local-checkpoints.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
@@ -55,6 +56,26 @@ describe('a store that was copied', () => {
     await copy();
     await to.objects.delete(writer.space, [object.id]);
     await expect(compare()).rejects.toThrow(/1 bodies .* are missing/);
+  });
+
+  it('is none where a body was damaged, there or before: named, and what to do', async () => {
+    const damaged = (objects: ObjectStore): ObjectStore => ({
+      ...objects,
+      get: () => Promise.reject(new DamagedObject(writer.space, object.id, 'a pack')),
+    });
+    const [sound, copied] = [from, to];
+    await copy();
+    to = { ...copied, objects: damaged(copied.objects) };
+    await expect(compare()).rejects.toThrow(
+      new CopyFailed(`the copy of object ${object.id} is damaged: empty the database, and begin the move again`),
+    );
+    await copied.objects.delete(writer.space, [object.id]);
+    [from, to] = [{ ...sound, objects: damaged(sound.objects) }, copied];
+    await expect(copy()).rejects.toThrow(new CopyFailed(`object ${object.id} is damaged in a pack; run: satchel store verify --read-data`));
+    // Where both are one bucket, it is the store's own.
+    to = { ...copied, objects: from.objects };
+    await expect(compare()).rejects.toThrow(/is damaged in a pack; run/);
+    [from, to] = [sound, copied];
   });
 
   it.each(['beside the log', 'on its shelf of checkpoints'])('is none where there is a body more there, %s: named', async (where) => {

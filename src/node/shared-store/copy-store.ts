@@ -2,7 +2,7 @@ import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
-import type { ObjectStore } from '../../core/ports/objects.ts';
+import { DamagedObject, type ObjectStore } from '../../core/ports/objects.ts';
 import type { Store, StoredRecord } from '../../core/ports/store.ts';
 import { shelfOf } from '../../remotes/local-checkpoints.ts';
 import { HUB_COLLECTION } from './hub-identity.ts';
@@ -55,7 +55,7 @@ export async function copyStore(from: Place, to: Place, amount: StoreAmount, onP
       for await (const batch of batchesOf(from.objects, shelf)) {
         const here = await to.objects.has(shelf, batch);
         const missing = batch.filter((id) => !here.has(id));
-        const found = await from.objects.get(shelf, missing);
+        const found = await intact(from.objects.get(shelf, missing));
         await to.objects.put(
           shelf,
           missing.flatMap((id): SealedObject[] => {
@@ -72,6 +72,18 @@ export async function copyStore(from: Place, to: Place, amount: StoreAmount, onP
   }
   await copyDocuments(from.store, to.store);
   await copyFeeds(from.store, to.store);
+}
+
+/** Nothing goes over that is damaged: {@link CopyFailed} says which body, and what to do where it is one of the copy. */
+async function intact<T>(bodies: Promise<T>, whose: 'copy' | null = null): Promise<T> {
+  try {
+    return await bodies;
+  } catch (error) {
+    if (!(error instanceof DamagedObject)) throw error;
+    throw new CopyFailed(
+      whose === null ? error.message : `the copy of object ${error.id} is damaged: empty the database, and begin the move again`,
+    );
+  }
 }
 
 /** What went since the copy was begun before, pruned or erased, goes there too. */
@@ -162,7 +174,8 @@ export async function compareStores(from: Place, to: Place, amount: StoreAmount,
     }
     for (const shelf of [space, shelfOf(space)]) {
       for await (const batch of batchesOf(from.objects, shelf)) {
-        const found = await to.objects.get(shelf, batch); // which compares each with its hash
+        // Which compares each with its hash. Chunks in a bucket are not copied: those are the store's own.
+        const found = await intact(to.objects.get(shelf, batch), to.objects === from.objects ? null : 'copy');
         if (found.size !== batch.length) throw new CopyFailed(`${batch.length - found.size} bodies of ${space.slice(0, 8)} are missing`);
         onProgress('checking bodies', (objects += batch.length), amount.objects);
       }
