@@ -20,7 +20,10 @@ const MOCKING = ['src', 'tests'].flatMap((folder) =>
  * Tests that leave nothing behind in their process share its modules: to load the program anew for each of their files
  * took as much time as many of them.
  */
-const SHARING = ['src/**/*.test.ts', 'tests/{replica,sources,hostile,formats,gateways,node}/**/*.test.ts'];
+const SHARING = [
+  'src/**/*.test.ts',
+  'tests/{bench,claude-code,contracts,formats,gateways,hostile,metrics,node,replica,sources}/**/*.test.ts',
+];
 
 const ALL = ['src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.mjs'];
 const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, INSTALLED, ...MOCKING], isolate: false };
@@ -34,7 +37,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: PATIENCE },
-    setupFiles: ['tests/setup/property-seed.ts'],
+    setupFiles: ['tests/setup/property-seed.ts', 'tests/setup/temporary-folder.ts'],
+    globalSetup: ['tests/setup/memory-folder.ts'],
     provide: { extent: 'short' },
     // Tests wait for services and for what happens in its own time: one more than there are cores, where two cores would have one.
     maxWorkers: availableParallelism() + 1,
