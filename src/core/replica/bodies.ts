@@ -5,6 +5,7 @@ import { contentDigest } from '../crypto/space-keys.ts';
 import type { CommitId, ContentDigest, ObjectId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { DamagedObject, type ObjectStore } from '../ports/objects.ts';
+import type { Effort } from '../ports/compression.ts';
 import { RemoteError } from '../ports/remote.ts';
 import type { Result } from '../result.ts';
 import { createBodySealing, isOf, type BodySealing, type BodySealingDeps, type SealedBodies } from './body-sealing.ts';
@@ -106,11 +107,16 @@ export class Bodies {
   /**
    * Seals bodies that will be stored soon under a new commit, all of them and in this order, and stores them already where each is small enough
    * for a bundle: nobody else names such an object, so that nothing can delete it before its commit does. Larger ones are chunks, which
-   * a prune may name. Where the commit is never made they lie there unused. Never rejects: what fails, fails where it is stored. Cost: O(bytes).
+   * a prune may name. `effort`: as of {@link BodySealing.all}. Where the commit is never made they lie there unused. Never rejects: what fails, fails where it is stored. Cost: O(bytes).
    */
-  async storeAhead(bodies: readonly Uint8Array[], newCommitId: () => CommitId, keyId: number): Promise<SealedBodies | null> {
+  async storeAhead(
+    bodies: readonly Uint8Array[],
+    newCommitId: () => CommitId,
+    keyId: number,
+    effort?: Effort,
+  ): Promise<SealedBodies | null> {
     try {
-      const sealed = await this.#sealing.all(bodies, newCommitId(), keyId, new Set());
+      const sealed = await this.#sealing.all(bodies, newCommitId(), keyId, new Set(), effort);
       if (bodies.some((body) => body.length >= LIMITS.bundledBody)) return sealed;
       if (sealed.objects.length > 0) await this.#deps.objects.put(this.#deps.space, sealed.objects);
       return { ...sealed, isStored: true };

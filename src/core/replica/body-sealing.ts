@@ -37,8 +37,11 @@ export interface SealedBodies {
 
 /** Plaintext → encrypted objects. */
 export interface BodySealing {
-  /** Small bodies in bundles, large ones in chunks, those at `tails` in a chunk of their own where they fit in one. O(bytes). */
-  all(bodies: readonly Uint8Array[], commit: CommitId, keyId: number, tails: ReadonlySet<number>): Promise<SealedBodies>;
+  /**
+   * Small bodies in bundles, large ones in chunks, those at `tails` in a chunk of their own where they fit in one. `effort`: how far they
+   * are compressed; left out, by their size. O(bytes).
+   */
+  all(bodies: readonly Uint8Array[], commit: CommitId, keyId: number, tails: ReadonlySet<number>, effort?: Effort): Promise<SealedBodies>;
   /** The chunks of a body that comes with one of the next commits. Never rejects: what fails, fails then. */
   ahead(body: Uint8Array, keyId: number): Promise<void>;
 }
@@ -99,8 +102,8 @@ export function createBodySealing(deps: BodySealingDeps, cache: ObjectCache): Bo
   }
 
   return {
-    async all(bodies, commit, keyId, tails) {
-      const effort = bodies.reduce((sum, body) => sum + body.length, 0) <= SMALL_EFFORT_BYTES ? 'small' : 'fast';
+    async all(bodies, commit, keyId, tails, given) {
+      const effort = given ?? (bodies.reduce((sum, body) => sum + body.length, 0) <= SMALL_EFFORT_BYTES ? 'small' : 'fast');
       const sharesContext = deps.sharesContext();
       const sealed = new Map<ObjectId, SealedObject>();
       const pieces = bodies.map((): Piece[] => []);

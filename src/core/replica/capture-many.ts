@@ -22,13 +22,17 @@ export interface FoundBy {
   readonly made: 'shown' | 'intended' | 'nothing' | 'current';
 }
 
+/** Where more come at once they wait for one another, and a bundle of theirs is compressed in a fifth of the time. */
+const FEW = 4;
+
 /**
  * What can be done for {@link captureMany} before it is its turn: seals the bodies, and flushes them where that is safe. Never rejects;
  * `null` where it is left to that. Cost: O(bytes), and a flush.
  */
 export async function sealForCapture(replica: Replica, found: readonly FoundBy[]): Promise<SealedBodies | null> {
   const bodies = found.map(({ body }) => body);
-  return replica.canWrite ? replica.bodies.storeAhead(bodies, () => replica.newCommitId(), replica.keyId) : null;
+  const effort = found.length > FEW ? 'fast' : undefined;
+  return replica.canWrite ? replica.bodies.storeAhead(bodies, () => replica.newCommitId(), replica.keyId, effort) : null;
 }
 
 /**
