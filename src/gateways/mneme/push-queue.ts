@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { itemKey } from '../../core/item.ts';
 import type { SealedBodies } from '../../core/replica/body-sealing.ts';
 import { captureMany, sealForCapture, type FoundBy } from '../../core/replica/capture-many.ts';
@@ -15,6 +15,8 @@ export interface PushQueue {
 
 const AT_ONCE = 256;
 const BYTES_AT_ONCE = 4 * 1024 * 1024;
+/** Whoever was just answered pushes again within this time, and a batch of few costs the flushes that one of many does. Milliseconds. */
+const LINGER_MS = 3;
 
 interface Waiting {
   readonly found: FoundBy;
@@ -27,6 +29,7 @@ export function createPushQueue(replica: Replica): PushQueue {
   let isSealing = false;
   /** Of the last ones whose turn it is, or will be. Never rejects. */
   let captured: Promise<void> = Promise.resolve();
+  let capturing = 0;
 
   /** The next ones, each item once. */
   function next(): Waiting[] {
@@ -68,14 +71,16 @@ export function createPushQueue(replica: Replica): PushQueue {
   async function run(): Promise<void> {
     isSealing = true;
     while (waiting.length > 0) {
-      await nextTurn(); // what came together is taken together
+      // What came together is taken together; and nothing is lost by waiting while others are captured.
+      await (capturing === 0 ? nextTurn() : Promise.race([captured, delay(LINGER_MS)]));
       const batch = next();
       const ahead = await sealForCapture(
         replica,
         batch.map(({ found }) => found),
       );
       const before = captured;
-      captured = before.then(() => take(batch, ahead));
+      capturing += 1;
+      captured = before.then(() => take(batch, ahead)).finally(() => (capturing -= 1));
       await before; // no more than these wait, so that what comes meanwhile is one batch
     }
     isSealing = false;
