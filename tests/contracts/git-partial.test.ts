@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { SealedObject } from '../../src/core/crypto/object-cipher.ts';
 import { EMPTY_HEAD, headAfter } from '../../src/core/log/record.ts';
-import { createGitPlaces } from './git-place.ts';
+import { createGitPlaces, git, gitEnvironment } from './git-place.ts';
 import { createSpaceWriter, sealedObject, segment } from './space-writer.ts';
 
 /** Bodies from this size on are not kept by who sent them (src/remotes/git/cached-branch.ts). */
@@ -20,8 +20,20 @@ function besides({ id }: SealedObject): SealedObject {
 
 describe('a cache that does not hold what its machine sent', () => {
   // git unpacks few objects, and indexes a pack of a hundred or more: it misses what is not there in other words.
-  it.each([1, 150])('follows a directory that names it, in a fetch with %i other objects', async (count) => {
-    const open = places.machines(`git+file://${await places.repository()}`);
+  it.each([
+    ['that leaves files out', 1, {}],
+    ['that leaves files out', 150, {}],
+    ['that cannot leave files out', 1, { 'uploadpack.allowFilter': 'false' }],
+    ['of git’s first protocol', 150, { 'uploadpack.allowFilter': 'false', 'protocol.version': '0' }],
+  ])('follows a directory that names it, at a host %s, in a fetch with %i other objects', async (_, count, settings) => {
+    const path = await places.repository();
+    for (const [name, value] of Object.entries(settings)) git(places.home, '-C', path, 'config', name, value);
+    const environment = gitEnvironment(places.home, {
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'protocol.version',
+      GIT_CONFIG_VALUE_0: 'protocol.version' in settings ? '0' : '2',
+    });
+    const open = places.machines(`git+file://${path}`, { environment });
     const [ana, bea] = [await open(), await open()];
     const writer = createSpaceWriter();
     const large = sealedObject(DROPPED);
