@@ -90,10 +90,9 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
 
   async function append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome> {
     const checked = checkSegment(space, expected, segment);
-    // Where both are asked of a database, neither waits for the other: who lost a race brings the same objects again.
-    const [before] = await Promise.all([headOf(space), isShared ? objects.put(space, segment.objects) : undefined]);
-    if (!isExpected(before, expected)) return moved(space, expected);
-    if (!isShared && segment.objects.length > 0) await objects.put(space, segment.objects);
+    // Of a database the head is not asked twice: who lost a race brings the same objects again.
+    if (!isShared && !isExpected(await headOf(space), expected)) return moved(space, expected);
+    if (segment.objects.length > 0) await objects.put(space, segment.objects);
     const named = objectsNamed(checked, segment.gone);
     const missing = async (): Promise<AppendOutcome | null> => {
       const present = await objects.has(space, named);

@@ -251,6 +251,25 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(await store.read((tx) => tx.logs.spaces())).toEqual([SPACE]);
       });
 
+      it('know their head in the transaction that moves it', async () => {
+        const [first, second, third] = records(0, 3);
+        if (first === undefined || second === undefined || third === undefined) throw new Error('three records');
+        await store.write(async ({ logs }) => {
+          expect(await logs.head(SPACE)).toBeNull();
+          expect(await logs.append(SPACE, EMPTY_HEAD, [first, second])).toBe(true);
+          expect(await logs.append(SPACE, headOf(first), [third])).toBe(false);
+          expect(await logs.head(SPACE)).toEqual(headOf(second));
+          expect(await logs.append(SPACE, headOf(second), [third])).toBe(true);
+          await logs.fallBack(SPACE, 0);
+          expect(await logs.head(SPACE)).toEqual(headOf(first));
+          await logs.remove(SPACE);
+          expect(await logs.head(SPACE)).toBeNull();
+          await logs.fill(SPACE, [second]);
+          expect(await logs.head(SPACE)).toEqual(headOf(second));
+        });
+        expect(await store.read((tx) => tx.logs.head(SPACE))).toEqual(headOf(second));
+      });
+
       it('refuse a gap', async () => {
         await expect(appendTo(SPACE, EMPTY_HEAD, records(1, 1))).rejects.toThrow(RangeError);
         expect(await store.read((tx) => tx.logs.head(SPACE))).toBeNull();

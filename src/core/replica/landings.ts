@@ -97,8 +97,7 @@ export async function landedBefore(
 }
 
 /**
- * Those of our commits that came from the log, `own` by id and position, which left nothing to land of our draft of that
- * id: who has a copy of this machine, or its key, may have signed something else under it. Cost: O(drafts), and the
+ * Those of our drafts of which our commits that came from the log, `own` by id and position, left nothing to land: who has a copy of this machine, or its key, may have signed something else under it. Cost: O(drafts), and the
  * history of the items of those that landed.
  */
 export async function landedWhole(tx: StoreTransaction, space: SpaceId, own: ReadonlyMap<CommitId, number>): Promise<CommitId[]> {
@@ -107,7 +106,7 @@ export async function landedWhole(tx: StoreTransaction, space: SpaceId, own: Rea
   const landed: CommitId[] = [];
   for (const [id, position] of own) {
     const draft = drafts.get(id);
-    if (draft === undefined || (await isReached(tx, space, decodeDraft(draft), { how: 'itself', position }))) landed.push(id);
+    if (draft !== undefined && (await isReached(tx, space, decodeDraft(draft), { how: 'itself', position }))) landed.push(id);
   }
   return landed;
 }

@@ -32,7 +32,7 @@ export interface ReplayReport {
   readonly records: number;
   /** Items that changed, siblings included. */
   readonly touched: readonly Item[];
-  /** Own commits that are in the log now: their drafts are removed. */
+  /** Own drafts that are in the log now, and are removed. */
   readonly landed: readonly CommitId[];
   /** Of these, how many were replayed as they had just been made here. */
   readonly made: number;

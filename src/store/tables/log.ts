@@ -21,9 +21,25 @@ const MACHINE_HEX = 64;
 export function createLogTable(scope: TableScope): LogTable {
   const { dialect, kept } = scope;
   const fallen = createFallenRecords(scope);
+  /** Looked up in this transaction, which nobody else writes to the log beside. */
+  const heads = new Map<number, Head | null>();
 
   async function headOf(number: number | null): Promise<Head | null> {
     if (number === null) return null;
+    const known = heads.get(number);
+    if (known !== undefined) return known;
+    const head = await lookUpHead(number);
+    heads.set(number, head);
+    return head;
+  }
+
+  /** What stood in the log is looked up anew. */
+  async function changed(space: SpaceId): Promise<void> {
+    const number = await scope.numberOf(space);
+    if (number !== null) heads.delete(number);
+  }
+
+  async function lookUpHead(number: number): Promise<Head | null> {
     const [row] = await kept('head', [number, 1], () =>
       scope.db
         .selectFrom('log_records')
@@ -58,6 +74,8 @@ export function createLogTable(scope: TableScope): LogTable {
         const query = () => scope.db.insertInto('log_records').values(values);
         await kept(`append ${values.length}`, valuesOf(values), query);
       }
+      const last = records.at(-1);
+      if (last !== undefined) heads.set(number, { term: last.term, position: last.position, hash: last.hash });
       return true;
     },
 
@@ -77,6 +95,7 @@ export function createLogTable(scope: TableScope): LogTable {
         if (there === undefined) await scope.db.insertInto('log_records').values(recordToRow(number, record)).execute();
         else if (bytesToHex(there.hash) !== record.hash) throw new RangeError(`another record stands at ${record.position}`);
       }
+      heads.delete(number);
     },
 
     async read(space, from, limit) {
@@ -151,7 +170,10 @@ export function createLogTable(scope: TableScope): LogTable {
       return found;
     },
 
-    fallBack: fallen.fallBack,
+    async fallBack(space, position) {
+      await fallen.fallBack(space, position);
+      await changed(space);
+    },
     fallen: fallen.list,
     dropFallen: fallen.drop,
 
@@ -161,6 +183,7 @@ export function createLogTable(scope: TableScope): LogTable {
       if (number === null) return;
       await scope.db.deleteFrom('log_records').where('space', '=', number).execute();
       await scope.db.deleteFrom('fallen_records').where('space', '=', number).execute();
+      heads.delete(number);
     },
   };
 }
