@@ -153,6 +153,22 @@ export function createTreeSource(
   };
 }
 
+/** Names asked for lately. More are looked up anew: whoever asks for many asks for each once. */
+const RECALLED = 256;
+
+/** The same names are asked for with every line that a transcript grows by, and each answer takes a dozen patterns. `look` must be pure. */
+function recalling<T>(look: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    if (known.size >= RECALLED) known.clear();
+    const found = look(name);
+    known.set(name, found);
+    return found;
+  };
+}
+
 /** Kinds of files that programs write line by line. */
 const WHOLE_LINES = new Set(['jsonl', 'transcript', 'history', 'mneme-log']);
 
@@ -161,13 +177,15 @@ function rulesOf(definition: TreeDefinition): TreeRules {
   const kindRules = definition.prefix === '' ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => !('pattern' in rule));
   const kinds = createKindRegistry();
   const kindOf = (id: string) => kinds.get(id);
+  const isCarried = recalling((name) => carries(definition, name));
+  const usual = recalling((name) => classify(name, kindRules));
   return {
     classify(name) {
-      if (!carries(definition, name)) return null;
-      const kind = definition.kindOf === undefined ? classify(name, kindRules) : definition.kindOf(name);
+      if (!isCarried(name)) return null;
+      const kind = definition.kindOf === undefined ? usual(name) : definition.kindOf(name);
       return kind === null ? null : { kind };
     },
-    enters: (folder) => mayEnter(definition, folder),
+    enters: recalling((folder) => mayEnter(definition, folder)),
     ...(definition.inventory === undefined ? {} : { follows: mayBeUsersLink }),
     appends: (kind) => kindOf(kind)?.appends ?? false,
     deletable: (kind) => kindOf(kind)?.deletable ?? true,
