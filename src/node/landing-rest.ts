@@ -4,7 +4,7 @@ import type { Replica } from '../core/replica/replica.ts';
 
 /** Landing takes a fourth of the time at most where it never ends, and nobody waits for it longer than that: milliseconds. */
 const REST_SHARE = 3;
-const LONGEST_REST = 200;
+const LONGEST_REST = 60;
 
 /**
  * After drafts landed in the node's own store, and were put in place: where more come all the while, many then land for what a few cost, and

@@ -6,7 +6,7 @@ import { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
-const LANDING_MS = 40;
+const LANDING_MS = 15;
 
 let runner: SpaceRunner;
 afterEach(() => runner.stop());
