@@ -2,7 +2,7 @@
  * Room for new objects, MiB: V8 would take 32 in a burst of work and keep them. With 4 a first sync of 150 MB costs a node as
  * much CPU, within what can be measured. It has them at once: of 1 MiB, where V8 begins, all that waits for a disk is moved on as if it
  * were to stay. Nor does V8 look for garbage whenever little is done: the node does when nothing is (../idle-memory.ts). Both
- * together are an eighth of what a transcript that grows each second costs.
+ * together are a tenth, about, of what a transcript that grows each second costs.
  */
 export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=4', '--min-semi-space-size=4', '--no-memory-reducer'];
 
