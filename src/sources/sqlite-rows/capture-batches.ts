@@ -12,6 +12,8 @@ const FIRST_PART = 1 / 4;
 export interface RowBatches {
   /** `at`: where the item stands from then on; `null`: nowhere. */
   add(found: Found, at: Place | null): Promise<void>;
+  /** Has what was found so far be captured while more is looked for. */
+  send(): Promise<void>;
   finish(): Promise<CaptureReport>;
 }
 
@@ -45,6 +47,7 @@ export function createRowBatches(context: RowsContext): RowBatches {
       else memory.index.set(at);
       await portions.add({ found, at }, found.type === 'body' ? found.body.length : 0);
     },
+    send: () => portions.send(),
     finish: () => portions.finish(),
   };
 }

@@ -40,6 +40,7 @@ export async function captureRound(context: RowsContext, options: { readonly who
   const batches = createRowBatches(context);
   const seen = new Map<string, ReadonlySet<number>>();
   if (!whole) whole = !(await takeNewRows(context, tables, batches));
+  if (!whole) await batches.send(); // new rows are on their way while it is looked whether others went
   if (whole) await takeAll(context, tables, batches, seen);
   const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, memory.isOther || wasMissing);
   const captured = await batches.finish();

@@ -128,6 +128,8 @@ export function createRowDatabase(
       const database = new Database(file, { fileMustExist: true, timeout: 0 });
       try {
         database.pragma('foreign_keys = ON');
+        // What a statement may have to take back, which for full-text indexes is much, needs no file.
+        database.pragma('temp_store = MEMORY');
         database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
         database.defaultSafeIntegers(true);
       } catch (error) {

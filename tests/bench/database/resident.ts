@@ -8,14 +8,17 @@ import type { SatchelMachine } from '../satchel/satchel-machine.ts';
 import { untilCalm } from '../satchel/until-calm.ts';
 import { MEM_FILE, MemoryRows, openMemories } from './memory-rows.ts';
 
-export interface MemoriesPlace {
-  readonly hub: SatchelMachine;
+export interface CommittedPlace {
   readonly here: SatchelMachine;
   readonly there: SatchelMachine;
-  readonly near: CountingProxy;
-  readonly far: CountingProxy;
   readonly source: string;
   readonly target: string;
+}
+
+export interface MemoriesPlace extends CommittedPlace {
+  readonly hub: SatchelMachine;
+  readonly near: CountingProxy;
+  readonly far: CountingProxy;
 }
 
 const EDITS = 20;
@@ -41,18 +44,38 @@ export async function measureMemories({ hub, here, there, near, far, source, tar
   const cpuAfter = await cpuSecondsOf([here.pid]);
   if (cpuBefore !== null && cpuAfter !== null) figures['sync without change, ms of CPU'] = ((cpuAfter - cpuBefore) / SYNCS) * 1000;
 
+  const before = [near.bytes(), far.bytes()] as const;
+  Object.assign(figures, await committed(source, target));
+  figures['203 rows and one, KB to the hub'] = (near.bytes() - before[0]) / 1000 / (EDITS / 2);
+  figures['203 rows and one, KB from the hub'] = (far.bytes() - before[1]) / 1000 / (EDITS / 2);
+
+  await untilCalm([here, there, hub]);
+  for (const [name, machine] of Object.entries({ 'first machine': here, 'second machine': there, hub })) {
+    const megabytes = await residentMegabytes(machine.pid);
+    if (megabytes !== null) figures[`idle node, MB (${name})`] = megabytes;
+  }
+  return figures;
+}
+
+/** The first of these alone: how long new rows take to the other database. */
+export async function measureCommitted({ here, there, source, target }: CommittedPlace): Promise<Record<string, number>> {
+  await here.up();
+  await here.ask('sync');
+  await there.ask('sync');
+  await sleep(QUIET_MS);
+  return committed(source, target);
+}
+
+async function committed(source: string, target: string): Promise<Record<string, number>> {
+  const figures: Record<string, number> = {};
   const [worker, other] = [openMemories(path.join(source, MEM_FILE)), openMemories(path.join(target, MEM_FILE))];
   try {
-    const before = [near.bytes(), far.bytes()] as const;
     const seconds: Record<string, number[]> = { [`${EDIT_ROWS} rows`]: [], 'one row': [] };
     for (let index = 0; index < EDITS; index++) {
       const isOne = index % 2 === 1;
       seconds[isOne ? 'one row' : `${EDIT_ROWS} rows`]!.push(await committedToThere(worker, other, isOne ? 1 : EDIT_ROWS, SEED + index));
       await sleep(1_500 + 37 * (index % 7));
     }
-    const edits = EDITS / 2;
-    figures['203 rows and one, KB to the hub'] = (near.bytes() - before[0]) / 1000 / edits;
-    figures['203 rows and one, KB from the hub'] = (far.bytes() - before[1]) / 1000 / edits;
     for (const [what, all] of Object.entries(seconds)) {
       const sorted = all.toSorted((a, b) => a - b);
       figures[`committed to there, s (${what}, p50)`] = at(sorted, 0.5);
@@ -61,12 +84,6 @@ export async function measureMemories({ hub, here, there, near, far, source, tar
   } finally {
     worker.close();
     other.close();
-  }
-
-  await untilCalm([here, there, hub]);
-  for (const [name, machine] of Object.entries({ 'first machine': here, 'second machine': there, hub })) {
-    const megabytes = await residentMegabytes(machine.pid);
-    if (megabytes !== null) figures[`idle node, MB (${name})`] = megabytes;
   }
   return figures;
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { MEM_FILE, openMemories } from '../database/memory-rows.ts';
-import { measureMemories } from '../database/resident.ts';
+import { measureCommitted, measureMemories } from '../database/resident.ts';
 import { satchelWay, type Way } from './satchel.ts';
 
 const rows: Way = {
@@ -27,5 +27,5 @@ export const satchelDatabasePeer = satchelWay('Satchel', rows);
 export const satchelUncountedPeer = satchelWay('Satchel uncounted', {
   ...rows,
   counts: false,
-  figures: () => Promise.resolve({}),
+  figures: (machines, place) => measureCommitted({ ...machines, ...place }),
 });
