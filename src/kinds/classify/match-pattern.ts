@@ -39,6 +39,10 @@ function makeMatcher(pattern: string): Matcher {
 function makeSegmentMatcher(part: string): (segment: string) => boolean {
   if (!part.includes('*') && !part.includes('?')) return (segment) => segment === part;
   if (part === '*') return () => true;
+  const [start = '', end] = part.split('*');
+  if (end !== undefined && part.indexOf('*') === part.lastIndexOf('*') && !part.includes('?')) {
+    return (segment) => segment.length >= start.length + end.length && segment.startsWith(start) && segment.endsWith(end);
+  }
   const characters = Array.from(part);
   return (segment) => segment === part || matchSequence(characters, Array.from(segment), '*', (p, c) => p === '?' || p === c);
 }

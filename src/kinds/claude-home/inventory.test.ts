@@ -1,7 +1,9 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../config/schema.ts';
 import { classify } from '../classify/classify.ts';
 import { DEFAULT_RULES } from '../classify/default-rules.ts';
+import { matchPattern } from '../classify/match-pattern.ts';
 import { CATEGORIES, INVENTORY } from './inventory.ts';
 import { DEFAULT_CHOICE, isUnknown, locate, mayHoldCarried, type InventoryChoice } from './locate.ts';
 
@@ -116,6 +118,27 @@ describe('the inventory', () => {
   ])('knows nothing of the folder %s: %s', (folder, unknown) => {
     const off: InventoryChoice = { ...DEFAULT_CHOICE, categories: { plugins: false } };
     expect([isUnknown(folder, true), isUnknown(folder, true, off)]).toEqual([unknown, unknown]);
+  });
+
+  it('finds the first line that matches, wherever its pattern begins', () => {
+    const part = fc.constantFrom(
+      ...INVENTORY.flatMap(({ pattern }) => pattern.split('/')),
+      '.git',
+      'Projects',
+      'a',
+      'daemon-x',
+      '.claude.json.b',
+    );
+    const name = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+    fc.assert(
+      fc.property(name, (each) => {
+        const first = INVENTORY.find(({ pattern }) => matchPattern(pattern, each));
+        const expected =
+          first === undefined ? { type: 'unknown' } : first.class === 'never' ? { type: 'local', why: first.why } : { row: first };
+        expect(locate(each)).toMatchObject(expected);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   it('has no line that no example of the table needs', () => {

@@ -21,10 +21,10 @@ export type Located =
   /** No line names it: stays local until the user decides. */
   | { readonly type: 'unknown' };
 
-/** Looks a name (NFC, relative to the Claude home) up in the inventory. O(lines). */
+/** Looks a name (NFC, relative to the Claude home) up in the inventory. O(lines that may be about what stands at its root). */
 export function locate(name: string, choice: InventoryChoice = DEFAULT_CHOICE, lines: readonly InventoryRow[] = INVENTORY): Located {
   const segments = segmentsOf(name);
-  const row = lines.find(({ pattern }) => matcherOf(pattern)(segments));
+  const row = linesAbout(segments, lines).find(({ pattern }) => matcherOf(pattern)(segments));
   if (matchesAny(choice.exclude, name)) return { type: 'local', why: 'is excluded in config.json' };
   if (row?.class === 'never' && !row.overridable) return { type: 'local', why: row.why };
   if ((row === undefined || row.class === 'never') && matchesAny(choice.include, name)) return { type: 'carried', row: included(name) };
@@ -41,8 +41,13 @@ export function isUnknown(name: string, isFolder: boolean, choice: InventoryChoi
 
 /** False for a folder in which nothing can be carried. */
 export function mayHoldCarried(folder: string, choice: InventoryChoice = DEFAULT_CHOICE): boolean {
-  if (matchesAny(choice.exclude, `${folder}/x`) && choice.exclude.some((pattern) => coversFolder(pattern, folder))) return false;
-  const covering = INVENTORY.find(({ pattern }) => coversFolder(pattern, folder));
+  const segments = segmentsOf(folder);
+  const below = [
+    [...segments, 'x'],
+    [...segments, 'x', 'y'],
+  ];
+  if (choice.exclude.some((pattern) => coversAll(pattern, below))) return false;
+  const covering = linesAbout(segments, INVENTORY).find(({ pattern }) => coversAll(pattern, below));
   if (covering?.class === 'never' && !covering.overridable) return false;
   if (choice.include.some((pattern) => mayMatchBelow(pattern, folder))) return true;
   if (covering !== undefined) return covering.class !== 'never' && isOn(covering, choice);
@@ -62,9 +67,34 @@ export function mayMatchBelow(pattern: string, folder: string): boolean {
   return wanted.length > segments.length;
 }
 
-/** Whether a pattern names everything under a folder. */
-function coversFolder(pattern: string, folder: string): boolean {
-  return pattern.endsWith('**') && matchPattern(pattern, `${folder}/x/y`) && matchPattern(pattern, `${folder}/x`);
+/** Whether a pattern names everything under a folder, of which these are some. */
+function coversAll(pattern: string, below: readonly (readonly string[])[]): boolean {
+  return pattern.endsWith('**') && below.every(matcherOf(pattern));
+}
+
+/** Lines by the first part of their pattern, in their order, and those that may be about anything. */
+interface LinesByRoot {
+  readonly byRoot: ReadonlyMap<string, readonly InventoryRow[]>;
+  readonly rest: readonly InventoryRow[];
+}
+
+const sorted = new WeakMap<readonly InventoryRow[], LinesByRoot>();
+
+/** The lines that can match what stands at or below a root, or leads there, in their order: some ten of ninety. */
+function linesAbout([root = '']: readonly string[], lines: readonly InventoryRow[]): readonly InventoryRow[] {
+  const known = sorted.get(lines) ?? sortByRoot(lines);
+  sorted.set(lines, known);
+  return known.byRoot.get(root) ?? known.rest;
+}
+
+function sortByRoot(lines: readonly InventoryRow[]): LinesByRoot {
+  const rootOf = ({ pattern }: InventoryRow): string | null => {
+    const [root = ''] = segmentsOf(pattern);
+    return root.includes('*') || root.includes('?') ? null : root;
+  };
+  const roots = new Set(lines.map(rootOf).filter((root) => root !== null));
+  const about = (wanted: string | null): InventoryRow[] => lines.filter((line) => [null, wanted].includes(rootOf(line)));
+  return { byRoot: new Map(Array.from(roots, (root) => [root, about(root)])), rest: about(null) };
 }
 
 function isOn(row: CarriedRow, choice: InventoryChoice): boolean {

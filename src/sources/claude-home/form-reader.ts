@@ -19,6 +19,9 @@ export interface ShownForm {
 /** What is to be put in place of an item. */
 export interface FormTarget {
   readonly full: Uint8Array;
+  /** What it replaces, and what is known of the item: as they were looked at for it. */
+  readonly shown: ShownForm | null;
+  readonly document: FormDocument;
   /** What of the file takes part, and the file with it. */
   readonly local: Uint8Array;
   readonly file: Uint8Array;
@@ -82,7 +85,7 @@ export function createFormReader(inner: Workspace, deps: FormsDeps): FormReader 
     const { held, later, needs } = wanted.value;
     if (later.length === 0) waiting.delete(item.name);
     else waiting.add(item.name);
-    return ok({ full, local: part.value, file: file.value, state: { item, held, later, needs, problem: null } });
+    return ok({ full, shown, document, local: part.value, file: file.value, state: { item, held, later, needs, problem: null } });
   }
 
   return {

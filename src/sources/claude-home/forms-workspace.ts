@@ -63,8 +63,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     try {
       const target = await reader.targetOf(item, content, view);
       if (!target.ok) return null;
-      const document = await memory.get(item.name);
-      const shown = await reader.shownForm(item, view, document);
+      const { document, shown } = target.value;
       // No file is made for nothing.
       if (shown === null && isNothing(target.value.local)) {
         if (!reader.isWaiting(item.name)) empty.set(item.name, looked);
