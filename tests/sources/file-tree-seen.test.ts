@@ -46,6 +46,44 @@ describe('a tree that looks as it did when all of it was what the views show', (
     expect([space.text('d/1'), space.text('new')]).toEqual(['edited', 'file']);
   });
 
+  it.each([{}, { foldsCase: true }, { foldsUnicode: true }, { foldsCase: true, foldsUnicode: true }])(
+    'is on a disk of which the next process knows how it takes names without writing to it: %j',
+    async (options) => {
+      const other = createTreeHome(createSpaceDouble(), options);
+      other.write('d/Caf\u00e9', 'mine');
+      other.settle();
+      for (let round = 0; round < 2; round += 1) await other.source.scan();
+      other.restart();
+      let asked = 0;
+      const folds = other.files.folds.bind(other.files);
+      other.files.folds = () => {
+        asked += 1;
+        return folds();
+      };
+      const before = other.workspace.looks;
+      await other.source.scan();
+      expect([other.workspace.looks - before, asked]).toEqual([0, 0]);
+      other.write('new', 'file');
+      await other.source.scan();
+      expect(asked).toBe(0);
+    },
+  );
+
+  it('keeps a name that its disk takes for another, in the next process too', async () => {
+    home = createTreeHome(space, { foldsCase: true });
+    await home.source.scan();
+    await home.source.apply();
+    home.settle();
+    home.restart();
+    await home.source.scan();
+    home.settle();
+    await looks();
+    expect(await looks()).toMatchObject([{ changes: 0 }, false]);
+    space.put('D/1', 'theirs');
+    expect((await home.source.apply()).notHere).toMatchObject([{ name: 'D/1' }]);
+    expect(home.text('d/1')).toBe('1');
+  });
+
   it('is compared after a round in which a file went on changing, or was not noted', async () => {
     home.write('d/1', 'edited');
     home.settle();

@@ -33,8 +33,8 @@ export async function captureRound(context: TreeContext, options: CaptureOptions
   const { memory, files } = context;
   const whole = options.paths === null ? scanWhole(context) : null;
   const look = whole === null ? null : lookOf(context, whole);
-  memory.folding ??= (whole ?? files.scan({ enters: () => false })).root === null ? null : await files.folds();
   if (whole !== null && (await isAsSeen(context, look))) return nothingNew(context, whole);
+  memory.folding ??= (whole ?? files.scan({ enters: () => false })).root === null ? null : await files.folds();
   const viewWrites = context.seen?.writes() ?? 0;
   let views = await loadViews(context, namesToLoad(context, options.paths));
   const round = scanRound(context, whole === null ? { paths: options.paths ?? [] } : { whole }, (name) => views.get(name));

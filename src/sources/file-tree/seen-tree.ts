@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isTemporary, type FileStat, type TreeScan } from '../../core/ports/files.ts';
+import { isTemporary, type FileStat, type Folding, type TreeScan } from '../../core/ports/files.ts';
 import type { TreeContext } from './context.ts';
 
 /**
@@ -37,6 +37,8 @@ export function lookOf({ rules, seen }: TreeContext, scan: TreeScan): string | n
     if (kind === null) continue;
     at = write(numbers, at, stat);
   }
+  // Another disk may look the same where nothing of ours is on it.
+  if (at === 0) return null;
   const hash = createHash('sha256').update(`${VERSION}\0`).update(names.join('\0'));
   return hash.update(new Uint8Array(numbers.buffer, 0, at * BigInt64Array.BYTES_PER_ELEMENT)).digest('hex');
 }
@@ -50,9 +52,17 @@ function write(numbers: BigInt64Array, at: number, { size, mtimeNs, ctimeNs, ino
   return at + NUMBERS;
 }
 
-/** The tree looks as it did when nothing in it was new. */
-export async function isAsSeen({ seen }: TreeContext, look: string | null): Promise<boolean> {
-  return look !== null && (await seen?.get()) === look;
+/**
+ * The tree looks as it did when nothing in it was new. How its disk takes names was kept with that, since finding it out means to
+ * write into the tree.
+ */
+export async function isAsSeen({ seen, memory }: TreeContext, look: string | null): Promise<boolean> {
+  if (look === null) return false;
+  const [digest, disk] = (await seen?.get())?.split(' ') ?? [];
+  const folding = foldingOf(disk);
+  if (digest !== look || folding === null) return false;
+  memory.folding ??= folding;
+  return true;
 }
 
 /**
@@ -60,6 +70,21 @@ export async function isAsSeen({ seen }: TreeContext, look: string | null): Prom
  * `since`: what was written of the views before it.
  */
 export async function keepSeen({ seen, memory }: TreeContext, look: string | null, since: number): Promise<void> {
+  const { folding } = memory;
   const others = memory.skipped.size + memory.torn.size + memory.followed.size + memory.unsettled.size;
-  if (look !== null && memory.state.type === 'ok' && others === 0) await seen?.keep(look, since);
+  if (look === null || folding === null || memory.state.type !== 'ok' || others > 0) return;
+  await seen?.keep(`${look} ${DISKS.find((disk) => isSame(foldingOf(disk), folding))}`, since);
+}
+
+/** How a disk takes names, as it is kept: which differences between names it does not see. */
+const DISKS = ['exact', 'case', 'unicode', 'case+unicode'] as const;
+
+function foldingOf(disk: string | undefined): Folding | null {
+  if (!DISKS.some((known) => known === disk)) return null;
+  const folded = disk?.split('+') ?? [];
+  return { case: folded.includes('case'), unicode: folded.includes('unicode') };
+}
+
+function isSame(a: Folding | null, b: Folding): boolean {
+  return a?.case === b.case && a.unicode === b.unicode;
 }
