@@ -74,7 +74,8 @@ export interface ReplayOptions {
   readonly tells?: boolean;
 }
 
-const BATCH = { records: 256, bytes: 8 * 1024 * 1024 };
+/** Of one transaction: a megabyte may be ten thousand changes, which are decoded all at once. */
+const BATCH = { records: 256, bytes: 1024 * 1024 };
 
 /**
  * Log → state, membership and keys. The state is a pure function of the log: replayed from the start it comes out
