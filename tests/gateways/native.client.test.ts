@@ -240,8 +240,8 @@ describe('a node before a hub that lies', () => {
   it('ends a live stream with lines too long, of other shapes, or of spaces that nobody asked for', async () => {
     const other = 'b'.repeat(64);
     const lines = [
-      'a'.repeat(100_000),
-      `${'a'.repeat(100_000)}\n`,
+      'a'.repeat(HUB_LIMITS.liveLineBytes + 1),
+      `${'a'.repeat(HUB_LIMITS.liveLineBytes + 1)}\n`,
       '{}\n',
       '[]\n',
       'null\n',
@@ -249,7 +249,9 @@ describe('a node before a hub that lies', () => {
       `{"space":"${other}","head":null}\n`,
     ];
     for (const line of lines) {
-      const hub = await lyingHub(({ socket }) => socket.write(`HTTP/1.1 200 X\r\ncontent-length: 1000000\r\n\r\n${line}`));
+      const hub = await lyingHub(({ socket }) =>
+        socket.write(`HTTP/1.1 200 X\r\ncontent-length: ${10 * HUB_LIMITS.liveLineBytes}\r\n\r\n${line}`),
+      );
       await expect(calls['watch']?.(connectTo(hub.port))).rejects.toMatchObject({ type: 'protocol' });
     }
   });

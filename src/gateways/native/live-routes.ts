@@ -4,7 +4,7 @@ import type { MachineId, SpaceId } from '../../core/ids.ts';
 import { checkJsonLength } from './body.ts';
 import type { HubApp, RouteDeps } from './hub-app.ts';
 import { createLiveStream } from './live-stream.ts';
-import { asMachine, errorAnswers, hex32 } from './schema.ts';
+import { asMachine, countIn, errorAnswers, hex32 } from './schema.ts';
 import { whenOver } from './when-over.ts';
 
 // Typed loosely: its media type looks like JSON to the types of zod-openapi, which then would want a JSON answer.
@@ -17,7 +17,7 @@ const liveRoute = createRoute({
   description: `One line \`{"space", "head"}\` a move, at first one for every space; an empty line at least every ${LIVE_HEARTBEAT / 1000} s. Spaces that are unknown, or do not list this machine, have the head null, until they do. With \`segments=1\` a line may have a third member \`segment\`: in base64, the body of the append that moved the head, up to \`segmentBytes\` (${HUB_LIMITS.liveSegmentUnsaid / 1024} KiB where that is not said, ${HUB_LIMITS.liveSegmentBytes / 1024} KiB at most), unless this machine signed it.`,
   security: asMachine,
   request: {
-    query: z.object({ segments: z.literal('1').optional(), segmentBytes: z.coerce.number().int().positive().optional() }),
+    query: z.object({ segments: z.literal('1').optional(), segmentBytes: countIn(1, Number.MAX_SAFE_INTEGER).optional() }),
     body: {
       required: true,
       content: { 'application/json': { schema: z.strictObject({ spaces: z.array(hex32).max(HUB_LIMITS.spacesPerLive) }) } },
