@@ -172,3 +172,44 @@ it('history from before comes along, and nothing is there twice where the databa
   await a.save('after');
   await expectEqual([a, b], { observations: 3, summaries: 1, prompts: 1 });
 });
+
+it('what becomes of a worker’s own rows elsewhere reaches its database, though it passes over them', async () => {
+  const [first, joining] = [await place.start('a'), await place.start('b', { live: false })];
+  await ask(joining, 'join', { link: (await ask(first, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  const second = await place.start('b');
+  // Both in their machines' homes: a's rows go by its node's source, b's by its worker's own sync.
+  const [a, b] = [await worker(place.home('a'), FIRST_WITH_SYNC), await worker(place.home('b'), NEWEST)];
+  const { id, token, url } = await ask(second, 'claude-mem-token-add', { user: 'me', name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  await mkdir(b.folder, { recursive: true });
+  expect(await writeConnection(second.home, b.folder, settings, id)).toMatchObject({ ok: true });
+  await ask(second, 'claude-mem-reconnected', {});
+  await Promise.all([a.start(), b.start()]);
+  const expectSame = async (titles: readonly string[]): Promise<void> => {
+    const held = (of: RealWorker): string => JSON.stringify(of.memories(), null, 1);
+    const titlesOf = (of: RealWorker): string[] => of.memories().observations.map((each) => String(each.split('|')[0]));
+    await expect.poll(() => [titlesOf(a), titlesOf(b)], patience).toEqual([titles, titles]);
+    await expect.poll(() => (held(a) === held(b) ? null : [held(a), held(b)]), patience).toBeNull();
+    expect([a.check(), b.check()]).toEqual([[], []]);
+    expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+  };
+  for (const title of ['deleted on a', 'edited', 'stays']) await b.save(title);
+  await a.save('from a');
+  await expectSame(['deleted on a', 'edited', 'from a', 'stays']);
+  await a.delete(a.idOf('deleted on a'));
+  a.edit("UPDATE observations SET subtitle = 'edited on a' WHERE title = 'edited'");
+  await expectSame(['edited', 'from a', 'stays']);
+  expect(b.memories().observations.join()).toContain('edited on a');
+  // Of another machine's row its own interface knows nothing.
+  await expect(b.delete(b.idOf('from a'))).rejects.toThrow('404');
+
+  // What was written beside it is no trouble to the worker: it goes on with these rows, and after a restart.
+  await b.stop('SIGKILL');
+  a.edit("UPDATE observations SET subtitle = 'once more' WHERE title = 'edited'");
+  await expect.poll(() => b.memories().observations.join(), patience).toContain('once more');
+  await b.start();
+  await b.save('after');
+  await b.delete(b.idOf('edited'));
+  await expectSame(['after', 'from a', 'stays']);
+});

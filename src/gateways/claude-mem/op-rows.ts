@@ -14,7 +14,7 @@ export interface NamedRow {
 }
 
 /** Fields of a payload that say of which session a row is; its item says it by the session's name. */
-const SAID_BY_SESSION: Readonly<Record<RowKind, readonly string[]>> = {
+export const SAID_BY_SESSION: Readonly<Record<RowKind, readonly string[]>> = {
   // Machines work it out anew, since it holds an id that may change.
   observation: ['memory_session_id', 'content_hash'],
   summary: ['memory_session_id'],

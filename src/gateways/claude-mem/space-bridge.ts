@@ -25,6 +25,8 @@ export interface SpaceBridgeDeps {
   readonly user: string;
   /** Which rows are this space's. */
   readonly scope: BridgeScope;
+  /** Writes what a worker of this machine passes over into its database; gives how many rows wait. Called when clients were given all. */
+  readonly writePassedOver: (look: Omit<FeedLook, 'entries'>) => Promise<number>;
 }
 
 /** One user's feed and a space, kept the same: what was pushed becomes commits, what the space has from elsewhere is served. */
@@ -40,6 +42,8 @@ export interface BridgeReport {
   readonly served: number;
   /** Items that wait for their place in the log, of which nobody tells. What waits for its session is told when that comes. */
   readonly waiting: number;
+  /** Rows that this machine's own worker passes over, and that could not be written into its database yet. */
+  readonly unwritten: number;
 }
 
 export const BRIDGE_WRITER = 'claude-mem-gateway';
@@ -55,7 +59,7 @@ const REVISION_STEP = 10n;
 const POSITION_BITS = 40n;
 
 export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBridge> {
-  const { store, clock, feeds, replica, workspace, user, scope } = deps;
+  const { store, clock, feeds, replica, workspace, user, scope, writePassedOver } = deps;
   const feedName = feedOf(user);
   const rows = createRowsOfSpace(replica);
   const sessions = await createSessionBook({ store, user, rows });
@@ -121,7 +125,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     await store.write((tx) => tx.documents.put(CHOICES, user, scope.choices));
   }
 
-  async function serve(): Promise<Omit<BridgeReport, 'captured'>> {
+  async function serve(): Promise<Pick<BridgeReport, 'served' | 'waiting'>> {
     const outstanding = await workspace.outstanding();
     // Parents first: a row is served once its session is there.
     const landed = outstanding.filter(({ item }) => !replica.isDrafted(item));
@@ -173,7 +177,9 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     async exchange({ serves }) {
       await followChoices();
       const captured = await capture();
-      const report = { captured, ...(serves ? await serve() : { served: 0, waiting: 0 }) };
+      const served = serves ? await serve() : { served: 0, waiting: 0 };
+      // Before anything is erased: what a row was tells whether it may be written over.
+      const report = { captured, ...served, unwritten: serves ? await writePassedOver(await feedNow()) : 0 };
       if (serves && report.waiting === 0) await obeyErasures({ store, feeds, replica, rows, sessions, user, feed: await feedNow() });
       return report;
     },

@@ -2,12 +2,17 @@ import type { Replica } from '../../core/replica/replica.ts';
 import { keepBridged, type KeepBridgedDeps } from './keep-bridged.ts';
 import { isLocalHistoryServed, type LocalWorkerDeps } from './local-worker.ts';
 import { PERSONAL_USER } from './personal-user.ts';
+import { createPassedOverWriter } from './write-passed-over.ts';
 
-export interface BridgePersonalDeps extends Omit<KeepBridgedDeps, 'replica' | 'maySay'> {
+export interface BridgePersonalDeps extends Omit<KeepBridgedDeps, 'replica' | 'maySay' | 'writePassedOver'> {
   readonly worker: LocalWorkerDeps;
 }
 
-/** {@link keepBridged}, once what this machine's own worker had before is served. Loaded by a node that listens: commands need none of it. */
+/**
+ * {@link keepBridged}, once what this machine's own worker had before is served, and with what that worker passes over. Loaded by a node that
+ * listens: commands need none of it.
+ */
 export function bridgePersonal({ worker, ...deps }: BridgePersonalDeps, replica: Replica, signal: AbortSignal): Promise<void> {
-  return keepBridged({ ...deps, replica, maySay: () => isLocalHistoryServed(worker, PERSONAL_USER) }, signal);
+  const writePassedOver = createPassedOverWriter({ ...worker, log: deps.log }, PERSONAL_USER);
+  return keepBridged({ ...deps, replica, writePassedOver, maySay: () => isLocalHistoryServed(worker, PERSONAL_USER) }, signal);
 }

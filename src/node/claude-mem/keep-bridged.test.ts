@@ -30,7 +30,8 @@ it('a feed that begins while it is looked for is looked at', async () => {
   const log = { error: () => undefined } as unknown as HubLog;
   const scope = { choices: '' } as unknown as Parameters<typeof keepBridged>[0]['scope'];
   const clock = createSystemClock();
-  const kept = keepBridged({ store, clock, feeds, replica: owner.replica, log, scope, maySay: () => Promise.resolve(true) }, stop.signal);
+  const says = { maySay: () => Promise.resolve(true), writePassedOver: () => Promise.resolve(0) };
+  const kept = keepBridged({ store, clock, feeds, replica: owner.replica, log, scope, ...says }, stop.signal);
   await expect.poll(() => looks).toBe(2);
   stop.abort();
   await kept;

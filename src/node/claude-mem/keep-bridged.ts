@@ -1,5 +1,5 @@
 import type { BridgeScope } from '../../gateways/claude-mem/bridge-scope.ts';
-import { createSpaceBridge, BRIDGE_WRITER, isCarried } from '../../gateways/claude-mem/space-bridge.ts';
+import { createSpaceBridge, BRIDGE_WRITER, isCarried, type SpaceBridgeDeps } from '../../gateways/claude-mem/space-bridge.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import type { HubLog } from '../../gateways/native/hub-app.ts';
@@ -19,6 +19,7 @@ export interface KeepBridgedDeps {
   readonly scope: BridgeScope;
   /** Asked each time before anything that came by another way is served. */
   readonly maySay: () => Promise<boolean>;
+  readonly writePassedOver: SpaceBridgeDeps['writePassedOver'];
 }
 
 /** After so long without another push: a worker that has much to say goes on for a while. Milliseconds. */
@@ -39,7 +40,7 @@ const LOOK_FOR_ERASURES = 5_000;
  * without one there is no feed.
  */
 export async function keepBridged(
-  { store, clock, feeds, replica, log, maySay, scope }: KeepBridgedDeps,
+  { store, clock, feeds, replica, log, maySay, writePassedOver, scope }: KeepBridgedDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let pushedAt: number | null = null;
@@ -100,10 +101,10 @@ export async function keepBridged(
       [changed, pushedAt] = [false, null];
       dropsSeen = replica.lastDrop;
       try {
-        bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER, scope });
+        bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER, scope, writePassedOver });
         const serves = await maySay();
-        const { waiting } = await bridge.exchange({ serves });
-        if (waiting === 0 && serves) patience = LOOK_AGAIN;
+        const { waiting, unwritten } = await bridge.exchange({ serves });
+        if (waiting + unwritten === 0 && serves) patience = LOOK_AGAIN;
         else {
           await pause(patience);
           patience = Math.min(LOOK_LATEST, patience * 2);

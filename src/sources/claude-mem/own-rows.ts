@@ -11,7 +11,7 @@ export interface OwnRow {
   readonly cells: Readonly<Record<string, unknown>>;
 }
 
-const COLUMNS: Readonly<Record<OwnRowKind, readonly string[]>> = {
+export const OWN_COLUMNS: Readonly<Record<OwnRowKind, readonly string[]>> = {
   observation: [
     ...[
       'memory_session_id',
@@ -35,7 +35,11 @@ const COLUMNS: Readonly<Record<OwnRowKind, readonly string[]>> = {
   ],
   prompt: ['content_session_id', 'prompt_number', 'prompt_text', 'created_at', 'created_at_epoch'],
 };
-const TABLE: Readonly<Record<OwnRowKind, string>> = { observation: 'observations', summary: 'session_summaries', prompt: 'user_prompts' };
+export const OWN_TABLES: Readonly<Record<OwnRowKind, string>> = {
+  observation: 'observations',
+  summary: 'session_summaries',
+  prompt: 'user_prompts',
+};
 
 const PAGE = 500;
 
@@ -48,13 +52,22 @@ export function* readOwnRows(file: string): Generator<OwnRow[]> {
   if (database === null) return;
   try {
     for (const kind of ['observation', 'summary', 'prompt'] as const) {
-      if (!hasSync(database, TABLE[kind])) continue;
+      if (!hasSync(database, OWN_TABLES[kind])) continue;
       const page = database.prepare(queryOf(kind)).safeIntegers(false);
       for (let after = 0; ;) {
-        const rows = page.all(after, PAGE) as (Record<string, unknown> & { readonly own_id: number; readonly own_rev: string })[];
+        const rows = page.all(after, PAGE) as (Record<string, unknown> & {
+          readonly own_id: number;
+          readonly own_rev: string;
+          readonly own_synced: unknown;
+        })[];
         const last = rows.at(-1);
         if (last === undefined) break;
-        yield rows.map(({ own_id: id, own_rev: revision, ...cells }) => ({ kind, local: String(id), revision, cells }));
+        yield rows.map(({ own_id: id, own_rev: revision, own_synced: _synced, ...cells }) => ({
+          kind,
+          local: String(id),
+          revision,
+          cells,
+        }));
         after = last.own_id;
       }
     }
@@ -76,13 +89,18 @@ export function hasOwnSync(file: string): boolean {
 }
 
 function queryOf(kind: OwnRowKind): string {
-  const columns = COLUMNS[kind].map((column) => `t.${column}`).join(', ');
+  return `${selectOwnRows(kind)} where t.origin_device_id is null and t.id > ? order by t.id limit ?`;
+}
+
+/** Rows as {@link readOwnRows} gives them, with `own_id`, `own_rev` and `own_synced`. */
+export function selectOwnRows(kind: OwnRowKind): string {
+  const columns = OWN_COLUMNS[kind].map((column) => `t.${column}`).join(', ');
   const [more, join] =
     kind === 'prompt'
       ? [', s.memory_session_id, s.project, s.platform_source', ' left join sdk_sessions s on t.session_db_id = s.id']
       : ['', ''];
-  return `select t.id as own_id, cast(t.sync_rev as text) as own_rev, ${columns}${more} from ${TABLE[kind]} t${join}
-    where t.origin_device_id is null and t.id > ? order by t.id limit ?`;
+  const own = 't.id as own_id, cast(t.sync_rev as text) as own_rev, t.synced_at as own_synced';
+  return `select ${own}, ${columns}${more} from ${OWN_TABLES[kind]} t${join}`;
 }
 
 function openReadOnly(file: string): Database.Database | null {
@@ -94,7 +112,7 @@ function openReadOnly(file: string): Database.Database | null {
   }
 }
 
-function hasSync(database: Database.Database, table: string): boolean {
+export function hasSync(database: Database.Database, table: string): boolean {
   const columns = new Set((database.pragma(`table_info(${table})`) as { readonly name: string }[]).map(({ name }) => name));
-  return ['sync_rev', 'origin_device_id'].every((column) => columns.has(column));
+  return ['sync_rev', 'origin_device_id', 'synced_at'].every((column) => columns.has(column));
 }
