@@ -28,7 +28,8 @@ const TASKS = {
   },
   async 'check-long'(args) {
     await ensureServices(root);
-    process.exitCode = await check(root, ['--config', path.join(root, 'vitest.long.config.ts'), ...args]);
+    const reporter = path.join(root, 'tests', 'setup', 'failures-at-once.ts');
+    process.exitCode = await check(root, ['--config', path.join(root, 'vitest.long.config.ts'), `--reporter=${reporter}`, ...args]);
   },
   async demo(args) {
     await ensureBuilt(root);
