@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
+import { recalling } from '../core/recalling.ts';
 import type { Item } from '../core/item.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
@@ -153,21 +154,8 @@ export function createTreeSource(
   };
 }
 
-/** Names asked for lately. More are looked up anew: whoever asks for many asks for each once. */
-const RECALLED = 256;
-
-/** The same names are asked for with every line that a transcript grows by, and each answer takes a dozen patterns. `look` must be pure. */
-function recalling<T>(look: (name: string) => T): (name: string) => T {
-  const known = new Map<string, T>();
-  return (name) => {
-    const before = known.get(name);
-    if (before !== undefined) return before;
-    if (known.size >= RECALLED) known.clear();
-    const found = look(name);
-    known.set(name, found);
-    return found;
-  };
-}
+/** The same names are asked for with every line that a transcript grows by, and each answer takes a dozen patterns. Whoever asks for more asks for each once. */
+const NAMES_KEPT = 256;
 
 /** Kinds of files that programs write line by line. */
 const WHOLE_LINES = new Set(['jsonl', 'transcript', 'history', 'mneme-log']);
@@ -177,15 +165,15 @@ function rulesOf(definition: TreeDefinition): TreeRules {
   const kindRules = definition.prefix === '' ? DEFAULT_RULES : DEFAULT_RULES.filter((rule) => !('pattern' in rule));
   const kinds = createKindRegistry();
   const kindOf = (id: string) => kinds.get(id);
-  const isCarried = recalling((name) => carries(definition, name));
-  const usual = recalling((name) => classify(name, kindRules));
+  const isCarried = recalling((name) => carries(definition, name), NAMES_KEPT);
+  const usual = recalling((name) => classify(name, kindRules), NAMES_KEPT);
   return {
     classify(name) {
       if (!isCarried(name)) return null;
       const kind = definition.kindOf === undefined ? usual(name) : definition.kindOf(name);
       return kind === null ? null : { kind };
     },
-    enters: recalling((folder) => mayEnter(definition, folder)),
+    enters: recalling((folder) => mayEnter(definition, folder), NAMES_KEPT),
     ...(definition.inventory === undefined ? {} : { follows: mayBeUsersLink }),
     appends: (kind) => kindOf(kind)?.appends ?? false,
     deletable: (kind) => kindOf(kind)?.deletable ?? true,

@@ -1,3 +1,5 @@
+import { recalling } from '../../core/recalling.ts';
+
 /** A pattern made ready: whether it matches a name that was split by {@link segmentsOf}. */
 export type Matcher = (segments: readonly string[]) => boolean;
 
@@ -15,17 +17,9 @@ export function matchPattern(pattern: string, name: string): boolean {
 }
 
 const KEPT = 1_000;
-const matchers = new Map<string, Matcher>();
 
 /** The same few patterns are asked about every file of a home: each is taken apart once. */
-export function matcherOf(pattern: string): Matcher {
-  const known = matchers.get(pattern);
-  if (known !== undefined) return known;
-  if (matchers.size >= KEPT) matchers.clear();
-  const made = makeMatcher(pattern);
-  matchers.set(pattern, made);
-  return made;
-}
+export const matcherOf = recalling(makeMatcher, KEPT);
 
 const ANY = '**';
 type SegmentMatcher = typeof ANY | ((segment: string) => boolean);
