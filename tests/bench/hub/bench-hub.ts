@@ -63,7 +63,7 @@ export type HubLoad = (typeof HUB_LOADS)[number];
 
 const WRITERS = [1, 16, 64];
 const RACERS = 16;
-const LISTENERS = [10, 100, 500];
+const LISTENERS = [10, 100, 200, 500];
 const PULLERS = [1, 16];
 /** Changes of each commit that a fresh machine reads. */
 const PER_COMMIT = [1_000, 1];
