@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { alone } from './alone.mjs';
 import { showInstalling, wantedPackages } from './install-progress.mjs';
@@ -20,6 +20,10 @@ export async function ensureInstalled(root) {
     if (await isDone()) return;
     const npm = npmOf(holdFor);
     await install(root, 'packages', npm);
+    if ((await linkOf(root)) !== null && (await tryNative(root)).error !== null) {
+      await leaveLinked(root);
+      await install(root, 'packages', npm);
+    }
     await ensureNative(root, npm);
   });
 }
@@ -42,6 +46,7 @@ async function install(folder, what, npm) {
   if (reason === null) return;
   const wanted = wantedPackages(await readJson(path.join(folder, 'package-lock.json')));
   process.stderr.write(`Installing ${wanted.length} ${what} (${reason}). That is done once, and can take minutes …\n`);
+  await leaveLinked(folder);
   await forgetLoaded(folder);
   // npm takes for whole what an interrupted npm had unpacked half of.
   if (reason === UNFINISHED) await removePackages(folder);
@@ -65,6 +70,25 @@ export async function whyInstall(root) {
       return `${name.slice('node_modules/'.length)} changed`;
   }
   return null;
+}
+
+/**
+ * Where `node_modules` is a link to the packages of another clone, these are used as long as they are the right ones, and never
+ * changed: before anything is, the link is taken away, so that this clone gets packages of its own.
+ */
+async function leaveLinked(folder) {
+  const target = await linkOf(folder);
+  if (target === null) return;
+  const link = path.join(folder, 'node_modules');
+  await unlink(link);
+  process.stderr.write(`${link} is a link to ${target}, which stays as it is: this clone gets packages of its own\n`);
+}
+
+/** What `node_modules` is a link to, or null. */
+async function linkOf(folder) {
+  const link = path.join(folder, 'node_modules');
+  const found = await lstat(link).catch(ignoreMissing);
+  return found?.isSymbolicLink() ? await readlink(link) : null;
 }
 
 async function removePackages(folder) {

@@ -1,4 +1,4 @@
-import { chmod, readdir, rename } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeClone } from './clone-in-test.mjs';
@@ -132,6 +132,79 @@ describe('an installation', () => {
     await clone.remove('tests/services/hold');
     expect([await first.ended, await second.ended]).toEqual([0, 0]);
     expect(await clone.npmDid('tests/services/npm.log')).toEqual(['install', 'installed']);
+  });
+});
+
+describe('packages that are a link to those of another clone', () => {
+  /** Puts into `folder` of this clone a link to the packages of another; gives what those are, by file. */
+  async function linkPackages(folder, files) {
+    const other = path.join(clone.root, 'other', 'node_modules');
+    for (const [name, text] of Object.entries(files)) {
+      await mkdir(path.dirname(path.join(other, name)), { recursive: true });
+      await writeFile(path.join(other, name), text);
+    }
+    await symlink(other, path.join(clone.root, folder, 'node_modules'), 'dir');
+    return async () => {
+      const found = await readdir(other, { recursive: true, withFileTypes: true });
+      const names = found.filter((entry) => entry.isFile()).map((entry) => path.relative(other, path.join(entry.parentPath, entry.name)));
+      return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(path.join(other, name), 'utf8')])));
+    };
+  }
+  const isLink = async (folder) => (await lstat(path.join(clone.root, folder, 'node_modules'))).isSymbolicLink();
+  const list = (version) => JSON.stringify({ packages: { 'node_modules/better-sqlite3': { version } } });
+  const native = (index) => ({
+    '.package-lock.json': list('1.0.0'),
+    'better-sqlite3/package.json': '{"main":"index.js"}',
+    'better-sqlite3/index.js': index,
+    '@toondepauw/node-zstd/package.json': '{"main":"index.js"}',
+    '@toondepauw/node-zstd/index.js': '',
+  });
+
+  it('are used as they are where they are those of the lock file', async () => {
+    const files = native('module.exports = class { close() {} };');
+    const there = await linkPackages('.', files);
+    const services = path.join(clone.root, 'tests/services/node_modules');
+    await symlink(path.join(clone.root, 'other', 'node_modules'), services, 'dir');
+    expect(await install().ended).toBe(0);
+    expect(await clone.start('install.mjs', 'ensureServices').ended).toBe(0);
+    expect([await isLink('.'), await isLink('tests/services')]).toEqual([true, true]);
+    expect(await there()).toMatchObject(files);
+  });
+
+  it.each([
+    ['where an installation there has not ended', { 'better-sqlite3/package.json': '{}', 'other/index.js': '' }],
+    ['where it has others', { '.package-lock.json': list('0.9.0'), '.satchel-loads': '{}', 'better-sqlite3/package.json': '{}' }],
+  ])('stay as they are %s: this clone gets its own', async (_, files) => {
+    for (const [folder, task] of [
+      ['.', 'ensureInstalled'],
+      ['tests/services', 'ensureServices'],
+    ]) {
+      const there = await linkPackages(folder, files);
+      const started = clone.start('install.mjs', task);
+      expect(await started.ended).toBe(0);
+      await started.says(/node_modules is a link to .*other\/node_modules, which stays as it is: this clone gets packages of its own/);
+      expect(await there()).toEqual(files);
+      expect(await isLink(folder)).toBe(false);
+      await clone.remove('other');
+    }
+    expect(await clone.read(NATIVE)).toBe('native');
+    expect(await clone.npmDid('tests/services/npm.log')).toEqual(['install', 'installed']);
+  });
+
+  it('stay as they are where they do not load with this Node', async () => {
+    const files = native('throw new Error("compiled against a different Node.js version");');
+    const there = await linkPackages('.', files);
+    expect(await install().ended).toBe(0);
+    expect(await there()).toEqual(files);
+    expect(await isLink('.')).toBe(false);
+    expect(await clone.npmDid()).toEqual(['install', 'installed']);
+    expect(await clone.read(NATIVE)).toBe('native');
+  });
+
+  it('that are not there any more are installed', async () => {
+    await linkPackages('.', {});
+    expect(await install().ended).toBe(0);
+    expect(await clone.read(NATIVE)).toBe('native');
   });
 });
 
