@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,7 @@ export interface Outcome {
 /** Of a node that is asked how it is after something failed: it may hang. */
 const STATUS_LIMIT = 30_000;
 const LAST_LINES = 40;
+const WRITE_TRIES = 100;
 /**
  * Milliseconds. Who saves a file in the very moment in which another version of it takes its place may have made it from the one before:
  * a node takes that for a conflict. Nobody is that fast, and a test that waits for the other version is.
@@ -74,10 +75,17 @@ export class Machine {
   /** Whole at once: a node that watches captures what it sees, be it half of it where the machine is busy. */
   write(name: string, body: string): void {
     const file = path.join(this.claude, name);
-    mkdirSync(path.dirname(file), { recursive: true });
     const fresh = `${this.home}-fresh`; // where nobody looks
     writeFileSync(fresh, body);
-    renameSync(fresh, file);
+    for (let tries = 1; ; tries++) {
+      try {
+        mkdirSync(path.dirname(file), { recursive: true });
+        return renameSync(fresh, file);
+      } catch (error) {
+        // A node that deletes the last file of a folder removes the folder, be it between these two.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === WRITE_TRIES) throw error;
+      }
+    }
   }
 
   /** `null` where there is no such file. */
@@ -86,6 +94,19 @@ export class Machine {
       return readFileSync(path.join(this.claude, name), 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  /** The names of all files below its `.claude`, slash-separated. What goes away meanwhile is not there. */
+  files(folder = ''): string[] {
+    try {
+      return readdirSync(path.join(this.claude, folder), { withFileTypes: true }).flatMap((entry) => {
+        const name = path.posix.join(folder, entry.name);
+        return entry.isDirectory() ? this.files(name) : entry.isFile() ? [name] : [];
+      });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
     }
   }

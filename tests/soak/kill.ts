@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -39,16 +39,17 @@ export async function killAtRandom({
     const port = new URL(address).port;
     await joinAll(hub, machines);
     for (const machine of machines) writers.push(write(machine, random, acknowledged, () => isRunning));
+    const writing = Promise.all(writers);
     const starts = new Map<Machine, readonly string[]>([[hub, ['up', '--hub', '--port', port]]]);
     for (let kill = 0; kill < kills; kill++) {
-      await sleep(100 + random.below(400));
+      await Promise.race([sleep(100 + random.below(400)), writing]); // what fails there is said at once
       const victim = [hub, ...machines][random.below(4)] as Machine;
       await victim.stop('SIGKILL');
       if (random.chance(0.3)) await sleep(random.below(500));
       await victim.start(starts.get(victim) ?? ['up', '--port', '0']);
     }
     isRunning = false;
-    await Promise.all(writers);
+    await writing;
     await quiet(machines);
     for (const machine of machines) await machine.stop();
     await hub.stop();
@@ -121,11 +122,13 @@ function parse(body: string | null): object {
 /** The files as they are now; what goes away meanwhile is not there. */
 function tree(machine: Machine, isWanted = (name: string): boolean => !name.includes('.satchel-tmp-')): Map<string, string> {
   mkdirSync(machine.claude, { recursive: true });
-  const names = readdirSync(machine.claude, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(machine.claude, path.join(entry.parentPath, entry.name)))
-    .filter(isWanted);
-  return new Map(names.toSorted().flatMap((name) => (machine.read(name) === null ? [] : [[name, machine.read(name) ?? '']])));
+  const names = machine.files().filter(isWanted).toSorted();
+  return new Map(
+    names.flatMap((name): [string, string][] => {
+      const body = machine.read(name);
+      return body === null ? [] : [[name, body]];
+    }),
+  );
 }
 
 async function quiet(machines: readonly Machine[]): Promise<void> {
