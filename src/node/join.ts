@@ -58,7 +58,13 @@ export async function join(
   const remote = await connectHere(node, invitation.remote);
   try {
     const { offer, answer, askedName } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
-    if (!answer.accepted) throw new OperationFailure('refused', 'not-admitted', `the inviter said no: ${answer.reason}`);
+    if (!answer.accepted)
+      throw new OperationFailure(
+        'refused',
+        'not-admitted',
+        `the inviter said no: ${answer.reason}`,
+        'Where that is mended, make a new invitation: satchel invite',
+      );
     if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName, askedName };
     const space = await follow(node, offer, invitation, answer.head, onProgress);
     return { type: 'space', space, inviter: offer.inviterName, role: answer.role, askedName };
@@ -115,12 +121,13 @@ async function offerRemote(
     const letter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
     if (letter === null) throw noInvitation();
     const offer = openOffer(letter, keys);
-    if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error);
+    if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error, 'Make a new one: satchel invite');
     if ((offer.value.hubKey ?? undefined) !== found.hubKey || (offer.value.tlsPin !== null && offer.value.tlsPin !== found.tlsPin)) {
       throw new OperationFailure(
         'refused',
         'wrong-hub',
         'the hub at this address is not the one that the inviter means: someone may be in between',
+        'Join by the link instead, which names its key: satchel invite shows it',
       );
     }
     // A certificate that an authority vouches for is renewed: only the hub's own is pinned.
@@ -144,9 +151,14 @@ async function exchange(
   const offerLetter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
   if (offerLetter === null) throw noInvitation();
   const offer = openOffer(offerLetter, keys);
-  if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error);
+  if (!offer.ok) throw new OperationFailure('refused', 'bad-offer', offer.error, 'Make a new one: satchel invite');
   if (invitation.space !== null && (offer.value.space !== invitation.space || offer.value.inviter !== invitation.inviter)) {
-    throw new OperationFailure('refused', 'bad-offer', 'the offer at the hub is for another space than the link');
+    throw new OperationFailure(
+      'refused',
+      'bad-offer',
+      'the offer at the hub is for another space than the link',
+      'Make a new one: satchel invite',
+    );
   }
   // Who knows the secret vouches for the offer: a link that names another hub was changed. Nothing is told to either.
   if ((offer.value.hubKey ?? undefined) !== invitation.remote.hubKey || (offer.value.tlsPin ?? undefined) !== invitation.remote.tlsPin)

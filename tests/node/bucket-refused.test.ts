@@ -35,17 +35,19 @@ describe('satchel remotes add', () => {
     const { code, stderr, known } = await add(options);
     expect(code).toBe(1);
     expect(stderr).toMatch(reason);
+    expect(stderr).toMatch(/\nChoose another bucket, or correct its address/);
     expect(JSON.parse(known)).toEqual({ remotes: [] });
     expect([...(store?.buckets.get('bucket')?.keys() ?? [])]).toEqual([]);
   });
 
   it.each([
-    ['a wrong secret', 'wrong', 'bucket'],
-    ['none', '', 'bucket'],
-    ['a bucket that is not there', undefined, 'elsewhere'],
-  ] as const)('says so where it is given %s, and shows no secret', async (_, secret, bucket) => {
+    ['a wrong secret', 'wrong', 'bucket', /\nCorrect what opens it, in buckets\.json/],
+    ['none', '', 'bucket', /\nRun the same again when that is done/],
+    ['a bucket that is not there', undefined, 'elsewhere', /make it first[^\n]*\nChoose another bucket, or correct its address/],
+  ] as const)('says so where it is given %s, and what to do, and shows no secret', async (_, secret, bucket, next) => {
     const { code, stderr, known } = await add({}, secret, bucket);
     expect(code).not.toBe(0);
+    expect(stderr).toMatch(next);
     expect(stderr).toContain(store?.endpoint);
     if (secret === '') expect(stderr).toContain('SATCHEL_S3_SECRET_ACCESS_KEY');
     expect(stderr).not.toContain(store?.secretAccessKey);

@@ -1,4 +1,5 @@
 import { shellWord } from '../../config/private-file.ts';
+import { BUCKET_KEYS } from '../add-remedy.ts';
 import { counted } from '../counted.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
@@ -18,7 +19,6 @@ import type { CommitId } from '../../core/ids.ts';
 
 const HOUR = 3_600_000;
 const CLOCK_OFF = 60_000;
-const BUCKET_REMEDY = 'Correct what opens it, in buckets.json beside config.json or in the environment: docs/guides/bucket.md';
 
 /** How one space is: its remote, its keys, what waits. Asks the remote; changes nothing. */
 export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Check[]> {
@@ -78,7 +78,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     const next = {
       unreachable: 'Satchel tries again by itself; drafts are kept',
       unfit: 'Choose another place: satchel spaces move SPACE REMOTE',
-      unauthorized: isBucket(address) ? BUCKET_REMEDY : 'Ask an owner: satchel machines',
+      unauthorized: isBucket(address) ? BUCKET_KEYS : 'Ask an owner: satchel machines',
       refused: null,
       protocol: 'Compare versions on both sides',
     }[error.type];

@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
+import { RemoteError } from '../../core/ports/remote.ts';
 import { attachBlobs } from '../../blobs/attach-blobs.ts';
 import type { BlobsAddress } from '../../blobs/address.ts';
 import { LONGEST_BATCH, MARKER } from '../../remotes/bucket/marker.ts';
 import { createBucket } from '../../remotes/bucket/open.ts';
 import { parseRemoteAddress, type RemoteAddress } from '../../remotes/drivers.ts';
+import { addRemedy } from '../add-remedy.ts';
 import { bucketCredentials } from '../bucket-credentials.ts';
 import { bucketSources, gitDeps } from '../connect.ts';
 import { createFolder } from '../../remotes/folder/open.ts';
@@ -18,6 +20,7 @@ import { shellWord } from '../../config/private-file.ts';
 import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../remote-registry.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
+import { remoteFailure } from './remote-failure.ts';
 
 export interface RemoteLine {
   readonly address: string;
@@ -96,18 +99,13 @@ export const addRemoteOperation = defineOperation({
         'On the hub: satchel invite --hub. Then here: satchel remotes add LINK',
       );
     }
-    if (address.value.driver === 'git') return addGitRepository(node, address.value);
-    if (address.value.driver !== 'folder') return addBucket(node, address.value.blobs, batchEvery);
-    // Before anything is made.
-    const named = as === undefined ? null : parseFolderName(as);
-    const folder = address.value.path;
-    await refuseNoFolder(folder);
-    await createFolder(folder, node.deps.random);
-    const known = named ?? address.value.text;
-    const made = !(await isKnown(node, known));
-    await putRemote(node.store, { descriptor: { address: known }, addedAt: node.deps.clock.now() });
-    if (named !== null) await putPlace(node.store, named, folder);
-    return { address: known, made, batch_ms: null };
+    try {
+      if (address.value.driver === 'git') return await addGitRepository(node, address.value);
+      if (address.value.driver === 'folder') return await addFolder(node, address.value, as);
+      return await addBucket(node, address.value.blobs, batchEvery);
+    } catch (error) {
+      throw error instanceof RemoteError ? remoteFailure(error, addRemedy(address.value.driver, error.type)) : error;
+    }
   },
 });
 
@@ -136,6 +134,22 @@ function parseFolderName(text: string): string {
   );
 }
 
+async function addFolder(
+  node: SatchelNode,
+  address: Extract<RemoteAddress, { driver: 'folder' }>,
+  as: string | undefined,
+): Promise<AddedRemote> {
+  // Before anything is made.
+  const named = as === undefined ? null : parseFolderName(as);
+  await refuseNoFolder(address.path);
+  await createFolder(address.path, node.deps.random);
+  const known = named ?? address.text;
+  const made = !(await isKnown(node, known));
+  await putRemote(node.store, { descriptor: { address: known }, addedAt: node.deps.clock.now() });
+  if (named !== null) await putPlace(node.store, named, address.path);
+  return { address: known, made, batch_ms: null };
+}
+
 /** It is never made: a stick that is not there, or a mistyped path, must not become a folder on this disk. */
 async function refuseNoFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
@@ -156,7 +170,7 @@ async function refuseNoFolder(folder: string): Promise<void> {
 /** Probed each time it is added: whether two who write at once can both believe that they won. */
 async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: number | undefined): Promise<AddedRemote> {
   const credentials = await bucketCredentials(address, bucketSources(node));
-  if (!credentials.ok) throw new OperationFailure('refused', 'unauthorized', credentials.error);
+  if (!credentials.ok) throw new OperationFailure('refused', 'unauthorized', credentials.error, 'Run the same again when that is done');
   const { clock, random } = node.deps;
   const blobs = await attachBlobs(address, credentials.value, { clock, random });
   try {

@@ -7,6 +7,7 @@ import { DamagedKeyFile } from '../damaged-key-file.ts';
 import { missingKeyFailure } from '../missing-key.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type OperationContext } from './operation.ts';
+import { remoteFailure } from './remote-failure.ts';
 import { loadOperation, type OperationName } from './table.ts';
 
 /** Parses the input and runs an operation. Expected refusals are OperationFailure; anything else is a bug. */
@@ -48,11 +49,7 @@ async function toFailure(node: SatchelNode, error: unknown): Promise<unknown> {
   if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
   if (error instanceof KeyMissing)
     return (await someMissingKey(node)) ?? new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
-  if (error instanceof RemoteError) {
-    const kind =
-      error.type === 'unreachable' ? 'unreachable' : error.type === 'unauthorized' || error.type === 'refused' ? 'refused' : 'failed';
-    return new OperationFailure(kind, error.type, error.message);
-  }
+  if (error instanceof RemoteError) return remoteFailure(error);
   return error;
 }
 
