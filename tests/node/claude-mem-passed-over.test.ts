@@ -1,11 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import { mutation, row } from '../gateways/claude-mem-ops.ts';
-import { MemDatabase } from '../sources/mem-database.ts';
+import type { MemDatabase } from '../sources/mem-database.ts';
+import { cell, connect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -19,22 +17,16 @@ let anaNode: SatchelNode;
 let beaNode: SatchelNode;
 let worker: SyncClient;
 
-const patience = { timeout: 15_000 };
-
 beforeEach(async () => {
   place = await Place.create();
-  ana = await database('ana');
-  bea = await database('bea');
+  ana = await mem(place, 'ana');
+  bea = await mem(place, 'bea');
   bea.session('s1');
   for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1 });
   bea.summary('s1', 'Do it', { synced_at: 1 });
   bea.prompt('s1', 1, 'hello', { synced_at: 1 });
-  anaNode = await place.start('ana');
-  beaNode = await place.start('bea', { live: false });
-  await ask(beaNode, 'join', { link: (await ask(anaNode, 'invite', {})).link, name: 'bea' });
-  await place.stop('bea');
-  beaNode = await place.start('bea');
-  worker = await connectBea();
+  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  worker = await runWorker(place, 'bea', await connect(place, 'bea', beaNode));
   await worker.changes();
   // What was there before its sync was switched on is brought in, and is the space's as well.
   const captured = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-captured', 'me'));
@@ -45,29 +37,6 @@ afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
   await place.dispose();
 });
-
-async function database(machine: string): Promise<MemDatabase> {
-  const folder = path.join(place.home(machine), '.claude-mem');
-  await mkdir(folder, { recursive: true });
-  return new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3');
-}
-
-/** As `connect` does, and then the worker when it first runs. */
-async function connectBea(): Promise<SyncClient> {
-  const folder = path.join(place.home('bea'), '.claude-mem');
-  const { id, token, url } = await ask(beaNode, 'claude-mem-token-add', { user: 'me', name: '' });
-  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
-  expect(await writeConnection(beaNode.home, folder, settings, id)).toMatchObject({ ok: true });
-  const file = path.join(folder, 'settings.json');
-  const written = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
-  await writeFile(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'device-bea' }));
-  await ask(beaNode, 'claude-mem-reconnected', {});
-  return createSyncClient({ url, token, user: 'me', device: 'device-bea' });
-}
-
-const titles = (of: MemDatabase): string[] => of.sql.prepare('select title from observations order by title').pluck().all() as string[];
-const cell = (of: MemDatabase, column: string, title: string): unknown =>
-  of.get(`select ${column} from observations where title = ?`, title);
 
 /** As the worker pushes a row that was told by other words since. */
 async function send(title: string, narrative: string, rev: string, more: Record<string, unknown> = {}): Promise<void> {

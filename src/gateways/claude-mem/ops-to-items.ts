@@ -1,10 +1,13 @@
+import type { Content } from '../../core/content.ts';
+import type { Item } from '../../core/item.ts';
 import type { FeedEntry } from '../../core/ports/feeds.ts';
 import type { Found } from '../../core/replica/workspace.ts';
 import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
-import { layRow, payloadToRow, type Payload } from './op-rows.ts';
+import { isFirstWord, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
+import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { memItem, type RowsOfSpace } from './rows-of-space.ts';
@@ -23,27 +26,53 @@ export interface OpsToItemsDeps {
   readonly rows: RowsOfSpace;
   readonly sessions: SessionBook;
   readonly feed: FeedLook;
+  /** `null`: nothing was. */
+  readonly handedOver: HandedOver | null;
 }
 
-/** What pushed entries wish, as a writer finds it: the last word of each item. Costs what they touch; `remap_project` O(rows). */
-export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItemsDeps): Promise<Found[]> {
-  const { sessions } = deps;
-  const there = await deps.rows.ahead(await namesIn(entries, sessions));
+/** What pushed entries wish. */
+export interface Wished {
+  /** As a writer finds it: the last word of each item. */
+  readonly found: readonly Found[];
+  /** What rows are made from that another way carried before: shown, before what was found is captured. */
+  readonly madeFrom: readonly { readonly item: Item; readonly content: Content }[];
+}
+
+/** Costs what the entries touch; `remap_project` O(rows). */
+export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItemsDeps): Promise<Wished> {
+  const { sessions, handedOver } = deps;
+  const { names, handed } = await namesIn(entries, deps);
+  const there = await deps.rows.ahead(names);
+  const shown = handedOver === null || handed.length === 0 ? new Map<string, readonly Content[]>() : await handedOver.shown(handed);
+  const bases = new Map<string, Content>();
   /** As they are now, with what came before in these entries; `null` is gone. */
   const wished = new Map<string, Row | null>();
   const now = async (name: string): Promise<Row | null> => (wished.has(name) ? (wished.get(name) ?? null) : there.row(name));
   const rows: RowsOfSpace = { ...deps.rows, row: now, under: async (prefix) => overlay(await deps.rows.under(prefix), wished, prefix) };
 
-  async function sessionOf(said: SessionSaid): Promise<string> {
+  async function wishSession(said: SessionSaid): Promise<void> {
     const key = await sessions.keyOf(said);
     const session = sessionName(key);
     const row = sessionRow(await now(session), key, said);
     if (row !== null) wished.set(session, row);
-    return session;
+  }
+
+  async function madeFromShown(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
+    const contents = shown.get(name) ?? [];
+    const isTheirs = handedOver !== null && isFirstWord(entry, handedOver.device, deps.feed.index);
+    return contents.length === 0 || !isTheirs || wished.has(name) || bases.has(name) ? null : madeFrom(kind, row, contents, there);
   }
 
   async function live(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {
-    const { name, row } = payloadToRow(kind, payload, await sessionOf(sessionSaid(payload)));
+    const said = sessionSaid(payload);
+    const { name, row } = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
+    const made = await madeFromShown(entry, kind, { name, row });
+    if (made !== null) bases.set(name, made.base);
+    if (made !== null && made.isNews) wished.set(name, made.row);
+    // Nor is its session, which may have been deleted with it.
+    if (made !== null && !made.isNews) return;
+    await wishSession(said);
+    if (made !== null) return;
     // A row that is told by other words now has another name.
     for (const before of await goneWith(entry, deps)) if (before !== name) wished.set(before, null);
     const before = await now(name);
@@ -58,22 +87,29 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     } else if (says.deleted) for (const name of await goneWith(entry, deps)) wished.set(name, null);
     else await live(entry, says.kind, says.payload);
   }
-  return [...wished].map(([name, row]): Found => {
+  const found = [...wished].map(([name, row]): Found => {
     const item = memItem(name);
     return row === null ? { type: 'absent', item } : { type: 'body', item, attributes: {}, body: encodeRow(row), local: null };
   });
+  return { found, madeFrom: [...bases].map(([name, content]) => ({ item: memItem(name), content })) };
 }
 
-/** Of the rows that entries say, and of their sessions. */
-async function namesIn(entries: readonly FeedEntry[], sessions: SessionBook): Promise<string[]> {
+/** Of the rows that entries say, and of their sessions. `handed`: rows that another way may have carried before. */
+async function namesIn(
+  entries: readonly FeedEntry[],
+  { sessions, feed, handedOver }: OpsToItemsDeps,
+): Promise<{ readonly names: string[]; readonly handed: string[] }> {
   const names: string[] = [];
+  const handed: string[] = [];
   for (const entry of entries) {
     const says = saidIn(entry);
     if (says === null || says.kind === 'mutation' || says.deleted) continue;
     const session = sessionName(await sessions.keyOf(sessionSaid(says.payload)));
-    names.push(session, payloadToRow(says.kind, says.payload, session).name);
+    const { name } = payloadToRow(says.kind, says.payload, session);
+    names.push(session, name);
+    if (handedOver !== null && isFirstWord(entry, handedOver.device, feed.index)) handed.push(name);
   }
-  return names;
+  return { names, handed };
 }
 
 function overlay(there: ReadonlyMap<string, Row>, wished: ReadonlyMap<string, Row | null>, prefix: string): Map<string, Row> {

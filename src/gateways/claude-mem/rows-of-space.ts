@@ -15,6 +15,8 @@ export interface RowsOfSpace {
   /** Those of the names that are there. */
   there(names: readonly string[]): Promise<Set<string>>;
   rowOf(content: Content): Promise<Row | null>;
+  /** Whether what cannot be read was erased everywhere, for good. */
+  isForgotten(content: Content): Promise<boolean>;
   /** The same rows as they are now, of which these are looked up at once, and each is read once. */
   ahead(names: readonly string[]): Promise<RowsOfSpace>;
   /** All that are there under a prefix, by name. O(what is found). */
@@ -42,19 +44,37 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
     );
   }
 
+  async function isForgotten(content: Content): Promise<boolean> {
+    try {
+      await replica.bodies.read(content);
+      return false;
+    } catch (error) {
+      if (error instanceof BodyUnavailable) return error.reason === 'erased';
+      throw error;
+    }
+  }
+
   const rows: RowsOfSpace = {
     rowOf,
+    isForgotten,
     async ahead(names) {
       const found = await states([...new Set(names)]);
       const looked = new Set(names);
       const read = new Map<string, Promise<Row | null>>();
+      const readAs = new Map<string, Promise<Row | null>>();
+      const once = (content: Content): Promise<Row | null> => {
+        const begun = readAs.get(content.digest) ?? rowOf(content);
+        readAs.set(content.digest, begun);
+        return begun;
+      };
       const row = async (name: string): Promise<Row | null> => {
         if (!looked.has(name)) return rows.row(name);
         const content = found.get(name)?.content ?? null;
-        return content === null ? null : rowOf(content);
+        return content === null ? null : once(content);
       };
       return {
         ...rows,
+        rowOf: once,
         row(name) {
           const begun = read.get(name) ?? row(name);
           read.set(name, begun);

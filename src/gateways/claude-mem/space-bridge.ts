@@ -1,3 +1,4 @@
+import type { Content } from '../../core/content.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { FeedEntry } from '../../core/ports/feeds.ts';
@@ -8,10 +9,11 @@ import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
 import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
 import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
+import type { HandedOver } from './handed-over.ts';
 import { obeyErasures } from './obey-erasures.ts';
 import { itemToOps } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
-import { createRowsOfSpace, type RowsOfSpace } from './rows-of-space.ts';
+import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
 import { feedOf, type SyncFeeds } from './sync-feed.ts';
 
@@ -27,6 +29,8 @@ export interface SpaceBridgeDeps {
   readonly scope: BridgeScope;
   /** Writes what a worker of this machine passes over into its database; gives how many rows wait. Called when clients were given all. */
   readonly writePassedOver: (look: Omit<FeedLook, 'entries'>) => Promise<number>;
+  /** What another way carried of a worker's rows before its own sync did; `null` for nothing. */
+  readonly handedOver: () => Promise<HandedOver | null>;
 }
 
 /** One user's feed and a space, kept the same: what was pushed becomes commits, what the space has from elsewhere is served. */
@@ -94,17 +98,39 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     let captured = 0;
     let after = await cursor();
     await learnAhead(after);
+    let handedOver: HandedOver | null | undefined;
     for (;;) {
       const page = await read(after);
       const last = page.at(-1);
       if (last === undefined) return captured;
-      const found = await withoutLeftOut(await opsToItems(page, { rows, sessions, feed: await feedNow() }), scope, rows);
+      handedOver ??= await notToldYet();
+      const wished = await opsToItems(page, { rows, sessions, feed: await feedNow(), handedOver });
+      if (wished.madeFrom.length > 0) await workspace.applied(wished.madeFrom.map((made) => ({ ...made, local: null })));
+      const found = await withoutLeftOut(wished.found, scope, rows);
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       await sessions.save();
       after = last.number;
       await store.write((tx) => tx.documents.put(CURSORS, user, after));
       captured += found.length;
     }
+  }
+
+  /** Of what was handed over, rows that clients hold nothing else of: what they were told last is what a row is made from. */
+  async function notToldYet(): Promise<HandedOver | null> {
+    const handedOver = await deps.handedOver();
+    if (handedOver === null) return null;
+    return {
+      device: handedOver.device,
+      async shown(names) {
+        const shown = await handedOver.shown(names);
+        const views = await workspace.views([...shown.keys()]);
+        const isNextFrom = (name: string, contents: readonly Content[]): boolean => {
+          const told = views.get(itemKey(memItem(name)))?.shown ?? null;
+          return told === null || contents.some(({ digest }) => digest === told.digest);
+        };
+        return new Map([...shown].filter(([name, contents]) => isNextFrom(name, contents)));
+      },
+    };
   }
 
   /** Where projects were chosen otherwise since: what was left out is looked at again. O(feed). */
@@ -117,7 +143,8 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const page = (await read(after)).filter(({ number }) => number <= to);
       const last = page.at(-1);
       if (last === undefined) break;
-      const found = fresh(await withoutLeftOut(await opsToItems(page, { rows, sessions, feed: await feedNow() }), scope, rows));
+      const wished = await opsToItems(page, { rows, sessions, feed: await feedNow(), handedOver: null });
+      const found = fresh(await withoutLeftOut(wished.found, scope, rows));
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       after = last.number;
     }

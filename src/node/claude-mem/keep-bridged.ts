@@ -20,6 +20,7 @@ export interface KeepBridgedDeps {
   /** Asked each time before anything that came by another way is served. */
   readonly maySay: () => Promise<boolean>;
   readonly writePassedOver: SpaceBridgeDeps['writePassedOver'];
+  readonly handedOver: SpaceBridgeDeps['handedOver'];
 }
 
 /** After so long without another push: a worker that has much to say goes on for a while. Milliseconds. */
@@ -40,7 +41,7 @@ const LOOK_FOR_ERASURES = 5_000;
  * without one there is no feed.
  */
 export async function keepBridged(
-  { store, clock, feeds, replica, log, maySay, writePassedOver, scope }: KeepBridgedDeps,
+  { store, clock, feeds, replica, log, maySay, writePassedOver, handedOver, scope }: KeepBridgedDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let pushedAt: number | null = null;
@@ -101,7 +102,10 @@ export async function keepBridged(
       [changed, pushedAt] = [false, null];
       dropsSeen = replica.lastDrop;
       try {
-        bridge ??= await createSpaceBridge({ store, clock, feeds, replica, workspace, user: PERSONAL_USER, scope, writePassedOver });
+        bridge ??= await createSpaceBridge({
+          ...{ store, clock, feeds, replica, workspace, scope, writePassedOver, handedOver },
+          user: PERSONAL_USER,
+        });
         const serves = await maySay();
         const { waiting, unwritten } = await bridge.exchange({ serves });
         if (waiting + unwritten === 0 && serves) patience = LOOK_AGAIN;

@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import type { SyncClient } from '../gateways/claude-mem-client.ts';
+import type { MemDatabase } from '../sources/mem-database.ts';
+import { cell, connect, mem, patience, runWorker, startBoth, titles, type Connected } from './claude-mem-two-machines.ts';
+import { ask, Place } from './place.ts';
+
+/**
+ * Two machines whose sources carried all rows. Then bea's worker was connected to its node, so that the source there carries sessions
+ * alone, and did not run yet: what becomes elsewhere of its rows until then.
+ */
+let place: Place;
+let ana: MemDatabase;
+let bea: MemDatabase;
+let anaNode: SatchelNode;
+let beaNode: SatchelNode;
+let connected: Connected;
+
+beforeEach(async () => {
+  place = await Place.create();
+  ana = await mem(place, 'ana');
+  bea = await mem(place, 'bea');
+  for (const session of ['s1', 's2']) bea.session(session);
+  // Lists spelled as their writer did: an op says what they mean, and no more.
+  for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1, facts: '["a", "b"]' });
+  bea.observation('s2', 'of s2', { synced_at: 1 });
+  bea.summary('s1', 'Do it', { synced_at: 1 });
+  bea.prompt('s1', 1, 'hello', { synced_at: 1 });
+  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  await expect.poll(() => ana.rows(bea), patience).toEqual(bea.rows(ana));
+  connected = await connect(place, 'bea', beaNode);
+});
+afterEach(async () => {
+  for (const each of [ana, bea]) each.sql.close();
+  await place.dispose();
+});
+
+const rowsOf = (node: SatchelNode): Promise<string[]> => {
+  const { replica } = [...node.spaces.values()][0]!;
+  return replica.exclusive(async () => (await replica.list({ kind: 'claude-mem' })).map(({ item }) => item.name));
+};
+
+/** Until bea's node has heard of it. */
+async function heard(count: number): Promise<void> {
+  await expect.poll(async () => (await rowsOf(beaNode)).length, patience).toBe(count);
+}
+
+/** Until bea's node has heard of rows that say so. */
+async function heardText(...words: readonly string[]): Promise<void> {
+  const { replica } = [...beaNode.spaces.values()][0]!;
+  const hears = async (): Promise<boolean> => {
+    const states = await replica.exclusive(() => replica.list({ kind: 'claude-mem' }));
+    const bodies = await Promise.all(states.flatMap(({ content }) => (content === null ? [] : [replica.bodies.read(content)])));
+    const text = bodies.map((body) => Buffer.from(body).toString()).join();
+    return words.every((word) => text.includes(word));
+  };
+  await expect.poll(hears, patience).toBe(true);
+}
+
+const ALL = 8;
+
+/** The worker runs for the first time, and its history is brought in. */
+async function firstRun(): Promise<SyncClient> {
+  const worker = await runWorker(place, 'bea', connected);
+  await worker.changes();
+  const imported = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
+  await expect.poll(imported, patience).toEqual({ device: 'device-bea' });
+  return worker;
+}
+
+/** Both are equal, and stay so. */
+async function settle(expected: readonly string[]): Promise<void> {
+  await expect.poll(() => [titles(ana), titles(bea)], patience).toEqual([expected, expected]);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect([titles(ana), titles(bea)]).toEqual([expected, expected]);
+  // A hash that a machine worked out is its own.
+  expect(ana.rows(bea, ['content_hash'])).toEqual(bea.rows(ana, ['content_hash']));
+  expect(await ask(beaNode, 'conflicts', {})).toMatchObject({ conflicts: [] });
+}
+
+describe('what becomes of a worker’s rows elsewhere after it was connected, and before it first runs', () => {
+  it('deletions reach its database, and do not come back', async () => {
+    ana.run("delete from observations where title = 'one'");
+    ana.run('delete from session_summaries');
+    await heard(ALL - 2);
+    await firstRun();
+    await settle(['of s2', 'three', 'two']);
+    expect(bea.get('select count(*) from session_summaries')).toBe(0);
+  });
+
+  it('so do those of all rows of a session; the session, which rows here were of, stays', async () => {
+    ana.run("delete from sdk_sessions where content_session_id = 's2'");
+    await heard(ALL - 1);
+    await firstRun();
+    await settle(['one', 'three', 'two']);
+    const sessions = (of: MemDatabase): unknown => of.get("select count(*) from sdk_sessions where content_session_id = 's2'");
+    expect([sessions(ana), sessions(bea)]).toEqual([1, 1]);
+  });
+
+  it('edits reach it, and are no conflict with what stands there', async () => {
+    ana.run("update observations set subtitle = 'from ana' where title = 'two'");
+    ana.run("update session_summaries set learned = 'from ana'");
+    await heardText('"subtitle":"from ana"', '"learned":"from ana"');
+    await firstRun();
+    await expect.poll(() => cell(bea, 'subtitle', 'two'), patience).toBe('from ana');
+    await expect.poll(() => bea.get('select learned from session_summaries'), patience).toBe('from ana');
+    await settle(['of s2', 'one', 'three', 'two']);
+  });
+
+  it('what was forgotten does not come back', async () => {
+    const { replica } = [...beaNode.spaces.values()][0]!;
+    const states = await replica.exclusive(() => replica.list({ kind: 'claude-mem' }));
+    const items = states.map(({ item }) => item.name).filter((name) => name.includes('/observations/claude/s1/'));
+    expect(await ask(anaNode, 'forget', { items })).toMatchObject({ erased: true });
+    await heard(ALL - 3);
+    const worker = await firstRun();
+    await settle(['of s2']);
+    const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
+    await expect.poll(served, patience).not.toContain('about one');
+  });
+
+  it('its node may have been away meanwhile', async () => {
+    await place.stop('bea');
+    ana.run("delete from observations where title = 'one'");
+    await new Promise((resolve) => setTimeout(resolve, 1_500)); // ana's source has to see it
+    const worker = await runWorker(place, 'bea', connected);
+    beaNode = await place.start('bea', { port: Number(new URL(connected.url).port) });
+    await worker.changes();
+    await settle(['of s2', 'three', 'two']);
+  });
+
+  it('an edit here meanwhile outlives a deletion elsewhere, and what is new here is new there', async () => {
+    ana.run("delete from observations where title in ('one', 'two')");
+    await heard(ALL - 2);
+    bea.run("update observations set subtitle = 'from bea' where title = 'two'");
+    bea.observation('s1', 'four', { synced_at: 1 });
+    await firstRun();
+    await settle(['four', 'of s2', 'three', 'two']);
+    expect(cell(ana, 'subtitle', 'two')).toBe('from bea');
+  });
+
+  it('a row that is deleted in this database meanwhile comes again from the space: nobody looks there', async () => {
+    bea.run("delete from observations where title = 'one'");
+    const worker = await firstRun();
+    const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
+    await expect.poll(served, patience).toContain('about one');
+    expect(titles(ana)).toEqual(['of s2', 'one', 'three', 'two']);
+  });
+});

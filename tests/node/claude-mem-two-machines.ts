@@ -1,0 +1,56 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
+import { MemDatabase } from '../sources/mem-database.ts';
+import { ask, Place } from './place.ts';
+
+export const patience = { timeout: 15_000 };
+
+/** A home of this machine in the place, with an empty database of claude-mem's in it. */
+export async function mem(place: Place, machine: string): Promise<MemDatabase> {
+  const folder = path.join(place.home(machine), '.claude-mem');
+  await mkdir(folder, { recursive: true });
+  return new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3');
+}
+
+export const titles = (of: MemDatabase): string[] =>
+  of.sql.prepare('select title from observations order by title').pluck().all() as string[];
+
+export const cell = (of: MemDatabase, column: string, title: string): unknown =>
+  of.get(`select ${column} from observations where title = ?`, title);
+
+/** The nodes of two machines of one person: bea joins ana, and both are live then. */
+export async function startBoth(place: Place): Promise<{ readonly ana: SatchelNode; readonly bea: SatchelNode }> {
+  const ana = await place.start('ana');
+  const joining = await place.start('bea', { live: false });
+  await ask(joining, 'join', { link: (await ask(ana, 'invite', {})).link, name: 'bea' });
+  await place.stop('bea');
+  return { ana, bea: await place.start('bea') };
+}
+
+/** What a worker of `machine` is pointed at. */
+export interface Connected {
+  readonly token: string;
+  readonly url: string;
+}
+
+/** As `connect` does; the worker has not run since. */
+export async function connect(place: Place, machine: string, node: SatchelNode): Promise<Connected> {
+  const folder = path.join(place.home(machine), '.claude-mem');
+  const { id, token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  expect(await writeConnection(node.home, folder, settings, id)).toMatchObject({ ok: true });
+  await ask(node, 'claude-mem-reconnected', {});
+  return { token, url };
+}
+
+/** As the worker does when it first runs: it gives itself a device id. It has asked for nothing yet. */
+export async function runWorker(place: Place, machine: string, { token, url }: Connected): Promise<SyncClient> {
+  const file = path.join(place.home(machine), '.claude-mem', 'settings.json');
+  const written = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
+  await writeFile(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: `device-${machine}` }));
+  return createSyncClient({ url, token, user: 'me', device: `device-${machine}` });
+}
