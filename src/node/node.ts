@@ -19,7 +19,7 @@ import { claudeMemKind } from '../kinds/claude-mem/claude-mem-kind.ts';
 import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createGiveBack, type GiveBack } from '../remotes/give-back.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
-import type { HeadNotices } from '../store/postgres/head-notices.ts';
+import type { AppendNotices } from '../store/postgres/append-notices.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { connectHere } from './connect.ts';
@@ -45,7 +45,7 @@ import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts
 import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
-import { followedLogs, followHeads } from './shared-store/follow-heads.ts';
+import { followedLogs, followAppends } from './shared-store/follow-appends.ts';
 import { createElapsed, createSystemClock } from './system.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 import { putRemote } from './remote-registry.ts';
@@ -80,7 +80,7 @@ export class SatchelNode {
   readonly deps: ReplicaDeps;
   readonly local: LocalRemote;
   /** Where other hubs use the same store: what they tell each other. */
-  readonly shared: HeadNotices | null;
+  readonly shared: AppendNotices | null;
   readonly log: HubLog;
   readonly spaces = new Map<SpaceId, OpenSpace>();
   readonly invitations: InvitationKeeper;
@@ -281,7 +281,7 @@ export class SatchelNode {
     if (this.shared !== null) {
       const { shared: notices, local, store, log, deps } = this;
       const followed = [followedLogs(local), followedFeeds(this.#served.claudeMem)];
-      this.#loops.push(followHeads({ notices, followed, store, clock: deps.clock, log }, this.#stopping.signal));
+      this.#loops.push(followAppends({ notices, followed, store, clock: deps.clock, log }, this.#stopping.signal));
     }
     this.#loops.push(watchForWake({ clock: this.deps.clock, onWake: (reason) => this.#wakeUp(reason) }, this.#stopping.signal));
   }

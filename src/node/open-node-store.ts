@@ -8,7 +8,7 @@ import type { MachineIdentity, ReplicaDeps } from '../core/replica/deps.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createKindRegistry } from '../kinds/registry.ts';
 import { createFolderObjects } from '../store/chunks/folder-objects.ts';
-import type { HeadNotices } from '../store/postgres/head-notices.ts';
+import type { AppendNotices } from '../store/postgres/append-notices.ts';
 import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
 import { createZstd } from '../store/zstd.ts';
@@ -36,7 +36,7 @@ export interface NodeStore {
   readonly store: KeptStore;
   readonly objects: KeptObjects;
   /** Where other processes use the same store: what they tell each other. */
-  readonly shared: HeadNotices | null;
+  readonly shared: AppendNotices | null;
   /** Of words, for `search`. */
   readonly index: TextIndexPlace;
   readonly deps: ReplicaDeps;
@@ -80,13 +80,13 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
         'only a hub keeps its store in a database, for others: satchel up --hub --store ADDRESS; or set "hub": true',
       );
     await refuseUnmoved(home, address);
-    const { store, objects, heads, index, size, address: place } = await openSharedStore(address, config, { clock, random });
+    const { store, objects, notices, index, size, address: place } = await openSharedStore(address, config, { clock, random });
     try {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
       const kept = withUpkeep(store, objects, { place, size });
       const chosen = await openHubObjects({ config, home, store, builtIn: kept.objects, isShared: true, clock, random, log });
-      return { store: kept.store, objects: chosen, machine, shared: heads, index };
+      return { store: kept.store, objects: chosen, machine, shared: notices, index };
     } catch (error) {
       await objects.close();
       await store.close();
@@ -124,7 +124,7 @@ interface Kept {
   readonly store: KeptStore;
   readonly objects: KeptObjects;
   readonly machine: MachineIdentity;
-  readonly shared: HeadNotices | null;
+  readonly shared: AppendNotices | null;
   readonly index: TextIndexPlace;
 }
 

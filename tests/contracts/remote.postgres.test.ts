@@ -3,11 +3,11 @@ import { pino } from 'pino';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { EMPTY_HEAD, headAfter, type Head } from '../../src/core/log/record.ts';
 import type { Clock } from '../../src/core/ports/clock.ts';
-import { followedLogs, followHeads } from '../../src/node/shared-store/follow-heads.ts';
+import { followedLogs, followAppends } from '../../src/node/shared-store/follow-appends.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { createLocalRemote, type LocalRemote } from '../../src/remotes/local.ts';
 import { createMemoryObjects } from '../../src/store/chunks/memory-objects.ts';
-import type { HeadNotices } from '../../src/store/postgres/head-notices.ts';
+import type { AppendNotices } from '../../src/store/postgres/append-notices.ts';
 import { openPostgres } from '../../src/store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
 import { PATIENCE } from '../setup/patience.ts';
@@ -51,7 +51,7 @@ async function startHub(
   listening: Clock = createSystemClock(),
   keeping: 'in the database' | 'elsewhere' = 'in the database',
 ): Promise<Hub> {
-  const { store, objects: builtIn, heads } = await openPostgres(options, { clock: listening, random: createSystemRandom() });
+  const { store, objects: builtIn, notices: theirs } = await openPostgres(options, { clock: listening, random: createSystemRandom() });
   if (keeping === 'elsewhere') {
     // As where a bucket takes their place: looked at, and closed.
     await builtIn.has(createSpaceWriter().space, []);
@@ -64,17 +64,17 @@ async function startHub(
     clock,
     address: 'local:',
     isShared: true,
-    onAppended: (space) => heads.announce(space),
+    onAppended: (space) => theirs.announce(space),
   });
   const stopping = new AbortController();
   let hears = (): void => undefined;
   let deafness: string | null = null;
   const hearing = new Promise<void>((resolve) => (hears = resolve));
-  const deafNotices: HeadNotices = { announce: () => undefined, listen: async () => hears() };
-  const notices: HeadNotices = {
-    announce: (space) => heads.announce(space),
+  const deafNotices: AppendNotices = { announce: () => undefined, listen: async () => hears() };
+  const notices: AppendNotices = {
+    announce: (space) => theirs.announce(space),
     listen: (handlers, signal) =>
-      heads.listen(
+      theirs.listen(
         {
           ...handlers,
           onHearing(reason) {
@@ -86,7 +86,7 @@ async function startHub(
         signal,
       ),
   };
-  const followed = followHeads(
+  const followed = followAppends(
     { notices: ears === 'deaf' ? deafNotices : notices, followed: [followedLogs(remote)], store, clock: following, log },
     stopping.signal,
   );

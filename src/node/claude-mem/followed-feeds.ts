@@ -1,7 +1,7 @@
 import { sha256Hex } from '../../core/crypto/hash.ts';
 import type { ClaudeMemGateway } from '../../gateways/claude-mem/gateway.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
-import type { Followed } from '../shared-store/follow-heads.ts';
+import type { Followed } from '../shared-store/follow-appends.ts';
 
 /** What notices between hubs on one database call the feed of a user. */
 export const feedNotice = (user: string): string => `feed:${sha256Hex(feedOf(user))}`;

@@ -11,7 +11,7 @@ import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { explainFailure } from './failures.ts';
-import { createHeadNotices, type HeadNotices } from './head-notices.ts';
+import { createAppendNotices, type AppendNotices } from './append-notices.ts';
 import { holdParts, lockNumber } from './hold-parts.ts';
 import { LOCK_CLASS } from './lock-class.ts';
 import { indexMigration } from './index-migration.ts';
@@ -46,7 +46,7 @@ export interface PostgresDeps extends SqlStoreOptions {
 export interface PostgresDatabase {
   readonly store: Store;
   readonly objects: ObjectStore;
-  readonly heads: HeadNotices;
+  readonly notices: AppendNotices;
   /** Of words, for `search`. */
   readonly index: TextIndexPlace;
   /** As shown to people. */
@@ -95,7 +95,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   });
   // By way of the store, which is open to the end: objects are closed at once where they are kept elsewhere.
   const run = (sql: string, values: readonly unknown[]): Promise<void> => storePool.runAlone(sql, values);
-  const heads = createHeadNotices({ options, clock: deps.clock, random: deps.random, run });
+  const notices = createAppendNotices({ options, clock: deps.clock, random: deps.random, run });
   const index = createIndexPlace({
     connect: () => createPostgresKysely<unknown>(createPostgresPool({ ...options, connections: INDEX_CONNECTIONS }), options.schema),
     around,
@@ -110,7 +110,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
           return rows[0]?.size ?? 0;
         }),
     );
-  return { store, objects, heads, index, address: describePostgres(options), size };
+  return { store, objects, notices, index, address: describePostgres(options), size };
 }
 
 /** Looks whether a database can be used, and changes nothing there. Throws as {@link openPostgres}. */

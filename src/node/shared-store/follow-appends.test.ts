@@ -2,9 +2,9 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { SpaceId } from '../../core/ids.ts';
 import type { Store } from '../../core/ports/store.ts';
-import type { HeadNotices } from '../../store/postgres/head-notices.ts';
+import type { AppendNotices } from '../../store/postgres/append-notices.ts';
 import { createSystemClock } from '../system.ts';
-import { followedLogs, followHeads } from './follow-heads.ts';
+import { followedLogs, followAppends } from './follow-appends.ts';
 
 const space = 'ab'.repeat(32) as SpaceId;
 const LONG = 1_000_000;
@@ -14,12 +14,12 @@ function follow() {
   const looks: (() => void)[] = [];
   const stopping = new AbortController();
   let onHearing: (reason: string | null) => void = () => undefined;
-  const notices: HeadNotices = {
+  const notices: AppendNotices = {
     announce: () => undefined,
     listen: async (handlers) => void (onHearing = handlers.onHearing),
   };
   const clock = createSystemClock();
-  const ended = followHeads(
+  const ended = followAppends(
     {
       notices,
       followed: [followedLogs({ watched: () => [space], headMoved: async () => undefined })],
@@ -32,7 +32,7 @@ function follow() {
   return { looks, stopping, ended, hear: (reason: string | null) => onHearing(reason) };
 }
 
-describe('whoever follows heads', () => {
+describe('whoever follows what others append', () => {
   it('ends when it is stopped in the midst of a look', async () => {
     const { looks, stopping, ended } = follow();
     stopping.abort();

@@ -3,9 +3,9 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import type { HubLog } from '../../gateways/native/hub-app.ts';
 import type { LocalRemote } from '../../remotes/local.ts';
-import type { HeadNotices } from '../../store/postgres/head-notices.ts';
+import type { AppendNotices } from '../../store/postgres/append-notices.ts';
 
-/** How often heads are looked at while notices come, and while they do not, ms. */
+/** How often what is watched is looked at while notices come, and while they do not, ms. */
 const LOOK_HEARING = 15_000;
 const LOOK_DEAF = 1_000;
 
@@ -31,8 +31,8 @@ export function followedLogs(local: Pick<LocalRemote, 'watched' | 'headMoved'>):
   };
 }
 
-export interface FollowHeadsDeps {
-  readonly notices: HeadNotices;
+export interface FollowAppendsDeps {
+  readonly notices: AppendNotices;
   readonly followed: readonly Followed[];
   readonly store: Store;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export interface FollowHeadsDeps {
  * Tells those who watch here of what other processes append to the same store: at once where they are heard, and by looking
  * otherwise. Until `signal` aborts; never rejects. A look costs one transaction with a look-up for each log and feed that is watched.
  */
-export async function followHeads(deps: FollowHeadsDeps, signal: AbortSignal): Promise<void> {
+export async function followAppends(deps: FollowAppendsDeps, signal: AbortSignal): Promise<void> {
   const { notices, followed, store, clock, log } = deps;
   /** Heads as they were last seen here, of what is watched. */
   const seen = new Map<string, string>();
@@ -63,7 +63,7 @@ export async function followHeads(deps: FollowHeadsDeps, signal: AbortSignal): P
         await sort.moved(name);
       } catch (error) {
         seen.delete(name); // the next look finds it
-        log.warn({ error: String(error) }, 'a head could not be looked at');
+        log.warn({ error: String(error) }, 'what was appended could not be told of');
       }
     } while (telling.get(name) === true);
     telling.delete(name);
@@ -95,7 +95,7 @@ export async function followHeads(deps: FollowHeadsDeps, signal: AbortSignal): P
       onHearing: (reason) => {
         if (reason !== deafness) {
           if (reason === null) log.info({}, 'other hubs on this database are heard');
-          else log.warn({ reason }, 'other hubs on this database are not heard: heads are looked at every second');
+          else log.warn({ reason }, 'other hubs on this database are not heard: logs and feeds are looked at every second');
         }
         if (reason === null && deafness === null) return;
         deafness = reason;
@@ -109,7 +109,7 @@ export async function followHeads(deps: FollowHeadsDeps, signal: AbortSignal): P
   while (!signal.aborted) {
     // Before the look: what ends the pause may come while it looks.
     pause = new AbortController();
-    await look().catch((error: unknown) => log.warn({ error: String(error) }, 'heads could not be looked at'));
+    await look().catch((error: unknown) => log.warn({ error: String(error) }, 'logs and feeds could not be looked at'));
     await clock.sleep(deafness === null ? LOOK_HEARING : LOOK_DEAF, pause.signal);
   }
   signal.removeEventListener('abort', end);

@@ -23,8 +23,8 @@ const FEED_NAME = /^feed:[0-9a-f]{64}$/;
  * did it, many at once, since PostgreSQL commits one by one what notifies in itself. So a notice may be lost: whoever
  * listens looks for itself now and then as well, often where nothing can be heard.
  */
-export interface HeadNotices {
-  /** Says, soon, that the head of this log or feed moved. */
+export interface AppendNotices {
+  /** Says, soon, that something was appended to this log or feed. */
   announce(name: string): void;
   /**
    * Until `signal` aborts: `onMoved` is called for what others announce; `onHearing` when that can be relied on (anything may
@@ -36,7 +36,7 @@ export interface HeadNotices {
   ): Promise<void>;
 }
 
-export interface HeadNoticesDeps {
+export interface AppendNoticesDeps {
   readonly options: PostgresOptions;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,7 +44,7 @@ export interface HeadNoticesDeps {
   readonly run: (sql: string, values: readonly unknown[]) => Promise<void>;
 }
 
-export function createHeadNotices({ options, clock, random, run }: HeadNoticesDeps): HeadNotices {
+export function createAppendNotices({ options, clock, random, run }: AppendNoticesDeps): AppendNotices {
   const channel = `satchel_${createHash('sha256').update(options.schema).digest('hex').slice(0, 16)}`;
   const self = bytesToHex(random.bytes(8));
   const waiting = new Set<string>();
@@ -66,7 +66,11 @@ export function createHeadNotices({ options, clock, random, run }: HeadNoticesDe
   }
 
   /** Resolves when the connection ended, with the reason. */
-  async function hear(client: Client, { onMoved, onHearing }: Parameters<HeadNotices['listen']>[0], signal: AbortSignal): Promise<string> {
+  async function hear(
+    client: Client,
+    { onMoved, onHearing }: Parameters<AppendNotices['listen']>[0],
+    signal: AbortSignal,
+  ): Promise<string> {
     let proven = (): void => undefined;
     const ended = new Promise<string>((resolve) => {
       client.on('error', (error: Error) => resolve(error.message));
