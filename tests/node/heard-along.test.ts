@@ -1,18 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Head } from '../../src/core/log/record.ts';
-import type { Clock } from '../../src/core/ports/clock.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
+import type { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
-/** Pauses last until something ends them. */
-const clock: Clock = {
-  now: () => 1_750_000_000_000,
-  sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),
-};
+import { createPlainRunner, MIDDLE, STILL, takeTurns } from './plain-runner.ts';
 
 let owner: SmallMachine;
 let reader: SmallMachine;
@@ -42,24 +34,18 @@ beforeEach(async () => {
       return space.hub.read(id, from, limit);
     },
   };
-  const random = { bytes: (length: number) => new Uint8Array(length).fill(128) };
   const openRemote = async (): Promise<Remote> => {
     opened += 1;
-    await settle();
+    await takeTurns();
     return remote;
   };
-  const apply = async (): Promise<void> => undefined;
-  runner = new SpaceRunner({ replica: reader.replica, clock, random, log: SILENT, apply, openRemote });
+  runner = createPlainRunner(reader.replica, remote, { clock: STILL, random: MIDDLE, openRemote });
   runner.start();
-  await settle();
-  await settle();
+  await takeTurns();
+  await takeTurns();
   heard.length = 0;
 });
 afterEach(() => runner.stop());
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 30; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
 
 async function sync({ replica }: SmallMachine): Promise<void> {
   await syncWith(replica, hub);
@@ -68,7 +54,7 @@ async function sync({ replica }: SmallMachine): Promise<void> {
 async function edit(text: string): Promise<Head | null> {
   await owner.write({ kind: 'text', name: 'CLAUDE.md' }, text);
   await sync(owner);
-  await settle();
+  await takeTurns();
   return owner.replica.head();
 }
 
@@ -94,7 +80,7 @@ it('asks how it is now where something else calls for a sync as well', async () 
   await edit('one\n');
   runner.kick();
   goOn();
-  await settle();
+  await takeTurns();
   expect(heard).toEqual([undefined, undefined]);
   expect(await reader.replica.head()).toEqual(await owner.replica.head());
 });

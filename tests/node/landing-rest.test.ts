@@ -1,11 +1,10 @@
 import { afterEach, expect, it } from 'vitest';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
+import type { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
+import { createPlainRunner } from './plain-runner.ts';
 
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
 const LANDING_MS = 15;
 
 let runner: SpaceRunner;
@@ -33,8 +32,7 @@ async function start(keptBy: 'owner' | 'hub'): Promise<World> {
     },
     close: () => Promise.resolve(),
   };
-  runner = new SpaceRunner({
-    replica: owner.replica,
+  runner = createPlainRunner(owner.replica, remote, {
     clock: {
       now: () => now,
       sleep: (ms, signal) =>
@@ -44,9 +42,6 @@ async function start(keptBy: 'owner' | 'hub'): Promise<World> {
         }),
     },
     random: createSeededRandom('rest'),
-    log: SILENT,
-    apply: () => Promise.resolve(),
-    openRemote: async () => remote,
   });
   runner.start();
   return { owner, appended, sleeping };

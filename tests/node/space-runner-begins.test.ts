@@ -3,13 +3,9 @@ import type { Remote } from '../../src/core/ports/remote.ts';
 import { writeCheckpoint } from '../../src/core/replica/late-join.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
-import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { until } from '../e2e/machine.ts';
 import { createSmallSpace } from '../replica/small-space.ts';
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
+import { createPlainRunner } from './plain-runner.ts';
 
 it('begins with the checkpoint where nothing of the log is here, and does not read the log from its genesis beside it', async () => {
   const small = await createSmallSpace('begins');
@@ -35,14 +31,7 @@ it('begins with the checkpoint where nothing of the log is here, and does not re
   };
   const replica = Replica.create(late.deps, space);
   replica.setRemote(remote);
-  const runner = new SpaceRunner({
-    replica,
-    clock: createSystemClock(),
-    random: createSystemRandom(),
-    log: SILENT,
-    openRemote: () => Promise.resolve(remote),
-    apply: () => Promise.resolve(),
-  });
+  const runner = createPlainRunner(replica, remote);
   runner.start();
   try {
     await runner.syncNow();

@@ -2,25 +2,16 @@ import { expect, it } from 'vitest';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { Replica } from '../../src/core/replica/replica.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
-import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { until } from '../e2e/machine.ts';
 import { createSmallSpace } from '../replica/small-space.ts';
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
+import { createPlainRunner } from './plain-runner.ts';
 
 /** A runner whose applies, from `hold` on, wait for `letGo`; `applied` are the positions that they put in place. */
 function startHeld(replica: Replica, remote: Remote) {
   const applied: number[] = [];
   let isHeld = false;
   let goOn = (): void => undefined;
-  const runner = new SpaceRunner({
-    replica,
-    clock: createSystemClock(),
-    random: createSystemRandom(),
-    log: SILENT,
-    openRemote: () => Promise.resolve(remote),
+  const runner = createPlainRunner(replica, remote, {
     async apply() {
       const { position } = replica;
       if (isHeld) await new Promise<void>((resolve) => (goOn = resolve));

@@ -3,12 +3,11 @@ import { expect, it } from 'vitest';
 import type { Clock } from '../../src/core/ports/clock.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
+import type { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
+import { createPlainRunner } from './plain-runner.ts';
 
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
 const SEEDS = 15;
 const DEEDS = 25;
 /** Turns of the event loop within which most is done. */
@@ -84,12 +83,9 @@ async function createWorld(seed: string) {
     const self: Running = {
       machine,
       applied: -1,
-      runner: new SpaceRunner({
-        replica: machine.replica,
+      runner: createPlainRunner(machine.replica, remote, {
         clock: time.clock,
         random,
-        log: SILENT,
-        openRemote: async () => remote,
         async apply() {
           const { position } = machine.replica;
           await linger();

@@ -1,18 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/core/ports/clock.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
+import type { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
+import { createPlainRunner, MIDDLE, takeTurns } from './plain-runner.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const SILENT: HubLog = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-} as unknown as HubLog;
 
 /** Time that passes only when a test says so; its clock can be set without that. */
 function createStepClock() {
@@ -33,9 +27,7 @@ function createStepClock() {
         signal?.addEventListener('abort', wake, { once: true });
       }),
   };
-  const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  };
+  const settle = (): Promise<void> => takeTurns(5);
   return {
     clock,
     settle,
@@ -93,12 +85,9 @@ beforeEach(async () => {
       closed += 1;
     },
   };
-  const random = { bytes: (length: number) => new Uint8Array(length).fill(128) };
-  runner = new SpaceRunner({
-    replica: machine.replica,
+  runner = createPlainRunner(machine.replica, remote, {
     clock: time.clock,
-    random,
-    log: SILENT,
+    random: MIDDLE,
     apply: () => applying(),
     openRemote: async () => {
       opened += 1;

@@ -1,16 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Clock } from '../../src/core/ports/clock.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import type { HubLog } from '../../src/gateways/native/hub-app.ts';
-import { SpaceRunner } from '../../src/node/space-runner.ts';
+import type { SpaceRunner } from '../../src/node/space-runner.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as HubLog;
-/** Pauses last until something ends them. */
-const clock: Clock = {
-  now: () => 1_750_000_000_000,
-  sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),
-};
+import { createPlainRunner, MIDDLE, STILL, takeTurns } from './plain-runner.ts';
 
 let machine: SmallMachine;
 let runner: SpaceRunner;
@@ -37,22 +29,16 @@ beforeEach(async () => {
       return space.hub.append(...question);
     },
   };
-  const random = { bytes: (length: number) => new Uint8Array(length).fill(128) };
-  const apply = async (): Promise<void> => undefined;
-  runner = new SpaceRunner({ replica: machine.replica, clock, random, log: SILENT, apply, openRemote: async () => remote });
+  runner = createPlainRunner(machine.replica, remote, { clock: STILL, random: MIDDLE });
   runner.start();
-  await settle();
+  await takeTurns();
   asked.length = 0;
 });
 afterEach(() => runner.stop());
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 30; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
 async function edit(text: string): Promise<void> {
   await machine.write({ kind: 'text', name: 'CLAUDE.md' }, text);
-  await settle();
+  await takeTurns();
 }
 
 it('is without a question while the live stream said nothing new', async () => {
@@ -64,7 +50,7 @@ it('is without a question while the live stream said nothing new', async () => {
 
 it('comes after a question where nobody listens any more', async () => {
   endStream();
-  await settle();
+  await takeTurns();
   asked.length = 0;
   await edit('one\n');
   expect(asked).toEqual(['read', 'append']);
