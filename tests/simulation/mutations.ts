@@ -48,8 +48,8 @@ export const MUTATIONS: readonly CodeMutation[] = [
   {
     name: 'drafts that landed stay drafts',
     isInLongRun: true,
-    file: 'src/core/replica/replay.ts',
-    from: 'await tx.drafts.remove(this.#space, run.landed);',
+    file: 'src/core/replica/apply-steps.ts',
+    from: 'await tx.drafts.remove(space, run.landed);',
     to: '',
   },
   {

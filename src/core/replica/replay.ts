@@ -1,26 +1,18 @@
 import { createSpaceKeys, type SpaceKeys } from '../crypto/space-keys.ts';
-import type { CommitId, CommitKey, RecordHash, SpaceId } from '../ids.ts';
-import { itemKey, type Item } from '../item.ts';
-import { keyOf } from '../log/carried.ts';
+import type { CommitId, RecordHash, SpaceId } from '../ids.ts';
+import type { Item } from '../item.ts';
 import type { Commit } from '../log/commit.ts';
 import { KNOWN_FEATURES } from '../log/control.ts';
 import { applyControl, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
 import { decodeRecord, type Head, type LogRecord } from '../log/record.ts';
-import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
+import { applySteps, type Cursor } from './apply-steps.ts';
 import type { Continuation } from './chain.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { createDroppedObjects, type DroppedObjects } from './dropped-objects.ts';
-import { carriers, landedBefore, landedWhole } from './landings.ts';
-import { noteSeen } from './prune-seen.ts';
-import { readCommit, readControl, withoutNames, type Step } from './read-step.ts';
+import { carriers } from './landings.ts';
+import { readCommit, readControl, type Step } from './read-step.ts';
 import { openSecrets } from './secrets.ts';
-
-/** How far the state follows the log. */
-export interface Cursor {
-  readonly position: number;
-  readonly hash: RecordHash;
-}
 
 /** What stops a replay before the log's end. */
 export type ReplayStop =
@@ -51,15 +43,6 @@ interface Replayed {
   made: number;
   replayed: number;
   readonly voids: { position: number; reason: string }[];
-}
-
-/** What one run of a batch's transaction did: it counts once that is through, since a run may be lost and run again. */
-interface BatchRun extends Omit<Replayed, 'touched' | 'replayed'> {
-  readonly touched: Map<string, Item>;
-  readonly replayed: Set<CommitKey>;
-  readonly voids: { position: number; reason: string; named: string }[];
-  /** Take in what the log says of dropped objects. */
-  readonly settles: (() => void)[];
 }
 
 /** What is to join the local log behind `after`, and is nowhere here yet. */
@@ -303,27 +286,11 @@ export class Replay {
     report: Replayed,
     before: (tx: StoreTransaction) => Promise<boolean> = () => Promise.resolve(true),
   ): Promise<boolean> {
-    const last = (steps.at(-1) as Step).record;
-    const cursor: Cursor = { position: last.header.position, hash: last.hash };
-    const made = await this.#deps.store.write(async (tx) => {
-      if (!(await before(tx))) return null;
-      const run: BatchRun = { touched: new Map(), landed: [], made: 0, replayed: new Set(), voids: [], settles: [] };
-      const own = new Map<CommitId, number>();
-      for (const step of steps) {
-        const reason = step.type === 'commit' ? await this.#applyCommit(tx, step, run, own) : step.type === 'void' ? step.reason : null;
-        if (reason === null) continue;
-        const { position, signer } = step.record.header;
-        run.voids.push({ position, reason, named: withoutNames(step, reason) });
-        await tx.documents.put(`voids/${this.#space}`, String(position), { reason, signer });
-      }
-      await tx.documents.put('cursors', this.#space, cursor);
-      await noteSeen(tx, this.#space, cursor.position, this.#deps.clock.now());
-      run.landed.push(...(await landedWhole(tx, this.#space, own)));
-      await tx.drafts.remove(this.#space, run.landed);
-      return run;
-    });
+    const { store, machine, clock } = this.#deps;
+    const deps = { space: this.#space, machine: machine.key.machine, dropped: this.dropped, clock };
+    const made = await store.write(async (tx) => ((await before(tx)) ? applySteps(tx, steps, deps) : null));
     if (made === null) return false;
-    this.#cursor = cursor;
+    this.#cursor = made.cursor;
     for (const settle of made.settles) settle();
     for (const [key, item] of made.touched) report.touched?.set(key, item);
     report.landed.push(...made.landed);
@@ -334,41 +301,6 @@ export class Replay {
       this.#deps.log('record is void', { space: this.#space, position, reason: named });
     }
     return true;
-  }
-
-  /** Why the commit is void; `null` once it took effect. `own`: takes those of ours that were not just made here. */
-  async #applyCommit(
-    tx: StoreTransaction,
-    step: Extract<Step, { type: 'commit' }>,
-    run: BatchRun,
-    own: Map<CommitId, number>,
-  ): Promise<string | null> {
-    const { commit, record, carried } = step;
-    const { position, signer } = record.header;
-    const key = keyOf(record);
-    const used = await landedBefore(tx, this.#space, [key, ...carried], position);
-    const siblings = commit.changes.some((c) => c.type === 'resolve') ? await tx.items.siblings(this.#space) : [];
-    const items = await tx.items.get(this.#space, itemsJudged(commit));
-    const judged = judgeCommit(commit, { key, carried }, position, { items, siblings, isUsed: (other) => used.has(other) });
-    if (!judged.ok) return judged.error;
-    const effects = judged.value;
-    await tx.items.put(this.#space, effects.items);
-    await tx.items.addHistory(this.#space, effects.history);
-    if (effects.siblingsAdded.length > 0) await tx.items.addSiblings(this.#space, effects.siblingsAdded);
-    for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(this.#space, sibling.item, [sibling.sibling]);
-    for (const other of carried) await tx.documents.put(`carried/${this.#space}`, other, { position });
-    if (carried.length > 0) await tx.documents.put(carriers(this.#space), String(position), {});
-    run.settles.push(await this.dropped.noteReturned(tx, record));
-    for (const change of commit.changes) run.touched.set(itemKey(change.item), change.item);
-    // Another's record of the same id says nothing of a draft that was made here.
-    if (signer === this.#deps.machine.key.machine) {
-      if (step.isKnown) {
-        run.landed.push(commit.id);
-        run.made += 1;
-      } else own.set(commit.id, position);
-    }
-    for (const other of [key, ...carried]) run.replayed.add(other);
-    return null;
   }
 
   /**
