@@ -82,6 +82,28 @@ it('brings in what its sync leaves behind as its own rows, once, and serves it t
   expect(await rowsInSpace()).toEqual(before);
 });
 
+it('knows rows that were told by other words before as what they are', async () => {
+  await expect.poll(async () => (await rowsInSpace()).length).toBe(5);
+  const before = await rowsInSpace();
+  database.run("update observations set title = 'ONE' where title = 'one'");
+  database.run("update session_summaries set request = 'Do this'");
+  const text = async (): Promise<string> => {
+    const [open] = [...node.spaces.values()];
+    const states = await open!.replica.exclusive(() => open!.replica.list({ kind: 'claude-mem' }));
+    const bodies = await Promise.all(states.flatMap(({ content }) => (content === null ? [] : [open!.replica.bodies.read(content)])));
+    return bodies.map((body) => Buffer.from(body).toString()).join();
+  };
+  await expect.poll(text).toContain('"ONE"');
+  await expect.poll(text).toContain('"Do this"');
+  const { other } = await connect();
+  await nameDevice();
+  await other.changes();
+  await expect.poll(() => originsFor(other)).toEqual(Array.from({ length: 4 }, () => 'local-device'));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(await originsFor(other)).toEqual(Array.from({ length: 4 }, () => 'local-device'));
+  expect(await rowsInSpace()).toEqual(before);
+});
+
 it('serves nothing that this machine may have before its worker has said who it is', async () => {
   await expect.poll(async () => (await rowsInSpace()).length).toBe(5);
   const { other } = await connect();

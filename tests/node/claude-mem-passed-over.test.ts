@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
-import { mutation, row } from '../gateways/claude-mem-ops.ts';
+import { mutation, row, tombstone } from '../gateways/claude-mem-ops.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
 import { cell, connect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
@@ -65,6 +65,24 @@ describe('what was made of a worker’s own rows elsewhere, which its client pas
     expect(bea.rows(ana)).toEqual(ana.rows(bea));
     expect(unsent()).toEqual([]);
     expect(bea.sql.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+  });
+
+  it('is an edit of what tells a row, which is one still, whoever edits it next', async () => {
+    ana.run("update observations set title = 'TWO' where title = 'two'");
+    ana.run("update session_summaries set request = 'Do this' where request = 'Do it'");
+    await expect.poll(() => titles(bea), patience).toEqual(['TWO', 'one', 'three']);
+    await expect.poll(() => bea.get('select request from session_summaries'), patience).toBe('Do this');
+    const served = async (): Promise<number> => Number((await worker.status()).body['head_seq']);
+    expect(await served()).toBe(7);
+    bea.run("update observations set subtitle = 'from bea', sync_rev = '3' where title = 'TWO'");
+    await send('TWO', 'about two', '3', { subtitle: 'from bea' });
+    await expect.poll(() => cell(ana, 'subtitle', 'TWO'), patience).toBe('from bea');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(titles(ana)).toEqual(['TWO', 'one', 'three']);
+    expect(titles(bea)).toEqual(['TWO', 'one', 'three']);
+    const deleted = await worker.push([tombstone('device-bea', { local: String(cell(bea, 'id', 'TWO')), rev: '9' })]);
+    expect(deleted.status).toBe(200);
+    await expect.poll(() => titles(ana), patience).toEqual(['one', 'three']);
   });
 
   it('is no news of the worker’s: an edit of its own goes above it, and is at both', async () => {

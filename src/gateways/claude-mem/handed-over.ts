@@ -17,9 +17,9 @@ export interface HandedOver {
   shown(names: readonly string[]): Promise<ReadonlyMap<string, readonly Content[]>>;
 }
 
-/** The first word of a row that its device ever said. */
-export function isFirstWord({ entity, number, origin }: FeedEntry, device: string, index: FeedIndex): boolean {
-  return origin === device && index.of(entity).every((mark) => mark.number >= number);
+/** Whether nothing was ever said of a row before. */
+export function isFirstWord({ entity, number }: FeedEntry, index: FeedIndex): boolean {
+  return index.of(entity).every((mark) => mark.number >= number);
 }
 
 /** What a pushed row is made from. `isNews`: it says more than that. `row`: laid over it. */

@@ -2,13 +2,15 @@ import type { FeedAddition } from '../../core/ports/feeds.ts';
 import type { Outstanding } from '../../core/replica/workspace.ts';
 import { sha256 } from '../../core/crypto/hash.ts';
 import { sessionName, tableOfName } from '../../kinds/claude-mem/names.ts';
-import { SESSION, type MemTable } from '../../kinds/claude-mem/tables.ts';
+import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import type { Row } from '../../kinds/rows/row-body.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
+import { KIND_OF } from './kind-of.ts';
 import { GATEWAY_DEVICE, mutationBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import { mutationProblem } from './mutation.ts';
+import type { NameBook } from './name-book.ts';
 import { payloadToRow, rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
 import { saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
 import { payloadProblem, type RowKind } from './payload.ts';
@@ -18,17 +20,10 @@ import { BODY_BYTES, rowId, type OpBody } from './schema.ts';
 import type { SessionBook } from './session-book.ts';
 import { subjectOf } from './subject.ts';
 
-const KIND_OF: { readonly [T in MemTable]: RowKind | null } = {
-  sessions: null,
-  observations: 'observation',
-  summaries: 'summary',
-  prompts: 'prompt',
-  'tool-uses': null,
-};
-
 export interface ItemsToOpsDeps {
   readonly rows: RowsOfSpace;
   readonly sessions: SessionBook;
+  readonly names: NameBook;
   readonly feed: FeedLook;
   readonly now: number;
 }
@@ -60,12 +55,20 @@ export async function itemToOps(item: Outstanding, revision: string, deps: Items
   if (parent === null && item.content !== null) return { type: 'later' };
   const facts = factsOf(parent, row);
   const payload = rowToPayload(kind, row, facts);
-  const entities = await entitiesOf(kind, payload, session, deps);
+  const entities = await entitiesOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
   if (item.content === null)
     return { type: 'ops', additions: tombstones(kind, entities, revision, deps.now, Number(payload['created_at_epoch'])) };
   const problem = payloadProblem(kind, payload);
   if (problem !== null) return { type: 'never', reason: problem };
+  deps.names.learn(name, row);
   return liveOps(kind, payload, entities.length > 0 ? entities : [ownEntity(name)], revision, deps.now);
+}
+
+/** What clients were told of it last, by which they know it where it is told by other words now. */
+async function shownPayload({ content, shown }: Outstanding, kind: RowKind, session: string, { rows }: ItemsToOpsDeps): Promise<Payload[]> {
+  const row = content === null || shown === null ? null : await rows.rowOf(shown);
+  if (row === null || row.get(SESSION) !== session) return [];
+  return [rowToPayload(kind, row, factsOf(await rows.row(session), row))];
 }
 
 /** What a row was is not known any more: it is looked for in the feed. O(feed), and rare. */
@@ -75,7 +78,8 @@ async function gone({ item }: Outstanding, kind: RowKind, revision: string, deps
     const said = saidIn(entry) ?? (entry.origin === GATEWAY_ORIGIN ? (JSON.parse(entry.body) as OpBody) : null);
     if (said === null || said.kind !== kind || said.deleted) continue;
     const session = sessionName(await deps.sessions.keyOf(sessionSaid(said.payload)));
-    if (payloadToRow(kind, said.payload, session).name !== item.name) continue;
+    const { name } = payloadToRow(kind, said.payload, session);
+    if (name !== item.name && deps.names.of(name) !== item.name) continue;
     const newest = deps.feed.index.newest(said.id)?.revision ?? said.entity_rev;
     entities.set(said.id, { device: said.origin_device_id, local: said.origin_local_id, said, revision: newest });
   }
@@ -91,9 +95,16 @@ interface Entity {
 }
 
 /** Rows of the feed that are this item, and are there. */
-async function entitiesOf(kind: RowKind, payload: Payload, session: string, { feed, sessions }: ItemsToOpsDeps): Promise<Entity[]> {
-  const ids = new Set([payload['memory_session_id'], ...sessions.memoryIdsOf(session)]);
-  const subjects = new Set([...ids].map((id) => subjectOf(kind, { ...payload, memory_session_id: id })));
+async function entitiesOf(
+  kind: RowKind,
+  payloads: readonly Payload[],
+  session: string,
+  { feed, sessions }: ItemsToOpsDeps,
+): Promise<Entity[]> {
+  const subjects = new Set<string>();
+  for (const payload of payloads)
+    for (const id of new Set([payload['memory_session_id'], ...sessions.memoryIdsOf(session)]))
+      subjects.add(subjectOf(kind, { ...payload, memory_session_id: id }));
   const entities: Entity[] = [];
   for (const entity of new Set([...subjects].flatMap((subject) => [...feed.index.about(subject)]))) {
     const mark = feed.index.newest(entity);

@@ -2,6 +2,7 @@ import type { Store } from '../../core/ports/store.ts';
 import { listErasures } from '../../core/replica/forget-compliance.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { sessionName } from '../../kinds/claude-mem/names.ts';
+import type { NameBook } from './name-book.ts';
 import { payloadToRow } from './op-rows.ts';
 import { sessionSaid, type FeedLook } from './ops-to-items.ts';
 import type { RowsOfSpace } from './rows-of-space.ts';
@@ -21,10 +22,11 @@ export async function obeyErasures(deps: {
   readonly replica: Replica;
   readonly rows: RowsOfSpace;
   readonly sessions: SessionBook;
+  readonly names: NameBook;
   readonly feed: FeedLook;
   readonly user: string;
 }): Promise<void> {
-  const { store, feeds, replica, rows, sessions, feed, user } = deps;
+  const { store, feeds, replica, rows, sessions, names, feed, user } = deps;
   if (replica.lastDrop < 0) return;
   const obeyed = (await store.read((tx) => tx.documents.get<number>(OBEYED, user))) ?? -1;
   if (obeyed === replica.lastDrop) return;
@@ -39,8 +41,8 @@ export async function obeyErasures(deps: {
       if (feed.index.newest(entity)?.number !== number || says.kind === 'mutation' || says.deleted) erased.push(number);
       else named.set(number, payloadToRow(says.kind, says.payload, sessionName(await sessions.keyOf(sessionSaid(says.payload)))).name);
     }
-    const there = await rows.there([...new Set(named.values())]);
-    for (const [number, name] of named) if (!there.has(name)) erased.push(number);
+    const there = await rows.there([...new Set([...named.values()].flatMap((name) => [name, names.of(name)]))]);
+    for (const [number, name] of named) if (!there.has(name) && !there.has(names.of(name))) erased.push(number);
     await feeds.erase(user, erased);
   }
   await store.write((tx) => tx.documents.put(OBEYED, user, lastDrop));

@@ -53,7 +53,8 @@ export function layRow(kind: RowKind, row: Row, there: Row): Row {
   return laid;
 }
 
-function nameOf(kind: RowKind, row: Row, session: string): string {
+/** The name that a row's words give it. `session` is its session's name. */
+export function nameOf(kind: RowKind, row: Row, session: string): string {
   const text = (column: string): string | null => (row.get(column) as string | undefined) ?? null;
   const createdAtEpoch = row.get('created_at_epoch') as number;
   switch (kind) {

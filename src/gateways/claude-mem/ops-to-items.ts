@@ -7,6 +7,7 @@ import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
 import { isFirstWord, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
+import { naturalName, type NameBook } from './name-book.ts';
 import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
@@ -25,6 +26,7 @@ export interface FeedLook {
 export interface OpsToItemsDeps {
   readonly rows: RowsOfSpace;
   readonly sessions: SessionBook;
+  readonly names: NameBook;
   readonly feed: FeedLook;
   /** `null`: nothing was. */
   readonly handedOver: HandedOver | null;
@@ -40,9 +42,9 @@ export interface Wished {
 
 /** Costs what the entries touch; `remap_project` O(rows). */
 export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItemsDeps): Promise<Wished> {
-  const { sessions, handedOver } = deps;
-  const { names, handed } = await namesIn(entries, deps);
-  const there = await deps.rows.ahead(names);
+  const { sessions, handedOver, feed } = deps;
+  const { said, handed } = await namesIn(entries, deps);
+  const there = await deps.rows.ahead(said);
   const shown = handedOver === null || handed.length === 0 ? new Map<string, readonly Content[]>() : await handedOver.shown(handed);
   const bases = new Map<string, Content>();
   /** As they are now, with what came before in these entries; `null` is gone. */
@@ -59,13 +61,22 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
 
   async function madeFromShown(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
     const contents = shown.get(name) ?? [];
-    const isTheirs = handedOver !== null && isFirstWord(entry, handedOver.device, deps.feed.index);
+    const isTheirs = handedOver !== null && entry.origin === handedOver.device && isFirstWord(entry, feed.index);
     return contents.length === 0 || !isTheirs || wished.has(name) || bases.has(name) ? null : madeFrom(kind, row, contents, there);
+  }
+
+  /** The item of a row that these words name. A new row, or one that its device tells of first, is another's only while that says the same. */
+  async function itemOf(natural: string, isFirst: boolean): Promise<string> {
+    const known = deps.names.of(natural);
+    if (known === natural || (await now(natural)) !== null) return natural;
+    const row = isFirst ? await now(known) : null;
+    return !isFirst || (row !== null && naturalName(known, row) === natural) ? known : natural;
   }
 
   async function live(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {
     const said = sessionSaid(payload);
-    const { name, row } = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
+    const { name: natural, row } = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
+    const name = await itemOf(natural, isFirstWord(entry, feed.index));
     const made = await madeFromShown(entry, kind, { name, row });
     if (made !== null) bases.set(name, made.base);
     if (made !== null && made.isNews) wished.set(name, made.row);
@@ -74,7 +85,10 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     await wishSession(said);
     if (made !== null) return;
     // A row that is told by other words now has another name.
-    for (const before of await goneWith(entry, deps)) if (before !== name) wished.set(before, null);
+    for (const before of await goneWith(entry, deps)) {
+      const item = await itemOf(before, false);
+      if (item !== name) wished.set(item, null);
+    }
     const before = await now(name);
     wished.set(name, before === null ? row : layRow(kind, row, before));
   }
@@ -84,7 +98,7 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     if (says === null) continue;
     if (says.kind === 'mutation') {
       for (const [name, row] of await mutated(says.mutation, entry.time, { rows, sessions })) wished.set(name, row);
-    } else if (says.deleted) for (const name of await goneWith(entry, deps)) wished.set(name, null);
+    } else if (says.deleted) for (const name of await goneWith(entry, deps)) wished.set(await itemOf(name, false), null);
     else await live(entry, says.kind, says.payload);
   }
   const found = [...wished].map(([name, row]): Found => {
@@ -97,19 +111,19 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
 /** Of the rows that entries say, and of their sessions. `handed`: rows that another way may have carried before. */
 async function namesIn(
   entries: readonly FeedEntry[],
-  { sessions, feed, handedOver }: OpsToItemsDeps,
-): Promise<{ readonly names: string[]; readonly handed: string[] }> {
-  const names: string[] = [];
+  { sessions, names, feed, handedOver }: OpsToItemsDeps,
+): Promise<{ readonly said: string[]; readonly handed: string[] }> {
+  const said: string[] = [];
   const handed: string[] = [];
   for (const entry of entries) {
     const says = saidIn(entry);
     if (says === null || says.kind === 'mutation' || says.deleted) continue;
     const session = sessionName(await sessions.keyOf(sessionSaid(says.payload)));
     const { name } = payloadToRow(says.kind, says.payload, session);
-    names.push(session, name);
-    if (handedOver !== null && isFirstWord(entry, handedOver.device, feed.index)) handed.push(name);
+    said.push(session, name, names.of(name));
+    if (entry.origin === handedOver?.device && isFirstWord(entry, feed.index)) handed.push(name, names.of(name));
   }
-  return { names, handed };
+  return { said, handed };
 }
 
 function overlay(there: ReadonlyMap<string, Row>, wished: ReadonlyMap<string, Row | null>, prefix: string): Map<string, Row> {
@@ -138,7 +152,7 @@ export function sessionSaid(payload: Payload): SessionSaid {
   };
 }
 
-/** Items that this row was until this entry, and that no other row is. */
+/** What named this row until this entry, and names no other row. */
 async function goneWith(entry: FeedEntry, { sessions, feed }: OpsToItemsDeps): Promise<string[]> {
   const before = feed.index
     .of(entry.entity)

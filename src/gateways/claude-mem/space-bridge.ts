@@ -10,6 +10,7 @@ import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
 import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
 import type { HandedOver } from './handed-over.ts';
+import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
 import { itemToOps } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
@@ -67,6 +68,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   const feedName = feedOf(user);
   const rows = createRowsOfSpace(replica);
   const sessions = await createSessionBook({ store, user, rows });
+  const names = await createNameBook({ store, user, rows });
   const feedNow = async (): Promise<FeedLook> => ({
     index: await feeds.index(user),
     entry: async (number) => (await store.read((tx) => tx.feeds.read(feedName, number - 1, { entries: 1, bytes: 1 })))[0] ?? null,
@@ -104,7 +106,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const last = page.at(-1);
       if (last === undefined) return captured;
       handedOver ??= await notToldYet();
-      const wished = await opsToItems(page, { rows, sessions, feed: await feedNow(), handedOver });
+      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver });
       if (wished.madeFrom.length > 0) await workspace.applied(wished.madeFrom.map((made) => ({ ...made, local: null })));
       const found = await withoutLeftOut(wished.found, scope, rows);
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
@@ -143,7 +145,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const page = (await read(after)).filter(({ number }) => number <= to);
       const last = page.at(-1);
       if (last === undefined) break;
-      const wished = await opsToItems(page, { rows, sessions, feed: await feedNow(), handedOver: null });
+      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null });
       const found = fresh(await withoutLeftOut(wished.found, scope, rows));
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       after = last.number;
@@ -181,12 +183,13 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
         never.push({ item: each.item, reason: LEFT_OUT + elsewhere });
         continue;
       }
-      const made = await itemToOps(each, revisionAt(replica.term, position), { rows: ahead, sessions, feed, now: clock.now() });
+      const made = await itemToOps(each, revisionAt(replica.term, position), { rows: ahead, sessions, names, feed, now: clock.now() });
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;
       additions.push(...made.additions);
       shown.push({ item: each.item, content: each.content, local: null });
     }
+    await names.save();
     // In the feed before they count as shown: what is said twice is left out there.
     if (additions.length > 0) await feeds.add(user, additions);
     if (shown.length > 0) await workspace.applied(shown);
@@ -207,7 +210,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const served = serves ? await serve() : { served: 0, waiting: 0 };
       // Before anything is erased: what a row was tells whether it may be written over.
       const report = { captured, ...served, unwritten: serves ? await writePassedOver(await feedNow()) : 0 };
-      if (serves && report.waiting === 0) await obeyErasures({ store, feeds, replica, rows, sessions, user, feed: await feedNow() });
+      if (serves && report.waiting === 0) await obeyErasures({ store, feeds, replica, rows, sessions, names, user, feed: await feedNow() });
       return report;
     },
   };

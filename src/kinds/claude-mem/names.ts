@@ -52,6 +52,11 @@ export function twinName(name: string, body: Uint8Array): string {
   return `${name}~${sha256Hex(body).slice(0, 12)}`;
 }
 
+/** Whether a name is such a row's. */
+export function isTwin(name: string): boolean {
+  return /[^/]~[0-9a-f]{12}$/.test(name);
+}
+
 /** `null` for what is no item of claude-mem. */
 export function tableOfName(name: string): MemTable | null {
   if (!name.startsWith(MEM_PREFIX)) return null;
