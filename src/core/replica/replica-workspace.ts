@@ -1,4 +1,4 @@
-import type { Content, Piece } from '../content.ts';
+import type { Content } from '../content.ts';
 import type { ContentDigest, SpaceId } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
@@ -6,13 +6,14 @@ import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, StoreTransaction, View } from '../ports/store.ts';
 import type { SealedBodies } from './body-sealing.ts';
 import { createFewViews } from './few-views.ts';
+import { contentOf, doubtfulBases, unheldBases } from './found-bases.ts';
 import { foundBatches } from './found-batches.ts';
 import { KeyMissing } from './key-missing.ts';
 import { createLookedAt } from './looked-at.ts';
 import type { Replica } from './replica.ts';
-import { sortFound, unseen, type WantedBody } from './sort-found.ts';
+import { sortFound, unseen } from './sort-found.ts';
 import type { ItemWish } from './wishes.ts';
-import { BodyUnavailable, type Applied, type CaptureReport, type Found, type Outstanding, type Workspace } from './workspace.ts';
+import type { Applied, CaptureReport, Found, Outstanding, Workspace } from './workspace.ts';
 
 export interface WorkspaceOptions {
   readonly writer: string;
@@ -42,8 +43,6 @@ interface Looked {
 
 /** Of these the views are remembered. */
 const FEW_NAMES = 64;
-/** Bodies of appended-to items are consolidated once their end is in so many small pieces. */
-const SMALL_PIECE = LIMITS.chunkMin;
 /** One commit's header names every chunk of every body in it. */
 const BODY_LIMIT = Math.min(LIMITS.bodyBytes, (LIMITS.objectsPerRecord / 2) * LIMITS.chunkMin);
 
@@ -141,9 +140,9 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     await lookFirst();
     const views = await viewsOf(found.map((f) => f.item));
-    const unheld = await unheldBases(found, views);
+    const unheld = await unheldBases(replica, found, views);
     const sorted = sortFound(replica, found, views, unheld);
-    const doubtful = await doubtfulBases(views);
+    const doubtful = await doubtfulBases(replica, views);
     const commit = ahead?.commit ?? replica.newCommitId();
     const pieces = await replica.bodies.store(
       sorted.bodies.map((b) => b.bytes),
@@ -154,7 +153,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     );
     const wishes: ItemWish[] = [...sorted.absent];
     for (const [index, wanted] of sorted.bodies.entries()) {
-      const content = await contentOf(wanted, pieces[index] ?? [], commit);
+      const content = await contentOf(replica, wanted, pieces[index] ?? [], commit);
       wishes.push({ item: wanted.item, base: doubtful.has(itemKey(wanted.item)) ? null : wanted.shown, ours: content, history: [] });
       sorted.views.push({ item: wanted.item, shown: content, intended: null, notHere: null, local: wanted.local });
     }
@@ -184,64 +183,6 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       noted: sorted.views.filter(({ shown, notHere, local }) => shown !== null && notHere === null && local !== null).length,
       unheld: found.map(({ item }) => item).filter((item) => unheld.has(itemKey(item))),
     };
-  }
-
-  /**
-   * Items of which only a tail was found, behind a body that this machine does not hold itself: it may be pruned or
-   * erased everywhere before the draft has landed.
-   */
-  async function unheldBases(found: readonly Found[], views: ReadonlyMap<string, View>): Promise<Set<string>> {
-    const unheld = new Set<string>();
-    for (const { type, item } of found) {
-      const shown = type === 'tail' ? (views.get(itemKey(item))?.shown ?? null) : null;
-      if (shown === null) continue;
-      const objects = [...new Set(shown.pieces.map((piece) => piece.object))];
-      const here = await replica.deps.objects.has(space, objects);
-      const missing = objects.filter((id) => !here.has(id));
-      // Keys fall with a home that falls back.
-      const hasKeys = shown.pieces.every((piece) => replica.keys.epoch(piece.keyId) !== undefined);
-      const isHeld = hasKeys && (missing.length === 0 || (missing.every((id) => replica.bodies.isReplaced(id)) && (await canRead(shown))));
-      if (!isHeld) unheld.add(itemKey(item));
-    }
-    return unheld;
-  }
-
-  /**
-   * Items whose apply was interrupted, and that hold again what was shown before it. What is found of such a file may be
-   * an edit of either body: made from what was shown it would silently undo the other, so it is made from nothing.
-   */
-  async function doubtfulBases(views: ReadonlyMap<string, View>): Promise<Set<string>> {
-    const interrupted = [...views.values()].filter(({ intended, shown }) => intended?.content != null && shown !== null);
-    if (interrupted.length === 0) return new Set();
-    const states = await replica.visible(interrupted.map(({ item }) => item));
-    const isBack = ({ item, shown, intended }: View): boolean =>
-      states.get(itemKey(item))?.content?.digest === shown?.digest && intended?.content?.digest !== shown?.digest;
-    return new Set(interrupted.filter(isBack).map(({ item }) => itemKey(item)));
-  }
-
-  async function canRead(content: Content): Promise<boolean> {
-    try {
-      await replica.bodies.read(content);
-      return true;
-    } catch (error) {
-      if (error instanceof BodyUnavailable) return false;
-      throw error;
-    }
-  }
-
-  /** The content that a found body is, its end consolidated where it lies in too many small pieces. */
-  async function contentOf(wanted: WantedBody, pieces: readonly Piece[], commit: ReturnType<Replica['newCommitId']>): Promise<Content> {
-    const all = wanted.base === null ? pieces : [...wanted.base.pieces, ...pieces];
-    const content = { digest: wanted.digest, size: wanted.size, attributes: wanted.attributes, pieces: all };
-    const small = all.length - (all.findLastIndex((piece) => piece.length >= SMALL_PIECE) + 1);
-    if (wanted.base === null || small <= LIMITS.tailPieces) return content;
-    const kept = all.slice(0, all.length - small);
-    const end = await replica.bodies.read(
-      content,
-      kept.reduce((sum, piece) => sum + piece.length, 0),
-    );
-    const [consolidated] = await replica.bodies.store([end], commit, replica.keyId);
-    return { ...content, pieces: [...kept, ...(consolidated ?? [])] };
   }
 
   const isDirty = (key: string): boolean => dirty === 'all' || dirty.has(key);
