@@ -9,6 +9,7 @@ import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createBackfillLoop, type BackfillLoop } from './backfill-loop.ts';
 import { sayTrouble } from './disk-full.ts';
+import { createHomeConnection, type HomeConnection } from './home-connection.ts';
 import { restAfterLanding } from './landing-rest.ts';
 import { createLiveStream, type LiveStream } from './live-stream.ts';
 import { createRetryPause, type RetryPause } from './retry-pause.ts';
@@ -69,8 +70,7 @@ const NOTHING: Known = { isCurrent: false, heard: null };
 export class SpaceRunner {
   readonly #deps: SpaceRunnerDeps;
   readonly #stopping = new AbortController();
-  #remote: Remote | null = null;
-  #opening: Promise<Remote> | null = null;
+  readonly #home: HomeConnection;
   #state: SyncState = { lastSync: null, problem: null, problemType: null, retryAt: null };
   #wanted = false;
   /** What the remote said last of its head, where that was not looked at yet. */
@@ -89,8 +89,6 @@ export class SpaceRunner {
   #captures = 0;
   /** That read, send or apply now. */
   #syncs = 0;
-  /** The remote whose connections may be dead, while a sync that is under way finds out. */
-  #doubted: Remote | null = null;
   readonly #backfill: BackfillLoop;
   readonly #retries: RetryPause;
   readonly #stream: LiveStream;
@@ -101,6 +99,7 @@ export class SpaceRunner {
     this.#deps = deps;
     const { replica, clock, random, log } = deps;
     const stopped = this.#stopping.signal;
+    this.#home = createHomeConnection(deps.openRemote, (remote) => replica.setRemote(remote));
     const connected = (): Promise<Remote> => this.connected();
     this.#backfill = createBackfillLoop({ replica, clock, log, connected, apply: deps.apply, stopped });
     this.#retries = createRetryPause({ clock, random, stopped });
@@ -125,7 +124,7 @@ export class SpaceRunner {
   }
 
   get remote(): Remote | null {
-    return this.#remote;
+    return this.#home.remote;
   }
 
   /** Starts to sync by itself. Without it `syncNow` still works: commands that run without a node use that. */
@@ -193,29 +192,16 @@ export class SpaceRunner {
     this.#isCurrent = false;
     this.#stream.reopen();
     // What was under way fails, and must not pause for that.
-    if (reason === 'late' && (this.#syncs > 0 || this.#backfill.running !== null)) this.#doubted = this.#remote;
-    else await this.#drop();
+    if (reason === 'late' && (this.#syncs > 0 || this.#backfill.running !== null)) this.#home.doubt();
+    else await this.#home.drop();
     this.#retries.end();
     this.kick();
   }
 
-  async #drop(): Promise<void> {
-    const remote = this.#remote;
-    this.#remote = null;
-    this.#doubted = null;
-    await remote?.close();
-  }
-
-  /** Where connections were in doubt, it finds out. */
   async #trySync(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     this.#syncs += 1;
     try {
-      const report = await this.#sync(known, onProgress);
-      this.#doubted = null;
-      return report;
-    } catch (error) {
-      if (this.#doubted !== null && this.#doubted === this.#remote) await this.#drop();
-      throw error;
+      return await this.#home.proving(() => this.#sync(known, onProgress));
     } finally {
       this.#syncs -= 1;
     }
@@ -347,7 +333,7 @@ export class SpaceRunner {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#remote?.close();
+    await this.#home.remote?.close();
     await Promise.allSettled([this.#live, this.#running, this.#backfill.running]);
   }
 
@@ -360,7 +346,8 @@ export class SpaceRunner {
         const { clock } = this.#deps;
         const [before, began] = [this.#carried.pushed, clock.now()];
         await this.#syncInTurn(due);
-        if (this.#carried.pushed > before) await restAfterLanding({ ...this.#deps, stopped: signal }, this.#remote, clock.now() - began);
+        if (this.#carried.pushed > before)
+          await restAfterLanding({ ...this.#deps, stopped: signal }, this.#home.remote, clock.now() - began);
       } catch (error) {
         await this.#failed(error);
       }
@@ -415,18 +402,8 @@ export class SpaceRunner {
   }
 
   /** The home remote, opened if it was not yet. Throws RemoteError. */
-  async connected(): Promise<Remote> {
-    if (this.#remote !== null) return this.#remote;
-    // One for all who ask meanwhile: what comes along on the live stream is read from the remote that listens.
-    this.#opening ??= this.#open().finally(() => (this.#opening = null));
-    return this.#opening;
-  }
-
-  async #open(): Promise<Remote> {
-    const remote = await this.#deps.openRemote();
-    this.#remote = remote;
-    this.#deps.replica.setRemote(remote);
-    return remote;
+  connected(): Promise<Remote> {
+    return this.#home.connected();
   }
 }
 
