@@ -489,6 +489,18 @@ describe('GET /v1/sync/changes?since=&limit=500', () => {
     expect([seqsOf(second), second.body['more']]).toEqual([['3', '4', '5'], false]);
   });
 
+  it('since and limit may be left out, and no page has more than 500 ops', async () => {
+    await a.push(many(500));
+    await a.push([row('device-a', { local: '501' })]);
+    const headers = { 'x-user-id': 'ada', 'x-device-id': 'device-b', authorization: `Bearer ${await token()}` };
+    const pages = [await place.get('/v1/sync/changes', headers), await b.changes('0', '501'), await b.changes('0', '4294967296')];
+    for (const page of pages) {
+      expect(opsOf(page).length).toBe(500);
+      expect(page.body).toMatchObject({ head_seq: '501', more: true });
+    }
+    expect(seqsOf(await b.changes('500'))).toEqual(['501']);
+  });
+
   it('pages by size too, so that no answer is larger than a client likes', async () => {
     const large = Array.from({ length: 25 }, (_, index) =>
       row('device-a', { local: String(index), payload: { narrative: 'x'.repeat(250_000) } }),

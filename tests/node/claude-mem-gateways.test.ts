@@ -285,6 +285,20 @@ describe('rows that came into the space by another way', () => {
     await expect.poll(async () => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['learned'])).toEqual(['most']);
   });
 
+  it('of a device that is gone for good are deleted like others', async () => {
+    const [lost, other] = [await clientOf(a, 'device-lost'), await clientOf(a, 'device-c')];
+    await lost.push([row('device-lost'), row('device-lost', { local: '2', payload: { title: 'Bread' } })]);
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Bread', 'Milk']);
+    await ask(a, 'claude-mem-device-remove', { device: 'device-lost' });
+    await expect.poll(async () => (await rowsOf(b)).size).toBe(3);
+    const rows = await rowsOf(b);
+    const name = [...rows.keys()].find((each) => rows.get(each)?.get('title') === 'Milk')!;
+    await capture(b, { [name]: Object.fromEntries(rows.get(name)!) as Record<string, string | number> });
+    await capture(b, { [name]: null });
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Bread']);
+    expect((await rowsOf(a)).has(name)).toBe(false);
+  });
+
   it('that clients could not hold are left out, and wedge nobody', async () => {
     const worker = await clientOf(a, 'device-a');
     await worker.changes();
