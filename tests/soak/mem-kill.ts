@@ -29,6 +29,9 @@ const FILL = 100;
 /** Before a kill and after a start a node may not have seen what was done: that long, or as long as the start took, where the machine is busy. */
 const AROUND_MS = 1_000;
 
+/** Transactions of each writer a round: by the clock they would be the more the slower a machine is, and it the slower the more they are. */
+const PACE = 2;
+
 /**
  * A hub, and machines with a database of claude-mem each, in which a process writes all the while as its worker does. In each round a node,
  * or the hub, is killed with SIGKILL and started again. In the end all have the same rows as far as their releases hold them, of which none
@@ -56,10 +59,10 @@ export async function killBesideWriters({
     const { address } = await hub.ask<{ address: string }>(['status']);
     await joinAll(hub, machines);
     await quiet(machines, databases);
-    for (const writer of writers) writer.begin();
     const starts = new Map<Machine, readonly string[]>([[hub, ['up', '--hub', '--port', new URL(address).port]]]);
     const away = new Map(machines.map((machine) => [machine, [] as [number, number][]]));
     for (let round = 0; round < rounds && writers.every(({ failures }) => failures.length === 0); round += 1) {
+      for (const writer of writers) writer.allow(PACE);
       await sleep(random.below(500));
       const victim = [hub, ...machines][random.below(machines.length + 1)] as Machine;
       const killedAt = Date.now();

@@ -48,8 +48,9 @@ export class MemWriter {
     this.#ended = Promise.all([once(child, 'exit'), once(lines, 'close')]);
   }
 
-  begin(): void {
-    this.#process.stdin?.write('go\n');
+  /** So many transactions more, with its pauses between them. */
+  allow(transactions: number): void {
+    this.#process.stdin?.write('.'.repeat(transactions));
   }
 
   /** After its transaction under way. */
