@@ -55,6 +55,8 @@ export interface Shown {
   readonly held: readonly FormPart[];
   /** Parts that wait for something else. */
   readonly later: readonly FormPart[];
+  /** Projects without a place here, of which something is left out. Absent where a form is looked at with each new place anyway. */
+  readonly placeless?: readonly string[];
 }
 
 /**
@@ -67,7 +69,10 @@ export interface Form {
   readonly id: FormId;
   /** Only a part of the local file takes part; the rest of it is of no interest to the space. */
   readonly partial: boolean;
-  /** What is shown changes with the full body alone, as far as it matters at once: it is not looked at each time. */
+  /**
+   * What is shown changes with the full body, and with the places of projects that `show` named as placeless: it is not looked at
+   * for anything else.
+   */
   readonly standsStill?: boolean;
   /**
    * What of the local file takes part; the file itself where all of it does. `known`: what took part before, so that what

@@ -2,7 +2,7 @@ import { sha256Hex } from '../../core/crypto/hash.ts';
 import { ok } from '../../core/result.ts';
 import { joinJsonl, splitJsonl } from '../jsonl/split-jsonl.ts';
 import type { Form, FormContext, KeptSecrets, LocalForm } from './form.ts';
-import { timeOfLine, toLocalLine, toSpaceLine } from './history-line.ts';
+import { projectOfLine, timeOfLine, toLocalLine, toSpaceLine } from './history-line.ts';
 
 const HEX = 16;
 /** Keys of what a machine keeps: lines gone here, and until when all are. */
@@ -27,9 +27,10 @@ export const historyForm: Form = {
   extract: (file) => ok(file),
   embed: (_file, body) => ok(body),
   show(full, local, context) {
-    const lines = linesHere(full, local.kept, context);
+    const placeless = new Set<string>();
+    const lines = linesHere(full, local.kept, context, placeless);
     const { lines: present, torn } = splitJsonl(local.body ?? new Uint8Array(0));
-    return ok({ body: joinJsonl({ lines: inOrder(lines, present), torn }), needs: [], held: [], later: [] });
+    return ok({ body: joinJsonl({ lines: inOrder(lines, present), torn }), needs: [], held: [], later: [], placeless: [...placeless] });
   },
   lay(full, shown, now, context) {
     const present = splitJsonl(full ?? new Uint8Array(0));
@@ -50,14 +51,20 @@ export const historyForm: Form = {
   },
 };
 
-/** The lines of a full body that this machine shows: those of projects that have a place here, without what is gone. */
-function linesHere(full: Uint8Array, kept: KeptSecrets, context: FormContext): Line[] {
+/**
+ * The lines of a full body that this machine shows: those of projects that have a place here, without what is gone. The projects of
+ * the others are added to `placeless`.
+ */
+function linesHere(full: Uint8Array, kept: KeptSecrets, context: FormContext, placeless?: Set<string>): Line[] {
   const { gone, until } = goneOf(kept);
   return splitJsonl(full).lines.flatMap((line) => {
     const time = timeOfLine(line);
     if ((time !== null && time < until) || (gone.size > 0 && take(gone, hashOf(line)))) return [];
     const local = toLocalLine(line, context.paths, projectsOf(context));
-    return local === null ? [] : [{ full: line, local, time }];
+    if (local !== null) return [{ full: line, local, time }];
+    const project = projectOfLine(line);
+    if (project !== null) placeless?.add(project);
+    return [];
   });
 }
 

@@ -25,6 +25,16 @@ export function toLocalLine(line: string, paths: MachinePaths, projects: Project
   });
 }
 
+/** The project that the space says it was typed in; `null` where it names none. */
+export function projectOfLine(line: string): string | null {
+  let project: string | null = null;
+  withProject(line, (text) => {
+    project = PROJECT_TOKEN.exec(text)?.[1] ?? null;
+    return text;
+  });
+  return project;
+}
+
 /** When it was typed, in milliseconds since 1970; `null` where it does not say. */
 export function timeOfLine(line: string): number | null {
   const digits = /"timestamp"\s*:\s*(\d{1,15})/.exec(line)?.[1];

@@ -37,7 +37,8 @@ export const mapProjectOperation = defineOperation({
         throw new OperationFailure('usage', 'ambiguous-project', `more than one project is called ${project}`, 'Run: satchel projects');
       const mapped = await (await source.projects.places()).map(found.id, real);
       if (!mapped.ok) throw new OperationFailure('usage', 'has-place', mapped.error, 'Run: satchel projects');
-      await source.source.apply();
+      // All of them: .claude.json beside the Claude home, and the memory of mneme, name projects too.
+      for (const each of open.sources) await each.source.apply();
       return { project: found.id, folder: real };
     }
     throw new OperationFailure(

@@ -32,13 +32,20 @@ export const NO_FORM: FormDocument = { shown: null, before: null, captured: null
 export interface FormMemory {
   get(name: string): Promise<FormDocument>;
   put(name: string, document: FormDocument): Promise<void>;
+  /** Projects whose part of what this machine shows was left out, since they had no place here; `null`: it is not known. */
+  placeless(name: string): Promise<readonly string[] | null>;
+  putPlaceless(name: string, projects: readonly string[] | null): Promise<void>;
 }
 
 /** Of the items of a space as one tree shows them. */
 export function createFormMemory(store: Store, space: SpaceId): FormMemory {
   const collection = `forms/${space}`;
+  // Not in the item's document, which holds bodies: this is asked for at each start.
+  const placeless = `forms/placeless/${space}`;
   return {
     get: async (name) => (await store.read((tx) => tx.documents.get<FormDocument>(collection, name))) ?? NO_FORM,
     put: (name, document) => store.write((tx) => tx.documents.put(collection, name, document)),
+    placeless: async (name) => (await store.read((tx) => tx.documents.get<readonly string[]>(placeless, name))) ?? null,
+    putPlaceless: (name, projects) => store.write((tx) => tx.documents.put(placeless, name, projects)),
   };
 }

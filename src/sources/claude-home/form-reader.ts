@@ -25,6 +25,7 @@ export interface FormTarget {
   /** What of the file takes part, and the file with it. */
   readonly local: Uint8Array;
   readonly file: Uint8Array;
+  readonly placeless: readonly string[];
   readonly state: FormState;
 }
 
@@ -82,10 +83,11 @@ export function createFormReader(inner: Workspace, deps: FormsDeps): FormReader 
     if (!file.ok) return fail(`the file here cannot be read: ${file.error}`);
     const part = form.extract(file.value, wanted.value.body);
     if (!part.ok) return fail(part.error);
-    const { held, later, needs } = wanted.value;
+    const { held, later, needs, placeless = [] } = wanted.value;
     if (later.length === 0) waiting.delete(item.name);
     else waiting.add(item.name);
-    return ok({ full, shown, document, local: part.value, file: file.value, state: { item, held, later, needs, problem: null } });
+    const state = { item, held, later, needs, problem: null };
+    return ok({ full, shown, document, local: part.value, file: file.value, placeless, state });
   }
 
   return {

@@ -34,7 +34,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
   const reader = createFormReader(inner, deps);
   const captures = createFormCapture(inner, reader, deps);
   /** What was last handed out to be put in place, by name. */
-  const targets = new Map<string, { readonly digest: string; readonly pair: FormPair }>();
+  const targets = new Map<string, { readonly digest: string; readonly pair: FormPair; readonly placeless: readonly string[] }>();
   /** What was looked at, by name, where nothing was to be done. */
   const settled = new Map<string, string>();
   /** The same of what is outstanding, and of which this machine has nothing to show. */
@@ -42,14 +42,27 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
 
   function remember(item: Item, content: Content, target: FormTarget): FormPair {
     const pair = { full: sha256Hex(target.full), local: textOf(target.local) };
-    targets.set(item.name, { digest: content.digest, pair });
+    targets.set(item.name, { digest: content.digest, pair, placeless: target.placeless });
     return pair;
+  }
+
+  /** Of a form that stands still. `null` until an apply of it ended: so a crash leaves nothing out for good. */
+  async function notePlaceless(item: Item, projects: readonly string[] | null): Promise<void> {
+    if (reader.formOf(item)?.standsStill === true) await memory.putPlaceless(item.name, projects);
+  }
+
+  /** Whether more of a form that stands still can be shown than was, since a project has a place by now. */
+  async function showsMore(item: Item): Promise<boolean> {
+    const placeless = await memory.placeless(item.name);
+    if (placeless === null) return true;
+    if (placeless.length === 0) return false;
+    const { projects } = await deps.contextOf(item);
+    return placeless.some((project) => (projects?.pathOf(project) ?? null) !== null);
   }
 
   /** Sees to one item with a form; `null`: nothing is to be put in place of it. */
   async function due(item: Item, entry: Outstanding | undefined, view: View | undefined): Promise<Outstanding | null> {
     const form = reader.formOf(item) as Form;
-    if (entry === undefined && form.standsStill === true) return null;
     if (entry !== undefined && entry.content === null) {
       if (!form.partial) return entry;
       await inner.notHere([{ item, reason: 'was removed from the space; the file here belongs to this machine' }]);
@@ -59,13 +72,17 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     if (content === null || (entry === undefined && view?.notHere !== null)) return null;
     const looked = `${content.digest} ${view?.local} ${deps.stamp()}`;
     if (entry === undefined && settled.get(item.name) === looked) return null;
+    if (entry === undefined && form.standsStill === true && !(await showsMore(item))) {
+      settled.set(item.name, looked);
+      return null;
+    }
     if (entry !== undefined && empty.get(item.name) === looked) return null;
     try {
       const target = await reader.targetOf(item, content, view);
       if (!target.ok) return null;
       const { document, shown } = target.value;
       // No file is made for nothing.
-      if (shown === null && isNothing(target.value.local)) {
+      if (shown === null && (target.value.local.length === 0 || isNothing(target.value.local))) {
         if (!reader.isWaiting(item.name)) empty.set(item.name, looked);
         return null;
       }
@@ -73,6 +90,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         return entry ?? { item, content, shown: view?.shown ?? null, local: view?.local ?? null };
       }
       if (!reader.isWaiting(item.name)) settled.set(item.name, looked);
+      await notePlaceless(item, target.value.placeless);
       // Nothing changes here: the view moves on by itself.
       if (entry === undefined) return null;
       await memory.put(item.name, { ...document, before: shown.pair, shown: remember(item, content, target.value) });
@@ -136,6 +154,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         if (target !== null && !target.ok) throw new Error(target.error);
         const pair = target === null ? known?.pair : remember(item, content, target.value);
         if (pair !== undefined) await memory.put(item.name, { ...(await memory.get(item.name)), intended: pair });
+        await notePlaceless(item, null);
       }
       await inner.intend(items);
     },
@@ -146,6 +165,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         if (reader.formOf(item) === undefined || content === null || known?.digest !== content.digest) continue;
         const document = await memory.get(item.name);
         await memory.put(item.name, { ...document, before: document.shown, shown: known.pair, intended: null, captured: null });
+        await notePlaceless(item, known.placeless);
         if (document.shown !== null && document.shown.local !== known.pair.local) {
           captures.wroteOver(item.name, document.shown.local);
         }

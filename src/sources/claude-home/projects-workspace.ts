@@ -14,7 +14,7 @@ import { NO_PLACE, type ProjectPlaces } from './project-places.ts';
 export interface ProjectsDeps {
   /** Called once, with the first use. */
   readonly places: () => Promise<ProjectPlaces>;
-  /** A capture gave something a place: it is outstanding now. */
+  /** A capture gave a project a place: what waited for it is outstanding now. */
   readonly onPlaced?: (() => void) | undefined;
   /** What is outstanding before any form is shown and consent asked, which transcripts need neither of: cheaper. */
   readonly outstanding?: () => Promise<readonly Outstanding[]>;
@@ -93,12 +93,13 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
   };
 
   let released = false;
+  /** Whether there is more to put in place now: of its own, or in files that name projects. */
   const findPlaces = async (): Promise<boolean> => {
     const found = await places.findPlaces();
     if (released && found.length === 0) return false;
     const all = !released; // the last process may have died before it released what it had found
     released = true;
-    return release(all ? null : found);
+    return (await release(all ? null : found)) || found.length > 0;
   };
 
   /** The names in the space of what was found, as long as it is under way. */
