@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { RowsProfile } from './profile.ts';
+import { flushLog } from './flush-log.ts';
 import { createTableAccess, type TableAccess } from './table-access.ts';
 import { readShapes } from './table-shape.ts';
 
@@ -27,7 +28,7 @@ export interface RowDatabase {
   read<T>(work: () => T): Promise<T>;
   /**
    * Runs `work` in a transaction: all or nothing, durable when it resolves; where `more` follow at once, it is durable with the last of them.
-   * `work` must not wait.
+   * Others read it before it is durable: for what a power cut takes back nobody has noted yet that it was put in place. `work` must not wait.
    */
   write<T>(work: () => T, more?: boolean): Promise<T>;
   /** Inside `write`: what would come of `work`. Nothing of it stays. */
@@ -55,8 +56,15 @@ export function createRowDatabase(
   clock: Clock,
   mayNotOpen: (file: string) => string | null = () => null,
   checkpointPages = CHECKPOINT_PAGES,
+  flush: (file: string, isNew: boolean) => Promise<void> = flushLog,
 ): RowDatabase {
-  let open: { readonly database: Database.Database; readonly identity: string; readonly isLogged: boolean } | null = null;
+  let open: {
+    readonly database: Database.Database;
+    readonly identity: string;
+    readonly isLogged: boolean;
+    /** Its log was flushed since it was opened. */
+    isFlushed: boolean;
+  } | null = null;
   let known: {
     readonly schema: number;
     readonly tables: ReadonlyMap<string, TableAccess>;
@@ -69,10 +77,11 @@ export function createRowDatabase(
     known = null;
   };
 
-  const opened = (): Database.Database => {
+  const openedFile = (): NonNullable<typeof open> => {
     if (open === null) throw new Error('the database is not open');
-    return open.database;
+    return open;
   };
+  const opened = (): Database.Database => openedFile().database;
 
   const look = (): NonNullable<typeof known> => {
     const database = opened();
@@ -136,7 +145,7 @@ export function createRowDatabase(
         database.close();
         throw error;
       }
-      open = { database, identity, isLogged: database.pragma('journal_mode', { simple: true }) === 'wal' };
+      open = { database, identity, isLogged: database.pragma('journal_mode', { simple: true }) === 'wal', isFlushed: false };
       return isOther ? 'other' : 'opened';
     },
     identity: () => open?.identity ?? null,
@@ -144,9 +153,14 @@ export function createRowDatabase(
     tables: () => look().tables,
     referring: () => look().referring,
     read: (work) => patiently('BEGIN', work),
-    write(work, more = false) {
-      opened().pragma(`synchronous = ${more && open?.isLogged === true ? 'NORMAL' : 'FULL'}`);
-      return patiently('BEGIN IMMEDIATE', work);
+    async write(work, more = false) {
+      const into = openedFile();
+      into.database.pragma(`synchronous = ${into.isLogged ? 'NORMAL' : 'FULL'}`);
+      const result = await patiently('BEGIN IMMEDIATE', work);
+      if (!into.isLogged || more) return result;
+      await flush(file, !into.isFlushed);
+      into.isFlushed = true;
+      return result;
     },
     rehearse(work) {
       const database = opened();
