@@ -1,3 +1,4 @@
+import type { SealedObject } from '../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../core/ids.ts';
 import { headAfter, type Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -15,6 +16,8 @@ import { createLocalMailboxes } from './local-mailboxes.ts';
 import { createWatchers } from './watchers.ts';
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
+/** More bytes of objects are put before the append, not inside its transaction: others who append to that log wait for it. */
+const ALONG_BYTES = 1024 * 1024;
 
 export interface LocalRemoteDeps {
   readonly store: Store;
@@ -92,18 +95,15 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     const checked = checkSegment(space, expected, segment);
     // Of a database the head is not asked twice: who lost a race brings the same objects again.
     if (!isShared && !isExpected(await headOf(space), expected)) return moved(space, expected);
-    if (segment.objects.length > 0) await objects.put(space, segment.objects);
+    const along = isShared && goesAlong(segment.objects) ? segment.objects : [];
+    if (along.length < segment.objects.length) await objects.put(space, segment.objects);
     const named = objectsNamed(checked, segment.gone);
-    const missing = async (): Promise<AppendOutcome | null> => {
-      const present = await objects.has(space, named);
-      return present.size < named.length ? { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) } : null;
-    };
     const rows = checked.map(toStored);
     const outcome = await gateOf(space).run(async (): Promise<AppendOutcome | null> => {
-      const lacking = isShared ? null : await missing();
+      const lacking = isShared ? null : await missing(objects, space, named);
       if (lacking !== null) return lacking;
       const landed = await (isShared
-        ? appendShared(space, expected, rows, missing)
+        ? appendShared(space, expected, rows, { along, named })
         : store.write(({ logs }) => logs.append(space, expected, rows)));
       return typeof landed === 'object' ? landed : landed ? null : moved(space, expected);
     });
@@ -114,18 +114,31 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     return { type: 'appended', head };
   }
 
-  /** Answers what is missing, and appends nothing then. */
+  /** Where objects lie in the database of the store, few bytes are durable with the records that name them. */
+  function goesAlong(these: readonly SealedObject[]): boolean {
+    return objects.within !== undefined && these.reduce((sum, { bytes }) => sum + bytes.length, 0) <= ALONG_BYTES;
+  }
+
+  /** Puts what goes along, and appends. Answers what is missing, and does nothing then. */
   async function appendShared(
     space: SpaceId,
     expected: Head,
     rows: readonly StoredRecord[],
-    missing: () => Promise<AppendOutcome | null>,
+    { along, named }: { readonly along: readonly SealedObject[]; readonly named: readonly ObjectId[] },
   ): Promise<AppendOutcome | boolean> {
+    const brought = new Set(along.map(({ id }) => id));
+    const others = named.filter((id) => !brought.has(id));
     try {
-      return await store.write(async ({ logs }) => {
+      return await store.write(async (tx) => {
         // From this look at the head on nobody else appends to this log, nor deletes what it names.
-        if (!isExpected(await logs.head(space), expected)) return false;
-        const [lacking, landed] = await Promise.all([missing(), logs.append(space, expected, rows)]);
+        if (!isExpected(await tx.logs.head(space), expected)) return false;
+        const place = objects.within?.(tx) ?? objects;
+        // All at once: a database that is asked so answers them one after the other without being waited for in between.
+        const [landed, lacking] = await Promise.all([
+          tx.logs.append(space, expected, rows),
+          others.length === 0 ? null : missing(place, space, others),
+          along.length === 0 ? null : place.put(space, along),
+        ]);
         if (lacking !== null) throw new Lacking(lacking);
         return landed;
       });
@@ -207,6 +220,15 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
       watchers.fail(new RemoteError('unreachable', `${address} was closed`));
     },
   };
+}
+
+async function missing(
+  objects: Pick<ObjectStore, 'has'>,
+  space: SpaceId,
+  named: readonly ObjectId[],
+): Promise<Extract<AppendOutcome, { readonly type: 'missing-objects' }> | null> {
+  const present = await objects.has(space, named);
+  return present.size < named.length ? { type: 'missing-objects', ids: named.filter((id) => !present.has(id)) } : null;
 }
 
 /** Rolls back an append whose objects are not here. */

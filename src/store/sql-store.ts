@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CompiledQuery, Kysely, Transaction } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import type { SpaceId } from '../core/ids.ts';
 import type { Store, StorePart, StoreTransaction } from '../core/ports/store.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -31,17 +31,14 @@ function isInside(store: object): boolean {
   return false;
 }
 
-/**
- * The only connection of a database: transactions that begin and end there, and questions that go there at once, cost a third of
- * what they do by way of Kysely.
- */
-export interface OneConnection {
-  /** A transaction in its turn. It is rolled back where `work` throws. */
-  readonly transact: <T>(accessMode: AccessMode, work: (inside: InsideOne) => Promise<T>) => Promise<T>;
+/** Transactions whose questions go to their connection at once: by way of Kysely they cost three times as much. */
+export interface DirectTransactions {
+  /** It is rolled back where `work` throws. */
+  readonly transact: <T>(accessMode: AccessMode, work: (access: DirectAccess) => Promise<T>) => Promise<T>;
 }
 
 /** Of one transaction: both refuse what is asked after its end. */
-export interface InsideOne {
+export interface DirectAccess {
   readonly ask: Ask;
   /** For what is built anew each time. */
   readonly db: () => Kysely<StoreSchema>;
@@ -55,9 +52,7 @@ export interface SqlStoreOptions {
   /** Runs a transaction: where it is to be run again, or its failure to be explained. */
   readonly around?: <T>(run: () => Promise<T>) => Promise<T>;
   /** What a writing transaction gets for its tables. */
-  readonly guard?: (tx: StoreTransaction, trx: Transaction<StoreSchema>) => StoreTransaction;
-  /** Stands for the transactions of Kysely, and for `guard`. */
-  readonly one?: OneConnection;
+  readonly guard?: (tx: StoreTransaction, access: DirectAccess) => StoreTransaction;
   /** Queries that were compiled, by their names: for stores of one dialect, so that each of them is compiled once. */
   readonly queries?: Map<string, CompiledQuery>;
 }
@@ -72,19 +67,20 @@ interface Traces {
 }
 
 /**
- * The store over any database that Kysely speaks to. `db` must give out one connection at a time, so that transactions
- * run one after the other, or `guard` must see to it that those do which meet.
+ * The store over any database that Kysely speaks to. Transactions must run one after the other, or `guard` must see to it that
+ * those do which meet. `db` is closed with it.
  */
 export function createSqlStore(
   db: Kysely<StoreSchema>,
+  direct: DirectTransactions,
   dialect: StoreDialect,
-  { checksNesting = true, isShared = false, around = (run) => run(), guard = (tx) => tx, one, queries = new Map() }: SqlStoreOptions = {},
+  { checksNesting = true, isShared = false, around = (run) => run(), guard = (tx) => tx, queries = new Map() }: SqlStoreOptions = {},
 ): Store {
   const spaceNumbers = new Map<SpaceId, number>();
   let writes = 0;
   const writesTo = new Map<StorePart, number>();
 
-  function tablesOn(asked: () => Kysely<StoreSchema>, { given, written }: Traces, ask?: Ask): StoreTransaction {
+  function tablesOn(asked: () => Kysely<StoreSchema>, { given, written }: Traces, ask: Ask): StoreTransaction {
     const known = {
       get: (space: SpaceId) => given.get(space) ?? spaceNumbers.get(space),
       set: (space: SpaceId, number: number) => given.set(space, number),
@@ -93,14 +89,10 @@ export function createSqlStore(
   }
 
   function inTransaction<T>(accessMode: AccessMode, traces: Traces, run: (tx: StoreTransaction) => Promise<T>): Promise<T> {
-    if (one !== undefined) return one.transact(accessMode, (within) => run(tablesOn(within.db, traces, within.ask)));
-    return db
-      .transaction()
-      .setAccessMode(accessMode)
-      .execute((trx) => {
-        const tables = tablesOn(() => trx, traces);
-        return run(accessMode === 'read write' ? guard(tables, trx) : tables);
-      });
+    return direct.transact(accessMode, (access) => {
+      const tables = tablesOn(access.db, traces, access.ask);
+      return run(accessMode === 'read write' ? guard(tables, access) : tables);
+    });
   }
 
   async function transact<T>(accessMode: AccessMode, work: (tx: StoreTransaction) => Promise<T>): Promise<T> {

@@ -31,6 +31,29 @@ describeObjectsContract('postgres', async () => {
   };
 });
 
+it('puts inside a transaction of the store with all that it writes, or nothing', async () => {
+  const options = { ...database, schema: `test ${++schemas}`, tls: 'off' } as const;
+  const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
+  const [undone, done] = [randomObjects(3, 500), randomObjects(3, 500)];
+  const failing = store.write(async (tx) => {
+    await tx.documents.put('c', 'undone', 1);
+    await objects.within?.(tx)?.put(SPACE, undone);
+    expect(await objects.within?.(tx)?.has(SPACE, idsOf(undone))).toEqual(new Set(idsOf(undone)));
+    expect(await objects.has(SPACE, idsOf(undone))).toEqual(new Set()); // to others they are not there yet
+    throw new Error('undone');
+  });
+  await expect(failing).rejects.toThrow('undone');
+  await store.write(async (tx) => {
+    await tx.documents.put('c', 'done', 1);
+    await objects.within?.(tx)?.put(SPACE, done);
+  });
+  await expectExactly(objects, SPACE, done);
+  expect(await store.read(({ documents }) => documents.list('c'))).toEqual([{ id: 'done', value: 1 }]);
+  expect(await store.read(async (tx) => objects.within?.(tx))).toBeNull();
+  await objects.close();
+  await store.close();
+});
+
 it('gives room back thoroughly where something was erased, and keeps the rest', async () => {
   const options = { ...database, schema: `test ${++schemas}`, tls: 'off' } as const;
   const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });

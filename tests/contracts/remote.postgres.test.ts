@@ -14,7 +14,7 @@ import { PATIENCE } from '../setup/patience.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 import { startTransactionPooler } from '../services/transaction-pooler.ts';
 import { describeRemoteContract } from './remote.ts';
-import { createSpaceWriter, segment } from './space-writer.ts';
+import { createSpaceWriter, sealedObject, segment } from './space-writer.ts';
 import { createTestClock } from './test-clock.ts';
 
 let server: PostgresServer;
@@ -142,6 +142,46 @@ describe('a hub that others share a database with', () => {
     await isTold(deaf, other);
     await deaf.stop();
     await other.stop();
+  });
+
+  it('commits the objects that come along in the transaction of the records, and none where the append is not taken', async () => {
+    const options = fresh();
+    const hub = await startHub(options, createTestClock(), STILL);
+    const writer = createSpaceWriter();
+    await hub.remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
+    const head = headAfter(writer.genesis);
+    const [object, missing, late] = [sealedObject(500), sealedObject(500), sealedObject(500)];
+    const lacking = await hub.remote.append(
+      writer.space,
+      head,
+      segment([writer.record(head, { objects: [object.id, missing.id] })], [object]),
+    );
+    expect(lacking).toEqual({ type: 'missing-objects', ids: [missing.id] });
+    const rows = (table: string) => server.query(database.database, `select xmin::text from "${options.schema}".${table} order by xmin`);
+    expect(await rows('objects')).toEqual([]);
+    const record = writer.record(head, { objects: [object.id] });
+    expect(await hub.remote.append(writer.space, head, segment([record], [object]))).toMatchObject({ type: 'appended' });
+    expect(await hub.remote.append(writer.space, head, segment([writer.record(head, { objects: [late.id] })], [late]))).toMatchObject({
+      type: 'moved',
+    });
+    expect(await rows('objects')).toEqual((await rows('log_records')).slice(1));
+    await hub.stop();
+  });
+
+  it('puts many bytes of objects before, so that others do not wait for them', async () => {
+    const options = fresh();
+    const hub = await startHub(options, createTestClock(), STILL);
+    const writer = createSpaceWriter();
+    await hub.remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis]));
+    const head = headAfter(writer.genesis);
+    const objects = [sealedObject(700_000), sealedObject(700_000)];
+    const record = writer.record(head, { objects: objects.map(({ id }) => id) });
+    expect(await hub.remote.append(writer.space, head, segment([record], objects))).toMatchObject({ type: 'appended' });
+    const rows = (table: string) =>
+      server.query(database.database, `select distinct xmin::text from "${options.schema}".${table} order by xmin`);
+    const [[put], records] = [await rows('objects'), await rows('log_records')];
+    expect(Number(put?.['xmin'])).toBeLessThan(Number(records.at(-1)?.['xmin']));
+    await hub.stop();
   });
 
   it('hears them where its objects are kept elsewhere, as in a bucket', async () => {

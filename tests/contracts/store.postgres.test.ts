@@ -94,6 +94,24 @@ describe('a postgres store', () => {
     });
   });
 
+  it('says so where a transaction goes on behind a statement that failed: PostgreSQL commits nothing of it, and calls that no error', async () => {
+    await withStores(1, async ([store], { schema }) => {
+      await server.query(
+        database.database,
+        `create function "${schema}".refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+         create trigger refuse before insert on "${schema}".drafts for each row execute function "${schema}".refuse()`,
+      );
+      const swallowing = store?.write(async (tx) => {
+        await tx.documents.put('c', 'n', 1);
+        await tx.drafts.put(SPACE, [{ id: record(0).id, bytes: new Uint8Array(1) }]).catch(() => undefined);
+      });
+      await expect(swallowing).rejects.toThrow('rolled back');
+      expect(await store?.read((tx) => tx.documents.get('c', 'n'))).toBeUndefined();
+      await store?.write((tx) => tx.documents.put('c', 'n', 2)); // by the same connection
+      expect(await store?.read((tx) => tx.documents.get('c', 'n'))).toBe(2);
+    });
+  });
+
   it('runs a transaction again that another one was in the way of', async () => {
     await withStores(2, async ([one, other]) => {
       const both = (store: Store | undefined, first: string, second: string) =>

@@ -1,5 +1,6 @@
 import type { SealedObject } from '../crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../ids.ts';
+import type { StoreTransaction } from './store.ts';
 
 /**
  * Encrypted, immutable objects (chunks and bundles) of a space, addressed by their SHA-256. Spaces never share:
@@ -24,6 +25,11 @@ export interface ObjectStore {
    * that their bytes leave the disk; otherwise where that is worth the writing.
    */
   compact(space: SpaceId, options?: { readonly thorough?: boolean }): Promise<number>;
+  /**
+   * The same objects inside a writing transaction of the store, for those that lie in its database: what is put there is durable
+   * with all that the transaction writes, or not there at all. `null`: it is no transaction of that database.
+   */
+  readonly within?: (tx: StoreTransaction) => Pick<ObjectStore, 'put' | 'has'> | null;
   close(): Promise<void>;
 }
 

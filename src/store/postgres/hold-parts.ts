@@ -11,30 +11,45 @@ export type HoldPart = (part: string) => Promise<void>;
  */
 export function holdParts(tx: StoreTransaction, hold: HoldPart): StoreTransaction {
   const held = new Set<string>();
-  const first = async (part: string): Promise<void> => {
-    if (held.has(part)) return;
+  const first = (part: string): Promise<void> | null => {
+    if (held.has(part)) return null;
     held.add(part);
-    await hold(part);
+    return hold(part);
   };
+  const made: { -readonly [K in keyof StoreTransaction]?: StoreTransaction[K] } = {};
   return {
-    logs: holding(tx.logs, 'log', first),
-    items: holding(tx.items, 'items', first),
-    drafts: holding(tx.drafts, 'drafts', first),
-    views: holding(tx.views, 'views', first),
-    documents: holding(tx.documents, 'documents', first),
-    feeds: holding(tx.feeds, 'feed', first),
+    get logs() {
+      return (made.logs ??= holding(tx.logs, 'log', first));
+    },
+    get items() {
+      return (made.items ??= holding(tx.items, 'items', first));
+    },
+    get drafts() {
+      return (made.drafts ??= holding(tx.drafts, 'drafts', first));
+    },
+    get views() {
+      return (made.views ??= holding(tx.views, 'views', first));
+    },
+    get documents() {
+      return (made.documents ??= holding(tx.documents, 'documents', first));
+    },
+    get feeds() {
+      return (made.feeds ??= holding(tx.feeds, 'feed', first));
+    },
   };
 }
 
 /** All methods of a table take the name of the part first; those without one only list parts. */
-function holding<T extends object>(table: T, what: string, hold: HoldPart): T {
+function holding<T extends object>(table: T, what: string, hold: (part: string) => Promise<void> | null): T {
   const wrapped = Object.entries(table).map(([name, method]) => {
     const call = method as (...args: unknown[]) => Promise<unknown>;
     return [
       name,
       async (...args: unknown[]) => {
-        if (typeof args[0] === 'string') await hold(`${what} ${args[0]}`);
-        return call(...args);
+        const held = typeof args[0] === 'string' ? hold(`${what} ${args[0]}`) : null;
+        // Asked right behind it on the same connection, which answers one thing after the other: what is looked up is of after.
+        const [answer] = await Promise.all([call(...args), held]);
+        return answer;
       },
     ];
   });

@@ -1,14 +1,15 @@
-import { CompiledQuery, type Kysely, type Transaction } from 'kysely';
+import { CompiledQuery, Kysely, type Transaction } from 'kysely';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
-import type { Store } from '../../core/ports/store.ts';
+import type { Store, StoreTransaction } from '../../core/ports/store.ts';
 import type { TextIndexPlace } from '../../core/ports/text-index.ts';
+import { createDirectTransactions } from '../direct-transactions.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { migrate } from '../migrations.ts';
 import type { StoreSchema } from '../schema.ts';
-import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
+import { createSqlStore, type DirectAccess, type SqlStoreOptions } from '../sql-store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { explainFailure } from './failures.ts';
 import { createAppendNotices, type AppendNotices } from './append-notices.ts';
@@ -18,7 +19,7 @@ import { indexMigration } from './index-migration.ts';
 import { createIndexPlace } from './index-place.ts';
 import { objectMigration, type ObjectSchema } from './object-migration.ts';
 import { postgresDialect } from './postgres-dialect.ts';
-import { createPostgresKysely } from './postgres-driver.ts';
+import { createPostgresDriver, createPostgresKysely, postgresKysely } from './postgres-driver.ts';
 import { createPostgresObjects } from './postgres-objects.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 import { createPostgresPool } from './postgres-pool.ts';
@@ -69,25 +70,32 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   };
   const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps));
   const storePool = createPostgresPool(options);
-  const db = createPostgresKysely<StoreSchema>(storePool, options.schema);
+  const driver = createPostgresDriver(storePool, options.schema);
+  const db = new Kysely<StoreSchema>(postgresKysely(driver));
   try {
     await explained(() => prepare(db, options));
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  const store = createSqlStore(db, postgresDialect, {
+  /** How to ask inside of a writing transaction that runs. */
+  const accesses = new WeakMap<StoreTransaction, DirectAccess>();
+  const store = createSqlStore(db, createDirectTransactions(driver, postgresKysely(driver)), postgresDialect, {
     ...deps,
     isShared: true,
     around,
-    guard: (tx, trx) =>
-      holdParts(tx, async (part) => {
-        await trx.executeQuery(CompiledQuery.raw(`select pg_advisory_xact_lock(${LOCK_CLASS}, ${lockNumber(part)})`));
-      }),
+    guard(tx, access) {
+      const held = holdParts(tx, async (part) => {
+        await access.ask(CompiledQuery.raw(`select pg_advisory_xact_lock(${LOCK_CLASS}, ${lockNumber(part)})`));
+      });
+      accesses.set(held, access);
+      return held;
+    },
   });
   const objectPool = createPostgresPool({ ...options, connections: Math.max(2, Math.round((options.connections ?? 10) * OBJECTS_SHARE)) });
   const objects = createPostgresObjects({
     db: createPostgresKysely<ObjectSchema>(objectPool, options.schema),
+    within: (tx) => (accesses.get(tx)?.db() as Kysely<unknown> as Kysely<ObjectSchema> | undefined) ?? null,
     around,
     vacuum: () => explained(() => objectPool.runAlone(`vacuum ${quoted(options.schema)}.objects`, [], VACUUM_TIMEOUT)),
     // Kysely closes nothing that it did not use itself.

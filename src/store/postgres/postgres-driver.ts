@@ -1,58 +1,74 @@
-import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, Kysely } from 'kysely';
-import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import type { CompiledQuery, DatabaseConnection, KyselyConfig, QueryResult, TransactionSettings } from 'kysely';
+import type { DirectDriver } from '../direct-transactions.ts';
 import { CommitUnclear, isConflict, isOutage } from './failures.ts';
 import { toPlainText } from './plain-text.ts';
 import type { Lent, PostgresPool } from './postgres-pool.ts';
 import { transactionSettings } from './transaction-settings.ts';
 
-/** Kysely over a pool, which it closes when it is destroyed. Everything has to run in transactions: what they need is set in each. */
+/** Kysely over a pool, which it closes when it is destroyed. Everything has to run in transactions. */
 export function createPostgresKysely<S>(pool: PostgresPool, schema: string): Kysely<S> {
-  return new Kysely<S>({
+  return new Kysely<S>(postgresKysely(createPostgresDriver(pool, schema)));
+}
+
+/** Kysely by way of a driver. */
+export function postgresKysely(driver: DirectDriver): KyselyConfig {
+  return {
     dialect: {
       createAdapter: () => new PostgresAdapter(),
-      createDriver: () => createPostgresDriver(pool, schema),
+      createDriver: () => driver,
       createIntrospector: (db) => new PostgresIntrospector(db),
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
-  });
+  };
 }
 
 /**
- * Writing transactions see what others committed up to each statement (`read committed`): what they read and decide by is
+ * A driver over a pool, which it closes when it is destroyed. What transactions need is set in each.
+ * Writing ones see what others committed up to each statement (`read committed`): what they read and decide by is
  * held by locks ({@link holdParts}). Reading ones see one moment. Nothing is kept in a session, and no statement is
  * prepared by name, so that a pooler may give each transaction another one.
  */
-function createPostgresDriver(pool: PostgresPool, schema: string): Driver {
+export function createPostgresDriver(pool: PostgresPool, schema: string): DirectDriver {
   const settings = transactionSettings(schema);
   const begin = {
-    read: `begin isolation level repeatable read read only; ${settings}`,
-    write: `begin isolation level read committed; ${settings}`,
+    'read only': `begin isolation level repeatable read read only; ${settings}`,
+    'read write': `begin isolation level read committed; ${settings}`,
   };
-  const run = (connection: DatabaseConnection, sql: string): Promise<void> => (connection as PostgresConnection).run(sql);
   return {
     init: async () => {},
     acquireConnection: async () => createConnection(await pool.acquire()),
     async releaseConnection(connection) {
       (connection as PostgresConnection).release();
     },
-    beginTransaction: (connection, { accessMode }: TransactionSettings) =>
-      run(connection, accessMode === 'read only' ? begin.read : begin.write),
-    async commitTransaction(connection) {
-      try {
-        await run(connection, 'commit');
-      } catch (error) {
-        throw isOutage(error) ? new CommitUnclear('the connection broke while a transaction was committed', { cause: error }) : error;
-      }
+    async beginTransaction(connection, { accessMode }: TransactionSettings) {
+      (connection as PostgresConnection).begin(begin[accessMode ?? 'read write']);
     },
-    async rollbackTransaction(connection) {
-      await (connection as PostgresConnection).rollBack();
+    commitTransaction: (connection) => (connection as PostgresConnection).commit(),
+    rollbackTransaction: (connection) => (connection as PostgresConnection).rollBack(),
+    async transact(accessMode, work) {
+      const connection = createConnection(await pool.acquire());
+      try {
+        connection.begin(begin[accessMode]);
+        const result = await work(connection);
+        await connection.commit();
+        return result;
+      } catch (error) {
+        await connection.rollBack();
+        throw error;
+      } finally {
+        connection.release();
+      }
     },
     destroy: () => pool.close(),
   };
 }
 
 interface PostgresConnection extends DatabaseConnection {
-  run(sql: string): Promise<void>;
+  /** Goes along with the first statement, so that it is not waited for by itself. */
+  begin(sql: string): void;
+  commit(): Promise<void>;
+  /** Never throws: whoever lends the connection next gets another one where it failed. */
   rollBack(): Promise<void>;
   release(): void;
 }
@@ -60,6 +76,9 @@ interface PostgresConnection extends DatabaseConnection {
 function createConnection({ client, release }: Lent): PostgresConnection {
   /** Why nobody else may have it: nobody knows what it is in the midst of. */
   let broken: Error | undefined;
+  /** What is to be sent before the next statement. */
+  let beginning: string | null = null;
+  let isBegun = false;
   const breaks = (error: Error): void => {
     broken ??= error;
   };
@@ -75,13 +94,39 @@ function createConnection({ client, release }: Lent): PostgresConnection {
     }
   }
 
+  /**
+   * `null`: it is sent. Where it fails, the statement behind it does so as well for whoever asked, and finds no row: the rows'
+   * security goes by what it sets.
+   */
+  function beginFirst(): Promise<unknown> | null {
+    if (beginning === null) return null;
+    const begun = noting(client.query(beginning));
+    beginning = null;
+    isBegun = true;
+    return begun;
+  }
+
   return {
-    async run(sql) {
-      await noting(client.query(sql));
+    begin(sql) {
+      beginning = sql;
+      isBegun = false;
+    },
+    async commit() {
+      if (!isBegun) return;
+      isBegun = false;
+      let said: string;
+      try {
+        said = (await noting(client.query('commit'))).command;
+      } catch (error) {
+        throw isOutage(error) ? new CommitUnclear('the connection broke while a transaction was committed', { cause: error }) : error;
+      }
+      // Of a transaction in which something failed PostgreSQL commits nothing, and calls that no error.
+      if (said !== 'COMMIT') throw new Error('a transaction went on behind a statement that failed, and was rolled back');
     },
     async rollBack() {
-      if (broken !== undefined) return; // the server rolls back what it has no client for
-      await noting(client.query('rollback'));
+      if (!isBegun || broken !== undefined) return; // the server rolls back what it has no client for
+      isBegun = false;
+      await client.query('rollback').catch(breaks);
     },
     release() {
       client.off('error', breaks);
@@ -89,7 +134,7 @@ function createConnection({ client, release }: Lent): PostgresConnection {
     },
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
       const values = parameters.map((each) => (typeof each === 'string' ? toPlainText(each) : each));
-      const { rows, rowCount } = await noting(client.query(sql, values));
+      const [, { rows, rowCount }] = await Promise.all([beginFirst(), noting(client.query(sql, values))]);
       return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) };
     },
     streamQuery(): AsyncIterableIterator<never> {

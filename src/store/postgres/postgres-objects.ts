@@ -1,8 +1,9 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Kysely } from 'kysely';
 import { objectIdOf } from '../../core/crypto/object-id.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import { bytesToHex, hexToBytes, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import { DamagedObject, type ObjectStore } from '../../core/ports/objects.ts';
+import type { StoreTransaction } from '../../core/ports/store.ts';
 import { checkObject } from '../chunks/check-object.ts';
 import type { ObjectSchema } from './object-migration.ts';
 
@@ -14,6 +15,8 @@ const BYTES = 4 * 1024 * 1024;
 export interface PostgresObjectsDeps {
   /** Of its own, beside the store's: a transaction of the store may wait for objects, and these wait for nobody. */
   readonly db: Kysely<ObjectSchema>;
+  /** Asks inside a transaction of the store; `null`: of another database, or one that only reads. */
+  readonly within: (tx: StoreTransaction) => Kysely<ObjectSchema> | null;
   /** Runs a transaction again where it has to be, and explains its failure. */
   readonly around: <T>(run: () => Promise<T>) => Promise<T>;
   /** Makes the room of deleted rows free to be overwritten. */
@@ -23,36 +26,16 @@ export interface PostgresObjectsDeps {
 }
 
 /** Objects as rows of a table: where several hubs share a database and no other place for objects. */
-export function createPostgresObjects({ db, around, vacuum, closePool }: PostgresObjectsDeps): ObjectStore {
-  const transact = <T>(access: 'read only' | 'read write', work: (tx: Transaction<ObjectSchema>) => Promise<T>): Promise<T> =>
+export function createPostgresObjects({ db, within, around, vacuum, closePool }: PostgresObjectsDeps): ObjectStore {
+  const transact = <T>(access: 'read only' | 'read write', work: (tx: Kysely<ObjectSchema>) => Promise<T>): Promise<T> =>
     around(() => db.transaction().setAccessMode(access).execute(work));
 
   return {
-    async put(space, objects) {
-      objects.forEach(checkObject);
-      if (objects.length === 0) return;
-      // In one order, so that two who put the same ones never wait for each other.
-      const rows = [...new Map(objects.map((each) => [each.id, each])).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
-      await transact('read write', async (tx) => {
-        for (const batch of batchesOf(rows)) {
-          await tx
-            .insertInto('objects')
-            .values(batch.map(({ id, bytes }) => ({ space: hexToBytes(space), id: hexToBytes(id), bytes })))
-            .onConflict((conflict) => conflict.doNothing())
-            .execute();
-        }
-      });
-    },
-
-    async has(space, ids) {
-      const found = new Set<ObjectId>();
-      await transact('read only', async (tx) => {
-        for (const some of slices(ids, IDS)) {
-          const rows = tx.selectFrom('objects').select('id').where('space', '=', hexToBytes(space)).where('id', 'in', some.map(hexToBytes));
-          for (const { id } of await rows.execute()) found.add(bytesToHex(id) as ObjectId);
-        }
-      });
-      return found;
+    put: (space, objects) => (objects.length === 0 ? Promise.resolve() : transact('read write', (tx) => putInside(tx, space, objects))),
+    has: (space, ids) => transact('read only', (tx) => hasInside(tx, space, ids)),
+    within(tx) {
+      const inside = within(tx);
+      return inside && { put: (space, objects) => putInside(inside, space, objects), has: (space, ids) => hasInside(inside, space, ids) };
     },
 
     async get(space, ids) {
@@ -105,6 +88,28 @@ export function createPostgresObjects({ db, around, vacuum, closePool }: Postgre
       await closePool();
     },
   };
+}
+
+async function putInside(tx: Kysely<ObjectSchema>, space: SpaceId, objects: readonly SealedObject[]): Promise<void> {
+  objects.forEach(checkObject);
+  // In one order, so that two who put the same ones never wait for each other.
+  const rows = [...new Map(objects.map((each) => [each.id, each])).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  for (const batch of batchesOf(rows)) {
+    await tx
+      .insertInto('objects')
+      .values(batch.map(({ id, bytes }) => ({ space: hexToBytes(space), id: hexToBytes(id), bytes })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+async function hasInside(tx: Kysely<ObjectSchema>, space: SpaceId, ids: readonly ObjectId[]): Promise<Set<ObjectId>> {
+  const found = new Set<ObjectId>();
+  for (const some of slices(ids, IDS)) {
+    const rows = tx.selectFrom('objects').select('id').where('space', '=', hexToBytes(space)).where('id', 'in', some.map(hexToBytes));
+    for (const { id } of await rows.execute()) found.add(bytesToHex(id) as ObjectId);
+  }
+  return found;
 }
 
 function* batchesOf(objects: readonly SealedObject[]): Generator<readonly SealedObject[]> {

@@ -33,7 +33,8 @@ export interface Lent {
 export function createPostgresPool(options: PostgresOptions): PostgresPool {
   const { connections = CONNECTIONS } = options;
   const { queue = connections * QUEUE_PER_CONNECTION } = options;
-  const pool = new Pool({ ...clientOptions(options), max: connections, idleTimeoutMillis: IDLE_TIMEOUT });
+  // What is asked next is sent before the answer to what was asked before: they come in order.
+  const pool = new Pool({ ...clientOptions(options), max: connections, idleTimeoutMillis: IDLE_TIMEOUT, pipeline: true });
   // Of connections that lie idle: the next transaction gets another one, or says what is wrong.
   pool.on('error', ignored);
   /** Who has a connection, and who waits for one. */

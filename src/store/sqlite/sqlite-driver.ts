@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database, Statement } from 'better-sqlite3';
-import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
+import type { CompiledQuery, DatabaseConnection, QueryResult, TransactionSettings } from 'kysely';
+import type { DirectDriver } from '../direct-transactions.ts';
 
 /** Statements kept prepared, and the longest text of one. */
 const KEPT_STATEMENTS = 256;
 const KEPT_LENGTH = 16 * 1024;
 
-export interface SqliteDriver extends Driver {
-  /** A transaction in its turn, which asks the connection that it is given. It is rolled back where `work` throws. */
-  readonly transact: <T>(accessMode: 'read only' | 'read write', work: (connection: DatabaseConnection) => Promise<T>) => Promise<T>;
+/** Transactions run one after the other, in the order of asking. */
+export interface SqliteDriver extends DirectDriver {
   /** Lets go of kept statements and pages, between transactions. */
   shrink(): void;
 }

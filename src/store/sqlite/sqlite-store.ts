@@ -6,9 +6,9 @@ import { firstMigration } from '../first-migration.ts';
 import { migrate } from '../migrations.ts';
 import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
+import { createDirectTransactions } from '../direct-transactions.ts';
 import { claimFile, flushFile } from './private-file.ts';
 import { openSqliteFile } from './sqlite-file.ts';
-import { createOneConnection } from './one-connection.ts';
 import { createSqliteDriver } from './sqlite-driver.ts';
 import { createSqliteKysely, sqliteKysely } from './sqlite-kysely.ts';
 
@@ -35,9 +35,9 @@ export async function createSqliteStore(options: { readonly path: string } & Sql
     const driver = createSqliteDriver(database);
     const db = createSqliteKysely(database, driver);
     await migrate(db, sqliteDialect, MIGRATIONS, options.path);
-    const one = createOneConnection(driver, sqliteKysely(driver));
+    const direct = createDirectTransactions(driver, sqliteKysely(driver));
     return {
-      ...createSqlStore(db, sqliteDialect, { queries: QUERIES, ...options, one }),
+      ...createSqlStore(db, direct, sqliteDialect, { queries: QUERIES, ...options }),
       backup: (path) => backUp(database, path),
       verify: async () => verify(database),
       shrink: () => db.connection().execute(async () => driver.shrink()),

@@ -26,7 +26,7 @@ export interface Kept {
   /** From transaction to transaction. */
   readonly queries: Map<string, CompiledQuery>;
   /** A shorter way than `db` for queries that are compiled already. */
-  readonly ask?: Ask | undefined;
+  readonly ask: Ask;
 }
 
 /** What `makeDb` makes asks inside of the transaction. */
@@ -68,7 +68,7 @@ export function createTableScope(
       return db();
     },
     dialect,
-    kept: createKeptQueries(ask ?? ((query) => db().executeQuery(query)), queries),
+    kept: createKeptQueries(ask, queries),
     writing,
     numberOf,
     numberFor,

@@ -1,12 +1,17 @@
-import { DefaultQueryExecutor, Kysely, type DatabaseConnection, type KyselyProps } from 'kysely';
-import type { StoreSchema } from '../schema.ts';
-import type { OneConnection } from '../sql-store.ts';
-import type { SqliteDriver } from './sqlite-driver.ts';
+import { DefaultQueryExecutor, Kysely, type DatabaseConnection, type Driver, type KyselyConfig, type KyselyProps } from 'kysely';
+import type { StoreSchema } from './schema.ts';
+import type { DirectTransactions } from './sql-store.ts';
+
+/** A driver whose transactions need nothing of what Kysely does around them. */
+export interface DirectDriver extends Driver {
+  /** A transaction at a connection, of which it is given the use. It is rolled back where `work` throws. */
+  readonly transact: <T>(accessMode: 'read only' | 'read write', work: (connection: DatabaseConnection) => Promise<T>) => Promise<T>;
+}
 
 type Parts = Pick<KyselyProps, 'config' | 'driver' | 'dialect'>;
 
-/** The transactions of a driver's only connection, without what Kysely does around each of them and around each query. */
-export function createOneConnection(driver: SqliteDriver, config: Parts['config']): OneConnection {
+/** The transactions of a driver, without what Kysely does around each of them and around each query. */
+export function createDirectTransactions(driver: DirectDriver, config: KyselyConfig): DirectTransactions {
   const { dialect } = config;
   const parts: Parts = { config, driver, dialect };
   const compiler = dialect.createQueryCompiler();
