@@ -5,12 +5,15 @@ import { printable } from './output-style.ts';
 import { shownTime } from './shown-time.ts';
 
 /** Whether a machine that left is to begin a new space; throws where nobody can be asked. `left` is not empty. */
-export async function mayBeginAnew({ ask, clock }: Pick<CommandContext, 'ask' | 'clock'>, left: readonly LeftSpace[]): Promise<boolean> {
+export async function mayBeginAnew(
+  { ask, clock, again }: Pick<CommandContext, 'ask' | 'clock' | 'again'>,
+  left: readonly LeftSpace[],
+): Promise<boolean> {
   const said = leftText(left, clock.now());
   const answer = await ask(`${said}. Begin a new space, without its history? [y/N] `);
   if (answer !== null) return /^\s*y/i.test(answer);
   throw new CommandFailure(EXIT.refused, 'left', said, {
-    next: 'To take part again, with a link of another machine: satchel join LINK. To begin a new space, without its history: satchel up --begin-anew',
+    next: `To take part again, with a link of another machine: satchel join LINK. To begin a new space, without its history: ${again({ beginAnew: true })}`,
   });
 }
 

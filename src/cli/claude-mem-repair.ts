@@ -24,7 +24,7 @@ export const repairVerb = defineCommand({
       ...(next === null ? [] : [`  → ${asCalled(next)}`]),
     ]);
     const isOpen = result.repairs.some(({ state }) => state === 'would');
-    if (isOpen) lines.push(asCalled('Nothing was changed. To do it: satchel claude-mem repair --yes'));
+    if (isOpen) lines.push(asCalled(`Nothing was changed. To do it: ${context.again({ yes: true })}`));
     const isLeft = result.repairs.some(({ state }) => state === 'blocked');
     return { human: lines.join('\n'), json: result, exit: isLeft ? EXIT.failed : EXIT.ok };
   },

@@ -53,6 +53,8 @@ async function confirm(context: CommandContext, yes: boolean, what: string): Pro
   const answer = await context.ask(`Erase on all machines, for ever: ${what}\nType "forget" to go on: `);
   if (answer?.trim() === 'forget') return;
   throw answer === null
-    ? new CommandFailure(EXIT.usage, 'unconfirmed', 'this cannot be undone, and there is no terminal to ask', { next: 'Give --yes' })
+    ? new CommandFailure(EXIT.usage, 'unconfirmed', 'this cannot be undone, and there is no terminal to ask', {
+        next: `Run: ${context.again({ yes: true })}`,
+      })
     : new CommandFailure(EXIT.failed, 'unconfirmed', 'nothing was erased');
 }

@@ -2,6 +2,7 @@ import type { Config, ConfigFlags } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ExitCode } from './exit-codes.ts';
+import type { MoreOptions } from './frame-again.ts';
 import type { Style } from './output-style.ts';
 import type { Progress } from './progress.ts';
 
@@ -55,6 +56,8 @@ export interface CommandContext<A extends ArgumentSpecs = ArgumentSpecs, O exten
   readonly style: Style;
   /** Text that names our commands, as this person calls them: in a clone `satchel up` is `npm start -- up`. No foreign text. */
   readonly asCalled: (text: string) => string;
+  /** This command line with all that was given, and these options besides: what a remedy says to run. Not where an argument is a secret. */
+  readonly again: (more: MoreOptions) => string;
   readonly clock: Clock;
   /** Silent unless stderr is a terminal. */
   readonly progress: Progress;

@@ -3,6 +3,7 @@ import { problemToText, type ConfigProblem } from '../config/problem.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { asCalled } from './as-called.ts';
 import { EXIT } from './exit-codes.ts';
+import { sameCommand } from './frame-again.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
 import type { Invocation } from './frame-parser.ts';
 import { createStyle, safeForTerminal } from './output-style.ts';
@@ -42,6 +43,7 @@ export function createContext(invocation: Invocation, { io, environment, clock, 
     environment,
     style,
     asCalled: (text) => asCalled(text, environment.program),
+    again: (more) => sameCommand(invocation, more),
     clock,
     progress,
     signal,

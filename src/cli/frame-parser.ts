@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { printable } from '../node/printable.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
+import { flagOf } from './frame-again.ts';
 import { CommandFailure, type CommandSpec, type LeafSpec, type OptionSpec, type VerbsSpec } from './frame-command.ts';
 
 /** A command as it is listed: its module is loaded only when it is the one that runs. */
@@ -146,10 +147,6 @@ function optionOf(key: string, spec: OptionSpec): Option {
         throw new InvalidArgumentError(`Expected a whole number from ${spec.min} to ${spec.max}.`);
       });
   }
-}
-
-function flagOf(key: string): string {
-  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** What the help of all commands takes for known. */

@@ -9,7 +9,7 @@ import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
-import { portFor } from './listen-address.ts';
+import { portFor, type ElsewhereText } from './listen-address.ts';
 
 export const joinCommand = defineCommand({
   summary: 'Join another machine’s spaces, or a hub, by link or by words',
@@ -155,18 +155,22 @@ async function joinAndStay(
   const { checkInput, runInProcess, useNode } = await import('./ask-in-process.ts');
   await checkInput('join', input);
   // Who has joined cannot be as if it had not, and who cannot begin leaves nothing behind.
-  if (!(await isStarted(nodeHome(config.environment.home)))) await portFor(config, { command: 'join', isKnown: false });
+  if (!(await isStarted(nodeHome(config.environment.home)))) await portFor(config, { elsewhere, isKnown: false });
   const { isHome, runUp } = await import('./up.ts');
   return useNode(config, 'join', async (node) => {
     const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;
-    await portFor(config, { command: 'join', isKnown: isHome(node) });
+    await portFor(config, { elsewhere, isKnown: isHome(node) });
     const joined = await ask('join', input);
     await rememberPort(config, port);
     context.print(describe(context, joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, ask, { ...skip, count: true });
-    return runUp(context, node, config, { ask: false, command: 'join' });
+    return runUp(context, node, config, { ask: false, elsewhere });
   });
 }
+
+/** The link holds a secret, and is not said again. */
+const elsewhere: ElsewhereText = ({ port }) =>
+  port === undefined ? 'take "host" out of config.json, and SATCHEL_HOST out of the environment' : `the same with --port ${port}`;
 
 /** For every `up` after this one. Any free one is nothing to remember. */
 async function rememberPort({ file }: Config, port: number | undefined): Promise<void> {

@@ -32,14 +32,14 @@ export const leaveCommand = defineCommand({
     const losses = lossesOf(context, plan, purge);
     if (losses.length > 0 && !discard)
       throw new CommandFailure(EXIT.refused, 'would-lose', `leaving would lose:\n${losses.map((line) => `  ${line}`).join('\n')}`, {
-        next: `Do that first, or give up what is named: satchel leave${purge ? ' --purge' : ''} --discard`,
+        next: `Do that first, or give up what is named: ${context.again({ discard: true })}`,
         details: losses,
       });
     if (!yes && !(await isSure(context, plan, losses, home.root, purge))) return { human: 'Nothing was changed.', json: { left: [] } };
 
     const serviceRemoved = await removeService(context);
     await stopNode(context);
-    const left = await askNode(context, 'leave', { discard });
+    const left = await leave(context, discard);
     let foreign: readonly string[] = [];
     if (purge) {
       const { purgeHome } = await import('../node/purge-home.ts');
@@ -73,6 +73,18 @@ export const leaveCommand = defineCommand({
     return { human: lines.join('\n'), json: { ...left, service_removed: serviceRemoved, purged: purge, foreign } };
   },
 });
+
+/** What was changed since the plan was made is not lost unsaid: the refusal names what was given, and what gives it up. */
+async function leave(context: CommandContext, discard: boolean): Promise<LeaveResult> {
+  try {
+    return await askNode(context, 'leave', { discard });
+  } catch (error) {
+    if (!(error instanceof CommandFailure) || error.type !== 'unsent') throw error;
+    const { exit, type, message } = error;
+    const next = `Run: satchel sync; or give them up: ${context.again({ discard: true })}`;
+    throw new CommandFailure(exit, type, message, { next, cause: error });
+  }
+}
 
 function leftLine({ name, told, why_not: whyNot }: LeaveResult['left'][number]): string {
   if (told) return `Left ${name}; the others see it.`;
@@ -176,14 +188,14 @@ export function keptLosses({ asCalled }: Pick<CommandContext, 'asCalled'>, log: 
 }
 
 async function isSure(context: CommandContext, plan: LeavePlan, losses: readonly string[], root: string, purge: boolean): Promise<boolean> {
-  for (const line of losses) context.print(context.style.yellow(`Lost: ${line}`));
+  for (const line of losses) context.print(context.style.yellow(`Would be lost: ${line}`));
   const what = purge
     ? `This removes ${root} with all keys and history of this machine; your files stay. ${staysLines(context, plan, true).join(' ')} `
     : 'This machine stops syncing. Your files stay. ';
   const answer = await context.ask(`${what}Go on? [y/N] `);
   if (answer === null)
     throw new CommandFailure(EXIT.usage, 'usage', 'there is no terminal to ask on', {
-      next: `Run: satchel leave${purge ? ' --purge' : ''} --yes`,
+      next: `Run: ${context.again({ yes: true })}`,
     });
   return /^\s*y/i.test(answer);
 }

@@ -50,7 +50,6 @@ const revoke = defineCommand({
     'Its keys open nothing that is written from then on; its own files stay where it is. JSON: {machine, id, revoked: [{space, epoch}], not_owned, shared_storage}.',
   async run(context) {
     const { space, yes } = context.options;
-    const name = printable(context.args.machine);
     // What is none, or several, is refused before anything is asked.
     const meant = yes ? null : await theOne(context, context.args.machine, space);
     if (meant !== null) {
@@ -59,7 +58,7 @@ const revoke = defineCommand({
       );
       if (answer === null)
         throw new CommandFailure(EXIT.usage, 'usage', 'there is no terminal to ask on', {
-          next: `Run: satchel machines revoke ${name} --yes`,
+          next: `Run: ${context.again({ yes: true })}`,
         });
       if (!/^\s*y/i.test(answer))
         return {

@@ -67,7 +67,7 @@ const prune = defineCommand({
     const { olderThan, keep, dryRun, yes, space } = context.options;
     if (olderThan === undefined) {
       throw new CommandFailure(EXIT.usage, 'usage', 'say how old: --older-than DAYS', {
-        next: 'See first: satchel store prune --older-than 90 --dry-run',
+        next: `See first: ${context.again({ olderThan: 90, dryRun: true, yes: false })}`,
       });
     }
     const policy = { older_than_days: olderThan, ...(keep === undefined ? {} : { keep }), ...(space === undefined ? {} : { space }) };
@@ -77,7 +77,7 @@ const prune = defineCommand({
       const answer = await context.ask(`Drop on all machines, for ever: ${whatGoes(plan)}. Go on? [y/N] `);
       if (answer === null)
         throw new CommandFailure(EXIT.usage, 'unconfirmed', 'this cannot be undone, and there is no terminal to ask', {
-          next: 'Give --yes; see first what would go with --dry-run',
+          next: `Run: ${context.again({ yes: true })}; to see first what would go: ${context.again({ dryRun: true })}`,
         });
       if (!/^y(es)?$/i.test(answer.trim())) return { human: 'Nothing was dropped', json: plan };
     }

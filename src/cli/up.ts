@@ -11,7 +11,7 @@ import { counted } from '../node/counted.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
-import { listenFailure, portFor, type StartCommand } from './listen-address.ts';
+import { listenFailure, portFor, takenBy, type ElsewhereText } from './listen-address.ts';
 import { formatBytes, printable } from './output-style.ts';
 
 /** Milliseconds. */
@@ -58,12 +58,14 @@ export const upCommand = defineCommand({
         ...(hub ? { hub: true } : {}),
       });
     let config = await configAs(options.hub);
-    forHubsAlone(config);
+    forHubsAlone(context, config);
     const { openNode } = await import('./ask-in-process.ts');
     const { isStarted, nodeHome } = await import('../node/home.ts');
     // Asked before anything is made: a no leaves nothing behind.
     const wasStarted = await isStarted(nodeHome(config.environment.home));
-    if (!wasStarted) await portFor(config, { command: 'up', isKnown: false });
+    const elsewhere = ({ host, port }: Partial<Pick<Config, 'host' | 'port'>>): string =>
+      context.again({ ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) });
+    if (!wasStarted) await portFor(config, { elsewhere, isKnown: false });
     const isFirst = !config.hub && !wasStarted;
     if (isFirst && !options.yes && !(await mayCapture(context, config))) return NOT_BEGUN;
     for (let said = false; ; said = true) {
@@ -71,13 +73,14 @@ export const upCommand = defineCommand({
         const node = await openNode(config, 'up', copy);
         try {
           if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;
-          await keepRole(node, options.switch);
+          await keepRole(context, node, options.switch);
           await keepStore(context, config);
-          return await runUp(context, node, config, { ask: !options.yes && !isFirst, command: 'up' });
+          return await runUp(context, node, config, { ask: !options.yes && !isFirst, elsewhere });
         } finally {
           await node.close();
         }
       } catch (error) {
+        if (error instanceof CommandFailure && error.type === 'copied') throw copiedFailure(context, error);
         // As a service starts it, which knows nothing of what the store is.
         if (error instanceof CommandFailure && error.type === 'is-hub' && !config.hub) {
           config = await configAs(true);
@@ -95,12 +98,18 @@ export const upCommand = defineCommand({
   },
 });
 
+/** The same refusal, with remedies that carry all that `up` was given. */
+function copiedFailure({ again }: Pick<CommandContext, 'again'>, { exit, type, message }: CommandFailure): CommandFailure {
+  const next = `If the other store is gone for good: ${again({ sameMachine: true })}. If it goes on: ${again({ newMachine: true })}`;
+  return new CommandFailure(exit, type, message, { next });
+}
+
 /** Said before anything is made, and before anybody is asked for what would be captured. */
-function forHubsAlone({ hub, store, objects }: Config): void {
+function forHubsAlone({ again }: Pick<CommandContext, 'again'>, { hub, store, objects }: Config): void {
   if (hub || (store === undefined && objects === undefined)) return;
-  const [what, option] = store !== undefined ? ['its store in a database', '--store'] : ['chunks in a bucket', '--objects'];
+  const what = store === undefined ? 'chunks in a bucket' : 'its store in a database';
   throw new CommandFailure(EXIT.usage, 'usage', `only a hub keeps ${what}, for others`, {
-    next: `Run: satchel up --hub ${option} ADDRESS; or set "hub": true in config.json`,
+    next: `Run: ${again({ hub: true })}; or set "hub": true in config.json`,
   });
 }
 
@@ -113,13 +122,17 @@ async function mayBegin(context: CommandContext, node: SatchelNode): Promise<boo
 }
 
 /** What the store is from now on; throws where it was the other, and nobody said that it is to change. */
-async function keepRole(node: SatchelNode, mayChange: boolean): Promise<void> {
+async function keepRole({ again }: CommandContext, node: SatchelNode, mayChange: boolean): Promise<void> {
   const { noteRole, refuseOtherRole } = await import('../node/node-role.ts');
   try {
     if (!mayChange) await refuseOtherRole(node);
   } catch (error) {
     const { OperationFailure } = await import('../node/operations/operation.ts');
-    throw error instanceof OperationFailure ? toFailure(error) : error;
+    if (!(error instanceof OperationFailure)) throw error;
+    const { exit, type, message, next } = toFailure(error);
+    const work = { hub: false, store: undefined, objects: undefined };
+    const beside = `Run: ${again(work)}. A hub beside it: SATCHEL_HOME=FOLDER ${again({ hub: true, port: 'N' })}. To make it one all the same: ${again({ hub: true, switch: true })}`;
+    throw new CommandFailure(exit, type, message, { next: type === 'is-work' ? beside : (next ?? beside), cause: error });
   }
   await noteRole(node, node.config.hub ? 'hub' : 'work');
 }
@@ -155,14 +168,14 @@ export async function runUp(
   context: CommandContext,
   node: SatchelNode,
   config: Config,
-  { ask, command }: { readonly ask: boolean; readonly command: StartCommand },
+  { ask, elsewhere }: { readonly ask: boolean; readonly elsewhere: ElsewhereText },
 ): Promise<CommandResult> {
   const { print, style, signal } = context;
   if (!config.hub && node.spaces.size === 0) {
     if (ask && !(await mayCapture(context, config))) return NOT_BEGUN;
     await node.ensurePersonalSpace();
   }
-  await start(context, node, config, command);
+  await start(context, node, config, elsewhere);
   print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${printable(node.deps.machine.name)} at ${node.address}`);
   sayMneme(context, node);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
@@ -189,17 +202,17 @@ function sayMneme({ print }: CommandContext, node: SatchelNode): void {
   if (mneme.tokenFile !== null) print(`A token for mneme’s clients was made, and stored in ${mneme.tokenFile}`);
 }
 
-async function start({ print }: CommandContext, node: SatchelNode, config: Config, command: StartCommand): Promise<void> {
-  const port = await portFor(config, { command, isKnown: isHome(node) });
+async function start({ print }: CommandContext, node: SatchelNode, config: Config, elsewhere: ElsewhereText): Promise<void> {
+  const port = await portFor(config, { elsewhere, isKnown: isHome(node) });
   try {
     await node.start(port);
   } catch (error) {
-    throw listenFailure(error, { host: config.host, port }, command);
+    throw await listenFailure(error, { host: config.host, port }, elsewhere);
   }
   if (port === config.port) return;
   const { savePort } = await import('../node/save-port.ts');
   await savePort(config.file, port);
-  print(`Port ${config.port} is taken by another program: this node listens on ${port} from now on, as ${config.file} says.`);
+  print(`Port ${config.port} is taken by ${await takenBy(config)}: this node listens on ${port} from now on, as ${config.file} says.`);
 }
 
 /** Whether other machines look for a log here: they know the port. */

@@ -50,6 +50,13 @@ describe('leaving, with the service installed', () => {
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('satchel leave --yes')]);
     const host = await ana.run(['leave', '--yes']);
     expect([host.code, host.stderr]).toEqual([5, expect.stringMatching(/its log is ordered here[^]*--discard/)]);
+    // Each remedy is what was given, and more: by these steps one gets there.
+    const purge = await ana.run(['leave', '--purge']);
+    expect([purge.code, purge.stderr]).toEqual([5, expect.stringMatching(/: satchel leave --purge --discard\n/)]);
+    const unasked = await ana.run(['leave', '--purge', '--discard']);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringMatching(/Run: satchel leave --purge --discard --yes\n/)]);
+    expect(unasked.stdout).toMatch(/^Would be lost: /);
+    expect(existsSync(path.join(ana.store, 'store.db'))).toBe(true);
     expect(existsSync(unit(bea))).toBe(true);
     expect((await bea.run(['status'])).code).toBe(0);
   });

@@ -9,7 +9,7 @@ const USUAL = 4600;
 
 /** Another user of this machine has the port; or already had, before us. */
 async function take(port: number): Promise<Server> {
-  const server = createServer();
+  const server = createServer((socket) => socket.resume());
   server.listen(port, '127.0.0.1');
   await Promise.race([once(server, 'listening'), once(server, 'error')]).catch(() => undefined);
   return server;
@@ -51,7 +51,7 @@ describe('where another program has the port', () => {
     const refused = await cem.run(['join', link, '--port', `${port}`]);
     expect([refused.code, refused.stderr]).toEqual([
       1,
-      expect.stringMatching(/is taken by another program\s+Choose another: satchel join --port/),
+      expect.stringMatching(/is taken by another program\s+Choose another: the same with --port \d+/),
     ]);
     expect(existsSync(cem.store)).toBe(false);
     probe.close();
@@ -60,6 +60,17 @@ describe('where another program has the port', () => {
     expect(portOf(cem)).toBe(port);
     const running = await cem.run(['join', link, '--port', '4777']);
     expect([running.code, running.stderr]).toEqual([2, expect.stringContaining('--port is for one that begins')]);
+  });
+
+  it('names what stands there, a port that is free, and all that was given besides', async () => {
+    const taken = new URL((JSON.parse(readFileSync(path.join(ana.store, 'running.json'), 'utf8')) as { address: string }).address).port;
+    const hub = new Machine(root, 'hub', inject('program'));
+    const refused = await hub.run(['up', '--hub', '--host', '0.0.0.0', '--port', taken]);
+    const next = /taken by another Satchel node\s+Choose another: satchel (up --host 0\.0\.0\.0 --port (\d+) --hub)\n/.exec(refused.stderr);
+    expect([refused.code, next]).toEqual([1, expect.anything()]);
+    expect(next?.[2]).not.toBe(taken);
+    await hub.start(next?.[1]?.split(' '));
+    await hub.kill();
   });
 
   it('reads the link before it looks for a port', async () => {

@@ -12,9 +12,9 @@ const MAX_ANSWER = 16 * 1024;
 
 /**
  * Asks an address who it is: key and certificate as they are found there. Nothing of it is to be trusted before the
- * inviter's offer confirms it. Throws RemoteError.
+ * inviter's offer confirms it. Throws RemoteError. `timeout`: milliseconds.
  */
-export function discoverHub(address: string): Promise<RemoteDescriptor> {
+export function discoverHub(address: string, timeout = TIMEOUT): Promise<RemoteDescriptor> {
   const url = new URL('/v1/hub', address);
   const secure = url.protocol === 'https:';
   return new Promise((resolve, reject) => {
@@ -22,7 +22,7 @@ export function discoverHub(address: string): Promise<RemoteDescriptor> {
     // The certificate is pinned by what the offer says, not vouched for by an authority.
     const request = (secure ? httpsRequest : httpRequest)(
       url,
-      { signal: AbortSignal.timeout(TIMEOUT), ...(secure ? { rejectUnauthorized: false } : {}) },
+      { signal: AbortSignal.timeout(timeout), ...(secure ? { rejectUnauthorized: false } : {}) },
       (response) => {
         const parts: Buffer[] = [];
         let length = 0;
