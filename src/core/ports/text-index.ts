@@ -33,7 +33,7 @@ export interface HeldItem {
   readonly bytes: number;
   readonly prefix: string;
   readonly passages: number;
-  /** Who wrote it first; `null`: not known (yet). */
+  /** Who counts as its writer; `null`: not known (yet). */
   readonly machine: MachineId | null;
   /** When it was changed last, milliseconds since 1970; `null`: not known. */
   readonly changed: number | null;

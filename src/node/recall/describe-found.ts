@@ -24,7 +24,7 @@ export interface Found {
   readonly marks: Snippet['marks'];
   readonly project: string | null;
   readonly session: string | null;
-  /** Who wrote it first; `?` where that is not known. */
+  /** Who wrote it: a memory or a session first, a file as it is now. `?` where that is not known. */
   readonly machine: string;
   /** ISO 8601, as its author's clock said. */
   readonly time: string | null;

@@ -3,6 +3,7 @@ import { itemKey } from '../../core/item.ts';
 import type { ItemState } from '../../core/ports/store.ts';
 import type { TextIndex } from '../../core/ports/text-index.ts';
 import type { Replica } from '../../core/replica/replica.ts';
+import { ORIGINS } from './record-origins.ts';
 
 /** Up to where an index holds a space. */
 export interface IndexState {
@@ -11,11 +12,13 @@ export interface IndexState {
   readonly hash: string;
   /** The newest prune or erase record then. */
   readonly drop: number;
-  /** Whether the history was here then, which says who wrote what first. */
+  /** Whether the history was here then, which says who wrote what. */
   readonly isWhole: boolean;
+  /** What it says of where items came from ({@link ORIGINS}); absent: what it said at first. */
+  readonly origins?: number;
 }
 
-export const NOTHING_HELD: IndexState = { position: -1, hash: '', drop: -1, isWhole: true };
+export const NOTHING_HELD: IndexState = { position: -1, hash: '', drop: -1, isWhole: true, origins: ORIGINS };
 const PAGE = 1_000;
 
 /** `null` where the index holds nothing of the space, or nobody knows how far. */
@@ -27,7 +30,8 @@ export async function readState(index: TextIndex, { space }: Replica): Promise<I
 /** What an index that is up to date now would say. */
 export async function currentState(replica: Replica): Promise<IndexState> {
   const { position, lastDrop: drop } = replica;
-  return { position, hash: (await hashAt(replica, position)) ?? '', drop, isWhole: (await replica.backfill()) === null };
+  const isWhole = (await replica.backfill()) === null;
+  return { position, hash: (await hashAt(replica, position)) ?? '', drop, isWhole, origins: ORIGINS };
 }
 
 /**
@@ -35,7 +39,7 @@ export async function currentState(replica: Replica): Promise<IndexState> {
  * look-up, and O(changes since).
  */
 export async function changedSince(index: TextIndex, replica: Replica, state: IndexState | null): Promise<ItemState[] | null> {
-  if (state === null || state.position < 0 || !state.isWhole) return null;
+  if (state === null || state.position < 0 || !state.isWhole || state.origins !== ORIGINS) return null;
   if (replica.position < state.position || (await hashAt(replica, state.position)) !== state.hash) return null; // the log fell back
   const items = new Map<string, Item>();
   for (const { item } of await index.unsettled(replica.space)) items.set(itemKey(item), item);
