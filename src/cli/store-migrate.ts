@@ -50,7 +50,7 @@ export const migrateVerb = defineCommand({
         json: { moved: isMoved, resumed: isResumed, to: done.to, spaces, records, objects, bytes, documents },
       };
     } catch (error) {
-      if (error instanceof MigrateRefused) throw new CommandFailure(EXIT.refused, 'refused', error.message);
+      if (error instanceof MigrateRefused) throw new CommandFailure(EXIT.refused, 'refused', error.message, { next: error.next });
       if (error instanceof CopyFailed)
         throw new CommandFailure(EXIT.failed, 'copy-failed', error.message, {
           next: 'The hub goes on from its old store, as before: satchel up',

@@ -61,6 +61,7 @@ describe('bad input on the command line', () => {
     };
     expect.soft(error.exit).toBe(exit);
     if (error.type !== 'config') expect.soft(error.next, `${shown}: what to do`).toEqual(expect.stringMatching(/[a-z]/));
+    expect.soft(error.next, `${shown}: doctor knows nothing of what was typed`).not.toBe('Run: satchel doctor');
     expect.soft([...folderState(home), ...folderState(outside)], shown).toEqual(before);
   }
 

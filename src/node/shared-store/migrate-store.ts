@@ -42,9 +42,14 @@ export interface Migrated extends StoreAmount {
   readonly isMoved: boolean;
 }
 
-/** What keeps this store from being moved. */
+/** What keeps this store from being moved, and what to do. */
 export class MigrateRefused extends Error {
   override readonly name = 'MigrateRefused';
+  readonly next: string;
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
 }
 
 /**
@@ -54,7 +59,8 @@ export class MigrateRefused extends Error {
  */
 export async function migrateStore(options: MigrateOptions): Promise<Migrated> {
   const home = nodeHome(options.config.environment.home);
-  if (!existsSync(home.store)) throw new MigrateRefused(`there is no store in ${home.root}`);
+  if (!existsSync(home.store))
+    throw new MigrateRefused(`there is no store in ${home.root}`, 'Name where it is: SATCHEL_HOME=…; a new hub is started on the database');
   const lock = await lockNode(home, 'store migrate', options.clock);
   try {
     // Two hubs with one key would come of it, where the other store goes on.
@@ -99,10 +105,12 @@ async function move(
   const own = await listSpaces(from.store);
   if (own.length > 0)
     throw new MigrateRefused(
-      `this node keeps spaces of its own (${own.map(({ name }) => name).join(', ')}), and only a hub’s store can be shared: start a hub on the database, and move them there with satchel spaces move`,
+      `this node keeps spaces of its own (${own.map(({ name }) => name).join(', ')}), and only a hub’s store can be shared`,
+      'Start a hub on the database with a home of its own, and move them there: satchel spaces move --help',
     );
   const movedTo = await readMoved(home);
-  if (movedTo !== null && movedTo !== to) throw new MigrateRefused(`this store was moved before, to ${movedTo}`);
+  if (movedTo !== null && movedTo !== to)
+    throw new MigrateRefused(`this store was moved before, to ${movedTo}`, 'That one is what counts since then. Start the hub: satchel up');
   const amount = await amountOf(from);
   if (isPlan) return { ...amount, to: await probeSharedStore(to, config), isResumed: false, isMoved: false };
   const database = await openSharedStore(to, config, { clock, random });
@@ -112,7 +120,7 @@ async function move(
     const isResumed = movedTo !== null || (await isMoving(database.store));
     if (movedTo === null) {
       if (!isResumed && (await database.store.read((tx) => tx.logs.spaces())).length > 0)
-        throw new MigrateRefused('the database holds logs already: name another one, or another schema (?schema=NAME)');
+        throw new MigrateRefused('the database holds logs already', 'Name another one, or another schema: ?schema=NAME');
       await setMoving(database.store, true);
       const place = { store: database.store, objects: bucket ?? database.objects };
       await copyStore(from, place, amount, onProgress);
