@@ -32,7 +32,7 @@ export const leaveCommand = defineCommand({
     const losses = lossesOf(context, plan, purge);
     if (losses.length > 0 && !discard)
       throw new CommandFailure(EXIT.refused, 'would-lose', `leaving would lose:\n${losses.map((line) => `  ${line}`).join('\n')}`, {
-        next: `Do that first, or give up what is named: ${context.again({ discard: true })}`,
+        next: `${canBeHelped(plan, losses) ? 'Do that first, or give' : 'To give'} up what is named: ${context.again({ discard: true })}`,
         details: losses,
       });
     if (!yes && !(await isSure(context, plan, losses, home.root, purge))) return { human: 'Nothing was changed.', json: { left: [] } };
@@ -125,15 +125,15 @@ export function removedLine(root: string, foreign: readonly string[]): string {
   return foreign.length === 0 ? `Removed ${root}.` : `Removed all but ${foreign.map(printable).join(', ')} in ${root}.`;
 }
 
+/** Whether anything of it could be kept: what a revoked machine did not send cannot. */
+function canBeHelped({ spaces }: LeavePlan, losses: readonly string[]): boolean {
+  return losses.length > spaces.filter(({ revoked, unsent }) => revoked && unsent > 0).length;
+}
+
 function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean): string[] {
   const losses: string[] = [];
   for (const space of plan.spaces) {
-    if (space.unsent > 0)
-      losses.push(
-        asCalled(
-          `${space.name}: ${counted(space.unsent, 'change')} of the history, sent nowhere (the files themselves stay): ${space.unsent_items.map(printable).join(', ')}. To send ${space.unsent === 1 ? 'it' : 'them'}, once what keeps the space is within reach: satchel sync`,
-        ),
-      );
+    if (space.unsent > 0) losses.push(asCalled(unsentText(space)));
     if (space.others_depend)
       losses.push(
         asCalled(
@@ -154,6 +154,14 @@ function lossesOf({ asCalled }: CommandContext, plan: LeavePlan, purge: boolean)
   }
   for (const log of plan.keeps) losses.push(...keptLosses({ asCalled }, log, purge));
   return losses;
+}
+
+function unsentText({ name, unsent, unsent_items: items, revoked }: LeavePlan['spaces'][number]): string {
+  const [what, them] = [counted(unsent, 'change'), unsent === 1 ? 'it' : 'them'];
+  const lost = `${name}: ${what} of the history, sent nowhere (the files themselves stay): ${items.map(printable).join(', ')}`;
+  return revoked
+    ? `${lost}. This machine was revoked, and nothing takes ${them} any more; who joins again with these files carries them anew: satchel join`
+    : `${lost}. To send ${them}, once what keeps the space is within reach: satchel sync`;
 }
 
 /** What others, or nobody, would have any more of a log that is kept here. */

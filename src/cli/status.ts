@@ -1,7 +1,7 @@
 import { fallenLines } from '../node/fallen-status.ts';
 import type { MnemeBrief, SourceStatus, SpaceStatus, Status } from '../node/operations/status.ts';
 import type { Revocation } from '../node/revocation.ts';
-import { isHeldBack, isLeftBehind } from '../node/operations/status-verdict.ts';
+import { isHeldBack, isLeftBehind, neverSentText } from '../node/operations/status-verdict.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
@@ -190,12 +190,19 @@ function revokedLines(
   const seen = last === null ? '' : `; last in sync ${shownTime(last, clock.now())}`;
   return [
     `  This machine was revoked by ${printable(by)} (${id.slice(0, 12)}) with record ${position}${when}${seen}.`,
-    `  It gets nothing new and sends nothing. Here are still: your files as they are, and the history up to then${drafts === 0 ? '' : `, with ${counted(drafts, 'change')} that ${drafts === 1 ? 'was' : 'were'} sent nowhere`}.`,
-    asCalled('  To clean up: satchel leave --purge (your files stay).'),
+    '  It gets nothing new and sends nothing. Here are still: your files as they are, and the history up to then.',
+    ...(drafts === 0 ? [] : [neverSentLine(drafts)]),
+    asCalled(`  To clean up: satchel leave --purge${drafts === 0 ? '' : ' --discard'} (your files stay).`),
     asCalled(
       `  To take part again${remote === null ? '' : ` at ${printable(remote)}`}: satchel join, with a link that \`satchel invite\` makes on another machine.`,
     ),
   ];
+}
+
+/** What a machine that was revoked had not sent, and what of it goes on. */
+function neverSentLine(drafts: number): string {
+  const [they, stand] = drafts === 1 ? ['It', 'stands'] : ['They', 'stand'];
+  return `  ${neverSentText(drafts)}. ${they} ${stand} in your files, which nobody touches: copy what you want elsewhere, or join again, with which they are carried anew.`;
 }
 
 /** What of a Claude home is not as on the other machines. */

@@ -32,3 +32,37 @@ it('says on a reader that its changes stay there, until an owner makes it a writ
   await until('it arrives', () => ana.read('CLAUDE.md') === 'edited by a reader\n');
   expect((await bea.run(['sync'])).code).toBe(0);
 });
+
+it('gives a reader that was revoked advice that can be followed', async () => {
+  expect((await ana.run(['machines', 'role', 'bea', 'reader'])).code).toBe(0);
+  const roleAndDrafts = async (): Promise<string> => {
+    const { spaces } = await bea.ask<{ spaces: readonly { role: string; drafts: number }[] }>(['status']);
+    return `${spaces[0]?.role} ${spaces[0]?.drafts}`;
+  };
+  await until('bea knows', async () => (await roleAndDrafts()) === 'reader 0');
+  bea.write('CLAUDE.md', 'never sent\n');
+  await bea.run(['sync']);
+  expect(await roleAndDrafts()).toBe('reader 1');
+  expect((await ana.run(['machines', 'revoke', 'bea', '--yes'])).code).toBe(0);
+  await until('bea is told', async () => (await bea.run(['sync'])).stderr.includes('was revoked by'));
+
+  const said = await bea.run(['status']);
+  const [first] = said.stdout.split('\n');
+  expect([said.code, first]).toEqual([
+    1,
+    expect.stringMatching(/^Not syncing: this machine was revoked by .*1 change made here was sent nowhere.*satchel leave --discard$/),
+  ]);
+  expect(said.stdout).toMatch(/It stands in your files[^]*join again[^]*To clean up: satchel leave --purge --discard \(your files stay\)/);
+  const doctor = await bea.run(['doctor']);
+  expect(doctor.stdout).toMatch(/1 change made here was sent nowhere[^]*satchel leave --purge --discard/);
+  expect(doctor.stdout).not.toContain('makes it a writer');
+
+  const refused = await bea.run(['leave', '--purge']);
+  expect([refused.code, refused.stderr]).toEqual([
+    5,
+    expect.stringMatching(/This machine was revoked[^]*satchel leave --purge --discard\n/),
+  ]);
+  expect(refused.stderr).not.toMatch(/satchel sync|Do that first/);
+  const left = await bea.run(['leave', '--purge', '--discard', '--yes']);
+  expect([left.code, left.stderr, bea.read('CLAUDE.md')]).toEqual([0, '', 'never sent\n']);
+});

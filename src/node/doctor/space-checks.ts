@@ -7,7 +7,7 @@ import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { missingKey } from '../missing-key.ts';
 import { isOnlyHere } from '../only-here.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
-import { isLeftBehind } from '../operations/status-verdict.ts';
+import { isLeftBehind, neverSentText } from '../operations/status-verdict.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
@@ -146,9 +146,17 @@ async function checkRecovery(node: SatchelNode, { entry }: OpenSpace): Promise<C
   );
 }
 
-async function checkDrafts(node: SatchelNode, { entry, replica }: OpenSpace): Promise<Check> {
+async function checkDrafts(node: SatchelNode, open: OpenSpace): Promise<Check> {
+  const { entry, replica } = open;
   const id = `space.drafts:${entry.name}`;
   const drafts = await node.store.read((tx) => tx.drafts.list(entry.space));
+  if (drafts.length > 0 && (await revocationOf(node, open)) !== null)
+    return warned(
+      id,
+      'medium',
+      `${neverSentText(drafts.length)}: this machine was revoked`,
+      'They stand in your files, and go along where this machine joins again; or give them up: satchel leave --purge --discard (your files stay)',
+    );
   const isReader = (await replica.head()) !== null && replica.membership.members.get(replica.machine)?.role === 'reader';
   if (isReader && drafts.length > 0)
     return warned(

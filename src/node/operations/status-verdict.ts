@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { syncRemedy } from '../sync-remedy.ts';
 import type { Role } from '../../core/log/control.ts';
@@ -64,8 +65,7 @@ export function judgeStatus(node: JudgedNode, spaces: readonly JudgedSpace[]): V
 }
 
 function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | null {
-  for (const space of spaces)
-    if (space.revoked !== null) return `${whose(space)}this machine was revoked by ${space.revoked.by}. Run: satchel leave`;
+  for (const space of spaces) if (space.revoked !== null) return `${whose(space)}${revokedText(space.revoked.by, space.drafts)}`;
   for (const space of spaces)
     if (space.problem !== null && space.problem_type === 'no-key') return `${whose(space)}${space.problem}. ${space.remedy ?? ''}`;
   const { left = [] } = node;
@@ -103,8 +103,19 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
 }
 
 /** Whether what was changed here stays here: the log takes nothing of a reader. */
-export function isHeldBack({ role, drafts }: Pick<JudgedSpace, 'role' | 'drafts'>): boolean {
-  return role === 'reader' && drafts > 0;
+export function isHeldBack({ role, drafts, revoked }: Pick<JudgedSpace, 'role' | 'drafts' | 'revoked'>): boolean {
+  return role === 'reader' && drafts > 0 && revoked === null;
+}
+
+function revokedText(by: string, drafts: number): string {
+  return drafts === 0
+    ? `this machine was revoked by ${by}. Run: satchel leave`
+    : `this machine was revoked by ${by}; ${neverSentText(drafts)}. Run: satchel leave --discard`;
+}
+
+/** Of a machine that was revoked: no remote takes its drafts any more. */
+export function neverSentText(drafts: number): string {
+  return `${counted(drafts, 'change')} made here ${drafts === 1 ? 'was' : 'were'} sent nowhere, and cannot be any more`;
 }
 
 /** What became of a reader's changes, and what sends them. */
