@@ -30,7 +30,7 @@ export const forgetCommand = defineCommand({
     const lines = [
       done.erased ? `Erased ${counted(done.bodies, 'body', 'bodies')} (record ${done.position})` : 'Everything of it was erased before',
     ];
-    if (done.unheard.length > 0) lines.push(unheardText(done.unheard), context.asCalled('Look again: satchel forget'));
+    if (done.unheard.length > 0) lines.push(unheardText(done.unheard), context.asCalled(`${HOW_KNOWN}: satchel forget`));
     return { human: lines.join('\n'), json: done };
   },
 });
@@ -41,8 +41,12 @@ async function listErasures(context: CommandContext, inSpace: { readonly space?:
     const yet = e.unheard.length === 0 ? 'all machines have obeyed' : unheardText(e.unheard);
     return `record ${e.position}, by ${printable(e.by)}: ${printable(e.what ?? 'not readable here')}; ${yet}`;
   });
+  if (erasures.some(({ unheard }) => unheard.length > 0)) lines.push(context.style.dim(`${HOW_KNOWN}.`));
   return { human: lines.length === 0 ? 'Nothing was erased.' : lines.join('\n'), json: { erasures } };
 }
+
+/** What a signature behind the erase record says, nothing else does: docs/decisions/0003. */
+const HOW_KNOWN = 'A machine obeys at its next sync, and is known to have with the next change that it sends';
 
 function unheardText(names: readonly string[]): string {
   return `not known to have obeyed yet: ${names.map(printable).join(', ')}`;

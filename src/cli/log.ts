@@ -22,8 +22,9 @@ export const logCommand = defineCommand({
   examples: ['satchel log', 'satchel log CLAUDE.md', 'satchel log mneme/', 'satchel log --limit 200 --json'],
   notes:
     'Before each change stands its revision, such as 3f9a12cd: satchel show, diff and restore take it. What was not sent yet has none.\n' +
-    'Words: written, extended (at its end), deleted; replaced: a version that its own machine wrote over before it was sent, kept all the same; kept beside: the other side of a conflict.\n' +
-    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, known_as (where people here call it otherwise), kind, type, revision, size, conflict: "open"|"settled"|null}]}], next}. What was not sent yet has position null and revisions "".',
+    'Words: written, extended (at its end), deleted; replaced: a version that its own machine wrote over before it was sent, kept all the same; kept beside: the other side of a conflict. ' +
+    'Erased (satchel forget) or pruned (satchel store prune): nobody has that version any more.\n' +
+    'JSON: {commits: [{position, commit, machine, time, message, writer, session, changes: [{item, known_as (where people here call it otherwise), kind, type, revision, size, conflict: "open"|"settled"|null, gone: "erased"|"pruned"|null}]}], next}. What was not sent yet has position null and revisions "".',
   async run(context): Promise<CommandResult> {
     const { all, limit, before, space } = context.options;
     const { item } = context.args;
@@ -43,7 +44,10 @@ export const logCommand = defineCommand({
     }
     const revision = result.commits
       .flatMap(({ changes }) => changes)
-      .find((change) => change.revision !== '' && change.type !== 'delete' && !(isGrouped && HOUSEKEEPING.has(change.kind)))
+      .find(
+        (change) =>
+          change.revision !== '' && change.type !== 'delete' && change.gone === null && !(isGrouped && HOUSEKEEPING.has(change.kind)),
+      )
       ?.revision.slice(0, 8);
     if (revision !== undefined && !all)
       lines.push(
@@ -87,7 +91,11 @@ function writerWords(writer: string): string {
 
 function describeChange({ style }: CommandContext, change: LogChange): string {
   const size = change.size === null ? '' : `  ${formatBytes(change.size)}`;
-  return `${style.dim(revisionOf(change))}  ${DONE[change.type].padEnd(11)} ${printable(change.known_as ?? change.item)}${style.dim(size)}`;
+  return `${style.dim(revisionOf(change))}  ${DONE[change.type].padEnd(11)} ${printable(change.known_as ?? change.item)}${style.dim(size)}${goneWords(change)}`;
+}
+
+function goneWords({ gone }: LogChange): string {
+  return gone === null ? '' : `, ${gone}`;
 }
 
 function conflictWords({ conflict }: LogChange): string {
@@ -105,7 +113,7 @@ function describeVersions(context: CommandContext, commits: readonly LogCommit[]
     commit.changes.map((change) => {
       const when = commit.time === null ? 'time unknown' : shownTime(commit.time, clock.now());
       const size = change.size === null ? '' : formatBytes(change.size);
-      return `  ${style.dim(revisionOf(change))}  ${when.padEnd(18)} ${DONE[change.type].padEnd(11)} ${size.padStart(7)}  ${printable(commit.machine)}${conflictWords(change)}`;
+      return `  ${style.dim(revisionOf(change))}  ${when.padEnd(18)} ${DONE[change.type].padEnd(11)} ${size.padStart(7)}  ${printable(commit.machine)}${conflictWords(change)}${goneWords(change)}`;
     }),
   );
   const [newest] = commits.flatMap(({ changes }) => changes);

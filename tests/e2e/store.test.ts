@@ -87,8 +87,13 @@ describe('the store, from the command line', () => {
     const forgotten = await ana.run(['forget', 'rules/secret.md', '--yes']);
     expect([forgotten.code, forgotten.stdout]).toEqual([0, expect.stringContaining('Erased 1 body')]);
     await until('it is gone', () => [ana, bea].every((m) => m.read('rules/secret.md') === null));
-    expect((await ana.run(['forget'])).stdout).toMatch(/not known to have obeyed yet: bea|all machines have obeyed/);
-    // A machine shows that it read so far by what it writes.
+    // Which it shows by what it sends next, and not before.
+    for (const told of [forgotten.stdout, (await ana.run(['forget'])).stdout])
+      expect(told).toMatch(/not known to have obeyed yet: bea\n[^]*with the next change that it sends/);
+    const versions = (await ana.run(['log', 'rules/secret.md'])).stdout;
+    expect(versions).toMatch(/2 versions[^]* deleted [^]* written [^\n]*, erased\n/);
+    expect(versions).not.toMatch(/satchel (show|restore)/);
+    expect((await ana.run(['log', '--limit', '2'])).stdout).not.toMatch(/satchel (show|restore)/);
     bea.write('rules/b.md', 'bea writes\n');
     await until('bea is known to have obeyed', async () => (await ana.run(['forget'])).stdout.includes('all machines have obeyed'));
     const shown = await ana.run(['show', 'rules/secret.md']);

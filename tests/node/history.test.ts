@@ -53,6 +53,22 @@ describe('the history of an item', () => {
     expect(await place.read('a')).toBe('one\n');
   });
 
+  it('says of which versions the bodies were erased, or pruned, and of no other', async () => {
+    const gone = async (item: string): Promise<(string | null)[]> =>
+      (await ask(node, 'log', { item })).commits.flatMap(({ changes }) => changes.map(({ type, gone: how }) => `${type} ${how}`));
+    // One commit: their bodies lie in one bundle, from which one is cut.
+    await place.write('a', 'kept\n', 'rules/kept.md');
+    await write('one\n');
+    await write('two\n');
+    expect(await gone('CLAUDE.md')).toEqual(['put null', 'put null']);
+    await ask(node, 'forget', { items: ['CLAUDE.md'] });
+    expect(await gone('CLAUDE.md')).toEqual(['delete null', 'put erased', 'put erased']);
+    expect(await gone('rules/kept.md')).toEqual(['put null']);
+    await write('three\n', 'rules/kept.md');
+    await ask(node, 'prune', { older_than_days: 0 });
+    expect(await gone('rules/kept.md')).toEqual(['put null', 'put pruned']);
+  });
+
   it('restores behind what was only drafted', async () => {
     await write('one\n');
     await place.write('a', 'two\n');

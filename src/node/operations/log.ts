@@ -12,6 +12,7 @@ import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { isoTime } from '../record-times.ts';
 import { spaceField } from './fields.ts';
+import { goneBody } from './gone-body.ts';
 import { defineOperation } from './operation.ts';
 import { machineNames } from '../machine-names.ts';
 
@@ -25,6 +26,8 @@ export interface LogChange {
   readonly size: number | null;
   /** Of what was kept beside in a conflict: whether it still waits to be settled; `null` for any other change. */
   readonly conflict: 'open' | 'settled' | null;
+  /** How its body went everywhere, for good; `null`: it did not, as far as is known here. */
+  readonly gone: 'erased' | 'pruned' | null;
 }
 
 export interface LogCommit {
@@ -75,7 +78,7 @@ export const logOperation = defineOperation({
     for (const position of [...new Set(entries.map((e) => e.position))]) {
       const made = await describeRecord(node, open, position, names);
       const changes = entries.filter((e) => e.position === position).sort((a, b) => a.index - b.index);
-      commits.push({ position, ...made, changes: changes.map((change) => toChange(change, unsettled)) });
+      commits.push({ position, ...made, changes: await Promise.all(changes.map((change) => toChange(open, change, unsettled))) });
     }
     const last = entries.at(-1);
     return {
@@ -146,15 +149,21 @@ function draftsOf(open: OpenSpace, isMeant: (item: Item) => boolean, machine: st
           revision: '',
           size: 'content' in c ? (c.content?.size ?? null) : null,
           conflict: c.type === 'keep' ? ('open' as const) : null,
+          gone: null,
         })),
       },
     ];
   });
 }
 
-function toChange({ item, type, revision, content }: HistoryEntry, unsettled: ReadonlySet<string>): LogChange {
+async function toChange(
+  open: OpenSpace,
+  { item, type, revision, content }: HistoryEntry,
+  unsettled: ReadonlySet<string>,
+): Promise<LogChange> {
   const conflict = type === 'keep' ? (unsettled.has(revision) ? 'open' : 'settled') : null;
-  return { item: item.name, kind: item.kind, type, revision, size: content?.size ?? null, conflict };
+  const gone = await goneBody(open, content);
+  return { item: item.name, kind: item.kind, type, revision, size: content?.size ?? null, conflict, gone };
 }
 
 const UNREADABLE = { time: null, message: '', writer: '', session: null };
