@@ -41,6 +41,21 @@ describe('content codec', () => {
     expect(() => decodeContent(damaged)).toThrow('damaged');
   });
 
+  it('writes a long content once, though its pieces stand in another list; another one of the same pieces is its own', () => {
+    const pieces = [...content.pieces, ...content.pieces];
+    const one = { ...content, pieces };
+    const bytes = encodeContent(one);
+    expect(encodeContent({ ...one, pieces: [...pieces] })).toBe(bytes);
+    for (const other of [
+      { ...one, digest: 'cd'.repeat(32) as ContentDigest },
+      { ...one, size: 1 },
+      { ...one, attributes: {} },
+      { ...one, pieces: pieces.slice(1) },
+      { ...one, pieces: [...pieces.slice(1), { ...content.pieces[0]!, length: 1 }] },
+    ])
+      expect(decodeContentOrNull(encodeContent(other))).toEqual(other);
+  });
+
   it('tells no content from an empty one', () => {
     const empty: Content = { ...content, size: 0, attributes: {}, pieces: [] };
     expect(decodeContentOrNull(encodeContentOrNull(null))).toBeNull();
