@@ -1,3 +1,4 @@
+import { writevSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesToHex, type ObjectId, type SpaceId } from '../../core/ids.ts';
@@ -19,6 +20,8 @@ export interface WrittenPack {
 /** Bytes handed to the kernel at once, and the number of its pieces (IOV_MAX is 1,024). */
 const WRITE_BYTES = 4 * 1024 * 1024;
 const WRITE_PIECES = 1_000;
+/** So few are handed over at once: another thread would take longer to be asked than they take to be copied. Flushing is left to it. */
+const FEW_BYTES = 64 * 1024;
 
 export interface PackWriter {
   /** Appends and flushes. All that it gives back is durable. After an error nothing is, and the next pack is begun. Never call it twice at once. */
@@ -145,7 +148,8 @@ export function createPackWriter(
 
 async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[], position: number): Promise<void> {
   const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const { bytesWritten } = await handle.writev([...pieces], position);
+  const bytesWritten =
+    total <= FEW_BYTES ? writevSync(handle.fd, pieces, position) : (await handle.writev([...pieces], position)).bytesWritten;
   if (bytesWritten === total) return;
   const rest = Buffer.concat(pieces).subarray(bytesWritten); // a short write: a full disk says so on the next one
   for (let done = 0; done < rest.length;) {

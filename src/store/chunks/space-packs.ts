@@ -82,6 +82,8 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
       for (const id of has([...fresh.keys()])) fresh.delete(id);
       await append(Array.from(fresh.values(), ({ id, bytes }) => ({ type: 'object', id, bytes })));
       for (const id of fresh.keys()) damaged.delete(id);
+      // What is appended to a long body is asked for with the next line.
+      if (known.size + fresh.size <= KNOWN) for (const id of fresh.keys()) known.add(id);
       for (const put of group) put.done();
     } catch (error) {
       for (const put of group) put.failed(error);
@@ -89,11 +91,13 @@ export async function openSpacePacks(deps: SpacePacksDeps): Promise<SpacePacks> 
   }
 
   function has(ids: readonly ObjectId[]): Set<ObjectId> {
-    const here = new Set(ids.filter((id) => known.has(id)));
-    const found = index.find(
-      number,
-      ids.filter((id) => !here.has(id)),
-    );
+    const here = new Set<ObjectId>();
+    const asked: ObjectId[] = [];
+    for (const id of ids) {
+      if (known.has(id)) here.add(id);
+      else asked.push(id);
+    }
+    const found = index.find(number, asked);
     if (known.size + found.length > KNOWN) known.clear();
     for (const { id } of found) {
       if (damaged.has(id)) continue;
