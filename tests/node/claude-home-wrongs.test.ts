@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { projectFolder } from '../../src/kinds/claude-home/project-folder.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
@@ -29,6 +31,18 @@ const names = async (node: SatchelNode): Promise<string[]> => {
   const [open] = node.spaces.values();
   return ((await open?.replica.list()) ?? []).map(({ item }) => item.name).filter((name) => !name.startsWith('.satchel/'));
 };
+
+/** What a hook of a plugin may be: it needs nothing but Node. Tells the node that there is something to do, does not wait until it is done, and prints what that took, ms. */
+const HOOK = `
+  const { readFileSync } = require('node:fs');
+  const { request } = require('node:http');
+  const began = performance.now();
+  const { address } = JSON.parse(readFileSync(process.argv[1] + '/running.json', 'utf8'));
+  const authorization = 'Bearer ' + readFileSync(process.argv[1] + '/api-token', 'utf8').trim();
+  const headers = { authorization, 'content-type': 'application/json' };
+  request(address + '/v1/node/sync', { method: 'POST', headers })
+    .end('{}', () => { console.log(performance.now() - began); process.exit(); });
+`;
 
 describe('what others got wrong', () => {
   it('credentials, locks and live state are not even captured', async () => {
@@ -224,5 +238,23 @@ describe('what others got wrong', () => {
     });
     for (const machine of both) expect(JSON.parse(await readFile(claudeJson(machine), 'utf8'))).toEqual({ numStartups: 40 });
     expect((await ask(nodes.a, 'conflicts', {})).conflicts).toEqual([]);
+  });
+
+  it('a hook that has a second and a half pings the node and ends at once: the node does the work', async () => {
+    const { a, b } = await two();
+    const took: number[] = [];
+    for (let session = 0; session < 5; session += 1) {
+      const texts = Array.from({ length: 200 }, (_, n) => `${session} ${n}\n`).join('');
+      for (let n = 0; n < 40; n += 1) await place.write('a', texts, `plans/${session}-${n}.md`);
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', HOOK, path.join(place.home('a'), '.satchel')]);
+      took.push(Number(stdout));
+    }
+    // The median: whoever tests may have more to do than this machine has cores.
+    expect(took.toSorted((one, other) => one - other)[2]).toBeLessThan(200);
+    await until('the other machine can have all of it', async () => {
+      await ask(b, 'sync', {});
+      return (await names(b)).length === 200;
+    });
+    expect((await ask(a, 'status', {})).spaces[0]?.drafts).toBe(0);
   });
 });
