@@ -86,7 +86,7 @@ export function createClaudeWorkspace(
   const forms = createClaudeForms(consent, replica, book, { ...deps, projects: () => projects.paths() });
   const workspace = createProjectsWorkspace(forms, {
     places: () => projects.places(),
-    goneOn: () => projects.goneOn(),
+    goneOn: (isHere) => projects.goneOn(isHere),
     outstanding: () => inner.outstanding(),
     onPlaced: deps.onPlaced,
   });

@@ -82,8 +82,8 @@ export interface ClaudeProjects {
   readonly registry: ProjectRegistry;
   readonly book: () => Promise<PlaceBook>;
   readonly places: () => Promise<ProjectPlaces>;
-  /** Transcripts that changed since the last call, and what they hold now. */
-  goneOn(): Promise<{ readonly item: Item; readonly content: Content }[]>;
+  /** Transcripts that changed since the last call, except those that are here, and what they hold now. Cost: one look-up, none without such. */
+  goneOn(isHere: (item: Item) => boolean): Promise<{ readonly item: Item; readonly content: Content }[]>;
   /** For paths that stand in bodies. */
   paths(): Promise<ProjectPaths>;
   /** After a sync: {@link createForkStrays}. */
@@ -112,10 +112,10 @@ export function createClaudeProjects(config: Config, replica: Replica, clock: Cl
       const opened = await book();
       return (places ??= createProjectPlaces({ book: opened, registry, paths, clock }));
     },
-    async goneOn() {
-      if (changed.size === 0) return [];
-      const items = [...changed.values()];
+    async goneOn(isHere) {
+      const items = [...changed.values()].filter((item) => !isHere(item));
       changed.clear();
+      if (items.length === 0) return [];
       return [...(await replica.visible(items)).values()].flatMap(({ item, content }) => (content === null ? [] : [{ item, content }]));
     },
     paths: async () => projectPathsOf(await book()),

@@ -39,7 +39,11 @@ it('asks again for what was written, by whomever, and not for what was not', asy
   await own('hooks/a.sh', 'one');
   expect(await few.get(['settings.json', 'hooks'])).toEqual([view('hooks/a.sh', 'one')]);
   await put('settings.json', 'two');
+  expect(few.known(['settings.json', 'hooks'])).toBeNull();
   expect(await few.get(['settings.json', 'hooks'])).toHaveLength(2);
+  expect(looks()).toBe(3);
+  expect(await few.known(['settings.json', 'hooks'])).toHaveLength(2);
+  expect(few.known(['settings.json'])).toBeNull();
   expect(looks()).toBe(3);
 });
 
@@ -60,6 +64,7 @@ it('answers as the table stands, whoever writes when', async () => {
         await turns(count);
       }
       await open;
+      expect((await few.known(['a'])) ?? standing(['a'])).toEqual(standing(['a']));
       expect(await few.get(['a'])).toEqual(standing(['a']));
       expect(await few.get(['c'])).toEqual(standing(['c']));
     }),

@@ -4,6 +4,8 @@ import type { Store, StorePart, View } from '../ports/store.ts';
 export interface FewViews {
   /** What stands at and under names, asked of the store only where that may have changed. The answer is shared: leave it as it is. */
   get(under: readonly string[]): Promise<readonly View[]>;
+  /** The same as far as it is known; `null`: the store is to be asked. */
+  known(under: readonly string[]): Promise<readonly View[]> | null;
   /** Runs one transaction of the writer's own, which writes views of these names and of no others. */
   write<T>(names: readonly string[], transaction: () => Promise<T>): Promise<T>;
 }
@@ -57,6 +59,10 @@ export function createFewViews(
         forget();
         throw error;
       }
+    },
+    known(under) {
+      const [known, total] = [answers.get(JSON.stringify(under)), writes?.(part)];
+      return known === undefined || total === undefined || known.others !== total - own ? null : known.views;
     },
     async write(names, transaction) {
       open += 1;

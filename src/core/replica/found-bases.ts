@@ -19,7 +19,7 @@ export async function unheldBases(replica: Replica, found: readonly Found[], vie
   for (const { type, item } of found) {
     const shown = type === 'tail' ? (views.get(itemKey(item))?.shown ?? null) : null;
     if (shown === null) continue;
-    const objects = [...new Set(shown.pieces.map((piece) => piece.object))];
+    const objects = shown.pieces.map((piece) => piece.object);
     const here = await replica.deps.objects.has(replica.space, objects);
     const missing = objects.filter((id) => !here.has(id));
     // Keys fall with a home that falls back.

@@ -4,7 +4,7 @@ import type { Item } from '../item.ts';
 import type { Commit } from '../log/commit.ts';
 import { KNOWN_FEATURES } from '../log/control.ts';
 import { applyControl, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
-import { decodeRecord, type Head, type LogRecord } from '../log/record.ts';
+import { decodeRecord, headAfter, type Head, type LogRecord } from '../log/record.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import { applySteps, type Cursor } from './apply-steps.ts';
 import type { Continuation } from './chain.ts';
@@ -76,7 +76,7 @@ export class Replay {
   readonly #untold = new Map<string, Item>();
   readonly dropped: DroppedObjects;
   /** Where the log ended, and how much had been written to the store by then: asked with every sync. */
-  #end: { readonly position: number; readonly writes: number } | null = null;
+  #end: { readonly head: Head | null; readonly writes: number } | null = null;
 
   constructor(deps: ReplicaDeps, space: SpaceId) {
     this.#deps = deps;
@@ -94,6 +94,11 @@ export class Replay {
 
   get keys(): SpaceKeys | null {
     return this.#keys;
+  }
+
+  /** Where the log ends, where a run saw that and nothing was written to any log since; `undefined`: it is to be looked up. */
+  get end(): Head | null | undefined {
+    return this.#end !== null && this.#end.writes === this.#deps.store.writes?.('logs') ? this.#end.head : undefined;
   }
 
   /** Restores membership and keys as of the saved cursor. O(control records). */
@@ -153,12 +158,12 @@ export class Replay {
       if (stop !== null) break;
       const from = (this.#cursor?.position ?? -1) + 1;
       const writes = this.#deps.store.writes?.('logs');
-      if (this.#end?.position === from && this.#end.writes === writes) break;
+      if (this.#end !== null && (this.#end.head?.position ?? -1) + 1 === from && this.#end.writes === writes) break;
       const { head, page } = await this.#deps.store.read(async (tx) => ({
         head: await tx.logs.head(this.#space),
         page: await tx.logs.read(this.#space, from, BATCH),
       }));
-      if (writes !== undefined) this.#end = { position: (head?.position ?? -1) + 1, writes };
+      if (writes !== undefined) this.#end = { head, writes };
       const stored = page.filter((record) => record.position <= until);
       if (stored.length === 0) break;
       try {
@@ -202,7 +207,7 @@ export class Replay {
     try {
       const writes = store.writes?.('logs');
       if (!(await this.#commitBatch(read.steps, report, append))) return 0;
-      if (writes !== undefined) this.#end = { position: after.position + records.length + 1, writes: writes + 1 };
+      if (writes !== undefined) this.#end = { head: headAfter(records.at(-1) as LogRecord), writes: writes + 1 };
       return records.length;
     } catch (error) {
       await this.#rewind();

@@ -88,12 +88,18 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     if (how === 'changed') markDirty(items);
   });
 
-  const viewsOf = (items: readonly Item[]): Promise<Map<string, View>> => store.read((tx) => tx.views.get(space, writer, items));
-
   const listViews = (under?: readonly string[]): Promise<readonly View[]> => store.read((tx) => tx.views.list(space, writer, under));
 
   const few = createFewViews(store, `views of ${writer}`, listViews);
   const looked = createLookedAt(store, `views of ${writer}`);
+
+  /** Of what is captured: whoever captures few names has just asked for their views, and nobody wrote them since. */
+  async function viewsOf(items: readonly Item[]): Promise<Map<string, View>> {
+    const known = items.length > FEW_NAMES ? null : few.known(items.map(({ name }) => name));
+    if (known === null) return store.read((tx) => tx.views.get(space, writer, items));
+    const asked = new Set(items.map(itemKey));
+    return byKey((await known).filter(({ item }) => asked.has(itemKey(item))));
+  }
 
   async function capture(found: readonly Found[], note: Omit<CommitNote, 'time'>): Promise<CaptureReport> {
     const report = {

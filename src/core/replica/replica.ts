@@ -58,7 +58,7 @@ export class Replica {
   #stop: ReplayStop | null = null;
   /** Of the log, without drafts. */
   readonly #siblings: () => Promise<readonly Sibling[]>;
-  /** Where the local log ends; `null` before anything of it is here. Asks the store only after a write. */
+  /** Where the local log ends; `null` before anything of it is here. Asks the store only after a write that was not replayed here. */
   readonly head: () => Promise<Head | null>;
   /** What fell back with the log, and is to land again. */
   readonly relands: () => Promise<readonly { readonly key: string; readonly reland: Reland }[]>;
@@ -69,7 +69,8 @@ export class Replica {
     this.deps = deps;
     this.space = space;
     const { store } = deps;
-    this.head = remembered(store, () => store.read((tx) => tx.logs.head(space)), 'logs');
+    const lookUpHead = remembered(store, () => store.read((tx) => tx.logs.head(space)), 'logs');
+    this.head = async () => this.#replay.end ?? lookUpHead();
     this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)), `documents in ${relandsOf(space)}`);
     this.backfill = remembered(
       store,

@@ -18,8 +18,8 @@ export interface ProjectsDeps {
   readonly onPlaced?: (() => void) | undefined;
   /** What is outstanding before any form is shown and consent asked, which transcripts need neither of: cheaper. */
   readonly outstanding?: () => Promise<readonly Outstanding[]>;
-  /** Transcripts that others went on with since the last call, and what they hold now. */
-  readonly goneOn?: () => Promise<readonly { readonly item: Item; readonly content: Content }[]>;
+  /** Transcripts that others went on with since the last call, except those that are here, and what they hold now. */
+  readonly goneOn?: (isHere: (item: Item) => boolean) => Promise<readonly { readonly item: Item; readonly content: Content }[]>;
 }
 
 /**
@@ -92,6 +92,15 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
     }
   };
 
+  /** Sessions that were found here when last looked at, by `itemKey` of their names in the space: none of them is to come back. */
+  const foundHere = new Set<string>();
+  const noteFound = (found: readonly Found[]): void => {
+    for (const { type, item } of found) {
+      if (type === 'absent') foundHere.delete(itemKey(item));
+      else if (item.kind === transcriptKind.id) foundHere.add(itemKey(item));
+    }
+  };
+
   let released = false;
   /** Whether there is more to put in place now: of its own, or in files that name projects. */
   const findPlaces = async (): Promise<boolean> => {
@@ -158,6 +167,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
         ({ accepted, refused } = await named(all));
         await keepLonger(inner, accepted);
         report = await inner.capture(accepted, note);
+        noteFound(accepted);
       } finally {
         underway -= 1;
       }
@@ -173,7 +183,7 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
 
     async outstanding() {
       await findPlaces();
-      await reviveGoneOn(inner, (await deps.goneOn?.()) ?? []);
+      await reviveGoneOn(inner, (await deps.goneOn?.((item) => foundHere.has(itemKey(item)))) ?? []);
       const here: Outstanding[] = [];
       const notHere: { item: Item; reason: string }[] = [];
       await settleForks();
@@ -187,13 +197,18 @@ function viewProjects(inner: Workspace, places: ProjectPlaces, deps: ProjectsDep
         if (folder !== undefined) await places.keep(entry.item.name, folder);
         here.push({ ...entry, item: { kind: entry.item.kind, name: name.value } });
       }
+      for (const { item } of notHere) foundHere.delete(itemKey(item));
       if (notHere.length > 0) await inner.notHere(notHere);
       return here;
     },
 
     intend: (items) => inner.intend(toSpace(items)),
     applied: (results) => inner.applied(toSpace(results)),
-    notHere: (items) => inner.notHere(toSpace(items)),
+    notHere(items) {
+      const named = toSpace(items);
+      for (const { item } of named) foundHere.delete(itemKey(item));
+      return inner.notHere(named);
+    },
     read: (item, content, offset) => inner.read(spaceItem(item), content, offset),
   };
 }
