@@ -3,6 +3,7 @@ import type { Remote } from '../core/ports/remote.ts';
 import { backfill } from '../core/replica/late-join.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { inSmallHeap } from './small-heap.ts';
 
 const PAUSE = 20;
 
@@ -44,7 +45,7 @@ export function createBackfillLoop(deps: BackfillLoopDeps): BackfillLoop {
       return running;
     },
     start() {
-      running ??= work()
+      running ??= inSmallHeap(work)
         .catch((error: unknown) =>
           log.warn({ error: error instanceof Error ? error.message : String(error) }, 'history could not be fetched now'),
         )

@@ -22,6 +22,7 @@ import { writeCheckpoint } from '../core/replica/late-join.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { machineNameProblem } from './machine-name.ts';
 import { machineNames } from './machine-names.ts';
+import { inSmallHeap } from './small-heap.ts';
 import { takenNames, uniqueName } from './unique-name.ts';
 import { ZERO_HASH } from '../core/ids.ts';
 
@@ -231,7 +232,7 @@ export class InvitationKeeper {
   /** So that the joining machine starts at once; without it, it replays the log. */
   async #tryCheckpoint(open: OpenSpace, remote: Remote): Promise<void> {
     try {
-      await writeCheckpoint(open.replica, remote);
+      await inSmallHeap(() => writeCheckpoint(open.replica, remote));
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error;
       this.#node.log.warn({ type: error.type }, 'no checkpoint could be written');

@@ -13,6 +13,7 @@ import { projectsOfMneme } from './mneme/mneme-tree.ts';
 import { createRowSource, type RowSource } from './row-sources.ts';
 import { createSecretWatch, type SecretWatch } from './secrets/secret-watch.ts';
 import { PERSONAL, type SpaceEntry } from './space-registry.ts';
+import { inSmallHeap } from './small-heap.ts';
 import { SpaceRunner } from './space-runner.ts';
 import type { SyncProblemType } from './sync-problem.ts';
 import { createFileThreads } from './threads/file-threads.ts';
@@ -60,7 +61,7 @@ export interface OpenSpaceDeps {
 export async function openSpace(entry: SpaceEntry, given: OpenSpaceDeps): Promise<OpenSpace> {
   const { config, deps, log, memory, fileThreads, isLive } = given;
   const started = (await deps.store.read((tx) => tx.logs.head(entry.space))) !== null;
-  const replica = started ? await Replica.open(deps, entry.space) : Replica.create(deps, entry.space);
+  const replica = started ? await inSmallHeap(() => Replica.open(deps, entry.space)) : Replica.create(deps, entry.space);
   const sources: TreeSource[] = [];
   const rows: RowSource[] = [];
   let mneme: MnemeProjects | null = null;

@@ -14,6 +14,7 @@ import { restAfterLanding } from './landing-rest.ts';
 import { createLiveStream, type LiveStream } from './live-stream.ts';
 import { createRetryPause, type RetryPause } from './retry-pause.ts';
 import { learnRemoval } from './revocation.ts';
+import { inSmallHeap } from './small-heap.ts';
 import { problemOf, type SyncProblemType } from './sync-problem.ts';
 import type { WakeReason } from './wake-watch.ts';
 
@@ -226,7 +227,13 @@ export class SpaceRunner {
     return { ...last, pulled: this.#carried.pulled - before.pulled, pushed: this.#carried.pushed - before.pushed };
   }
 
-  async #sync(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+  /** The first one of a machine that joins may bring a long log. */
+  #sync(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    const sync = (): Promise<SyncReport> => this.#syncOnce(known, onProgress);
+    return this.#deps.replica.term === null ? inSmallHeap(sync) : sync();
+  }
+
+  async #syncOnce(known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     const remote = await this.connected();
     const stream = this.#stream.current;
     this.#isCurrent = false;
