@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { inSmallHeap } from './small-heap.ts';
 
-const [SMALL, FREE] = ['--heap-growing-percent=50', '--heap-growing-percent=0'];
+const [SMALL, FREE] = ['--heap-growing-percent=40', '--heap-growing-percent=0'];
 
 describe('a small heap', () => {
   it('lasts as long as any work that asked for it', async () => {

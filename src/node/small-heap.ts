@@ -1,14 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** Per cent of what is in use. */
-const GROWTH = 50;
+const GROWTH = 40;
 
 let working = 0;
 
 /**
  * Runs work that makes much garbage for long, as reading a long log does. Where a machine has much memory, V8 lets its heap
- * grow to four times of what is in use before it looks for garbage: 200 MB and more behind 40 that are needed. Until `work` ends, half
- * as much again is let grow, in all of this process, at a fifth to a third more CPU for collecting.
+ * grow to four times of what is in use before it looks for garbage: 200 MB and more behind 40 that are needed. Until `work` ends, two
+ * fifths are let grow, in all of this process, at a quarter to two fifths more CPU.
  */
 export async function inSmallHeap<T>(work: () => Promise<T>, setFlag: (flag: string) => void = setFlagsFromString): Promise<T> {
   working += 1;
