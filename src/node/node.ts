@@ -167,7 +167,10 @@ export class SatchelNode {
       clock: deps.clock,
       signal: this.#stopping.signal,
       release: async () => {
-        for (const { replica } of this.spaces.values()) replica.bodies.forgetPlain();
+        for (const { replica, rows } of this.spaces.values()) {
+          replica.bodies.forgetPlain();
+          for (const { source } of rows) source.shrink();
+        }
         objects.shrink();
         await store.shrink().catch((error: unknown) => log.warn({ error: String(error) }, 'memory could not be given back'));
       },

@@ -77,3 +77,13 @@ it('needs no log of its own where the database keeps none', async () => {
   expect(count()).toBe(1);
   database.close();
 });
+
+it('goes on after it gave its memory back, also where nothing is open', async () => {
+  const database = open(flushLog);
+  await insert(database);
+  database.shrink();
+  await insert(database);
+  expect(await database.read(() => database.tables().get('sessions')?.lastRowid())).toBe(2);
+  database.close();
+  expect(() => database.shrink()).not.toThrow();
+});

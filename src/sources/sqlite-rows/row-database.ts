@@ -37,6 +37,8 @@ export interface RowDatabase {
   checkpoint(): void;
   /** Inside `write`: references are checked at its end. */
   deferReferences(): void;
+  /** Gives back the memory that only saves work: pages that were read or written, up to 16 MB of them. */
+  shrink(): void;
   close(): void;
 }
 
@@ -173,6 +175,7 @@ export function createRowDatabase(
       }
     },
     checkpoint: () => void opened().pragma('wal_checkpoint(PASSIVE)'),
+    shrink: () => void open?.database.pragma('shrink_memory'),
     deferReferences: () => void opened().exec('PRAGMA defer_foreign_keys = ON'),
     close,
   };

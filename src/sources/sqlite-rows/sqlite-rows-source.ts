@@ -53,6 +53,8 @@ export interface SqliteRowsSource {
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
   /** Captures everything again that the workspace refused, though it did not change since. */
   offerAgain(): Promise<ScanReport>;
+  /** Gives back memory that only saves work. Cheap. */
+  shrink(): void;
   close(): Promise<void>;
 }
 
@@ -175,6 +177,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
         if (answer === 'restore') await applyRound(context);
         return report;
       }),
+    shrink: () => database.shrink(),
     close: () =>
       turns.run(async () => {
         database.close();
