@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, expect, inject, it } from 'vitest';
-import { Machine, makeRoot } from './machine.ts';
+import { afterAll, expect, inject, it } from 'vitest';
+import { Machine, makeRoot, until } from './machine.ts';
 
 interface Status {
   readonly verdict: string;
@@ -11,10 +12,10 @@ interface Status {
 }
 
 const { root, remove } = makeRoot();
-const ana = new Machine(root, 'ana', inject('program'));
+const [ana, bea] = ['ana', 'bea'].map((name) => new Machine(root, name, inject('program'))) as [Machine, Machine];
 
-afterEach(async () => {
-  await ana.kill();
+afterAll(async () => {
+  await Promise.all([ana, bea].map((machine) => machine.kill()));
   remove();
 });
 
@@ -37,4 +38,29 @@ it('says of a source that is a file, or not there, that it is not carried', asyn
   expect(of('y')).toMatchObject({ state: 'ok', detail: 'not there yet' });
   expect((await ana.run(['status'])).stdout).toContain(`carries ${path.join(root, 'nowhere')}: not there yet`);
   expect((await ana.run(['doctor'])).stdout).toContain(`${file} is a file, and no folder`);
+});
+
+it('says on the first line that a file is not carried as it stands, what to do, and that all is well once it is mended', async () => {
+  bea.write('settings.json', '{}\n');
+  bea.write('rules/a.md', 'a\n');
+  await bea.start();
+  const first = async (): Promise<string> => (await bea.run(['status'])).stdout.split('\n')[0] ?? '';
+  await until('all is kept', async () => (await first()).startsWith('Everything is kept here'));
+  execFileSync('mkfifo', [path.join(bea.claude, 'rules/pipe.md')]);
+  bea.write('settings.json', '{ broken\n');
+  expect((await bea.run(['sync'])).code).toBe(0);
+  const status = await bea.run(['status']);
+  expect([status.code, status.stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /^Not everything is in sync: settings\.json is not carried: cannot be read: not JSON\. Mend it; how: satchel doctor\n/,
+    ),
+  ]);
+  expect(status.stdout).toContain('rules/pipe.md is not carried: is neither a file nor a link');
+  const doctor = (await bea.run(['doctor'])).stdout;
+  expect(doctor).toMatch(/1 file is not carried as it stands now[^]*Mend what the reason says[^]*satchel restore FILE/);
+  expect(doctor).toMatch(/1 file, link or pipe stays on this machine[^]*rules\/pipe\.md: is neither a file nor a link[^]*Each says why/);
+  bea.write('settings.json', '{ }\n');
+  await until('all is kept again', async () => (await first()).startsWith('Everything is kept here'));
+  expect((await bea.run(['status'])).code).toBe(0);
 });

@@ -84,8 +84,8 @@ describe('a Claude home whose files are links into a dotfiles repository', () =>
     expect(JSON.parse(await place.read('b', 'settings.json'))).toEqual({ theme: 'dark' });
     const [source] = (await ask(a, 'status', {})).spaces[0]?.sources ?? [];
     expect(source?.skipped).toEqual([
-      { item: 'CLAUDE.md', reason: expect.stringContaining('leads nowhere') as string },
-      { item: 'settings.json', reason: expect.stringContaining('leads nowhere') as string },
+      { item: 'CLAUDE.md', reason: expect.stringContaining('leads nowhere') as string, mendable: false },
+      { item: 'settings.json', reason: expect.stringContaining('leads nowhere') as string, mendable: false },
     ]);
     await place.write('b', 'of b meanwhile\n');
     for (const node of [b, a]) await ask(node, 'sync', {});

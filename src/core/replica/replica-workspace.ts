@@ -108,12 +108,12 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       bytes: 0,
       noted: 0,
       conflicts: [] as Item[],
-      refused: [] as { item: Item; reason: string; again?: true }[],
+      refused: [] as { item: Item; reason: string; again?: true; unfit?: true }[],
     };
     const accepted = found.filter((entry) => {
       const size = entry.type === 'body' ? entry.body.length : entry.type === 'tail' ? entry.baseSize + entry.tail.length : 0;
       if (size <= BODY_LIMIT) return true;
-      report.refused.push({ item: entry.item, reason: `${size} bytes, more than the ${BODY_LIMIT} that one item may hold` });
+      report.refused.push({ item: entry.item, reason: `${size} bytes, more than the ${BODY_LIMIT} that one item may hold`, unfit: true });
       return false;
     });
     // Outside of the queue, and all of them at the same time: others go on meanwhile.

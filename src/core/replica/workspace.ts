@@ -89,9 +89,10 @@ export interface CaptureReport {
   readonly noted: number;
   /**
    * Items that were not taken, with the reason. They stay local, and nothing of them is lost. `again`: not as they were
-   * found, and the writer's note is gone: read whole they will be. Otherwise the format does not take them.
+   * found, and the writer's note is gone: read whole they will be. Otherwise the format does not take them. `unfit`: by
+   * their content, which has to be another one; the others are as they should be, and stay local or wait for an answer.
    */
-  readonly refused: readonly { readonly item: Item; readonly reason: string; readonly again?: true }[];
+  readonly refused: readonly { readonly item: Item; readonly reason: string; readonly again?: true; readonly unfit?: true }[];
 }
 
 export interface Outstanding {

@@ -4,6 +4,8 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { carries, carriesNow, mayEnter, type TreeSource } from '../tree-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { rootState } from '../root-state.ts';
+import type { NamedReason } from '../../sources/file-tree/reports.ts';
+import { skippedHere } from '../skipped-here.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
 /** How a source is, and what of its folder is not carried. Looks at names, never at content. O(files). */
@@ -66,15 +68,27 @@ export async function checkSource(
       ),
     );
 
-  const skipped = source.skipped();
-  if (skipped.length > 0)
+  const skipped = skippedHere({ definition, source });
+  const [mendable, local] = [skipped.filter((entry) => entry.mendable), skipped.filter((entry) => !entry.mendable)];
+  const named = (entries: readonly NamedReason[]): string[] => some(entries.map(({ name, reason }) => `${name}: ${reason}`));
+  if (mendable.length > 0)
+    checks.push(
+      warned(
+        `${id}.unfit`,
+        'medium',
+        `${counted(mendable.length, 'file is', 'files are')} not carried as ${mendable.length === 1 ? 'it stands' : 'they stand'} now`,
+        `Mend what the reason says, and it goes on by itself (a version that was carried before: satchel log FILE, then satchel restore FILE); or leave it out by "exclude" in config.json`,
+        named(mendable),
+      ),
+    );
+  if (local.length > 0)
     checks.push(
       warned(
         `${id}.skipped`,
         'low',
-        `${counted(skipped.length, 'file or link is', 'files or links are')} not carried`,
-        null,
-        some(skipped.map(({ name, reason }) => `${name}: ${reason}`)),
+        `${counted(local.length, 'file, link or pipe stays', 'files, links or pipes stay')} on this machine`,
+        'Each says why. Of a link: to have its content carried, put the file or folder itself there',
+        named(local),
       ),
     );
 

@@ -42,6 +42,22 @@ describe('the verdict', () => {
     );
   });
 
+  it('says of a file that is not carried before somebody mends it, and not of what stays local for good', () => {
+    const source = { path: '~/.claude', state: 'ok', detail: null };
+    const pipe = { item: 'rules/pipe', reason: 'is neither a file nor a link', mendable: false };
+    const broken = { item: 'settings.json', reason: 'cannot be read: not JSON', mendable: true };
+    const other = { item: 'rules/a.md', reason: 'no access', mendable: true };
+    expect(judge([space('personal', { ...atPi, sources: [{ ...source, skipped: [pipe] }] })]).inSync).toBe(true);
+    expect(judge([space('personal', { ...atPi, sources: [{ ...source, skipped: [pipe, broken] }] })])).toEqual({
+      verdict: 'Not everything is in sync: settings.json is not carried: cannot be read: not JSON. Mend it; how: satchel doctor',
+      inSync: false,
+    });
+    const several = [space('personal', { ...atPi, sources: [{ ...source, skipped: [broken, other] }] })];
+    expect(judge(several).verdict).toMatch(/not JSON\. So is 1 more\. Mend them; how: satchel doctor$/);
+    expect(judge([{ ...several[0]!, pending: 1 }]).verdict).toMatch(/satchel doctor; 1 approval waits/);
+    expect(judge([{ ...several[0]!, drafts: 2 }]).verdict).toBe('Sending 2 changes');
+  });
+
   it('is the worst there is, the personal space before others, and says of others which', () => {
     const [mine, shared] = [
       { ...atPi, problem: 'pi is away', problem_type: 'unreachable' },

@@ -20,7 +20,12 @@ export interface JudgedSpace {
   readonly problem_type: string | null;
   /** What helps; `null`: what its type says. */
   readonly remedy?: string | null;
-  readonly sources: readonly { readonly path: string; readonly state: string; readonly detail: string | null }[];
+  readonly sources: readonly {
+    readonly path: string;
+    readonly state: string;
+    readonly detail: string | null;
+    readonly skipped?: readonly { readonly item: string; readonly reason: string; readonly mendable?: boolean }[];
+  }[];
 }
 
 export interface JudgedNode {
@@ -92,6 +97,8 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   const judged = away.length > 0 ? away : spaces;
   const silent = away.filter((space) => space.last_sync === null);
   if (silent.length > 0) return { verdict: `Connecting to ${placesOf(silent)}`, inSync: false };
+  const left = leftOutText(spaces);
+  if (left !== null) return { verdict: `Not everything is in sync: ${left}`, inSync: false };
   const times = judged.flatMap(({ last_sync: last }) => (last === null ? [] : [Date.parse(last)]));
   const ago = times.length === 0 ? '' : `, ${agoText(node.now - Math.min(...times))} ago`;
   const machines = Math.max(...judged.map((space) => space.machines));
@@ -122,6 +129,18 @@ export function neverSentText(drafts: number): string {
 export function heldBackText(space: Pick<JudgedSpace, 'name' | 'drafts'>): string {
   const what = space.drafts === 1 ? '1 change made here is' : `${space.drafts} changes made here are`;
   return `${space.name}: ${what} kept, and not sent: this machine is a reader there. An owner makes it a writer (satchel machines role)`;
+}
+
+/** Files that would be carried, and are not before somebody mends them; `null`: none. */
+function leftOutText(spaces: readonly JudgedSpace[]): string | null {
+  const left = spaces.flatMap((space) =>
+    space.sources.flatMap(({ skipped = [] }) => skipped.filter(({ mendable }) => mendable === true).map((entry) => ({ space, entry }))),
+  );
+  const [first] = left;
+  if (first === undefined) return null;
+  const { item, reason } = first.entry;
+  const more = left.length === 1 ? 'Mend it' : `So ${left.length === 2 ? 'is 1 more' : `are ${left.length - 1} more`}. Mend them`;
+  return `${whose(first.space)}${item} is not carried: ${reason}. ${more}; how: satchel doctor`;
 }
 
 function placesOf(spaces: readonly JudgedSpace[]): string {

@@ -18,6 +18,7 @@ import type { RowSource } from '../row-sources.ts';
 import type { TreeSource } from '../tree-sources.ts';
 import { presentMachines } from '../present-machines.ts';
 import { rootState } from '../root-state.ts';
+import { skippedHere } from '../skipped-here.ts';
 import type { SourceState } from '../../sources/file-tree/reports.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
@@ -72,7 +73,7 @@ export interface SourceStatus {
   /** Of a Claude home: what stands there and stays local because nothing is known of it. Folders end in a slash. */
   readonly unknown: readonly string[];
   /** What stands there and is not carried although it would be by its name, with the reason. */
-  readonly skipped: readonly { readonly item: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedStatus[];
   /** Values that only this machine could give: left out of these items until it does. */
   readonly needs_value: readonly { readonly item: string; readonly pointer: string }[];
   /** The same for people: which values of what, and where to write them. */
@@ -81,6 +82,13 @@ export interface SourceStatus {
   readonly waiting: readonly { readonly item: string; readonly reason: string }[];
   /** Items that cannot be shown here. */
   readonly unshown: readonly { readonly item: string; readonly reason: string }[];
+}
+
+export interface SkippedStatus {
+  readonly item: string;
+  readonly reason: string;
+  /** A file or folder, which is carried once somebody mends what the reason says; links, pipes and the like stay local for good. */
+  readonly mendable: boolean;
 }
 
 export interface Status {
@@ -202,7 +210,7 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     state,
     detail,
     unknown: unknownPaths(definition, createNodeFiles({ root: definition.root, random: node.deps.random })),
-    skipped: source.skipped().map(({ name, reason }) => ({ item: name, reason })),
+    skipped: skippedHere(tree).map(({ name, reason, mendable }) => ({ item: name, reason, mendable })),
     needs_value: states.flatMap(({ item, needs }) => needs.map((pointer) => ({ item: item.name, pointer }))),
     missing_values: await missingHere(node, open, tree, states),
     waiting: source.waiting().map(({ name, reason }) => ({ item: name, reason })),
@@ -237,7 +245,7 @@ function rowsStatus({ definition, source, health }: RowSource): SourceStatus[] {
       state,
       detail,
       unknown: [],
-      skipped: skipped ?? [],
+      skipped: (skipped ?? []).map((entry) => ({ ...entry, mendable: false })),
       needs_value: [],
       missing_values: [],
       waiting: [],

@@ -106,7 +106,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
     ...inner,
     async capture(found, note) {
       const views = await inner.views(found.map(({ item }) => item.name).filter((name) => forms.has(name)));
-      const refused: { item: Item; reason: string }[] = [];
+      const refused: { item: Item; reason: string; unfit: true }[] = [];
       const gone: Item[] = [];
       const captured: Found[] = [];
       for (const entry of found) {
@@ -120,7 +120,7 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
         else {
           const laid = await captures.toSpace(entry, view);
           if (laid.ok) captured.push(laid.value);
-          else refused.push({ item: entry.item, reason: laid.error });
+          else refused.push({ item: entry.item, reason: laid.error, unfit: true });
         }
         targets.delete(entry.item.name);
       }

@@ -36,10 +36,10 @@ export function createBatches(context: TreeContext): CaptureBatches {
     { entries: BATCH_ITEMS, bytes: BATCH_BYTES, first: FIRST_PART, atOnce: AT_ONCE },
     async (batch) => {
       const made = await context.workspace.capture(batch, { message: describe(batch), writer: context.workspace.writer });
-      for (const { item, reason, again } of made.refused) {
+      for (const { item, reason, again, unfit = false } of made.refused) {
         if (again === true) continue;
         const stat = stats.get(item.name);
-        if (stat !== undefined) context.memory.refused.set(item.name, { stat, reason });
+        if (stat !== undefined) context.memory.refused.set(item.name, { stat, reason, unfit });
         context.memory.skipped.set(item.name, reason);
       }
       return made;

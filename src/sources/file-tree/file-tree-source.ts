@@ -5,7 +5,7 @@ import type { Workspace } from '../../core/replica/workspace.ts';
 import { applyRound } from './apply-round.ts';
 import { captureRound } from './capture-round.ts';
 import type { TreeContext, TreeLog } from './context.ts';
-import type { ApplyReport, NamedReason, ScanReport, SourceState } from './reports.ts';
+import type { ApplyReport, NamedReason, ScanReport, SourceState, Skipped } from './reports.ts';
 import { restoreShown } from './restore-shown.ts';
 import { nextRetry } from './retries.ts';
 import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
@@ -42,7 +42,7 @@ export interface FileTreeSource {
   watch(onRound: (round: WatchRound) => void, signal: AbortSignal): Promise<void>;
   state(): SourceState;
   /** What exists and is not carried although its name would be, as it was when it was last looked at. */
-  skipped(): readonly NamedReason[];
+  skipped(): readonly Skipped[];
   /** What others wrote and could not be put in place yet, as of the last try. */
   waiting(): readonly NamedReason[];
   /**
@@ -164,7 +164,7 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
       }
     },
     state: () => memory.state,
-    skipped: () => [...memory.skipped].map(([name, reason]) => ({ name, reason })),
+    skipped: () => [...memory.skipped].map(([name, reason]) => ({ name, reason, stays: memory.refused.get(name)?.unfit === false })),
     waiting: () => [...memory.retries].map(([name, { reason }]) => ({ name, reason })),
     offerAgain: () =>
       turns.run(() => {

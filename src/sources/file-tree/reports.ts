@@ -15,6 +15,12 @@ export interface NamedReason {
   readonly reason: string;
 }
 
+/** What exists and is not carried although its name would be. */
+export interface Skipped extends NamedReason {
+  /** Nothing is wrong with what stands there: it stays local by its place, or waits for an answer. */
+  readonly stays: boolean;
+}
+
 export interface ScanReport {
   readonly state: SourceState;
   readonly commits: number;

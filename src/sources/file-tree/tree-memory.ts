@@ -39,7 +39,7 @@ export interface TreeMemory {
   /** Why files are not captured, by name. */
   readonly skipped: Map<string, string>;
   /** Refused by the format, as it looked then: not offered again until it changes. */
-  readonly refused: Map<string, { readonly stat: FileStat; readonly reason: string }>;
+  readonly refused: Map<string, { readonly stat: FileStat; readonly reason: string; readonly unfit: boolean }>;
   /** Files whose last line is held back. */
   readonly torn: Set<string>;
   /** Names that an apply wrote, and that were not read since. */

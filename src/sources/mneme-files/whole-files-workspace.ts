@@ -40,7 +40,7 @@ export function createWholeFilesWorkspace(inner: Workspace, clock: Clock): Works
     ...inner,
     async capture(found, note): Promise<CaptureReport> {
       const accepted: Found[] = [];
-      const refused: { item: Item; reason: string; again?: true }[] = [];
+      const refused: { item: Item; reason: string; again?: true; unfit?: true }[] = [];
       const interrupted: { readonly entry: FoundBody; readonly reason: string }[] = [];
       for (const entry of found) {
         const reason = entry.type === 'body' ? fileProblem(fileOf(entry.item), entry.body) : null;
@@ -55,7 +55,7 @@ export function createWholeFilesWorkspace(inner: Workspace, clock: Clock): Works
         const held = new Set((await inner.outstanding()).filter(({ content }) => content !== null).map(({ item }) => item.name));
         for (const { entry, reason } of interrupted) {
           if (held.has(entry.item.name)) accepted.push(entry);
-          else refused.push({ item: entry.item, reason });
+          else refused.push({ item: entry.item, reason, ...(entry.body.length === 0 ? {} : { unfit: true }) }); // what is empty lacks nothing
         }
       }
       const report = await inner.capture(accepted, note);
