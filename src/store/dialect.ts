@@ -14,6 +14,8 @@ export interface StoreDialect {
   readonly maxParameters: number;
   /** Rows of one insert: large enough to amortise a round trip, small enough for its statement to be kept. */
   readonly rowsPerInsert: number;
+  /** A whole column as one parameter of `unnest`, where that costs less than a parameter for each value. */
+  readonly arrayParameter?: (type: 'integer' | 'binary', values: readonly unknown[]) => unknown;
   /** What the transaction of a migration begins with, so that several processes may start at once. */
   readonly migrationLock: readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { StoreDialect } from '../dialect.ts';
+import { toArrayParameter } from './array-parameter.ts';
 import { LOCK_CLASS } from './lock-class.ts';
 
 export const postgresDialect: StoreDialect = {
@@ -8,6 +9,7 @@ export const postgresDialect: StoreDialect = {
   clustered: '',
   maxParameters: 32_766,
   rowsPerInsert: 100,
+  arrayParameter: toArrayParameter,
   // Of a transaction, not of a session: behind a pooler sessions are nobody's.
   migrationLock: [`select pg_advisory_xact_lock(${LOCK_CLASS}, 0)`],
 };

@@ -1,3 +1,4 @@
+import { CompiledQuery } from 'kysely';
 import {
   bytesToHex,
   commitKey,
@@ -12,9 +13,12 @@ import { EMPTY_HEAD, type Head } from '../../core/log/record.ts';
 import type { LogTable } from '../../core/ports/store.ts';
 import { insertBatches, listBatches, valuesOf } from './batches.ts';
 import { createFallenRecords } from './fallen.ts';
-import { COMMIT, CONTROL, RECORD_COLUMNS, recordToRow, rowToRecord } from './record-row.ts';
+import type { RecordRow } from '../schema.ts';
+import { COMMIT, CONTROL, RECORD_COLUMNS, RECORD_TYPES, recordToRow, rowToRecord } from './record-row.ts';
 import { spacesOf, type TableScope } from './scope.ts';
 
+const INSERT_ARRAYS = `insert into log_records (${RECORD_TYPES.map(([name]) => name).join(', ')})
+  select * from unnest(${RECORD_TYPES.map(([, type], index) => `$${index + 1}::${type === 'integer' ? 'bigint' : 'bytea'}[]`).join(', ')})`;
 /** A commit's key is its signer, so long, and its id. */
 const MACHINE_HEX = 64;
 
@@ -51,6 +55,21 @@ export function createLogTable(scope: TableScope): LogTable {
     return row === undefined ? null : { term: row.term, position: row.position, hash: bytesToHex(row.hash) as RecordHash };
   }
 
+  async function insert(rows: readonly RecordRow[]): Promise<void> {
+    const { arrayParameter } = dialect;
+    if (arrayParameter !== undefined && rows.length > 1) {
+      const parameters = RECORD_TYPES.map(([name, type]) => {
+        const values = rows.map((row) => row[name]);
+        return arrayParameter(type, values);
+      });
+      await kept('append as arrays', parameters, () => ({ compile: () => CompiledQuery.raw(INSERT_ARRAYS, parameters) }));
+      return;
+    }
+    for (const batch of insertBatches(dialect, RECORD_TYPES.length, rows)) {
+      await kept(`append ${batch.length}`, valuesOf(batch), () => scope.db.insertInto('log_records').values(batch));
+    }
+  }
+
   return {
     head: async (space) => headOf(await scope.numberOf(space)),
 
@@ -69,11 +88,7 @@ export function createLogTable(scope: TableScope): LogTable {
       records.forEach((record, index) => {
         if (record.position !== head.position + 1 + index) throw new RangeError(`record ${record.position} does not follow the head`);
       });
-      for (const batch of insertBatches(dialect, 8, records)) {
-        const values = batch.map((record) => recordToRow(number, record));
-        const query = () => scope.db.insertInto('log_records').values(values);
-        await kept(`append ${values.length}`, valuesOf(values), query);
-      }
+      await insert(records.map((record) => recordToRow(number, record)));
       const last = records.at(-1);
       if (last !== undefined) heads.set(number, { term: last.term, position: last.position, hash: last.hash });
       return true;

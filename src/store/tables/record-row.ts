@@ -6,6 +6,18 @@ export const COMMIT = 1;
 export const CONTROL = 2;
 export const RECORD_COLUMNS = ['position', 'hash', 'id', 'signer', 'term', 'type', 'bytes'] as const;
 
+/** The columns in the order of {@link recordToRow}. */
+export const RECORD_TYPES = [
+  ['space', 'integer'],
+  ['position', 'integer'],
+  ['hash', 'binary'],
+  ['id', 'binary'],
+  ['signer', 'binary'],
+  ['term', 'integer'],
+  ['type', 'integer'],
+  ['bytes', 'binary'],
+] as const satisfies readonly (readonly [keyof RecordRow, 'integer' | 'binary'])[];
+
 export function recordToRow(space: number, record: StoredRecord): RecordRow {
   return {
     space,
