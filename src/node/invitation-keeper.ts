@@ -23,6 +23,7 @@ import type { OpenSpace, SatchelNode } from './node.ts';
 import { machineNameProblem } from './machine-name.ts';
 import { machineNames } from './machine-names.ts';
 import { inSmallHeap } from './small-heap.ts';
+import { ownNameIn } from './own-name.ts';
 import { takenNames, uniqueName } from './unique-name.ts';
 import { ZERO_HASH } from '../core/ids.ts';
 
@@ -88,7 +89,7 @@ export class InvitationKeeper {
         inviter: machine.key.machine,
         head,
         expires,
-        inviterName: machine.name,
+        inviterName: (open === null ? null : await ownNameIn(node, open)) ?? machine.name,
         hubKey: descriptor.hubKey ?? null,
         tlsPin: descriptor.tlsPin ?? null,
       },

@@ -40,6 +40,7 @@ import { createRecall, type Recall } from './recall/recall.ts';
 import { listSpaces, PERSONAL, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
 import { openNodeStore, type NodeStore } from './open-node-store.ts';
 import { openSpace, type OpenSpace } from './open-space.ts';
+import { followOwnName } from './own-name.ts';
 import { reachableHost } from './own-tls.ts';
 import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts';
 import { serveNode, type Served } from './serve-node.ts';
@@ -189,6 +190,7 @@ export class SatchelNode {
       const store = config.metrics ? meteredStore(kept, meter, createElapsed()) : kept;
       const node = new SatchelNode(config, home, { ...opened, store, deps: { ...opened.deps, store } }, lock, options, meter);
       for (const entry of await listSpaces(store)) await node.#openSpace(entry);
+      await followOwnName(node);
       return node;
     } catch (error) {
       lock.release();
@@ -372,6 +374,9 @@ export class SatchelNode {
       openRemote: () => this.openRemote(entry),
       onSynced: async (replica) => {
         await this.recall.obeyErasures(replica);
+        await followOwnName(this).catch((error: unknown) =>
+          this.log.warn({ error: String(error) }, 'its new name could not be written down'),
+        );
         setImmediate(() => void this.#followMove(entry.space));
       },
       onSettings: () => void setImmediate(() => void this.#followRows(entry.space)),

@@ -3,7 +3,11 @@ import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { join } from '../join.ts';
 import { refuseOtherRole } from '../node-role.ts';
-import { renameMachine } from '../machine-identity.ts';
+import { isOwner } from '../../core/log/membership.ts';
+import { renameMember } from '../../core/replica/administer.ts';
+import type { OpenSpace, SatchelNode } from '../node.ts';
+import { callItself, followOwnName, ownNameIn } from '../own-name.ts';
+import { takenNames, uniqueName } from '../unique-name.ts';
 import { moveToRemote } from '../move-space.ts';
 import { answerPending, setTrustOwn } from '../pending/answer-pending.ts';
 import { countPending } from '../pending/count-pending.ts';
@@ -42,14 +46,12 @@ export const joinOperation = defineOperation({
     await refuseOtherRole(node);
     const joined = await join(node, input, say, signal, (done, total) => progress(done, total, 'commits'));
     const asked = joined.askedName;
-    const self = node.deps.machine.key.machine;
-    const name = joined.type === 'space' ? ((await machineNames(node, joined.space)).get(self) ?? asked) : asked;
     // Not before: a link that is refused changes nothing.
-    if (name !== node.deps.machine.name) {
-      await renameMachine(node.home, name);
-      (node.deps as { machine: typeof node.deps.machine }).machine = { ...node.deps.machine, name };
-    }
+    if (joined.type === 'hub' && asked !== node.deps.machine.name) await callItself(node, asked);
     const open = joined.type === 'space' ? joined.space : await node.ensurePersonalSpace();
+    if (joined.type === 'hub') await beCalled(node, open, asked);
+    await followOwnName(node);
+    const name = (await ownNameIn(node, open)) ?? asked;
     if (joined.type === 'hub') await moveToRemote(node, open.entry.space, joined.remote);
     if (input.trust_own) await setTrustOwn(node, true);
     if (input.approve_first) await answerPending(node, 'approve', { type: 'first-apply' });
@@ -73,3 +75,12 @@ export const joinOperation = defineOperation({
     };
   },
 });
+
+/** The space that goes to a hub may have been there before, and its other machines know this one by the name that it has there. */
+async function beCalled(node: SatchelNode, open: OpenSpace, asked: string): Promise<void> {
+  const self = node.deps.machine.key.machine;
+  const known = await ownNameIn(node, open);
+  if (known === null || known === asked || !isOwner(open.replica.membership, self)) return;
+  const others = [...(await machineNames(node, open))].flatMap(([machine, name]) => (machine === self ? [] : [name]));
+  await renameMember(open.replica, await open.runner.connected(), self, uniqueName(asked, takenNames(others)));
+}

@@ -15,6 +15,7 @@ import type { NodeHome } from '../home.ts';
 import { noteLeft } from '../left-spaces.ts';
 import { loneLogs, type LoneLog } from '../lone-logs.ts';
 import { readMnemeConnection, undoMnemeConnection } from '../mneme/connection.ts';
+import { ownNameIn } from '../own-name.ts';
 import { presentMachines } from '../present-machines.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import type { Undone } from '../settings-note.ts';
@@ -166,7 +167,8 @@ async function tellOthers(node: SatchelNode, open: OpenSpace): Promise<string | 
       const owners = [...membership.members.values()].filter((member) => member.role === 'owner');
       if (known === undefined) return null;
       if (known.role === 'owner' && owners.length === 1) throw new NotAllowed('it is the last owner: make another machine an owner first');
-      const sealedName = await sealText(`${node.deps.machine.name}${LEFT}`, space, keyId, keys, deps);
+      const name = (await ownNameIn(node, open)) ?? node.deps.machine.name;
+      const sealedName = await sealText(name.endsWith(LEFT) ? name : `${name}${LEFT}`, space, keyId, keys, deps);
       return { op: 'member', member: { ...known, role: 'reader', sealedName }, envelope: new Uint8Array(0) };
     });
     return null;

@@ -9,8 +9,8 @@ import { changeRole, renameMember, revoke } from '../../core/replica/administer.
 import { ambiguousMachine, findMachine, machinesMeant } from '../find-machine.ts';
 import { findSpace } from '../find-space.ts';
 import { ACCOUNTS, type HubAccount } from '../log-authority.ts';
-import { renameMachine } from '../machine-identity.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import { followOwnName } from '../own-name.ts';
 import { recordTime, timeBefore } from '../record-times.ts';
 import { machineNameField, spaceField } from './fields.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -270,10 +270,14 @@ export const renameMachineOperation = defineOperation({
         spaces.push(open.entry.name);
       }
     }
-    if (found[0].id === self) {
-      await renameMachine(node.home, name);
-      (node.deps as { machine: typeof node.deps.machine }).machine = { ...node.deps.machine, name };
-    } else if (spaces.length === 0) throw new OperationFailure('refused', 'not-owner', 'only an owner may rename another machine');
+    if (spaces.length === 0)
+      throw new OperationFailure(
+        'refused',
+        'not-owner',
+        `only an owner of ${notOwned.join(', ')} may rename a machine`,
+        'Ask an owner: satchel machines',
+      );
+    if (found[0].id === self) await followOwnName(node);
     return { before: found[0].name, name, spaces, not_owned: notOwned };
   },
 });
