@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { Terminal } from './terminal.ts';
 
@@ -9,15 +10,26 @@ const PARTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts', 
 export class Clone {
   readonly folder: string;
   readonly home: string;
+  readonly #root: string;
   readonly #terminals: Terminal[] = [];
 
   /** `installed`: with the packages that are installed here, so that only the program is built. */
-  constructor(root: string, { installed }: { readonly installed: boolean }) {
+  constructor(root: string, { installed, from = repository }: { readonly installed: boolean; readonly from?: string }) {
+    this.#root = root;
     this.folder = mkdtempSync(path.join(root, 'clone-'));
     this.home = mkdtempSync(path.join(root, 'home-'));
-    for (const part of PARTS) cpSync(path.join(repository, part), path.join(this.folder, part), { recursive: true });
+    // With their times: a build is known to be of these sources by them.
+    execFileSync('cp', ['-a', ...PARTS.map((part) => path.join(from, part)), this.folder]);
     if (installed) symlinkSync(path.join(repository, 'node_modules'), path.join(this.folder, 'node_modules'));
     mkdirSync(path.join(this.home, '.claude'));
+  }
+
+  /** The same with an empty home, and what was built here so far. */
+  copy(): Clone {
+    const copy = new Clone(this.#root, { installed: true, from: this.folder });
+    const dist = path.join(this.folder, 'dist');
+    if (existsSync(dist)) execFileSync('cp', ['-a', dist, copy.folder]);
+    return copy;
   }
 
   get env(): NodeJS.ProcessEnv {

@@ -11,14 +11,15 @@ import { CTRL_C, plain } from './terminal.ts';
 describe('npm start in a clone', () => {
   const { root, remove } = makeRoot();
   const first = new Clone(root, { installed: true });
-  const second = new Clone(root, { installed: true });
+  /** Built by then: to build again would take as long as all else here. */
+  let second: Clone;
 
   beforeAll(() => {
     writeFileSync(path.join(first.home, '.claude/CLAUDE.md'), '# Be kind\n');
     writeFileSync(path.join(first.home, '.claude/unknown.bin'), 'stays here\n');
   });
   afterAll(async () => {
-    await Promise.all([first.close(), second.close()]);
+    await Promise.all([first.close(), second?.close()]);
     remove();
   });
 
@@ -35,6 +36,7 @@ describe('npm start in a clone', () => {
   });
 
   it('asks for the link, and says what is wrong with an answer', async () => {
+    second = first.copy();
     for (const [answer, says] of [
       ['', /no link was given\s+On the other machine: npm start -- invite/],
       ['hello', /neither a join link nor the address/],
@@ -86,7 +88,7 @@ describe('npm start in a clone', () => {
   });
 
   it('goes ahead without a terminal, since capturing stays here', async () => {
-    const fresh = new Clone(root, { installed: true });
+    const fresh = first.copy();
     writeFileSync(path.join(fresh.home, '.claude/CLAUDE.md'), 'x');
     const child = spawn('npm', ['start'], { cwd: fresh.folder, env: fresh.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let said = '';
