@@ -25,11 +25,17 @@ const SHARING = [
   'tests/{bench,claude-code,contracts,formats,gateways,hostile,metrics,node,replica,sources}/**/*.test.ts',
 ];
 
+/**
+ * Each in a process of its own: the more memory a process holds, the longer it takes to start another one, and these start
+ * hundreds of gits.
+ */
+const STARTING = ['tests/{contracts,hostile}/*git*.test.ts'];
+
 /** They share theirs too, apart from the others: what finds transactions inside one another there would slow each promise here. */
 const SIMULATION = ['tests/simulation/**/*.test.ts'];
 
 const ALL = ['src/**/*.test.ts', 'tests/**/*.test.ts', 'scripts/**/*.test.mjs'];
-const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, INSTALLED, ...MOCKING], isolate: false };
+const sharing = { name: 'sharing', include: SHARING, exclude: [LONG, INSTALLED, ...MOCKING, ...STARTING], isolate: false };
 
 /** V8 of Node 20. A later one counts calls instead, and Node does not start with a flag that it does not know. */
 const RARELY_OPTIMIZED = Number.parseInt(process.versions.v8, 10) < 12 ? ['--interrupt-budget=500000'] : [];
@@ -53,6 +59,7 @@ export default defineConfig({
       { extends: true, test: sharing },
       { extends: true, test: { name: 'laws', include: SIMULATION, exclude: [LONG, INSTALLED], isolate: false } },
       { extends: true, test: { name: 'mocking', include: MOCKING, exclude: [LONG, INSTALLED] } },
+      { extends: true, test: { name: 'starting', include: STARTING, exclude: [LONG, INSTALLED] } },
       {
         extends: true,
         test: {
