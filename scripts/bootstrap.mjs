@@ -23,11 +23,9 @@ const TASKS = {
     await ensureBuilt(root);
   },
   async check(args) {
-    await ensureServices(root);
     process.exitCode = await check(root, args);
   },
   async 'check-long'(args) {
-    await ensureServices(root);
     const reporter = path.join(root, 'tests', 'setup', 'failures-at-once.ts');
     process.exitCode = await check(root, ['--config', path.join(root, 'vitest.long.config.ts'), `--reporter=${reporter}`, ...args]);
   },
@@ -47,6 +45,16 @@ const TASKS = {
     await import(pathToFileURL(main).href);
   },
 };
+
+/** Tasks that start services. */
+const WITH_SERVICES = ['check', 'check-long'];
+
+/** Services beside the rest: npm compiles for a minute there, on one core. Throws once both have ended. */
+async function ensureAll(task) {
+  const work = [ensureInstalled(root), ...(WITH_SERVICES.includes(task) ? [ensureServices(root)] : [])];
+  const failed = (await Promise.allSettled(work)).filter(({ status }) => status === 'rejected');
+  if (failed.length > 0) throw new Error(failed.map(({ reason }) => reason.message).join('\n'));
+}
 
 /** What starts services looks for them beside itself. */
 async function bringServices(out) {
@@ -72,7 +80,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exitCode = 2;
 } else {
   try {
-    await ensureInstalled(root);
+    await ensureAll(task);
     await TASKS[task](args);
   } catch (error) {
     process.stderr.write(`${task}: ${error.message}\n`);
