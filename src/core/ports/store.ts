@@ -34,8 +34,8 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** What of a store, of all spaces: logs, open conflicts, drafts, the views of a writer, a collection of documents. */
-export type StorePart = 'logs' | 'siblings' | 'drafts' | `views of ${string}` | `documents in ${string}`;
+/** What of a store, of all spaces: logs, the states of items, open conflicts, drafts, the views of a writer, a collection of documents. */
+export type StorePart = 'logs' | 'items' | 'siblings' | 'drafts' | `views of ${string}` | `documents in ${string}`;
 
 export interface StoreTransaction {
   readonly logs: LogTable;

@@ -3,7 +3,7 @@ import { itemKey, type Item } from '../item.ts';
 import { keyOf } from '../log/carried.ts';
 import { itemsJudged, judgeCommit } from '../log/rule.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { StoreTransaction } from '../ports/store.ts';
+import type { ItemState, StoreTransaction } from '../ports/store.ts';
 import type { DroppedObjects } from './dropped-objects.ts';
 import { carriers, landedBefore, landedWhole } from './landings.ts';
 import { noteSeen } from './prune-seen.ts';
@@ -20,6 +20,8 @@ export interface BatchRun {
   readonly cursor: Cursor;
   /** Items that changed, by `itemKey`. */
   readonly touched: Map<string, Item>;
+  /** What they are now, by `itemKey`. */
+  readonly states: Map<string, ItemState>;
   /** Own drafts that are in the log now, and are removed. */
   readonly landed: CommitId[];
   /** Of these, how many were replayed as they had just been made here. */
@@ -36,6 +38,8 @@ interface ApplyDeps {
   readonly machine: MachineId;
   readonly dropped: DroppedObjects;
   readonly clock: Clock;
+  /** What items were before the batch; `null`: they are to be looked up. */
+  readonly known: (items: readonly Item[]) => ReadonlyMap<string, ItemState> | null;
 }
 
 /**
@@ -46,7 +50,7 @@ export async function applySteps(tx: StoreTransaction, steps: readonly Step[], d
   const { space, clock } = deps;
   const last = (steps.at(-1) as Step).record;
   const cursor: Cursor = { position: last.header.position, hash: last.hash };
-  const run: BatchRun = { cursor, touched: new Map(), landed: [], made: 0, replayed: new Set(), voids: [], settles: [] };
+  const run: BatchRun = { cursor, touched: new Map(), states: new Map(), landed: [], made: 0, replayed: new Set(), voids: [], settles: [] };
   const own = new Map<CommitId, number>();
   for (const step of steps) {
     const reason = step.type === 'commit' ? await applyCommit(tx, step, deps, run, own) : step.type === 'void' ? step.reason : null;
@@ -66,7 +70,7 @@ export async function applySteps(tx: StoreTransaction, steps: readonly Step[], d
 async function applyCommit(
   tx: StoreTransaction,
   step: Extract<Step, { type: 'commit' }>,
-  { space, machine, dropped }: ApplyDeps,
+  { space, machine, dropped, known }: ApplyDeps,
   run: BatchRun,
   own: Map<CommitId, number>,
 ): Promise<string | null> {
@@ -75,11 +79,13 @@ async function applyCommit(
   const key = keyOf(record);
   const used = await landedBefore(tx, space, [key, ...carried], position);
   const siblings = commit.changes.some((c) => c.type === 'resolve') ? await tx.items.siblings(space) : [];
-  const items = await tx.items.get(space, itemsJudged(commit));
+  const asked = itemsJudged(commit);
+  const items = (run.states.size === 0 ? known(asked) : null) ?? (await tx.items.get(space, asked));
   const judged = judgeCommit(commit, { key, carried }, position, { items, siblings, isUsed: (other) => used.has(other) });
   if (!judged.ok) return judged.error;
   const effects = judged.value;
   await tx.items.put(space, effects.items);
+  for (const state of effects.items) run.states.set(itemKey(state.item), state);
   await tx.items.addHistory(space, effects.history);
   if (effects.siblingsAdded.length > 0) await tx.items.addSiblings(space, effects.siblingsAdded);
   for (const sibling of effects.siblingsRemoved) await tx.items.removeSiblings(space, sibling.item, [sibling.sibling]);

@@ -5,10 +5,11 @@ import type { Commit } from '../log/commit.ts';
 import { KNOWN_FEATURES } from '../log/control.ts';
 import { applyControl, linkVoidControl, startMembership, type Membership } from '../log/membership.ts';
 import { decodeRecord, headAfter, type Head, type LogRecord } from '../log/record.ts';
-import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
+import type { ItemState, StoredRecord, StoreTransaction } from '../ports/store.ts';
 import { applySteps, type Cursor } from './apply-steps.ts';
 import type { Continuation } from './chain.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { createLastStates, type LastStates } from './last-states.ts';
 import { createDroppedObjects, type DroppedObjects } from './dropped-objects.ts';
 import { carriers } from './landings.ts';
 import { readCommit, readControl, type Step } from './read-step.ts';
@@ -78,8 +79,11 @@ export class Replay {
   /** Where the log ended, and how much had been written to the store by then: asked with every sync. */
   #end: { readonly head: Head | null; readonly writes: number } | null = null;
 
+  readonly #last: LastStates;
+
   constructor(deps: ReplicaDeps, space: SpaceId) {
     this.#deps = deps;
+    this.#last = createLastStates(deps.store);
     this.#space = space;
     this.dropped = createDroppedObjects(space);
   }
@@ -94,6 +98,11 @@ export class Replay {
 
   get keys(): SpaceKeys | null {
     return this.#keys;
+  }
+
+  /** What the log says of items, where the last records said it: no look-up. `null` where it is to be looked up. */
+  lastStates(items: readonly Item[]): Map<string, ItemState> | null {
+    return this.#last.all(items);
   }
 
   /** Where the log ends, where a run saw that and nothing was written to any log since; `undefined`: it is to be looked up. */
@@ -292,8 +301,12 @@ export class Replay {
     before: (tx: StoreTransaction) => Promise<boolean> = () => Promise.resolve(true),
   ): Promise<boolean> {
     const { store, machine, clock } = this.#deps;
-    const deps = { space: this.#space, machine: machine.key.machine, dropped: this.dropped, clock };
-    const made = await store.write(async (tx) => ((await before(tx)) ? applySteps(tx, steps, deps) : null));
+    const known = (items: readonly Item[]): Map<string, ItemState> | null => this.#last.all(items);
+    const deps = { space: this.#space, machine: machine.key.machine, dropped: this.dropped, clock, known };
+    const made = await this.#last.writing(
+      () => store.write(async (tx) => ((await before(tx)) ? applySteps(tx, steps, deps) : null)),
+      (run) => run?.states.values() ?? [],
+    );
     if (made === null) return false;
     this.#cursor = made.cursor;
     for (const settle of made.settles) settle();

@@ -95,6 +95,7 @@ export class Replica {
     this.#drafts = new SpaceDrafts(deps, space, this.bodies, {
       canWrite: () => this.canWrite,
       keyId: () => this.keyId,
+      logged: (items) => this.#replay.lastStates(items),
       changed: (items) => this.#changed(items),
     });
   }

@@ -25,6 +25,8 @@ export interface DraftsContext {
   canWrite(): boolean;
   /** The current epoch's number. */
   keyId(): number;
+  /** What the log says of items, where that is known without a look-up. */
+  logged(items: readonly Item[]): ReadonlyMap<string, ItemState> | null;
   /** Items are something else now, as their writers see them. */
   changed(items: readonly Item[]): void;
 }
@@ -63,7 +65,7 @@ export class SpaceDrafts {
   ): Promise<{ readonly changes: number; readonly conflicts: readonly Item[] }> {
     if (!this.#context.canWrite()) throw new KeyMissing('this machine cannot write to the space now');
     const deps = { kinds: this.#deps.kinds, bodies: this.#bodies, commit, keyId: this.#context.keyId() };
-    const logged: LoggedStates = new Map();
+    const logged: LoggedStates = new Map(this.#context.logged(wishes.map(({ item }) => item)));
     const present = this.#present(logged);
     const { changes, conflicts } =
       settled.keeps.length + settled.resolves.length === 0

@@ -53,6 +53,7 @@ export function createItemTable(scope: TableScope): ItemTable {
     },
 
     async put(space, states) {
+      scope.writing('items');
       const number = await scope.numberFor(space);
       const rows = lastOfEach(states, (state) => itemKey(state.item));
       for (const batch of insertBatches(dialect, 7, rows)) {
@@ -97,7 +98,7 @@ export function createItemTable(scope: TableScope): ItemTable {
     },
 
     async clear(space) {
-      scope.writing('siblings');
+      for (const part of ['items', 'siblings'] as const) scope.writing(part);
       const number = await scope.numberOf(space);
       if (number === null) return;
       for (const table of ['items', 'history', 'siblings'] as const) await scope.db.deleteFrom(table).where('space', '=', number).execute();
