@@ -9,13 +9,16 @@ function setUp(bytes: number) {
   const sleepers: (() => void)[] = [];
   const clock: Clock = { now: () => 0, sleep: () => new Promise((resolve) => sleepers.push(resolve)) };
   const stop = new AbortController();
-  const heap = { bytes, collected: 0, released: 0 };
+  const heap = { bytes, collected: 0, released: 0, isCalm: [] as boolean[] };
   const memory = createIdleMemory({
     clock,
     signal: stop.signal,
     release: () => Promise.resolve(void (heap.released += 1)),
     usage: () => ({ used: heap.bytes, held: heap.bytes }),
-    collect: () => void (heap.collected += 1),
+    collect(isCalm) {
+      heap.collected += 1;
+      heap.isCalm.push(isCalm);
+    },
   });
   const wake = async () => (sleepers.splice(0).forEach((each) => each()), turn());
   const touch = async () => (memory.touch(), turn());
@@ -36,6 +39,7 @@ describe('idle memory', () => {
     expect([heap.collected, heap.released, sleeping()]).toEqual([1, 1, 1]);
     await wake();
     expect([heap.collected, heap.released, sleeping()]).toEqual([2, 2, 0]);
+    expect(heap.isCalm).toEqual([false, true]);
   });
 
   it('stays as it is in the midst of work that takes long', async () => {
