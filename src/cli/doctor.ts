@@ -1,11 +1,17 @@
+import type { Config } from '../config/config.ts';
+import { problemToText, type ConfigProblem } from '../config/problem.ts';
+import type { Result } from '../core/result.ts';
 import { failed, passed, warned, type Check } from '../node/doctor/check.ts';
 import type { SharedStore } from '../node/doctor/home-checks.ts';
 import { DamagedKeyFile } from '../node/damaged-key-file.ts';
+import { counted } from '../node/counted.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
+
+type LoadedConfig = Result<Config, readonly ConfigProblem[]>;
 
 export const doctorCommand = defineCommand({
   summary: 'Check everything and say what to do; changes nothing',
@@ -16,7 +22,13 @@ export const doctorCommand = defineCommand({
   async run(context): Promise<CommandResult> {
     const home = nodeHome(context.environment.home);
     const { checkHome } = await import('../node/doctor/home-checks.ts');
-    const checks = [...(await checkHome(home, process.version, await sharedStore(context))), await checkService(context)];
+    const { loadConfig } = await import('../config/config.ts');
+    const config = await loadConfig(context.environment);
+    const checks = [
+      ...(await checkHome(home, process.version, await sharedStore(context, config))),
+      checkConfig(config),
+      await checkService(context),
+    ];
     // Opening a node makes what is missing: one that was never started is left as it is.
     if (await isStarted(home)) checks.push(...(await askChecks(context)));
     else checks.push(...(await checkMnemeAlone(context)));
@@ -28,7 +40,9 @@ export const doctorCommand = defineCommand({
     const verdict =
       bad === 0 && warnings === 0
         ? context.style.green(`All ${checks.length} checks passed.`)
-        : `${bad} of ${checks.length} checks failed, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.`;
+        : bad === 0
+          ? `None of ${checks.length} checks failed, ${counted(warnings, 'warning')}.`
+          : `${bad} of ${checks.length} checks failed, ${counted(warnings, 'warning')}.`;
     return {
       human: [verdict, ...shown.map((check) => describe(check, context))].join('\n'),
       json: { checks },
@@ -37,10 +51,15 @@ export const doctorCommand = defineCommand({
   },
 });
 
-/** Where config.json says nothing that can be read, what asks the node says so. */
-async function sharedStore({ environment }: CommandContext): Promise<SharedStore | null> {
-  const { loadConfig } = await import('../config/config.ts');
-  const config = await loadConfig(environment);
+/** Said of itself too where a node runs, which goes on by what it read when it began. */
+function checkConfig(config: LoadedConfig): Check {
+  if (config.ok) return passed('config', 'the configuration can be read');
+  const [first, ...others] = config.error;
+  const reason = first === undefined ? 'the configuration cannot be read' : problemToText({ ...first, fix: '' }).replace(/\. $/, '');
+  return failed('config', 'high', reason, first?.fix ?? null, others.map(problemToText));
+}
+
+async function sharedStore({ environment }: CommandContext, config: LoadedConfig): Promise<SharedStore | null> {
   const address = config.ok ? config.value.store : undefined;
   if (address === undefined) return null;
   const { probeSharedStore } = await import('../node/shared-store/open-shared-store.ts');

@@ -183,6 +183,7 @@ export async function runUp(
     const personal = [...node.spaces.values()].sort((a, b) => compareSpaces(a.entry, b.entry))[0];
     const keyless = await sayMissingKeys(context, node);
     if (personal !== undefined && !keyless.includes(personal)) await sayCaptured(context, personal);
+    await sayMissingPlaces(context, config);
     await sayWaiting(context, node);
     if (personal === undefined || !keyless.includes(personal))
       print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
@@ -240,6 +241,13 @@ async function sayMissingKeys({ print, style, asCalled }: CommandContext, node: 
     if (missing !== null) print(style.yellow(printable(`${open.entry.name}: ${missing.message}. ${asCalled(missing.remedy)}`)));
   }
   return keyless;
+}
+
+/** Folders of which nothing can be captured, and would be: one that is named and not there, and where a file stands in its place. */
+async function sayMissingPlaces({ print, style }: CommandContext, config: Config): Promise<void> {
+  const { missingPlaces } = await import('../node/missing-places.ts');
+  for (const { root, reason, remedy } of missingPlaces(config))
+    print(style.yellow(`${printable(root)} ${reason}, so nothing of it is carried. ${remedy}`));
 }
 
 async function sayWaiting(context: CommandContext, node: SatchelNode): Promise<void> {

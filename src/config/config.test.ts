@@ -109,8 +109,16 @@ describe('loadConfig', () => {
   it('refuses a file that others can read, with the command that mends it', async () => {
     await writeFile(path.join(home, 'config.json'), '{}');
     await chmod(path.join(home, 'config.json'), 0o644);
+    expect(await load(undefined)).toMatchObject({ ok: true }); // its folder lets nobody in
+    await chmod(home, 0o755);
     expect(await problemsOf(undefined)).toEqual([
       `config.json: can be read by other users (mode 0644). Run: chmod 600 ${path.join(home, 'config.json')}`,
+    ]);
+  });
+
+  it('says in words that go together what was expected', async () => {
+    expect(await problemsOf({ sources: 'notes' })).toEqual([
+      'config.json: sources: expected a list (array), got a string. Set sources to a list, e.g. [{"id": "notes", "path": "~/notes"}]',
     ]);
   });
 

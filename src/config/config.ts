@@ -78,7 +78,7 @@ function configOf(values: ConfigFile, environment: Environment, file: string): O
 }
 
 async function readConfigFile(file: string): Promise<Result<Record<string, unknown>, ConfigProblem>> {
-  const text = await readPrivateFile(file);
+  const text = await readPrivateFile(file, { mayLieClosed: true });
   if (!text.ok) return text;
   if (text.value === null) return ok({});
   let value: unknown;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,8 +8,11 @@ import { readPrivateFile, shellWord } from './private-file.ts';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'satchel private-'));
+  await chmod(folder, 0o755);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const CLOSED = { mayLieClosed: true };
 
 async function write(mode: number, content: string | Uint8Array = 'key'): Promise<string> {
   const file = path.join(folder, "it's a key");
@@ -31,11 +34,33 @@ describe('readPrivateFile', () => {
     expect(await readPrivateFile(file)).toEqual({ ok: true, value: 'key' });
   });
 
+  it('takes any mode where its folder lets nobody else in, if that will do; a second name elsewhere gives it away', async () => {
+    const file = await write(0o644);
+    await chmod(folder, 0o700);
+    expect(await readPrivateFile(file, CLOSED)).toEqual({ ok: true, value: 'key' });
+    expect(await readPrivateFile(file)).toMatchObject({ ok: false });
+    const open = await mkdtemp(path.join(tmpdir(), 'satchel open-'));
+    try {
+      await chmod(open, 0o755);
+      const outside = path.join(open, 'link');
+      await symlink(file, outside);
+      expect(await readPrivateFile(outside, CLOSED)).toEqual({ ok: true, value: 'key' });
+      await link(file, path.join(open, 'second'));
+      expect(await readPrivateFile(file, CLOSED)).toMatchObject({ error: { message: 'can be read by other users (mode 0644)' } });
+    } finally {
+      await rm(open, { recursive: true });
+    }
+    for (const mode of [0o710, 0o701, 0o755]) {
+      await chmod(folder, mode);
+      expect(await readPrivateFile(await write(0o644), CLOSED)).toMatchObject({ ok: false });
+    }
+  });
+
   it('checks the file behind a link', async () => {
     const file = await write(0o644);
-    const link = path.join(folder, 'link');
-    await symlink(file, link);
-    expect(await readPrivateFile(link)).toMatchObject({ ok: false });
+    const other = path.join(folder, 'link');
+    await symlink(file, other);
+    expect(await readPrivateFile(other)).toMatchObject({ ok: false });
   });
 
   it('answers null for none, and refuses what is no text or too large', async () => {

@@ -117,7 +117,8 @@ function typeName(value: unknown): string {
 }
 
 function article(noun: string): string {
-  return `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun === 'array' ? 'list (array)' : noun}`;
+  const said = noun === 'array' ? 'list (array)' : noun;
+  return `${/^[aeio]/.test(said) ? 'an' : 'a'} ${said}`;
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

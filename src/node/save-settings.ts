@@ -7,7 +7,7 @@ export async function saveSettings(
   file: string,
   change: (settings: Readonly<Record<string, unknown>>) => Record<string, unknown>,
 ): Promise<void> {
-  const text = await readPrivateFile(file);
+  const text = await readPrivateFile(file, { mayLieClosed: true });
   if (!text.ok) throw new Error(`${file} ${text.error.message}`);
   const settings = JSON.parse(text.value ?? '{}') as Record<string, unknown>;
   // Where it is a link, as into a folder of dotfiles, it stays one.

@@ -70,7 +70,7 @@ describe('two machines with nothing but a git repository between them', () => {
     );
     for (const word of ['from ana', 'CLAUDE.md', 'rules/', 'offline']) expect(bytes).not.toContain(word);
     expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
-    expect((await ana.run(['doctor'])).stdout).toMatch(/0 of \d+ checks failed/);
+    expect((await ana.run(['doctor'])).stdout).toMatch(/None of \d+ checks failed/);
     expect((await ana.run(['spaces', 'move', 'personal', 'here'])).code).toBe(0);
     expect((await ana.run(['remotes', 'remove', address])).code).toBe(0);
     expect(git('rev-parse', '--verify', 'refs/heads/satchel/v1')).toMatch(/^[0-9a-f]{40}$/);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
@@ -12,10 +12,10 @@ interface Status {
 }
 
 const { root, remove } = makeRoot();
-const [ana, bea] = ['ana', 'bea'].map((name) => new Machine(root, name, inject('program'))) as [Machine, Machine];
+const [ana, bea, cem] = ['ana', 'bea', 'cem'].map((name) => new Machine(root, name, inject('program'))) as [Machine, Machine, Machine];
 
 afterAll(async () => {
-  await Promise.all([ana, bea].map((machine) => machine.kill()));
+  await Promise.all([ana, bea, cem].map((machine) => machine.kill()));
   remove();
 });
 
@@ -29,6 +29,10 @@ it('says of a source that is a file, or not there, that it is not carried', asyn
   ];
   writeFileSync(path.join(ana.store, 'config.json'), JSON.stringify({ sources }), { mode: 0o600 });
   await ana.start();
+  expect(ana.output).toContain(`${file} is a file, and no folder, so nothing of it is carried. Name a folder`);
+  expect(ana.output).toMatch(
+    /\/nowhere is not there, so nothing of it is carried\. Make the folder, or correct the path of "y" in .*config\.json\n/,
+  );
   const status = await ana.ask<Status>(['status']);
   expect(status.verdict).toBe(
     `Not syncing: a file stands there, and no folder: nothing of it is carried (${file}). Name a folder in config.json, or in CLAUDE_CONFIG_DIR`,
@@ -38,6 +42,38 @@ it('says of a source that is a file, or not there, that it is not carried', asyn
   expect(of('y')).toMatchObject({ state: 'ok', detail: 'not there yet' });
   expect((await ana.run(['status'])).stdout).toContain(`carries ${path.join(root, 'nowhere')}: not there yet`);
   expect((await ana.run(['doctor'])).stdout).toContain(`${file} is a file, and no folder`);
+});
+
+it('names what stays on its machine in a folder of one’s own, and a Claude home that is a file', async () => {
+  const notes = path.join(root, 'notes');
+  mkdirSync(notes);
+  writeFileSync(path.join(notes, 'a.md'), 'a\n');
+  writeFileSync(path.join(root, 'outside'), 'elsewhere\n');
+  symlinkSync(path.join(root, 'outside'), path.join(notes, 'link'));
+  execFileSync('mkfifo', [path.join(notes, 'pipe')]);
+  rmSync(cem.claude, { recursive: true });
+  writeFileSync(cem.claude, 'no folder');
+  mkdirSync(cem.store, { mode: 0o700 });
+  writeFileSync(path.join(cem.store, 'config.json'), JSON.stringify({ sources: [{ id: 'notes', path: notes }] })); // umask 022
+  await cem.start();
+  expect(cem.output).toContain(`${cem.claude} is a file, and no folder, so nothing of it is carried`);
+  const { stdout } = await cem.run(['status']);
+  expect(stdout).toMatch(/^Not syncing: a file stands there, and no folder/);
+  expect(stdout).toMatch(/ {4}pipe is not carried: is neither a file nor a link\n/);
+  expect(stdout).toMatch(/ {4}link is not carried: is a link to a file elsewhere/);
+});
+
+it('says in doctor what is wrong with config.json, beside how the home is', async () => {
+  const dan = new Machine(root, 'dan', inject('program'));
+  mkdirSync(dan.store, { mode: 0o700 });
+  writeFileSync(path.join(dan.store, 'config.json'), '{ "sources": [');
+  const { code, stdout } = await dan.run(['doctor', '--all']);
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringMatching(/FAIL config: .*config\.json: is not JSON[^]*→ Correct it there, or remove the file/),
+  ]);
+  expect(stdout).toMatch(/ok {3}home\.modes/);
+  await dan.kill();
 });
 
 it('says on the first line that a file is not carried as it stands, what to do, and that all is well once it is mended', async () => {
