@@ -16,7 +16,7 @@ export const diffCommand = defineCommand({
       summary: 'compare from this (default: the version before; for one that a conflict kept, what is in place)',
     },
     to: { type: 'text', value: 'REVISION', summary: 'compare to this (default: now)' },
-    raw: { type: 'flag', summary: 'settings as the space holds them: with placeholders for paths and secrets' },
+    raw: { type: 'flag', summary: 'settings and history.jsonl as the space holds them: with placeholders for paths and secrets' },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },
   },
   examples: ['satchel diff CLAUDE.md', 'satchel diff CLAUDE.md --from 3f9a12cd'],

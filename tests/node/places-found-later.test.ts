@@ -99,6 +99,34 @@ describe('what was typed in a project whose place here is found later', () => {
     await expect.poll(() => history('b')).toContain(typed('last', there, 9));
   });
 
+  it('is shown with this machine’s paths, as it would stand here; and which projects have none is said', async () => {
+    const { a, b, here } = await two(typed('anywhere', '/srv', 5));
+    const shown = async (node: SatchelNode, raw = false) => {
+      const { body, placeless } = await ask(node, 'show', { item: 'history.jsonl', raw });
+      return { body, placeless };
+    };
+    const all = (at: string): string => typed('first', at, 1) + typed('anywhere', '/srv', 5) + typed('last', at, 9);
+    expect(await shown(a)).toEqual({ body: all(here), placeless: [] });
+    const [project] = (await ask(b, 'projects', {})).projects;
+    expect(await shown(b)).toEqual({ body: typed('anywhere', '/srv', 5), placeless: [project?.id] });
+    expect(await shown(b, true)).toEqual({ body: all(`{{satchel:project:${project?.id}}}`), placeless: [] });
+    const there = await folderOf('b', 'elsewhere');
+    await ask(b, 'project-map', { project: 'app', folder: there });
+    expect(await shown(b)).toEqual({ body: all(there), placeless: [] });
+
+    await place.write('b', all(there) + typed('more', there, 12), 'history.jsonl');
+    await ask(b, 'sync', {});
+    await ask(a, 'sync', {});
+    expect(await ask(a, 'diff', { item: 'history.jsonl' })).toMatchObject({
+      before: all(here),
+      after: all(here) + typed('more', here, 12),
+    });
+    // What it prints may stand in the file: nobody typed anything.
+    await place.write('b', (await shown(b)).body, 'history.jsonl');
+    await ask(b, 'sync', {});
+    expect((await ask(b, 'log', { item: 'history.jsonl' })).commits).toHaveLength(2);
+  });
+
   it('does not bring back a file that was removed here', async () => {
     const { b } = await two(typed('anywhere', '/srv', 5));
     await rm(path.join(place.home('b'), '.claude', 'history.jsonl'));

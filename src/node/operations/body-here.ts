@@ -6,6 +6,8 @@ export interface BodyHere {
   readonly body: Uint8Array;
   /** JSON pointers to secrets, which stay where they were written: the body is without them. */
   readonly leftOut: readonly string[];
+  /** Projects without a place on this machine, whose part it is without. */
+  readonly placeless: readonly string[];
 }
 
 /**
@@ -19,7 +21,7 @@ export async function bodyHere(open: OpenSpace, { item, content }: VersionAt, ra
     const rendered = (await forms?.render(item, stored)) ?? null;
     if (rendered !== null) return rendered;
   }
-  return { body: stored, leftOut: [] };
+  return { body: stored, leftOut: [], placeless: [] };
 }
 
 /** `null` for what is no UTF-8 text. */

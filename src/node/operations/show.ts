@@ -22,6 +22,8 @@ export interface ShowResult {
   readonly encoding: 'utf8' | 'base64';
   /** JSON pointers to secrets, which stay where they were written: the body is without them. */
   readonly left_out: readonly string[];
+  /** Projects without a place on this machine, whose lines the body is without. */
+  readonly placeless: readonly string[];
   /** The number of the passage that was asked for, and that the body is; `null`: it is the whole item. */
   readonly passage: number | null;
   /** Who wrote this version, and when (ISO 8601; `null`: not known, or not sent yet). */
@@ -44,7 +46,8 @@ export const showOperation = defineOperation({
     const { machine, time } = await createRecordAuthors(node, open, await machineNames(node, open))(version.position);
     const described = { item: version.item.name, kind: version.item.kind, revision: version.revision, machine, time };
     if (found !== null && found.number !== null) return { ...described, ...(await passageOf(found, found.number)) };
-    const { body, leftOut } = (await bodyHere(open, version, input.raw)) ?? { body: new Uint8Array(0), leftOut: [] };
+    const here = await bodyHere(open, version, input.raw);
+    const { body, leftOut, placeless } = here ?? { body: new Uint8Array(0), leftOut: [], placeless: [] };
     const text = textOf(body);
     return {
       ...described,
@@ -54,6 +57,7 @@ export const showOperation = defineOperation({
       body: text ?? Buffer.from(body).toString('base64'),
       encoding: text === null ? 'base64' : 'utf8',
       left_out: leftOut,
+      placeless,
       passage: null,
     };
   },
@@ -64,5 +68,6 @@ async function passageOf({ open, item }: FoundItem, number: number) {
   const passage = await passageByNumber(open, item, number);
   if (passage === null) throw new OperationFailure('usage', 'no-such-id', `${item.name} has no passage ${number}`, 'Run: satchel search');
   const body = passage.title === '' ? passage.text : `${passage.title}\n\n${passage.text}`;
-  return { deleted: false, size: Buffer.byteLength(body), mode: null, body, encoding: 'utf8', left_out: [], passage: number } as const;
+  const size = Buffer.byteLength(body);
+  return { deleted: false, size, mode: null, body, encoding: 'utf8', left_out: [], placeless: [], passage: number } as const;
 }

@@ -10,14 +10,22 @@ import type { FormsDeps, FormState } from './form-deps.ts';
 import type { FormPair } from './form-memory.ts';
 import { createFormReader, isNothing, textOf, type FormTarget } from './form-reader.ts';
 
+export interface RenderedForm {
+  readonly body: Uint8Array;
+  /** Pointers to the secrets that it is without. */
+  readonly leftOut: readonly string[];
+  /** Projects without a place here, whose part it is without. */
+  readonly placeless: readonly string[];
+}
+
 export interface FormsWorkspace extends Workspace {
   /** Of all items with a form that the space holds. Reads their bodies. */
   inspect(): Promise<FormState[]>;
   /**
-   * A version of an item as this machine would have it, with its own paths, whatever waits for an answer, and without any
-   * secret: `leftOut` points to those. `null`: it has no form, or cannot be shown by it.
+   * A version of an item as this machine would have it, with its own paths, whatever waits for an answer or went from here, and without
+   * any secret. `null`: it has no form, or cannot be shown by it.
    */
-  render(item: Item, full: Uint8Array): Promise<{ readonly body: Uint8Array; readonly leftOut: readonly string[] } | null>;
+  render(item: Item, full: Uint8Array): Promise<RenderedForm | null>;
   /** Texts in the file of an item that stay on this machine for where they stand, whatever they look like. */
   keptTexts(item: Item): Promise<readonly string[]>;
 }
@@ -184,11 +192,10 @@ export function createFormsWorkspace(inner: Workspace, deps: FormsDeps): FormsWo
 
     async render(item, full) {
       const form = reader.formOf(item);
-      // Of typed lines a machine shows those of its own projects: that is no version of them.
-      if (form === undefined || form.standsStill === true) return null;
+      if (form === undefined) return null;
       const context = { ...(await deps.contextOf(item)), admit: () => 'yes' as const };
       const shown = form.show(full, { body: null, kept: {} }, context);
-      return shown.ok ? { body: shown.value.body, leftOut: shown.value.needs } : null;
+      return shown.ok ? { body: shown.value.body, leftOut: shown.value.needs, placeless: shown.value.placeless ?? [] } : null;
     },
 
     async keptTexts(item) {
