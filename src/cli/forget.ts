@@ -30,7 +30,7 @@ export const forgetCommand = defineCommand({
     const lines = [
       done.erased ? `Erased ${counted(done.bodies, 'body', 'bodies')} (record ${done.position})` : 'Everything of it was erased before',
     ];
-    if (done.unheard.length > 0) lines.push(unheardText(done.unheard), context.asCalled(`${HOW_KNOWN}: satchel forget`));
+    if (done.unheard.length > 0) lines.push(unheardText(done.unheard), context.asCalled(`${HOW_KNOWN}. Look again: satchel forget`));
     return { human: lines.join('\n'), json: done };
   },
 });
