@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PlaceKind } from './places.ts';
 import { runSchedule, type Outcome } from './schedule.ts';
 
-const SEEDS_PER_TEST = 20;
+const SEEDS_PER_TEST = 50;
 const TRACE_SHOWN = 60;
 
 /** Holds `count` schedules from seed `first` on against the laws. A failure says how to replay it. */
