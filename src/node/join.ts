@@ -16,6 +16,7 @@ import { wordsToSecret } from '../core/joining/words.ts';
 import { createSigningKey } from '../core/crypto/signing.ts';
 import { isBackfilling } from '../core/replica/late-join.ts';
 import { isOwner } from '../core/log/membership.ts';
+import type { Head } from '../core/log/record.ts';
 import type { SpaceId } from '../core/ids.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { discoverHub } from '../remotes/hub/discover-hub.ts';
@@ -160,6 +161,14 @@ async function exchange(
       'Make a new one: satchel invite',
     );
   }
+  // Both are made of one head, in one moment: where they differ, the end of the link was damaged or changed.
+  if (invitation.head !== null && !isSameHead(invitation.head, offer.value.head))
+    throw new OperationFailure(
+      'refused',
+      'bad-link',
+      'the join link is damaged, or was changed: it ends otherwise than the inviter made it',
+      'Copy all of it again, or make a new one on the other machine: satchel invite',
+    );
   // Who knows the secret vouches for the offer: a link that names another hub was changed. Nothing is told to either.
   if ((offer.value.hubKey ?? undefined) !== invitation.remote.hubKey || (offer.value.tlsPin ?? undefined) !== invitation.remote.tlsPin)
     throw new OperationFailure(
@@ -203,6 +212,10 @@ async function exchange(
     'joining was interrupted, and may be half done',
     'Run the same again, with the same link: satchel join',
   );
+}
+
+function isSameHead(a: Head, b: Head): boolean {
+  return a.term === b.term && a.position === b.position && a.hash === b.hash;
 }
 
 /** What this machine asked before it was interrupted is asked no second time: the invitation takes one, and may have taken it. */

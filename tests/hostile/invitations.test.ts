@@ -86,6 +86,20 @@ describe('an invitation, against who comes uninvited', () => {
     await expectRefused(ask(joiner, 'join', { link: invitation.text }), 'no-invitation');
   });
 
+  it('is refused where any letter of its link is another one, and lets in who comes with the whole link then', async () => {
+    const { text } = await invite();
+    const start = text.indexOf('#satchel1.') + '#satchel1.'.length;
+    const changed = (at: number): string => `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`;
+    const damaged = [`${text.slice(0, -6)}AAAAAA`];
+    for (let at = start; at < text.length; at += 5) damaged.push(changed(at));
+    const before = members();
+    const type: unknown = expect.stringMatching(/^(?:bad-link|bad-offer|no-invitation|wrong-hub)$/);
+    for (const link of damaged) await expect(ask(joiner, 'join', { link })).rejects.toMatchObject({ type });
+    expect(members()).toEqual(before);
+    await ask(joiner, 'join', { link: text });
+    expect(members()).toHaveLength(before.length + 1);
+  });
+
   it('counts guesses that come at once, over many connections, as what they are: three', async () => {
     const invitation = await invite();
     const crowd = await Promise.all(Array.from({ length: 8 }, () => stranger(invitation)));
