@@ -71,15 +71,23 @@ export function configFailure(problems: readonly ConfigProblem[]): CommandFailur
 }
 
 async function askOnTerminal(io: CliIo, question: string): Promise<string | null> {
+  // Where an answer ended the input, nothing comes any more, and no end either.
+  if ('readableEnded' in io.stdin && io.stdin.readableEnded === true) return null;
   const { createInterface } = await import('node:readline');
   // The question goes to stderr: stdout may be a file.
   const lines = createInterface({ input: io.stdin, output: io.stderr as unknown as NodeJS.WritableStream });
+  // An end of input that came before the terminal was asked is a NUL to whoever reads its keys one by one.
+  const closeAtEnd = (_text: unknown, key: { readonly sequence?: string } | undefined): void => {
+    if (key?.sequence === '\0') lines.close();
+  };
+  io.stdin.on('keypress', closeAtEnd);
   try {
     return await new Promise((resolve) => {
       lines.once('close', () => resolve(null));
       lines.question(question, resolve);
     });
   } finally {
+    io.stdin.off('keypress', closeAtEnd);
     lines.close();
   }
 }

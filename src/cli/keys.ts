@@ -105,12 +105,17 @@ async function showAndCheck(context: CommandContext, words: readonly string[]): 
       [second, ''],
     ] as const) {
       const typed = await context.ask(`${prefix}Word number ${index + 1}: `);
+      if (typed === null) throw notConfirmed();
       if (typed?.trim().toLowerCase() !== words[index]) isRight = false;
     }
     if (isRight) return;
     context.print('That is not what was shown. Once more:');
   }
-  throw new CommandFailure(EXIT.failed, 'not-confirmed', 'the words were not confirmed, so the key stays here', {
+  throw notConfirmed();
+}
+
+function notConfirmed(): CommandFailure {
+  return new CommandFailure(EXIT.failed, 'not-confirmed', 'the words were not confirmed, so the key stays here', {
     next: 'Run: satchel keys recovery',
   });
 }

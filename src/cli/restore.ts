@@ -1,5 +1,6 @@
 import { askNode } from './ask-node.ts';
 import { defineCommand, type CommandResult } from './frame-command.ts';
+import { itemWord } from './item-word.ts';
 import { printable } from './output-style.ts';
 import { isRevision } from './show.ts';
 
@@ -11,7 +12,7 @@ export const restoreCommand = defineCommand({
   options: { space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' } },
   examples: ['satchel restore 3f9a12cd', 'satchel restore CLAUDE.md'],
   notes:
-    'It is a new change: what it replaces stays in the history, and the same command undoes it. To look first, or to put it elsewhere: satchel show REVISION > FILE.\nJSON: {item, revision, deleted, changed}.',
+    'It is a new change: what it replaces stays in the history, and the same command undoes it. To look first, or to put it elsewhere: satchel show REVISION > FILE.\nJSON: {item, revision, deleted, changed, replaced (the revision that brings it back as it was; or null)}.',
   async run(context): Promise<CommandResult> {
     const { space } = context.options;
     const { item } = context.args;
@@ -20,6 +21,11 @@ export const restoreCommand = defineCommand({
     const name = printable(result.item);
     const at = result.revision === null ? '' : ` at ${result.revision.slice(0, 8)}`;
     const done = result.deleted ? `${name} is deleted, as it was${at}` : `${name} is as it was${at}`;
-    return { human: result.changed ? done : `${name} is so already: nothing changed`, json: result };
+    if (!result.changed) return { human: `${name} is so already: nothing changed`, json: result };
+    const back =
+      result.replaced === null
+        ? `What was in place before: satchel log ${itemWord(result.item)}`
+        : `What was in place before comes back by: satchel restore ${result.replaced.slice(0, 8)}`;
+    return { human: `${done}, on all machines.\n${context.asCalled(back)}`, json: result };
   },
 });

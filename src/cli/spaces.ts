@@ -33,7 +33,13 @@ const list = defineCommand({
       { title: 'RECORD', align: 'right' as const },
       { title: 'HOME' },
     ];
-    if (rows.length === 0) return { human: context.asCalled('No spaces yet. Run: satchel up, or satchel join'), json: result };
+    if (rows.length === 0) {
+      const isHub = (await context.config()).hub || (await askNode(context, 'status', {})).hub;
+      const none = isHub
+        ? 'A hub has no spaces of its own. What it keeps for others: satchel status'
+        : 'No spaces yet. Run: satchel up, or satchel join';
+      return { human: context.asCalled(none), json: result };
+    }
     const parts = [renderTable(columns, rows, context.style.dim)];
     const projects = result.spaces.flatMap((space) => space.projects);
     if (projects.length > 0) {

@@ -1,3 +1,4 @@
+import type { RestoreRefused as RefusedRestore } from '../node/backup/restore-backup.ts';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT } from './exit-codes.ts';
@@ -50,12 +51,7 @@ export const restoreVerb = defineCommand({
       return { human, json: { made, machine, objects, same_machine: asSameMachine } };
     } catch (error) {
       if (error instanceof RestoreRefused)
-        throw new CommandFailure(
-          EXIT.refused,
-          error.type,
-          error.message,
-          error.type === 'not-empty' ? { next: 'Name another one: SATCHEL_HOME=… satchel store restore FILE' } : {},
-        );
+        throw new CommandFailure(EXIT.refused, error.type, error.message, { next: REMEDIES[error.type] });
       if (error instanceof BackupUnreadable)
         throw new CommandFailure(EXIT.failed, 'unreadable', error.message, { next: 'Use another backup' });
       throw error;
@@ -64,6 +60,12 @@ export const restoreVerb = defineCommand({
     }
   },
 });
+
+const REMEDIES: Readonly<Record<RefusedRestore['type'], string>> = {
+  'not-empty': 'Name another one: SATCHEL_HOME=… satchel store restore FILE',
+  'still-there': 'Leave out --same-machine: it will be a new machine. Or remove that store first, where it is gone for good',
+  'wrong-key': 'Take the recovery key of a space that was in it, as it was when the backup was made, or the age identity that --to named',
+};
 
 async function readKey(context: CommandContext, given: string | undefined): Promise<string> {
   if (given === '-') return context.readStdin(64 * 1024);

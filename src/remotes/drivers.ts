@@ -56,7 +56,8 @@ function parseHub(text: string): Result<RemoteAddress, string> {
   if (url.hash !== '') return fail('the URL holds a fragment: is it an invitation? Run: satchel join');
   if (url.search !== '') return fail('the URL holds a query: leave it out');
   if (url.pathname.endsWith('.git')) return fail('a git repository is named by its transport: write git+https://…');
-  if (url.pathname !== '/') return fail('the address of a hub has no path: https://host:4600');
+  if (url.pathname !== '/')
+    return fail('the address of a hub has no path: https://host:4600. A git repository is named by its transport: git+https://…');
   return ok({ driver: 'hub', text: url.origin, url: url.origin });
 }
 

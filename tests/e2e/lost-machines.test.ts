@@ -66,6 +66,21 @@ describe('machines are lost', () => {
     expect((await ana.run(['sync'])).code).toBe(0);
   });
 
+  it('does not wait for ever for words where the input ends, at none of its questions', async () => {
+    const closed = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });
+    closed.endInput();
+    expect(await closed.end()).toBe(5);
+    const left = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });
+    await left.shows(/Go on\? \[Y\/n\] /);
+    left.type('y');
+    await left.shows(/the screen is cleared/);
+    left.type('');
+    await left.shows(/Word number \d+: /);
+    left.press('\u0004');
+    await left.shows(/the words were not confirmed, so the key stays here/);
+    expect(await left.end()).toBe(1);
+  });
+
   it('shows the recovery key once, on a terminal, and wants it repeated', async () => {
     expect((await ana.run(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
     const terminal = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });

@@ -118,7 +118,11 @@ describe('in plain words', () => {
     expect(revisions.length).toBeGreaterThanOrEqual(2);
     const first = revisions.at(-1) as string;
     expect(await said(ana, 'show', first.slice(0, 4))).toBe('as ana wants it\n');
-    expect(await said(ana, 'restore', first.slice(0, 5))).toBe(`CLAUDE.md is as it was at ${first}\n`);
+    expect(await said(ana, 'restore', first.slice(0, 5))).toMatch(
+      new RegExp(
+        `^CLAUDE\\.md is as it was at ${first}, on all machines\\.\\nWhat was in place before comes back by: satchel restore [0-9a-f]{8}\\n$`,
+      ),
+    );
     expect(ana.read('CLAUDE.md')).toBe('as ana wants it\n');
     expect(await said(ana, 'restore', 'ffff')).toMatch(/no item and no revision ffff[^]*satchel log, where revisions stand/);
   });

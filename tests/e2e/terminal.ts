@@ -52,6 +52,11 @@ export class Terminal {
     this.#process.stdin?.write(keys);
   }
 
+  /** Ends what is typed, as a file or a pipe that is over does. */
+  endInput(): void {
+    this.#process.stdin?.end();
+  }
+
   /** Waits for its end: the exit code. */
   end(): Promise<number | null> {
     return this.#ended;

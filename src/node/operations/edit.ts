@@ -16,6 +16,8 @@ export interface RestoreResult {
   readonly deleted: boolean;
   /** False where the item already holds it. */
   readonly changed: boolean;
+  /** The revision that brings back what was in place before; `null` where that is in no record yet, or nothing was changed. */
+  readonly replaced: string | null;
 }
 
 /**
@@ -29,6 +31,8 @@ export const restoreOperation = defineOperation({
     const present = await versionAt(node, open, input.item, input.revision);
     const entry = input.revision === undefined && present.isRevision !== true ? await lastThatHeld(node, open, present) : present;
     if (entry.content !== null) await readBody(open, entry.content); // said now, not when it is applied
+    const current = (await open.replica.visible([entry.item])).get(itemKey(entry.item));
+    const replaced = current === undefined || open.replica.isDrafted(entry.item) ? null : current.revision;
     const own = await noteWaiting(node);
     const changed = await write(
       open,
@@ -38,7 +42,13 @@ export const restoreOperation = defineOperation({
       'restore',
     );
     await approveOwn(node, own, entry.item);
-    return { item: entry.item.name, revision: entry.revision, deleted: entry.content === null, changed };
+    return {
+      item: entry.item.name,
+      revision: entry.revision,
+      deleted: entry.content === null,
+      changed,
+      replaced: changed ? replaced : null,
+    };
   },
 });
 

@@ -3,10 +3,12 @@ import type { Content } from '../../core/content.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import { forget, planForget, type ForgetPlan, type ForgetTarget } from '../../core/replica/forget.ts';
 import { listErasures } from '../../core/replica/forget-compliance.ts';
+import { shellWord } from '../../config/private-file.ts';
 import { findItem, findRevision } from '../find-item.ts';
 import { findSpace } from '../find-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revisionField, spaceField } from './fields.ts';
+import { printable } from '../printable.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { machineNames } from '../machine-names.ts';
 
@@ -33,7 +35,7 @@ export const forgetOperation = defineOperation({
   }),
   async run(node, input, { say }): Promise<ForgetResult> {
     const open = findSpace(node, input.space);
-    const items = await Promise.all(input.items.map(async (text) => (await findItem(node, open, text)).item));
+    const items = await Promise.all(input.items.map((text) => namedItem(node, open, text)));
     const digest = input.revision === undefined ? undefined : await digestOf(node, open, items, input.revision);
     const target: ForgetTarget = {
       items,
@@ -65,6 +67,24 @@ export const forgetOperation = defineOperation({
     return { items: names, bodies: plan.bodies, erased: record !== null, position, unheard };
   },
 });
+
+/** Of a revision says how one is forgotten: whole items by mistake are not to be brought back. */
+async function namedItem(node: SatchelNode, open: OpenSpace, text: string): Promise<Item> {
+  try {
+    return (await findItem(node, open, text)).item;
+  } catch (error) {
+    if (!(error instanceof OperationFailure) || error.type !== 'no-item' || !/^[0-9a-f]{4,64}$/.test(text)) throw error;
+    const found = await findRevision(node, open, text).catch(() => null);
+    if (found === null) throw error;
+    const name = shellWord(printable(found.item.name));
+    throw new OperationFailure(
+      'usage',
+      'no-item',
+      `${text} is a revision of ${found.item.name}, and no item`,
+      `To erase that version alone: satchel forget ${name} --revision ${text}`,
+    );
+  }
+}
 
 export interface ErasuresResult {
   readonly erasures: readonly {

@@ -77,7 +77,7 @@ export const logOperation = defineOperation({
     const commits: LogCommit[] = input.before === undefined ? draftsOf(open, isMeant, names.get(node.deps.machine.key.machine) ?? '') : [];
     for (const position of [...new Set(entries.map((e) => e.position))]) {
       const made = await describeRecord(node, open, position, names);
-      const changes = entries.filter((e) => e.position === position).sort((a, b) => a.index - b.index);
+      const changes = entries.filter((e) => e.position === position).sort(byStanding);
       commits.push({ position, ...made, changes: await Promise.all(changes.map((change) => toChange(open, change, unsettled))) });
     }
     const last = entries.at(-1);
@@ -87,6 +87,14 @@ export const logOperation = defineOperation({
     };
   },
 });
+
+type Standing = Pick<HistoryEntry, 'type' | 'index'>;
+
+/** Of one record: what is in place since, then what was kept beside it, then what was written over before it was sent, the newest first. */
+export function byStanding(a: Standing, b: Standing): number {
+  const rank = ({ type }: Standing): number => (type === 'collapsed' ? 2 : type === 'keep' ? 1 : 0);
+  return rank(a) - rank(b) || (a.type === 'collapsed' ? b.index - a.index : a.index - b.index);
+}
 
 async function withKnownNames(open: OpenSpace, commit: LogCommit): Promise<LogCommit> {
   const changes = commit.changes.map(async (change) => {

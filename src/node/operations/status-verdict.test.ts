@@ -67,6 +67,8 @@ describe('the verdict', () => {
     expect(judge([space('club', shared), space('personal', mine)]).verdict).toBe(
       'Not syncing: pi is away. It is tried again by itself, and nothing is lost meanwhile. To try now: satchel sync',
     );
+    const stick = { ...atPi, problem: '/stick is not there: is the stick plugged in, the share mounted?', problem_type: 'unreachable' };
+    expect(judge([space('personal', stick)]).verdict).toMatch(/the share mounted\? It is tried again by itself/);
     expect(judge([space('personal', held), space('club', shared)])).toEqual({
       verdict: 'Not syncing: club: it forked. Run: satchel spaces move --help',
       inSync: false,

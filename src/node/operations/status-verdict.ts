@@ -72,14 +72,14 @@ export function judgeStatus(node: JudgedNode, spaces: readonly JudgedSpace[]): V
 function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | null {
   for (const space of spaces) if (space.revoked !== null) return `${whose(space)}${revokedText(space.revoked.by, space.drafts)}`;
   for (const space of spaces)
-    if (space.problem !== null && space.problem_type === 'no-key') return `${whose(space)}${space.problem}. ${space.remedy ?? ''}`;
+    if (space.problem !== null && space.problem_type === 'no-key') return `${whose(space)}${sentence(space.problem)} ${space.remedy ?? ''}`;
   const { left = [] } = node;
   if (spaces.length === 0 && !node.isHub && left[0] !== undefined)
     return `this machine left ${left.map(({ name }) => name).join(', ')}, ${agoText(node.now - left[0].at)} ago. Run: satchel join`;
   if (!node.isLive) return `the node is not running. Run: satchel up${node.needsHubFlag === true ? ' --hub' : ''}`;
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)
-    if (space.problem !== null) return `${whose(space)}${space.problem}. ${syncRemedy(space.problem_type, space.problem)}`;
+    if (space.problem !== null) return `${whose(space)}${sentence(space.problem)} ${syncRemedy(space.problem_type, space.problem)}`;
   for (const space of spaces)
     for (const { path, state, detail } of space.sources)
       if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). ${heldRemedy(state)}`;
@@ -159,6 +159,11 @@ function waitingText(spaces: readonly JudgedSpace[]): string {
   if (pending > 0) parts.push(`${pending} ${pending === 1 ? 'approval waits' : 'approvals wait'} (satchel pending)`);
   if (conflicts > 0) parts.push(`${conflicts} ${conflicts === 1 ? 'conflict' : 'conflicts'} (satchel conflicts)`);
   return parts.join(', ');
+}
+
+/** A message with its stop: some end as a question. */
+function sentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
 /** Nobody needs to be told that it is about the personal space. */

@@ -49,8 +49,14 @@ function lastWords(stderr: string): string {
     // A helper may have put a credential into a URL.
     .map((line) => line.replace(/\/\/[^/@\s]*@/g, '//'));
   const first = lines.find((line) => /^(fatal|error)/i.test(line));
+  // Of ssh git says no more than that it could not read: the cause stands in the line before.
+  const cause = lines.filter((line) => /^ssh: /i.test(line)).slice(0, 1);
   const shown = [
-    ...new Set([...lines.filter((line) => /^remote: *(error|fatal|GitLab|GH|!)/i.test(line)).slice(0, 1), first ?? lines.at(-1) ?? '']),
+    ...new Set([
+      ...lines.filter((line) => /^remote: *(error|fatal|GitLab|GH|!)/i.test(line)).slice(0, 1),
+      ...cause,
+      first ?? lines.at(-1) ?? '',
+    ]),
   ];
   return shown.join('; ').slice(0, SAID);
 }
