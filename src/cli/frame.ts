@@ -1,6 +1,6 @@
 import { calledAs, readEnvironment } from '../config/environment.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import { asCalled } from './as-called.ts';
+import { asCalled, quietNote } from './as-called.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { configFailure, createContext, type CliIo } from './frame-context.ts';
 import { failureOf, failureToJson, failureToText } from './frame-failure.ts';
@@ -37,7 +37,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<Ex
     const { parseCommandLine } = await import('./frame-parser.ts');
     const invocation = await parseCommandLine(argv, deps.entries, io.stdout.columns ?? 100);
     if ('help' in invocation) {
-      const help = asCalled(invocation.help, program);
+      const help = asCalled(invocation.help, program) + quietNote(program);
       io.stdout.write(json ? `${JSON.stringify({ help })}\n` : help);
       return EXIT.ok;
     }
