@@ -8,6 +8,7 @@ describe('asCalled', () => {
     ['/media/satchel is there; satchel: no', '/media/satchel is there; satchel: no'],
     ['Usage: satchel COMMAND [options]', 'Usage: npm start -- COMMAND [options]'],
     ['Run: satchel --help', 'Run: npm start -- --help'],
+    ['satchel show CLAUDE.md --json', 'npm -s start -- show CLAUDE.md --json'],
     ['satchel status --json', 'npm -s start -- status --json'],
     ['Into a file: satchel show 3f9a12cd > FILE', 'Into a file: npm -s start -- show 3f9a12cd > FILE'],
     ['satchel invite --json | ssh laptop satchel join -', 'npm -s start -- invite --json | ssh laptop npm start -- join -'],

@@ -8,7 +8,7 @@ const QUIET: Readonly<Record<string, string>> = { 'npm start --': 'npm -s start 
 export function asCalled(text: string, program: string): string {
   if (program === 'satchel') return text;
   return text.replaceAll(/(?<![\w/.-])satchel (?=([a-z]|COMMAND|--?[a-z])([^\n`;]*))/g, (_match, first: string, rest: string) => {
-    const isRead = /^[^.]*? (?:--json\b|[>|] )/.test(first + rest);
+    const isRead = /^(?:(?!\. ).)*? (?:--json\b|[>|] )/.test(first + rest);
     return `${isRead ? (QUIET[program] ?? program) : program} `;
   });
 }

@@ -5,7 +5,7 @@ import { openText } from '../../core/replica/sealed-text.ts';
 import { findSpace } from '../find-space.ts';
 import { parseDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { recordTime } from '../record-times.ts';
+import { recordTime, timeBefore } from '../record-times.ts';
 import { spaceField } from './fields.ts';
 import { defineOperation } from './operation.ts';
 import { machineNames } from '../machine-names.ts';
@@ -20,6 +20,8 @@ export interface AuditEntry {
   readonly what: string;
   /** By when it was in the log, as the next commit's author says; clocks prove nothing. */
   readonly known_by: string | null;
+  /** When the newest commit before it was made, as its author says: it came behind that. */
+  readonly known_after: string | null;
   /** Why the record is without effect; `null` where it has one. */
   readonly void: string | null;
 }
@@ -54,6 +56,7 @@ export const auditOperation = defineOperation({
         by_id: header.signer,
         what: await describe(node, open, event, nameOf),
         known_by: await recordTime(node, open, header.position),
+        known_after: await timeBefore(node, open, header.position),
         void: event.reason,
       });
     }
@@ -68,6 +71,7 @@ export const auditOperation = defineOperation({
         by_id: value.signer,
         what: 'a commit without effect',
         known_by: await recordTime(node, open, Number(position)),
+        known_after: await timeBefore(node, open, Number(position)),
         void: value.reason,
       });
     }
