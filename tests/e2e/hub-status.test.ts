@@ -49,6 +49,7 @@ describe('satchel status --hub', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('this hub was never backed up');
     expect(stdout).toContain('satchel store backup FILE --to');
+    expect((await hub.run(['spaces'])).stdout).toBe('A hub has no spaces of its own. What it keeps for others: satchel status\n');
     for (const secret of ['CLAUDE', 'personal', 'only ana', readFileSync(path.join(hub.store, 'api-token'), 'utf8')])
       expect(stdout + JSON.stringify(status)).not.toContain(secret);
   });

@@ -69,6 +69,17 @@ describe('the history of an item', () => {
     expect(await gone('rules/kept.md')).toEqual(['put null', 'put pruned']);
   });
 
+  it('says of a revision in the place of an item how that version alone is forgotten', async () => {
+    await write('one\n');
+    await write('two\n');
+    const { commits } = await ask(node, 'log', { item: 'CLAUDE.md' });
+    const revision = commits.at(-1)?.changes[0]?.revision.slice(0, 8) ?? '';
+    await expect(ask(node, 'forget', { items: [revision] })).rejects.toMatchObject({
+      type: 'no-item',
+      next: `To erase that version alone: satchel forget CLAUDE.md --revision ${revision}`,
+    });
+  });
+
   it('restores behind what was only drafted', async () => {
     await write('one\n');
     await place.write('a', 'two\n');
