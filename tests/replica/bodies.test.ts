@@ -1,7 +1,9 @@
 import { randomFillSync } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Bodies } from '../../src/core/replica/bodies.ts';
 import type { CommitId } from '../../src/core/ids.ts';
+import { RemoteError } from '../../src/core/ports/remote.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace } from './small-space.ts';
 
@@ -17,7 +19,7 @@ describe('the bodies of a space', () => {
   });
 
   it('give a body the same objects whatever it is stored with', async () => {
-    const body = noise(300_000);
+    const body = noise(1_000_000);
     const [alone] = await bodies.store([body], COMMIT, KEY);
     const [among] = await bodies.store([body, noise(3_000_000)], COMMIT, KEY);
     expect(alone?.length).toBeGreaterThan(1);
@@ -102,4 +104,27 @@ it('a body that came and could not be stored is brought again, rather than taken
   expect(await other.read(file)).toBe('of the owner\n');
   const ids = (await other.replica.list()).flatMap(({ content }) => content?.pieces ?? []).map(({ object }) => object);
   expect((await objects.has(other.replica.space, ids)).size).toBe(1);
+});
+
+it('a body that several want at once is asked for once, and again after that failed', async () => {
+  const space = await createSmallSpace('wanted at once');
+  const other = await space.machine('other');
+  await space.invite(other);
+  const file = { kind: 'text', name: 'notes.md' };
+  await space.owner.write(file, 'of the owner\n');
+  await syncWith(space.owner.replica, space.hub);
+  await syncWith(other.replica, space.hub);
+  const getObjects = space.hub.getObjects.bind(space.hub);
+  const fetching = vi.spyOn(space.hub, 'getObjects').mockImplementation(async (...asked) => {
+    const turn = fetching.mock.calls.length;
+    await sleep(100); // long enough for all to want it
+    if (turn === 1) throw new RemoteError('unreachable', 'away');
+    return getObjects(...asked);
+  });
+  const failed = await Promise.allSettled([other.read(file), other.read(file)]);
+  expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(fetching).toHaveBeenCalledTimes(1);
+  const read = await Promise.all([other.read(file), other.read(file), other.read(file)]);
+  expect(read).toEqual(['of the owner\n', 'of the owner\n', 'of the owner\n']);
+  expect(fetching).toHaveBeenCalledTimes(2);
 });

@@ -39,6 +39,8 @@ export class Bodies {
   readonly #cache = new ObjectCache(CACHE_BYTES);
   readonly #sealed = new ObjectCache(SEALED_BYTES);
   readonly #sealing: BodySealing;
+  /** Objects on their way from the remote: whoever wants one meanwhile waits for that, rather than have it sent twice. */
+  readonly #coming = new Map<ObjectId, Promise<void>>();
 
   constructor(deps: BodiesDeps) {
     this.#deps = deps;
@@ -183,11 +185,13 @@ export class Bodies {
     if (wanted.size === 0) return;
     const here = await this.#deps.objects.has(this.#deps.space, [...wanted.keys()]);
     // A dropped object may have come back with a later record: the remote knows.
-    const missing = [...wanted].filter(([id]) => !here.has(id));
-    const batches = batchesOf(missing);
+    const missing = [...wanted].filter(([id]) => !here.has(id) && !this.#cache.has(id));
+    const coming = new Set(missing.flatMap(([id]) => this.#coming.get(id) ?? []));
+    const batches = batchesOf(missing.filter(([id]) => !this.#coming.has(id)));
     for (let i = 0; i < batches.length; i += PARALLEL_FETCHES) {
-      await Promise.all(batches.slice(i, i + PARALLEL_FETCHES).map((ids) => this.#bring(ids)));
+      await Promise.all(batches.slice(i, i + PARALLEL_FETCHES).map((ids) => this.#bringOnce(ids)));
     }
+    await Promise.all(coming);
   }
 
   /** An object as stored, fetched where it is not here. Throws {@link BodyUnavailable}. */
@@ -251,6 +255,16 @@ export class Bodies {
   forgetPlain(): void {
     this.#cache.clear();
     this.#sealed.clear();
+  }
+
+  async #bringOnce(ids: readonly ObjectId[]): Promise<void> {
+    const bringing = this.#bring(ids);
+    for (const id of ids) this.#coming.set(id, bringing);
+    try {
+      await bringing;
+    } finally {
+      for (const id of ids) if (this.#coming.get(id) === bringing) this.#coming.delete(id);
+    }
   }
 
   async #bring(ids: readonly ObjectId[]): Promise<void> {
