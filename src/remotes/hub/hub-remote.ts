@@ -200,7 +200,7 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
       const question: Question = {
         method: 'POST',
         // Hubs that know nothing of it tell of heads alone, or bring smaller segments.
-        path: `/v1/live?segments=1&segmentBytes=${HUB_LIMITS.liveSegmentBytes}`,
+        path: `/v1/live?segments=1&segmentBytes=${HUB_LIMITS.liveSegmentAsked}`,
         headers: { 'content-type': 'application/json' },
         body: Buffer.from(JSON.stringify({ spaces: [...new Set(spaces)] })),
         limit: HUB_LIMITS.jsonBytes,
