@@ -88,14 +88,20 @@ describe('what is stored ahead of its commit', () => {
   });
 });
 
-it('a body that came and could not be stored is brought again, rather than taken for being here', async () => {
-  const space = await createSmallSpace('no room');
+/** A machine that has the record of a file, and not its body. */
+async function toldOfFile(seed: string) {
+  const space = await createSmallSpace(seed);
   const other = await space.machine('other');
   await space.invite(other);
   const file = { kind: 'text', name: 'notes.md' };
   await space.owner.write(file, 'of the owner\n');
   await syncWith(space.owner.replica, space.hub);
   await syncWith(other.replica, space.hub);
+  return { hub: space.hub, other, file };
+}
+
+it('a body that came and could not be stored is brought again, rather than taken for being here', async () => {
+  const { other, file } = await toldOfFile('no room');
   const { objects } = other.deps;
   const put = objects.put.bind(objects);
   objects.put = () => Promise.reject(new Error('the disk is full'));
@@ -107,15 +113,9 @@ it('a body that came and could not be stored is brought again, rather than taken
 });
 
 it('a body that several want at once is asked for once, and again after that failed', async () => {
-  const space = await createSmallSpace('wanted at once');
-  const other = await space.machine('other');
-  await space.invite(other);
-  const file = { kind: 'text', name: 'notes.md' };
-  await space.owner.write(file, 'of the owner\n');
-  await syncWith(space.owner.replica, space.hub);
-  await syncWith(other.replica, space.hub);
-  const getObjects = space.hub.getObjects.bind(space.hub);
-  const fetching = vi.spyOn(space.hub, 'getObjects').mockImplementation(async (...asked) => {
+  const { hub, other, file } = await toldOfFile('wanted at once');
+  const getObjects = hub.getObjects.bind(hub);
+  const fetching = vi.spyOn(hub, 'getObjects').mockImplementation(async (...asked) => {
     const turn = fetching.mock.calls.length;
     await sleep(100); // long enough for all to want it
     if (turn === 1) throw new RemoteError('unreachable', 'away');

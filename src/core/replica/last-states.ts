@@ -1,5 +1,6 @@
 import { itemKey, type Item } from '../item.ts';
 import type { ItemState, Store } from '../ports/store.ts';
+import { createOwnWrites } from './own-writes.ts';
 
 /**
  * What the last records made of a few items of one space, so that a body which grows line by line is not read again with each of them: of a
@@ -16,18 +17,12 @@ export interface LastStates {
 /** A content may have some hundred pieces. */
 const MOST = 16;
 
-export function createLastStates({ writes }: Pick<Store, 'writes'>): LastStates {
+export function createLastStates(store: Pick<Store, 'writes'>): LastStates {
   const states = new Map<string, ItemState>();
-  let seen = writes?.('items');
-  const check = (): void => {
-    const now = writes?.('items');
-    if (now !== undefined && now === seen) return;
-    states.clear();
-    seen = now;
-  };
+  const own = createOwnWrites(store, 'items', () => states.clear());
   return {
     all(items) {
-      check();
+      own.check();
       const found = new Map<string, ItemState>();
       for (const item of items) {
         const state = states.get(itemKey(item));
@@ -37,12 +32,8 @@ export function createLastStates({ writes }: Pick<Store, 'writes'>): LastStates 
       return found;
     },
     async writing(transaction, made) {
-      check();
-      const before = seen;
-      const result = await transaction();
-      // One transaction is one write: with more, another one came in between.
-      if (before === undefined || writes?.('items') !== before + 1) return result;
-      seen = before + 1;
+      const { result, isAlone } = await own.writing(transaction);
+      if (!isAlone) return result;
       for (const state of made(result)) {
         const key = itemKey(state.item);
         states.delete(key);

@@ -1,5 +1,6 @@
 import { itemKey, type Item } from '../item.ts';
 import type { Store, StorePart, View } from '../ports/store.ts';
+import { createOwnWrites } from './own-writes.ts';
 import type { Outstanding } from './workspace.ts';
 
 /** What a look at one item found. */
@@ -29,22 +30,16 @@ export interface LookedAt {
 /** Some 500 bytes each. */
 const MOST = 20_000;
 
-export function createLookedAt({ writes }: Pick<Store, 'writes'>, part: StorePart): LookedAt {
+export function createLookedAt(store: Pick<Store, 'writes'>, part: StorePart): LookedAt {
   const looks = new Map<string, Look>();
-  let seen = writes?.(part);
-  const check = (): void => {
-    const now = writes?.(part);
-    if (now !== undefined && now === seen) return;
-    looks.clear();
-    seen = now;
-  };
+  const own = createOwnWrites(store, part, () => looks.clear());
   return {
     get(key) {
-      check();
+      own.check();
       return looks.get(key);
     },
     all(items) {
-      check();
+      own.check();
       const found = new Map<string, View>();
       for (const item of items) {
         const key = itemKey(item);
@@ -55,8 +50,7 @@ export function createLookedAt({ writes }: Pick<Store, 'writes'>, part: StorePar
       return found;
     },
     keep(look) {
-      check();
-      if (seen !== undefined && looks.size < MOST) looks.set(itemKey(look.outstanding.item), look);
+      if (own.check() && looks.size < MOST) looks.set(itemKey(look.outstanding.item), look);
     },
     drop: (item) => void looks.delete(itemKey(item)),
     wrote(view) {
@@ -69,13 +63,8 @@ export function createLookedAt({ writes }: Pick<Store, 'writes'>, part: StorePar
     },
     clear: () => looks.clear(),
     async writing(transaction) {
-      check();
-      const before = seen;
       try {
-        const result = await transaction();
-        // One transaction is one write: with more, another one came in between.
-        if (before !== undefined && writes?.(part) === before + 1) seen = before + 1;
-        return result;
+        return (await own.writing(transaction)).result;
       } catch (error) {
         looks.clear();
         throw error;
