@@ -29,6 +29,8 @@ export async function runRounds(
     ...{ deletions: 1_000_000, manyDeletions: 1_000_000 },
     seriesRows: 1,
     readBesideRows: 1,
+    // With few rows to a batch several are underway at the same time.
+    ...(seed % 2 === 0 ? { batchRows: 2 } : {}),
   });
   // Some have another thread read and write, as far as that can be told.
   for (const [index, machine] of world.machines.entries()) machine.worksBeside = index % 2 === 0;

@@ -7,7 +7,7 @@ import { syncWith } from '../../src/core/replica/transfer.ts';
 import { claudeMemProfile } from '../../src/sources/claude-mem/claude-mem-profile.ts';
 import type { RowsLimits } from '../../src/sources/sqlite-rows/context.ts';
 import { createRowReader, type ReaderStart } from '../../src/sources/sqlite-rows/row-reader.ts';
-import { createRowWriter } from '../../src/sources/sqlite-rows/row-writer.ts';
+import { createRowWriter, type RowWriter } from '../../src/sources/sqlite-rows/row-writer.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../../src/sources/sqlite-rows/sqlite-rows-source.ts';
 import { createTestClock, type TestClock } from '../contracts/test-clock.ts';
 import { createSmallSpace, type SmallMachine } from '../replica/small-space.ts';
@@ -47,6 +47,7 @@ export class MemMachine {
   /** Whether other connections read and write, as other threads would. */
   worksBeside = false;
   onRead: (start: ReaderStart) => void = () => undefined;
+  decorateWriter: (writer: RowWriter) => RowWriter = (writer) => writer;
 
   /** A new source on the same window on the space. */
   restartSource({ toolUses = false, sessionsOnly = false }: { readonly toolUses?: boolean; readonly sessionsOnly?: boolean } = {}): void {
@@ -57,7 +58,7 @@ export class MemMachine {
       profile,
       ...(this.worksBeside
         ? {
-            beside: (start) => Promise.resolve(createRowWriter(start, { profile, clock })),
+            beside: (start) => Promise.resolve(this.decorateWriter(createRowWriter(start, { profile, clock }))),
             readBeside: (start) => {
               this.onRead(start);
               return Promise.resolve(createRowReader(start, { profile, clock }));

@@ -86,36 +86,59 @@ async function beginAhead(context: RowsContext, due: readonly Outstanding[]): Pr
   return series.value;
 }
 
+/** What another thread was given to write, and what is to be told of it. */
+interface Underway {
+  readonly rows: readonly Settling[];
+  readonly bytes: number;
+  readonly written: Promise<Written>;
+}
+
 /**
- * The same where others write: while they do, what comes next is read, and what was written before is noted. What came meanwhile is
- * written behind it, each item once.
+ * The same where others write: while they do, what comes next is read and given to them, so that they never wait for this thread, and what
+ * they wrote is noted. What came meanwhile is written behind it, each item once. Memory: `underwayBytes` of bodies.
  */
 async function writeBeside(context: RowsContext, series: Series, due: readonly Outstanding[], tally: Tally): Promise<Next> {
   let next: Next = 'done';
-  let underway: { readonly ready: readonly ReadyRow[]; readonly written: Promise<Written> } | null = null;
+  let bytes = 0;
+  const underway: Underway[] = [];
+  /** Notes what became of the batch that was given away first. */
   const finish = async (): Promise<void> => {
-    if (underway === null) return;
-    const { ready, written } = underway;
-    next = later(next, await settle(context, await written, ready, tally));
+    const first = underway.shift();
+    if (first === undefined) return;
+    next = later(next, await settle(context, await first.written, first.rows, tally));
+    bytes -= first.bytes;
   };
   const tried = new Set<string>();
+  /** What came since; nothing where it has to be captured or planned before it can be written. */
+  const more = async (): Promise<Outstanding[]> => {
+    for (;;) {
+      const rows = next === 'done' ? await plan(context, tried) : [];
+      if (rows.length > 0 || underway.length === 0) return rows;
+      await finish();
+    }
+  };
   try {
-    for (let rows = due; rows.length > 0; rows = next === 'done' ? await plan(context, tried) : []) {
+    for (let rows = due; rows.length > 0; rows = await more()) {
       for (const { item } of rows) tried.add(item.name);
       for (const batch of batchesOf(context, rows, FIRST_ROWS)) {
         const ready = await readyRows(context, batch);
+        const size = sizeOf(batch);
+        while (underway.length > 0 && bytes + size > context.limits.underwayBytes) await finish();
         const written = series.write(ready.map(taskOf));
         written.catch(() => undefined); // thrown where it is awaited
-        await finish();
-        underway = { ready, written };
+        bytes += size;
+        underway.push({ rows: ready.map(({ outstanding, planned }) => ({ outstanding, planned })), bytes: size, written });
       }
     }
-    await finish();
     await series.note();
   } finally {
     await series.end();
   }
   return next;
+}
+
+function sizeOf(batch: readonly Outstanding[]): number {
+  return batch.reduce((sum, { content }) => sum + (content?.size ?? 0), 0);
 }
 
 function later(a: Next, b: Next): Next {
@@ -170,10 +193,13 @@ function inOrder(due: readonly Due[]): Outstanding[] {
     .flatMap((key) => (groups.get(key) ?? []).sort((a, b) => a.offset - b.offset).map(({ outstanding }) => outstanding));
 }
 
+/** What is to be known of a row when it was written. */
+type Settling = Pick<ReadyRow, 'outstanding' | 'planned'>;
+
 /** Tells the workspace what became of a batch. */
-async function settle(context: RowsContext, { results, seenTo }: Written, ready: readonly ReadyRow[], tally: Tally): Promise<Next> {
+async function settle(context: RowsContext, { results, seenTo }: Written, rows: readonly Settling[], tally: Tally): Promise<Next> {
   const { workspace, memory } = context;
-  const settled = results.map((result, index) => ({ result, ...(ready[index] as ReadyRow) }));
+  const settled = results.map((result, index) => ({ result, ...(rows[index] as Settling) }));
   const applied = settled.flatMap(({ result, planned, outstanding: { item, content, shown } }): Applied[] => {
     if (result.type === 'put' || result.type === 'removed') return [{ item, content, local: result.type === 'put' ? result.local : null }];
     // Not written, it must not be taken for a row that was, by whatever gets its number.
@@ -205,10 +231,10 @@ async function settle(context: RowsContext, { results, seenTo }: Written, ready:
   return results.some(({ type }) => type === 'plan-again') ? 'plan' : 'done';
 }
 
-/** `first`: so many rows in the first one, and in each behind it twice as many as before. */
+/** `first`: so many rows in the first one at most, and in each behind it twice as many as before. */
 function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[], first = limits.batchRows): Generator<Outstanding[]> {
   let batch: Outstanding[] = [];
-  let [bytes, most] = [0, first];
+  let [bytes, most] = [0, Math.min(first, limits.batchRows)];
   for (const outstanding of due) {
     const size = outstanding.content?.size ?? 0;
     if (batch.length > 0 && (batch.length >= most || bytes + size > BATCH_BYTES)) {

@@ -38,6 +38,8 @@ export interface RowsLimits {
   readonly newestRows: number;
   /** Rows of one transaction. */
   readonly batchRows: number;
+  /** Bodies that another thread was given to write and did not write yet, but for one batch. */
+  readonly underwayBytes: number;
   /** So many rows to write, or to capture, are worth another thread. */
   readonly seriesRows: number;
   /** So many rows to compare are. */
@@ -56,6 +58,7 @@ export const ROWS_LIMITS: RowsLimits = {
   absentMs: 10_000,
   newestRows: 100,
   batchRows: 2_000,
+  underwayBytes: 16 * 1024 * 1024,
   seriesRows: 1_000,
   readBesideRows: 5_000,
 };

@@ -27,10 +27,13 @@ export interface RowDatabase {
   /** Runs `work` on one state of the database. It must not wait. */
   read<T>(work: () => T): Promise<T>;
   /**
-   * Runs `work` in a transaction: all or nothing, durable when it resolves; where `more` follow at once, it is durable with the last of them.
+   * Runs `work` in a transaction: all or nothing, durable when it resolves; where `more` follow at once, it is durable with the last of them, or
+   * with `flush`.
    * Others read it before it is durable: for what a power cut takes back nobody has noted yet that it was put in place. `work` must not wait.
    */
   write<T>(work: () => T, more?: boolean): Promise<T>;
+  /** Makes durable what was written before, while others may write. */
+  flush(): Promise<void>;
   /** Inside `write`: what would come of `work`. Nothing of it stays. */
   rehearse<T>(work: () => T): T;
   /** Copies the write-ahead log back, as far as nobody is in the way: else others do it with their next commit. */
@@ -84,6 +87,11 @@ export function createRowDatabase(
     return open;
   };
   const opened = (): Database.Database => openedFile().database;
+  const flushTo = async (into: NonNullable<typeof open>): Promise<void> => {
+    if (!into.isLogged) return; // each transaction was durable
+    await flush(file, !into.isFlushed);
+    into.isFlushed = true;
+  };
 
   const look = (): NonNullable<typeof known> => {
     const database = opened();
@@ -159,11 +167,10 @@ export function createRowDatabase(
       const into = openedFile();
       into.database.pragma(`synchronous = ${into.isLogged ? 'NORMAL' : 'FULL'}`);
       const result = await patiently('BEGIN IMMEDIATE', work);
-      if (!into.isLogged || more) return result;
-      await flush(file, !into.isFlushed);
-      into.isFlushed = true;
+      if (!more) await flushTo(into);
       return result;
     },
+    flush: () => flushTo(openedFile()),
     rehearse(work) {
       const database = opened();
       database.exec('SAVEPOINT rehearsal');
