@@ -35,6 +35,8 @@ const REST = 30_000;
 const PAUSE = 50;
 /** Finding and opening an item takes as long as looking at so many bytes, about. */
 const ITEM_BYTES = 16 * 1024;
+/** A body may come after its record did: so often, a rest apart, it is looked whether it is here. */
+const TRIES = 5;
 const NAMED = 20;
 /** Of growing bodies, so that only their ends are read again. */
 const STATES = 64;
@@ -55,6 +57,8 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
   const progress = `secret-scans/${replica.space}`;
   const states = new Map<string, ScanState>();
   const queue = new Map<string, Item>();
+  /** How often bodies were not here, by `itemKey`. */
+  const missed = new Map<string, number>();
   /** Up to which position all was looked at; written down at the end, so that an idle node writes nothing. */
   let done = -1;
   let noted = -1;
@@ -80,7 +84,16 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
     for (const { item, position } of await replica.list()) if (position > done && isText(item)) queue.set(itemKey(item), item);
   }
 
-  async function scan(item: Item, content: Content | null, signal: AbortSignal): Promise<void> {
+  /** Such a body is looked for again, for some time. False: it was often enough. */
+  function isAwaited(key: string): boolean {
+    const tries = (missed.get(key) ?? 0) + 1;
+    if (tries < TRIES) missed.set(key, tries);
+    else missed.delete(key);
+    return tries < TRIES;
+  }
+
+  /** False where the body is not here. */
+  async function scan(item: Item, content: Content | null, signal: AbortSignal): Promise<boolean> {
     const key = itemKey(item);
     const id = idOf(item);
     const before = await store.read((tx) => tx.documents.get<Stored>(collection, id));
@@ -88,9 +101,11 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
       const isKept = (await store.read((tx) => tx.documents.get(progress, id))) !== undefined;
       if (before !== undefined) await store.write((tx) => tx.documents.remove(collection, id));
       if (isKept) await store.write((tx) => tx.documents.remove(progress, id));
-      return;
+      return true;
     }
-    if (before?.digest === content.digest || !(await isHere(content))) return;
+    if (before?.digest === content.digest) return true;
+    if (!(await isHere(content))) return false;
+    missed.delete(key);
     const read = (pieces: Content['pieces']): Promise<Uint8Array> => {
       for (const { length } of pieces) opened += length;
       if (opened > KEPT_BYTES) {
@@ -107,7 +122,7 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
       }
       return !signal.aborted;
     };
-    if (!(await pause(ITEM_BYTES))) return;
+    if (!(await pause(ITEM_BYTES))) return true;
     const grows = kinds.get(item.kind)?.appends === true;
     const kept = grows && content.size >= LARGE ? await store.read((tx) => tx.documents.get<KeptScan>(progress, id)) : undefined;
     const known = states.get(key) ?? (kept === undefined ? undefined : resumeScan(content, kept));
@@ -115,7 +130,7 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
     const reached = grows && content.size >= LARGE ? keepScan(content, state) : null;
     if (reached !== null && (reached.hash !== kept?.hash || reached.found.length !== kept.found.length))
       await store.write((tx) => tx.documents.put(progress, id, reached));
-    if (!state.isWhole) return;
+    if (!state.isWhole) return true;
     if (grows) {
       states.delete(key);
       states.set(key, state);
@@ -126,6 +141,7 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
     const stored: Stored = { item, digest: content.digest, count: found.length, found: found.slice(0, NAMED) };
     if (found.length > 0) await store.write((tx) => tx.documents.put(collection, id, stored));
     else if (before !== undefined) await store.write((tx) => tx.documents.remove(collection, id));
+    return true;
   }
 
   /** Small bodies lie many in one object, which is opened once for all of them that way. O(items). */
@@ -150,7 +166,10 @@ export function createSecretWatch(replica: Replica, clock: Clock, onEnd: () => v
       const state = (await replica.visible([item])).get(itemKey(item));
       if (state === undefined) continue;
       try {
-        await scan(item, state.content, signal);
+        if (!(await scan(item, state.content, signal)) && isAwaited(itemKey(item))) {
+          queue.set(itemKey(item), item);
+          later.push(item);
+        }
       } catch (error) {
         if (!(error instanceof BodyUnavailable)) throw error;
         continue; // it was pruned or erased meanwhile
