@@ -20,6 +20,7 @@ import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createGiveBack, type GiveBack } from '../remotes/give-back.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import type { AppendNotices } from '../store/postgres/append-notices.ts';
+import { createLastAbsences } from './claude-mem/last-absences.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { connectHere } from './connect.ts';
@@ -424,7 +425,8 @@ export class SatchelNode {
     const bridge = this.#served?.bridge;
     if (bridge === undefined || config.hub || open.entry.name !== PERSONAL) return;
     const scope = { ...memRows.scopeFor(PERSONAL, open.rowNames), choices: JSON.stringify(memRows.choices) };
-    open.watches.push(bridge({ store, clock: deps.clock, feeds, log, worker, scope }, open.replica, open.watching.signal));
+    const lastAbsences = createLastAbsences(this, open);
+    open.watches.push(bridge({ store, clock: deps.clock, feeds, log, worker, scope, lastAbsences }, open.replica, open.watching.signal));
   }
 
   #running(): RunSpaceDeps {

@@ -3,11 +3,18 @@ import type { Remote } from '../core/ports/remote.ts';
 import type { ReplicaDeps } from '../core/replica/deps.ts';
 import { dropLanded } from '../core/replica/fallen.ts';
 import { Replica } from '../core/replica/replica.ts';
+import type { Workspace } from '../core/replica/workspace.ts';
+import { createRowsOfSpace } from '../gateways/claude-mem/rows-of-space.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { holdingAbsences } from '../sources/sqlite-rows/absence-workspaces.ts';
 import type { MnemeProjects } from '../sources/mneme-files/mneme-projects.ts';
+import { isBridgedHere } from './claude-mem/connection.ts';
+import { areAbsencesDue } from './claude-mem/last-absences.ts';
 import type { MemRows } from './claude-mem/mem-rows.ts';
 import { reopenScoped } from './claude-mem/reopen-scoped.ts';
 import { createRowNames, type KeptRowNames } from './claude-mem/row-names.ts';
+import { hasRowsOf } from './claude-mem/rows-of-session.ts';
+import { nodeHome } from './home.ts';
 import type { IdleMemory } from './idle-memory.ts';
 import { projectsOfMneme } from './mneme/mneme-tree.ts';
 import { createRowSource, type RowSource } from './row-sources.ts';
@@ -115,13 +122,20 @@ async function openRows(
   entry: SpaceEntry,
   replica: Replica,
   names: KeptRowNames,
-  { deps, log, memRows, onSettings }: OpenSpaceDeps,
+  { config, deps, log, memRows, onSettings }: OpenSpaceDeps,
 ): Promise<RowSource[]> {
   const { clock, random, store } = deps;
+  const home = nodeHome(config.environment.home);
+  const spaceRows = createRowsOfSpace(replica);
   const opened: RowSource[] = [];
   for (const definition of await memRows.definitions(entry.name, names)) {
     const scope = memRows.scopeFor(entry.name, names);
-    const source = createRowSource(definition, replica, { clock, random, log, onSettings, scope, turns: memRows.turns });
+    const through = (workspace: Workspace): Workspace =>
+      definition.sessionsOnly ? holdingAbsences(workspace, async () => !(await areAbsencesDue(store, home, entry.space))) : workspace;
+    // What a worker syncs with another node is not in this space.
+    const isReferredTo = async (session: string): Promise<boolean> => !(await isBridgedHere(home)) || hasRowsOf(session, spaceRows);
+    const turns = memRows.turns;
+    const source = createRowSource(definition, replica, { clock, random, log, onSettings, scope, turns, through, isReferredTo });
     await reopenScoped(store, entry.space, source);
     opened.push(source);
   }

@@ -61,6 +61,10 @@ export function createRowSource(
     readonly writer?: string;
     /** While it is watched: claude-mem's settings changed. */
     readonly onSettings?: () => void;
+    /** Whether rows that the worker's own sync carries are of this session in the space. */
+    readonly isReferredTo?: (session: string) => Promise<boolean>;
+    /** What the source sees of its workspace, where that is not all. */
+    readonly through?: (workspace: Workspace) => Workspace;
   },
 ): RowSource {
   const profile = claudeMemProfile(definition);
@@ -80,10 +84,11 @@ export function createRowSource(
   const source = createSqliteRowsSource({
     file: definition.file,
     profile,
-    workspace,
+    workspace: deps.through?.(workspace) ?? workspace,
     clock: deps.clock,
     log: deps.log,
     scope: deps.scope,
+    ...(deps.isReferredTo === undefined ? {} : { isReferredTo: deps.isReferredTo }),
     turns: deps.turns,
     ...(threads === undefined ? {} : { beside: threads.write, readBeside: threads.read }),
     mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),

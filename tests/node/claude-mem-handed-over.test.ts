@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import type { SyncClient } from '../gateways/claude-mem-client.ts';
@@ -28,7 +30,6 @@ beforeEach(async () => {
   bea.prompt('s1', 1, 'hello', { synced_at: 1 });
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
   await expect.poll(() => ana.rows(bea), patience).toEqual(bea.rows(ana));
-  connected = await connect(place, 'bea', beaNode);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -78,7 +79,13 @@ async function settle(expected: readonly string[]): Promise<void> {
   expect(await ask(beaNode, 'conflicts', {})).toMatchObject({ conflicts: [] });
 }
 
+const sessionsOf = (of: MemDatabase): unknown => of.sql.prepare('select content_session_id from sdk_sessions order by 1').pluck().all();
+
 describe('what becomes of a worker’s rows elsewhere after it was connected, and before it first runs', () => {
+  beforeEach(async () => {
+    connected = await connect(place, 'bea', beaNode);
+  });
+
   it('deletions reach its database, and do not come back', async () => {
     ana.run("delete from observations where title = 'one'");
     ana.run('delete from session_summaries');
@@ -88,13 +95,25 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     expect(bea.get('select count(*) from session_summaries')).toBe(0);
   });
 
-  it('so do those of all rows of a session; the session, which rows here were of, stays', async () => {
+  it('so do those of a session with all of its rows', async () => {
     ana.run("delete from sdk_sessions where content_session_id = 's2'");
-    await heard(ALL - 1);
+    await heard(ALL - 2);
     await firstRun();
     await settle(['one', 'three', 'two']);
-    const sessions = (of: MemDatabase): unknown => of.get("select count(*) from sdk_sessions where content_session_id = 's2'");
-    expect([sessions(ana), sessions(bea)]).toEqual([1, 1]);
+    await expect.poll(() => [sessionsOf(ana), sessionsOf(bea)], patience).toEqual([['s1'], ['s1']]);
+  });
+
+  it('a row that was edited here outlives that, and so does its session, whole', async () => {
+    ana.run("delete from sdk_sessions where content_session_id = 's2'");
+    await heard(ALL - 2);
+    bea.run("update observations set subtitle = 'from bea' where title = 'of s2'");
+    await firstRun();
+    await settle(['of s2', 'one', 'three', 'two']);
+    expect([sessionsOf(ana), sessionsOf(bea)]).toEqual([
+      ['s1', 's2'],
+      ['s1', 's2'],
+    ]);
+    expect(ana.get("select user_prompt from sdk_sessions where content_session_id = 's2'")).toBe('do it');
   });
 
   it('edits reach it, and are no conflict with what stands there', async () => {
@@ -139,11 +158,98 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     expect(cell(ana, 'subtitle', 'two')).toBe('from bea');
   });
 
-  it('a row that is deleted in this database meanwhile comes again from the space: nobody looks there', async () => {
+  it('an edit here of what tells a row outlives its deletion elsewhere: it is one, and stays', async () => {
+    ana.run("delete from observations where title = 'one'");
+    await heard(ALL - 1);
+    bea.run("update observations set title = 'uno' where title = 'one'");
+    await firstRun();
+    await settle(['of s2', 'three', 'two', 'uno']);
+    expect(bea.get("select count(*) from observations where title = 'uno'")).toBe(1);
+  });
+});
+
+it('a row that was told by other words before stays the same one when it is deleted elsewhere', async () => {
+  bea.run("update observations set title = 'uno' where title = 'one'");
+  bea.run("update session_summaries set request = 'Do that'");
+  await expect.poll(() => [titles(ana), ana.get('select request from session_summaries')], patience).toEqual([titles(bea), 'Do that']);
+  connected = await connect(place, 'bea', beaNode);
+  ana.run("delete from observations where title = 'uno'");
+  ana.run('delete from session_summaries');
+  await heard(ALL - 2);
+  await firstRun();
+  await settle(['of s2', 'three', 'two']);
+  expect(bea.get('select count(*) from session_summaries')).toBe(0);
+});
+
+describe('what is deleted in its database after it was connected, and before it first runs', () => {
+  beforeEach(async () => {
+    connected = await connect(place, 'bea', beaNode);
+  });
+
+  it('is deleted elsewhere', async () => {
     bea.run("delete from observations where title = 'one'");
+    bea.run('delete from user_prompts');
+    await firstRun();
+    await settle(['of s2', 'three', 'two']);
+    expect([ana, bea].map((of) => of.get('select count(*) from user_prompts'))).toEqual([0, 0]);
+  });
+
+  it('is also where its node was away', async () => {
+    await place.stop('bea');
+    bea.run("delete from observations where title = 'one'");
+    const worker = await runWorker(place, 'bea', connected);
+    beaNode = await place.start('bea', { port: Number(new URL(connected.url).port) });
+    await worker.changes();
+    await settle(['of s2', 'three', 'two']);
+  });
+
+  it('goes with its session, if that was deleted', async () => {
+    bea.run("delete from sdk_sessions where content_session_id = 's2'");
+    await firstRun();
+    await settle(['one', 'three', 'two']);
+    expect([sessionsOf(ana), sessionsOf(bea)]).toEqual([['s1'], ['s1']]);
+  });
+
+  it('stays where it was changed elsewhere meanwhile', async () => {
+    bea.run("delete from observations where title = 'one'");
+    ana.run("update observations set subtitle = 'from ana' where title = 'one'");
+    await heardText('"subtitle":"from ana"');
     const worker = await firstRun();
     const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
-    await expect.poll(served, patience).toContain('about one');
+    await expect.poll(served, patience).toContain('from ana');
     expect(titles(ana)).toEqual(['of s2', 'one', 'three', 'two']);
   });
+
+  it('is nothing that goes after it first ran, whatever device id it has later', async () => {
+    await firstRun();
+    bea.run("delete from observations where title = 'one'");
+    const file = path.join(place.home('bea'), '.claude-mem', 'settings.json');
+    const written = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
+    await writeFile(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'device-other' }));
+    ana.observation('s1', 'four', { synced_at: 1 });
+    const imported = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
+    await expect.poll(imported, patience).toEqual({ device: 'device-other' });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(titles(ana)).toEqual(['four', 'of s2', 'one', 'three', 'two']);
+  });
+
+  it('is what it was told of last only: a row that comes again is there', async () => {
+    const row = bea.sql.prepare("select * from observations where title = 'one'").get() as Record<string, string>;
+    bea.run("delete from observations where title = 'one'");
+    const { id: _, ...cells } = row;
+    bea.insert('observations', cells);
+    await firstRun();
+    await settle(['of s2', 'one', 'three', 'two']);
+  });
+});
+
+it('most of a database gone at once is no wish: it comes again from the space', async () => {
+  for (let at = 0; at < 30; at += 1) bea.observation('s1', `more ${at}`, { synced_at: 1 });
+  await heard(ALL + 30);
+  connected = await connect(place, 'bea', beaNode);
+  bea.run('delete from observations');
+  const worker = await firstRun();
+  const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
+  await expect.poll(served, patience).toContain('about more 29');
+  expect(titles(ana)).toHaveLength(34);
 });

@@ -67,6 +67,25 @@ describe('what was made of a worker’s own rows elsewhere, which its client pas
     expect(bea.sql.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }]);
   });
 
+  it('is the deletion of a session with all of its rows, which stays so', async () => {
+    const sessions = (): unknown[] => [ana, bea].map((of) => of.sql.prepare('select content_session_id from sdk_sessions').pluck().all());
+    ana.run('delete from sdk_sessions');
+    await expect.poll(() => [titles(bea), sessions()], patience).toEqual([[], [[], []]]);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(sessions()).toEqual([[], []]);
+  });
+
+  it('leaves a session that was deleted there while a row of it is still to be sent, and brings it back whole with that', async () => {
+    bea.run("update observations set subtitle = 'from bea', synced_at = null where title = 'two'");
+    ana.run('delete from sdk_sessions');
+    await expect.poll(() => titles(bea), patience).toEqual(['two']);
+    expect(bea.get('select user_prompt from sdk_sessions')).toBe('do it');
+    await send('two', 'about two', '2', { subtitle: 'from bea' });
+    await expect.poll(() => cell(ana, 'subtitle', 'two'), patience).toBe('from bea');
+    expect([ana, bea].map((of) => of.get('select user_prompt from sdk_sessions'))).toEqual(['do it', 'do it']);
+    expect([titles(ana), titles(bea)]).toEqual([['two'], ['two']]);
+  });
+
   it('is an edit of what tells a row, which is one still, whoever edits it next', async () => {
     ana.run("update observations set title = 'TWO' where title = 'two'");
     ana.run("update session_summaries set request = 'Do this' where request = 'Do it'");

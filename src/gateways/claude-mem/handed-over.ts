@@ -1,8 +1,10 @@
 import type { Content } from '../../core/content.ts';
 import type { FeedEntry } from '../../core/ports/feeds.ts';
+import { sessionGroup } from '../../kinds/claude-mem/names.ts';
+import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import type { FeedIndex } from './feed-index.ts';
-import { layRow } from './op-rows.ts';
+import { layRow, type NamedRow } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
 import type { RowsOfSpace } from './rows-of-space.ts';
 
@@ -13,6 +15,10 @@ import type { RowsOfSpace } from './rows-of-space.ts';
 export interface HandedOver {
   /** The worker's. */
   readonly device: string;
+  /** The item that stood in its database under this number last, by whatever words it was known; `null`: none did. */
+  nameAt(kind: RowKind, local: string): Promise<string | null>;
+  /** Sessions as they stand in its database now, whatever became of them elsewhere, by name. O(sessions). */
+  sessions(): Promise<ReadonlyMap<string, Content>>;
   /** How rows stood in its database last, by name: more than one content where writing was interrupted, none where the other way had none. */
   shown(names: readonly string[]): Promise<ReadonlyMap<string, readonly Content[]>>;
 }
@@ -20,6 +26,19 @@ export interface HandedOver {
 /** Whether nothing was ever said of a row before. */
 export function isFirstWord({ entity, number }: FeedEntry, index: FeedIndex): boolean {
   return index.of(entity).every((mark) => mark.number >= number);
+}
+
+/**
+ * Whether a row that was shown as one of these, under the number that this row has, is the same by what no edit changes: a number may be
+ * another row's in a database that was made anew. Of a body that was forgotten the session alone is known, which `name` says.
+ */
+export async function isSameByPlace(name: string, named: NamedRow, shown: readonly Content[], rows: RowsOfSpace): Promise<boolean> {
+  for (const content of shown) {
+    const there = await rows.rowOf(content);
+    if (there !== null) return [SESSION, 'created_at_epoch'].every((column) => there.get(column) === named.row.get(column));
+    if (await rows.isForgotten(content)) return sessionGroup(name) === sessionGroup(named.name);
+  }
+  return false;
 }
 
 /** What a pushed row is made from. `isNews`: it says more than that. `row`: laid over it. */

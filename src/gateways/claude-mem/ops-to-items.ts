@@ -6,7 +6,7 @@ import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
-import { isFirstWord, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
+import { isFirstWord, isSameByPlace, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
 import { naturalName, type NameBook } from './name-book.ts';
 import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
@@ -43,10 +43,11 @@ export interface Wished {
 /** Costs what the entries touch; `remap_project` O(rows). */
 export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItemsDeps): Promise<Wished> {
   const { sessions, handedOver, feed } = deps;
-  const { said, handed } = await namesIn(entries, deps);
+  const { said, handed, placed } = await namesIn(entries, deps);
   const there = await deps.rows.ahead(said);
   const shown = handedOver === null || handed.length === 0 ? new Map<string, readonly Content[]>() : await handedOver.shown(handed);
   const bases = new Map<string, Content>();
+  let standingAll: ReadonlyMap<string, Content> | undefined;
   /** As they are now, with what came before in these entries; `null` is gone. */
   const wished = new Map<string, Row | null>();
   const now = async (name: string): Promise<Row | null> => (wished.has(name) ? (wished.get(name) ?? null) : there.row(name));
@@ -55,14 +56,29 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   async function wishSession(said: SessionSaid): Promise<void> {
     const key = await sessions.keyOf(said);
     const session = sessionName(key);
-    const row = sessionRow(await now(session), key, said);
+    const before = await now(session);
+    const row = sessionRow(before, key, said, before === null ? await standing(session) : null);
     if (row !== null) wished.set(session, row);
+  }
+
+  /** A session as it stands in the worker's own database, whatever became of it elsewhere. */
+  async function standing(session: string): Promise<Row | null> {
+    standingAll ??= await handedOver?.sessions();
+    const content = standingAll?.get(session);
+    return content === undefined ? null : there.rowOf(content);
   }
 
   async function madeFromShown(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
     const contents = shown.get(name) ?? [];
     const isTheirs = handedOver !== null && entry.origin === handedOver.device && isFirstWord(entry, feed.index);
     return contents.length === 0 || !isTheirs || wished.has(name) || bases.has(name) ? null : madeFrom(kind, row, contents, there);
+  }
+
+  /** The item that this row was where it stands, before it was told by other words; `null` where its words say which it is. */
+  async function itemAt({ number }: FeedEntry, named: NamedRow): Promise<string | null> {
+    const name = placed.get(number);
+    if (name === undefined || name === named.name) return null;
+    return (await isSameByPlace(name, named, shown.get(name) ?? [], there)) ? name : null;
   }
 
   /** The item of a row that these words name. A new row, or one that its device tells of first, is another's only while that says the same. */
@@ -75,8 +91,11 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
 
   async function live(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {
     const said = sessionSaid(payload);
-    const { name: natural, row } = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
-    const name = await itemOf(natural, isFirstWord(entry, feed.index));
+    const named = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
+    const { row } = named;
+    const before = await itemAt(entry, named);
+    if (before !== null) deps.names.learn(before, row);
+    const name = before ?? (await itemOf(named.name, isFirstWord(entry, feed.index)));
     const made = await madeFromShown(entry, kind, { name, row });
     if (made !== null) bases.set(name, made.base);
     if (made !== null && made.isNews) wished.set(name, made.row);
@@ -85,12 +104,12 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     await wishSession(said);
     if (made !== null) return;
     // A row that is told by other words now has another name.
-    for (const before of await goneWith(entry, deps)) {
-      const item = await itemOf(before, false);
+    for (const gone of await goneWith(entry, deps)) {
+      const item = await itemOf(gone, false);
       if (item !== name) wished.set(item, null);
     }
-    const before = await now(name);
-    wished.set(name, before === null ? row : layRow(kind, row, before));
+    const current = await now(name);
+    wished.set(name, current === null ? row : layRow(kind, row, current));
   }
 
   for (const entry of entries) {
@@ -108,22 +127,32 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   return { found, madeFrom: [...bases].map(([name, content]) => ({ item: memItem(name), content })) };
 }
 
-/** Of the rows that entries say, and of their sessions. `handed`: rows that another way may have carried before. */
+/**
+ * Of the rows that entries say, and of their sessions. `handed`: rows that another way may have carried before; `placed`: what it knew each
+ * as that stands where an entry says, by the entry's number.
+ */
 async function namesIn(
   entries: readonly FeedEntry[],
   { sessions, names, feed, handedOver }: OpsToItemsDeps,
-): Promise<{ readonly said: string[]; readonly handed: string[] }> {
+): Promise<{ readonly said: string[]; readonly handed: string[]; readonly placed: ReadonlyMap<number, string> }> {
   const said: string[] = [];
   const handed: string[] = [];
+  const placed = new Map<number, string>();
   for (const entry of entries) {
     const says = saidIn(entry);
     if (says === null || says.kind === 'mutation' || says.deleted) continue;
     const session = sessionName(await sessions.keyOf(sessionSaid(says.payload)));
     const { name } = payloadToRow(says.kind, says.payload, session);
     said.push(session, name, names.of(name));
-    if (entry.origin === handedOver?.device && isFirstWord(entry, feed.index)) handed.push(name, names.of(name));
+    if (handedOver === null || entry.origin !== handedOver.device || !isFirstWord(entry, feed.index)) continue;
+    handed.push(name, names.of(name));
+    const at = await handedOver.nameAt(says.kind, says.origin_local_id);
+    if (at === null) continue;
+    placed.set(entry.number, at);
+    said.push(at);
+    handed.push(at);
   }
-  return { said, handed };
+  return { said, handed, placed };
 }
 
 function overlay(there: ReadonlyMap<string, Row>, wished: ReadonlyMap<string, Row | null>, prefix: string): Map<string, Row> {

@@ -32,8 +32,10 @@ export async function createSessionBook(deps: {
   readonly store: Store;
   readonly user: string;
   readonly rows: RowsOfSpace;
+  /** Sessions that stand in this machine's database and are not in the space: rows of them may be told of. */
+  readonly standing: () => Promise<Iterable<Row>>;
 }): Promise<SessionBook> {
-  const { store, rows } = deps;
+  const { store, rows, standing } = deps;
   const collection = `claude-mem-sessions/${deps.user}`;
   const kept = await store.read((tx) => tx.documents.list<Kept>(collection));
   const byMemoryId = new Map<string, SessionKey>(kept.map(({ value }) => [value.id, value]));
@@ -57,7 +59,7 @@ export async function createSessionBook(deps: {
   /** Sessions that came by another way say their ids themselves. */
   async function lookAtSpace(): Promise<void> {
     isLooked = true;
-    for (const row of (await rows.under(`${MEM_PREFIX}sessions/`)).values()) {
+    for (const row of [...(await rows.under(`${MEM_PREFIX}sessions/`)).values(), ...(await standing())]) {
       const [id, contentSessionId, platform] = [row.get('memory_session_id'), row.get('content_session_id'), row.get('platform_source')];
       if (typeof id !== 'string' || typeof contentSessionId !== 'string') continue;
       learn(id, { contentSessionId, platform: typeof platform === 'string' ? platform : DEFAULT_PLATFORM });
@@ -90,9 +92,12 @@ export async function createSessionBook(deps: {
   };
 }
 
-/** A session's row with what is said of it; `null` where nothing of it is new. */
-export function sessionRow(before: Row | null, key: SessionKey, said: SessionSaid): Row | null {
-  const row = new Map<string, RowValue>(before ?? newSession(key, said));
+/**
+ * A session's row with what is said of it; `null` where nothing of it is new. `known`: what is known of one that is not there, such as where
+ * it was deleted and rows of it go on.
+ */
+export function sessionRow(before: Row | null, key: SessionKey, said: SessionSaid, known: Row | null = null): Row | null {
+  const row = new Map<string, RowValue>(before ?? known ?? newSession(key, said));
   if (said.memorySessionId !== null && !row.has('memory_session_id')) row.set('memory_session_id', said.memorySessionId);
   return row.size === before?.size ? null : row;
 }

@@ -7,6 +7,7 @@ import type { Replica } from '../../core/replica/replica.ts';
 import type { Applied, Found, Outstanding, Workspace } from '../../core/replica/workspace.ts';
 import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
 import { SESSION } from '../../kinds/claude-mem/tables.ts';
+import type { Row } from '../../kinds/rows/row-body.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
 import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
 import type { HandedOver } from './handed-over.ts';
@@ -67,7 +68,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   const { store, clock, feeds, replica, workspace, user, scope, writePassedOver } = deps;
   const feedName = feedOf(user);
   const rows = createRowsOfSpace(replica);
-  const sessions = await createSessionBook({ store, user, rows });
+  const sessions = await createSessionBook({ store, user, rows, standing: standingSessions });
   const names = await createNameBook({ store, user, rows });
   const feedNow = async (): Promise<FeedLook> => ({
     index: await feeds.index(user),
@@ -111,10 +112,23 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const found = await withoutLeftOut(wished.found, scope, rows);
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       await sessions.save();
+      await names.save();
       after = last.number;
       await store.write((tx) => tx.documents.put(CURSORS, user, after));
       captured += found.length;
     }
+  }
+
+  /** Of the sessions in the database of this machine's worker, those that are not in the space. */
+  async function standingSessions(): Promise<Row[]> {
+    const standing = (await (await deps.handedOver())?.sessions()) ?? new Map<string, Content>();
+    const there = await rows.there([...standing.keys()]);
+    const found: Row[] = [];
+    for (const [name, content] of standing) {
+      const row = there.has(name) ? null : await rows.rowOf(content);
+      if (row !== null) found.push(row);
+    }
+    return found;
   }
 
   /** Of what was handed over, rows that clients hold nothing else of: what they were told last is what a row is made from. */
@@ -122,7 +136,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const handedOver = await deps.handedOver();
     if (handedOver === null) return null;
     return {
-      device: handedOver.device,
+      ...handedOver,
       async shown(names) {
         const shown = await handedOver.shown(names);
         const views = await workspace.views([...shown.keys()]);

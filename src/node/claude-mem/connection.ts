@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Result } from '../../core/result.ts';
 import type { NodeHome } from '../home.ts';
 import { createSettingsNote, type SettingsNote, type Undone } from '../settings-note.ts';
+import { PERSONAL_USER } from './personal-user.ts';
 import { readSyncSettings, writeSyncSettings, type SyncSettings, type SyncSettingsBefore } from './settings-edit.ts';
 
 interface Details {
@@ -25,6 +26,12 @@ const noteOf = (home: NodeHome): SettingsNote<SyncSettingsBefore, Details> =>
 /** `null` where claude-mem was not connected by us. */
 export async function readConnection(home: NodeHome): Promise<Connection | null> {
   return noteOf(home).read();
+}
+
+/** Whether the worker was connected to this very node as the user whose feed and personal space are kept the same. */
+export async function isBridgedHere(home: NodeHome): Promise<boolean> {
+  const connection = await readConnection(home);
+  return connection !== null && connection.tokenId !== null && connection.user === PERSONAL_USER;
 }
 
 /** Writes the three settings. What they were is noted first, durably. The error says why the file was left alone. */

@@ -30,12 +30,13 @@ export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Pro
 
 /**
  * Whether what came by other ways may be served to `user` now. This machine's worker has rows that its sync never pushes; they are put
- * into the feed first, or it would be given them a second time.
+ * into the feed first, or it would be given them a second time. `before`: what has to be known of its database before that.
  */
-export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string): Promise<boolean> {
+export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string, before: () => Promise<void>): Promise<boolean> {
   const worker = await localWorker(deps);
   if (worker === null || worker.user !== user || !existsSync(worker.database)) return true;
   if (worker.device === null) return false;
+  await before();
   const done = await deps.store.read((tx) => tx.documents.get<{ readonly device: string }>(IMPORTED, user));
   if (done?.device !== worker.device) await importLocalHistory(deps, { ...worker, device: worker.device });
   return true;

@@ -4,7 +4,7 @@ import { captureRound } from './capture-round.ts';
 import { breathe, type RowsContext } from './context.ts';
 import { fetchBodies, readyRows, type ReadyRow } from './ready-rows.ts';
 import { reopenNotHere } from './reopen-not-here.ts';
-import { reviveRows } from './revive-rows.ts';
+import { reviveRows, type RevivedRow } from './revive-rows.ts';
 import { beginSeries, type Series } from './row-series.ts';
 import type { RowTask, Written } from './row-task.ts';
 import { writeRows } from './write-rows.ts';
@@ -216,7 +216,12 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
     const { item, content } = outstanding;
     memory.waiting.delete(item.name);
     if (result.type === 'waits')
-      memory.waiting.set(item.name, { digest: content?.digest ?? '', reason: result.reason, parent: result.parent });
+      memory.waiting.set(item.name, {
+        digest: content?.digest ?? '',
+        reason: result.reason,
+        parent: result.parent,
+        isLeaving: false,
+      });
     else if (result.type === 'removed') {
       memory.index.delete(item.name);
       tally.removed += 1;
@@ -225,7 +230,14 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
       tally.written += 1;
     }
   }
-  const revived = settled.flatMap(({ result, outstanding }) => (result.type === 'revived' ? [{ outstanding, place: result.place }] : []));
+  const revived: RevivedRow[] = [];
+  for (const { result, outstanding } of settled) {
+    if (result.type !== 'revived') continue;
+    const { name } = outstanding.item;
+    const isNeeded = !result.isGuarded || (await (context.isReferredTo?.(name) ?? true));
+    if (isNeeded) revived.push({ outstanding, place: result.place });
+    else memory.waiting.set(name, { digest: '', reason: 'rows refer to it that are still to go from here', parent: null, isLeaving: true });
+  }
   if (revived.length > 0) await reviveRows(context, revived);
   if (revived.length > 0 || results.some(({ type }) => type === 'capture-first')) return 'capture';
   return results.some(({ type }) => type === 'plan-again') ? 'plan' : 'done';

@@ -87,8 +87,11 @@ export interface RowsMemory {
   readonly skipped: Map<string, string>;
   /** Items of which a release that was put in place since could show more. */
   unshown: Item[];
-  /** What cannot be put in place yet, with what it waits for. */
-  readonly waiting: Map<string, { readonly digest: string; readonly reason: string; readonly parent: string | null }>;
+  /** What cannot be put in place yet, with what it waits for. `isLeaving`: it is to go once nothing refers to it any more. */
+  readonly waiting: Map<
+    string,
+    { readonly digest: string; readonly reason: string; readonly parent: string | null; readonly isLeaving: boolean }
+  >;
   readonly deletions: { readonly time: number; readonly table: string; readonly count: number }[];
   /** The last apply failed as a whole: it is tried again. */
   hasFailed: boolean;
@@ -122,6 +125,8 @@ export interface RowsContext {
   readonly memory: RowsMemory;
   /** `null`: all rows are of the space. */
   readonly scope: RowScope | null;
+  /** Whether a row that is in the space by another way refers to this item. Left out: such rows do, wherever they stand here. */
+  readonly isReferredTo?: (name: string) => Promise<boolean>;
 }
 
 export function createRowsMemory(): RowsMemory {

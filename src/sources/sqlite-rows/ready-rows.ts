@@ -19,6 +19,9 @@ export interface ReadyRow {
   readonly planned: PlannedRow | null;
 }
 
+/** Why an item is not here that is left to another way, or to another release. What it was shown as stays. */
+export const OF_NO_TABLE = 'it is of no table that is known here';
+
 /** Fetches the bodies of a batch, and notes durably what is about to be changed. */
 export async function readyRows(context: RowsContext, batch: readonly Outstanding[]): Promise<ReadyRow[]> {
   const { workspace, memory, profile } = context;
@@ -28,7 +31,7 @@ export async function readyRows(context: RowsContext, batch: readonly Outstandin
     const table = profile.tableOf(outstanding.item.name);
     const place = memory.index.of(outstanding.item.name) ?? null;
     if (table === null) {
-      const problem = { type: 'not-here', reason: 'it is of no table that is known here' } as const;
+      const problem = { type: 'not-here', reason: OF_NO_TABLE } as const;
       ready.push({ outstanding, table: '', place, body: null, problem, planned: null });
     } else ready.push({ outstanding, table, place, ...(await bodyOf(context, outstanding)), planned: null });
   }

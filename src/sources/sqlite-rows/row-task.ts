@@ -42,8 +42,8 @@ export type WriteResult =
   | { readonly type: 'removed' }
   /** It changed here since. */
   | { readonly type: 'capture-first' }
-  /** It was to be removed, and rows here still refer to it, as it stands at this place. */
-  | { readonly type: 'revived'; readonly place: Place }
+  /** It was to be removed, and rows here still refer to it, as it stands at this place. `isGuarded`: rows alone of which nothing travels. */
+  | { readonly type: 'revived'; readonly place: Place; readonly isGuarded: boolean }
   /** It was not planned, or not everything could be written as it was: what is about to be written has to be noted before. */
   | { readonly type: 'plan-again' }
   | { readonly type: 'waits'; readonly reason: string; readonly parent: string | null }

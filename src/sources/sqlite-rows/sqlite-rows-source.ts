@@ -27,6 +27,8 @@ export interface SqliteRowsDeps {
   readonly mayNotOpen?: (file: string) => string | null;
   /** Where the database is shared among several spaces. */
   readonly scope?: RowScope;
+  /** Of an item to which guarded rows refer here: whether such rows do in the space. Where not, they are to go, and it waits for that. */
+  readonly isReferredTo?: (name: string) => Promise<boolean>;
   /** Of all sources of one database: what one of them writes, another must not find half known. */
   readonly turns?: Mutex;
   /** Begins to write elsewhere, where there is much to write; here where it is left out, or answers `null`. */
@@ -95,6 +97,8 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
     return memory.isOther || database.version() !== memory.version;
   };
 
+  const isLeaving = (): boolean => [...memory.waiting.values()].some((waits) => waits.isLeaving);
+
   const isToReconcile = (): boolean => memory.version !== null && memory.version !== memory.wholeVersion;
 
   const apply = (): Promise<ApplyReport> =>
@@ -133,7 +137,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
             const wasAbsent = memory.wholeVersion === null;
             changedAt = now;
             await look(wasAbsent);
-            if (wasAbsent) retryAt = now;
+            if (wasAbsent || isLeaving()) retryAt = now;
           }
           const isQuiet = Math.abs(now - changedAt) >= limits.reconcileQuietMs;
           const isLate = Math.abs(now - reconciledAt) >= limits.reconcileMs;

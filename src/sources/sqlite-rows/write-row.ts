@@ -42,7 +42,7 @@ export function writeRow(
   const known = place === null || place.rowid === null ? null : (access?.at(place.rowid) ?? null);
   const current = known ?? (body === null || place !== null ? null : (access?.standInFor(body) ?? null));
   if (place !== null && current?.digest !== place.digest && !(body === null && current === null)) return { type: 'capture-first' };
-  if (body === null) return remove(context.database.referring(), access, current, name);
+  if (body === null) return remove(context.database.referring(), tables, access, current, name);
   if (access === undefined) return { type: 'not-here', reason: 'the release of claude-mem here has no such table' };
   if (current === null && newHere.names.has(name)) return { type: 'capture-first' };
 
@@ -63,16 +63,25 @@ export function writeRow(
   return putAt(access, task, current.rowid);
 }
 
-function remove(referring: readonly TableAccess[], access: TableAccess | undefined, current: FoundRow | null, name: string): WriteResult {
+function remove(
+  referring: readonly TableAccess[],
+  tables: Tables,
+  access: TableAccess | undefined,
+  current: FoundRow | null,
+  name: string,
+): WriteResult {
   if (access === undefined || current === null) return { type: 'removed' };
   const { profile, mask } = access.shape;
   const { id } = profile;
-  for (const other of referring) {
+  const needed = referring.filter((other) => {
     const { via } = other.shape;
-    if (via === null || other.shape.profile.reference?.table !== id) continue;
+    if (via === null || other.shape.profile.reference?.table !== id) return false;
     const value = access.valueAt(current.rowid, via.equals);
-    if (value !== undefined && value !== null && other.countReferring(value) > 0)
-      return { type: 'revived', place: { name, table: id, rowid: current.rowid, digest: current.digest, mask } };
+    return value !== undefined && value !== null && other.countReferring(value) > 0;
+  });
+  if (needed.length > 0) {
+    const isGuarded = needed.every(({ shape }) => !tables.has(shape.profile.id));
+    return { type: 'revived', place: { name, table: id, rowid: current.rowid, digest: current.digest, mask }, isGuarded };
   }
   access.remove(current.rowid);
   return { type: 'removed' };
