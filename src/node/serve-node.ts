@@ -68,6 +68,7 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
       ...(isLoopback(config.host) ? [] : [reachableHost(config)]),
     ],
     ...(tls === null ? {} : { tls }),
+    hasPeers: config.store !== undefined,
   });
   await writePrivate(node.home.token, token);
   return { listener, tls, claudeMem: claudeMem.gateway, bridge, metrics };

@@ -42,6 +42,14 @@ export class ApiError extends Error {
   }
 }
 
+/** Seconds: a node that is started anew is there again by then. */
+const COME_BACK_IN = 2;
+
+/** To whoever comes while the node ends. */
+export function closingError(): ApiError {
+  return new ApiError('closing', 'this node is stopping', COME_BACK_IN);
+}
+
 /** `null` for what only the log may see. */
 export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -7,7 +6,8 @@ import { bytesToHex } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Admitted } from './admitted.ts';
-import { ApiError, ERROR_STATUS, errorBody, type ErrorCode } from './api-error.ts';
+import { ApiError, closingError, ERROR_STATUS, errorBody, type ErrorCode } from './api-error.ts';
+import { createDrain } from './drain.ts';
 import { isLoopback, judgeRequest, type Caller, type ListenerPolicy } from './guard.ts';
 import type { HubLog } from './hub-app.ts';
 import type { HubServerLimits } from './limits.ts';
@@ -32,6 +32,8 @@ export interface ListenOptions {
   readonly origins?: readonly string[];
   /** Bodies may come without saying how long they are: whoever serves counts what comes. */
   readonly takesChunked?: boolean;
+  /** Callers have another place to go: while this one closes, requests that are on their way to it are still answered. */
+  readonly hasPeers?: boolean;
 }
 
 export interface Listener {
@@ -64,15 +66,11 @@ export interface ListenerDeps {
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Seconds: a node that is started anew is there again by then. */
-const COME_BACK_IN = 2;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function listenWith(deps: ListenerDeps, options: ListenOptions): Promise<Listener> {
   const { serve, limits, clock, log, dialect } = deps;
   const policy = policyOf(options);
-  const closing = new AbortController();
-  setMaxListeners(0, closing.signal); // one for each live stream
   const perAddress = createRateLimiter(limits.requests, clock);
 
   function admit(request: IncomingMessage): Caller | ApiError {
@@ -89,10 +87,8 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     return judged.ok ? judged.value : judged.error;
   }
 
-  const underWay = new Map<ServerResponse, Promise<unknown>>();
-
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    if (closing.signal.aborted) return refuse(response, requestIdOf(request, deps.random), closingError(), dialect);
+    if (!drain.takes(response)) return refuse(response, requestIdOf(request, deps.random), closingError(), dialect);
     if (dialect?.answersFirst(request, response) === true) return;
     const caller = admit(request);
     if (caller instanceof ApiError) {
@@ -107,23 +103,19 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
       get requestId() {
         return (requestId ??= requestIdOf(request, deps.random));
       },
-      closing: closing.signal,
+      closing: drain.closing,
     });
-    const answered = Promise.resolve(served).finally(() => underWay.delete(response));
-    underWay.set(response, answered);
+    drain.began(response, Promise.resolve(served));
   }
 
   const upgraded = new Set<Duplex>();
   function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const caller = admit(request);
+    const caller = drain.closing.aborted ? closingError() : admit(request);
     if (caller instanceof ApiError) return refuseUpgrade(socket, caller);
     if (deps.upgrade?.(request, socket, head) !== true) return refuseUpgrade(socket, new ApiError('not-found', 'no such route'));
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
   }
-  closing.signal.addEventListener('abort', () => {
-    for (const socket of upgraded) socket.destroy();
-  });
 
   const timeouts = {
     headersTimeout: limits.headersTimeout,
@@ -138,6 +130,9 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
     options.tls === undefined
       ? createHttpServer(timeouts, handle)
       : createHttpsServer({ ...timeouts, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersTimeout }, handle);
+  const linger = options.hasPeers === true ? limits.lingerTime : 0;
+  const drain = createDrain(server, options.tls !== undefined, clock, { linger, patience: limits.shutdownTimeout });
+  drain.closing.addEventListener('abort', () => upgraded.forEach((socket) => socket.destroy()));
   server.on('upgrade', handleUpgrade);
   server.maxConnections = limits.connections;
   server.timeout = limits.idleTimeout;
@@ -151,11 +146,10 @@ export async function listenWith(deps: ListenerDeps, options: ListenOptions): Pr
   });
   server.on('error', (error) => log.error({ err: error }, 'the listener failed'));
   const { port } = server.address() as AddressInfo;
-  let closed: Promise<void> | undefined;
   return {
     address: `${policy.tls ? 'https' : 'http'}://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     port,
-    close: () => (closed ??= close(server, closing, underWay, limits.shutdownTimeout, clock)),
+    close: () => drain.close(),
   };
 }
 
@@ -230,34 +224,4 @@ function limitConnections(server: Server, limit: number, proxies: ReadonlySet<st
       else open.set(key, left);
     });
   });
-}
-
-/** To whoever comes while the listener closes. */
-export function closingError(): ApiError {
-  return new ApiError('closing', 'this node is stopping', COME_BACK_IN);
-}
-
-async function close(
-  server: Server,
-  closing: AbortController,
-  underWay: ReadonlyMap<ServerResponse, Promise<unknown>>,
-  patience: number,
-  clock: Clock,
-): Promise<void> {
-  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  closing.abort();
-  // What is answered yet is the last on its connection: else a busy caller would go on for as long as it may.
-  for (const response of underWay.keys()) response.shouldKeepAlive = false;
-  server.closeIdleConnections();
-  await within(patience, ended, clock);
-  server.closeAllConnections();
-  await ended;
-  // What nobody waits for any more may still be at work on the stores, which are closed next.
-  await within(patience, Promise.allSettled(underWay.values()), clock);
-}
-
-async function within(patience: number, work: Promise<unknown>, clock: Clock): Promise<void> {
-  const done = new AbortController();
-  await Promise.race([work, clock.sleep(patience, done.signal)]);
-  done.abort();
 }

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { HUB_LIMITS, LIVE_HEARTBEAT } from '../../core/hub-protocol/limits.ts';
 import type { MachineId, SpaceId } from '../../core/ids.ts';
+import { closingError } from './api-error.ts';
 import { checkJsonLength } from './body.ts';
 import type { HubApp, RouteDeps } from './hub-app.ts';
 import { createLiveStream } from './live-stream.ts';
@@ -35,6 +36,7 @@ export function addLiveRoutes(app: HubApp, { remote, authority, clock, log, limi
   });
 
   app.openapi(liveRoute, (c) => {
+    if (c.env.closing.aborted) throw closingError();
     const machine = c.get('machine');
     const streams = open.get(machine) ?? new Set<AbortController>();
     const [oldest] = streams;

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { compress } from 'hono/compress';
-import { ApiError } from './api-error.ts';
+import { ApiError, closingError } from './api-error.ts';
 import type { HubApp, HubServerDeps } from './hub-app.ts';
 import { errorAnswers, hex32 } from './schema.ts';
 
@@ -29,6 +29,7 @@ const hubRoute = createRoute({
 
 export function addPublicRoutes(app: HubApp, { key, health, log, version }: HubServerDeps): void {
   app.openapi(healthRoute, async (c) => {
+    if (c.env.closing.aborted) throw closingError();
     try {
       await health();
     } catch (error) {
