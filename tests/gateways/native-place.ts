@@ -28,6 +28,7 @@ export interface HubPlace {
   readonly tokens: { readonly write: string; readonly read: string };
   /** What the hub logged, as lines of JSON. */
   readonly logged: string[];
+  /** Without patience for a hub that ends, unless the options have some. */
   connect(options?: Partial<HubRemoteOptions>): Remote;
   close(): Promise<void>;
 }
@@ -87,6 +88,7 @@ export async function startHub(
         signing: createSigningKey(randomBytes(32)),
         clock,
         random,
+        patience: 0,
         ...(options.tlsPin === undefined ? {} : { tlsPin: options.tlsPin }),
         ...given,
       }),

@@ -44,6 +44,7 @@ function connectTo(port: number, options: Partial<HubRemoteOptions> = {}): Remot
     random,
     times: { idle: 120_000, total: 240_000 },
     liveSilence: 120_000,
+    patience: 0, // native.patience.test.ts has some
     ...options,
   });
   cleanups.push(() => remote.close());

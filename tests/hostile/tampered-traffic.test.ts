@@ -114,7 +114,7 @@ describe('somebody between a machine and its hub', () => {
   function remote(): Remote {
     const { key } = world.a.replica.deps.machine;
     const url = `http://127.0.0.1:${(between.address() as AddressInfo).port}`;
-    return createHubRemote({ url, key: hub.hubKey.machine, signing: key, clock: hub.clock, random });
+    return createHubRemote({ url, key: hub.hubKey.machine, signing: key, clock: hub.clock, random, patience: 0 });
   }
 
   it('passes on what it gets (the control)', async () => {

@@ -9,6 +9,10 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** Of an answer that is no hub's: what stands in front of it found nobody, or not in time. */
+const NO_HUB_BEHIND = ': what stands before it is there, and no hub behind that';
+export const isOfProxy = (status: number | undefined): boolean => status === 502 || status === 503 || status === 504;
+
 const MESSAGE_LENGTH = 300;
 const LONGEST_WAIT = 60 * 60;
 
@@ -19,7 +23,7 @@ export function refusalOf(answer: Answer): Refusal {
   const { code, message } = error;
   return {
     code: typeof code === 'string' ? printable(code) : `http-${answer.status}`,
-    message: typeof message === 'string' ? printable(message) : `status ${answer.status}`,
+    message: typeof message === 'string' ? printable(message) : `status ${answer.status}${isOfProxy(answer.status) ? NO_HUB_BEHIND : ''}`,
   };
 }
 
@@ -36,6 +40,16 @@ export function toRefusalError(answer: Answer): RemoteError {
   }
   if (status >= 400) return new RemoteError('refused', text);
   return new RemoteError('protocol', `the hub answered with status ${status}, which has no meaning here`);
+}
+
+/**
+ * Whether it says that there is nobody to answer just now: a hub that is being stopped, or a proxy that finds none. What a hub says
+ * of its database or its load is not meant: it stays there.
+ */
+export function isPassing(answer: Answer): boolean {
+  if (!isOfProxy(answer.status)) return false;
+  const { code } = refusalOf(answer);
+  return code === 'closing' || code === `http-${answer.status}`;
 }
 
 export function isCode(answer: Answer, status: number, code: string): boolean {

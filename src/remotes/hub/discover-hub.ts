@@ -6,6 +6,7 @@ import { tlsPinOf } from '../../core/hub-protocol/tls-pin.ts';
 import { isHex32 } from '../../core/ids.ts';
 import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { isOfProxy } from './answer.ts';
 
 const TIMEOUT = 10_000;
 const MAX_ANSWER = 16 * 1024;
@@ -35,6 +36,7 @@ export function discoverHub(address: string, timeout = TIMEOUT): Promise<RemoteD
         });
         response.on('error', (error) => fail(`${url.host} broke off`, error));
         response.on('close', () => {
+          if (isOfProxy(response.statusCode)) return fail(`${url.host} answers, and no hub behind it does (status ${response.statusCode})`);
           const key = keyIn(Buffer.concat(parts).toString('utf8'));
           if (response.statusCode !== 200 || key === null) return reject(new RemoteError('protocol', `${url.host} is no Satchel hub`));
           resolve({

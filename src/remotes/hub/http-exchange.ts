@@ -110,7 +110,7 @@ export function createExchange({ base, agent, closing, clock, times }: ExchangeO
     try {
       return await attempt(request);
     } catch (error) {
-      if (!question.idempotent || !request.reusedSocket || !isReset(error) || signal.aborted) throw error;
+      if (!question.idempotent || !request.reusedSocket || !isCutOff(error) || signal.aborted) throw error;
       return attempt(start(question, signal));
     }
   }
@@ -165,7 +165,7 @@ function responseTo(request: ClientRequest): Promise<IncomingMessage> {
       reject(new RemoteError('protocol', 'the hub changed to another protocol unasked'));
     });
     // Whatever else may happen: without a connection there is no answer.
-    request.once('close', () => reject(new Error('the connection closed without an answer')));
+    request.once('close', () => reject(new Closed('the connection closed without an answer')));
   });
 }
 
@@ -202,7 +202,7 @@ function bodyOf(response: IncomingMessage, limit: number): Promise<Uint8Array> {
     });
     response.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     response.once('error', reject);
-    response.once('close', () => reject(new Error('the connection closed within the answer')));
+    response.once('close', () => reject(new Closed('the connection closed within the answer')));
   });
 }
 
@@ -210,9 +210,12 @@ function tooLong(limit: number): RemoteError {
   return new RemoteError('protocol', `the hub's answer is longer than ${limit} bytes`);
 }
 
-function isReset(error: unknown): boolean {
+class Closed extends Error {}
+
+/** Whether the other side ended the connection under a question: what it did with it is not known. */
+export function isCutOff(error: unknown): boolean {
   const code = codeOf(error);
-  return code === 'ECONNRESET' || code === 'EPIPE';
+  return code === 'ECONNRESET' || code === 'EPIPE' || error instanceof Closed;
 }
 
 function codeOf(error: unknown): string {

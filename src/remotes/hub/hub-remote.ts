@@ -1,3 +1,4 @@
+import { equalBytes } from '../../core/crypto/hash.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { SigningKey } from '../../core/crypto/signing.ts';
 import { HUB_LIMITS } from '../../core/hub-protocol/limits.ts';
@@ -12,10 +13,10 @@ import {
   encodeObjects,
 } from '../../core/hub-protocol/wire.ts';
 import { isHex32, type MachineId, type ObjectId, type SpaceId } from '../../core/ids.ts';
-import { encodeRecord } from '../../core/log/record.ts';
+import { encodeRecord, headAfter } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { RemoteError, type Remote } from '../../core/ports/remote.ts';
+import { RemoteError, type AppendOutcome, type Remote, type Segment } from '../../core/ports/remote.ts';
 import { checkSpace } from '../checks.ts';
 import { isCode, parsed, toRefusalError } from './answer.ts';
 import { createArrivedSegments } from './arrived-segments.ts';
@@ -32,6 +33,7 @@ import {
 import { createHubMailboxes } from './hub-mailboxes.ts';
 import { createHubSession, withSession } from './hub-session.ts';
 import { LIVE_SILENCE, readLive } from './hub-watch.ts';
+import { PATIENCE, patientExchange, patiently } from './patience.ts';
 import { createHubAgent, ONE_EACH, POOL } from './pinned-agent.ts';
 
 export interface HubRemoteOptions {
@@ -48,6 +50,8 @@ export interface HubRemoteOptions {
   /** Declares that plain http to this address does not leave the machine (a container's network). */
   readonly plainHttp?: boolean;
   readonly times?: Partial<ExchangeTimes>;
+  /** For how long a question that was cut off is asked again, milliseconds. */
+  readonly patience?: number;
   /** Silence after which a live stream counts as dead, milliseconds. */
   readonly liveSilence?: number;
 }
@@ -62,13 +66,14 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
   const agent = createHubAgent(base.protocol === 'https:', options.tlsPin, POOL);
   const closing = new AbortController();
   const times = { ...EXCHANGE_TIMES, ...options.times };
-  const exchange = createExchange({ base, agent, closing: closing.signal, clock, times });
+  const patience = { patience: options.patience ?? PATIENCE, clock, random, closing: closing.signal };
+  const exchange = patientExchange(createExchange({ base, agent, closing: closing.signal, clock, times }), patience);
   // Live streams are silent for longer, and have connections of their own.
   const liveTimes = { ...times, idle: options.liveSilence ?? LIVE_SILENCE };
   const liveAgent = createHubAgent(base.protocol === 'https:', options.tlsPin, ONE_EACH);
   const liveExchange = createExchange({ base, agent: liveAgent, closing: closing.signal, clock, times: liveTimes });
   const arrived = createArrivedSegments();
-  const session = createHubSession({ exchange, origin: base.origin, hub: options.key, signing, random });
+  const session = createHubSession({ exchange, patience, origin: base.origin, hub: options.key, signing, random });
 
   async function ask(space: SpaceId, path: string, question: SpaceQuestion): Promise<Answer> {
     checkSpace(space);
@@ -122,14 +127,15 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
         objects: segment.objects,
         gone: segment.gone ?? [],
       });
-      const answer = await ask(space, 'records', { send: { body, limit: HUB_LIMITS.appendBytes }, idempotent: false });
-      // No log there: that is a head too. For one that is to be created it is a refusal.
-      if (isNoSpace(answer) && expected.position !== -1) return { type: 'moved', head: null, missing: [] };
-      const isOutcome = answer.headers['content-type'] === 'application/cbor' && [200, 409, 424].includes(answer.status);
-      if (!isOutcome) throw toRefusalError(answer);
-      const outcome = parsed(decodeOutcome(answer.body));
-      if (outcome.type !== OUTCOMES[answer.status]) throw new RemoteError('protocol', 'the outcome of an append contradicts its status');
-      return outcome;
+      let tries = 0;
+      return patiently(patience, async () => {
+        tries += 1;
+        const answer = await ask(space, 'records', { send: { body, limit: HUB_LIMITS.appendBytes }, idempotent: false });
+        // No log there: that is a head too. For one that is to be created it is a refusal.
+        if (isNoSpace(answer) && expected.position !== -1) return { type: 'moved', head: null, missing: [] };
+        const outcome = outcomeIn(answer);
+        return tries > 1 && isOwn(outcome, segment) ? { type: 'appended', head: headAfter(segment.records.at(-1)!) } : outcome;
+      });
     },
 
     async hasObjects(space, ids) {
@@ -193,7 +199,7 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
       if (answer.status !== 204) throw toRefusalError(answer);
     },
 
-    mailboxes: createHubMailboxes(exchange),
+    mailboxes: createHubMailboxes(exchange, patience),
 
     async watch(spaces, onHead, signal) {
       if (signal.aborted) return;
@@ -252,6 +258,20 @@ function spacesIn(body: Uint8Array): SpaceId[] {
 }
 
 const OUTCOMES: Readonly<Record<number, string>> = { 200: 'appended', 409: 'moved', 424: 'missing-objects' };
+
+function outcomeIn(answer: Answer): AppendOutcome {
+  const isOutcome = answer.headers['content-type'] === 'application/cbor' && [200, 409, 424].includes(answer.status);
+  if (!isOutcome) throw toRefusalError(answer);
+  const outcome = parsed(decodeOutcome(answer.body));
+  if (outcome.type !== OUTCOMES[answer.status]) throw new RemoteError('protocol', 'the outcome of an append contradicts its status');
+  return outcome;
+}
+
+/** Whether what stands behind the expected head is this very segment, from a try that was cut off: all of it stands there, or nothing. */
+function isOwn(outcome: AppendOutcome, { records: [first] }: Segment): boolean {
+  const [next] = outcome.type === 'moved' ? outcome.missing : [];
+  return first !== undefined && next !== undefined && equalBytes(next, encodeRecord(first));
+}
 
 function isNoSpace(answer: Answer): boolean {
   return isCode(answer, 404, 'no-space');

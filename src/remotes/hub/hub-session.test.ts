@@ -8,6 +8,8 @@ import type { Answer, Question } from './http-exchange.ts';
 
 const random = { bytes: (length: number): Uint8Array => new Uint8Array(randomBytes(length)) };
 
+const patience = { patience: 0, clock: { now: () => 0, sleep: async () => undefined }, random, closing: new AbortController().signal };
+
 /** A hub that gives a token for each proof, when it is told to. */
 function createHub() {
   const [hub, signing, origin] = [createSigningKey(random.bytes(32)), createSigningKey(random.bytes(32)), 'http://hub'];
@@ -25,7 +27,7 @@ function createHub() {
     await new Promise<void>((resolve) => waiting.push(resolve));
     return answerTo({ token });
   };
-  return { session: createHubSession({ exchange: { ask }, origin, hub: hub.machine, signing, random }), waiting };
+  return { session: createHubSession({ exchange: { ask }, patience, origin, hub: hub.machine, signing, random }), waiting };
 }
 
 it('a token that the hub takes no more is dropped, however many callers learn it at once, and in whatever order', async () => {

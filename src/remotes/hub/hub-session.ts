@@ -6,6 +6,7 @@ import type { Random } from '../../core/ports/random.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { parseJsonObject, toRefusalError } from './answer.ts';
 import type { Answer, Exchange, Question } from './http-exchange.ts';
+import { patiently, type PatienceDeps } from './patience.ts';
 
 export interface HubSession {
   /** A bearer token; the key is proved first where none is held. Callers at one time share one proof. */
@@ -16,6 +17,8 @@ export interface HubSession {
 
 export interface HubSessionOptions {
   readonly exchange: Pick<Exchange, 'ask'>;
+  /** For a proof that is cut off: a new one is made. */
+  readonly patience: PatienceDeps;
   /** As this machine dials it. */
   readonly origin: string;
   /** The hub's pinned key. */
@@ -25,7 +28,7 @@ export interface HubSessionOptions {
 }
 
 /** Proves this machine's key to the hub, after the hub proved the pinned one. */
-export function createHubSession({ exchange, origin, hub, signing, random }: HubSessionOptions): HubSession {
+export function createHubSession({ exchange, patience, origin, hub, signing, random }: HubSessionOptions): HubSession {
   /** A proof, and its token once that is there: of two proofs, the one begun last need not be the one that ends last. */
   let current: { readonly proof: Promise<string>; token: string | null } | undefined;
 
@@ -54,7 +57,7 @@ export function createHubSession({ exchange, origin, hub, signing, random }: Hub
 
   async function proveInto(entry: { token: string | null }): Promise<string> {
     try {
-      return (entry.token = await prove());
+      return (entry.token = await patiently(patience, prove));
     } catch (error) {
       if (current === entry) current = undefined;
       throw error;
