@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly bodyLimits?: BodyLimits;
   /** Of the listener. */
   readonly limits?: Partial<HubServerLimits>;
+  /** Addresses of proxies before it. */
+  readonly proxies?: readonly string[];
 }
 
 export async function startGateway(options: GatewayOptions = {}): Promise<GatewayPlace> {
@@ -54,7 +56,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     log,
     ...(bodyLimits === undefined ? {} : { bodyLimits }),
   });
-  const hub = await startHub({ deps: { routes, upgrade, ...(limits === undefined ? {} : { limits }) } });
+  const hub = await startHub({
+    listen: options.proxies === undefined ? {} : { proxies: options.proxies },
+    deps: { routes, upgrade, ...(limits === undefined ? {} : { limits }) },
+  });
   const url = `${hub.url}/claude-mem`;
   const tokens = new Map<string, string>();
 

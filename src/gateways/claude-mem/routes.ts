@@ -2,10 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { isLoopback, type Caller } from '../native/guard.ts';
 import { BODY_LIMITS, createBodyBudget, type BodyLimits, type BodyShare } from './body-budget.ts';
 import { admit, identify, type SyncCaller } from './caller.ts';
 import type { Clients } from './clients.ts';
 import { isDecimal } from './decimal.ts';
+import { gzippedPage, takesGzip } from './gzipped-page.ts';
 import { Refusal } from './refusal.ts';
 import { OPS_PER_REQUEST, parseOp, parsePush, REQUEST_BYTES, type Op } from './schema.ts';
 import type { SyncFeeds } from './sync-feed.ts';
@@ -22,7 +24,10 @@ export interface SyncRoutesDeps {
 }
 
 interface SyncEnv {
-  Bindings: HttpBindings;
+  Bindings: HttpBindings & {
+    /** As the node's listener judged it. */
+    readonly caller?: Pick<Caller, 'address'>;
+  };
   Variables: { caller: SyncCaller };
 }
 
@@ -65,7 +70,13 @@ export function createSyncApp({ feeds, clients, onPulled, onFailure, bodyLimits 
     await admit(caller, clients);
     const changes = await feeds.changes(caller.user, since, { entries: Math.min(limit, OPS_PER_REQUEST), bytes: PAGE_BYTES });
     onPulled?.(caller, changes.entries.at(-1)?.number ?? since);
-    return c.json(changesAnswer(changes, since));
+    const answer = changesAnswer(changes, since);
+    c.header('vary', 'accept-encoding');
+    // On one machine bytes cost less than their compression.
+    const isFar = c.env.caller !== undefined && !isLoopback(c.env.caller.address);
+    const gzipped = isFar && takesGzip(c.req.header('accept-encoding')) ? await gzippedPage(answer, changes.entries) : null;
+    if (gzipped === null) return c.json(answer);
+    return c.body(new Uint8Array(gzipped), 200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
   });
 
   app.get('/v1/sync/status', async (c) => {

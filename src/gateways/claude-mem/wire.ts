@@ -31,7 +31,15 @@ export function pushAnswer({ acks, head }: Pushed) {
   };
 }
 
-export function changesAnswer({ head, entries }: Changes, since: number) {
+export interface ChangesAnswer {
+  readonly protocol_version: number;
+  readonly epoch: string;
+  readonly ops: readonly WireOp[];
+  readonly head_seq: string;
+  readonly more: boolean;
+}
+
+export function changesAnswer({ head, entries }: Changes, since: number): ChangesAnswer {
   return {
     protocol_version: PROTOCOL_VERSION,
     epoch: head.epoch,
