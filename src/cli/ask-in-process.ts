@@ -44,7 +44,7 @@ export function openingFailure(error: unknown, config: Config): CommandFailure |
     });
   if (error instanceof StoreUnavailable)
     return new CommandFailure(EXIT.unreachable, 'store-unavailable', error.message, {
-      next: 'Start the database, or make room for more connections',
+      next: error.remedy,
       cause: error,
     });
   if (error instanceof StoreUnusable)

@@ -63,7 +63,7 @@ async function sharedStore({ environment }: CommandContext, config: LoadedConfig
   const address = config.ok ? config.value.store : undefined;
   if (address === undefined) return null;
   const { probeSharedStore } = await import('../node/shared-store/open-shared-store.ts');
-  return { probe: () => probeSharedStore(address, { environment }) };
+  return { probe: async () => (await probeSharedStore(address, { environment })).address };
 }
 
 async function askChecks(context: CommandContext): Promise<Check[]> {

@@ -39,6 +39,8 @@ export function parseStoreAddress(text: string): Result<StoreAddress, string> {
   }
   const unknown = [...url.searchParams.keys()].find((key) => !KNOWN.includes(key));
   if (unknown !== undefined) return fail(`expected only ${KNOWN.join(', ')} behind the ?`);
+  const twice = KNOWN.find((key) => url.searchParams.getAll(key).length > 1);
+  if (twice !== undefined) return fail(`expected ${twice} once`);
   const user = decode(url.username);
   const database = decode(url.pathname.slice(1));
   if (!user || !database || database.includes('/')) return fail(`expected a user and a database: ${SHAPE}`);
@@ -50,6 +52,7 @@ export function parseStoreAddress(text: string): Result<StoreAddress, string> {
   if (!Object.hasOwn(TLS, mode)) return fail(`expected sslmode to be one of ${Object.keys(TLS).join(', ')}`);
   const schema = url.searchParams.get('schema') ?? 'satchel';
   if (schema === '' || Buffer.byteLength(schema) > 63) return fail('expected a schema of 1 to 63 bytes');
+  if (/^pg_/i.test(schema) || schema === 'information_schema') return fail('expected a schema that is not one of PostgreSQL’s own');
   const connections = Number(url.searchParams.get('connections') ?? CONNECTIONS);
   if (!Number.isInteger(connections) || connections < 1 || connections > 500) return fail('expected connections from 1 to 500');
   return ok({

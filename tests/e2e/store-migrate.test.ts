@@ -76,6 +76,24 @@ describe('a hub’s own store moves into a database', () => {
     expect(await server.query(database.database, `select 1 from pg_namespace where nspname = 'satchel'`)).toEqual([]);
   });
 
+  it('refuses a database that another hub keeps, dry as well, and says nothing of taking its keys', async () => {
+    const theirs = await server.createDatabase();
+    const other = new Machine(root, 'other', program, { SATCHEL_STORE_PASSWORD: theirs.password });
+    await other.start(['up', '--hub', '--port', '0', '--store', theirs.url]);
+    await other.stop();
+    const keys = readFileSync(path.join(hub.store, 'keys', 'machine.json'), 'utf8');
+    for (const more of [['--dry-run'], []]) {
+      const refused = await hub.run(['store', 'migrate', '--to', theirs.url, ...more]);
+      expect([refused.code, refused.stderr]).toEqual([
+        5,
+        expect.stringMatching(/is kept by the hub [0-9a-f]{16}, .*\n.*another schema: \?schema=NAME/),
+      ]);
+      expect(refused.stderr).not.toContain('keys folder');
+    }
+    expect(readFileSync(path.join(hub.store, 'keys', 'machine.json'), 'utf8')).toBe(keys);
+    await other.kill();
+  });
+
   it('refuses a copy, which may be of a hub that goes on', async () => {
     const copy = new Machine(root, 'copy', program, { SATCHEL_STORE_PASSWORD: database.password });
     cpSync(hub.store, copy.store, { recursive: true });

@@ -24,15 +24,29 @@ export interface Store {
 /** The store is not there now, or has more to do than it can: nothing was written, or nobody knows whether; later it may be there again. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
-  readonly reason: 'busy' | 'unreachable';
+  /** `refused`: it lets us in no longer, or not do what is to be done. */
+  readonly reason: 'busy' | 'unreachable' | 'refused';
   /** Milliseconds after which to try again. */
   readonly retryAfter: number;
-  constructor(reason: StoreUnavailable['reason'], message: string, options: { readonly retryAfter: number; readonly cause?: unknown }) {
+  /** What a person can do about it. */
+  readonly remedy: string;
+  constructor(
+    reason: StoreUnavailable['reason'],
+    message: string,
+    options: { readonly retryAfter: number; readonly remedy?: string; readonly cause?: unknown },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.reason = reason;
     this.retryAfter = options.retryAfter;
+    this.remedy = options.remedy ?? REMEDIES[reason];
   }
 }
+
+const REMEDIES: Readonly<Record<StoreUnavailable['reason'], string>> = {
+  busy: 'Make room for more connections: ?connections=N behind the address of the store, and max_connections of the database',
+  unreachable: 'Start the database, or make room for more connections',
+  refused: 'Have it let in what is refused; a new password is read when the hub starts again',
+};
 
 /** What of a store, of all spaces: logs, the states of items, open conflicts, drafts, the views of a writer, a collection of documents. */
 export type StorePart = 'logs' | 'items' | 'siblings' | 'drafts' | `views of ${string}` | `documents in ${string}`;

@@ -65,7 +65,11 @@ export function toApiError(error: unknown): ApiError | null {
 }
 
 /** Where the store is, and as whom it is asked, is for the hub's log. */
-const SAID = { busy: 'this hub has more to do than it can: try again', unreachable: 'the store behind this hub does not answer' } as const;
+const SAID = {
+  busy: 'this hub has more to do than it can: try again',
+  unreachable: 'the store behind this hub does not answer',
+  refused: 'the store behind this hub does not let it do that now',
+} as const;
 
 export function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {
   return { error: { code, message } };

@@ -68,8 +68,7 @@ async function checkShared({ probe }: SharedStore): Promise<Check> {
   try {
     return passed('store.database', `${await probe()} answers`);
   } catch (error) {
-    if (error instanceof StoreUnavailable)
-      return failed('store.database', 'high', error.message, 'Start the database, or make room for more connections');
+    if (error instanceof StoreUnavailable) return failed('store.database', 'high', error.message, error.remedy);
     if (error instanceof StoreUnusable) return failed('store.database', 'high', error.message, null);
     throw error;
   }

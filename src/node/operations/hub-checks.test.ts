@@ -11,6 +11,7 @@ const well: Parameters<typeof hubChecks>[0] = {
   requests: { last_hour: 1000, failed: 0, refused: 9, failures: [] },
   disk: { free_bytes: 10 * GIB, total_bytes: 100 * GIB },
   home: { root: '/hub', log: '/hub/node.log' },
+  remedy: null,
   now,
 };
 
@@ -65,6 +66,7 @@ describe('what is wrong with a hub', () => {
       requests: { ...well.requests, failed: 900 },
       disk: { ...well.disk, free_bytes: 0 },
       last_backup: null,
+      remedy: 'start it',
     });
     expect(bad.map(({ result, next_step: next }) => [result, next !== null])).toEqual([
       ['fail', true],

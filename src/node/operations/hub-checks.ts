@@ -5,6 +5,8 @@ import type { HubStatus } from './hub-status.ts';
 
 type Facts = Pick<HubStatus, 'store' | 'spaces' | 'last_backup' | 'requests' | 'disk'> & {
   readonly home: Pick<NodeHome, 'root' | 'log'>;
+  /** Where the store has a problem: what to do about it. */
+  readonly remedy: string | null;
   /** Milliseconds since 1970. */
   readonly now: number;
 };
@@ -24,10 +26,9 @@ export function hubChecks(facts: Facts): Check[] {
   return [checkStore(facts), checkRequests(facts), checkRoom(facts.home.root, facts.disk.free_bytes), ...checkBackup(facts)];
 }
 
-function checkStore({ store: { type, problem } }: Facts): Check {
+function checkStore({ store: { problem }, remedy }: Facts): Check {
   if (problem === null) return passed('hub.store', 'the store answers');
-  const next = type === 'postgres' ? 'Start the database, or make room for more connections' : 'Run: satchel doctor';
-  return failed('hub.store', 'high', `the store does not answer: ${problem}`, next);
+  return failed('hub.store', 'high', `the store does not serve: ${problem}`, remedy);
 }
 
 function checkRequests({ requests: { last_hour: all, failed: bad }, home }: Facts): Check {

@@ -8,6 +8,7 @@ import { bucketOf } from '../hub-objects.ts';
 import { lookAtKept, type KeptSpace } from '../kept-spaces.ts';
 import type { SatchelNode } from '../node.ts';
 import { hubChecks } from './hub-checks.ts';
+import { noteLooked } from '../shared-store/hub-identity.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure, type OperationContext } from './operation.ts';
 
@@ -78,7 +79,7 @@ export const hubStatusOperation = defineOperation({
   input: noInput,
   async run(node, _, context): Promise<HubStatus> {
     const { meter, config, home, options, deps } = node;
-    const stored = await lookAtStore(node, context);
+    const { remedy, ...stored } = await lookAtStore(node, context);
     const recent = meter.recent();
     const { bavail, blocks, bsize } = await statfs(home.root);
     const disk = { free_bytes: bavail * bsize, total_bytes: blocks * bsize };
@@ -88,7 +89,7 @@ export const hubStatusOperation = defineOperation({
       refused: recent.refused,
       failures: recent.failures.map(({ at, method, route, status }) => ({ at: iso(at), method, route, status })),
     };
-    const checks = hubChecks({ ...stored, requests, disk, home, now: deps.clock.now() });
+    const checks = hubChecks({ ...stored, remedy, requests, disk, home, now: deps.clock.now() });
     return {
       well: checks.every(({ result }) => result !== 'fail'),
       address: node.address,
@@ -108,21 +109,27 @@ export const hubStatusOperation = defineOperation({
   },
 });
 
-/** A hub whose database is away still says so. */
-async function lookAtStore(node: SatchelNode, context: OperationContext): Promise<Pick<HubStatus, 'store' | 'spaces' | 'last_backup'>> {
+/** A hub whose database is away, or takes nothing, still says so. */
+async function lookAtStore(
+  node: SatchelNode,
+  context: OperationContext,
+): Promise<Pick<HubStatus, 'store' | 'spaces' | 'last_backup'> & { readonly remedy: string | null }> {
   const { store } = node;
   const about = { type: store.place === null ? ('sqlite' as const) : ('postgres' as const), place: store.place };
   try {
     const spaces = await lookAtSpaces(node, context);
     const backup = await lastBackup(store);
+    await noteLooked(store, node.deps.clock.now());
     return {
       store: { ...about, bytes: await store.size(), bucket: await bucketOf(store), problem: null },
       spaces,
       last_backup: backup === null ? null : { at: iso(backup.at), bytes: backup.bytes },
+      remedy: null,
     };
   } catch (error) {
     if (!(error instanceof StoreUnavailable) && !(error instanceof RemoteError)) throw error; // the latter of a bucket
-    return { store: { ...about, bytes: null, bucket: null, problem: error.message }, spaces: null, last_backup: null };
+    const remedy = error instanceof StoreUnavailable ? error.remedy : 'Run: satchel doctor';
+    return { store: { ...about, bytes: null, bucket: null, problem: error.message }, spaces: null, last_backup: null, remedy };
   }
 }
 

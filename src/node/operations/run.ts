@@ -43,8 +43,7 @@ export async function parseInput(name: OperationName, input: unknown): Promise<u
 }
 
 async function toFailure(node: SatchelNode, error: unknown): Promise<unknown> {
-  if (error instanceof StoreUnavailable)
-    return new OperationFailure('unreachable', 'store-unavailable', error.message, 'Start the database, or make room for more connections');
+  if (error instanceof StoreUnavailable) return new OperationFailure('unreachable', 'store-unavailable', error.message, error.remedy);
   if (error instanceof DamagedKeyFile) return new OperationFailure('failed', 'damaged-key', error.message, error.remedy);
   if (error instanceof NotAllowed) return new OperationFailure('refused', 'not-allowed', error.message);
   if (error instanceof KeyMissing)

@@ -3,15 +3,22 @@ import type { Store } from '../../core/ports/store.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
 
 export const HUB_COLLECTION = 'hub';
-const ID = 'identity';
-const MOVING = 'moving';
+export const IDENTITY = 'identity';
+export const MOVING = 'moving';
+const LOOKED = 'looked-at';
 
 /**
  * All hubs on one database are one hub to their clients, who pinned its key: the first one's. Throws `StoreUnusable` for
  * one with another key. Nothing secret is kept in the database.
  */
 export async function claimHub(store: Store, machine: MachineId, keys: string): Promise<void> {
-  await claimForMove(store, machine, keys);
+  const other = await claim(store, machine);
+  if (other !== null) {
+    throw new StoreUnusable(
+      'refused',
+      `${isOther(other, machine)}. A hub that is to be another process of that one takes its keys: copy that hub’s keys folder to ${keys} (files 0600). One that keeps logs of its own takes another database, or another schema: ?schema=NAME`,
+    );
+  }
   if (!(await isMoving(store))) return;
   throw new StoreUnusable(
     'refused',
@@ -30,16 +37,28 @@ export async function setMoving(store: Store, isUnderWay: boolean): Promise<void
   );
 }
 
-/** The same for one that moves its store there. */
-export async function claimForMove(store: Store, machine: MachineId, keys: string): Promise<void> {
+/** The same for one that moves its store there. What keeps it from that; `null`: nothing. Its own keys are what its clients trust: they must stay. */
+export async function claimForMove(store: Store, machine: MachineId): Promise<string | null> {
+  const other = await claim(store, machine);
+  return other === null ? null : isOther(other, machine);
+}
+
+/** Whose it is, where that is another hub's. */
+async function claim(store: Store, machine: MachineId): Promise<string | null> {
   const kept = await store.write(async ({ documents }) => {
-    const found = await documents.get<{ machine: string }>(HUB_COLLECTION, ID);
-    if (found === undefined) await documents.put(HUB_COLLECTION, ID, { machine });
+    const found = await documents.get<{ machine: string }>(HUB_COLLECTION, IDENTITY);
+    if (found === undefined) await documents.put(HUB_COLLECTION, IDENTITY, { machine });
     return found?.machine ?? machine;
   });
-  if (kept === machine) return;
-  throw new StoreUnusable(
-    'refused',
-    `this database is kept by the hub ${isHex32(kept) ? kept.slice(0, 16) : '?'}, and this one has other keys (${machine.slice(0, 16)}): its clients would not trust it. Copy that hub’s keys folder to ${keys} (files 0600), in place of what is there`,
-  );
+  return kept === machine ? null : kept;
+}
+
+export function isOther(other: string, machine: MachineId | null): string {
+  const own = machine === null ? 'no keys' : `other keys (${machine.slice(0, 16)}), which its clients trust`;
+  return `this database is kept by the hub ${isHex32(other) ? other.slice(0, 16) : '?'}, and this one has ${own}`;
+}
+
+/** Writes something, however little: a store that can only be read is not well. */
+export async function noteLooked(store: Store, at: number): Promise<void> {
+  await store.write(({ documents }) => documents.put(HUB_COLLECTION, LOOKED, { at }));
 }

@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { createSigningKey } from '../../core/crypto/signing.ts';
+import { hexToBytes } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -8,7 +11,7 @@ import { createFolderObjects } from '../../store/chunks/folder-objects.ts';
 import { createSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { createAgeKeyWrapping } from '../age-key-wrapping.ts';
 import { isCopied } from '../copied-store/place-mark.ts';
-import { StoreWasCopied } from '../copied-store/settle-copy.ts';
+import { readIdentity, StoreWasCopied } from '../copied-store/settle-copy.ts';
 import { openHubObjects } from '../hub-objects.ts';
 import type { KeptObjects } from '../kept-store.ts';
 import { createNodeLog } from '../node-log.ts';
@@ -19,7 +22,7 @@ import { removeIndexFile } from '../recall/index-file.ts';
 import { saveSettings } from '../save-settings.ts';
 import { listSpaces } from '../space-registry.ts';
 import { amountOf, compareStores, CopyFailed, copyStore, type OnProgress, type Place, type StoreAmount } from './copy-store.ts';
-import { claimForMove, isMoving, setMoving } from './hub-identity.ts';
+import { claimForMove, isMoving, isOther, setMoving } from './hub-identity.ts';
 import { noteMoved, readMoved } from './moved-store.ts';
 import { openSharedStore, probeSharedStore } from './open-shared-store.ts';
 
@@ -112,15 +115,23 @@ async function move(
   if (movedTo !== null && movedTo !== to)
     throw new MigrateRefused(`this store was moved before, to ${movedTo}`, 'That one is what counts since then. Start the hub: satchel up');
   const amount = await amountOf(from);
-  if (isPlan) return { ...amount, to: await probeSharedStore(to, config), isResumed: false, isMoved: false };
+  if (isPlan) {
+    const probe = await probeSharedStore(to, config);
+    // Whose keys were lost is made none for being asked.
+    const identity = await readIdentity(path.join(home.keys, 'machine.json'));
+    const machine = identity === null ? null : createSigningKey(hexToBytes(identity.seed)).machine;
+    if (probe.keptBy !== null && probe.keptBy !== machine) throw keptByOther(isOther(probe.keptBy, machine));
+    if (movedTo === null && !probe.isMoving && probe.hasLogs) throw holdsLogs();
+    return { ...amount, to: probe.address, isResumed: movedTo !== null || probe.isMoving, isMoved: false };
+  }
   const database = await openSharedStore(to, config, { clock, random });
   try {
     const machine = await loadMachineIdentity(home, { random, wrapping: createAgeKeyWrapping() });
-    await claimForMove(database.store, machine.key.machine, home.keys);
+    const other = await claimForMove(database.store, machine.key.machine);
+    if (other !== null) throw keptByOther(other);
     const isResumed = movedTo !== null || (await isMoving(database.store));
     if (movedTo === null) {
-      if (!isResumed && (await database.store.read((tx) => tx.logs.spaces())).length > 0)
-        throw new MigrateRefused('the database holds logs already', 'Name another one, or another schema: ?schema=NAME');
+      if (!isResumed && (await database.store.read((tx) => tx.logs.spaces())).length > 0) throw holdsLogs();
       await setMoving(database.store, true);
       const place = { store: database.store, objects: bucket ?? database.objects };
       await copyStore(from, place, amount, onProgress);
@@ -137,6 +148,16 @@ async function move(
     await database.objects.close();
     await database.store.close();
   }
+}
+
+const ANOTHER_PLACE = 'Name another one, or another schema: ?schema=NAME';
+
+function holdsLogs(): MigrateRefused {
+  return new MigrateRefused('the database holds logs already', ANOTHER_PLACE);
+}
+
+function keptByOther(message: string): MigrateRefused {
+  return new MigrateRefused(message, ANOTHER_PLACE);
 }
 
 export { CopyFailed };

@@ -8,6 +8,7 @@ import type { Random } from '../../core/ports/random.ts';
 import type { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../store/postgres/postgres-options.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
+import { HUB_COLLECTION, IDENTITY, MOVING } from './hub-identity.ts';
 
 /** The database that several hubs keep their store in. `StoreUnusable` and `StoreUnavailable` say what is wrong. */
 export async function openSharedStore(
@@ -21,11 +22,24 @@ export async function openSharedStore(
   return openPostgres(options, { ...deps, checksNesting: false });
 }
 
-/** Looks whether a database can be used, and changes nothing there; its address as shown to people. */
-export async function probeSharedStore(address: string, config: Pick<Config, 'environment'>): Promise<string> {
+/** Whether a database can be used, and by whom it is used already. */
+export interface SharedStoreProbe {
+  /** As shown to people. */
+  readonly address: string;
+  readonly hasLogs: boolean;
+  /** The hub that keeps it; `null`: none does yet. */
+  readonly keptBy: string | null;
+  /** A move of a store into it was begun, and did not end. */
+  readonly isMoving: boolean;
+}
+
+/** Changes nothing there. Throws as {@link openSharedStore}. */
+export async function probeSharedStore(address: string, config: Pick<Config, 'environment'>): Promise<SharedStoreProbe> {
   const options = await optionsOf(address, config);
   const { probePostgres } = await import('../../store/postgres/postgres-database.ts');
-  return probePostgres(options);
+  const { documents, ...found } = await probePostgres(options, { collection: HUB_COLLECTION, ids: [IDENTITY, MOVING] });
+  const kept = documents.get(IDENTITY) as { readonly machine: string } | undefined;
+  return { ...found, keptBy: kept?.machine ?? null, isMoving: documents.has(MOVING) };
 }
 
 async function optionsOf(text: string, { environment }: Pick<Config, 'environment'>): Promise<PostgresOptions> {

@@ -45,16 +45,26 @@ export function explainFailure(error: unknown, options: PostgresOptions): unknow
   return error;
 }
 
+/** What gives back a right that is missing; PostgreSQL's messages name what it is a right to. */
+function grantFor(message: string, { user, database, schema }: Pick<PostgresOptions, 'user' | 'database' | 'schema'>): string {
+  if (/for database/.test(message)) return `grant connect on database "${database}" to "${user}"`;
+  if (/for (?:table|relation|view)/.test(message))
+    return `grant select, insert, update, delete on all tables in schema "${schema}" to "${user}"`;
+  if (/for sequence/.test(message)) return `grant usage, select on all sequences in schema "${schema}" to "${user}"`;
+  if (/for schema/.test(message)) return `grant usage, create on schema "${schema}" to "${user}"`;
+  return `create schema "${schema}" authorization "${user}"`;
+}
+
 function refusal(error: unknown, { user, database, password, schema }: PostgresOptions): string | null {
   if (error instanceof DatabaseError) {
     if (error.code === '3D000') return `there is no database "${database}". Make it: create database "${database}" owner "${user}"`;
     if (error.code === '28P01')
       return password === undefined
-        ? 'it asks for a password. Set SATCHEL_STORE_PASSWORD or PGPASSWORD, or name a file of mode 0600 in SATCHEL_STORE_PASSWORD_FILE'
+        ? 'it asks for a password. Write it into keys/store-password in SATCHEL_HOME (mode 0600), name such a file in SATCHEL_STORE_PASSWORD_FILE, or set SATCHEL_STORE_PASSWORD or PGPASSWORD'
         : `the password of "${user}" is wrong`;
     if (error.code === '28000') return `it does not let "${user}" in: ${error.message}`;
     if (error.code === '42501')
-      return `"${user}" may not do that: ${error.message}. Let its owner run: create schema "${schema}" authorization "${user}"`;
+      return `"${user}" may not do that: ${error.message}. Let its owner run: ${grantFor(error.message, { user, database, schema })}`;
   }
   if (!(error instanceof Error)) return null;
   if (/does not support SSL/i.test(error.message)) return 'it offers no TLS. Where the network between is your own, add ?sslmode=disable';

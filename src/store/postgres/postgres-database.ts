@@ -2,7 +2,7 @@ import { CompiledQuery, Kysely, type Transaction } from 'kysely';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
-import type { Store, StoreTransaction } from '../../core/ports/store.ts';
+import { StoreUnavailable, type Store, type StoreTransaction } from '../../core/ports/store.ts';
 import type { TextIndexPlace } from '../../core/ports/text-index.ts';
 import { createDirectTransactions } from '../direct-transactions.ts';
 import { feedMigration } from '../feed-migration.ts';
@@ -35,6 +35,8 @@ const SIZE = `select sum(pg_total_relation_size(oid)) as size from pg_class wher
   and relnamespace = (select oid from pg_namespace where nspname = current_schema())`;
 /** Of {@link PostgresOptions.connections}, which are the store's, so many go to objects. */
 const OBJECTS_SHARE = 0.4;
+/** Milliseconds. */
+const REFUSED_RETRY = 10_000;
 /** While somebody searches. */
 const INDEX_CONNECTIONS = 2;
 
@@ -68,7 +70,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
       throw explainFailure(error, options);
     }
   };
-  const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps));
+  const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps)).catch(refusedSince);
   const storePool = createPostgresPool(options);
   const driver = createPostgresDriver(storePool, options.schema);
   const db = new Kysely<StoreSchema>(postgresKysely(driver));
@@ -121,12 +123,46 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   return { store, objects, notices, index, address: describePostgres(options), size };
 }
 
+/** It let us in before: what refuses us since may end without our doing, and whoever asks comes again. */
+function refusedSince(error: unknown): never {
+  if (!(error instanceof StoreUnusable)) throw error;
+  throw new StoreUnavailable('refused', error.message, { retryAfter: REFUSED_RETRY, cause: error });
+}
+
+/** What a database has already. */
+export interface PostgresProbe {
+  /** As shown to people. */
+  readonly address: string;
+  /** Whether there is any record of a log. */
+  readonly hasLogs: boolean;
+  /** Those documents of one collection that were asked for, by id; missing where there is none. */
+  readonly documents: ReadonlyMap<string, unknown>;
+}
+
 /** Looks whether a database can be used, and changes nothing there. Throws as {@link openPostgres}. */
-export async function probePostgres(options: PostgresOptions): Promise<string> {
+export async function probePostgres(
+  options: PostgresOptions,
+  wanted: { readonly collection: string; readonly ids: readonly string[] } = { collection: '', ids: [] },
+): Promise<PostgresProbe> {
   const db = createPostgresKysely<StoreSchema>(createPostgresPool(options), options.schema);
   try {
-    await db.transaction().execute((tx) => checkServer(tx, options));
-    return describePostgres(options);
+    return await db.transaction().execute(async (tx) => {
+      await checkServer(tx, options);
+      const address = describePostgres(options);
+      const { rows } = await tx.executeQuery<{ made: boolean }>(
+        CompiledQuery.raw(`select to_regclass('documents') is not null and to_regclass('log_records') is not null as made`),
+      );
+      if (rows[0]?.made !== true) return { address, hasLogs: false, documents: new Map() };
+      const found = await tx
+        .selectFrom('documents')
+        .select(['id', 'value'])
+        .where('collection', '=', wanted.collection)
+        .where('id', 'in', ['', ...wanted.ids])
+        .execute();
+      const record = await tx.selectFrom('log_records').select('position').limit(1).executeTakeFirst();
+      const documents = new Map(found.map(({ id, value }) => [id, JSON.parse(value) as unknown]));
+      return { address, hasLogs: record !== undefined, documents };
+    });
   } catch (error) {
     throw explainFailure(error, options);
   } finally {
@@ -147,10 +183,11 @@ async function prepare(db: Kysely<StoreSchema>, options: PostgresOptions): Promi
 /** Whether the schema is there. */
 async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOptions): Promise<boolean> {
   const where = describePostgres(options);
-  const { rows } = await tx.executeQuery<{ version: number; encoding: string; schema: string | null; creates: boolean }>(
+  const { rows } = await tx.executeQuery<{ version: number; encoding: string; schema: string | null; creates: boolean; fills: boolean }>(
     CompiledQuery.raw(
       `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding,
-        current_schema() as schema, has_database_privilege(current_database(), 'create') as creates`,
+        current_schema() as schema, has_database_privilege(current_database(), 'create') as creates,
+        coalesce(has_schema_privilege(current_schema(), 'create'), true) as fills`,
     ),
   );
   const [server] = rows;
@@ -162,6 +199,13 @@ async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOption
   if (server.schema === null && !server.creates) {
     const statement = `create schema ${quoted(options.schema)} authorization ${quoted(options.user)}`;
     throw new StoreUnusable('refused', `${where}: "${options.user}" may make no schema there. Let the database’s owner run: ${statement}`);
+  }
+  if (!server.fills) {
+    const statement = `grant create on schema ${quoted(options.schema)} to ${quoted(options.user)}`;
+    throw new StoreUnusable(
+      'refused',
+      `${where}: "${options.user}" may make no tables there. Let the owner of that schema run: ${statement}`,
+    );
   }
   return server.schema !== null;
 }

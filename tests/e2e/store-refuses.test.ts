@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { PASSWORD, startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
+import { Machine, makeRoot } from './machine.ts';
+
+const { root, remove } = makeRoot();
+let server: PostgresServer;
+let database: TestDatabase;
+let hub: Machine;
+
+beforeAll(async () => {
+  server = await startPostgres();
+  database = await server.createDatabase();
+  hub = new Machine(root, 'hub', inject('program'), { SATCHEL_STORE_PASSWORD: database.password });
+  await hub.start(['up', '--hub', '--port', '0', '--store', database.url]);
+});
+afterAll(async () => {
+  await hub.kill();
+  await server.dispose();
+  remove();
+});
+
+/** What the hub says of its store. Requests that failed meanwhile are told of for an hour. */
+async function stored(): Promise<unknown> {
+  const { stdout } = await hub.run(['status', '--hub', '--json']);
+  const { store } = JSON.parse(stdout) as { store: { problem: string | null } };
+  return { problem: store.problem };
+}
+
+const disconnect = (): Promise<unknown> =>
+  server.query('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${database.user}'`);
+
+it('a hub whose password was changed meanwhile says so, wherever it is asked', async () => {
+  await server.query('postgres', `alter role ${database.user} password 'another one'`);
+  await disconnect();
+  const status = await hub.run(['status', '--hub']);
+  expect(status.code).toBe(1);
+  expect(status.stdout).toContain(`the password of "${database.user}" is wrong`);
+  expect(status.stdout).toContain('a new password is read when the hub starts again');
+  expect(status.stdout + status.stderr).not.toContain(PASSWORD);
+  for (const command of [['status'], ['machines']]) {
+    const { code, stderr } = await hub.run(command);
+    expect([command, code, stderr]).toEqual([command, 4, expect.stringContaining(`the password of "${database.user}" is wrong`)]);
+  }
+  const { address } = JSON.parse(readFileSync(path.join(hub.store, 'running.json'), 'utf8')) as { address: string };
+  expect((await fetch(`${address}/healthz`)).status).toBe(503);
+  await server.query('postgres', `alter role ${database.user} password '${PASSWORD}'`);
+  expect(await stored()).toEqual({ problem: null });
+});
+
+it('a hub that may only read is not well, and says what right it lacks', async () => {
+  await server.query(database.database, `revoke insert, update on all tables in schema satchel from ${database.user}`);
+  const { code, stdout } = await hub.run(['status', '--hub']);
+  expect([code, stdout]).toEqual([1, expect.stringContaining('permission denied for table')]);
+  expect(stdout).toContain(`grant select, insert, update, delete on all tables in schema "satchel" to "${database.user}"`);
+  await server.query(database.database, `grant insert, update on all tables in schema satchel to ${database.user}`);
+  expect(await stored()).toEqual({ problem: null });
+});
+
+it('a database that lets the user connect no longer is told how to, and so is one of another’s schema', async () => {
+  await server.query('postgres', `revoke connect on database ${database.database} from public, ${database.user}`);
+  await hub.stop();
+  const refused = await hub.run(['up', '--hub', '--port', '0']);
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining(`grant connect on database "${database.database}" to "${database.user}"`),
+  ]);
+  await server.query('postgres', `grant connect on database ${database.database} to ${database.user}`);
+  for (const schema of ['pg_catalog', 'information_schema']) {
+    const own = await hub.run(['up', '--hub', '--store', `${database.url}?schema=${schema}`]);
+    expect([own.code, own.stderr]).toEqual([2, expect.stringContaining('not one of PostgreSQL’s own')]);
+  }
+});
