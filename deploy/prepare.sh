@@ -27,6 +27,10 @@ random | make store-password
 random | make metrics-token
 echo satchel | tr -d '\n' | make s3-user
 random | make s3-password
+if [ -e "$into/secrets/config.json" ] && ! grep -qF "\"publicUrl\": \"$url\"" "$into/secrets/config.json"; then
+  echo "$into/secrets/config.json is of another address than $url, which members have pinned. To change it, edit publicUrl and names there" >&2
+  exit 1
+fi
 sed "s|PUBLIC_URL|$url|" "$here/hub/config.json" | make config.json
 printf '{"s3://satchel?endpoint=http://s3:9000": {"accessKeyId": "%s", "secretAccessKey": "%s"}}\n' \
   "$(cat "$into/secrets/s3-user")" "$(cat "$into/secrets/s3-password")" | make buckets.json

@@ -24,10 +24,10 @@ take() {
 take config.json config.json
 take buckets.json buckets.json
 take metrics-token metrics-token
-take store-password store-password
+# Where Satchel looks for it by itself, so that commands in the container find it as well.
+take store-password keys/store-password
 # Who the hub is. Where they are not given, the first hub makes them, in a folder that the others mount too.
 take machine.json keys/machine.json
 take tls.json keys/tls.json
 
-[ -e "$SATCHEL_HOME/store-password" ] && export SATCHEL_STORE_PASSWORD_FILE="$SATCHEL_HOME/store-password"
 exec node "$here/../../dist/cli/main.js" up --hub

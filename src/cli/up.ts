@@ -61,8 +61,10 @@ export const upCommand = defineCommand({
     forHubsAlone(context, config);
     const { openNode } = await import('./ask-in-process.ts');
     const { isStarted, nodeHome } = await import('../node/home.ts');
+    const { forgetWaiting, noteWaiting } = await import('../node/waiting.ts');
+    const home = nodeHome(config.environment.home);
     // Asked before anything is made: a no leaves nothing behind.
-    const wasStarted = await isStarted(nodeHome(config.environment.home));
+    const wasStarted = await isStarted(home);
     const elsewhere = ({ host, port }: Partial<Pick<Config, 'host' | 'port'>>): string =>
       context.again({ ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) });
     if (!wasStarted) await portFor(config, { elsewhere, isKnown: false });
@@ -71,6 +73,7 @@ export const upCommand = defineCommand({
     for (let said = false; ; said = true) {
       try {
         const node = await openNode(config, 'up', copy);
+        if (said) await forgetWaiting(home);
         try {
           if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;
           await keepRole(context, node, options.switch);
@@ -91,7 +94,10 @@ export const upCommand = defineCommand({
         if ((!isAway && !isDiskFull(error)) || context.signal.aborted) throw error;
         const why = isAway ? `${error.message}. Trying again` : `The disk is full: waiting for room where ${config.environment.home} is`;
         if (!said) context.print(`${why}. Ctrl-C stops it.`);
+        // What there is no room for is not written down.
+        if (isAway) await noteWaiting(home, error.message);
         await context.clock.sleep(isAway ? LOOK_FOR_STORE_EVERY : LOOK_FOR_ROOM_EVERY, context.signal);
+        if (context.signal.aborted && isAway) await forgetWaiting(home);
         if (context.signal.aborted) return { human: 'Stopped.', json: { stopped: true }, exit: EXIT.ok };
       }
     }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { ConfigFile, SourceConfig } from './schema.ts';
 import { parseStoreAddress } from './store-address.ts';
-import { CLAUDE_CATEGORIES, HOST, isOrigin, LOG_LEVELS, OBJECTS, OWN_SOURCES, SOURCE_ID } from './values.ts';
+import { CLAUDE_CATEGORIES, HOST, isPublicUrl, LOG_LEVELS, OBJECTS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 /** `null`: not plainly right, which is no judgement. */
 type Plain<T> = (value: unknown) => T | null;
@@ -12,7 +12,7 @@ const FIELDS: { readonly [K in keyof ConfigFile]: { readonly plain: Plain<Config
   hub: { plain: (value) => (typeof value === 'boolean' ? value : null), absent: () => false },
   store: { plain: (value) => (typeof value === 'string' && parseStoreAddress(value).ok ? value : null), absent: () => undefined },
   objects: { plain: matching(OBJECTS), absent: () => undefined },
-  publicUrl: { plain: (value) => (typeof value === 'string' && isOrigin(value) ? value : null), absent: () => undefined },
+  publicUrl: { plain: (value) => (typeof value === 'string' && isPublicUrl(value) ? value : null), absent: () => undefined },
   // Whether they are addresses, the schema judges.
   proxies: { plain: () => null, absent: () => [] },
   logLevel: { plain: (value) => LOG_LEVELS.find((level) => level === value) ?? null, absent: () => 'info' },

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { parseStoreAddress } from './store-address.ts';
-import { CLAUDE_CATEGORIES, HOST, isOrigin, LOG_LEVELS, OBJECTS, OWN_SOURCES, SOURCE_ID } from './values.ts';
+import { CLAUDE_CATEGORIES, HOST, isPublicUrl, LOG_LEVELS, OBJECTS, OWN_SOURCES, SOURCE_ID } from './values.ts';
 
 const absolutePath = z
   .string()
@@ -14,7 +14,9 @@ const absolutePath = z
 const proxies = z.array(z.union([z.ipv4(), z.ipv6()])).max(64);
 
 /** Without a path: an origin. */
-const publicUrl = z.string().refine(isOrigin, 'expected an address without a path, like https://hub.example.org');
+const publicUrl = z
+  .string()
+  .refine(isPublicUrl, 'expected an address without a path, like https://hub.example.org (http on loopback only)');
 
 const pattern = z.string().min(1).max(1024);
 

@@ -32,9 +32,10 @@ export const SOURCE_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 /** Two sources of one name would write over what the other one notes. */
 export const OWN_SOURCES: readonly string[] = ['claude', 'claude-json', 'claude-mem', 'mneme'];
 
-/** `https://host` or `http://host:port`, without path, user or anything else. */
-export function isOrigin(text: string): boolean {
+/** `https://host`, or `http://host:port` on loopback, which alone is answered without TLS; without path, user or anything else. */
+export function isPublicUrl(text: string): boolean {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
-  const { origin } = new URL(text);
-  return text === origin || text === `${origin}/`;
+  const { origin, protocol, hostname } = new URL(text);
+  const isNear = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return (text === origin || text === `${origin}/`) && (protocol === 'https:' || isNear);
 }

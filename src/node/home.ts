@@ -21,6 +21,8 @@ export interface NodeHome {
   readonly holder: string;
   /** `{pid, address}` of the running node. */
   readonly running: string;
+  /** Why a node that was started waits, while it does: `{pid, reason}`. */
+  readonly waiting: string;
   /** The token that this machine's commands show to the running node. */
   readonly token: string;
   /** What opens /metrics, where that is served. */
@@ -40,6 +42,7 @@ export function nodeHome(root: string): NodeHome {
     lock: path.join(root, 'node.lock'),
     holder: path.join(root, 'lock-holder.json'),
     running: path.join(root, 'running.json'),
+    waiting: path.join(root, 'waiting.json'),
     token: path.join(root, 'api-token'),
     metricsToken: path.join(root, 'metrics-token'),
   };

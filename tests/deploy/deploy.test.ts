@@ -141,7 +141,9 @@ describe('deploy/prepare.sh', () => {
     const random = ['postgres-password', 'store-password', 'metrics-token', 's3-password'].map(made);
     for (const secret of random) expect(secret).toMatch(/^[0-9a-f]{64}$/);
     expect(new Set(random).size).toBe(random.length);
-    expect(prepare('https://other.example.org').status).toBe(0);
+    expect(prepare('https://hub.example.org').status).toBe(0);
+    const other = prepare('https://other.example.org');
+    expect([other.status, other.stderr]).toEqual([1, expect.stringContaining('edit publicUrl')]);
     expect(names.map(made)).toEqual(before);
   });
 

@@ -103,7 +103,7 @@ describe('several hubs on one database', () => {
     const stranger = new Machine(root, 'stranger', program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
     const { code, stderr } = await stranger.run(['up', '--hub', '--port', '0']);
     expect(code).toBe(1);
-    expect(stderr).toContain('Copy that hub’s keys folder');
+    expect(stderr).toContain('copy that hub’s keys folder');
     await stranger.kill();
   });
 
@@ -138,7 +138,7 @@ describe('several hubs on one database', () => {
     ana.write('rules/outage.md', 'written while the database was away\n');
     await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
     const away = await (hubs[0] as Machine).run(['status', '--hub']);
-    expect([away.code, away.stdout.split('\n')[0]]).toEqual([1, expect.stringContaining('the store does not answer')]);
+    expect([away.code, away.stdout.split('\n')[0]]).toEqual([1, expect.stringContaining('does not answer')]);
     await server.start();
     await until('bea has it', () => bea.read('rules/outage.md') !== null);
     await editsTravel(ana, bea, 'after the outage');

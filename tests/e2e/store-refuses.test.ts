@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { PASSWORD, startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
-import { Machine, makeRoot } from './machine.ts';
+import { Machine, makeRoot, until } from './machine.ts';
 
 const { root, remove } = makeRoot();
 let server: PostgresServer;
@@ -71,4 +71,21 @@ it('a database that lets the user connect no longer is told how to, and so is on
     const own = await hub.run(['up', '--hub', '--store', `${database.url}?schema=${schema}`]);
     expect([own.code, own.stderr]).toEqual([2, expect.stringContaining('not one of PostgreSQL’s own')]);
   }
+});
+
+it('a hub that waits for its database is told from one that does not run', async () => {
+  const asked = async (): Promise<unknown> => {
+    const { code, stderr } = await hub.run(['status', '--hub']);
+    return [code, stderr];
+  };
+  expect(await asked()).toEqual([4, expect.stringContaining('no hub runs here')]);
+  await server.crash();
+  const starting = hub.start(['up', '--hub', '--port', '0']);
+  await until('it says that it waits', async () => (await hub.run(['status', '--hub'])).stderr.includes('and waits:'));
+  expect(await asked()).toEqual([4, expect.stringMatching(/the node was started, and waits: postgres:.* does not answer/)]);
+  await server.start();
+  await starting;
+  await until('it serves', async () => (await hub.run(['status', '--hub'])).code === 0);
+  await hub.stop();
+  expect(await asked()).toEqual([4, expect.stringContaining('no hub runs here')]);
 });

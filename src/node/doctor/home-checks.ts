@@ -1,4 +1,4 @@
-import { lstat, readdir, stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { quickCheck } from '../../store/sqlite/quick-check.ts';
@@ -37,7 +37,7 @@ async function checkModes({ root, keys, store, token, metricsToken, log }: NodeH
   const secrets = await readdir(keys).catch(() => []);
   const open: string[] = [];
   for (const file of [root, keys, store, `${store}-wal`, token, metricsToken, log, ...secrets.map((name) => path.join(keys, name))]) {
-    const found = await lstat(file).catch(() => null);
+    const found = await stat(file).catch(() => null); // of what a link leads to: links have no modes
     if (found === null) continue;
     if ((found.mode & 0o077) !== 0 || found.uid !== process.getuid())
       open.push(`${file}: mode ${(found.mode & 0o777).toString(8)}, user ${found.uid}`);

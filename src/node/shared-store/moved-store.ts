@@ -25,7 +25,7 @@ export async function refuseMoved(home: NodeHome): Promise<void> {
   if (to === null) return;
   throw new StoreUnusable(
     'refused',
-    `the store in ${home.root} was moved to ${to}, which goes on from there: start it with --hub --store ${to}, or set "store" in config.json`,
+    `the store in ${home.root} was moved to ${to}, which goes on from there: start it with --hub --store ${to}, or set "store" in config.json; a move that was interrupted ends with: satchel store migrate --to ${to}`,
   );
 }
 
