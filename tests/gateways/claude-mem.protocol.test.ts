@@ -741,9 +741,25 @@ describe('Databases that were copied from one another', () => {
     const served = opsOf(await (await place.client('ada', 'device-c')).changes());
     expect(served.map(({ seq }) => seq)).toEqual(['1', '2', '3']);
     const bodies = served.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
-    expect(bodies.map(({ deleted }) => deleted)).toEqual([false, true, false]);
-    expect(bodies[1]).toMatchObject({ id: idOf(kind, 'device-b', '9'), payload: null, entity_rev: '1' });
+    expect(bodies.map(({ origin_local_id: local }) => local)).toEqual(['7', null, '10']);
+    expect(bodies[1]).toMatchObject({ kind: 'mutation', deleted: false, payload: null });
+    expect(JSON.stringify(bodies[1])).not.toContain('device-b');
     for (const op of served) expect(sha(op.body)).toBe(op.operation_sha256);
+  });
+
+  it('no two feeds tell of one revision of a row by other bytes, be it a double in one of them, and whenever it was pushed', async () => {
+    const doubled = row('device-b', { local: '9' });
+    const rowsServed = async (user: string): Promise<string[]> =>
+      opsOf(await (await place.client(user, 'device-c')).changes()).map(({ body }) => body);
+    for (const user of ['ada', 'bob']) {
+      await (await place.client(user, 'device-a')).push([row('device-a', { local: '7' })]);
+      await (await place.client(user, 'device-b')).push([doubled]);
+    }
+    await (await place.client('eve', 'device-b')).push([doubled]);
+    expect(await rowsServed('ada')).toEqual(await rowsServed('bob'));
+    expect(await rowsServed('eve')).toEqual([doubled.body]);
+    const says = (await rowsServed('ada')).map((body) => (JSON.parse(body) as { id: string }).id);
+    expect(says).not.toContain(idOf('observation', 'device-b', '9'));
   });
 
   it('a folded op is acked again as it was', async () => {

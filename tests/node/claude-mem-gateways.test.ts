@@ -112,6 +112,31 @@ describe('what a worker pushed to its machine’s node', () => {
     await expect.poll(async () => titles(await heldBy(other))).toEqual(['Do it', 'hello']);
   });
 
+  it.each(['observation', 'summary', 'prompt'] as const)(
+    'a %s that a worker turns out to have itself is not another to it',
+    async (kind) => {
+      const [worker, copy, third] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b'), await clientOf(b, 'device-c')];
+      for (const each of [copy, third]) await each.changes();
+      await worker.push([row('device-a', { kind, local: '7' })]);
+      await expect.poll(async () => (await heldBy(copy)).size).toBe(1);
+      // As where its database had the row from a source, or a copied file.
+      expect((await copy.push([row('device-b', { kind, local: '9' })])).status).toBe(200);
+      expect([...(await heldBy(copy)).values()]).toEqual([]);
+      expect([...(await heldBy(third)).values()].map(({ origin_device_id: device }) => device)).toEqual(['device-b']);
+      const before = (await copy.status()).body;
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect((await copy.status()).body).toEqual(before);
+      expect(titles(await heldBy(worker))).toEqual([]);
+      // What becomes of it goes by that name from then on.
+      await worker.push([row('device-a', { kind, local: '7', rev: '2', payload: { project: 'other' } })]);
+      const projects = async (): Promise<unknown[]> => [...(await heldBy(third)).values()].map(({ payload }) => payload?.['project']);
+      if (kind !== 'prompt') await expect.poll(projects).toEqual(['other']);
+      await worker.push([tombstone('device-a', { kind, local: '7', rev: '3' })]);
+      await expect.poll(async () => (await heldBy(third)).size).toBe(0);
+      expect((await rowsOf(b)).size).toBe(1);
+    },
+  );
+
   it('goes both ways, and settles: nobody is served what is theirs, and nothing goes round', async () => {
     const [worker, other] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b')];
     await worker.push([row('device-a', { payload: { title: 'from a' } })]);

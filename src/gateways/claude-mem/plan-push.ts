@@ -1,10 +1,10 @@
-import type { FeedAddition } from '../../core/ports/feeds.ts';
+import type { FeedAddition, FeedMark } from '../../core/ports/feeds.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
 import { layered, newestOf, type FeedIndex } from './feed-index.ts';
-import { rowBody, tombstoneBody } from './make-op.ts';
-import type { Op } from './schema.ts';
+import { GATEWAY_DEVICE, nothingBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
+import type { Op, OpBody } from './schema.ts';
 import { subjectOf } from './subject.ts';
 
 /** Where a pushed op stands. */
@@ -28,9 +28,15 @@ export function subjectOfOp({ says }: Op): string {
 /**
  * The rules of revisions, op by op: a higher one appends, the same again acks its number, anything else is refused. They hold among
  * what the device itself pushed. A row that another device has as well (a copied database) gets its number, under which nobody is
- * given it a second time.
+ * given it a second time; one that was served as the gateway's own becomes the device's, which has it and is not given another.
+ * `bodyAt`: what stands under a number of the feed; `null` for none. Rejects as that does.
  */
-export function planPush(ops: readonly Op[], feed: FeedIndex, time: number): Result<PushPlan, string> {
+export async function planPush(
+  ops: readonly Op[],
+  feed: FeedIndex,
+  time: number,
+  bodyAt: (number: number) => Promise<string | null>,
+): Promise<Result<PushPlan, string>> {
   const index = layered(feed);
   const acks: Ack[] = [];
   const additions: FeedAddition[] = [];
@@ -45,8 +51,14 @@ export function planPush(ops: readonly Op[], feed: FeedIndex, time: number): Res
     const pushed = pushedOf(index, entity);
     if (pushed !== undefined && compareDecimals(revision, pushed) < 0) return fail(`invalid_ops: stale_revision:${entity}:${revision}`);
     const subject = subjectOfOp(op);
-    const isDouble = subject !== '' && isElsewhere(index, subject, entity, origin);
-    const body = isDouble ? standIn(op, time) : op.body;
+    const double = subject === '' ? null : elsewhere(index, subject, entity, origin);
+    const end = double === null ? null : await endOfOurs(double, bodyAt, time);
+    if (end !== null) {
+      index.add({ ...end, number: index.last + 1 });
+      additions.push(end);
+    }
+    const isDouble = double !== null && end === null;
+    const body = isDouble ? standIn(op) : op.body;
     const addition = { entity, revision, digest: op.digest, subject: isDouble ? '' : subject, origin, time, body };
     const number = index.last + 1;
     const above = servedAbove(index, entity, revision);
@@ -62,10 +74,24 @@ export function planPush(ops: readonly Op[], feed: FeedIndex, time: number): Res
   return ok({ acks, additions });
 }
 
-/** Takes away what nobody else has: an op of that row and revision without effect. */
-function standIn({ says }: Op, time: number): string {
-  if (says.kind === 'mutation') throw new Error('a mutation is no row');
-  return tombstoneBody({ kind: says.kind, device: says.origin_device_id, local: says.origin_local_id, revision: says.entity_rev }, time);
+/**
+ * In place of what nobody is to be given a second time: an op without effect. Not one of that row: in another feed, which knew of no double,
+ * the same row has the same revision with other bytes, and a client that reads both would stop there for ever.
+ */
+function standIn({ says }: Op): string {
+  return nothingBody(GATEWAY_DEVICE, uuidOf(`${says.id}\0${says.entity_rev}`));
+}
+
+/** Takes away the row that was served as the gateway's own, since a device turned out to have it; `null` where it is another device's. */
+async function endOfOurs(mark: FeedMark, bodyAt: (number: number) => Promise<string | null>, time: number): Promise<FeedAddition | null> {
+  if (mark.origin !== GATEWAY_ORIGIN) return null;
+  const body = await bodyAt(mark.number);
+  const says = body === null ? null : (JSON.parse(body) as OpBody);
+  if (says === null || says.kind === 'mutation' || says.deleted || says.origin_device_id !== GATEWAY_DEVICE) return null;
+  const revision = (BigInt(mark.revision) + 1n).toString();
+  const row = { kind: says.kind, device: GATEWAY_DEVICE, local: says.origin_local_id, revision };
+  const end = tombstoneBody(row, Number(says.payload['created_at_epoch']));
+  return { entity: mark.entity, revision, digest: digestOf(end), subject: '', origin: GATEWAY_ORIGIN, time, body: end };
 }
 
 function servedAgain({ says }: Op, revision: string, time: number): FeedAddition {
@@ -87,12 +113,14 @@ function servedAbove(index: FeedIndex, entity: string, revision: string): string
   return mark?.origin === GATEWAY_ORIGIN && compareDecimals(mark.revision, revision) > 0 ? mark.revision : null;
 }
 
-/** Whether another device's row says the same now, and this one is not served already. */
-function isElsewhere(index: FeedIndex, subject: string, entity: string, origin: string): boolean {
-  if ((index.newest(entity)?.subject ?? '') !== '') return false;
+/** Another device's row that says the same now, where this one is not served already; the gateway's own last. */
+function elsewhere(index: FeedIndex, subject: string, entity: string, origin: string): FeedMark | null {
+  if ((index.newest(entity)?.subject ?? '') !== '') return null;
+  let found: FeedMark | null = null;
   for (const other of index.about(subject)) {
     const mark = index.newest(other);
-    if (other !== entity && mark?.subject === subject && mark.origin !== origin) return true;
+    if (other === entity || mark?.subject !== subject || mark.origin === origin) continue;
+    if (found === null || mark.origin !== GATEWAY_ORIGIN) found = mark;
   }
-  return false;
+  return found;
 }

@@ -6,7 +6,7 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import type { FeedIndex } from './feed-index.ts';
 import { createKeptIndexes } from './kept-indexes.ts';
 import { GATEWAY_DEVICE, nothingBody, uuidOf } from './make-op.ts';
-import { planPush, type Ack } from './plan-push.ts';
+import { GATEWAY_ORIGIN, planPush, type Ack } from './plan-push.ts';
 import type { Op } from './schema.ts';
 
 export interface Pushed {
@@ -39,7 +39,10 @@ export interface SyncFeeds {
   head(user: string): Promise<FeedHead>;
   /** What the feed holds now. O(feed) the first time, then O(what is new). */
   index(user: string): Promise<FeedIndex>;
-  /** What came by another way than a push. Those whose entity has that revision already are left out. Durable when it resolves. */
+  /**
+   * What came by another way than a push. Left out is what has that revision already, and a new row that a device pushed meanwhile.
+   * Durable when it resolves.
+   */
   add(user: string, additions: readonly FeedAddition[]): Promise<void>;
   /** Takes what stands under these numbers out of the feed: they hold ops without effect from now on. */
   erase(user: string, numbers: readonly number[]): Promise<void>;
@@ -96,12 +99,14 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
   async function append<P extends { readonly additions: readonly FeedAddition[] }>(
     user: string,
     device: string | null,
-    plan: (index: FeedIndex) => Result<P, string>,
+    plan: (index: FeedIndex, bodyAt: (number: number) => Promise<string | null>) => Promise<Result<P, string>>,
   ): Promise<Result<{ readonly planned: P; readonly head: FeedHead }, string>> {
     if (!indexes.has(feedOf(user))) await indexNow(user); // in pages; the transaction below only reads what came meanwhile
     const done = await withFeed(user, async (tx, before) => {
       const index = await indexes.upTo(tx, feedOf(user), before);
-      const planned = plan(index);
+      const bodyAt = async (number: number): Promise<string | null> =>
+        (await tx.feeds.read(feedOf(user), number - 1, { entries: 1, bytes: 1 }))[0]?.body ?? null;
+      const planned = await plan(index, bodyAt);
       if (!planned.ok) return planned;
       const { additions } = planned.value;
       const number = additions.length === 0 ? before.number : await tx.feeds.append(feedOf(user), additions);
@@ -124,15 +129,15 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
       if (ops.some(({ says }) => says.origin_device_id !== device))
         return fail('invalid_ops: origin_device_id does not match authenticated X-Device-Id');
       return inTurn(user, async () => {
-        const done = await append(user, device, (index) => planPush(ops, index, clock.now()));
+        const done = await append(user, device, (index, bodyAt) => planPush(ops, index, clock.now(), bodyAt));
         return done.ok ? ok({ acks: done.value.planned.acks, head: done.value.head }) : done;
       });
     },
 
     add: (user, additions) =>
       inTurn(user, async () => {
-        await append(user, null, (index) =>
-          ok({ additions: additions.filter(({ entity, revision }) => index.find(entity, revision) === undefined) }),
+        await append(user, null, async (index) =>
+          ok({ additions: additions.filter((each) => index.find(each.entity, each.revision) === undefined && !isPushedAs(each, index)) }),
         );
       }),
 
@@ -161,4 +166,13 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Whether a row that nobody was told of yet is one that a device has. */
+function isPushedAs({ entity, subject }: FeedAddition, index: FeedIndex): boolean {
+  if (subject === '' || index.newest(entity) !== undefined) return false;
+  return [...index.about(subject)].some((other) => {
+    const mark = index.newest(other);
+    return mark?.subject === subject && mark.origin !== GATEWAY_ORIGIN;
+  });
 }
