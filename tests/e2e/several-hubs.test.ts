@@ -141,6 +141,7 @@ describe('several hubs on one database', () => {
     expect([away.code, away.stdout.split('\n')[0]]).toEqual([1, expect.stringContaining('does not answer')]);
     await server.start();
     await until('bea has it', () => bea.read('rules/outage.md') !== null);
+    for (const hub of hubs) expect(hub.output).not.toContain('MaxListenersExceededWarning');
     await editsTravel(ana, bea, 'after the outage');
     for (const hub of hubs) {
       const status = await hub.ask(['status', '--hub']);

@@ -110,9 +110,12 @@ export function createAppendNotices({ options, clock, random, run }: AppendNotic
     async listen(handlers, signal) {
       while (!signal.aborted) {
         const client = new Client(clientOptions(options));
-        const reason = await hear(client, handlers, signal).catch((error: unknown) =>
+        // What waits for its end goes with it: there is a new one every second while the database is away.
+        const over = new AbortController();
+        const reason = await hear(client, handlers, AbortSignal.any([signal, over.signal])).catch((error: unknown) =>
           error instanceof Error ? error.message : String(error),
         );
+        over.abort();
         client.end().catch(() => undefined); // it is gone already
         if (signal.aborted) return;
         handlers.onHearing(reason);
