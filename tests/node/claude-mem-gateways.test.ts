@@ -282,6 +282,31 @@ describe('rows that came into the space by another way', () => {
     });
   });
 
+  it('are told by the same bytes at one revision on every node, whatever became of their session in between', async () => {
+    const worker = await clientOf(a, 'device-a');
+    await worker.changes();
+    const prompt = {
+      '@session': SESSION,
+      content_session_id: 's-1',
+      prompt_number: 1,
+      prompt_text: 'Do it',
+      created_at_epoch: 1767225600000,
+    };
+    const NAMED = 'claude-mem/prompts/claude/s-1/0123';
+    await capture(b, { [SESSION]: session, [NAMED]: prompt });
+    await expect.poll(async () => titles(await heldBy(worker))).toEqual(['Do it']);
+    await capture(b, { [SESSION]: { ...session, project: 'renamed' } });
+    const other = await clientOf(b, 'device-b');
+    await expect.poll(async () => titles(await heldBy(other))).toEqual(['Do it']);
+    const [onA, onB] = [...(await heldBy(worker)).values(), ...(await heldBy(other)).values()];
+    expect([onA?.payload?.['project'], onB?.payload?.['project']]).toEqual(['shop', 'renamed']);
+    expect(BigInt(onB!.entity_rev)).toBeGreaterThan(BigInt(onA!.entity_rev));
+    // The same on both again once it is told anew.
+    await capture(b, { [NAMED]: { ...prompt, prompt_text: 'Do that' } });
+    await expect.poll(async () => [titles(await heldBy(worker)), titles(await heldBy(other))]).toEqual([['Do that'], ['Do that']]);
+    expect([...(await heldBy(worker)).values()]).toEqual([...(await heldBy(other)).values()]);
+  });
+
   it('change and go with the space', async () => {
     const worker = await clientOf(a, 'device-a');
     await worker.changes();

@@ -26,42 +26,50 @@ export interface ItemsToOpsDeps {
   readonly names: NameBook;
   readonly feed: FeedLook;
   readonly now: number;
+  /** Of what is so since a position of the log. */
+  readonly revisionAt: (position: number) => string;
 }
 
 /** What becomes of an item that clients were not shown yet. */
 export type Served =
   | { readonly type: 'ops'; readonly additions: readonly FeedAddition[] }
-  /** Not now: what it needs is not here yet. */
-  | { readonly type: 'later' }
+  /** Not now: what it needs is not here yet. `isTold`: a change of the space says when it is. */
+  | { readonly type: 'later'; readonly isTold: boolean }
   /** Clients could not hold it. */
   | { readonly type: 'never'; readonly reason: string };
 
+const LATER: Served = { type: 'later', isTold: true };
+
 /**
- * The ops that make clients hold an item as it is in the space. `revision` is greater than any that a device would reach by counting,
- * and the same on every node that serves the item at this state. Rows keep the device that made them, as far as this feed knows it.
+ * The ops that make clients hold an item as it is in the space since `position`. Their revisions are greater than any that a device would
+ * reach by counting, and stand for the same bytes on every node: what a row says of its session counts, so that its revision is of the
+ * later of the two. Rows keep the device that made them, as far as this feed knows it.
  */
-export async function itemToOps(item: Outstanding, revision: string, deps: ItemsToOpsDeps): Promise<Served> {
+export async function itemToOps(item: Outstanding, position: number, deps: ItemsToOpsDeps): Promise<Served> {
   const { name } = item.item;
+  const revision = deps.revisionAt(position);
   const table = tableOfName(name);
   if (table === 'sessions') return titleOps(item, revision, deps);
   const kind = table === null ? null : KIND_OF[table];
   if (kind === null) return { type: 'never', reason: 'claude-mem’s own sync does not carry it' };
   const content = item.content ?? item.shown;
   const row = content === null ? null : await deps.rows.rowOf(content);
-  if (row === null) return item.content === null ? gone(item, kind, revision, deps) : { type: 'later' };
+  if (row === null) return item.content === null ? gone(item, kind, revision, deps) : LATER;
   const session = row.get(SESSION);
-  const parent = typeof session === 'string' ? await deps.rows.row(session) : null;
   if (typeof session !== 'string') return { type: 'never', reason: 'it belongs to no session' };
-  if (parent === null && item.content !== null) return { type: 'later' };
-  const facts = factsOf(parent, row);
+  const parent = await deps.rows.placed(session);
+  if (parent === null && item.content !== null) return LATER;
+  const facts = factsOf(parent?.row ?? null, row);
   const payload = rowToPayload(kind, row, facts);
   const entities = await entitiesOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
   if (item.content === null)
     return { type: 'ops', additions: tombstones(kind, entities, revision, deps.now, Number(payload['created_at_epoch'])) };
   const problem = payloadProblem(kind, payload);
   if (problem !== null) return { type: 'never', reason: problem };
+  if (parent === null || parent.position === null) return { type: 'later', isTold: false };
   deps.names.learn(name, row);
-  return liveOps(kind, payload, entities.length > 0 ? entities : [ownEntity(name)], revision, deps.now);
+  const since = deps.revisionAt(Math.max(position, parent.position));
+  return liveOps(kind, payload, entities.length > 0 ? entities : [ownEntity(name)], since, deps.now);
 }
 
 /** What clients were told of it last, by which they know it where it is told by other words now. */
@@ -73,7 +81,7 @@ async function shownPayload({ content, shown }: Outstanding, kind: RowKind, sess
 
 /** What a row was is not known any more: it is looked for in the feed. O(feed), and rare. */
 async function gone({ item }: Outstanding, kind: RowKind, revision: string, deps: ItemsToOpsDeps): Promise<Served> {
-  const entities = new Map<string, Entity>();
+  const entities = new Map<string, { readonly entity: Entity; readonly born: number }>();
   for await (const entry of deps.feed.entries()) {
     const said = saidIn(entry) ?? (entry.origin === GATEWAY_ORIGIN ? (JSON.parse(entry.body) as OpBody) : null);
     if (said === null || said.kind !== kind || said.deleted) continue;
@@ -81,9 +89,11 @@ async function gone({ item }: Outstanding, kind: RowKind, revision: string, deps
     const { name } = payloadToRow(kind, said.payload, session);
     if (name !== item.name && deps.names.of(name) !== item.name) continue;
     const newest = deps.feed.index.newest(said.id)?.revision ?? said.entity_rev;
-    entities.set(said.id, { device: said.origin_device_id, local: said.origin_local_id, said, revision: newest });
+    const entity = { device: said.origin_device_id, local: said.origin_local_id, said, revision: newest };
+    entities.set(said.id, { entity, born: Number(said.payload['created_at_epoch']) });
   }
-  return { type: 'ops', additions: tombstones(kind, [...entities.values()], revision, deps.now, 0) };
+  const additions = [...entities.values()].flatMap(({ entity, born }) => tombstones(kind, [entity], revision, deps.now, born));
+  return { type: 'ops', additions };
 }
 
 interface Entity {
@@ -154,7 +164,7 @@ async function titleOps(item: Outstanding, revision: string, { rows, feed, now }
   const row = item.content === null ? null : await rows.rowOf(item.content);
   const shown = item.shown === null ? null : await rows.rowOf(item.shown);
   const [title, before] = [row?.get('custom_title'), shown?.get('custom_title')];
-  if (item.content !== null && row === null) return { type: 'later' };
+  if (item.content !== null && row === null) return LATER;
   if (row === null || typeof title !== 'string' || title === before) return { type: 'ops', additions: [] };
   const target = { content_session_id: row.get('content_session_id'), platform_source: row.get('platform_source') };
   const mutation = { op: 'set_title', target, fields: { custom_title: title } };

@@ -8,10 +8,18 @@ import type { Content } from '../../core/content.ts';
 
 export const memItem = (name: string): Item => ({ kind: claudeMemKind.id, name });
 
+/** A row, and since which position of the log it is so; `null` for one that waits for its place there. */
+export interface PlacedRow {
+  readonly row: Row;
+  readonly position: number | null;
+}
+
 /** The rows of claude-mem in a space, drafts included. */
 export interface RowsOfSpace {
   /** `null`: not there, or its body cannot be read now. */
   row(name: string): Promise<Row | null>;
+  /** {@link row}, with its place in the log. */
+  placed(name: string): Promise<PlacedRow | null>;
   /** Those of the names that are there. */
   there(names: readonly string[]): Promise<Set<string>>;
   rowOf(content: Content): Promise<Row | null>;
@@ -67,6 +75,7 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
         readAs.set(content.digest, begun);
         return begun;
       };
+      const placed = new Map<string, Promise<PlacedRow | null>>();
       const row = async (name: string): Promise<Row | null> => {
         if (!looked.has(name)) return rows.row(name);
         const content = found.get(name)?.content ?? null;
@@ -80,12 +89,25 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
           read.set(name, begun);
           return begun;
         },
+        placed(name) {
+          const begun = placed.get(name) ?? rows.placed(name);
+          placed.set(name, begun);
+          return begun;
+        },
       };
     },
     there: async (names) => new Set([...(await states(names))].flatMap(([name, { content }]) => (content === null ? [] : [name]))),
     async row(name) {
       const content = (await states([name])).get(name)?.content ?? null;
       return content === null ? null : rowOf(content);
+    },
+    async placed(name) {
+      // Before the look: what lands in between counts as drafted still.
+      const isDrafted = replica.isDrafted(memItem(name));
+      const state = (await states([name])).get(name);
+      if (state === undefined || state.content === null) return null;
+      const row = await rowOf(state.content);
+      return row === null ? null : { row, position: isDrafted || replica.isDrafted(memItem(name)) ? null : state.position };
     },
     async under(prefix) {
       const found = new Map<string, Row>();

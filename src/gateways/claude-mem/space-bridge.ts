@@ -46,7 +46,7 @@ export interface BridgeReport {
   readonly captured: number;
   /** Items whose ops were put into the feed. */
   readonly served: number;
-  /** Items that wait for their place in the log, of which nobody tells. What waits for its session is told when that comes. */
+  /** Items that wait for their place in the log, or their session’s, of which nobody tells. What waits for its session to come is told when it does. */
   readonly waiting: number;
   /** Rows that this machine's own worker passes over, and that could not be written into its database yet. */
   readonly unwritten: number;
@@ -172,16 +172,16 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const outstanding = await workspace.outstanding();
     // Parents first: a row is served once its session is there.
     const landed = outstanding.filter(({ item }) => !replica.isDrafted(item));
-    let served = 0;
-    const waiting = outstanding.length - landed.length;
+    const all = { served: 0, waiting: outstanding.length - landed.length };
     for (let from = 0; from < landed.length; from += SERVE_AT_ONCE) {
-      const some = landed.slice(from, from + SERVE_AT_ONCE);
-      served += await serveSome(some);
+      const some = await serveSome(landed.slice(from, from + SERVE_AT_ONCE));
+      all.served += some.served;
+      all.waiting += some.waiting;
     }
-    return { served, waiting };
+    return all;
   }
 
-  async function serveSome(some: readonly Outstanding[]): Promise<number> {
+  async function serveSome(some: readonly Outstanding[]): Promise<Pick<BridgeReport, 'served' | 'waiting'>> {
     const feed = await feedNow();
     const states = await replica.visible(some.map(({ item }) => item));
     const additions = [];
@@ -189,15 +189,19 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const isScoped = (await scope.refresh()) !== null;
     const shown: Applied[] = [];
     const never: { item: Item; reason: string }[] = [];
+    let waiting = 0;
     for (const each of some) {
       const position = states.get(itemKey(each.item))?.position;
-      if (position === undefined || replica.term === null) continue;
+      const { term } = replica;
+      if (position === undefined || term === null) continue;
       const elsewhere = isScoped ? await elsewhereBecause(each, ahead) : null;
       if (elsewhere !== null) {
         never.push({ item: each.item, reason: LEFT_OUT + elsewhere });
         continue;
       }
-      const made = await itemToOps(each, revisionAt(replica.term, position), { rows: ahead, sessions, names, feed, now: clock.now() });
+      const revisions = { now: clock.now(), revisionAt: (since: number) => revisionAt(term, since) };
+      const made = await itemToOps(each, position, { rows: ahead, sessions, names, feed, ...revisions });
+      if (made.type === 'later' && !made.isTold) waiting += 1;
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;
       additions.push(...made.additions);
@@ -208,7 +212,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     if (additions.length > 0) await feeds.add(user, additions);
     if (shown.length > 0) await workspace.applied(shown);
     if (never.length > 0) await workspace.notHere(never);
-    return shown.length + never.length;
+    return { served: shown.length + never.length, waiting };
   }
 
   async function elsewhereBecause({ item, content }: Outstanding, rows: RowsOfSpace): Promise<string | null> {
