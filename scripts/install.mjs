@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, readlink, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { alone } from './alone.mjs';
-import { showInstalling, wantedPackages } from './install-progress.mjs';
+import { sayAbove, showInstalling, wantedPackages } from './install-progress.mjs';
 import { ensureNative, forgetLoaded, isKnownToLoad, tryNative } from './native.mjs';
 import { listOfInstalled, npmInstall, npmOf } from './npm-install.mjs';
 
@@ -19,10 +19,10 @@ export async function ensureInstalled(root) {
   await alone(root, 'install', 'installs the packages here', isEnough, async (holdFor) => {
     if (await isDone()) return;
     const npm = npmOf(holdFor);
-    await install(root, 'packages', npm);
+    await install(root, { what: 'packages' }, npm);
     if ((await linkOf(root)) !== null && (await tryNative(root)).error !== null) {
       await leaveLinked(root);
-      await install(root, 'packages', npm);
+      await install(root, { what: 'packages' }, npm);
     }
     await ensureNative(root, npm);
   });
@@ -37,20 +37,22 @@ export async function ensureServices(root) {
   const isDone = async () => (await whyInstall(folder)) === null;
   if (await isDone()) return;
   const what = 'packages of the services that the tests bring';
-  await alone(folder, 'install', `installs the ${what}`, isDone, (holdFor) => install(folder, what, npmOf(holdFor)));
+  await alone(folder, 'install', `installs the ${what}`, isDone, (holdFor) =>
+    install(folder, { what, short: 'of the services' }, npmOf(holdFor)),
+  );
 }
 
-/** Installs where there is something to install in the package in `folder`. */
-async function install(folder, what, npm) {
+/** Installs where there is something to install in the package in `folder`. `short`: `what`, in the line that says how far it is. */
+async function install(folder, { what, short = what }, npm) {
   const reason = await whyInstall(folder);
   if (reason === null) return;
   const wanted = wantedPackages(await readJson(path.join(folder, 'package-lock.json')));
-  process.stderr.write(`Installing ${wanted.length} ${what} (${reason}). That is done once, and can take minutes …\n`);
+  sayAbove(`Installing ${wanted.length} ${what} (${reason}). That is done once, and can take minutes …`);
   await leaveLinked(folder);
   await forgetLoaded(folder);
   // npm takes for whole what an interrupted npm had unpacked half of.
   if (reason === UNFINISHED) await removePackages(folder);
-  const stop = showInstalling(folder, wanted);
+  const stop = showInstalling(folder, wanted, { what: short });
   const code = await npmInstall(folder, npm).finally(stop);
   if (code !== 0) throw new Error(`npm install failed with exit code ${code}; see its message above`);
 }
@@ -81,7 +83,7 @@ async function leaveLinked(folder) {
   if (target === null) return;
   const link = path.join(folder, 'node_modules');
   await unlink(link);
-  process.stderr.write(`${link} is a link to ${target}, which stays as it is: this clone gets packages of its own\n`);
+  sayAbove(`${link} is a link to ${target}, which stays as it is: this clone gets packages of its own`);
 }
 
 /** What `node_modules` is a link to, or null. */

@@ -86,6 +86,5 @@ export async function listenFailure(error: unknown, { host, port }: Address, els
 
 /** Of a port that is taken: by what. */
 export async function takenBy(address: Address): Promise<string> {
-  const { whoListens } = await import('../node/who-listens.ts');
-  return (await whoListens(address)) === 'node' ? 'another Satchel node' : 'another program';
+  return (await import('../node/who-listens.ts')).takenBy(address);
 }

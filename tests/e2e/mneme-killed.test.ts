@@ -157,7 +157,17 @@ it('serves no longer once told so, and not on a port that another has', async ()
   await expect(askMneme(url, 'GET', '/health', { agent: new Agent() })).rejects.toThrow('ECONNREFUSED');
   const taken = Number(new URL(JSON.parse(readFileSync(path.join(ana.store, 'running.json'), 'utf8')).address as string).port);
   const refused = await ana.run(['mneme', 'serve', '--port', String(taken)]);
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is taken by another program')]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`port ${taken} is taken by this node itself`)]);
+  const other = new Machine(root, 'other', inject('program'));
+  await other.start();
+  const { address: foreign } = JSON.parse(readFileSync(path.join(other.store, 'running.json'), 'utf8')) as { address: string };
+  const { machines } = await other.ask<{ machines: { id: string }[] }>(['machines']);
+  const by = `is taken by another Satchel node (machine ${machines[0]?.id.slice(0, 8)})`;
+  expect(await ana.run(['mneme', 'serve', '--port', new URL(foreign).port])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(by),
+  });
+  await other.kill();
   // Nobody was shown the token that went with it: there is none.
   expect((await ana.run(['mneme', 'serve', '--port', String(taken), '--name', 'z'])).code).toBe(1);
   const { tokens } = await ana.ask<{ tokens: { name: string }[] }>(['mneme', 'status']);

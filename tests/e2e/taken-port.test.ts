@@ -66,7 +66,10 @@ describe('where another program has the port', () => {
     const taken = new URL((JSON.parse(readFileSync(path.join(ana.store, 'running.json'), 'utf8')) as { address: string }).address).port;
     const hub = new Machine(root, 'hub', inject('program'));
     const refused = await hub.run(['up', '--hub', '--host', '0.0.0.0', '--port', taken]);
-    const next = /taken by another Satchel node\s+Choose another: satchel (up --host 0\.0\.0\.0 --port (\d+) --hub)\n/.exec(refused.stderr);
+    const next =
+      /taken by another Satchel node \(machine [0-9a-f]{8}\)\s+Choose another: satchel (up --host 0\.0\.0\.0 --port (\d+) --hub)\n/.exec(
+        refused.stderr,
+      );
     expect([refused.code, next]).toEqual([1, expect.anything()]);
     expect(next?.[2]).not.toBe(taken);
     await hub.start(next?.[1]?.split(' '));

@@ -106,7 +106,7 @@ describe('this machine’s own client', () => {
   });
 
   it('a port that another program has changes nothing', async () => {
-    const other = createServer();
+    const other = createServer((socket) => socket.resume());
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { code, stderr } = await run('serve', '--port', `${(other.address() as AddressInfo).port}`);
     expect([code, stderr]).toEqual([1, expect.stringContaining('is taken by another program')]);

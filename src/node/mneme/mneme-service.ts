@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { MnemeConfig } from '../../config/schema.ts';
 import { createTokenBook, type TokenBook } from '../../core/token-book.ts';
+import type { MachineId } from '../../core/ids.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Grant } from '../../gateways/mneme/keys.ts';
 import type { ProjectSpaces } from '../../gateways/mneme/spaces.ts';
@@ -61,7 +62,7 @@ export function createMnemeService(node: SatchelNode): MnemeService {
       const { serveMneme } = await import('./serve-mneme.ts'); // commands do not serve
       served = await serveMneme(node, settings.value, { tokens, spaces: await spaces() });
     } catch (error) {
-      return fail(listenProblem(error, settings.value.port));
+      return fail(await listenProblem(error, settings.value, deps.machine.key.machine));
     }
     if (settings.value.apiKeys === null) await ensureToken();
     node.log.info({ address: served.address }, 'serves mneme');
@@ -106,9 +107,10 @@ async function openProjects(node: SatchelNode): Promise<ProjectSpaces> {
     : (await import('./personal-projects.ts')).createPersonalProjects(node);
 }
 
-function listenProblem(error: unknown, port: number): string {
+async function listenProblem(error: unknown, address: { readonly host: string; readonly port: number }, own: MachineId): Promise<string> {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return `port ${port} is taken by another program`;
+  const { port } = address;
+  if (code === 'EADDRINUSE') return `port ${port} is taken by ${await (await import('../who-listens.ts')).takenBy(address, own)}`;
   if (code === 'EACCES') return `this user may not listen on port ${port}`;
   return message;
 }
