@@ -12,7 +12,8 @@ export const restoreVerb = defineCommand({
     key: {
       type: 'text',
       value: 'FILE',
-      summary: 'a file with the recovery words or an age identity; `-` reads standard input (default: asks)',
+      summary:
+        'a file with the recovery words or an age identity, or the keys/machine.json that made it; `-` reads standard input (default: asks)',
     },
     sameMachine: { type: 'flag', summary: 'the store that was backed up is gone for good: go on as the same machine' },
   },
@@ -64,7 +65,8 @@ export const restoreVerb = defineCommand({
 const REMEDIES: Readonly<Record<RefusedRestore['type'], string>> = {
   'not-empty': 'Name another one: SATCHEL_HOME=… satchel store restore FILE',
   'still-there': 'Leave out --same-machine: it will be a new machine. Or remove that store first, where it is gone for good',
-  'wrong-key': 'Take the recovery key of a space that was in it, as it was when the backup was made, or the age identity that --to named',
+  'wrong-key':
+    'Take the recovery key of a space that was in it, as it was when the backup was made, keys/machine.json of the machine that made it, or the age identity that --to named',
 };
 
 async function readKey(context: CommandContext, given: string | undefined): Promise<string> {

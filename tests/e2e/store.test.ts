@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { secretToWords } from '../../src/core/joining/words.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 interface Sizes {
@@ -100,6 +101,29 @@ describe('the store, from the command line', () => {
     expect(shown.code).not.toBe(0);
     expect((await ana.run(['restore', 'rules/secret.md'])).code).not.toBe(0);
     for (const m of [ana, bea]) expect((await m.run(['store', 'verify', '--full'])).code).toBe(0);
+  });
+
+  it('restores nothing with a wrong key, says which it takes, and leaves nothing behind', async () => {
+    const words = (seed: number): string => secretToWords(new Uint8Array(32).fill(seed));
+    const fresh = machine('fresh');
+    const strangers = path.join(root, 'strangers.txt');
+    const attempt = async (text: string): Promise<readonly [number | null, string]> => {
+      writeFileSync(strangers, text, { mode: 0o600 });
+      const { code, stdout, stderr } = await fresh.run(['store', 'restore', backup, '--key', strangers]);
+      expect([stdout, existsSync(fresh.store)]).toEqual(['', false]);
+      return [code, stderr];
+    };
+    const which =
+      /does not open the backup\nTake the recovery key of a space that was in it[^]*keys\/machine\.json[^]*or the age identity that --to named/;
+    expect(await attempt(words(1))).toEqual([5, expect.stringMatching(which)]);
+    // Of a machine that has the same space, and is not who made the backup.
+    expect(await attempt(readFileSync(path.join(bea.store, 'keys', 'machine.json'), 'utf8'))).toEqual([5, expect.stringMatching(which)]);
+    const mistyped = words(1).split(' ').with(3, 'zebra').join(' ');
+    expect(await attempt(mistyped)).toEqual([2, expect.stringMatching(/one is wrong or two changed places/)]);
+    expect(await attempt(words(1).split(' ').slice(1).join(' '))).toEqual([2, expect.stringContaining('24 words, not 23')]);
+    expect(await attempt(words(1).replace(/^\w+/, 'hippopotamus'))).toEqual([2, expect.stringContaining('word 1 is not one of the words')]);
+    expect(await attempt('')).toEqual([2, expect.stringMatching(/24 words/)]);
+    await fresh.kill();
   });
 
   it('restores a backup with this machine’s key, as the same machine', async () => {
