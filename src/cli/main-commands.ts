@@ -167,13 +167,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'claude-mem',
     group: OTHERS,
-    summary: 'claude-mem’s own sync, through a node: serve, connect, disconnect, import',
+    summary: 'claude-mem’s own sync, its projects, what wedges it: serve, connect, disconnect, import, projects, repair',
     load: async () => (await import('./claude-mem.ts')).claudeMemCommand,
   },
   {
     name: 'mneme',
     group: OTHERS,
-    summary: 'The mneme sync server, by this node: serve, connect, disconnect, import',
+    summary: 'The mneme sync server, by this node: status, serve, connect, disconnect, import',
     load: async () => (await import('./mneme.ts')).mnemeCommand,
   },
 ];

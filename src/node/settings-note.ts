@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { sha256Hex } from '../core/crypto/hash.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { readPrivate, removePrivate, writePrivate } from './home.ts';
+import { readForeign } from './read-foreign.ts';
 import { makeFolders } from './make-folders.ts';
 import { takeBack } from './take-back.ts';
 
@@ -81,7 +82,9 @@ export function createSettingsNote<Values extends object, Details extends object
     async write(wanted, values, details) {
       const madeFolder = await makeFolders(path.dirname(wanted));
       const file = await throughLinks(wanted);
-      const text = await readPrivate(file);
+      const found = await readForeign(file);
+      if (!found.ok) return found;
+      const text = found.value;
       const before = form.read(text);
       const written = form.write(text, values);
       if (!before.ok || !written.ok) return fail(before.ok ? 'it is no settings file' : before.error);
@@ -110,7 +113,9 @@ export function createSettingsNote<Values extends object, Details extends object
     async undo() {
       const note = await readNote();
       if (note === null) return ok(null);
-      const text = await readPrivate(note.file);
+      const found = await readForeign(note.file);
+      if (!found.ok) return found;
+      const text = found.value;
       let undone: { text: string | null; left: readonly string[]; isAll: boolean } = { text, left: [], isAll: note.before === null };
       if (text !== null && sha256Hex(text) === note.written) undone = { text: note.before, left: [], isAll: true };
       else if (text !== null) {

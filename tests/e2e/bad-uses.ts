@@ -132,7 +132,10 @@ const BAD_USER = (...words: string[]): BadUse[] => [
 export const MEANING: MeaningUses = {
   'claude-mem serve': {
     '--user': BAD_USER('claude-mem', 'serve'),
-    '--name': [{ args: ['claude-mem', 'serve', '--user', 'ada', '--name', 'x'.repeat(129)], says: /--name[^]*at most 128/ }],
+    '--name': [
+      { args: ['claude-mem', 'serve', '--user', 'ada', '--name', 'x'.repeat(129)], says: /--name[^]*at most 128/ },
+      { args: ['claude-mem', 'serve', '--name', 'laptop'], says: /--name[^]*--user NAME/ },
+    ],
     '--revoke': [
       { args: ['claude-mem', 'serve', '--revoke', 'abc'], says: /no token of that id[^]*satchel claude-mem serve/ },
       { args: ['claude-mem', 'serve', '--revoke', 'x'.repeat(300)], says: /no token of that id/ },
@@ -170,7 +173,13 @@ export const MEANING: MeaningUses = {
   },
   'mneme import': { folder: [{ args: ['mneme', 'import', '/nowhere/at/all'], says: /no folder "projects"/ }] },
   'claude-mem connect': {
-    '--user': BAD_USER('claude-mem', 'connect'),
+    '--user': [
+      ...BAD_USER('claude-mem', 'connect'),
+      {
+        args: ['claude-mem', 'connect', '--user', 'ada'],
+        says: /saved as ada would reach none of your other machines[^]*satchel claude-mem connect/,
+      },
+    ],
     '--hub': [
       { args: ['claude-mem', 'connect', '--hub', 'hub.example'], says: /address of a gateway/ },
       { args: ['claude-mem', 'connect', '--hub', 'ftp://hub.example/'], says: /address of a gateway/ },

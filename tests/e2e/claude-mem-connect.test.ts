@@ -37,6 +37,14 @@ it('connect refuses what would end with nothing synced: a claude-mem without syn
   const connect = (hub: string, given: string) => bob.run(['claude-mem', 'connect', '--hub', hub, '--user', 'ada'], given);
   const gone = await connect('http://127.0.0.1:1/claude-mem', token.token);
   expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('no gateway answers')]);
+  const folderThere = path.join(folder, 'settings.json');
+  mkdirSync(folderThere);
+  const inTheWay = await connect(token.url, token.token);
+  expect([inTheWay.code, inTheWay.stderr]).toEqual([
+    1,
+    expect.stringMatching(/left alone: a folder stands[^]*move it away, and run this again/),
+  ]);
+  rmSync(folderThere, { recursive: true });
   const unknown = await connect(token.url, 'nonsense');
   expect([unknown.code, unknown.stderr]).toEqual([5, expect.stringContaining('satchel claude-mem serve --user ada')]);
   const table = await connect(token.url, `TOKEN\n${token.token}\n`);
@@ -50,7 +58,41 @@ it('connect refuses what would end with nothing synced: a claude-mem without syn
   expect(existsSync(path.join(folder, 'settings.json'))).toBe(false);
   rmSync(path.join(folder, 'claude-mem.db'));
   new MemDatabase(path.join(folder, 'claude-mem.db'), '13.12.0').close();
-  expect(await connect(token.url, token.token)).toMatchObject({ code: 0, stderr: '' });
+  const connected = await connect(token.url, token.token);
+  expect([connected.code, connected.stderr]).toEqual([0, expect.stringMatching(/in plain text[^]*search/)]);
   expect(readdirSync(bob.store)).toEqual(['claude-mem-connection.json']);
   await bob.kill();
+});
+
+it('connect finds the gateway behind a node’s address, and says so where claude-mem has not run', async () => {
+  const bob = new Machine(root, 'bob', inject('program'));
+  const { token } = await ana.ask<{ token: { token: string; url: string } }>(['claude-mem', 'serve', '--user', 'ada']);
+  const { origin } = new URL(token.url);
+  const connect = (hub: string, given: string) => bob.run(['claude-mem', 'connect', '--hub', hub, '--user', 'ada'], given);
+  const unknown = await connect(origin, 'nonsense');
+  expect([unknown.code, unknown.stderr]).toEqual([5, expect.stringContaining('knows no such token of ada')]);
+  const connected = await connect(origin, token.token);
+  expect(connected).toMatchObject({ code: 0, stdout: expect.stringContaining(`${origin}/claude-mem as ada, once it runs here`) });
+  expect(connected.stderr).toContain('claude-mem has not run here');
+  await bob.kill();
+});
+
+it('import says what was there already', async () => {
+  const { stdout } = await ana.run(['claude-mem', 'connect']);
+  expect(stdout).toContain('claude-mem syncs through');
+  const folder = path.join(ana.home, '.claude-mem');
+  const file = path.join(folder, 'settings.json');
+  const written = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
+  writeFileSync(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'd' }));
+  const none = await ana.run(['claude-mem', 'import']);
+  expect(none).toMatchObject({ code: 0, stdout: 'There is nothing to import: claude-mem has no row of this machine’s own.\n' });
+  const database = new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3');
+  database.session('s1');
+  for (const title of ['one', 'two']) database.observation('s1', title, { synced_at: 1 });
+  database.sql.close();
+  expect((await ana.run(['claude-mem', 'import'])).stdout).toMatch(
+    /^Imported 2 rows\.|^There is nothing to import: all 2 rows are there already\./,
+  );
+  const again = await ana.run(['claude-mem', 'import']);
+  expect(again.stdout).toBe('There is nothing to import: all 2 rows are there already.\n');
 });

@@ -65,7 +65,7 @@ async function firstRun(): Promise<SyncClient> {
   const worker = await runWorker(place, 'bea', connected);
   await worker.changes();
   const imported = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
-  await expect.poll(imported, patience).toEqual({ device: 'device-bea' });
+  await expect.poll(imported, patience).toMatchObject({ device: 'device-bea' });
   return worker;
 }
 
@@ -228,7 +228,7 @@ describe('what is deleted in its database after it was connected, and before it 
     await writeFile(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'device-other' }));
     ana.observation('s1', 'four', { synced_at: 1 });
     const imported = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
-    await expect.poll(imported, patience).toEqual({ device: 'device-other' });
+    await expect.poll(imported, patience).toMatchObject({ device: 'device-other' });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(titles(ana)).toEqual(['four', 'of s2', 'one', 'three', 'two']);
   });

@@ -2,7 +2,8 @@ import path from 'node:path';
 import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 import { findAilments as findInDatabase } from '../../sources/claude-mem-health/find-ailments.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
-import { readPrivate } from '../home.ts';
+import type { Result } from '../../core/result.ts';
+import { readForeign } from '../read-foreign.ts';
 import type { SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
 import { localWorker } from './local-worker.ts';
@@ -22,13 +23,32 @@ const SWITCHES_OF_TWO = 2;
 export async function findAilments(node: SatchelNode, askHub: typeof readRemoteFeed | null = null): Promise<Ailment[]> {
   const folder = node.config.environment.claudeMemHome;
   const [file, settings] = [path.join(folder, 'claude-mem.db'), path.join(folder, 'settings.json')];
-  const device = readDeviceId(await readPrivate(settings));
+  const text = await readForeign(settings);
+  const device = text.ok ? readDeviceId(text.value) : null;
   const found = findInDatabase({ file, device, now: node.deps.clock.now() });
+  const unread = unreadSettings(text.ok ? readSyncSettings(text.value) : text);
+  if (unread !== null) found.push(unread);
   if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
   const way = await readSyncPath(node.home, folder);
   const ofSync = await findSyncAilments(node, way, folder, file);
-  const ofDevice = askHub !== null && way.type !== 'own' ? await atHub(way, file, settings, askHub) : await inFeed(node, file, settings);
+  const isHere = way.type === 'own' || way.type === 'apart';
+  const ofDevice = askHub !== null && !isHere ? await atHub(way, file, settings, askHub) : await inFeed(node, file, settings);
   return [...found, ...placesNotHere(node), ...ofSync, ...ofDevice];
+}
+
+/** Settings that claude-mem cannot read either: it goes on with what it has by default, without its sync. */
+function unreadSettings(settings: Result<unknown, string>): Ailment | null {
+  if (settings.ok) return null;
+  return {
+    id: 'settings',
+    result: 'warn',
+    severity: 'medium',
+    reason: `claude-mem’s settings.json cannot be used: ${settings.error}`,
+    evidence: [],
+    would: [],
+    advice: 'Mend or move it away: claude-mem makes another with what is usual',
+    repair: null,
+  };
 }
 
 /** Projects that were to go to spaces that this machine does not have: their rows stay. */
@@ -64,8 +84,9 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
 /** The same, of the feed of the hub that the worker syncs with. Its token goes there as the worker sends it. */
 async function atHub(way: SyncPath, file: string, settings: string, ask: typeof readRemoteFeed): Promise<Ailment[]> {
   if (way.type === 'none' || !URL.canParse(way.url)) return [];
-  const text = await readPrivate(settings);
-  const [device, written] = [readDeviceId(text), readSyncSettings(text)];
+  const text = await readForeign(settings);
+  if (!text.ok) return [];
+  const [device, written] = [readDeviceId(text.value), readSyncSettings(text.value)];
   const token = written.ok ? written.value.CLAUDE_MEM_CLOUD_SYNC_TOKEN : null;
   const { protocol, hostname, host } = new URL(way.url);
   const isPrivate = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));

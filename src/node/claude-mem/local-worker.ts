@@ -2,12 +2,19 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Store } from '../../core/ports/store.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
-import { readPrivate, type NodeHome } from '../home.ts';
+import type { NodeHome } from '../home.ts';
+import { readForeign } from '../read-foreign.ts';
 import { readConnection } from './connection.ts';
 import { importHistory, type ImportReport } from './import-history.ts';
 import { readDeviceId } from './settings-edit.ts';
 
 const IMPORTED = 'claude-mem-imported';
+
+interface Imported {
+  readonly device: string;
+  /** Absent in what versions before 2026-12 noted. */
+  readonly connection?: string;
+}
 
 export interface LocalWorkerDeps {
   readonly home: NodeHome;
@@ -21,11 +28,14 @@ export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Pro
   readonly user: string;
   readonly device: string | null;
   readonly database: string;
+  /** Another one each time that it is connected. */
+  readonly connection: string;
 } | null> {
   const connection = await readConnection(home);
   if (connection === null || connection.tokenId === null) return null;
-  const device = readDeviceId(await readPrivate(path.join(claudeMemHome, 'settings.json')));
-  return { user: connection.user, device, database: path.join(claudeMemHome, 'claude-mem.db') };
+  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
+  const device = settings.ok ? readDeviceId(settings.value) : null;
+  return { user: connection.user, device, database: path.join(claudeMemHome, 'claude-mem.db'), connection: connection.tokenId };
 }
 
 /**
@@ -34,22 +44,25 @@ export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Pro
  */
 export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string, before: () => Promise<void>): Promise<boolean> {
   const worker = await localWorker(deps);
-  if (worker === null || worker.user !== user || !existsSync(worker.database)) return true;
-  if (worker.device === null) return false;
+  if (worker === null || !existsSync(worker.database)) return true;
+  // Connected as another user, its rows are carried from its database: served now, it would be given them again once it is this one's.
+  if (worker.device === null || worker.user !== user) return false;
   await before();
-  const done = await deps.store.read((tx) => tx.documents.get<{ readonly device: string }>(IMPORTED, user));
-  if (done?.device !== worker.device) await importLocalHistory(deps, { ...worker, device: worker.device });
+  const done = await deps.store.read((tx) => tx.documents.get<Imported>(IMPORTED, user));
+  // Connected anew, it may have synced with something else in between: what went there it does not push again.
+  if (done?.device !== worker.device || done.connection !== worker.connection)
+    await importLocalHistory(deps, { ...worker, device: worker.device });
   return true;
 }
 
 export async function importLocalHistory(
   deps: LocalWorkerDeps,
-  worker: { readonly user: string; readonly device: string; readonly database: string },
+  worker: { readonly user: string; readonly device: string; readonly database: string; readonly connection: string },
   onProgress?: (done: number) => void,
 ): Promise<ImportReport> {
   const { store, feeds } = deps;
-  const { user, device, database: file } = worker;
+  const { user, device, database: file, connection } = worker;
   const report = await importHistory({ feeds, user, device, file, ...(onProgress === undefined ? {} : { onProgress }) });
-  await store.write((tx) => tx.documents.put(IMPORTED, user, { device }));
+  await store.write((tx) => tx.documents.put(IMPORTED, user, { device, connection } satisfies Imported));
   return report;
 }

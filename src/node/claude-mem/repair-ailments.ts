@@ -23,7 +23,7 @@ export interface Repair {
 /** All that can be found. */
 export const AILMENTS: readonly string[] = [
   ...['open-file', 'wal', 'damage', 'schema', 'newer-schema', 'full-text', 'queue', 'pending-messages', 'set-aside', 'doubles'],
-  ...['history', 'device-id', 'revisions', 'lost-rows', 'refused', 'hub', 'two-paths', 'pushed-anyway', 'projects'],
+  ...['history', 'device-id', 'revisions', 'lost-rows', 'refused', 'settings', 'hub', 'two-paths', 'apart', 'pushed-anyway', 'projects'],
 ];
 
 const INDEX = 'full-text';

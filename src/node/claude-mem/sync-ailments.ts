@@ -9,8 +9,9 @@ export async function findSyncAilments(node: SatchelNode, path: SyncPath, folder
   if (path.type === 'none' || !URL.canParse(path.url)) return [];
   const { host } = new URL(path.url);
   const found = [refusalOf(await lastSyncError(folder), host)];
+  if (path.type === 'apart') found.push(apart(path.user));
   // Through this very node nothing of the three is: it brings history in itself, and knows what goes where.
-  if (path.type !== 'own') found.push(lookForLeftBehind(file), leak(node, host), path.type === 'other' ? secondPath(host) : null);
+  else if (path.type !== 'own') found.push(lookForLeftBehind(file), leak(node, host), path.type === 'other' ? secondPath(host) : null);
   return found.filter((each) => each !== null);
 }
 
@@ -40,6 +41,20 @@ function refusalOf(error: string | null, host: string): Ailment | null {
     ...{ ...about, id: 'refused', result: 'warn', severity: 'medium' },
     reason: `claude-mem could not sync with ${host}; it tries again by itself`,
     advice: null,
+  };
+}
+
+/** As a user whose feed is no space's: `connect` made that before 2026-12. */
+function apart(user: string): Ailment {
+  return {
+    id: 'apart',
+    result: 'warn',
+    severity: 'medium',
+    reason: `claude-mem’s worker syncs with this node as ${user}, whose feed is not your space: its rows are carried from the database instead`,
+    evidence: ['its own sync reaches none of your other machines'],
+    would: [],
+    advice: 'Run: satchel claude-mem connect',
+    repair: null,
   };
 }
 

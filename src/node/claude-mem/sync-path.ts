@@ -1,14 +1,18 @@
 import path from 'node:path';
-import { readPrivate, type NodeHome } from '../home.ts';
+import type { NodeHome } from '../home.ts';
+import { readForeign } from '../read-foreign.ts';
 import { readConnection } from './connection.ts';
+import { PERSONAL_USER } from './personal-user.ts';
 import { readSyncSettings } from './settings-edit.ts';
 import { CLAUDE_MEM_PREFIX } from './prefix.ts';
 
 /** By which way claude-mem's worker syncs on its own, as its settings say now. */
 export type SyncPath =
   | { readonly type: 'none' }
-  /** Through this very node. */
+  /** Through this very node, as the user whose feed is the personal space. */
   | { readonly type: 'own'; readonly url: string; readonly user: string }
+  /** Through this very node, as a user whose feed is no space's: what it pushes reaches no other machine by that, and no search. */
+  | { readonly type: 'apart'; readonly url: string; readonly user: string }
   /** Through another node's gateway. */
   | { readonly type: 'gateway'; readonly url: string; readonly user: string }
   /** With something that is no Satchel. */
@@ -16,8 +20,9 @@ export type SyncPath =
 
 /** Looks at what is written there, whoever wrote it. Its worker’s environment may say otherwise, which nobody can see. */
 export async function readSyncPath(home: NodeHome, claudeMemHome: string): Promise<SyncPath> {
-  const settings = readSyncSettings(await readPrivate(path.join(claudeMemHome, 'settings.json')));
-  if (!settings.ok) return { type: 'none' };
+  const text = await readForeign(path.join(claudeMemHome, 'settings.json'));
+  const settings = text.ok ? readSyncSettings(text.value) : text;
+  if (!settings.ok) return { type: 'none' }; // as its worker takes it, and doctor says so
   const [token, user, hub] = [
     settings.value.CLAUDE_MEM_CLOUD_SYNC_TOKEN,
     settings.value.CLAUDE_MEM_CLOUD_SYNC_USER_ID,
@@ -27,7 +32,7 @@ export async function readSyncPath(home: NodeHome, claudeMemHome: string): Promi
   const url = hub.replace(/\/+$/, '');
   const connection = await readConnection(home);
   const isOurs = connection !== null && connection.url === url && connection.user === user;
-  if (isOurs && connection.tokenId !== null) return { type: 'own', url, user };
+  if (isOurs && connection.tokenId !== null) return { type: user === PERSONAL_USER ? 'own' : 'apart', url, user };
   // Wherever it is mounted, unless a proxy hides it: then only `connect` knows.
   const isGateway = isOurs || (URL.canParse(url) && new URL(url).pathname.endsWith(CLAUDE_MEM_PREFIX));
   return { type: isGateway ? 'gateway' : 'other', url, user };

@@ -1,13 +1,13 @@
 import path from 'node:path';
 import { isObject } from '../../gateways/claude-mem/canonical-json.ts';
-import { readPrivate } from '../home.ts';
+import { readForeign } from '../read-foreign.ts';
 
 const TIMEOUT = 3_000;
 
 /** Why claude-mem's running worker could not sync last; `null` for nothing, or where it does not run or say so. */
 export async function lastSyncError(folder: string): Promise<string | null> {
-  const text = await readPrivate(path.join(folder, 'worker.pid'));
-  const port = portOf(text);
+  const text = await readForeign(path.join(folder, 'worker.pid'));
+  const port = text.ok ? portOf(text.value) : null;
   if (port === null) return null;
   try {
     const answer = await fetch(`http://127.0.0.1:${port}/api/sync/status`, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT) });

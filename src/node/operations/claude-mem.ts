@@ -4,6 +4,7 @@ import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
+import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { noInput } from './no-input.ts';
@@ -20,10 +21,22 @@ export interface ClaudeMemToken {
 
 /** Lets a user's worker in. */
 export const addClaudeMemTokenOperation = defineOperation({
-  input: z.strictObject({ user: z.string().min(1).max(128), name: z.string().max(128) }),
-  async run(node, { user, name }): Promise<ClaudeMemToken> {
+  input: z.strictObject({
+    user: z.string().min(1).max(128),
+    name: z.string().max(128),
+    /** It is for the worker of this very machine. */
+    ownWorker: z.boolean().default(false),
+  }),
+  async run(node, { user, name, ownWorker }): Promise<ClaudeMemToken> {
     if (!isUser(user))
       throw new OperationFailure('usage', 'bad-user', 'a user is named by letters, digits and . _ @ -, beginning with a letter or digit');
+    if (ownWorker && user !== PERSONAL_USER && !node.config.hub)
+      throw new OperationFailure(
+        'usage',
+        'other-user',
+        `what this machine’s claude-mem saved as ${user} would reach none of your other machines, and no search: here only ${PERSONAL_USER}’s memories are your space’s`,
+        'Run: satchel claude-mem connect',
+      );
     const { id, token } = await node.claudeMemClients.addToken(user, name);
     return { id, token, user, url: gatewayUrl(node) };
   },
@@ -104,7 +117,7 @@ export const claudeMemImportOperation = defineOperation({
         'claude-mem on this machine does not sync through this node',
         'Run: satchel claude-mem connect',
       );
-    const { user, device, database } = worker;
+    const { user, device, database, connection } = worker;
     if (device === null)
       throw new OperationFailure(
         'failed',
@@ -112,7 +125,9 @@ export const claudeMemImportOperation = defineOperation({
         'claude-mem has given itself no device id yet',
         'Start its worker once, and run this again: satchel claude-mem import',
       );
-    const report = await importLocalHistory(node.claudeMemWorker, { user, device, database }, (done) => progress(done, done, 'rows'));
+    const report = await importLocalHistory(node.claudeMemWorker, { user, device, database, connection }, (done) =>
+      progress(done, done, 'rows'),
+    );
     return { ...report, device };
   },
 });

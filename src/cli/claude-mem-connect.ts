@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { isUser } from '../gateways/claude-mem/user.ts';
+import { askGatewayStatus } from '../node/claude-mem/ask-status.ts';
+import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
+import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
+import { PERSONAL_USER } from '../node/claude-mem/personal-user.ts';
+import { CLAUDE_MEM_PREFIX } from '../node/claude-mem/prefix.ts';
+import { isStarted, nodeHome } from '../node/home.ts';
+import { askNode } from './ask-node.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandFailure, defineCommand, type CommandContext } from './frame-command.ts';
+import { printable } from './output-style.ts';
+import { readToken } from './read-token.ts';
+import { undoneWords } from './undone-words.ts';
+
+const RESTART = 'It takes effect when claude-mem’s worker starts again.';
+
+export const connectVerb = defineCommand({
+  summary: 'Have this machine’s claude-mem sync through a node',
+  options: {
+    hub: { type: 'text', value: 'URL', summary: 'another node’s gateway (default: this machine’s node); its token is read from stdin' },
+    user: { type: 'text', value: 'NAME', summary: 'the user there (default: me)' },
+  },
+  examples: ['satchel claude-mem connect', 'satchel claude-mem connect --hub https://hub.example/claude-mem --user ada < token'],
+  notes:
+    'Writes three settings into claude-mem’s settings.json and nothing else; satchel claude-mem disconnect undoes it.\n' +
+    'On a hub, and for any user but me, a gateway keeps what is pushed on that node alone, in plain text: it is in no sealed space, and satchel search does not find it.\nJSON: {file, url, user}.',
+  async run(context) {
+    const user = parseUser(context.options.user ?? PERSONAL_USER);
+    const isInstalled = existsSync(context.environment.claudeMemHome);
+    if (!canSyncItself(path.join(context.environment.claudeMemHome, 'claude-mem.db')))
+      throw new CommandFailure(EXIT.failed, 'no-own-sync', 'claude-mem here is older than 13.12 and has no sync of its own', {
+        next: 'Leave it: Satchel carries its rows without. Or update claude-mem, start its worker once, and run this again',
+      });
+    const { token, url, id } =
+      context.options.hub === undefined ? await ownToken(context, user) : await foreignToken(context, user, context.options.hub);
+    const home = nodeHome(context.environment.home);
+    const before = await readConnection(home);
+    const connected = await writeConnection(
+      home,
+      context.environment.claudeMemHome,
+      { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url },
+      id,
+    );
+    if (!connected.ok) {
+      if (id !== null) await askNode(context, 'claude-mem-token-remove', { id });
+      throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${connected.error}`, {
+        next: 'Mend or move it away, and run this again',
+      });
+    }
+    if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
+    await tellNode(context);
+    const { file } = connected.value;
+    const notes = [
+      ...(isInstalled ? [] : [`claude-mem has not run here (there was no ${printable(path.dirname(file))}): this is for when it does.`]),
+      ...(id === null ? [context.asCalled(elsewhereText(user))] : []),
+    ];
+    return {
+      human: `claude-mem syncs through ${printable(url)} as ${printable(user)}${isInstalled ? '' : ', once it runs here'}. ${RESTART}`,
+      ...(notes.length === 0 ? {} : { note: notes.join('\n') }),
+      json: { file, url, user },
+    };
+  },
+});
+
+export const disconnectVerb = defineCommand({
+  summary: 'Undo what connect wrote',
+  examples: ['satchel claude-mem disconnect'],
+  notes: 'What somebody changed there since stays, and is named.\nJSON: {disconnected, file (null: it was not connected), left, kept}.',
+  async run(context) {
+    const undone = await undoConnection(nodeHome(context.environment.home));
+    if (!undone.ok)
+      throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
+        next: 'Mend it, and run this again',
+      });
+    const connection = undone.value;
+    if (connection === null)
+      return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null, left: [], kept: null } };
+    if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
+    await tellNode(context);
+    const { file, left, kept } = connection;
+    return { human: `claude-mem is disconnected: ${undoneWords(connection)} ${RESTART}`, json: { disconnected: true, file, left, kept } };
+  },
+});
+
+interface Wanted {
+  readonly token: string;
+  readonly url: string;
+  /** Of a token at this machine's own node. */
+  readonly id: string | null;
+}
+
+/** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
+async function tellNode(context: CommandContext): Promise<void> {
+  if (await isStarted(nodeHome(context.environment.home))) await askNode(context, 'claude-mem-reconnected', {});
+}
+
+async function ownToken(context: CommandContext, user: string): Promise<Wanted> {
+  const made = await askNode(context, 'claude-mem-token-add', { user, name: 'this machine', ownWorker: true });
+  if (made.url.startsWith('http://')) return made;
+  await askNode(context, 'claude-mem-token-remove', { id: made.id });
+  throw new CommandFailure(EXIT.refused, 'own-certificate', 'this node shows a certificate of its own, which claude-mem does not trust', {
+    next: 'Put a proxy with a known certificate before it, and run: satchel claude-mem connect --hub https://…/claude-mem',
+  });
+}
+
+async function foreignToken(context: CommandContext, user: string, hub: string): Promise<Wanted> {
+  const given = hubUrl(hub);
+  const token = await readToken(context, 'that node', 'Have it made there, alone in a file: satchel claude-mem serve --user NAME > token');
+  const { url, answer } = await findGateway(given, user, token);
+  if (answer === 'unknown-token')
+    throw new CommandFailure(EXIT.refused, 'unknown-token', `that node knows no such token of ${printable(user)}`, {
+      next: `Have one made there: satchel claude-mem serve --user ${printable(user)}`,
+    });
+  if (answer !== 'fine')
+    throw new CommandFailure(EXIT.unreachable, 'unreachable', `no gateway answers at ${printable(url)}: ${printable(answer.unreachable)}`, {
+      next: 'Start that node, or correct the address, and run this again',
+    });
+  return { token, url, id: null };
+}
+
+/** At the address that was given; else behind it, where every node has its gateway. */
+async function findGateway(given: string, user: string, token: string) {
+  const answer = await askGatewayStatus(given, user, token);
+  if (answer === 'fine' || given.endsWith(CLAUDE_MEM_PREFIX)) return { url: given, answer };
+  const url = given + CLAUDE_MEM_PREFIX;
+  const behind = await askGatewayStatus(url, user, token);
+  return behind === 'fine' || behind === 'unknown-token' ? { url, answer: behind } : { url: given, answer };
+}
+
+/** What becomes of memories at a gateway of which nobody can tell from here whether a person's own space is behind it. */
+function elsewhereText(user: string): string {
+  const where = user === PERSONAL_USER ? 'Where that is a hub, what' : 'What';
+  return `${where} claude-mem pushes there lies on that node in plain text, for whoever runs it: it is in no sealed space, and \`satchel search\` does not find it.`;
+}
+
+export function parseUser(user: string): string {
+  if (isUser(user)) return user;
+  throw new CommandFailure(EXIT.usage, 'usage', '--user takes letters, digits and . _ @ -, beginning with a letter or digit', {
+    next: 'Choose another name',
+  });
+}
+
+function hubUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw new CommandFailure(EXIT.usage, 'bad-address', 'expected the address of a gateway, without credentials', {
+      next: 'Give it as that node’s `satchel claude-mem serve` prints it, such as https://hub.example/claude-mem',
+    });
+  if (url.protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname))
+    throw new CommandFailure(EXIT.refused, 'plain-http', 'a token does not travel over plain http, except on this machine', {
+      next: 'Give the address of its TLS: https://…',
+    });
+  return url.href.replace(/\/+$/, '');
+}
