@@ -18,7 +18,7 @@ export const projectsVerb = defineCommand({
   examples: ['satchel claude-mem projects', 'satchel claude-mem projects diary --local', 'satchel claude-mem projects app --space team'],
   notes:
     'Its sessions, prompts, summaries and observations go together. It is kept in config.json of this machine (claudeMem.projects); say it on each of yours.\n' +
-    'JSON: {projects: [{project, rows, space (null: stays here), by}], choices: [{project, space}]}; with a project {project, space, rows, carried: [{space, items}], shared}.',
+    'JSON: {projects: [{project, rows, space (null: stays here), by}], choices: [{project, space}]}; with a project {project, space, rows (null: its database cannot be read), carried: [{space, items}], shared}.',
   async run(context) {
     const { local, space, personal } = context.options;
     const { project } = context.args;
@@ -33,10 +33,14 @@ export const projectsVerb = defineCommand({
         next: 'Shorten it, with *',
       });
     const to = space !== undefined ? { type: 'space' as const, space } : { type: local ? ('local' as const) : ('personal' as const) };
+    const { asCalled } = context;
     const placed = await askNode(context, 'claude-mem-project-place', { project, to });
     const where = placed.space === null ? 'stay on this machine' : `go to ${printable(placed.space)}`;
-    const { asCalled } = context;
-    const lines = [`Rows of ${printable(project)} ${where} from now on: ${counted(placed.rows, 'row')} here.`];
+    const lines = [
+      `Rows of ${printable(project)} ${where} from now on${placed.rows === null ? '' : `: ${counted(placed.rows, 'row')} here`}.`,
+    ];
+    if (placed.rows === null)
+      lines.push(asCalled('How many there are nobody can tell: claude-mem’s database cannot be read. Run: satchel doctor'));
     if (placed.shared) lines.push(asCalled('Others can read that space. What looks like a secret waits for your answer: satchel pending'));
     for (const { space: held, items } of placed.carried) {
       const those = items.length === 1 ? ['was', 'stays', 'it'] : ['were', 'stay', 'them'];

@@ -21,7 +21,7 @@ export const statusCommand = defineCommand({
   options: { hub: { type: 'flag', summary: 'of the hub that runs here, for whoever keeps it running' } },
   examples: ['satchel status', 'satchel status --json', 'satchel status --hub'],
   notes:
-    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], mneme: {enabled, url, listening, problem, client} or null, left: [{space, name, at}] (spaces that this machine left, where it takes part in none), spaces: [{space, name, remote, position, words, items, …}]}.\nWith --hub: its store and disk, what it keeps, requests and failures of the last hour, the last backup, what is wrong and what to do. Exit 1 where something is wrong, 4 where no hub runs here.\nJSON: {well, address, public_url, version, pid, running_since, memory_bytes, metrics, store, spaces, requests, appends, live_listeners, last_backup, disk, checks}.',
+    'The first line is the verdict on all spaces. Exit 0 in sync, 1 not syncing, 3 with open conflicts or something that waits for an answer.\nJSON: {verdict, in_sync, machine (null: never started here), running, address, hub, keeps: [{space, machines, records, bytes, last_seen}], mneme: {enabled, url, listening, problem, client} or null, claude_mem: {refused, problem, remedy} or null, left: [{space, name, at}] (spaces that this machine left, where it takes part in none), spaces: [{space, name, remote, position, words, items, …}]}.\nWith --hub: its store and disk, what it keeps, requests and failures of the last hour, the last backup, what is wrong and what to do. Exit 1 where something is wrong, 4 where no hub runs here.\nJSON: {well, address, public_url, version, pid, running_since, memory_bytes, metrics, store, spaces, requests, appends, live_listeners, last_backup, disk, checks}.',
   async run(context): Promise<CommandResult> {
     if (context.options.hub) return (await import('./hub-status.ts')).hubStatus(context);
     const status = await askStatus(context);
@@ -90,6 +90,7 @@ async function askStatus(context: CommandContext): Promise<Omit<Status, 'machine
       hub: false,
       keeps: [],
       mneme: null,
+      claude_mem: null,
       left: [],
       spaces: [],
     };

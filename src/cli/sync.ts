@@ -9,7 +9,7 @@ export const syncCommand = defineCommand({
   summary: 'Capture, send, fetch and apply once, now',
   examples: ['satchel sync'],
   notes:
-    'Works without a running node too. JSON: {spaces: [{name, pulled, pushed, conflicts, pending, held_back}]}. Exit 3 with open conflicts, or while something waits for an answer; 5 where changes made here are not sent because this machine is a reader.',
+    'Works without a running node too. JSON: {spaces: [{name, pulled, pushed, conflicts, pending, held_back, not_carried: [{path, reason, remedy}]}]}. Exit 1 where a folder or database could not be read or written; 3 with open conflicts, or while something waits for an answer; 5 where changes made here are not sent because this machine is a reader.',
   async run(context): Promise<CommandResult> {
     const result = await askNode(context, 'sync', {});
     const lines = result.spaces.map(
@@ -17,12 +17,15 @@ export const syncCommand = defineCommand({
         `${printable(s.name)}: ${counted(s.pushed, 'change')} sent, ${s.pulled} received${s.conflicts === 0 ? '' : `, ${counted(s.conflicts, 'open conflict')} (${context.asCalled('satchel conflicts')})`}${s.pending === 0 ? '' : `, ${s.pending} to answer (${context.asCalled('satchel pending')})`}`,
     );
     for (const { name, held_back: drafts } of result.spaces) if (drafts > 0) lines.push(context.asCalled(heldBackText({ name, drafts })));
+    for (const { name, not_carried: left } of result.spaces)
+      for (const { path, reason, remedy } of left)
+        lines.push(context.asCalled(`${printable(name)}: ${printable(path)} was not carried: ${printable(reason)}. ${remedy}`));
     const isHeldBack = result.spaces.some((s) => s.held_back > 0);
     const open = result.spaces.some((s) => s.conflicts + s.pending > 0);
     return {
       human: lines.length === 0 ? context.asCalled('No space here yet. Run: satchel up, or satchel join') : lines.join('\n'),
       json: result,
-      exit: isHeldBack ? EXIT.refused : open ? EXIT.open : EXIT.ok,
+      exit: isHeldBack ? EXIT.refused : open ? EXIT.open : result.spaces.some((s) => s.not_carried.length > 0) ? EXIT.failed : EXIT.ok,
     };
   },
 });

@@ -1,6 +1,7 @@
 import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 import { lookForLeftBehind } from '../../sources/claude-mem-health/left-behind.ts';
 import type { SatchelNode } from '../node.ts';
+import { readConnection } from './connection.ts';
 import type { SyncPath } from './sync-path.ts';
 import { lastSyncError } from './worker-status.ts';
 
@@ -8,11 +9,40 @@ import { lastSyncError } from './worker-status.ts';
 export async function findSyncAilments(node: SatchelNode, path: SyncPath, folder: string, file: string): Promise<Ailment[]> {
   if (path.type === 'none' || !URL.canParse(path.url)) return [];
   const { host } = new URL(path.url);
-  const found = [refusalOf(await lastSyncError(folder), host)];
+  const found = [await findRefusal(node, path, folder)];
   if (path.type === 'apart') found.push(apart(path.user));
   // Through this very node nothing of the three is: it brings history in itself, and knows what goes where.
   else if (path.type !== 'own') found.push(lookForLeftBehind(file), leak(node, host), path.type === 'other' ? secondPath(host) : null);
   return found.filter((each) => each !== null);
+}
+
+/** Why what claude-mem's worker pushes is not taken: what it says itself, where it runs, and whether this node still knows its token. */
+export async function findRefusal(node: SatchelNode, path: SyncPath, folder: string, patience?: number): Promise<Ailment | null> {
+  if (path.type === 'none' || !URL.canParse(path.url)) return null;
+  const { host } = new URL(path.url);
+  const isHere = path.type === 'own' || path.type === 'apart';
+  const connection = isHere ? await readConnection(node.home) : null;
+  const tokens = connection === null ? [] : await node.claudeMemClients.tokens();
+  if (connection !== null && tokens.every(({ id }) => id !== connection.tokenId)) return unknownToken('this node', [], OWN_TOKEN);
+  const refusal = refusalOf(await lastSyncError(folder, patience), host);
+  return isHere && refusal?.advice === FOREIGN_TOKEN ? { ...refusal, advice: OWN_TOKEN } : refusal;
+}
+
+const OWN_TOKEN = 'Run: satchel claude-mem connect; then start its worker again';
+const FOREIGN_TOKEN =
+  'Have one made there (satchel claude-mem serve --user NAME), and run: satchel claude-mem connect --hub URL --user NAME';
+
+function unknownToken(who: string, evidence: readonly string[], advice: string): Ailment {
+  return {
+    id: 'refused',
+    result: 'fail',
+    severity: 'high',
+    reason: `${who} does not know the token that claude-mem shows`,
+    evidence,
+    would: [],
+    advice,
+    repair: null,
+  };
 }
 
 /** What its worker says that its hub said. */
@@ -31,12 +61,7 @@ function refusalOf(error: string | null, host: string): Ailment | null {
       reason: `${host} takes no more devices of this user`,
       advice: 'Have one removed there: satchel claude-mem serve --remove-device DEVICE',
     };
-  if (/\b40[13]\b/.test(error))
-    return {
-      ...{ ...about, id: 'refused', severity: 'high' },
-      reason: `${host} does not know the token that claude-mem shows`,
-      advice: 'Have one made there (satchel claude-mem serve --user NAME), and run: satchel claude-mem connect',
-    };
+  if (/\b40[13]\b/.test(error)) return unknownToken(host, about.evidence, FOREIGN_TOKEN);
   return {
     ...{ ...about, id: 'refused', result: 'warn', severity: 'medium' },
     reason: `claude-mem could not sync with ${host}; it tries again by itself`,

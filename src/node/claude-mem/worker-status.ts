@@ -4,13 +4,13 @@ import { readForeign } from '../read-foreign.ts';
 
 const TIMEOUT = 3_000;
 
-/** Why claude-mem's running worker could not sync last; `null` for nothing, or where it does not run or say so. */
-export async function lastSyncError(folder: string): Promise<string | null> {
+/** Why claude-mem's running worker could not sync last; `null` for nothing, or where it does not run or say so within `patience` milliseconds. */
+export async function lastSyncError(folder: string, patience = TIMEOUT): Promise<string | null> {
   const text = await readForeign(path.join(folder, 'worker.pid'));
   const port = text.ok ? portOf(text.value) : null;
   if (port === null) return null;
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/sync/status`, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT) });
+    const answer = await fetch(`http://127.0.0.1:${port}/api/sync/status`, { redirect: 'error', signal: AbortSignal.timeout(patience) });
     const status: unknown = answer.ok ? await answer.json() : null;
     const error = isObject(status) ? status['lastError'] : null;
     return typeof error === 'string' && error !== '' ? error : null;

@@ -26,7 +26,7 @@ export const claudeMemProjectsOperation = defineOperation({
   input: noInput,
   async run(node): Promise<{ readonly projects: readonly MemProject[]; readonly choices: readonly ProjectChoice[] }> {
     const file = memDatabase(node.config);
-    const counts = file === null ? new Map<string, number>() : countProjects(file);
+    const counts = file === null ? new Map<string, number>() : readCounts(file);
     const { choices } = node.memRows;
     // What was chosen before there is anything of it is listed, too.
     const named = choices.map(({ project }) => project).filter((project) => !project.includes('*'));
@@ -42,7 +42,8 @@ export const claudeMemProjectsOperation = defineOperation({
 export interface ProjectPlaced {
   readonly project: string;
   readonly space: string | null;
-  readonly rows: number;
+  /** Of it in claude-mem's database here; `null`: that cannot be read. */
+  readonly rows: number | null;
   /** Items that other spaces have of it since before; they stay there, with their history. */
   readonly carried: readonly { readonly space: string; readonly items: readonly string[] }[];
   /** Others than this person's machines can read the space. */
@@ -77,7 +78,7 @@ export const placeClaudeMemProjectOperation = defineOperation({
     return {
       project,
       space: target?.entry.name ?? null,
-      rows: file === null ? 0 : [...countProjects(file)].reduce((sum, [name, count]) => (isOf(project, name) ? sum + count : sum), 0),
+      rows: file === null ? 0 : countRows(file, project),
       carried: await carriedSince(node, before),
       shared: target !== null && isShared(target.replica),
     };
@@ -98,6 +99,31 @@ async function choose(node: SatchelNode, project: string, space: string | null):
     claudeMem: { ...(typeof claudeMem === 'object' ? claudeMem : {}), projects },
   }));
   node.memRows.choices = projects.map((choice) => ({ project: choice.project, space: 'space' in choice ? (choice.space ?? null) : null }));
+}
+
+/** Throws OperationFailure where the database cannot be read. */
+function readCounts(file: string): ReadonlyMap<string, number> {
+  try {
+    return countProjects(file);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'SqliteError') throw error;
+    throw new OperationFailure(
+      'failed',
+      'unreadable-database',
+      `claude-mem’s database cannot be read: ${error.message}`,
+      'Run: satchel doctor',
+    );
+  }
+}
+
+/** What was chosen counts all the same where nobody can tell how much it is. */
+function countRows(file: string, project: string): number | null {
+  try {
+    return [...readCounts(file)].reduce((sum, [name, count]) => (isOf(project, name) ? sum + count : sum), 0);
+  } catch (error) {
+    if (error instanceof OperationFailure && error.type === 'unreadable-database') return null;
+    throw error;
+  }
 }
 
 function isOf(pattern: string, project: string): boolean {

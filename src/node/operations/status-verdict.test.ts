@@ -42,6 +42,21 @@ describe('the verdict', () => {
     );
   });
 
+  it('says that claude-mem’s own sync is refused, or does not go on', () => {
+    const problem = 'pi:4600 does not know the token that claude-mem shows';
+    const refused = { ...LIVE, claudeMem: { refused: true, problem, remedy: 'Run: satchel claude-mem connect' } };
+    expect(judge([space('personal', atPi)], refused)).toEqual({
+      verdict: `Not syncing: what claude-mem saves is not taken: ${problem}. Run: satchel claude-mem connect`,
+      inSync: false,
+    });
+    const away = { ...LIVE, claudeMem: { refused: false, problem: 'claude-mem could not sync with pi:4600', remedy: null } };
+    expect(judge([space('personal')], away)).toEqual({
+      verdict: 'Not everything is in sync: claude-mem could not sync with pi:4600',
+      inSync: false,
+    });
+    expect(judge([space('personal')], { ...away, isLive: false }).verdict).toMatch(/^Not syncing: the node is not running/);
+  });
+
   it('says of a file that is not carried before somebody mends it, and not of what stays local for good', () => {
     const source = { path: '~/.claude', state: 'ok', detail: null };
     const pipe = { item: 'rules/pipe', reason: 'is neither a file nor a link', mendable: false };

@@ -38,6 +38,8 @@ export interface JudgedNode {
   readonly now: number;
   /** What this machine left and did not join again, the last first. */
   readonly left?: readonly { readonly name: string; readonly at: number }[];
+  /** What is wrong with claude-mem's own sync; `refused`: somebody has to do something. */
+  readonly claudeMem?: { readonly refused: boolean; readonly problem: string; readonly remedy: string | null } | null;
 }
 
 export interface Verdict {
@@ -83,6 +85,9 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
   for (const space of spaces)
     for (const { path, state, detail } of space.sources)
       if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). ${heldRemedy(state)}`;
+  const { claudeMem = null } = node;
+  if (claudeMem?.refused === true)
+    return `what claude-mem saves is not taken: ${claudeMem.problem}. ${claudeMem.remedy ?? 'Run: satchel doctor'}`;
   return null;
 }
 
@@ -99,6 +104,7 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   if (silent.length > 0) return { verdict: `Connecting to ${placesOf(silent)}`, inSync: false };
   const left = leftOutText(spaces);
   if (left !== null) return { verdict: `Not everything is in sync: ${left}`, inSync: false };
+  if (node.claudeMem != null) return { verdict: `Not everything is in sync: ${node.claudeMem.problem}`, inSync: false };
   const times = judged.flatMap(({ last_sync: last }) => (last === null ? [] : [Date.parse(last)]));
   const ago = times.length === 0 ? '' : `, ${agoText(node.now - Math.min(...times))} ago`;
   const machines = Math.max(...judged.map((space) => space.machines));

@@ -4,6 +4,7 @@ import type { Role } from '../../core/log/control.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
+import { memTrouble, type MemTrouble } from '../claude-mem/mem-trouble.ts';
 import { mnemeState, type MnemeClientLine } from '../mneme/mneme-state.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createNodeFiles } from '../../sources/files/node-files.ts';
@@ -103,6 +104,8 @@ export interface Status {
   readonly keeps: readonly KeptSpace[];
   /** mneme's sync server and client here; `null` where neither is used. */
   readonly mneme: MnemeBrief | null;
+  /** What keeps claude-mem's own sync from going on; `null`: nothing, or it has none. */
+  readonly claude_mem: MemTrouble | null;
   /** Spaces that this machine left and did not join again, where it takes part in none; `at`: ISO 8601. */
   readonly left: readonly { readonly space: string; readonly name: string; readonly at: string }[];
   /** The personal one first, what this machine had before it joined last. */
@@ -123,6 +126,7 @@ export const statusOperation = defineOperation({
     const spaces = (await Promise.all([...node.spaces.values()].map((open) => statusOf(node, open)))).sort(compareSpaces);
     const { isLive, address, config } = node;
     const left = spaces.length === 0 && !config.hub ? await listLeft(node.store) : [];
+    const claudeMem = await memTrouble(node);
     const { verdict, inSync } = judgeStatus(
       {
         isLive,
@@ -131,6 +135,7 @@ export const statusOperation = defineOperation({
         address,
         now: node.deps.clock.now(),
         left,
+        claudeMem,
       },
       spaces,
     );
@@ -144,6 +149,7 @@ export const statusOperation = defineOperation({
       hub: node.config.hub,
       keeps: node.config.hub ? await keptSpaces(node) : [],
       mneme: await mnemeBrief(node),
+      claude_mem: claudeMem,
       left: left.map(({ space, name, at }) => ({ space, name, at: new Date(at).toISOString() })),
       spaces,
     };

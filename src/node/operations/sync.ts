@@ -1,6 +1,7 @@
 import { mayAppend } from '../../core/log/membership.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { countPending } from '../pending/count-pending.ts';
+import { heldRemedy } from '../held-remedy.ts';
 import { lacksKey, missingKeyFailure } from '../missing-key.ts';
 import { describeDivergence } from '../sync-problem.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
@@ -18,6 +19,8 @@ export interface SyncResult {
     readonly pending: number;
     /** Changes made here that are kept and not sent, since this machine is a reader. */
     readonly held_back: number;
+    /** Folders and databases of which nothing was carried now, and what helps. */
+    readonly not_carried: readonly { readonly path: string; readonly reason: string; readonly remedy: string }[];
   }[];
 }
 
@@ -56,11 +59,25 @@ export const syncOperation = defineOperation({
         conflicts: (await replica.siblings()).length,
         pending: await countPending(node, { sources, rows, replica }),
         held_back: mayAppend(replica.membership, replica.machine) ? 0 : replica.draftCount,
+        not_carried: notCarried(open),
       });
     }
     return { spaces };
   },
 });
+
+/** As `status` says it. */
+function notCarried({ sources, rows }: OpenSpace): SyncResult['spaces'][number]['not_carried'] {
+  const all = [
+    ...sources.map(({ definition, source, health }) => ({ path: definition.shownAs ?? definition.root, source, health })),
+    ...rows.map(({ definition, source, health }) => ({ path: definition.file, source, health })),
+  ];
+  return all.flatMap(({ path, source, health }) => {
+    const state = source.state();
+    const reason = health.problem ?? ('message' in state ? state.message : null);
+    return reason === null ? [] : [{ path, reason, remedy: heldRemedy(health.problem === null ? state.type : 'failed') }];
+  });
+}
 
 /** The key may come with what is read. Throws where it does not, and this machine was not revoked, which is said otherwise. */
 async function syncWithoutKey(node: SatchelNode, open: OpenSpace): Promise<void> {
