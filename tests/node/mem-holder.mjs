@@ -1,4 +1,4 @@
-// A worker that has claude-mem's database open: saves a row for each line on stdin, and says when it did.
+// A worker that has claude-mem's database open: saves a row for each line on stdin, or runs what stands behind `sql `, and says when it did.
 import { createInterface } from 'node:readline';
 import Database from 'better-sqlite3';
 
@@ -11,6 +11,7 @@ const insert = database.prepare(
 );
 process.stdout.write('open\n');
 for await (const title of createInterface({ input: process.stdin })) {
-  insert.run(title);
+  if (title.startsWith('sql ')) database.exec(title.slice(4));
+  else insert.run(title);
   process.stdout.write(`${title}\n`);
 }

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { OpenSpace, SatchelNode } from '../node.ts';
-import { createRowSource } from '../row-sources.ts';
+import { createRowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
+import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
+import { withoutAbsences } from '../../sources/sqlite-rows/absence-workspaces.ts';
+import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
+import { createRowSource, ROWS_WRITER } from '../row-sources.ts';
 
 /**
- * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as if it were another machine's: what a space has is
- * merged, what is not in the copy stays. Then puts them in place here. Null where no space takes them. Safe to repeat. O(rows).
+ * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as changes of what stood there: a row that was edited
+ * is an edit, one that is as it was shown is no news, what is not in the copy stays. Then puts them in place here. Null where no space takes
+ * them. Safe to repeat. O(rows).
  */
 export async function takeInRows(node: SatchelNode, file: string): Promise<number | null> {
   const spaces = [...node.spaces.values()].filter(({ rows, replica }) => rows.length > 0 && replica.canWrite);
@@ -19,10 +24,18 @@ async function takeInto(node: SatchelNode, { entry, replica, rows, rowNames }: O
   const writer = `rescued:${createHash('sha256').update(file).digest('hex').slice(0, 16)}`;
   const { clock, random } = node.deps;
   let changes = 0;
+  await node.store.write((tx) => tx.views.clear(replica.space, writer));
   for (const { definition } of rows) {
     const scope = node.memRows.scopeFor(entry.name, rowNames);
     const copied = { ...definition, file, sessionsOnly: false };
-    const copy = createRowSource(copied, replica, { clock, random, log: node.log, writer, scope, turns: node.memRows.turns });
+    const views = await viewsForCopy({
+      ...{ file, profile: claudeMemProfile(copied), clock },
+      views: await node.store.read((tx) => tx.views.list(replica.space, ROWS_WRITER)),
+      read: (_, content) => createRowsOfSpace(replica).rowOf(content),
+    });
+    await node.store.write((tx) => tx.views.put(replica.space, writer, views));
+    const { turns } = node.memRows;
+    const copy = createRowSource(copied, replica, { clock, random, log: node.log, writer, scope, turns, through: withoutAbsences });
     try {
       const report = await copy.source.scan();
       if (copy.health.problem !== null) throw new Error(`the rows of ${file} could not be taken in: ${copy.health.problem}`);

@@ -37,6 +37,19 @@ export function holdingAbsences(workspace: Workspace, mayTell: () => Promise<boo
   };
 }
 
+/** Lets nothing through of what is gone: what is not in a copy stays. */
+export function withoutAbsences(workspace: Workspace): Workspace {
+  return {
+    ...workspace,
+    capture: (found, note) =>
+      captureSome(
+        workspace,
+        found.filter((entry) => !isAbsent(entry)),
+        note,
+      ),
+  };
+}
+
 const isAbsent = ({ type }: Found): boolean => type === 'absent';
 
 function captureSome(workspace: Workspace, found: readonly Found[], note: Parameters<Workspace['capture']>[1]): Promise<CaptureReport> {

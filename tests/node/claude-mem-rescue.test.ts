@@ -1,0 +1,172 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Check } from '../../src/node/doctor/check.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { MemDatabase } from '../sources/mem-database.ts';
+import { ask, Place } from './place.ts';
+
+/** What a worker goes on with after its database was deleted: what a repair copies is all that there is of some rows. */
+let place: Place;
+let folder: string;
+let file: string;
+let node: SatchelNode;
+const open: MemDatabase[] = [];
+const workers: Worker[] = [];
+
+beforeEach(async () => {
+  place = await Place.create();
+  folder = path.join(place.home('a'), '.claude-mem');
+  file = path.join(folder, 'claude-mem.db');
+  mkdirSync(folder, { recursive: true });
+  const home = path.join(place.home('a'), '.satchel');
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const projects = [{ project: 'loc*', local: true }];
+  writeFileSync(path.join(home, 'config.json'), JSON.stringify({ claudeMem: { projects } }), { mode: 0o600 });
+});
+afterEach(async () => {
+  for (const worker of workers.splice(0)) worker.process.kill('SIGKILL');
+  for (const database of open.splice(0)) database.close();
+  await place.dispose();
+});
+
+interface Worker {
+  readonly process: ChildProcessWithoutNullStreams;
+  /** A line: the title of a row, or `sql ` and a statement. */
+  say(line: string): Promise<void>;
+}
+
+async function worker(): Promise<Worker> {
+  const held = spawn(process.execPath, [fileURLToPath(new URL('mem-holder.mjs', import.meta.url)), file], { stdio: 'pipe' });
+  const lines = createInterface({ input: held.stdout })[Symbol.asyncIterator]();
+  await lines.next();
+  const made: Worker = {
+    process: held,
+    async say(line) {
+      held.stdin.write(`${line}\n`);
+      await lines.next();
+    },
+  };
+  workers.push(made);
+  return made;
+}
+
+function database(): MemDatabase {
+  const made = new MemDatabase(file, '13.25.3');
+  open.push(made);
+  return made;
+}
+
+function closed(made: MemDatabase): void {
+  open.splice(open.indexOf(made), 1);
+  made.close();
+}
+
+/** A session with one row of each table, all of one project. */
+function work(db: MemDatabase, session: string, project: string): void {
+  const id = db.session(session, { project });
+  db.observation(session, `${session} seen`, { project });
+  db.summary(session, `${session} done`, { project });
+  db.prompt(session, 1, `${session} asked`);
+  db.insert('tool_uses', {
+    ...{ tool_use_id: `${session}-tool`, content_session_id: session, memory_session_id: `m-${session}`, session_db_id: id, project },
+    ...{ tool_name: 'Read', tool_input: '{}', created_at: '2026-01-01T00:00:00.000Z', created_at_epoch: 1_767_225_600_000 },
+  });
+}
+
+const repair = async (check: string) => (await ask(node, 'claude-mem-repair', { check, apply: true })).repairs;
+const checksOf = async (): Promise<Check[]> => (await ask(node, 'doctor', {})).checks as Check[];
+const checkOf = async (id: string): Promise<Check | undefined> => (await checksOf()).find((check) => check.id === id);
+
+/** All files of the database, under the worker that runs. */
+function remove(): void {
+  for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
+}
+
+/** The worker is started again, which makes a new database, and what is missing in it is asked back. */
+async function startAgain(held: Worker): Promise<MemDatabase> {
+  held.process.kill('SIGKILL');
+  await once(held.process, 'exit');
+  const fresh = database();
+  await ask(node, 'sync', {});
+  const { pending } = await ask(node, 'pending', {});
+  expect(pending).toHaveLength(1);
+  await ask(node, 'answer-pending', { answer: 'reject', ids: [pending[0]?.id ?? ''] });
+  await ask(node, 'sync', {});
+  return fresh;
+}
+
+async function start(): Promise<void> {
+  node = await place.start('a', { live: false });
+  await node.ensurePersonalSpace();
+  await ask(node, 'sync', {});
+}
+
+async function namesOf(table: string): Promise<string[]> {
+  const [space] = [...node.spaces.values()];
+  const items = await space!.replica.exclusive(() => space!.replica.list({ kind: 'claude-mem' }));
+  return items.filter(({ item }) => item.name.startsWith(`claude-mem/${table}/`)).map(({ item }) => item.name);
+}
+
+describe.runIf(process.platform === 'linux')('rows of a database that was deleted under its worker', () => {
+  it.each(['known', 'new'])('are known by where they stood: an edited one is no second one (an edit that is %s)', async (edit) => {
+    const before = database();
+    before.session('s');
+    for (const title of ['eee', 'fff']) before.observation('s', title);
+    before.summary('s', 'ask');
+    closed(before);
+    await start();
+    const held = await worker();
+    const change = async (): Promise<void> => {
+      await held.say("sql UPDATE observations SET narrative = 'told otherwise' WHERE title = 'eee'");
+      await held.say("sql UPDATE session_summaries SET request = 'asked otherwise'");
+    };
+    if (edit === 'known') await change();
+    await ask(node, 'sync', {});
+    remove();
+    if (edit === 'new') await change();
+    await held.say('saved into nowhere');
+    expect(await repair('open-file')).toMatchObject([{ state: 'done' }]);
+    const fresh = await startAgain(held);
+    expect([(await namesOf('observations')).length, (await namesOf('summaries')).length]).toEqual([3, 1]);
+    const rows = fresh.sql.prepare('SELECT title, narrative FROM observations ORDER BY title').all();
+    expect(rows).toEqual([
+      { title: 'eee', narrative: 'told otherwise' },
+      { title: 'fff', narrative: 'about fff' },
+      { title: 'saved into nowhere', narrative: 'held' },
+    ]);
+    expect(fresh.get('SELECT request FROM session_summaries')).toBe('asked otherwise');
+    fresh.check();
+    expect((await checksOf()).filter(({ id, result }) => id.includes('claude-mem') && result !== 'ok')).toEqual([]);
+  });
+
+  it('are not brought back where they were deleted elsewhere', async () => {
+    const before = database();
+    before.session('s');
+    for (const title of ['eee', 'fff']) before.observation('s', title);
+    closed(before);
+    await start();
+    const held = await worker();
+    remove();
+    const [space] = [...node.spaces.values()];
+    const [name = ''] = await namesOf('observations');
+    const gone = { kind: 'claude-mem', name };
+    const state = (await space!.replica.exclusive(() => space!.replica.visible([gone]))).values().next().value;
+    await space!.replica.exclusive(() =>
+      space!.replica.draft(
+        [{ item: gone, base: state?.content ?? null, ours: null, history: [] }],
+        { message: 'gone', writer: 'other' },
+        space!.replica.newCommitId(),
+      ),
+    );
+    expect(await namesOf('observations')).toHaveLength(1);
+    await repair('open-file');
+    expect(await namesOf('observations')).toHaveLength(1);
+    const fresh = await startAgain(held);
+    expect(fresh.get('SELECT count(*) FROM observations')).toBe(1);
+  });
+});
