@@ -169,4 +169,86 @@ describe.runIf(process.platform === 'linux')('rows of a database that was delete
     const fresh = await startAgain(held);
     expect(fresh.get('SELECT count(*) FROM observations')).toBe(1);
   });
+
+  it('are put into the new one where they go to no space, and doctor says so until they are', async () => {
+    const before = database();
+    work(before, 's-app', 'app');
+    work(before, 's-local', 'loc1');
+    before.observation('s-app', 'of both', { project: 'loc2' });
+    const all = before.rows();
+    closed(before);
+    await start();
+    const held = await worker();
+    remove();
+    const [done] = await repair('open-file');
+    expect(done).toMatchObject({ state: 'done' });
+    expect(done?.lines.join()).toContain('7 rows');
+    expect(done?.lines.join()).toContain('repair left-rows --yes');
+    const said = await checkOf('claude-mem.left-rows');
+    expect(said).toMatchObject({ result: 'warn', severity: 'high', next_step: expect.stringContaining('repair left-rows') as string });
+    expect(said?.evidence.join()).toContain('sdk_sessions 1, observations 2, session_summaries 1, user_prompts 1, tool_uses 2');
+    expect(await repair('left-rows')).toMatchObject([{ state: 'blocked', next: expect.stringContaining('Start its worker') as string }]);
+    const fresh = await startAgain(held);
+    expect(await checkOf('claude-mem.left-rows')).toBeDefined();
+    expect(await repair('left-rows')).toMatchObject([{ state: 'done' }]);
+    expect(fresh.rows()).toEqual(all);
+    const uses = fresh.sql.prepare(
+      'SELECT tool_use_id AS id, s.content_session_id AS session FROM tool_uses t JOIN sdk_sessions s ON s.id = t.session_db_id ORDER BY 1',
+    );
+    expect(uses.all()).toEqual([
+      { id: 's-app-tool', session: 's-app' },
+      { id: 's-local-tool', session: 's-local' },
+    ]);
+    fresh.check();
+    // They are claude-mem's again: what is deleted there now stays so.
+    fresh.run("DELETE FROM user_prompts WHERE content_session_id = 's-local'");
+    expect(await checkOf('claude-mem.left-rows')).toBeUndefined();
+    expect(await repair('left-rows')).toEqual([]);
+    expect((await namesOf('observations')).length).toBe(1);
+  });
+
+  it('wait for their sessions where the others were not written yet, and are not put twice', async () => {
+    const before = database();
+    work(before, 's-app', 'app');
+    work(before, 's-local', 'loc1');
+    closed(before);
+    await start();
+    const held = await worker();
+    remove();
+    await repair('open-file');
+    held.process.kill('SIGKILL');
+    await once(held.process, 'exit');
+    const fresh = database();
+    const [first] = await repair('left-rows');
+    expect(first).toMatchObject({ state: 'blocked' });
+    expect(first?.lines.join()).toContain('1 row waits for the session');
+    expect(fresh.get("SELECT count(*) FROM user_prompts WHERE content_session_id = 's-local'")).toBe(1);
+    await ask(node, 'sync', {});
+    const { pending } = await ask(node, 'pending', {});
+    for (const { id } of pending) await ask(node, 'answer-pending', { answer: 'reject', ids: [id] });
+    expect(await repair('left-rows')).toMatchObject([{ state: 'done' }]);
+    expect([fresh.get('SELECT count(*) FROM tool_uses'), fresh.get('SELECT count(*) FROM user_prompts')]).toEqual([2, 2]);
+    fresh.check();
+  });
+
+  it('are put into one that stands there already at once', async () => {
+    const before = database();
+    work(before, 's-app', 'app');
+    closed(before);
+    await start();
+    const held = await worker();
+    remove();
+    await held.say(
+      "sql INSERT INTO sdk_sessions (content_session_id, memory_session_id, project, started_at, started_at_epoch) VALUES ('s', 'm-s', 'loc1', '2026', 1)",
+    );
+    await held.say('saved into nowhere');
+    const fresh = database();
+    work(fresh, 's-app', 'app');
+    await ask(node, 'sync', {});
+    const [done] = await repair('open-file');
+    expect(done?.lines.join()).toContain('Put 2 rows');
+    expect(fresh.sql.prepare('SELECT title FROM observations ORDER BY 1').pluck().all()).toEqual(['s-app seen', 'saved into nowhere']);
+    expect(await checkOf('claude-mem.left-rows')).toBeUndefined();
+    expect(await namesOf('observations')).toHaveLength(1);
+  });
 });

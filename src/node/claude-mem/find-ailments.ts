@@ -6,6 +6,7 @@ import type { Result } from '../../core/result.ts';
 import { readForeign } from '../read-foreign.ts';
 import type { SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
+import { findLeftRows } from './left-rows.ts';
 import { localWorker } from './local-worker.ts';
 import type { readRemoteFeed } from './remote-feed.ts';
 import { findSyncAilments } from './sync-ailments.ts';
@@ -30,10 +31,11 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   if (unread !== null) found.push(unread);
   if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
   const way = await readSyncPath(node.home, folder);
+  const left = await findLeftRows(node, file, way);
   const ofSync = await findSyncAilments(node, way, folder, file);
   const isHere = way.type === 'own' || way.type === 'apart';
   const ofDevice = askHub !== null && !isHere ? await atHub(way, file, settings, askHub) : await inFeed(node, file, settings);
-  return [...found, ...placesNotHere(node), ...ofSync, ...ofDevice];
+  return [...found, ...left, ...placesNotHere(node), ...ofSync, ...ofDevice];
 }
 
 /** Settings that claude-mem cannot read either: it goes on with what it has by default, without its sync. */

@@ -2,7 +2,9 @@ import path from 'node:path';
 import { makeFolders } from '../make-folders.ts';
 import type { SatchelNode } from '../node.ts';
 import { findAilments } from './find-ailments.ts';
+import { findLeftRows, noteLeftRows } from './left-rows.ts';
 import { readRemoteFeed } from './remote-feed.ts';
+import { readSyncPath } from './sync-path.ts';
 import { takeInRows } from './take-in-rows.ts';
 
 /** Of one state that was found. */
@@ -23,11 +25,12 @@ export interface Repair {
 /** All that can be found. */
 export const AILMENTS: readonly string[] = [
   ...['open-file', 'wal', 'damage', 'schema', 'newer-schema', 'full-text', 'queue', 'pending-messages', 'set-aside', 'doubles'],
-  ...['history', 'device-id', 'revisions', 'lost-rows', 'refused', 'settings', 'hub', 'two-paths', 'apart', 'pushed-anyway', 'projects'],
+  ...['left-rows', 'history', 'device-id', 'revisions', 'lost-rows', 'refused', 'settings', 'hub', 'two-paths', 'apart', 'pushed-anyway'],
+  'projects',
 ];
 
 const INDEX = 'full-text';
-const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'history', 'device-id', 'revisions', 'lost-rows']);
+const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'left-rows', 'history', 'device-id', 'revisions', 'lost-rows']);
 
 /** In SATCHEL_HOME: what stood there before a repair. Nothing ever removes it. */
 const BACKUPS = 'claude-mem-backups';
@@ -60,8 +63,7 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
         next,
       });
     } else {
-      const folder = path.join(node.home.root, BACKUPS, `${new Date(node.deps.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}-${id}`);
-      await makeFolders(folder);
+      const folder = await makeBackups(node, id);
       const done = await repair(folder);
       if (done.type === 'blocked') repairs.push({ ...about, state: 'blocked', lines: [done.reason], backup: null, next: done.next });
       else
@@ -76,15 +78,34 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
   }
 }
 
+async function makeBackups({ home, deps }: SatchelNode, id: string): Promise<string> {
+  const folder = path.join(home.root, BACKUPS, `${new Date(deps.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}-${id}`);
+  await makeFolders(folder);
+  return folder;
+}
+
 async function takeIn(node: SatchelNode, files: readonly string[]): Promise<string[]> {
   const lines: string[] = [];
   for (const file of files) {
-    const changes = await takeInRows(node, file);
+    const { changes, carried } = await takeInRows(node, file);
+    await noteLeftRows(node, file, carried);
     lines.push(
       changes === null
         ? `No space takes its rows now: they are in ${file}.`
         : `${changes} ${changes === 1 ? 'row' : 'rows'} of it were new, and are in the space.`,
     );
   }
-  return lines;
+  return files.length === 0 ? lines : [...lines, ...(await putLeft(node))];
 }
+
+/** What goes to no space goes into the database at once, where that is there already; else it is said where it is, and what brings it back. */
+async function putLeft(node: SatchelNode): Promise<string[]> {
+  const folder = node.config.environment.claudeMemHome;
+  const [left] = await findLeftRows(node, path.join(folder, 'claude-mem.db'), await readSyncPath(node.home, folder));
+  const done = (await left?.repair?.(await makeBackups(node, 'left-rows'))) ?? null;
+  if (left === undefined || done === null) return [];
+  if (done.type === 'done') return [...done.lines];
+  return [`${capital(left.reason)}: ${done.reason}. Then: satchel claude-mem repair left-rows --yes`];
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

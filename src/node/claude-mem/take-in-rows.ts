@@ -3,24 +3,39 @@ import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
 import { withoutAbsences } from '../../sources/sqlite-rows/absence-workspaces.ts';
+import { placeOf } from '../../sources/sqlite-rows/row-index.ts';
 import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
 import { createRowSource, ROWS_WRITER } from '../row-sources.ts';
 
-/**
- * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as changes of what stood there: a row that was edited
- * is an edit, one that is as it was shown is no news, what is not in the copy stays. Then puts them in place here. Null where no space takes
- * them. Safe to repeat. O(rows).
- */
-export async function takeInRows(node: SatchelNode, file: string): Promise<number | null> {
-  const spaces = [...node.spaces.values()].filter(({ rows, replica }) => rows.length > 0 && replica.canWrite);
-  if (spaces.length === 0) return null;
-  let changes = 0;
-  for (const open of spaces) changes += await takeInto(node, open, file);
-  for (const { rows } of spaces) for (const { source } of rows) await source.apply();
-  return changes;
+/** What became of a copy. */
+export interface TakenIn {
+  /** How many of its rows were news to the spaces; `null`: there is no space that takes any. */
+  readonly changes: number | null;
+  /** Those that some space has, by table of claude-mem, as the copy numbers them. All others are in the copy alone. */
+  readonly carried: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
-async function takeInto(node: SatchelNode, { entry, replica, rows, rowNames }: OpenSpace, file: string): Promise<number> {
+/**
+ * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as changes of what stood there: a row that was edited
+ * is an edit, one that is as it was shown is no news, what is not in the copy stays. Then puts them in place here. Safe to repeat. O(rows).
+ */
+export async function takeInRows(node: SatchelNode, file: string): Promise<TakenIn> {
+  const spaces = [...node.spaces.values()].filter(({ rows, replica }) => rows.length > 0 && replica.canWrite);
+  const carried = new Map<string, Set<number>>();
+  if (spaces.length === 0) return { changes: null, carried };
+  let changes = 0;
+  for (const open of spaces) changes += await takeInto(node, open, file, carried);
+  for (const { rows } of spaces) for (const { source } of rows) await source.apply();
+  return { changes, carried };
+}
+
+/** Adds to `carried` what the space has. */
+async function takeInto(
+  node: SatchelNode,
+  { entry, replica, rows, rowNames }: OpenSpace,
+  file: string,
+  carried: Map<string, Set<number>>,
+): Promise<number> {
   const writer = `rescued:${createHash('sha256').update(file).digest('hex').slice(0, 16)}`;
   const { clock, random } = node.deps;
   let changes = 0;
@@ -28,8 +43,9 @@ async function takeInto(node: SatchelNode, { entry, replica, rows, rowNames }: O
   for (const { definition } of rows) {
     const scope = node.memRows.scopeFor(entry.name, rowNames);
     const copied = { ...definition, file, sessionsOnly: false };
+    const profile = claudeMemProfile(copied);
     const views = await viewsForCopy({
-      ...{ file, profile: claudeMemProfile(copied), clock },
+      ...{ file, profile, clock },
       views: await node.store.read((tx) => tx.views.list(replica.space, ROWS_WRITER)),
       read: (_, content) => createRowsOfSpace(replica).rowOf(content),
     });
@@ -40,6 +56,12 @@ async function takeInto(node: SatchelNode, { entry, replica, rows, rowNames }: O
       const report = await copy.source.scan();
       if (copy.health.problem !== null) throw new Error(`the rows of ${file} could not be taken in: ${copy.health.problem}`);
       changes += report.changes;
+      for (const view of (await copy.workspace.views()).values()) {
+        const table = profile.tables.find(({ id }) => id === profile.tableOf(view.item.name));
+        const rowid = table === undefined || view.shown === null ? null : (placeOf(view, table.id)?.rowid ?? null);
+        if (table === undefined || rowid === null) continue;
+        carried.set(table.table, (carried.get(table.table) ?? new Set()).add(rowid));
+      }
     } finally {
       await copy.close();
     }

@@ -5,7 +5,7 @@ import type { RowsContext } from './context.ts';
 import { readRow } from './read-row.ts';
 import type { ReadyRow } from './ready-rows.ts';
 import type { Place } from './row-index.ts';
-import { impliedRow, newBody } from './shown-form.ts';
+import { impliedRow, isSameRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
 /** Which rows of a database are of a space, where not all are. */
@@ -49,6 +49,11 @@ export async function rowsOfScope(context: RowsContext, access: TableAccess, row
     const parents = new Map<number, Row | null>(); // of many rows each
     return rows.map((found) => reasonOf(context, access, found, parents));
   });
+  const displaced = await displacedAt(
+    context,
+    access,
+    rows.filter((_, at) => (reasons[at] ?? null) !== null),
+  );
   return rows.filter((found, at) => {
     const reason = reasons[at] ?? null;
     if (reason === null) {
@@ -56,13 +61,34 @@ export async function rowsOfScope(context: RowsContext, access: TableAccess, row
       return true;
     }
     const place = index.at(table, found.rowid);
-    if (place !== undefined) {
+    if (place !== undefined && displaced.has(found.rowid)) index.set({ ...place, rowid: null });
+    else if (place !== undefined) {
       index.delete(place.name);
       memory.left.set(place.name, reason);
     }
     index.skip(table, found.rowid, { digest: found.digest, reason, repeats: null });
     return false;
   });
+}
+
+/** Of these rows those at whose places other ones stood, which are not left for it: a database that was made anew gives numbers again. */
+async function displacedAt(context: RowsContext, access: TableAccess, rows: readonly FoundRow[]): Promise<ReadonlySet<number>> {
+  const { memory, workspace, profile } = context;
+  const doubtful = rows.flatMap((found) => {
+    const place = memory.index.at(access.shape.profile.id, found.rowid);
+    const isSame = place === undefined || place.digest === found.digest || naturalName(context, access, found) === place.name;
+    return isSame ? [] : [{ found, name: place.name }];
+  });
+  const displaced = new Set<number>();
+  if (doubtful.length === 0) return displaced;
+  const views = await workspace.views(doubtful.length > MANY_NAMES ? undefined : doubtful.map(({ name }) => name));
+  for (const { found, name } of doubtful) {
+    const item: Item = { kind: profile.kind, name };
+    const shown = views.get(itemKey(item))?.shown ?? null;
+    const base = shown === null ? null : await readRow(context, item, shown);
+    if (base !== null && !isSameRow(base.row, access.shape, found.row)) displaced.add(found.rowid);
+  }
+  return displaced;
 }
 
 /**
