@@ -87,10 +87,15 @@ function remove(): void {
   for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
 }
 
+async function end({ process: held }: Worker): Promise<void> {
+  if (held.signalCode !== null) return;
+  held.kill('SIGKILL');
+  await once(held, 'exit');
+}
+
 /** The worker is started again, which makes a new database, and what is missing in it is asked back. */
 async function startAgain(held: Worker): Promise<MemDatabase> {
-  held.process.kill('SIGKILL');
-  await once(held.process, 'exit');
+  await end(held);
   const fresh = database();
   await ask(node, 'sync', {});
   const { pending } = await ask(node, 'pending', {});
@@ -216,8 +221,7 @@ describe.runIf(process.platform === 'linux')('rows of a database that was delete
     const held = await worker();
     remove();
     await repair('open-file');
-    held.process.kill('SIGKILL');
-    await once(held.process, 'exit');
+    await end(held);
     const fresh = database();
     const [first] = await repair('left-rows');
     expect(first).toMatchObject({ state: 'blocked' });
@@ -250,5 +254,31 @@ describe.runIf(process.platform === 'linux')('rows of a database that was delete
     expect(fresh.sql.prepare('SELECT title FROM observations ORDER BY 1').pluck().all()).toEqual(['s-app seen', 'saved into nowhere']);
     expect(await checkOf('claude-mem.left-rows')).toBeUndefined();
     expect(await namesOf('observations')).toHaveLength(1);
+  });
+
+  it('have what nobody carries as well: counts of one machine, and columns of a newer release', async () => {
+    const before = database();
+    work(before, 's-app', 'app');
+    before.observation('s-app', 'another');
+    before.run('ALTER TABLE observations ADD COLUMN mood TEXT');
+    before.run("UPDATE observations SET relevance_count = 7, mood = 'good' WHERE title = 's-app seen'");
+    closed(before);
+    await start();
+    const held = await worker();
+    remove();
+    await repair('open-file');
+    expect((await checkOf('claude-mem.left-rows'))?.evidence.join()).toContain('tool_uses 1, rows with columns that are not carried 1');
+    await end(held);
+    closed(database());
+    const fresh = database();
+    fresh.run('ALTER TABLE observations ADD COLUMN mood TEXT');
+    await startAgain(held);
+    expect(await repair('left-rows')).toMatchObject([{ state: 'done' }]);
+    expect(fresh.sql.prepare('SELECT title, relevance_count AS count, mood FROM observations ORDER BY 1').all()).toEqual([
+      { title: 'another', count: 0, mood: null },
+      { title: 's-app seen', count: 7, mood: 'good' },
+    ]);
+    expect(await checkOf('claude-mem.left-rows')).toBeUndefined();
+    fresh.check();
   });
 });

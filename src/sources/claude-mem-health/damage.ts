@@ -14,7 +14,7 @@ export function lookForDamage(file: string): Ailment | null {
     evidence: problems.slice(0, 10),
     would: [],
     advice:
-      'Stop its worker, move claude-mem.db and what begins with its name away, start it again, and answer satchel pending with reject: the rows are written there again. Where it syncs by itself, bring what it made itself back with satchel claude-mem repair',
+      'Stop its worker, move claude-mem.db and what begins with its name away, start it again, and answer satchel pending with reject: the rows are written there again, but for those that go to no space (satchel claude-mem projects): they are in the damaged file alone, so keep it. Where it syncs by itself, bring what it made itself back with satchel claude-mem repair',
     repair: null,
   };
 }

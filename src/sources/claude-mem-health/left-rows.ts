@@ -1,5 +1,7 @@
 import Database from 'better-sqlite3';
-import { changeIn, columnsOf, lookInto } from './mem-tables.ts';
+import { along, equal, keyOf, OF_SYNC, resolved, rowBy, sameRow, type Along, type Cell, type Cells } from './copied-rows.ts';
+import { fillColumns, lookForColumns } from './left-columns.ts';
+import { changeIn, lookInto } from './mem-tables.ts';
 
 /** Rows of a copy that nobody carries, by table, as the copy numbers them. */
 export type LeftRows = Readonly<Record<string, readonly number[]>>;
@@ -13,24 +15,6 @@ export interface LeftLook {
   /** Claude-mem syncs by itself: what it sent, or got, it brings back itself. */
   readonly syncsItself: boolean;
 }
-
-const SESSIONS = 'sdk_sessions';
-/** What tells a row of a table apart, whatever its number, in the order in which they are put back. Of all others every column does. */
-const KEYS: Readonly<Record<string, readonly string[]>> = {
-  [SESSIONS]: ['platform_source', 'content_session_id'],
-  observations: ['memory_session_id', 'created_at_epoch', 'title', 'narrative', 'text'],
-  session_summaries: ['memory_session_id', 'created_at_epoch', 'request'],
-  user_prompts: ['content_session_id', 'prompt_number', 'created_at_epoch', 'prompt_text'],
-  tool_uses: ['content_session_id', 'tool_use_id'],
-};
-/** What a row says of its own number and of its own sync. It gets others here, but for one that came from another device. */
-const OF_SYNC = new Set(['synced_at', 'origin_device_id', 'origin_local_id', 'sync_rev']);
-
-/** Older releases have no such columns. */
-const MAY_LACK = new Set(['platform_source', 'text']);
-
-type Cell = string | number | bigint | Uint8Array | null;
-type Cells = Record<string, Cell>;
 
 /** Rows of a copy without those that are `carried`, and without those that say the same as one of these. O(rows). */
 export function listLeftRows(copy: string, carried: ReadonlyMap<string, ReadonlySet<number>>): LeftRows {
@@ -51,6 +35,9 @@ export function listLeftRows(copy: string, carried: ReadonlyMap<string, Readonly
   return Object.fromEntries((found ?? []).filter(([, rows]) => rows.length > 0));
 }
 
+/** What rows are counted as that are there without what the copy has in columns which nobody carries. */
+const NOT_CARRIED = 'rows with columns that are not carried';
+
 /** How many of them are not in the database, by table. All of them where there is none; nothing where the copy is gone. O(rows left). */
 export function lookForLeftRows(look: LeftLook): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
@@ -59,13 +46,16 @@ export function lookForLeftRows(look: LeftLook): ReadonlyMap<string, number> {
     const wanted = wantedRows(copy, look);
     const missing = lookInto(look.file, (database) => missingRows(copy, along(database), wanted)) ?? wanted;
     for (const { table, rows } of missing) if (rows.length > 0) counts.set(table, rows.length);
+    const columns =
+      lookInto(look.file, (database) => lookForColumns(copy, along(database), look.left)) ?? lookForColumns(copy, null, look.left);
+    if (columns > 0) counts.set(NOT_CARRIED, columns);
   });
   return counts;
 }
 
 export interface PutReport {
   readonly put: number;
-  /** The session that they are of is not in the database. */
+  /** The session that they are of is not in the database, or they are not themselves, with columns that nobody carries. */
   readonly waiting: number;
   /** The database does not take them as they are. */
   readonly refused: number;
@@ -83,6 +73,8 @@ export function putLeftRows(look: LeftLook): PutReport {
         const [missing] = missingRows(copy, database, [{ table, rows }]);
         for (const rowid of missing?.rows ?? []) report[insert(copy, database, table, rowid)] += 1;
       }
+      fillColumns(copy, database, look.left);
+      report.waiting += lookForColumns(copy, database, look.left);
     }),
   );
   return report;
@@ -137,92 +129,4 @@ function insert(copy: Along, database: Along, table: string, rowid: number): key
     if (!(error instanceof Database.SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT')) throw error;
     return error.code === 'SQLITE_CONSTRAINT_FOREIGNKEY' ? 'waiting' : 'refused';
   }
-}
-
-/** The row as this database numbers what it refers to; `null` where its session is not there. */
-function resolved(copy: Along, database: Along, table: string, row: Cells): Cells | null {
-  if (table === SESSIONS) return row;
-  const { session_db_id: id, memory_session_id: memory, content_session_id: content, observation_id: observation } = row;
-  const session =
-    rowBy(copy, SESSIONS, 'id', id) ??
-    rowBy(copy, SESSIONS, 'memory_session_id', memory) ??
-    rowBy(copy, SESSIONS, 'content_session_id', content);
-  // What refers to nothing there does so here.
-  const here = session === null ? undefined : sameRow(copy, database, SESSIONS, session);
-  if (here === null || (memory != null && here?.['memory_session_id'] === null)) return null;
-  const seen = rowBy(copy, 'observations', 'id', observation);
-  const told = seen === null ? null : resolved(copy, database, 'observations', seen);
-  return {
-    ...row,
-    ...(here === undefined || memory == null ? {} : { memory_session_id: here['memory_session_id'] ?? null }),
-    ...(here === undefined || id == null ? {} : { session_db_id: here['id'] ?? null }),
-    ...(observation == null
-      ? {}
-      : { observation_id: told === null ? null : (sameRow(copy, database, 'observations', told)?.['id'] ?? null) }),
-  };
-}
-
-function rowBy(copy: Along, table: string, column: string, value: Cell | undefined): Cells | null {
-  if (value == null || (column !== 'rowid' && !copy.columns(table).has(column))) return null;
-  return copy.get(`SELECT * FROM ${table} WHERE ${column} = ? LIMIT 1`, value);
-}
-
-/** The row of the database that is this one by what tells rows apart. */
-function sameRow(copy: Along, database: Along, table: string, row: Cells): Cells | null {
-  const key = keyOf(table, commonColumns(copy, database, table));
-  return database.get(`SELECT * FROM ${table} WHERE ${equal(key)} LIMIT 1`, ...key.map((column) => row[column] ?? null));
-}
-
-function commonColumns(copy: Along, database: Along, table: string): Set<string> {
-  const there = database.columns(table);
-  return new Set([...copy.columns(table)].filter((column) => there.has(column)));
-}
-
-/** A database of which many rows are looked up one by one. Integers are bigints. */
-interface Along {
-  /** Of claude-mem's own rows, those that others refer to first. What SQLite, its searches and its own sync keep is made anew. */
-  tables(): readonly string[];
-  columns(table: string): ReadonlySet<string>;
-  get(sql: string, ...values: readonly Cell[]): Cells | null;
-  run(sql: string, ...values: readonly Cell[]): void;
-}
-
-function along(database: Database.Database): Along {
-  const columns = new Map<string, ReadonlySet<string>>();
-  const statements = new Map<string, Database.Statement<Cell[], Cells>>();
-  const prepared = (sql: string): Database.Statement<Cell[], Cells> => {
-    const statement = statements.get(sql) ?? database.prepare<Cell[], Cells>(sql).safeIntegers();
-    statements.set(sql, statement);
-    return statement;
-  };
-  return {
-    tables: () => tablesOf(database),
-    columns(table) {
-      const known = columns.get(table) ?? columnsOf(database, table);
-      columns.set(table, known);
-      return known;
-    },
-    get: (sql, ...values) => prepared(sql).get(...values) ?? null,
-    run: (sql, ...values) => void prepared(sql).run(...values),
-  };
-}
-
-function tablesOf(database: Database.Database): string[] {
-  const all = database
-    .prepare<[], string>("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
-    .pluck()
-    .all()
-    .filter((name) => /^[a-z_]+$/.test(name) && name !== 'schema_versions' && !/^(sqlite|sync)_/.test(name));
-  const known = Object.keys(KEYS);
-  return [...known.filter((table) => all.includes(table)), ...all.filter((table) => !known.includes(table)).sort()];
-}
-
-/** Columns that tell a row apart, of those that are there: all of them where a release calls those of the key otherwise. */
-function keyOf(table: string, there: ReadonlySet<string>): string[] {
-  const key = KEYS[table]?.filter((column) => there.has(column) || !MAY_LACK.has(column));
-  return key?.every((column) => there.has(column)) === true ? key : [...there].filter((column) => column !== 'id' && !OF_SYNC.has(column));
-}
-
-function equal(columns: readonly string[]): string {
-  return columns.map((column) => `"${column}" IS ?`).join(' AND ');
 }
