@@ -11,6 +11,8 @@ export interface KeptStore extends Store {
   verify(): Promise<string[]>;
   /** Lets go of what only saves work. */
   shrink(): Promise<void>;
+  /** Has what was deleted leave the disk, as far as that is up to this node. */
+  wipe(): Promise<void>;
   /** Writes a copy of all of it into a file that must not exist. Absent where the database has its own ways. */
   backup?(path: string): Promise<void>;
 }

@@ -27,6 +27,7 @@ import { connectHere } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
 import type { CopyAnswer } from './copied-store/settle-copy.ts';
 import { nodeHome, prepareHome, removePrivate, writePrivate, type NodeHome } from './home.ts';
+import { createWipeErased, type WipeErased } from './wipe-erased.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
 import type { KeptStore } from './kept-store.ts';
@@ -105,6 +106,7 @@ export class SatchelNode {
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
+  readonly #wipeErased: WipeErased;
   readonly #giveBack: GiveBack;
   readonly #updates = new Mutex();
   /** Settled when the last space that was opened anew is there. */
@@ -165,6 +167,7 @@ export class SatchelNode {
       personal: PERSONAL,
       names: () => [...this.spaces.values()].map(({ rowNames }) => rowNames),
     });
+    this.#wipeErased = createWipeErased(store, deps.clock, this.#stopping.signal);
     this.#memory = createIdleMemory({
       clock: deps.clock,
       signal: this.#stopping.signal,
@@ -375,6 +378,7 @@ export class SatchelNode {
       openRemote: () => this.openRemote(entry),
       onSynced: async (replica) => {
         await this.recall.obeyErasures(replica);
+        await this.#wipeErased.synced(replica);
         await followOwnName(this).catch((error: unknown) =>
           this.log.warn({ error: String(error) }, 'its new name could not be written down'),
         );

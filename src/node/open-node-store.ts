@@ -135,7 +135,7 @@ function withUpkeep(
   about: Pick<KeptStore, 'place' | 'size'>,
 ): { store: KeptStore; objects: KeptObjects } {
   return {
-    store: { ...store, ...about, verify: () => Promise.resolve([]), shrink: () => Promise.resolve() },
+    store: { ...store, ...about, verify: () => Promise.resolve([]), shrink: () => Promise.resolve(), wipe: () => Promise.resolve() },
     objects: { ...objects, shrink: () => undefined },
   };
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -52,6 +52,25 @@ describe('sqlite store file', () => {
     open.push(store);
     return store;
   }
+
+  it('has what was deleted leave the disk', async () => {
+    const store = await createSqliteStore({ path });
+    open.push(store);
+    const said = 'what was said in confidence '.repeat(400);
+    const kept = 'what goes on '.repeat(400);
+    await store.write((tx) => tx.documents.put('notes', 'a', said));
+    await store.write((tx) => tx.documents.put('notes', 'b', kept));
+    await store.wipe(); // into the database, where it is deleted
+    const bytes = async (): Promise<string> => {
+      const files = await readdir(join(folder, 'new'));
+      return (await Promise.all(files.map((name) => readFile(join(folder, 'new', name), 'latin1')))).join('');
+    };
+    expect(await bytes()).toContain('in confidence');
+    await store.write((tx) => tx.documents.remove('notes', 'a'));
+    await store.wipe();
+    expect(await bytes()).not.toContain('in confidence');
+    expect(await store.read((tx) => tx.documents.get('notes', 'b'))).toBe(kept);
+  });
 
   it('is for its owner alone, side files too', async () => {
     const store = await openStore();

@@ -28,6 +28,8 @@ export function openSqliteFile(path: string): Database.Database {
     claim(database, path);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
+    // What was forgotten is overwritten, and not merely free: it costs nothing that could be measured.
+    database.pragma('secure_delete = ON');
     database.pragma('foreign_keys = ON');
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.pragma(`cache_size = -${CACHE_KIB}`);

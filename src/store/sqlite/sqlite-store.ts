@@ -24,6 +24,8 @@ export interface SqliteStore extends Store {
   backup(path: string): Promise<void>;
   /** What is wrong with the database file, one line each; none when it is sound. O(size), and blocks meanwhile. */
   verify(): Promise<string[]>;
+  /** Has what was deleted leave the disk, which the write-ahead log held until now. Cost: O(what was written lately), and a flush. */
+  wipe(): Promise<void>;
   /** Lets go of what only saves work: pages and statements, 8 MB and more after a burst. The next calls cost some 10 ms more. */
   shrink(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export async function createSqliteStore(options: { readonly path: string } & Sql
       ...createSqlStore(db, direct, sqliteDialect, { queries: QUERIES, ...options }),
       backup: (path) => backUp(database, path),
       verify: async () => verify(database),
+      wipe: () => db.connection().execute(async () => void database.pragma('wal_checkpoint(TRUNCATE)')),
       shrink: () => db.connection().execute(async () => driver.shrink()),
     };
   } catch (error) {
