@@ -10,6 +10,7 @@ import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createBackfillLoop, type BackfillLoop } from './backfill-loop.ts';
 import { sayTrouble } from './disk-full.ts';
 import { createHomeConnection, type HomeConnection } from './home-connection.ts';
+import { createLostBodies, type LostBodies } from './lost-bodies.ts';
 import { restAfterLanding } from './landing-rest.ts';
 import { createLiveStream, type LiveStream } from './live-stream.ts';
 import { createRetryPause, type RetryPause } from './retry-pause.ts';
@@ -38,6 +39,8 @@ export interface SpaceRunnerDeps {
   readonly openRemote: () => Promise<Remote>;
   /** Puts what changed in place, on every source of the space. */
   readonly apply: () => Promise<void>;
+  /** What could not be put in place for want of its body may be, by the next {@link SpaceRunnerDeps.apply}. */
+  readonly hasten?: () => void;
   /** After each sync: where the log says that the home remote is somewhere else now, the runner is replaced. */
   readonly afterSync?: () => Promise<void>;
   /** Told of each sync that failed, or that did not bring the logs together. */
@@ -91,6 +94,7 @@ export class SpaceRunner {
   /** That read, send or apply now. */
   #syncs = 0;
   readonly #backfill: BackfillLoop;
+  readonly #lost: LostBodies;
   readonly #retries: RetryPause;
   readonly #stream: LiveStream;
   /** By the last sync the remote's log ended where ours does, and the live stream would have said what came behind it. */
@@ -103,6 +107,7 @@ export class SpaceRunner {
     this.#home = createHomeConnection(deps.openRemote, (remote) => replica.setRemote(remote));
     const connected = (): Promise<Remote> => this.connected();
     this.#backfill = createBackfillLoop({ replica, clock, log, connected, apply: deps.apply, stopped });
+    this.#lost = createLostBodies({ replica, clock, log });
     this.#retries = createRetryPause({ clock, random, stopped });
     this.#stream = createLiveStream({
       space: replica.space,
@@ -128,6 +133,11 @@ export class SpaceRunner {
     return this.#home.remote;
   }
 
+  /** Bodies that this machine brought again to a home that had lost them, since it was opened. */
+  get broughtAgain(): number {
+    return this.#lost.brought;
+  }
+
   /** Starts to sync by itself. Without it `syncNow` still works: commands that run without a node use that. */
   start(): void {
     const stopListening = this.#deps.replica.onChange(() => {
@@ -148,6 +158,7 @@ export class SpaceRunner {
 
   /** The remote said where its log ends: news, unless ours ends there by the time that is looked at. */
   #hear(head: Head | null): void {
+    if (this.#lost.isTold(head)) this.#lookAgain();
     this.#heard = { head };
     this.#onNews?.();
     this.#retries.shorten();
@@ -162,8 +173,17 @@ export class SpaceRunner {
     });
   }
 
+  /** Bodies that the home lost may be wanted, or there again. */
+  #lookAgain(): void {
+    this.#wanted = true;
+    this.#lost.ask();
+    this.#deps.hasten?.();
+  }
+
   /** One sync now, behind one that runs. Throws what it throws; whoever syncs by itself tries it again. */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
+    this.#lost.ask();
+    this.#deps.hasten?.();
     try {
       return await this.#syncInTurn(NOTHING, onProgress);
     } catch (error) {
@@ -244,6 +264,7 @@ export class SpaceRunner {
     const { divergence } = report;
     const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
     this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
+    if (divergence === null && !report.moved) await this.#lost.bring(remote);
     await this.#deps.afterSync?.();
     // Unless the home is elsewhere by now, in which case another runner takes over.
     if (report.moved && !this.#stopping.signal.aborted) return this.#sync(NOTHING, onProgress);

@@ -2,7 +2,7 @@ import type { SealedObject } from '../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../core/ids.ts';
 import { headAfter, type Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import { DamagedObject, type ObjectStore } from '../core/ports/objects.ts';
+import { getSound, type ObjectStore } from '../core/ports/objects.ts';
 import { RemoteError, type AppendOutcome, type ReadLimit, type Remote, type Segment } from '../core/ports/remote.ts';
 import type { LogTable, Store, StoredRecord } from '../core/ports/store.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed, type CheckedRecord } from './checks.ts';
@@ -13,9 +13,11 @@ import { deletableObjects, type ReadableLog } from './deletable-objects.ts';
 import { noteDeletion } from './give-back.ts';
 import { createLocalCheckpoints } from './local-checkpoints.ts';
 import { createLocalMailboxes } from './local-mailboxes.ts';
+import { createWantedObjects } from './wanted-objects.ts';
 import { createWatchers } from './watchers.ts';
 
 const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
+const WANTED_PAGE = 1_000;
 /** More bytes of objects are put before the append, not inside its transaction: others who append to that log wait for it. */
 const ALONG_BYTES = 1024 * 1024;
 
@@ -91,6 +93,18 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     return { type: 'moved', head, missing: records };
   }
 
+  const wanted = createWantedObjects({
+    store,
+    clock,
+    logOf: (space) => storedLog(store, space),
+    // Heard of again, the same head says that something else is new.
+    onWanted: (space) =>
+      void headOf(space).then(
+        (head) => watchers.notify(space, head),
+        () => undefined,
+      ),
+  });
+
   async function append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome> {
     const checked = checkSegment(space, expected, segment);
     // Of a database the head is not asked twice: who lost a race brings the same objects again.
@@ -161,22 +175,38 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     async hasObjects(space, ids) {
       checkSpace(space);
       checkObjectIds(ids);
-      return objects.has(space, ids);
+      const here = await objects.has(space, ids);
+      for (const id of await wanted.list(space)) here.delete(id);
+      return here;
     },
     async putObjects(space, batch) {
       checkSpace(space);
       checkObjects(batch, REMOTE_LIMITS.objectBatchBytes);
+      const lost = new Set(await wanted.list(space));
+      const again = batch.flatMap(({ id }) => (lost.has(id) ? [id] : []));
+      // What another process saw to be damaged this one still takes for good: it has to look itself, or would keep what it has.
+      for (const id of again) await getSound(objects, space, [id]);
       await objects.put(space, batch);
+      if (again.length === 0) return;
+      await wanted.brought(space, again);
+      watchers.notify(space, await headOf(space));
     },
     async getObjects(space, ids) {
       checkSpace(space);
       checkObjectIds(ids, REMOTE_LIMITS.objectIdsPerGet);
-      try {
-        return await objects.get(space, ids);
-      } catch (error) {
-        if (error instanceof DamagedObject) throw new RemoteError('protocol', error.message, { cause: error });
-        throw error;
-      }
+      const found = await getSound(objects, space, ids);
+      if (found.size < ids.length)
+        wanted.missed(
+          space,
+          ids.filter((id) => !found.has(id)),
+        );
+      return found;
+    },
+    async wantedObjects(space, after) {
+      checkSpace(space);
+      await wanted.judged();
+      const all = await wanted.list(space);
+      return all.slice(after === null ? 0 : all.findLastIndex((id) => id <= after) + 1).slice(0, WANTED_PAGE);
     },
     async deleteObjects(space, ids) {
       checkSpace(space);

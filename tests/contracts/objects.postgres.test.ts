@@ -54,6 +54,28 @@ it('puts inside a transaction of the store with all that it writes, or nothing',
   await store.close();
 });
 
+it('takes good bytes for damaged ones, and leaves good ones as they are', async () => {
+  const options = { ...database, schema: `test ${++schemas}`, tls: 'off' } as const;
+  const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
+  const all = randomObjects(3, 500);
+  await objects.put(SPACE, all);
+  const [damaged] = idsOf(all);
+  await server.query(
+    database.database,
+    `update "${options.schema}".objects set bytes = set_byte(bytes, 7, get_byte(bytes, 7) # 1) where id = '\\x${damaged}'`,
+  );
+  await expect(objects.get(SPACE, idsOf(all))).rejects.toMatchObject({ name: 'DamagedObject', id: damaged });
+  const versions = async (): Promise<unknown[]> =>
+    (await server.query(database.database, `select xmin from "${options.schema}".objects order by id`)).map((each) => each['xmin']);
+  await objects.put(SPACE, all);
+  await expectExactly(objects, SPACE, all);
+  const healed = await versions();
+  await objects.put(SPACE, all);
+  expect(await versions()).toEqual(healed);
+  await objects.close();
+  await store.close();
+});
+
 it('gives room back thoroughly where something was erased, and keeps the rest', async () => {
   const options = { ...database, schema: `test ${++schemas}`, tls: 'off' } as const;
   const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });

@@ -226,6 +226,7 @@ describe('who may do what at a hub', () => {
           "/v1/spaces/{space}/objects/get",
           "/v1/spaces/{space}/objects/has",
           "/v1/spaces/{space}/objects/put",
+          "/v1/spaces/{space}/objects/wanted",
           "/v1/spaces/{space}/records",
           "/v1/spaces/{space}/removal",
         ]

@@ -30,6 +30,8 @@ export const HUB_LIMITS = {
   goneObjects: 100_000,
   /** Ids in one `get`. */
   idsPerGet: 1_000,
+  /** Ids in one answer to `wanted`. */
+  idsPerWanted: 1_000,
   /** Objects in one batch. */
   objectsPerBatch: 10_000,
   /** Spaces in one live stream. */

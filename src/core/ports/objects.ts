@@ -33,6 +33,23 @@ export interface ObjectStore {
   close(): Promise<void>;
 }
 
+/** As {@link ObjectStore.get}, but a damaged object is as good as none, and keeps none of the others back. */
+export async function getSound(
+  objects: Pick<ObjectStore, 'get'>,
+  space: SpaceId,
+  ids: readonly ObjectId[],
+): Promise<Map<ObjectId, Uint8Array>> {
+  try {
+    return await objects.get(space, ids);
+  } catch (error) {
+    if (!(error instanceof DamagedObject)) throw error;
+    if (ids.length <= 1) return new Map();
+  }
+  const found = new Map<ObjectId, Uint8Array>();
+  for (const id of ids) for (const [, bytes] of await getSound(objects, space, [id])) found.set(id, bytes);
+  return found;
+}
+
 export class DamagedObject extends Error {
   override readonly name = 'DamagedObject';
   readonly space: SpaceId;

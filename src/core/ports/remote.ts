@@ -54,6 +54,11 @@ export interface Remote {
   putObjects(space: SpaceId, objects: readonly SealedObject[]): Promise<void>;
   /** Absent ones are absent from the map. Bytes are not checked. Callers ask for 1,000 ids at most. Idempotent. */
   getObjects(space: SpaceId, ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
+  /**
+   * Objects that the log names, somebody asked for, and the remote lost or has damaged: some of them, ascending, behind `after`.
+   * Whoever has them puts them again, which takes the place of what is damaged. Only of remotes that notice. Idempotent.
+   */
+  wantedObjects?(space: SpaceId, after: ObjectId | null): Promise<readonly ObjectId[]>;
 
   /**
    * Deletes objects that a prune or an erase record of the log names, at most 10,000 a call; an object that a record

@@ -233,7 +233,7 @@ export class Bodies {
     if (dropped !== null) return new BodyUnavailable(dropped, `this body was ${dropped}`);
     return new BodyUnavailable(
       'withheld',
-      `the remote does not have its content (object ${id.slice(0, 12)}): the machine that wrote it brings it`,
+      `the remote does not have its content (object ${id.slice(0, 12)}): a machine that has it brings it again`,
     );
   }
 

@@ -1,12 +1,19 @@
+import { objectIdOf } from '../crypto/object-id.ts';
 import type { ObjectId } from '../ids.ts';
 import { decodeRecord, EMPTY_HEAD, headAfter, type Head, type LogRecord } from '../log/record.ts';
+import { getSound } from '../ports/objects.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
+import { itemsWith, ofItems } from './items-with.ts';
 import type { Replica } from './replica.ts';
 
 /** Objects that records name are neither here nor at the present home: the records cannot be copied by this machine. */
 export class ObjectsLost extends RemoteError {
-  constructor(message: string) {
-    super('refused', message);
+  constructor(count: number, items: readonly string[]) {
+    const bodies = count === 1 ? 'an encrypted body' : `${count} encrypted bodies`;
+    super(
+      'refused',
+      `${bodies} that the log names${items.length === 0 ? '' : `${ofItems(items)},`} ${count === 1 ? 'is' : 'are'} neither here nor at its present home`,
+    );
   }
 }
 
@@ -63,15 +70,33 @@ async function holdsOurs(replica: Replica, target: Remote, local: Head): Promise
   return record?.ok === true && record.value.hash === local.hash;
 }
 
-/** False where bodies that the missing records name are lost with the old home, though other machines may hold them. */
-export async function isCopied(replica: Replica, target: Remote): Promise<boolean> {
+/**
+ * False where bodies that the missing records name are lost with the old home, though other machines may hold them. `isHomeLost`: the
+ * home is asked for what is not here all the same, and nothing depends on its answer.
+ */
+export async function isCopied(replica: Replica, target: Remote, isHomeLost = false): Promise<boolean> {
   try {
-    await copyLog(replica, target);
+    await copyLog(replica, target, undefined, isHomeLost ? sourceWhileItAnswers(replica) : undefined);
     return true;
   } catch (error) {
     if (error instanceof ObjectsLost) return false;
     throw error;
   }
+}
+
+/** The present home, until it fails once. */
+function sourceWhileItAnswers(replica: Replica): Source {
+  let hasFailed = false;
+  return async (ids) => {
+    if (hasFailed) return new Map();
+    try {
+      return await replica.fetchObjects(ids);
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+      hasFailed = true;
+      return new Map();
+    }
+  };
 }
 
 /** Those not here are asked of the present home first. Answers the ones that a prune or an erase record dropped. */
@@ -101,7 +126,7 @@ async function copyObjects(replica: Replica, target: Remote, records: readonly L
 }
 
 async function objectsFor(replica: Replica, ids: readonly ObjectId[], source: Source): Promise<Map<ObjectId, Uint8Array>> {
-  const here = await replica.deps.objects.get(replica.space, ids);
+  const here = await getSound(replica.deps.objects, replica.space, ids);
   const missing = ids.filter((id) => !here.has(id));
   if (missing.length === 0) return here;
   const needed = missing.some((id) => replica.droppedObject(id) === null);
@@ -109,8 +134,8 @@ async function objectsFor(replica: Replica, ids: readonly ObjectId[], source: So
     if (error instanceof RemoteError && !needed) return new Map<ObjectId, Uint8Array>();
     throw error;
   });
-  for (const [id, bytes] of fetched) here.set(id, bytes);
+  for (const [id, bytes] of fetched) if (objectIdOf(bytes) === id) here.set(id, bytes);
   const lost = ids.filter((id) => !here.has(id) && replica.droppedObject(id) === null);
-  if (lost.length > 0) throw new ObjectsLost(`${lost.length} objects that the log names are neither here nor at its present home`);
+  if (lost.length > 0) throw new ObjectsLost(lost.length, await itemsWith(replica, new Set(lost)));
   return here;
 }

@@ -53,7 +53,7 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     if (there !== null && shared.position < 0) throw new NotAllowed('the remote holds a log of this space that shares nothing with ours');
     const isWhole = (there?.position ?? -1) >= ((await gapUntil(replica)) ?? -1);
     const isBehind = isWhole && (there === null || there.position === shared.position);
-    if (!isBehind || !(await isCopied(replica, target))) {
+    if (!isBehind || !(await isCopied(replica, target, true))) {
       const { membership, space } = replica;
       const to = await lastShared(replica, target);
       await fallBackTo(replica, target, to, (tx) => keepDecisions(tx, space, membership, to.position));

@@ -7,6 +7,7 @@ import { type Head } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { ItemState, Sibling, StoreTransaction } from '../ports/store.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
+import { putSound } from './bring-again.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
@@ -390,6 +391,17 @@ export class Replica {
   async hasAtRemote(ids: readonly ObjectId[]): Promise<Set<ObjectId>> {
     if (this.#remote === null) throw new RemoteError('unreachable', 'no remote is connected');
     return this.#remote.hasObjects(this.space, ids);
+  }
+
+  /** Whether the home remote keeps its objects where this replica does. */
+  get keepsRemote(): boolean {
+    return this.#remote?.objects !== undefined && this.#remote.objects === this.deps.objects;
+  }
+
+  /** Sends those of `ids` that are here in good order to the home remote, and answers how many. Throws RemoteError. */
+  async putAtRemote(ids: readonly ObjectId[]): Promise<number> {
+    if (this.#remote === null) throw new RemoteError('unreachable', 'no remote is connected');
+    return putSound(this, this.#remote, ids);
   }
 
   /** Whether a prune or an erase record dropped an object. */

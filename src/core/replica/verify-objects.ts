@@ -4,6 +4,7 @@ import type { ObjectId } from '../ids.ts';
 import { DamagedObject } from '../ports/objects.ts';
 import { RemoteError } from '../ports/remote.ts';
 import type { StoreTransaction } from '../ports/store.ts';
+import { itemsWith, ofItems } from './items-with.ts';
 import { liveContents, objectsOf, pinnedContents } from './live-objects.ts';
 import type { Replica } from './replica.ts';
 import { BodyUnavailable } from './workspace.ts';
@@ -27,35 +28,52 @@ const BATCH = 500;
 export async function verifyObjects(replica: Replica, wanted: ObjectsToVerify, onProgress: Progress) {
   const { store, objects } = replica.deps;
   const { space } = replica;
-  const { must, may } = await store.read(async (tx) => {
+  const { must, may, drafted } = await store.read(async (tx) => {
     const required = objectsOf(await liveContents(tx, replica), replica, new Set(wanted.extra));
-    objectsOf((await pinnedContents(tx, replica)).drafts, replica, required);
+    const drafts = objectsOf((await pinnedContents(tx, replica)).drafts, replica);
+    const only = [...drafts].filter((id) => !required.has(id));
+    for (const id of only) required.add(id);
     const all = wanted.contents === 'all' ? objectsOf(await allContents(tx, replica), replica) : new Set<ObjectId>();
-    return { must: required, may: [...all].filter((id) => !required.has(id) && replica.droppedObject(id) === null) };
+    const history = [...all].filter((id) => !required.has(id) && replica.droppedObject(id) === null);
+    return { must: required, may: history, drafted: new Set(only) };
   });
   const ids = [...must, ...may];
   const here = await objects.has(space, ids);
-  const damaged = wanted.depth === 'names' ? [] : await damagedOf(replica, [...here], onProgress);
+  const isRead = wanted.depth !== 'names';
+  const damaged = isRead ? await damagedOf(replica, [...here], onProgress) : [];
   const lacking = [...[...must].filter((id) => !here.has(id)), ...damaged];
   const { healed, asked } = await heal(replica, lacking);
-  const lost = lacking.filter((id) => !healed.has(id));
+  const lost = new Set(lacking.filter((id) => !healed.has(id)));
   const problems: string[] = [];
   const notes: string[] = [];
-  if (lost.length > 0) {
-    const items = await store.read((tx) => itemsWith(tx, replica, new Set(lost)));
-    const which =
-      items.length === 0 ? '' : `, of ${items.slice(0, 3).join(', ')}${items.length > 3 ? ` and ${items.length - 3} more` : ''}`;
+  if (lost.size > 0) {
+    const which = ofItems(await itemsWith(replica, lost));
     const where = asked ? 'and the remote does not have them' : 'and the remote cannot be asked now';
-    problems.push(`${lost.length} objects are missing or damaged here${which}, ${where}`);
+    problems.push(`${lost.size} objects are missing or damaged here${which}, ${where}`);
   }
   const elsewhere = may.filter((id) => !here.has(id));
-  if (elsewhere.length > 0) {
-    const there = await atRemote(replica, elsewhere);
-    if (there === null) notes.push(`${elsewhere.length} objects of the history are not here, and the remote cannot be asked now`);
-    else if (there.size < elsewhere.length)
-      problems.push(`${elsewhere.length - there.size} objects of the history are neither here nor at the remote`);
+  const there = elsewhere.length === 0 ? new Set<ObjectId>() : await atRemote(replica, elsewhere);
+  const gone = there === null ? 0 : elsewhere.length - there.size;
+  if (there === null) notes.push(`${elsewhere.length} objects of the history are not here, and the remote cannot be asked now`);
+  else if (there.size > 0) notes.push(`${there.size} objects of the history are at the remote alone: they were looked for, and not read`);
+  if (gone > 0) problems.push(`${gone} objects of the history are neither here nor at the remote`);
+  const sent = [...here].filter((id) => !lost.has(id) && !drafted.has(id));
+  const brought = isRead ? await bringLacking(replica, sent, notes) : 0;
+  return { objects: ids.length, read: isRead ? here.size : 0, healed: healed.size, brought, lost: lost.size + gone, problems, notes };
+}
+
+/** Puts at the home remote what it lacks of objects that are here in good order. */
+async function bringLacking(replica: Replica, ids: readonly ObjectId[], notes: string[]): Promise<number> {
+  const there = replica.keepsRemote || !replica.canSend ? null : await atRemote(replica, ids);
+  if (there === null) return 0;
+  const lacking = ids.filter((id) => !there.has(id));
+  try {
+    return await replica.putAtRemote(lacking);
+  } catch (error) {
+    if (!(error instanceof RemoteError)) throw error;
+    notes.push(`the remote lacks ${lacking.length} objects, and does not take them now: ${error.message}`);
+    return 0;
   }
-  return { objects: ids.length, read: wanted.depth === 'names' ? 0 : here.size, healed: healed.size, problems, notes };
 }
 
 /** Every body of the history whose objects are here, against its digest. O(bytes). */
@@ -133,19 +151,6 @@ async function allContents(tx: StoreTransaction, replica: Replica): Promise<Cont
     for (const { content } of page) if (content !== null) contents.push(content);
     const last = page.at(-1);
     if (last === undefined) return contents;
-    before = last.position;
-  }
-}
-
-async function itemsWith(tx: StoreTransaction, replica: Replica, lost: ReadonlySet<ObjectId>): Promise<string[]> {
-  const names = new Set<string>();
-  let before: number | undefined;
-  for (;;) {
-    const page = await tx.items.historyByPosition(replica.space, { ...(before === undefined ? {} : { before }), limit: 2_000 });
-    for (const { item, content } of page)
-      if (content !== null && [...objectsOf([content], replica)].some((id) => lost.has(id))) names.add(item.name);
-    const last = page.at(-1);
-    if (last === undefined) return [...names].toSorted();
     before = last.position;
   }
 }

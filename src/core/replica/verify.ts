@@ -1,8 +1,8 @@
 import { objectsOfLog, verifyLog } from './verify-log.ts';
 import { verifyBodies, verifyObjects, type ObjectsToVerify, type VerifyDepth } from './verify-objects.ts';
 import { verifyState } from './verify-state.ts';
-import type { SpaceId } from '../ids.ts';
-import type { ObjectStore } from '../ports/objects.ts';
+import type { ObjectId, SpaceId } from '../ids.ts';
+import { getSound, type ObjectStore } from '../ports/objects.ts';
 import type { Store } from '../ports/store.ts';
 import { isBackfilling } from './late-join.ts';
 import type { Replica } from './replica.ts';
@@ -14,6 +14,12 @@ export interface VerifyReport {
   readonly read: number;
   /** Damaged or missing objects that the home remote gave back. */
   readonly healed: number;
+  /** Objects that the home remote lacked and this machine brought it again. */
+  readonly brought: number;
+  /** Damaged or missing objects that could not be healed. */
+  readonly lost: number;
+  /** Whether something else is wrong than that objects are lost: with the log, the state, or what an author wrote. */
+  readonly corrupt: boolean;
   /** Each a sentence. None: everything is sound. */
   readonly problems: readonly string[];
   /** What could not be looked at now, and why. */
@@ -38,10 +44,15 @@ export async function verifySpace(replica: Replica, deps: VerifyDeps): Promise<V
   const { store } = replica.deps;
   if (await isBackfilling(replica)) {
     const found = await verifyObjects(replica, { depth: deps.depth, contents: 'current', extra: [] }, deps.onProgress);
-    return { ...found, records: 0, notes: [...found.notes, 'older records are still being fetched: they are proved when they are here'] };
+    return {
+      ...found,
+      records: 0,
+      corrupt: false,
+      notes: [...found.notes, 'older records are still being fetched: they are proved when they are here'],
+    };
   }
   const log = await verifyLog(store, replica.space, deps.onProgress);
-  if (log.problems.length > 0) return { records: log.records, objects: 0, read: 0, healed: 0, problems: log.problems, notes: [] };
+  if (log.problems.length > 0) return { ...NOTHING, records: log.records, corrupt: true, problems: log.problems };
   const scratch = await deps.scratch();
   const state = await verifyState(replica, scratch, deps.onProgress).finally(() => scratch.close());
   const wanted: ObjectsToVerify = {
@@ -51,29 +62,41 @@ export async function verifySpace(replica: Replica, deps: VerifyDeps): Promise<V
   };
   const objects = await verifyObjects(replica, wanted, deps.onProgress);
   const bodies = deps.depth === 'full' ? await verifyBodies(replica, deps.onProgress) : [];
-  return { ...objects, records: log.records, problems: [...state, ...objects.problems, ...bodies] };
+  const corrupt = state.length + bodies.length > 0;
+  return { ...objects, records: log.records, corrupt, problems: [...state, ...objects.problems, ...bodies] };
 }
+
+const NOTHING = { objects: 0, read: 0, healed: 0, brought: 0, lost: 0, notes: [] };
 
 /** A log that this node only keeps for others: its chain, and the objects that its records name. Nothing can be opened. */
 export async function verifyKeptLog(
   store: Store,
   objects: ObjectStore,
   space: SpaceId,
-  deps: Omit<VerifyDeps, 'scratch' | 'isHome'>,
+  deps: Omit<VerifyDeps, 'scratch' | 'isHome'> & {
+    /** Told of objects that the log needs, and that are missing or damaged. */
+    readonly onLost?: (ids: readonly ObjectId[]) => Promise<void>;
+  },
 ): Promise<VerifyReport> {
   const log = await verifyLog(store, space, deps.onProgress);
   const named = await objectsOfLog(store, space);
   const here = await objects.has(space, named);
   const problems = [...log.problems];
-  const missing = named.length - here.size;
-  if (missing > 0) problems.push(`${missing} objects that the log of space ${space.slice(0, 8)} names are missing`);
+  const which = `that the log of space ${space.slice(0, 8)} names`;
+  const missing = named.filter((id) => !here.has(id));
+  if (missing.length > 0) problems.push(`${missing.length} objects ${which} are missing`);
+  const damaged: ObjectId[] = [];
   let read = 0;
   if (deps.depth !== 'names') {
     for (const id of here) {
       deps.onProgress(read, here.size, 'objects read');
       read += 1;
-      await objects.get(space, [id]).catch((error: unknown) => problems.push(error instanceof Error ? error.message : String(error)));
+      if ((await getSound(objects, space, [id])).size === 0) damaged.push(id);
     }
   }
-  return { records: log.records, objects: named.length, read, healed: 0, problems, notes: [] };
+  if (damaged.length > 0) problems.push(`${damaged.length} objects ${which} are damaged, or the file that they lie in is missing`);
+  const lost = [...missing, ...damaged];
+  if (lost.length > 0) await deps.onLost?.(lost);
+  const corrupt = log.problems.length > 0;
+  return { ...NOTHING, records: log.records, objects: named.length, read, lost: lost.length, corrupt, problems };
 }

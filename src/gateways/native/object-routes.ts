@@ -1,13 +1,13 @@
-import { createRoute } from '@hono/zod-openapi';
+import { createRoute, z } from '@hono/zod-openapi';
 import { HUB_LIMITS } from '../../core/hub-protocol/limits.ts';
-import { decodeIds, decodeObjects, encodeObjectAnswer, encodePresence } from '../../core/hub-protocol/wire.ts';
+import { decodeIds, decodeObjects, encodeIds, encodeObjectAnswer, encodePresence } from '../../core/hub-protocol/wire.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import type { Remote } from '../../core/ports/remote.ts';
 import { mayWrite, roleIn } from './access.ts';
 import { cbor, decoded, readBody } from './body.ts';
 import type { HubApp, RouteDeps } from './hub-app.ts';
-import { asMachine, cborContent, errorAnswers, spaceParams } from './schema.ts';
+import { asMachine, cborContent, errorAnswers, hex32, spaceParams } from './schema.ts';
 import { whenOver } from './when-over.ts';
 
 const hasRoute = createRoute({
@@ -50,6 +50,16 @@ const deleteRoute = createRoute({
   responses: { 204: { description: 'They are not served any more' }, ...errorAnswers },
 });
 
+const wantedRoute = createRoute({
+  method: 'get',
+  path: '/v1/spaces/{space}/objects/wanted',
+  summary: 'Objects that are to be brought again',
+  description: `Those that the log names, that somebody asked for, and that the hub lost or has damaged: ascending, behind \`after\`, at most ${HUB_LIMITS.idsPerWanted}. Whoever has them puts them.`,
+  security: asMachine,
+  request: { params: spaceParams, query: z.object({ after: hex32.optional() }) },
+  responses: { 200: { description: '`[id…]`', content: cborContent }, ...errorAnswers },
+});
+
 /** Objects that are read from the store at once, while an answer fills. */
 const GROUP = 16;
 
@@ -68,6 +78,13 @@ export function addObjectRoutes(app: HubApp, { remote, authority, budget }: Rout
     const body = await readBody(c, 'application/cbor', HUB_LIMITS.objectBatchBytes, budget);
     await remote.putObjects(space, decoded(decodeObjects(body)));
     return c.body(null, 204);
+  });
+
+  app.openapi(wantedRoute, async (c) => {
+    const space = c.req.valid('param').space as SpaceId;
+    await roleIn(c, authority, space);
+    const { after } = c.req.valid('query');
+    return cbor(c, encodeIds((await remote.wantedObjects?.(space, (after as ObjectId | undefined) ?? null)) ?? []));
   });
 
   app.openapi(deleteRoute, async (c) => {

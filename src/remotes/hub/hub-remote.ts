@@ -4,6 +4,7 @@ import type { SigningKey } from '../../core/crypto/signing.ts';
 import { HUB_LIMITS } from '../../core/hub-protocol/limits.ts';
 import {
   decodeHead,
+  decodeIds,
   decodeObjectAnswer,
   decodeOutcome,
   decodePage,
@@ -176,6 +177,12 @@ export function createHubRemote(options: HubRemoteOptions): Remote {
         left = next;
       }
       return found;
+    },
+
+    async wantedObjects(space, after) {
+      const answer = await ask(space, `objects/wanted${after === null ? '' : `?after=${after}`}`, { limit: HUB_LIMITS.envelopeBytes });
+      // Hubs before this question was asked say that there is nothing at that address.
+      return answer.status === 404 ? [] : parsed(decodeIds(bodyOf(answer), HUB_LIMITS.idsPerWanted));
     },
 
     async deleteObjects(space, ids) {

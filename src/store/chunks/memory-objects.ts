@@ -13,7 +13,7 @@ export function createMemoryObjects(): ObjectStore {
       objects.forEach(checkObject);
       const held = objectsOf(space);
       spaces.set(space, held);
-      for (const { id, bytes } of objects) if (!held.has(id)) held.set(id, Uint8Array.from(bytes));
+      for (const { id, bytes } of objects) held.set(id, Uint8Array.from(bytes));
     },
     has: async (space, ids) => new Set(ids.filter((id) => objectsOf(space).has(id))),
     async get(space, ids) {

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { objectIdOf } from '../../core/crypto/object-id.ts';
 import type { SealedObject } from '../../core/crypto/object-cipher.ts';
 import { bytesToHex, hexToBytes, type ObjectId, type SpaceId } from '../../core/ids.ts';
@@ -98,7 +98,13 @@ async function putInside(tx: Kysely<ObjectSchema>, space: SpaceId, objects: read
     await tx
       .insertInto('objects')
       .values(batch.map(({ id, bytes }) => ({ space: hexToBytes(space), id: hexToBytes(id), bytes })))
-      .onConflict((conflict) => conflict.doNothing())
+      // What is there is read where somebody brings it again: good bytes take the place of damaged ones.
+      .onConflict((conflict) =>
+        conflict
+          .columns(['space', 'id'])
+          .doUpdateSet((eb) => ({ bytes: eb.ref('excluded.bytes') }))
+          .where(sql<boolean>`sha256(objects.bytes) <> objects.id`),
+      )
       .execute();
   }
 }
