@@ -6,6 +6,7 @@ import type { OperationInput, OperationOutput } from '../node/operations/table.t
 import { askAfterJoin, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
+import { lackingBodies } from '../node/operations/status-verdict.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
@@ -38,7 +39,8 @@ export const joinCommand = defineCommand({
     once: { type: 'flag', summary: 'join and bring everything here once, then end instead of going on as the node' },
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
-  notes: 'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, pending}.',
+  notes:
+    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, pending}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
@@ -185,6 +187,7 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
       ? `Spaces of this machine are kept at ${joined.remote} now.`
       : `Joined ${printable(joined.inviter)}’s space as ${printable(joined.name)} (${joined.role}): ${counted(joined.items, 'item')} from ${joined.remote}.`;
   const lines = [place, `Both machines show the same words for the same history: ${joined.words}`];
+  if (joined.lacking > 0) lines.push(asCalled(`Not everything could be put in place: ${lackingBodies(joined.lacking, joined.remote)}`));
   if (joined.name !== joined.asked_name)
     lines.push(
       `Another machine is called ${printable(joined.asked_name)}, so this one is ${printable(joined.name)} there.`,

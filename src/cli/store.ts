@@ -95,7 +95,7 @@ const verify = defineCommand({
   },
   examples: ['satchel store verify', 'satchel store verify --read-data', 'satchel store verify --full --json'],
   notes:
-    'What is missing or damaged here is fetched from the remote where it has it. It looks for the bodies that must be here: of what is current and not sent yet, where the log is kept all that it names; with --full for all of the history. satchel store counts whatever lies here.\nJSON: {sound, database: […], spaces: [{space, name, records, objects, read, healed, problems: […], notes: […]}]}.',
+    'What is missing or damaged here is fetched from the remote where it has it. With --read-data or --full, what the remote lacks and this machine has is brought there again; and where the log is kept, what is lost is wanted of its machines, which bring it as they sync. It looks for the bodies that must be here: of what is current and not sent yet, where the log is kept all that it names; with --full for all of the history. satchel store counts whatever lies here.\nJSON: {sound, store: "sqlite"|"postgres", database: […], spaces: [{space, name, kept_here, records, objects, read, healed, brought, lost, corrupt, problems: […], notes: […]}]}.',
   async run(context): Promise<CommandResult> {
     const depth = context.options.full ? 'full' : context.options.readData ? 'data' : 'names';
     const found = await askNode(context, 'verify', { depth });
@@ -105,26 +105,33 @@ const verify = defineCommand({
       const name = space.name === null ? space.space.slice(0, 8) : printable(space.name);
       const read = depth === 'names' ? '' : `, ${space.read} read`;
       const healed = space.healed === 0 ? '' : `, ${space.healed} fetched anew from the remote`;
+      const brought = space.brought === 0 ? '' : `, ${space.brought} brought to the remote again`;
       const which = depth === 'full' ? 'with all history' : 'that must be here';
       const bodies = `${counted(space.objects, 'encrypted body', 'encrypted bodies')} ${which}`;
-      lines.push(`${name}: ${counted(space.records, 'record')}, ${bodies}${read}${healed}`);
+      lines.push(`${name}: ${counted(space.records, 'record')}, ${bodies}${read}${healed}${brought}`);
       lines.push(...space.problems.map((line) => style.red(`  ${printable(line)}`)), ...space.notes.map((line) => `  ${printable(line)}`));
     }
-    lines.push(found.sound ? 'Everything is sound.' : style.red(`Something is damaged. ${remedy(found)}`));
+    lines.push(found.sound ? soundLine(depth, context) : style.red(context.asCalled(`Something is damaged. ${remedy(found)}`)));
     return { human: lines.join('\n'), json: found, exit: found.sound ? EXIT.ok : EXIT.failed };
   },
 });
 
-function remedy({
-  database,
-  spaces,
-}: {
-  readonly database: readonly string[];
-  readonly spaces: readonly { readonly problems: readonly string[] }[];
-}): string {
-  if (database.length > 0 || spaces.some((space) => space.problems.some((line) => !line.includes('objects are'))))
-    return 'Keep this folder, and restore a backup beside it: satchel store restore FILE; or join again from another machine: satchel join';
-  return 'Bring a remote or machine that has the bodies within reach, then run: satchel store verify --read-data';
+/** What was not looked at is not sound for that. */
+function soundLine(depth: 'names' | 'data' | 'full', { asCalled }: CommandContext): string {
+  if (depth !== 'names') return 'Everything is sound.';
+  return asCalled(
+    'Everything that was looked at is sound. Bodies were looked up, and not read; to read them too: satchel store verify --read-data',
+  );
+}
+
+function remedy({ store, database, spaces }: Pick<OperationOutput<'verify'>, 'store' | 'database' | 'spaces'>): string {
+  if (database.length > 0 || spaces.some(({ corrupt }) => corrupt))
+    return store === 'postgres'
+      ? 'Restore the database from a backup of its own; what was appended since the machines bring again: satchel spaces move --help'
+      : 'Keep this folder, and restore a backup beside it: satchel store restore FILE; or join again from another machine: satchel join';
+  if (spaces.some(({ kept_here: isKept, lost }) => isKept && lost > 0))
+    return 'Machines of the space that have these bodies bring them again: those that run do so now, others with their next satchel sync. Then run here: satchel store verify --read-data';
+  return 'A machine that has these bodies brings them to the remote: on it, run: satchel store verify --read-data. Then run the same here';
 }
 
 const backup = defineCommand({

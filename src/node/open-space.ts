@@ -87,6 +87,7 @@ export async function openSpace(entry: SpaceEntry, given: OpenSpaceDeps): Promis
     random,
     log,
     apply,
+    hasten: () => sources.forEach(({ source }) => source.hasten()),
     openRemote: given.openRemote,
     onFailure: given.onSyncFailure,
     afterSync: async () => {

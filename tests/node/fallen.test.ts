@@ -36,11 +36,15 @@ describe('what waits for another machine', () => {
     await rm(path.join(stick, packs.at(-1) ?? ''));
     await ask(a, 'sync', {});
     const [waiting] = (await ask(a, 'status', {})).spaces[0]?.sources[0]?.waiting ?? [];
-    expect(waiting).toMatchObject({ item: 'rules/b.md', reason: expect.stringContaining('the machine that wrote it brings it') });
+    expect(waiting).toMatchObject({ item: 'rules/b.md', reason: expect.stringContaining('a machine that has it brings it again') });
+    expect((await ask(a, 'status', {})).spaces[0]?.sources[0]).toMatchObject({ lacking: 1 });
     expect(await check(a, 'source:claude.waiting')).toMatchObject({
       result: 'warn',
       evidence: [expect.stringContaining('rules/b.md: ')],
     });
+    expect(await ask(b, 'verify', { depth: 'data' })).toMatchObject({ sound: true, spaces: [{ brought: expect.any(Number) }] });
+    expect((await ask(a, 'sync', {})).spaces).toMatchObject([{ lacking: 0 }]);
+    expect(await place.read('a', 'rules/b.md')).toBe('nobody else has this\n');
   });
 
   it('is told of a home that was restored, until it is there again; a recovery key that fell is at once', async () => {

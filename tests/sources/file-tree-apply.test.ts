@@ -301,7 +301,7 @@ describe('apply to a file tree', () => {
     space.put('b', 'b');
     space.unavailable.add(space.heads.get('text\0a')?.content.digest ?? '');
     expect(await home.source.apply()).toMatchObject({ written: 1, waiting: [{ name: 'a', reason: 'the hub is away' }] });
-    expect(home.source.waiting()).toEqual([{ name: 'a', reason: 'the hub is away' }]);
+    expect(home.source.waiting()).toEqual([{ name: 'a', lacksBody: false, reason: 'the hub is away' }]);
     space.unavailable.clear();
     home.settle();
     expect(await home.source.apply()).toMatchObject({ written: 1, waiting: [] });

@@ -125,3 +125,8 @@ export class BodyUnavailable extends Error {
     this.reason = reason;
   }
 }
+
+/** Whether nobody who can be asked has it, so that only another machine helps: nothing else that is done here or later does. */
+export function isLacking({ reason }: BodyUnavailable): boolean {
+  return reason === 'withheld' || reason === 'damaged';
+}

@@ -63,7 +63,7 @@ export async function checkSource(
         `${id}.waiting`,
         'medium',
         `${counted(late.length, 'item of another machine is', 'items of other machines are')} not put in place yet; Satchel tries again by itself`,
-        'Where a content is at no remote: sync the machine that wrote it',
+        'Where the remote does not have a content: on a machine that has it, run: satchel sync',
         some(late.map(({ name, reason }) => `${name}: ${reason}`)),
       ),
     );

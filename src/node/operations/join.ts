@@ -10,6 +10,7 @@ import { callItself, followOwnName, ownNameIn } from '../own-name.ts';
 import { takenNames, uniqueName } from '../unique-name.ts';
 import { moveToRemote } from '../move-space.ts';
 import { answerPending, setTrustOwn } from '../pending/answer-pending.ts';
+import { lackingBodiesOf } from '../lacking-bodies.ts';
 import { countPending } from '../pending/count-pending.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { machineNameField } from './fields.ts';
@@ -26,6 +27,8 @@ export interface JoinResult {
   readonly remote: string;
   readonly items: number;
   readonly words: string;
+  /** Of the items, how many are not put in place, since the remote does not have their bodies. */
+  readonly lacking: number;
   /** What waits for an answer on this machine: satchel pending. */
   readonly pending: number;
 }
@@ -67,6 +70,7 @@ export const joinOperation = defineOperation({
       role: joined.type === 'space' ? joined.role : 'owner',
       remote: now.entry.remote?.address ?? '',
       items: counts.items,
+      lacking: lackingBodiesOf(now),
       words: head === null ? '' : headWords(head.hash),
       pending: (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
         (sum, count) => sum + count,

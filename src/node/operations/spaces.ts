@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { RemoteError, type Remote } from '../../core/ports/remote.ts';
+import { ObjectsLost } from '../../core/replica/copy-log.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { isOnlyHere } from '../only-here.ts';
@@ -97,6 +98,8 @@ export const moveSpaceOperation = defineOperation({
       if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
       else
         await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), (done, total) => progress(done, total, 'records'));
+    } catch (error) {
+      throw error instanceof ObjectsLost ? lostBodies(error, entry.name, input.remote) : error;
     } finally {
       if (!isHere) await to.close();
     }
@@ -106,6 +109,16 @@ export const moveSpaceOperation = defineOperation({
     return { ...result, moved: true, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
   },
 });
+
+function lostBodies({ message }: ObjectsLost, name: string, remote: string): OperationFailure {
+  const again = `satchel spaces move ${shellWord(name)} ${shellWord(printable(remote))}`;
+  return new OperationFailure(
+    'refused',
+    'bodies-lost',
+    message,
+    `On a machine that has them, run: satchel sync, or satchel store verify --read-data; then run the same again. Where none has them, to go without: ${again} --lost`,
+  );
+}
 
 async function othersIn(node: SatchelNode, open: OpenSpace): Promise<MoveResult['to_be_told']> {
   const names = await machineNames(node, open);

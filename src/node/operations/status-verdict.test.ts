@@ -57,6 +57,25 @@ describe('the verdict', () => {
     expect(judge([space('personal')], { ...away, isLive: false }).verdict).toMatch(/^Not syncing: the node is not running/);
   });
 
+  it('says what waits for bodies that the remote does not have, and what brings them', () => {
+    const source = { path: '~/.claude', state: 'ok', detail: null };
+    const waiting = space('personal', {
+      ...atPi,
+      sources: [
+        { ...source, lacking: 70 },
+        { ...source, lacking: 8 },
+      ],
+    });
+    expect(judge([waiting])).toEqual({
+      verdict: 'Not in sync: 78 items wait for bodies that pi:4600 does not have. On a machine that has them, run: satchel sync',
+      inSync: false,
+    });
+    const onStick = space('team', { ...atPi, remote: 'file:///media/stick', sources: [{ ...source, lacking: 1 }] });
+    expect(judge([space('personal', atPi), onStick]).verdict).toBe(
+      'Not in sync: team: 1 item waits for a body that file:///media/stick does not have. On a machine that has it, run: satchel store verify --read-data',
+    );
+  });
+
   it('says of a file that is not carried before somebody mends it, and not of what stays local for good', () => {
     const source = { path: '~/.claude', state: 'ok', detail: null };
     const pipe = { item: 'rules/pipe', reason: 'is neither a file nor a link', mendable: false };

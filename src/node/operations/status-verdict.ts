@@ -24,6 +24,8 @@ export interface JudgedSpace {
     readonly path: string;
     readonly state: string;
     readonly detail: string | null;
+    /** Items that cannot be put in place, since the remote does not have their bodies. */
+    readonly lacking?: number;
     readonly skipped?: readonly { readonly item: string; readonly reason: string; readonly mendable?: boolean }[];
   }[];
 }
@@ -102,6 +104,8 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   const judged = away.length > 0 ? away : spaces;
   const silent = away.filter((space) => space.last_sync === null);
   if (silent.length > 0) return { verdict: `Connecting to ${placesOf(silent)}`, inSync: false };
+  const lacking = lackingText(spaces);
+  if (lacking !== null) return { verdict: `Not in sync: ${lacking}`, inSync: false };
   const left = leftOutText(spaces);
   if (left !== null) return { verdict: `Not everything is in sync: ${left}`, inSync: false };
   if (node.claudeMem != null) return { verdict: `Not everything is in sync: ${node.claudeMem.problem}`, inSync: false };
@@ -135,6 +139,26 @@ export function neverSentText(drafts: number): string {
 export function heldBackText(space: Pick<JudgedSpace, 'name' | 'drafts'>): string {
   const what = space.drafts === 1 ? '1 change made here is' : `${space.drafts} changes made here are`;
   return `${space.name}: ${what} kept, and not sent: this machine is a reader there. An owner makes it a writer (satchel machines role)`;
+}
+
+/** Items whose bodies are at no remote, and what brings them; `null`: none. */
+function lackingText(spaces: readonly JudgedSpace[]): string | null {
+  const space = spaces.find((each) => lackingIn(each) > 0);
+  return space === undefined ? null : `${whose(space)}${lackingBodies(lackingIn(space), space.remote)}`;
+}
+
+/** Of a space, how many items wait for bodies that its remote does not have. */
+export function lackingIn({ sources }: Pick<JudgedSpace, 'sources'>): number {
+  return sources.reduce((sum, { lacking = 0 }) => sum + lacking, 0);
+}
+
+/** `3 items wait for bodies that hub.example does not have. …` */
+export function lackingBodies(count: number, remote: string | null): string {
+  const waits = count === 1 ? '1 item waits for a body' : `${count} items wait for bodies`;
+  const where = remote === null ? `${count === 1 ? 'is' : 'are'} not here` : `${placeOf(remote)} does not have`;
+  // A hub notices what it lost, and asks for it; other places have to be compared with.
+  const next = remote === null || /^https?:/.test(remote) ? 'satchel sync' : 'satchel store verify --read-data';
+  return `${waits} that ${where}. On a machine that has ${count === 1 ? 'it' : 'them'}, run: ${next}`;
 }
 
 /** Files that would be carried, and are not before somebody mends them; `null`: none. */

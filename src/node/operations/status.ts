@@ -81,6 +81,8 @@ export interface SourceStatus {
   readonly missing_values: readonly MissingHere[];
   /** What others wrote and could not be put in place yet. */
   readonly waiting: readonly { readonly item: string; readonly reason: string }[];
+  /** Of those, how many wait for a body that the remote does not have. */
+  readonly lacking: number;
   /** Items that cannot be shown here. */
   readonly unshown: readonly { readonly item: string; readonly reason: string }[];
 }
@@ -220,6 +222,7 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     needs_value: states.flatMap(({ item, needs }) => needs.map((pointer) => ({ item: item.name, pointer }))),
     missing_values: await missingHere(node, open, tree, states),
     waiting: source.waiting().map(({ name, reason }) => ({ item: name, reason })),
+    lacking: source.waiting().filter(({ lacksBody }) => lacksBody === true).length,
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
 }
@@ -255,6 +258,7 @@ function rowsStatus({ definition, source, health }: RowSource): SourceStatus[] {
       needs_value: [],
       missing_values: [],
       waiting: [],
+      lacking: source.waiting().filter(({ lacksBody }) => lacksBody === true).length,
       unshown: unshown ?? [],
     },
   ];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SpaceId } from '../../core/ids.ts';
+import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { liveContents, objectsOf } from '../../core/replica/live-objects.ts';
 import { planPrune, prune } from '../../core/replica/prune.ts';
 import { verifyKeptLog, verifySpace, type VerifyReport } from '../../core/replica/verify.ts';
@@ -83,6 +83,8 @@ export interface PruneResult {
   readonly pruned: boolean;
 }
 
+/** Of a remote: core/ports/remote.ts. */
+const ASKED_AT_ONCE = 1_000;
 const DAY = 24 * 60 * 60 * 1000;
 
 export const pruneOperation = defineOperation({
@@ -105,8 +107,9 @@ export const pruneOperation = defineOperation({
 
 export interface VerifyResult {
   readonly sound: boolean;
+  readonly store: 'sqlite' | 'postgres';
   readonly database: readonly string[];
-  readonly spaces: readonly ({ readonly space: string; readonly name: string | null } & VerifyReport)[];
+  readonly spaces: readonly ({ readonly space: string; readonly name: string | null; readonly kept_here: boolean } & VerifyReport)[];
 }
 
 export const verifyOperation = defineOperation({
@@ -121,17 +124,24 @@ export const verifyOperation = defineOperation({
       const options = { depth: input.depth, onProgress: progress };
       const report =
         open === undefined || !open.replica.canWrite
-          ? await verifyKeptLog(node.store, node.objects, space, options)
+          ? await verifyKeptLog(node.store, node.objects, space, { ...options, onLost: (ids) => wantAgain(node, space, ids) })
           : await verifySpace(open.replica, {
               ...options,
               isHome: open.entry.remote === null,
               scratch: () => createSqliteStore({ path: ':memory:' }),
             });
-      spaces.push({ space, name: open?.entry.name ?? null, ...report });
+      spaces.push({ space, name: open?.entry.name ?? null, kept_here: (open?.entry.remote ?? null) === null, ...report });
     }
-    return { sound: database.length === 0 && spaces.every((s) => s.problems.length === 0), database, spaces };
+    const sound = database.length === 0 && spaces.every((s) => s.problems.length === 0);
+    return { sound, store: node.store.place === null ? 'sqlite' : 'postgres', database, spaces };
   },
 });
+
+/** Asked for, what cannot be given is wanted of the machines that have it. */
+async function wantAgain(node: SatchelNode, space: SpaceId, ids: readonly ObjectId[]): Promise<void> {
+  for (let at = 0; at < ids.length; at += ASKED_AT_ONCE) await node.local.getObjects(space, ids.slice(at, at + ASKED_AT_ONCE));
+  await node.local.wantedObjects?.(space, null); // noted by then
+}
 
 export interface BackupMade extends BackupResult {
   /** Of the recovery key that opens it: whether its words were written down (or made elsewhere); `null`: none opens it. */

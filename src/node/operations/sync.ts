@@ -1,5 +1,6 @@
 import { mayAppend } from '../../core/log/membership.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
+import { lackingBodiesOf } from '../lacking-bodies.ts';
 import { countPending } from '../pending/count-pending.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { lacksKey, missingKeyFailure } from '../missing-key.ts';
@@ -21,6 +22,12 @@ export interface SyncResult {
     readonly held_back: number;
     /** Folders and databases of which nothing was carried now, and what helps. */
     readonly not_carried: readonly { readonly path: string; readonly reason: string; readonly remedy: string }[];
+    /** Where its log is ordered; `null`: here. */
+    readonly remote: string | null;
+    /** Items that are not put in place, since the remote does not have their bodies. */
+    readonly lacking: number;
+    /** Encrypted bodies that the remote had lost and this machine brought again. */
+    readonly brought_again: number;
   }[];
 }
 
@@ -36,6 +43,7 @@ export const syncOperation = defineOperation({
         for (const each of [...sources, ...rows]) await each.begin();
         for (const { source } of [...sources, ...rows]) await source.catchUp();
       };
+      const before = runner.broughtAgain;
       const report = await runner.syncAround(capture, (done, total) => progress(done, total, 'commits'));
       const revoked = await revocationOf(node, open);
       if (revoked !== null)
@@ -60,6 +68,9 @@ export const syncOperation = defineOperation({
         pending: await countPending(node, { sources, rows, replica }),
         held_back: mayAppend(replica.membership, replica.machine) ? 0 : replica.draftCount,
         not_carried: notCarried(open),
+        remote: entry.remote?.address ?? null,
+        lacking: lackingBodiesOf(open),
+        brought_again: runner.broughtAgain - before,
       });
     }
     return { spaces };

@@ -7,7 +7,7 @@ import { captureRound } from './capture-round.ts';
 import type { TreeContext, TreeLog } from './context.ts';
 import type { ApplyReport, NamedReason, ScanReport, SourceState, Skipped } from './reports.ts';
 import { restoreShown } from './restore-shown.ts';
-import { nextRetry } from './retries.ts';
+import { hasten, nextRetry } from './retries.ts';
 import { TREE_LIMITS, type TreeLimits, type TreeRules } from './rules.ts';
 import type { SeenTree } from './seen-tree.ts';
 import { createTreeMemory } from './tree-memory.ts';
@@ -45,6 +45,8 @@ export interface FileTreeSource {
   skipped(): readonly Skipped[];
   /** What others wrote and could not be put in place yet, as of the last try. */
   waiting(): readonly NamedReason[];
+  /** The next apply tries what waits for a body, though it was tried just now. */
+  hasten(): void;
   /**
    * Answers `mass-deletion` or `root-missing` for exactly the names in that state: they are deleted everywhere, or
    * written here again at once.
@@ -165,7 +167,8 @@ export function createFileTreeSource(deps: FileTreeSourceDeps): FileTreeSource {
     },
     state: () => memory.state,
     skipped: () => [...memory.skipped].map(([name, reason]) => ({ name, reason, stays: memory.refused.get(name)?.unfit === false })),
-    waiting: () => [...memory.retries].map(([name, { reason }]) => ({ name, reason })),
+    waiting: () => [...memory.retries].map(([name, { reason, lacksBody }]) => ({ name, reason, lacksBody })),
+    hasten: () => hasten(context),
     offerAgain: () =>
       turns.run(() => {
         memory.refused.clear();

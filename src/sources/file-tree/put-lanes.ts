@@ -89,7 +89,7 @@ async function makeReady(
     const put = await readyPut(context, outstanding, await localState(context, outstanding));
     if (put.ok) ready.push(put.value);
     else if (put.error.type === 'capture-first') outdated.push(outstanding);
-    else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason);
+    else if (put.error.type === 'wait') postpone(context, outstanding.item.name, put.error.reason, put.error.lacksBody);
     else await declareNotHere(context, [{ outstanding, reason: put.error.reason }], tally);
   }
   return ready;

@@ -1,6 +1,6 @@
 import type { Content } from '../../core/content.ts';
 import { equalBytes, sha256Hex } from '../../core/crypto/hash.ts';
-import { BodyUnavailable, type Outstanding } from '../../core/replica/workspace.ts';
+import { BodyUnavailable, isLacking, type Outstanding } from '../../core/replica/workspace.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { TreeContext } from './context.ts';
 import { growsInPlace, sameAttributes } from './grows-in-place.ts';
@@ -15,7 +15,7 @@ export type Unready =
   /** The file holds something that was not captured. */
   | { readonly type: 'capture-first' }
   | { readonly type: 'not-here'; readonly reason: string }
-  | { readonly type: 'wait'; readonly reason: string };
+  | { readonly type: 'wait'; readonly reason: string; readonly lacksBody?: boolean };
 
 /** Reads what an item needs and decides how it goes in place. Never ready where uncaptured bytes would be lost. */
 export async function readyPut(context: TreeContext, outstanding: PutOutstanding, state: LocalState): Promise<Result<ReadyPut, Unready>> {
@@ -31,7 +31,7 @@ export async function readyPut(context: TreeContext, outstanding: PutOutstanding
     }
     return ok(ready);
   } catch (error) {
-    if (error instanceof BodyUnavailable) return fail({ type: 'wait', reason: error.message });
+    if (error instanceof BodyUnavailable) return fail({ type: 'wait', reason: error.message, lacksBody: isLacking(error) });
     throw error;
   }
 }

@@ -13,6 +13,8 @@ export type SourceState =
 export interface NamedReason {
   readonly name: string;
   readonly reason: string;
+  /** Its body is neither here nor, in good order, at the remote: only a machine that has it helps. */
+  readonly lacksBody?: boolean;
 }
 
 /** What exists and is not carried although its name would be. */

@@ -9,10 +9,15 @@ export function isDue(context: TreeContext, name: string): boolean {
 }
 
 /** Notes a failure: the next try waits twice as long. */
-export function postpone(context: TreeContext, name: string, reason: string): void {
+export function postpone(context: TreeContext, name: string, reason: string, lacksBody = false): void {
   const attempts = (context.memory.retries.get(name)?.attempts ?? 0) + 1;
   const wait = Math.min(context.limits.retryMs * 2 ** Math.min(attempts - 1, 20), context.limits.retryMaxMs);
-  context.memory.retries.set(name, { reason, attempts, due: context.clock.now() + wait });
+  context.memory.retries.set(name, { reason, attempts, due: context.clock.now() + wait, lacksBody });
+}
+
+/** What waits for a body may be tried at once: it may be there by now. */
+export function hasten({ memory, clock }: TreeContext): void {
+  for (const [name, retry] of memory.retries) if (retry.lacksBody) memory.retries.set(name, { ...retry, due: clock.now() });
 }
 
 /** Milliseconds until the first of them may be tried; `null`: none waits. */

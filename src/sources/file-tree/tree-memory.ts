@@ -23,6 +23,8 @@ export interface Retry {
   readonly reason: string;
   readonly attempts: number;
   readonly due: number;
+  /** It waits for a body that is nowhere to be had now. */
+  readonly lacksBody: boolean;
 }
 
 /** What a running source remembers. All of it can be lost: it saves work, and tells apart "gone" from "never seen". */

@@ -221,6 +221,7 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
         reason: result.reason,
         parent: result.parent,
         isLeaving: false,
+        lacksBody: result.lacksBody ?? false,
       });
     else if (result.type === 'removed') {
       memory.index.delete(item.name);

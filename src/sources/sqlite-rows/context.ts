@@ -90,7 +90,13 @@ export interface RowsMemory {
   /** What cannot be put in place yet, with what it waits for. `isLeaving`: it is to go once nothing refers to it any more. */
   readonly waiting: Map<
     string,
-    { readonly digest: string; readonly reason: string; readonly parent: string | null; readonly isLeaving: boolean }
+    {
+      readonly digest: string;
+      readonly reason: string;
+      readonly parent: string | null;
+      readonly isLeaving: boolean;
+      readonly lacksBody?: boolean;
+    }
   >;
   readonly deletions: { readonly time: number; readonly table: string; readonly count: number }[];
   /** The last apply failed as a whole: it is tried again. */

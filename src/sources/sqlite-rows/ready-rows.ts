@@ -1,4 +1,4 @@
-import { BodyUnavailable, type Intended, type Outstanding } from '../../core/replica/workspace.ts';
+import { BodyUnavailable, isLacking, type Intended, type Outstanding } from '../../core/replica/workspace.ts';
 import type { RowsContext } from './context.ts';
 import { planRows } from './planned-rows.ts';
 import { judgeReady } from './row-scope.ts';
@@ -62,6 +62,6 @@ async function bodyOf({ workspace }: RowsContext, { item, content }: Outstanding
     return { body: await workspace.read(item, content), problem: null };
   } catch (error) {
     if (!(error instanceof BodyUnavailable)) throw error;
-    return { body: null, problem: { type: 'waits', reason: error.message } };
+    return { body: null, problem: { type: 'waits', reason: error.message, lacksBody: isLacking(error) } };
   }
 }

@@ -27,6 +27,7 @@ export interface PlannedRow {
 /** Why a row cannot be written now, or at all here. */
 export interface RowProblem {
   readonly type: 'waits' | 'not-here';
+  readonly lacksBody?: boolean;
   readonly reason: string;
 }
 
@@ -46,7 +47,7 @@ export type WriteResult =
   | { readonly type: 'revived'; readonly place: Place; readonly isGuarded: boolean }
   /** It was not planned, or not everything could be written as it was: what is about to be written has to be noted before. */
   | { readonly type: 'plan-again' }
-  | { readonly type: 'waits'; readonly reason: string; readonly parent: string | null }
+  | { readonly type: 'waits'; readonly reason: string; readonly parent: string | null; readonly lacksBody?: boolean }
   | { readonly type: 'not-here'; readonly reason: string };
 
 export interface Written {

@@ -159,7 +159,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
     },
     state: () => memory.state,
     skipped: () => skippedRows(context),
-    waiting: () => [...memory.waiting].map(([name, { reason }]) => ({ name, reason })),
+    waiting: () => [...memory.waiting].map(([name, { reason, lacksBody = false }]) => ({ name, reason, lacksBody })),
     offerAgain: () =>
       round(() => {
         for (const { id } of deps.profile.tables) memory.index.unskip(id);

@@ -33,7 +33,7 @@ export function writeRow(
   task: RowTask,
 ): WriteResult | (Insertion & { readonly type: 'new' }) {
   const { name, table, place, problem } = task;
-  if (problem?.type === 'waits') return { type: 'waits', reason: problem.reason, parent: null };
+  if (problem?.type === 'waits') return { ...problem, type: 'waits', parent: null };
   if (problem?.type === 'not-here') return { type: 'not-here', reason: problem.reason };
   const decoded = task.body === null ? null : decodeRow(task.body);
   if (decoded?.ok === false) return { type: 'not-here', reason: `it is not a row: ${decoded.error}` };
