@@ -6,8 +6,6 @@ import type { NodeHome } from '../home.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowSource } from '../row-sources.ts';
 import { isBridgedHere } from './connection.ts';
-import { forgetImport } from './local-worker.ts';
-import { PERSONAL_USER } from './personal-user.ts';
 
 /** By space: its source carried all rows last, so that its views say what stood in the database until a worker took over. */
 const CARRIED = 'claude-mem-carried';
@@ -17,10 +15,7 @@ const CARRIED = 'claude-mem-carried';
  * which carries sessions alone by then, nor the worker tells anybody. The source's views know what stood there.
  */
 export interface LastAbsences {
-  /**
-   * Where the source carries all rows: notes durably that it did, and that what it brings in is to be imported once the worker takes over
-   * again. Does not throw: without the note, what is gone comes again.
-   */
+  /** Where the source carries all rows: notes durably that it did. Does not throw: without the note, what is gone comes again. */
   readonly note: () => Promise<void>;
   /**
    * Once after a worker took over from the source: captures that rows are gone, as the source itself would have, masses of them excepted. Those
@@ -46,11 +41,7 @@ export function createLastAbsences(node: NodeParts, { entry, replica, rows, rowN
       if (rows.length === 0 || left.length > 0) return;
       try {
         const isNoted = (await store.read((tx) => tx.documents.get<boolean>(CARRIED, space))) === true;
-        if (isNoted) return;
-        await store.write(async (tx) => {
-          await tx.documents.put(CARRIED, space, true);
-          await forgetImport(tx, PERSONAL_USER);
-        });
+        if (!isNoted) await store.write((tx) => tx.documents.put(CARRIED, space, true));
       } catch (error) {
         log.warn({ error: String(error) }, 'that all of claude-mem’s rows are carried could not be noted: what goes next may come again');
       }

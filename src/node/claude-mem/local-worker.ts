@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Store, StoreTransaction } from '../../core/ports/store.ts';
+import type { Store } from '../../core/ports/store.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import type { NodeHome } from '../home.ts';
 import { readForeign } from '../read-foreign.ts';
@@ -53,11 +53,6 @@ export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string, 
   if (done?.device !== worker.device || done.connection !== worker.connection)
     await importLocalHistory(deps, { ...worker, device: worker.device });
   return true;
-}
-
-/** What stands in the worker's database is to be imported again: since it was, it did not sync through this node. */
-export async function forgetImport(tx: StoreTransaction, user: string): Promise<void> {
-  await tx.documents.remove(IMPORTED, user);
 }
 
 export async function importLocalHistory(
