@@ -13,6 +13,11 @@ describe('what to do where a machine does not sync', () => {
     expect(syncRemedy('unreachable', refused('ENOTFOUND'))).toContain('satchel sync');
   });
 
+  it('says how an authority of one’s own is made known', () => {
+    for (const code of ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN'])
+      expect(refused(code)).toContain('NODE_EXTRA_CA_CERTS=FILE');
+  });
+
   it('leads to the answer that is asked for, not around in a circle', () => {
     expect(heldRemedy('mass-deletion')).toContain('satchel pending');
     expect(heldRemedy('root-missing')).toContain('satchel pending');

@@ -232,6 +232,10 @@ export function toRemoteError(error: unknown, base: URL): RemoteError {
   return new RemoteError(type, `${base.host}${PLAINLY[code] ?? `: ${reason}`}`, { cause: error });
 }
 
+/** The authority of a company, or of a proxy in between, is none that Node knows. */
+const UNKNOWN_AUTHORITY =
+  ' shows a certificate of an authority that this machine does not know. Where it is your own: NODE_EXTRA_CA_CERTS=FILE with that authority’s certificate, for the commands and for the node';
+
 /** What the commonest failures mean to people. */
 const PLAINLY: Readonly<Record<string, string>> = {
   ECONNREFUSED: ` does not answer: ${NO_NODE_THERE}`,
@@ -239,5 +243,11 @@ const PLAINLY: Readonly<Record<string, string>> = {
   EHOSTUNREACH: ' cannot be reached: it may be off, or not in this network',
   ENETUNREACH: ' cannot be reached: this machine has no network',
   ENOTFOUND: ' is a name that this network does not know',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  CERT_HAS_EXPIRED: ' shows a certificate that has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: ' shows a certificate that is of another name',
   EAI_AGAIN: ' cannot be looked up: this machine has no network, or its name service does not answer',
 };
