@@ -1,5 +1,6 @@
 import type { OperationOutput } from '../node/operations/table.ts';
 import { askNode } from './ask-node.ts';
+import { cutMiddle } from './cut-middle.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -15,8 +16,8 @@ export const conflictsCommand = defineCommand({
   examples: ['satchel conflicts'],
   notes:
     'One version is in place on all machines, the other is kept beside it until you choose. Nothing is lost either way: what is not taken stays in the history.\n' +
-    'A version is taken whole. What it lacks of the one in place is said behind it: in JSON by key, else in lines. To have some of both, write it yourself: satchel resolve ITEM --file FILE.\n' +
-    'Exit 3 while one is open. JSON: {conflicts: [{item, kind, sibling, size, position, machine, time, current: {size, machine, time}, lacks: {keys, lines} or null}]}.',
+    'A version is taken whole. What it lacks of the one in place is said behind it: in JSON by key, else in lines. Of a memory of claude-mem only the columns are taken that both machines had changed; they are said behind it. To have some of both, write it yourself: satchel resolve ITEM --file FILE.\n' +
+    'Exit 3 while one is open. JSON: {conflicts: [{item, kind, sibling, size, position, machine, time, current: {size, machine, time}, lacks: {keys, lines} or null, title (of a memory; or null), columns: [column] or null}]}.',
   async run(context): Promise<CommandResult> {
     const { space } = context.options;
     const result = await askNode(context, 'conflicts', space === undefined ? {} : { space });
@@ -41,11 +42,13 @@ export function describeConflict(context: CommandContext, conflicts: readonly Co
   const [first] = conflicts;
   if (first === undefined) return [];
   const { style } = context;
+  const title = first.title === null ? '' : `  ${style.dim(cutMiddle(printable(first.title.trim().split('\n', 1)[0] ?? ''), TITLE_SHOWN))}`;
   return [
-    style.bold(printable(first.item)),
+    style.bold(printable(first.item)) + title,
     `  in place  ${writtenBy(context, first.current)}`,
     ...conflicts.map((each) => {
-      const lacks = each.lacks === null ? '' : `; lacks ${lackingWords(each.lacks)}`;
+      const otherwise = each.columns === null ? '' : `; ${each.columns.map(printable).join(', ')} otherwise`;
+      const lacks = each.lacks === null ? otherwise : `; lacks ${lackingWords(each.lacks)}`;
       return `  ${each.sibling.slice(0, 8)}  ${writtenBy(context, each)}${lacks}`;
     }),
   ];
@@ -69,6 +72,7 @@ export function waysOut({ asCalled }: CommandContext, conflicts: readonly Confli
 }
 
 const KEYS_SHOWN = 6;
+const TITLE_SHOWN = 80;
 
 /** What a version lacks of the one in place. */
 export function lackingWords({ keys, lines }: NonNullable<Conflict['lacks']>): string {

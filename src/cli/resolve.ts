@@ -33,8 +33,8 @@ export const resolveCommand = defineCommand({
   ],
   notes:
     'Without --take or --file it lists what there is to choose from.\n' +
-    'A version is taken whole: what stands in place and is not in it goes, from the file on all machines, not from the history. On a terminal it says what and asks; without one it says so afterwards, with what brings it back: satchel restore ID.\n' +
-    'Exit 3 where a version is still kept beside it. JSON: {item, settled, left, took, lost: {keys, lines} or null, replaced (the revision that brings it back; or null), done}.',
+    'Of a memory of claude-mem the columns are taken that both machines had changed; what else was changed of it stays. Any other version is taken whole: what stands in place and is not in it goes, from the file on all machines, not from the history. On a terminal it says what and asks; without one it says so afterwards, with what brings it back: satchel restore ID.\n' +
+    'Exit 3 where a version is still kept beside it. JSON: {item, settled, left, took, lost: {keys, lines} or null, columns: [column] or null, replaced (the revision that brings it back; or null), done}.',
   async run(context): Promise<CommandResult> {
     const { take, sibling, all, file, yes, space } = context.options;
     if (take !== undefined && file !== undefined) throw new CommandFailure(EXIT.usage, 'usage', 'give either --take or --file, not both');
@@ -64,8 +64,9 @@ export const resolveCommand = defineCommand({
 
 const TAKEN = { current: 'what is in place stays', sibling: 'the other version is in place now', body: 'your version is in place now' };
 
-function said({ asCalled }: CommandContext, { item, settled, left, took, lost, replaced }: OperationOutput<'resolve'>): string[] {
+function said({ asCalled }: CommandContext, { item, settled, left, took, lost, columns, replaced }: OperationOutput<'resolve'>): string[] {
   const lines = [`Settled ${counted(settled, 'conflict')} of ${printable(item)}: ${TAKEN[took]}. The rest stays in the history.`];
+  if (columns !== null) lines.push(`Taken of it: ${columns.map(printable).join(', ')}. All else is as it was in place.`);
   if (lost !== null) lines.push(`Not in it, and gone from the file: ${lackingWords(lost)}.`);
   if (took !== 'current')
     lines.push(

@@ -7,6 +7,7 @@ import { findSpace } from '../find-space.ts';
 import { lackingIn, lacksNothing, type Lacking } from '../lacking.ts';
 import { machineNames } from '../machine-names.ts';
 import type { OpenSpace } from '../node.ts';
+import { rowConflict } from '../row-conflict.ts';
 import { approveOwn, noteWaiting } from '../pending/approve-own.ts';
 import { createRecordAuthors } from '../record-author.ts';
 import { bodyHere, textOf } from './body-here.ts';
@@ -28,6 +29,10 @@ export interface ConflictsResult {
     readonly current: { readonly size: number | null; readonly machine: string; readonly time: string | null };
     /** What is in place and would go if it were taken; `null`: nothing, or one of the two is no text or not here. */
     readonly lacks: Lacking | null;
+    /** Of a memory of claude-mem's; else `null`. */
+    readonly title: string | null;
+    /** Of a row: the columns that both sides changed, which are all that is taken of it; `null`: it is taken whole. */
+    readonly columns: readonly string[] | null;
   }[];
 }
 
@@ -43,6 +48,7 @@ export const conflictsOperation = defineOperation({
         siblings.map(async (s) => {
           const state = states.get(itemKey(s.item));
           const current = state === undefined ? { machine: '?', time: null } : await authors(state.position);
+          const row = await rowConflict(node, open, s, state?.content ?? null);
           return {
             item: s.item.name,
             kind: s.item.kind,
@@ -51,7 +57,9 @@ export const conflictsOperation = defineOperation({
             position: s.position === Number.MAX_SAFE_INTEGER ? null : s.position,
             ...(await authors(s.position)),
             current: { size: state?.content?.size ?? null, ...current },
-            lacks: await lackingOf(open, s.item, state?.content ?? null, s.content),
+            lacks: row?.taken == null ? await lackingOf(open, s.item, state?.content ?? null, s.content) : null,
+            title: row?.title ?? null,
+            columns: row?.columns ?? null,
           };
         }),
       ),
@@ -68,6 +76,8 @@ export interface ResolveResult {
   readonly took: 'current' | 'sibling' | 'body';
   /** What was in place and is not in what was taken; `null`: nothing, or one of the two is no text or not here. */
   readonly lost: Lacking | null;
+  /** Of a row: the columns that were taken, while all others stayed; `null`: what was taken is whole. */
+  readonly columns: readonly string[] | null;
   /** The revision that brings back what was in place; `null` where that stayed, was nothing, or is in no record yet. */
   readonly replaced: string | null;
   /** False with `plan`. */
@@ -76,7 +86,7 @@ export interface ResolveResult {
 
 /**
  * Settles open conflicts of one item: keeps what is in place, takes the sibling, or takes a body given. What is not
- * taken stays in the history. With a sibling named exactly that one is settled; where there are several, either one is
+ * taken stays in the history. Of a row the columns are taken that both sides had changed, where these can be told. With a sibling named exactly that one is settled; where there are several, either one is
  * named, or `all` are settled.
  */
 export const resolveOperation = defineOperation({
@@ -100,22 +110,31 @@ export const resolveOperation = defineOperation({
     const siblings = await open.replica.siblings(item);
     const chosen = choose(item, siblings, input);
     const left = siblings.length - chosen.length;
-    const given = Buffer.from(input.body ?? '', 'base64');
+    const row = input.take === 'sibling' ? await rowConflict(node, open, chosen[0] as Sibling, current) : null;
+    const given = row?.taken ?? (input.take === 'body' ? Buffer.from(input.body ?? '', 'base64') : null);
     const lost =
-      input.take === 'current'
+      input.take === 'current' || row?.taken != null
         ? null
-        : input.take === 'sibling'
+        : given === null
           ? await lackingOf(open, item, current, (chosen[0] as Sibling).content)
           : await lackingIfText(open, item, current, given);
     const isLogged = input.take !== 'current' && current !== null && !open.replica.isDrafted(item);
-    const result = { item: item.name, settled: chosen.length, left, took: input.take, lost, replaced: isLogged ? revision : null };
+    const result = {
+      item: item.name,
+      settled: chosen.length,
+      left,
+      took: input.take,
+      lost,
+      columns: row?.columns ?? null,
+      replaced: isLogged ? revision : null,
+    };
     if (input.plan) return { ...result, done: false };
     const own = await noteWaiting(node);
     await open.replica.exclusive(async () => {
       await open.replica.settle();
       const commit = open.replica.newCommitId();
       const resolve = { type: 'resolve' as const, item, base: null, needs: [], siblings: chosen.map((s) => s.sibling) };
-      const ours = input.take === 'sibling' ? (chosen[0] as Sibling).content : await stored(open, given, current, commit);
+      const ours = given === null ? (chosen[0] as Sibling).content : await stored(open, given, current, commit);
       const wishes = input.take === 'current' ? [] : [{ item, base: current, ours, history: [] }];
       await open.replica.draft(wishes, { message: `Resolve ${item.name}`, writer: 'resolve' }, commit, undefined, {
         keeps: [],

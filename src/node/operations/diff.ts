@@ -11,6 +11,7 @@ import { versionAt, versionBefore, type VersionAt } from './versions.ts';
 
 export interface DiffResult {
   readonly item: string;
+  readonly kind: string;
   readonly from: string | null;
   readonly to: string | null;
   /** Both bodies; `null` where one is no text or does not exist. The command line compares them. */
@@ -54,6 +55,7 @@ export const diffOperation = defineOperation({
     const authors = createRecordAuthors(node, open, await machineNames(node, open));
     return {
       item: to.item.name,
+      kind: to.item.kind,
       from: from?.revision ?? null,
       to: to.revision,
       before: texts[0] ?? null,
