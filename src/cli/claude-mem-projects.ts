@@ -17,6 +17,7 @@ export const projectsVerb = defineCommand({
   },
   examples: ['satchel claude-mem projects', 'satchel claude-mem projects diary --local', 'satchel claude-mem projects app --space team'],
   notes:
+    'A space other than the personal one comes from somebody who shares it: no command makes one yet. Which this machine has: satchel spaces.\n' +
     'Its sessions, prompts, summaries and observations go together. It is kept in config.json of this machine (claudeMem.projects); say it on each of yours.\n' +
     'JSON: {projects: [{project, rows, space (null: stays here), by}], choices: [{project, space}]}; with a project {project, space, rows (null: its database cannot be read), carried: [{space, items}], shared}.',
   async run(context) {

@@ -19,7 +19,7 @@ export const showCommand = defineCommand({
   },
   examples: ['satchel show CLAUDE.md', 'satchel show mkqvzuxrnt', 'satchel show 3f9a12cd > old.md', 'satchel show CLAUDE.md --json'],
   notes:
-    'Settings and history.jsonl are shown with this machine’s paths, without secrets and without what was typed in projects that have no folder here: what is left out is named on stderr.\nMemories and sessions are shown as one reads them. Of all else the bytes go into a file or pipe as they are; on a terminal, control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding, left_out: [pointer], placeless: [project], passage, machine, time}, encoding utf8 or base64.',
+    'Settings and history.jsonl are shown with this machine’s paths, without secrets and without what was typed in projects that have no folder here: what is left out is named on stderr.\nMemories and sessions are shown as one reads them. Of all else, and with --raw, the bytes go into a file or pipe as they are, without a newline at the end where they have none; on a terminal one is added, and control characters are shown as escapes.\nJSON: {item, kind, revision, deleted, size, mode, body, encoding, left_out: [pointer], placeless: [project], passage, machine, time}, encoding utf8 or base64.',
   async run(context): Promise<CommandResult> {
     const { item } = context.args;
     const { raw, space } = context.options;

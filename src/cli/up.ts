@@ -22,7 +22,13 @@ export const upCommand = defineCommand({
   summary: 'Run this machine’s node in the foreground',
   options: {
     host: { type: 'text', value: 'ADDRESS', summary: 'listen on this address (default 127.0.0.1; others get TLS)' },
-    port: { type: 'number', value: 'PORT', summary: 'listen on this port (default 4600; 0 takes a free one)', min: 0, max: 65_535 },
+    port: {
+      type: 'number',
+      value: 'PORT',
+      summary: 'listen on this port this time (default 4600; 0 takes a free one); "port" in config.json keeps one',
+      min: 0,
+      max: 65_535,
+    },
     hub: { type: 'flag', summary: 'order logs for others only: no sources, no keys of sealed spaces' },
     store: { type: 'text', value: 'ADDRESS', summary: 'of a hub: keep its store in this PostgreSQL database, which other hubs may share' },
     objects: {
@@ -78,7 +84,8 @@ export const upCommand = defineCommand({
           if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;
           await keepRole(context, node, options.switch);
           await keepStore(context, config);
-          return await runUp(context, node, config, { ask: !options.yes && !isFirst, elsewhere });
+          const usualPort = (options.port ?? 0) === 0 ? null : (await context.config()).port;
+          return await runUp(context, node, config, { ask: !options.yes && !isFirst, elsewhere, usualPort });
         } finally {
           await node.close();
         }
@@ -174,7 +181,16 @@ export async function runUp(
   context: CommandContext,
   node: SatchelNode,
   config: Config,
-  { ask, elsewhere }: { readonly ask: boolean; readonly elsewhere: ElsewhereText },
+  {
+    ask,
+    elsewhere,
+    usualPort = null,
+  }: {
+    readonly ask: boolean;
+    readonly elsewhere: ElsewhereText;
+    /** What the next start takes that is told no port; `null`: this one. */
+    readonly usualPort?: number | null;
+  },
 ): Promise<CommandResult> {
   const { print, style, signal } = context;
   if (!config.hub && node.spaces.size === 0) {
@@ -183,6 +199,10 @@ export async function runUp(
   }
   await start(context, node, config, elsewhere);
   print(`${style.bold('Satchel')} ${config.hub ? 'hub' : 'node'} ${printable(node.deps.machine.name)} at ${node.address}`);
+  if (usualPort !== null && usualPort !== config.port)
+    print(
+      `Port ${config.port} is for this time: without --port the next start takes ${usualPort === 0 ? 'any free one' : usualPort}, where machines that know this one do not look. To keep it: "port": ${config.port} in ${config.file}`,
+    );
   sayMneme(context, node);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {

@@ -82,6 +82,8 @@ it('import says what was there already', async () => {
   expect(stdout).toContain('claude-mem syncs through');
   const folder = path.join(ana.home, '.claude-mem');
   const file = path.join(folder, 'settings.json');
+  expect(await ana.run(['claude-mem', 'import'])).toMatchObject({ code: 1, stderr: expect.stringContaining('no device id yet') });
+  expect(readFileSync(path.join(ana.store, 'node.log'), 'utf8')).toMatch(/"operation":"claude-mem-import","type":"no-device"/);
   const written = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
   writeFileSync(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'd' }));
   const none = await ana.run(['claude-mem', 'import']);

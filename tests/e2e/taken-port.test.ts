@@ -62,6 +62,21 @@ describe('where another program has the port', () => {
     expect([running.code, running.stderr]).toEqual([2, expect.stringContaining('--port is for one that begins')]);
   });
 
+  it('up says of another port than the usual one that it is for this time', async () => {
+    await cem.stop();
+    const usual = Number(portOf(cem));
+    const probe = await take(0);
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    await cem.start(['up', '--port', `${port}`]);
+    expect(cem.output).toContain(`Port ${port} is for this time: without --port the next start takes ${usual}, where`);
+    expect(portOf(cem)).toBe(usual);
+    await cem.stop();
+    await cem.start(['up', '--port', `${usual}`]);
+    expect(cem.output).not.toContain('for this time');
+  });
+
   it('names what stands there, a port that is free, and all that was given besides', async () => {
     const taken = new URL((JSON.parse(readFileSync(path.join(ana.store, 'running.json'), 'utf8')) as { address: string }).address).port;
     const hub = new Machine(root, 'hub', inject('program'));

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -85,6 +85,10 @@ it('a database that cannot be read is said by sync and projects, and a choice co
     message: expect.stringContaining('claude-mem’s database cannot be read'),
     next: 'Run: satchel doctor',
   });
+  await connect(place, 'a', node);
+  const written = JSON.parse(await readFile(settings, 'utf8')) as object;
+  await writeFile(settings, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'd' }));
+  await expect(ask(node, 'claude-mem-import', {})).rejects.toMatchObject({ type: 'unreadable-database' });
   const placed = await ask(node, 'claude-mem-project-place', { project: 'zork', to: { type: 'local' } });
   expect(placed).toMatchObject({ project: 'zork', space: null, rows: null });
   expect(node.memRows.choices).toEqual([{ project: 'zork', space: null }]);

@@ -48,7 +48,7 @@ export async function answerOperation(c: HubContext, node: SatchelNode, name: Op
     signal: aborted.signal,
   }).then(
     (result) => ({ result }),
-    (error: unknown) => ({ failure: failureFields(error, node, c) }),
+    (error: unknown) => ({ failure: failureFields(error, name, node, c) }),
   );
   const last = ended.finally(() => over.abort(null)); // without a reason an error would be made for it, with its stack
   void sayWorking(node, say, over.signal);
@@ -93,9 +93,13 @@ const STOPPING: FailureFields = {
   next: 'Run it again: what was done is kept',
 };
 
-function failureFields(error: unknown, node: SatchelNode, { env }: HubContext): FailureFields {
+function failureFields(error: unknown, operation: OperationName, node: SatchelNode, { env }: HubContext): FailureFields {
   const request = env.requestId;
-  if (error instanceof OperationFailure) return { kind: error.kind, type: error.type, message: error.message, next: error.next ?? null };
+  if (error instanceof OperationFailure) {
+    // By its type alone: its message may name an item.
+    if (KIND_STATUS[error.kind] >= 500) node.log.warn({ request, operation, type: error.type }, 'operation failed');
+    return { kind: error.kind, type: error.type, message: error.message, next: error.next ?? null };
+  }
   if (isOfReplacedProgram(error)) {
     return {
       kind: 'failed',
@@ -104,7 +108,7 @@ function failureFields(error: unknown, node: SatchelNode, { env }: HubContext): 
       next: 'Stop the node and start it again: satchel up',
     };
   }
-  const line = { request, error: error instanceof Error ? error.stack : String(error) };
+  const line = { request, operation, error: error instanceof Error ? error.stack : String(error) };
   if (env.closing.aborted) {
     node.log.warn(line, 'an operation was cut off: the node is stopping');
     return STOPPING;

@@ -4,6 +4,7 @@ import { choiceFor, type ProjectChoice } from '../../kinds/claude-mem/project-ch
 import { countProjects } from '../../sources/claude-mem/project-counts.ts';
 import { isOutOfScope } from '../../sources/sqlite-rows/row-scope.ts';
 import { memDatabase } from '../claude-mem/mem-rows.ts';
+import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
 import { findSpace } from '../find-space.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
 import { isShared } from '../outgoing-answers.ts';
@@ -106,13 +107,7 @@ function readCounts(file: string): ReadonlyMap<string, number> {
   try {
     return countProjects(file);
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'SqliteError') throw error;
-    throw new OperationFailure(
-      'failed',
-      'unreadable-database',
-      `claude-mem’s database cannot be read: ${error.message}`,
-      'Run: satchel doctor',
-    );
+    throw unreadableDatabase(error);
   }
 }
 

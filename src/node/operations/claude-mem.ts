@@ -6,6 +6,7 @@ import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
 import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
+import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -125,10 +126,12 @@ export const claudeMemImportOperation = defineOperation({
         'claude-mem has given itself no device id yet',
         'Start its worker once, and run this again: satchel claude-mem import',
       );
-    const report = await importLocalHistory(node.claudeMemWorker, { user, device, database, connection }, (done) =>
-      progress(done, done, 'rows'),
-    );
-    return { ...report, device };
+    const said = (done: number): void => progress(done, done, 'rows');
+    try {
+      return { ...(await importLocalHistory(node.claudeMemWorker, { user, device, database, connection }, said)), device };
+    } catch (error) {
+      throw unreadableDatabase(error);
+    }
   },
 });
 
