@@ -213,3 +213,44 @@ it('what becomes of a worker’s own rows elsewhere reaches its database, though
   await b.delete(b.idOf('edited'));
   await expectSame(['after', 'from a', 'stays']);
 });
+
+it('what is done between connect and the worker’s next start is taken in, on either machine, and sessions go with their rows', async () => {
+  const [first, joining] = [await place.start('a'), await place.start('b', { live: false })];
+  await ask(joining, 'join', { link: (await ask(first, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  const second = await place.start('b');
+  const [a, b] = [await worker(place.home('a'), FIRST_WITH_SYNC), await worker(place.home('b'), NEWEST)];
+  await Promise.all([a.start(), b.start()]);
+  for (const title of ['deleted on a', 'deleted on b', 'to be reworded', 'stays']) await b.save(title);
+  for (const session of ['one', 'two', 'three']) await b.session(session);
+  const sessions = (of: RealWorker): string[] => of.memories().summaries.map((each) => String(each.split('|')[0]));
+  const expectSame = async (titles: readonly string[], summaries: readonly string[]): Promise<void> => {
+    const held = (of: RealWorker): unknown => ({ ...of.memories(), sessions: of.sessions() });
+    const titlesOf = (of: RealWorker): string[] => of.memories().observations.map((each) => String(each.split('|')[0]));
+    await expect.poll(() => [titlesOf(a), titlesOf(b), sessions(a), sessions(b)], patience).toEqual([titles, titles, summaries, summaries]);
+    await expect.poll(() => [held(a), a.check(), b.check()], patience).toEqual([held(b), [], []]);
+  };
+  await expectSame(['deleted on a', 'deleted on b', 'stays', 'to be reworded'], ['one', 'three', 'two']);
+  b.edit("UPDATE observations SET title = 'reworded' WHERE title = 'to be reworded'");
+  await expectSame(['deleted on a', 'deleted on b', 'reworded', 'stays'], ['one', 'three', 'two']);
+
+  const { id, token, url } = await ask(second, 'claude-mem-token-add', { user: 'me', name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  expect(await writeConnection(second.home, b.folder, settings, id)).toMatchObject({ ok: true });
+  await ask(second, 'claude-mem-reconnected', {});
+  // Its worker still runs, and knows of no sync.
+  await b.delete(b.idOf('deleted on b'));
+  b.edit("DELETE FROM sdk_sessions WHERE content_session_id = 'c-one'");
+  await a.delete(a.idOf('deleted on a'));
+  a.edit("DELETE FROM observations WHERE title = 'reworded'");
+  a.edit("DELETE FROM sdk_sessions WHERE content_session_id = 'c-two'");
+  await b.stop();
+  await b.start();
+  await b.save('after');
+  await expectSame(['after', 'stays'], ['three']);
+
+  a.edit("DELETE FROM sdk_sessions WHERE content_session_id = 'c-three'");
+  await a.save('last');
+  await expectSame(['after', 'last', 'stays'], []);
+  expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+});

@@ -199,6 +199,16 @@ export class RealWorker {
     }
   }
 
+  /** Sessions by the ids that Claude Code gave them. */
+  sessions(): string[] {
+    const database = new Database(this.file, { readonly: true, timeout: 5_000 });
+    try {
+      return (database.prepare('select content_session_id from sdk_sessions').pluck().all() as string[]).sort();
+    } finally {
+      database.close();
+    }
+  }
+
   memories(): Memories {
     const database = new Database(this.file, { readonly: true, timeout: 5_000 });
     try {
