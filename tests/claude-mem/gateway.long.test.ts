@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import { undoConnection, writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from '../node/place.ts';
 import { FIRST_WITH_SYNC, freePort, NEWEST, RealWorker } from './real-worker.ts';
@@ -253,4 +253,40 @@ it('what is done between connect and the worker’s next start is taken in, on e
   await a.save('last');
   await expectSame(['after', 'last', 'stays'], []);
   expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+});
+
+it('a worker that was disconnected for a time, or is connected after others were given its rows, has nothing twice', async () => {
+  const node = await place.start('b');
+  const [b, other] = [await worker(place.home('b'), NEWEST), await worker(path.join(place.root, 'other'), FIRST_WITH_SYNC)];
+  await connect(node, other);
+  await Promise.all([b.start(), other.start()]);
+  await b.session('one');
+  await b.save('first');
+  await expectEqual([other], { observations: 1, summaries: 1, prompts: 1 });
+
+  const on = async (): Promise<void> => {
+    await b.stop();
+    const { id, token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: '' });
+    const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+    expect(await writeConnection(node.home, b.folder, settings, id)).toMatchObject({ ok: true });
+    await ask(node, 'claude-mem-reconnected', {});
+    await b.start();
+  };
+  await on();
+  await b.save('second');
+  await expectEqual([b, other], { observations: 2, summaries: 1, prompts: 1 });
+
+  await b.stop();
+  expect(await undoConnection(node.home)).toMatchObject({ ok: true });
+  await ask(node, 'claude-mem-reconnected', {});
+  await b.start();
+  await b.session('two');
+  await b.save('third');
+  await expectEqual([other], { observations: 3, summaries: 2, prompts: 2 });
+  await on();
+  await b.save('fourth');
+  await expectEqual([b, other], { observations: 4, summaries: 2, prompts: 2 });
+  // Nor later: it asks again for what is new.
+  await other.save('of the other');
+  await expectEqual([b, other], { observations: 5, summaries: 2, prompts: 2 });
 });

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { undoConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
-import type { SyncClient } from '../gateways/claude-mem-client.ts';
+import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
 import { cell, connect, mem, patience, runWorker, startBoth, titles, type Connected } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
@@ -252,4 +253,56 @@ it('most of a database gone at once is no wish: it comes again from the space', 
   const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
   await expect.poll(served, patience).toContain('about more 29');
   expect(titles(ana)).toHaveLength(34);
+});
+
+/** What a client holds that read everything: rows by the device that they are of. An observation that says the same as one that it has is left out. */
+async function heldBy(client: SyncClient): Promise<string[]> {
+  const rows = new Map<string, { readonly says: string; readonly row: string }>();
+  const ops = (await client.changes()).body['ops'] as readonly { readonly body: string }[];
+  for (const { body } of ops) {
+    const { id, kind, deleted, origin_device_id: device, payload } = JSON.parse(body) as OpSays;
+    if (kind === 'mutation') continue;
+    const says = kind === 'observation' ? `${payload?.memory_session_id} ${payload?.title} ${payload?.narrative}` : id;
+    if (deleted) rows.delete(id);
+    else if (rows.has(id) || [...rows.values()].every((held) => held.says !== says)) rows.set(id, { says, row: `${device} ${kind}` });
+  }
+  return Array.from(rows.values(), ({ row }) => row).toSorted();
+}
+interface OpSays {
+  readonly id: string;
+  readonly kind: string;
+  readonly deleted: boolean;
+  readonly origin_device_id: string;
+  readonly payload: { readonly memory_session_id: string; readonly title: string; readonly narrative: string } | null;
+}
+const OWN_ROWS = [...Array.from({ length: 4 }, () => 'observation'), 'prompt', 'summary'].map((kind) => `device-bea ${kind}`);
+
+it('rows that other clients were given as the space’s are its own from when it is connected: nobody has them twice', async () => {
+  const { token, url } = await ask(beaNode, 'claude-mem-token-add', { user: 'me', name: '' });
+  const other = createSyncClient({ url, token, user: 'me', device: 'device-other' });
+  await other.changes();
+  await expect.poll(() => heldBy(other), patience).toEqual(OWN_ROWS.map((row) => row.replace('device-bea', 'satchel')));
+  connected = await connect(place, 'bea', beaNode);
+  const worker = await firstRun();
+  await expect.poll(() => heldBy(worker), patience).toEqual(OWN_ROWS);
+  // An edit elsewhere is one of that row.
+  ana.run("update session_summaries set learned = 'from ana'");
+  await expect.poll(() => bea.get('select learned from session_summaries'), patience).toBe('from ana');
+  expect(await heldBy(other)).toEqual(OWN_ROWS);
+});
+
+it('so are those that were made while it was disconnected for a time', async () => {
+  connected = await connect(place, 'bea', beaNode);
+  await firstRun();
+  expect(await undoConnection(beaNode.home)).toMatchObject({ ok: true });
+  await ask(beaNode, 'claude-mem-reconnected', {});
+  bea.summary('s2', 'Do more', { synced_at: 1 });
+  await expect.poll(() => ana.get('select count(*) from session_summaries'), patience).toBe(2);
+  connected = await connect(place, 'bea', beaNode);
+  const worker = await firstRun();
+  await expect.poll(() => heldBy(worker), patience).toEqual([...OWN_ROWS, 'device-bea summary']);
+  // What the feed and the source carried meanwhile does not change anything.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(await heldBy(worker)).toEqual([...OWN_ROWS, 'device-bea summary']);
+  expect(ana.rows(bea, ['content_hash'])).toEqual(bea.rows(ana, ['content_hash']));
 });

@@ -6,6 +6,8 @@ import type { NodeHome } from '../home.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowSource } from '../row-sources.ts';
 import { isBridgedHere } from './connection.ts';
+import { IMPORTED } from './local-worker.ts';
+import { PERSONAL_USER } from './personal-user.ts';
 
 /** By space: its source carried all rows last, so that its views say what stood in the database until a worker took over. */
 const CARRIED = 'claude-mem-carried';
@@ -41,7 +43,12 @@ export function createLastAbsences(node: NodeParts, { entry, replica, rows, rowN
       if (rows.length === 0 || left.length > 0) return;
       try {
         const isNoted = (await store.read((tx) => tx.documents.get<boolean>(CARRIED, space))) === true;
-        if (!isNoted) await store.write((tx) => tx.documents.put(CARRIED, space, true));
+        if (isNoted) return;
+        await store.write(async (tx) => {
+          await tx.documents.put(CARRIED, space, true);
+          // Of what is made from now on a worker that is connected again pushes nothing.
+          await tx.documents.remove(IMPORTED, PERSONAL_USER);
+        });
       } catch (error) {
         log.warn({ error: String(error) }, 'that all of claude-mem’s rows are carried could not be noted: what goes next may come again');
       }

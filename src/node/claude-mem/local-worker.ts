@@ -8,7 +8,8 @@ import { readConnection } from './connection.ts';
 import { importHistory, type ImportReport } from './import-history.ts';
 import { readDeviceId } from './settings-edit.ts';
 
-const IMPORTED = 'claude-mem-imported';
+/** By user: whose rows from before are in the feed. */
+export const IMPORTED = 'claude-mem-imported';
 
 interface Imported {
   readonly device: string;
