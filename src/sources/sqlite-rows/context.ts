@@ -81,6 +81,8 @@ export interface RowsMemory {
   /** `RowDatabase.version` before the last capture, and before the last one that compared everything. */
   version: number | null;
   wholeVersion: number | null;
+  /** The same before the last apply. */
+  appliedVersion: number | null;
   /** Rows could not be taken yet: their parents were not there. */
   again: boolean;
   /** Why items are not captured now, by name. */
@@ -147,6 +149,7 @@ export function createRowsMemory(): RowsMemory {
     seenTo: new Map(),
     version: null,
     wholeVersion: null,
+    appliedVersion: null,
     again: false,
     skipped: new Map(),
     unshown: [],

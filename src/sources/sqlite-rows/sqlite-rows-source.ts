@@ -97,13 +97,19 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
     return memory.isOther || database.version() !== memory.version;
   };
 
-  const isLeaving = (): boolean => [...memory.waiting.values()].some((waits) => waits.isLeaving);
+  /** What is to go once nothing refers to it is looked at whenever somebody wrote since it was last. */
+  const isToLeave = (): boolean =>
+    [...memory.waiting.values()].some(({ isLeaving }) => isLeaving) &&
+    database.identity() !== null &&
+    database.version() !== memory.appliedVersion;
 
   const isToReconcile = (): boolean => memory.version !== null && memory.version !== memory.wholeVersion;
 
   const apply = (): Promise<ApplyReport> =>
     round(async () => {
       memory.hasFailed = true;
+      // Before it: what others write meanwhile it may not see.
+      memory.appliedVersion = database.identity() === null ? null : database.version();
       const report = await applyRound(context);
       memory.hasFailed = false;
       return report;
@@ -137,7 +143,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
             const wasAbsent = memory.wholeVersion === null;
             changedAt = now;
             await look(wasAbsent);
-            if (wasAbsent || isLeaving()) retryAt = now;
+            if (wasAbsent) retryAt = now;
           }
           const isQuiet = Math.abs(now - changedAt) >= limits.reconcileQuietMs;
           const isLate = Math.abs(now - reconciledAt) >= limits.reconcileMs;
@@ -147,6 +153,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
             reconciledAt = clock.now();
             cost = Math.max(0, reconciledAt - now);
           }
+          if (isToLeave()) retryAt = clock.now();
           if (retryAt !== null && clock.now() >= retryAt) {
             const report = await apply();
             onRound({ type: 'apply', report });
