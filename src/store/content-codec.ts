@@ -31,7 +31,11 @@ function isSame(one: Content, other: Content): boolean {
 const encoded = new WeakMap<Content, Uint8Array>();
 
 function encodeNow(content: Content): Uint8Array {
-  const { pieces } = content;
+  return encodeCanonical(fieldsOf(content));
+}
+
+/** What is stored of a content, in the order of {@link encodeContent}. */
+export function fieldsOf({ digest, size, attributes, pieces }: Content): StoredFields {
   // All ids at once: with each for itself, or an iterator, a body of many pieces takes several times as long.
   let ids = '';
   const numbers: number[] = [];
@@ -39,15 +43,31 @@ function encodeNow(content: Content): Uint8Array {
     ids += object;
     numbers.push(keyId, offset, length);
   }
-  const objects = Buffer.from(ids, 'hex');
-  return encodeCanonical([hexToBytes(content.digest), content.size, content.attributes, objects, numbers]);
+  return [hexToBytes(digest), size, attributes, Buffer.from(ids, 'hex'), numbers];
+}
+
+/** The inverse of {@link fieldsOf}. `null`: these are none. */
+export function contentOfFields(fields: unknown): Content | null {
+  if (!areFields(fields)) return null;
+  const [digest, size, attributes, objects, numbers] = fields;
+  const hex = bytesToHex(objects);
+  const pieces = [];
+  for (let index = 0; index * NUMBERS < numbers.length; index++) {
+    pieces.push({
+      object: hex.slice(index * OBJECT * 2, (index + 1) * OBJECT * 2) as ObjectId,
+      keyId: numbers[index * NUMBERS] ?? 0,
+      offset: numbers[index * NUMBERS + 1] ?? 0,
+      length: numbers[index * NUMBERS + 2] ?? 0,
+    });
+  }
+  return { digest: bytesToHex(digest) as ContentDigest, size, attributes, pieces };
 }
 
 /** The inverse, for bytes that this store wrote. Throws where they were damaged since. */
 export function decodeContent(bytes: Uint8Array): Content {
   const known = isLong(bytes) ? recent.find((each) => Buffer.compare(each.bytes, bytes) === 0)?.content : undefined;
   const content = known ?? decodeContentOrNull(bytes);
-  if (content === null) throw damaged();
+  if (content === null) throw new ContentDamaged();
   keepRecent(bytes, content);
   // What is read of one table is often written to another one.
   if (bytes.length < LONG.from) encoded.set(content, bytes);
@@ -105,34 +125,29 @@ export function encodeContentOrNull(content: Content | null): Uint8Array {
 export function decodeContentOrNull(bytes: Uint8Array): Content | null {
   const value = decodeOwn(bytes);
   if (value === null) return null;
-  if (!isStored(value)) throw damaged();
-  const [digest, size, attributes, objects, numbers] = value;
-  const hex = bytesToHex(objects);
-  const pieces = [];
-  for (let index = 0; index * NUMBERS < numbers.length; index++) {
-    pieces.push({
-      object: hex.slice(index * OBJECT * 2, (index + 1) * OBJECT * 2) as ObjectId,
-      keyId: numbers[index * NUMBERS] ?? 0,
-      offset: numbers[index * NUMBERS + 1] ?? 0,
-      length: numbers[index * NUMBERS + 2] ?? 0,
-    });
-  }
-  return { digest: bytesToHex(digest) as ContentDigest, size, attributes, pieces };
+  const content = contentOfFields(value);
+  if (content === null) throw new ContentDamaged();
+  return content;
 }
 
-function decodeOwn(bytes: Uint8Array): Canonical {
+/** Canonical bytes that this store wrote, as a value. */
+export function decodeOwn(bytes: Uint8Array): Canonical {
   const decoded = decodeCanonical(bytes, bytes.length);
-  if (!decoded.ok) throw damaged(decoded.error);
+  if (!decoded.ok) throw new ContentDamaged(decoded.error);
   return decoded.value;
 }
 
-function damaged(cause?: unknown): Error {
-  return new Error('a content in the store is damaged; run: satchel store verify', { cause });
+/** Bytes that this store wrote are no longer what it wrote. */
+export class ContentDamaged extends Error {
+  override readonly name = 'ContentDamaged';
+  constructor(cause?: unknown) {
+    super('a content in the store is damaged; run: satchel store verify', { cause });
+  }
 }
 
-type Stored = readonly [Uint8Array, number, Attributes, Uint8Array, readonly number[]];
+export type StoredFields = readonly [Uint8Array, number, Attributes, Uint8Array, readonly number[]];
 
-function isStored(value: unknown): value is Stored {
+function areFields(value: unknown): value is StoredFields {
   if (!Array.isArray(value) || value.length !== 5) return false;
   const [digest, size, attributes, objects, numbers] = value as unknown[];
   return (

@@ -2,7 +2,7 @@ import type { Generated } from 'kysely';
 
 /**
  * The tables as Kysely sees them; `migrations.ts` makes them. Hashes and ids are raw bytes. `space` is the number that
- * `spaces` gave to a space id, so that 32 bytes do not stand in every row and index. `content` is `encodeContent`.
+ * `spaces` gave to a space id, so that 32 bytes do not stand in every row and index. `content` is `encodeContent`, but for some of the history.
  */
 export interface StoreSchema {
   readonly migrations: { readonly number: number; readonly name: string };
@@ -53,6 +53,9 @@ export interface HistoryRow {
   readonly base: Uint8Array | null;
   /** Index into the list of types in `tables/history.ts`. */
   readonly type: number;
+  /** Where in the space the row of `base` stands, if `content` is `encodeDelta` on what that one holds; else null. */
+  readonly base_position: number | null;
+  readonly base_ordinal: number | null;
   readonly content: Uint8Array | null;
 }
 

@@ -41,6 +41,11 @@ describeStoreContract('postgres', async () => {
       await store.close();
       return (store = await openStore(options));
     },
+    async historyBytes() {
+      const sum = `select coalesce(sum(length(content)), 0) as bytes from "${options.schema}".history`;
+      const [row] = await server.query(database.database, sum);
+      return Number(row?.['bytes']);
+    },
     async dispose() {
       await store.close();
       const tables = await server.query(
@@ -68,7 +73,7 @@ describe('a postgres store', () => {
     await withStores(4, async (stores, { schema }) => {
       const appended = await Promise.all(stores.map((store) => store.write((tx) => tx.logs.append(SPACE, EMPTY_HEAD, [record(0)]))));
       expect(appended.filter(Boolean)).toHaveLength(1);
-      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(4);
+      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(5);
     });
   });
 

@@ -18,6 +18,14 @@ async function openInFolder(): Promise<StoreSubject> {
       await open.close();
       return (open = await createSqliteStore({ path }));
     },
+    async historyBytes() {
+      const beside = new Database(path, { readonly: true });
+      try {
+        return beside.prepare<[], number>('select coalesce(sum(length(content)), 0) from history').pluck().get() ?? 0;
+      } finally {
+        beside.close();
+      }
+    },
     async dispose() {
       await open.close();
       await rm(folder, { recursive: true });

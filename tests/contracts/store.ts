@@ -16,11 +16,14 @@ import type { FeedAddition, FeedEntry } from '../../src/core/ports/feeds.ts';
 import { itemKey, type Item } from '../../src/core/item.ts';
 import { EMPTY_HEAD, type Head } from '../../src/core/log/record.ts';
 import type { HistoryEntry, ItemState, Sibling, Store, StoredRecord, StoreTransaction, View } from '../../src/core/ports/store.ts';
+import { historyOfManyPieces } from './store-history.ts';
 
 /** A store under test. `reopen` closes it and opens the same data again; absent where nothing outlives the process. */
 export interface StoreSubject {
   readonly store: Store;
   reopen?(): Promise<Store>;
+  /** How many bytes the history's contents take, of all spaces. */
+  historyBytes?(): Promise<number>;
   /** Closes what is open, and removes what was made. */
   dispose(): Promise<void>;
 }
@@ -512,6 +515,15 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
           expect(await tx.items.historyByPosition(OTHER, { limit: 9 })).toHaveLength(1);
         });
       });
+    });
+
+    describe('history of bodies of many pieces', () => {
+      historyOfManyPieces(
+        () => ({ ...subject, store }),
+        async () => {
+          if (subject.reopen !== undefined) store = await subject.reopen();
+        },
+      );
     });
 
     describe('drafts', () => {

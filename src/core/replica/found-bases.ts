@@ -46,7 +46,7 @@ export async function doubtfulBases(replica: Replica, views: ReadonlyMap<string,
 
 /**
  * The content that a found body is, its end consolidated where it lies in too many small pieces. Cost: O(pieces), at some 40 bytes each:
- * the view, the state and the history hold all of them with each line, 13 KB behind 50 MB.
+ * the view and the state are written with all of them for each line, 13 KB behind 50 MB.
  */
 export async function contentOf(replica: Replica, wanted: WantedBody, pieces: readonly Piece[], commit: CommitId): Promise<Content> {
   const all = wanted.base === null ? pieces : [...wanted.base.pieces, ...pieces];

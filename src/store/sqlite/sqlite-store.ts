@@ -3,6 +3,7 @@ import type { CompiledQuery } from 'kysely';
 import type { Store } from '../../core/ports/store.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
+import { historyMigration } from '../history-migration.ts';
 import { migrate } from '../migrations.ts';
 import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
@@ -12,7 +13,7 @@ import { openSqliteFile } from './sqlite-file.ts';
 import { createSqliteDriver } from './sqlite-driver.ts';
 import { createSqliteKysely, sqliteKysely } from './sqlite-kysely.ts';
 
-const MIGRATIONS = [firstMigration, feedMigration];
+const MIGRATIONS = [firstMigration, feedMigration, historyMigration];
 /** They are the same for every file. */
 const QUERIES = new Map<string, CompiledQuery>();
 

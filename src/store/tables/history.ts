@@ -1,21 +1,20 @@
+import type { Content } from '../../core/content.ts';
 import { bytesToHex, hexToBytes, type Revision, type SpaceId } from '../../core/ids.ts';
 import { itemKey, type Item } from '../../core/item.ts';
 import type { HistoryEntry } from '../../core/ports/store.ts';
-import { decodeContent, encodeContent } from '../content-codec.ts';
 import type { HistoryRow } from '../schema.ts';
 import { insertBatches, valuesOf } from './batches.ts';
 import { namesByKind } from './by-kind.ts';
+import { createHistoryContents, TYPES } from './history-contents.ts';
 import type { TableScope } from './scope.ts';
 
-/** Stored by index: append only. */
-const TYPES = ['put', 'append', 'delete', 'keep', 'collapsed'] as const satisfies readonly HistoryEntry['type'][];
-const COLUMNS = ['position', 'ordinal', 'kind', 'name', 'revision', 'base', 'type', 'content'] as const;
+const COLUMNS = ['position', 'ordinal', 'kind', 'name', 'revision', 'base', 'type', 'base_position', 'base_ordinal', 'content'] as const;
 const PREFIX = /^[0-9a-f]{4,64}$/;
 /** Enough to show that a prefix is not unique. */
 const MATCHES = 100;
 
 export interface History {
-  /** Idempotent: an entry is its position and index. */
+  /** Idempotent: an entry is its position and index, and what was added once stays as it is. */
   readonly add: (space: SpaceId, entries: readonly HistoryEntry[]) => Promise<void>;
   readonly ofItem: (space: SpaceId, item: Item, query: { readonly before?: number; readonly limit: number }) => Promise<HistoryEntry[]>;
   /** The first position of each item that has a history, by `itemKey`. */
@@ -28,27 +27,27 @@ export interface History {
 
 export function createHistory(scope: TableScope): History {
   const { dialect, kept } = scope;
+  const contents = createHistoryContents(scope);
+
+  async function toEntries(space: number, rows: readonly Row[]): Promise<HistoryEntry[]> {
+    const decoded = await contents.decode(space, rows);
+    return rows.map((row, at) => rowToEntry(row, decoded[at] ?? null));
+  }
+
   return {
     async add(space, entries) {
       const number = await scope.numberFor(space);
       const keys = new Set(entries.map((entry) => `${entry.position} ${entry.index}`));
       if (keys.size !== entries.length) throw new RangeError('two history entries of one record have the same index');
-      for (const batch of insertBatches(dialect, 9, entries)) {
-        const values = batch.map((entry) => entryToRow(number, entry));
+      const stored = await contents.encode(number, entries);
+      const rows = entries.map((entry, at) => ({ ...entryToRow(number, entry), ...(stored[at] as (typeof stored)[number]) }));
+      for (const values of insertBatches(dialect, 11, rows)) {
+        // Others may be told by what is there.
         const query = () =>
           scope.db
             .insertInto('history')
             .values(values)
-            .onConflict((conflict) =>
-              conflict.columns(['space', 'position', 'ordinal']).doUpdateSet((eb) => ({
-                kind: eb.ref('excluded.kind'),
-                name: eb.ref('excluded.name'),
-                revision: eb.ref('excluded.revision'),
-                base: eb.ref('excluded.base'),
-                type: eb.ref('excluded.type'),
-                content: eb.ref('excluded.content'),
-              })),
-            );
+            .onConflict((conflict) => conflict.columns(['space', 'position', 'ordinal']).doNothing());
         await kept(`add history ${values.length}`, valuesOf(values), query);
       }
     },
@@ -59,7 +58,7 @@ export function createHistory(scope: TableScope): History {
       let rows = scope.db.selectFrom('history').select(COLUMNS).where('space', '=', number);
       rows = rows.where('kind', '=', item.kind).where('name', '=', item.name);
       if (query.before !== undefined) rows = rows.where('position', '<', query.before);
-      return (await rows.orderBy('position', 'desc').orderBy('ordinal', 'desc').limit(query.limit).execute()).map(rowToEntry);
+      return toEntries(number, await rows.orderBy('position', 'desc').orderBy('ordinal', 'desc').limit(query.limit).execute());
     },
 
     async begins(space, items) {
@@ -89,7 +88,7 @@ export function createHistory(scope: TableScope): History {
       if (oldest === undefined) return [];
       let rows = scope.db.selectFrom('history').select(COLUMNS).where('space', '=', number).where('position', '>=', oldest.position);
       if (query.before !== undefined) rows = rows.where('position', '<', query.before);
-      return (await rows.orderBy('position', 'desc').orderBy('ordinal').execute()).map(rowToEntry);
+      return toEntries(number, await rows.orderBy('position', 'desc').orderBy('ordinal').execute());
     },
 
     async find(space, prefix) {
@@ -104,12 +103,14 @@ export function createHistory(scope: TableScope): History {
         .orderBy('revision') // the index's order: any other would make the planner walk the whole history
         .limit(MATCHES)
         .execute();
-      return rows.map(rowToEntry).toSorted((a, b) => a.position - b.position || a.index - b.index);
+      return (await toEntries(number, rows)).toSorted((a, b) => a.position - b.position || a.index - b.index);
     },
   };
 }
 
-function entryToRow(space: number, entry: HistoryEntry): HistoryRow {
+type Row = Omit<HistoryRow, 'space'>;
+
+function entryToRow(space: number, entry: HistoryEntry): Omit<HistoryRow, 'base_position' | 'base_ordinal' | 'content'> {
   return {
     space,
     position: entry.position,
@@ -119,11 +120,10 @@ function entryToRow(space: number, entry: HistoryEntry): HistoryRow {
     revision: hexToBytes(entry.revision),
     base: entry.base === null ? null : hexToBytes(entry.base),
     type: TYPES.indexOf(entry.type),
-    content: entry.content === null ? null : encodeContent(entry.content),
   };
 }
 
-function rowToEntry(row: Omit<HistoryRow, 'space'>): HistoryEntry {
+function rowToEntry(row: Row, content: Content | null): HistoryEntry {
   const type = TYPES[row.type];
   if (type === undefined) throw new Error(`history entry of unknown type ${row.type}`);
   return {
@@ -133,6 +133,6 @@ function rowToEntry(row: Omit<HistoryRow, 'space'>): HistoryEntry {
     type,
     position: row.position,
     index: row.ordinal,
-    content: row.content === null ? null : decodeContent(row.content),
+    content,
   };
 }
