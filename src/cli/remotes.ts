@@ -62,7 +62,7 @@ const add = defineCommand({
     'satchel remotes add git@github.com:me/satchel.git',
   ],
   notes:
-    'A folder must be there: one that is not may be a stick that is not plugged in. The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made (false: it was a remote of this machine before), batch_ms (a bucket’s interval, else null)}.',
+    'A folder must be there: one that is not may be a stick that is not plugged in. The folder or bucket is tried out: one that cannot compare and swap, or that a cloud client synchronises, is refused.\nWhat opens a bucket stands in ~/.satchel/buckets.json or in the environment (SATCHEL_S3_ACCESS_KEY_ID and\nSATCHEL_S3_SECRET_ACCESS_KEY; AZURE_STORAGE_KEY), never in its address.\nA git repository is reached by the git that is installed here, with its credential helpers and ssh: git+ssh://, git+https://, git+file:///.\nJSON: {address, made (false: it was a remote of this machine before), lost_home_of (spaces whose home it is, and whose logs are not there), batch_ms (a bucket’s interval, else null)}.',
   async run(context) {
     const given = context.args.remote === '-' ? (await context.readStdin(64 * 1024)).trim() : context.args.remote;
     const isLink = given.includes('#satchel1.');
@@ -74,6 +74,17 @@ const add = defineCommand({
     });
     const pace =
       result.batch_ms === null ? '' : `Each machine sends small changes ${result.batch_ms / 1_000} s apart, and looks as often at most.\n`;
+    const place = printable(result.address);
+    const [lost] = result.lost_home_of;
+    if (lost !== undefined) {
+      const names = result.lost_home_of.map(printable).join(', ');
+      const revive = `satchel spaces move ${shellWord(printable(lost))} ${shellWord(place)} --lost`;
+      const said = context.asCalled(`To keep it there again, with all that this machine has: ${revive}`);
+      return {
+        human: `${place} is a remote.\n${context.style.yellow(`It is the home of ${names}, and nothing of that is there.`)}\n${said}`,
+        json: result,
+      };
+    }
     return {
       human: `${printable(result.address)} is a remote${result.made ? '' : ', as it was'}.\n${pace}${context.asCalled('To keep a space there: satchel spaces move')} personal ${shellWord(printable(result.address))}`,
       json: result,

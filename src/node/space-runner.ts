@@ -1,7 +1,7 @@
 import type { Head } from '../core/log/record.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
-import { RemoteError, type Remote } from '../core/ports/remote.ts';
+import { PlaceLost, RemoteError, type Remote } from '../core/ports/remote.ts';
 import { beginWithCheckpoint } from '../core/replica/late-join.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
@@ -16,7 +16,7 @@ import { createLiveStream, type LiveStream } from './live-stream.ts';
 import { createRetryPause, type RetryPause } from './retry-pause.ts';
 import { learnRemoval } from './revocation.ts';
 import { inSmallHeap } from './small-heap.ts';
-import { problemOf, type SyncProblemType } from './sync-problem.ts';
+import { problemOf, problemTypeOf, type SyncProblemType } from './sync-problem.ts';
 import type { WakeReason } from './wake-watch.ts';
 
 /** Where a space stands, for `status`. */
@@ -187,10 +187,16 @@ export class SpaceRunner {
     try {
       return await this.#syncInTurn(NOTHING, onProgress);
     } catch (error) {
+      this.#noteFailure(error);
       // What was heard of is taken by now, and what was read may not be in place: nothing else would tell of it.
       if (this.#live !== null) this.kick();
       throw error;
     }
+  }
+
+  /** Whoever asks how it is hears of it from now on, whenever it is tried again. */
+  #noteFailure(error: unknown): void {
+    this.#state = { ...this.#state, problem: sayTrouble(error), problemType: problemTypeOf(error) };
   }
 
   /** `isCurrent`: where nothing speaks against it by then. */
@@ -223,6 +229,10 @@ export class SpaceRunner {
     this.#syncs += 1;
     try {
       return await this.#home.proving(() => this.#sync(known, onProgress));
+    } catch (error) {
+      // What is open knows the place that was: the next try meets the one that is.
+      if (error instanceof PlaceLost) await this.#home.drop();
+      throw error;
     } finally {
       this.#syncs -= 1;
     }
@@ -413,17 +423,11 @@ export class SpaceRunner {
     if (this.#stopping.signal.aborted) return;
     const { clock, log } = this.#deps;
     const pause = this.#retries.failed(error);
-    const message = sayTrouble(error);
-    const problemType = error instanceof RemoteError ? error.type : 'failed';
-    this.#deps.onFailure?.(problemType);
-    this.#state = {
-      ...this.#state,
-      problem: message,
-      problemType,
-      retryAt: clock.now() + pause.whole,
-    };
+    this.#deps.onFailure?.(problemTypeOf(error));
+    this.#noteFailure(error);
+    this.#state = { ...this.#state, retryAt: clock.now() + pause.whole };
     if (error instanceof RemoteError) log.warn({ type: error.type, pause: Math.round(pause.whole) }, 'sync failed');
-    else log.error({ error: error instanceof Error ? error.stack : message }, 'sync failed');
+    else log.error({ error: error instanceof Error ? error.stack : sayTrouble(error) }, 'sync failed');
     await this.#retries.sleep(pause);
     this.#state = { ...this.#state, retryAt: null };
     this.#wanted = true;

@@ -1,4 +1,4 @@
-import { RemoteError } from '../core/ports/remote.ts';
+import { PlaceLost, RemoteError } from '../core/ports/remote.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Divergence } from '../core/replica/chain.ts';
 import type { SyncReport } from '../core/replica/transfer.ts';
@@ -10,12 +10,19 @@ export type SyncProblemType =
   | 'unknown-feature'
   | 'not-a-member'
   | 'not-shown'
+  | 'place-lost'
   | 'failed';
 
 export interface SyncProblem {
   readonly type: SyncProblemType;
   /** In words, without a full stop. */
   readonly message: string;
+}
+
+/** What kind of problem it is that a sync failed with. */
+export function problemTypeOf(error: unknown): SyncProblemType {
+  if (error instanceof PlaceLost) return 'place-lost';
+  return error instanceof RemoteError ? error.type : 'failed';
 }
 
 /** Why a sync that went through did not bring local and remote log together; `null` where it did. */

@@ -49,8 +49,8 @@ describe('two machines with nothing but a bucket between them', () => {
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('SATCHEL_S3_ACCESS_KEY_ID');
     expect(wrong.stderr).not.toContain('hunter2');
-    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: true, batch_ms: 100 });
-    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false, batch_ms: 100 });
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: true, lost_home_of: [], batch_ms: 100 });
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false, lost_home_of: [], batch_ms: 100 });
     const moved = await ana.run(['spaces', 'move', 'personal', address]);
     expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
     expect(await ana.ask(['remotes'])).toEqual({ remotes: [{ address, driver: 's3', here: null, home_of: ['personal'] }] });

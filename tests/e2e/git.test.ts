@@ -25,8 +25,8 @@ describe('two machines with nothing but a git repository between them', () => {
   });
 
   it('keeps a space there, and lets another machine in through it', async () => {
-    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: true, batch_ms: null });
-    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false, batch_ms: null });
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: true, lost_home_of: [], batch_ms: null });
+    expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false, lost_home_of: [], batch_ms: null });
     expect((await ana.run(['remotes'])).stdout).toMatch(/git\+file:.* +git +-/);
     expect((await ana.run(['spaces', 'move', 'personal', address])).stdout).toBe(`personal is kept at ${address} now.\n`);
     const { link } = await ana.ask<{ link: string }>(['invite']);

@@ -158,3 +158,13 @@ export class RemoteError extends Error {
     this.retryAfter = options.retryAfter;
   }
 }
+
+/**
+ * The place answers, and is not the one that was kept there: emptied, made anew, or another one. It may be the right one again (a stick
+ * that was changed), so that it counts as unreachable; whoever means it has to say so.
+ */
+export class PlaceLost extends RemoteError {
+  constructor(message: string) {
+    super('unreachable', message);
+  }
+}

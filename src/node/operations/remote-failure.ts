@@ -1,8 +1,10 @@
-import type { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceLost, type RemoteError } from '../../core/ports/remote.ts';
+import { syncRemedy } from '../sync-remedy.ts';
 import { OperationFailure } from './operation.ts';
 
 /** What a remote said, as an operation's refusal. */
-export function remoteFailure({ type, message }: RemoteError, next?: string): OperationFailure {
+export function remoteFailure(error: RemoteError, next?: string): OperationFailure {
+  const { type, message } = error;
   const kind = type === 'unreachable' ? 'unreachable' : type === 'unauthorized' || type === 'refused' ? 'refused' : 'failed';
-  return new OperationFailure(kind, type, message, next);
+  return new OperationFailure(kind, type, message, next ?? (error instanceof PlaceLost ? syncRemedy('place-lost', message) : undefined));
 }

@@ -9,7 +9,7 @@ import { createBucket } from '../../remotes/bucket/open.ts';
 import { parseRemoteAddress, type RemoteAddress } from '../../remotes/drivers.ts';
 import { addRemedy } from '../add-remedy.ts';
 import { bucketCredentials } from '../bucket-credentials.ts';
-import { bucketSources, gitDeps } from '../connect.ts';
+import { bucketSources, connectHere, gitDeps } from '../connect.ts';
 import { createFolder } from '../../remotes/folder/open.ts';
 import type { GitAddress } from '../../remotes/git/git-address.ts';
 import { createGitRepository } from '../../remotes/git/open.ts';
@@ -74,6 +74,8 @@ export interface AddedRemote {
   readonly address: string;
   /** False: it was a remote of this machine before. */
   readonly made: boolean;
+  /** Spaces whose home it is, and whose logs are not there: it was emptied, made anew, or is another one. */
+  readonly lost_home_of: readonly string[];
   /** Of a bucket: how far small changes of one machine come apart at least, and how often it is looked at at most, in milliseconds. */
   readonly batch_ms: number | null;
 }
@@ -91,7 +93,7 @@ export const addRemoteOperation = defineOperation({
     refuseIdle(address?.value.driver ?? 'hub', { as, batchEvery });
     if (address === null) return addHub(node, remote, say, signal);
     if (address.value.driver === 'hub') {
-      if (await isKnown(node, address.value.text)) return { address: address.value.text, made: false, batch_ms: null };
+      if (await isKnown(node, address.value.text)) return { address: address.value.text, made: false, lost_home_of: [], batch_ms: null };
       throw new OperationFailure(
         'refused',
         'hub-unknown',
@@ -100,14 +102,54 @@ export const addRemoteOperation = defineOperation({
       );
     }
     try {
-      if (address.value.driver === 'git') return await addGitRepository(node, address.value);
-      if (address.value.driver === 'folder') return await addFolder(node, address.value, as);
-      return await addBucket(node, address.value.blobs, batchEvery);
+      const added = await addPlace(node, address.value, { as, batchEvery });
+      return { ...added, lost_home_of: await lostHomes(node, added.address) };
     } catch (error) {
       throw error instanceof RemoteError ? remoteFailure(error, addRemedy(address.value.driver, error.type)) : error;
     }
   },
 });
+
+type Place = Exclude<RemoteAddress, { driver: 'hub' }>;
+type Added = Omit<AddedRemote, 'lost_home_of'>;
+
+async function addPlace(
+  node: SatchelNode,
+  place: Place,
+  { as, batchEvery }: { readonly as?: string | undefined; readonly batchEvery?: number | undefined } = {},
+): Promise<Added> {
+  if (place.driver === 'git') return addGitRepository(node, place);
+  if (place.driver === 'folder') return addFolder(node, place, as);
+  return addBucket(node, place.blobs, batchEvery);
+}
+
+/** Makes what a descriptor names a remote again, where it is a place and no hub: it was emptied or made anew. Throws RemoteError. */
+export async function makePlace(node: SatchelNode, descriptor: RemoteDescriptor): Promise<void> {
+  const parsed = parseRemoteAddress((await placeHere(node.store, descriptor)).address);
+  if (!parsed.ok || parsed.value.driver === 'hub') return;
+  if (parsed.value.driver !== 'folder') return void (await addPlace(node, parsed.value));
+  await refuseNoFolder(parsed.value.path);
+  await createFolder(parsed.value.path, node.deps.random);
+}
+
+/** Of the spaces that are kept there, those whose logs are gone. What cannot be asked is said by status. */
+async function lostHomes(node: SatchelNode, address: string): Promise<string[]> {
+  const lost: string[] = [];
+  for (const { entry } of node.spaces.values()) {
+    if (entry.remote?.address !== address) continue;
+    try {
+      const remote = await connectHere(node, entry.remote);
+      try {
+        if ((await remote.head(entry.space)) === null) lost.push(entry.name);
+      } finally {
+        await remote.close();
+      }
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+    }
+  }
+  return lost;
+}
 
 /** What is asked for and would do nothing with a remote of that kind. */
 function refuseIdle(
@@ -134,11 +176,7 @@ function parseFolderName(text: string): string {
   );
 }
 
-async function addFolder(
-  node: SatchelNode,
-  address: Extract<RemoteAddress, { driver: 'folder' }>,
-  as: string | undefined,
-): Promise<AddedRemote> {
+async function addFolder(node: SatchelNode, address: Extract<RemoteAddress, { driver: 'folder' }>, as: string | undefined): Promise<Added> {
   // Before anything is made.
   const named = as === undefined ? null : parseFolderName(as);
   await refuseNoFolder(address.path);
@@ -168,7 +206,7 @@ async function refuseNoFolder(folder: string): Promise<void> {
 }
 
 /** Probed each time it is added: whether two who write at once can both believe that they won. */
-async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: number | undefined): Promise<AddedRemote> {
+async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: number | undefined): Promise<Added> {
   const credentials = await bucketCredentials(address, bucketSources(node));
   if (!credentials.ok) throw new OperationFailure('refused', 'unauthorized', credentials.error, 'Run the same again when that is done');
   const { clock, random } = node.deps;
@@ -191,7 +229,7 @@ async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: n
 }
 
 /** Probed where it is no remote yet: whether of two pushes at once one is refused. */
-async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<AddedRemote> {
+async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<Added> {
   await createGitRepository(address, gitDeps(node));
   const made = !(await isKnown(node, address.text));
   await putRemote(node.store, { descriptor: { address: address.text }, addedAt: node.deps.clock.now() });
@@ -206,7 +244,7 @@ async function addHub(node: SatchelNode, link: string, say: (line: string) => vo
   const joined = await join(node, { link, address: null, words: null }, say, signal);
   if (joined.type !== 'hub') throw new Error('a hub invitation brought a space');
   await putRemote(node.store, { descriptor: joined.remote, addedAt: node.deps.clock.now() });
-  return { address: joined.remote.address, made: true, batch_ms: null };
+  return { address: joined.remote.address, made: true, lost_home_of: [], batch_ms: null };
 }
 
 export const removeRemoteOperation = defineOperation({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { headWords } from '../../core/joining/words.ts';
-import { RemoteError, type Remote } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError, type Remote } from '../../core/ports/remote.ts';
 import { ObjectsLost } from '../../core/replica/copy-log.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
@@ -14,11 +14,13 @@ import { machineNames } from '../machine-names.ts';
 import { presentMachines } from '../present-machines.ts';
 import { printable } from '../printable.ts';
 import { shellWord } from '../../config/private-file.ts';
+import { reviveCommand, syncRemedy } from '../sync-remedy.ts';
 import { listProjects } from '../sessions/list-projects.ts';
 import { spaceField } from './fields.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
-import { knownRemotes } from './remotes.ts';
+import { remoteFailure } from './remote-failure.ts';
+import { knownRemotes, makePlace } from './remotes.ts';
 
 export interface SpaceLine {
   readonly space: string;
@@ -92,7 +94,11 @@ export const moveSpaceOperation = defineOperation({
     const alreadyThere = isHere
       ? entry.remote === null
       : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
-    if (alreadyThere && !input.lost) return { ...result, moved: false, only_here: await isOnlyHere(node, open), to_be_told: [] };
+    if (alreadyThere && !input.lost) {
+      await refuseLostHome(open);
+      return { ...result, moved: false, only_here: await isOnlyHere(node, open), to_be_told: [] };
+    }
+    if (input.lost && !isHere) await makePlace(node, target);
     const to = isHere ? node.local : await connectHere(node, target);
     try {
       if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
@@ -127,6 +133,20 @@ async function othersIn(node: SatchelNode, open: OpenSpace): Promise<MoveResult[
   return others.map((machine) => ({ name: names.get(machine) ?? machine.slice(0, 8), role: members.get(machine)?.role ?? 'reader' }));
 }
 
+/** That it is kept there already is true only where it is. */
+async function refuseLostHome(open: OpenSpace): Promise<void> {
+  const { entry, replica } = open;
+  const [there, here] = [await (await presentHome(open)).head(entry.space), await replica.head()];
+  if (here === null || (there !== null && there.position >= here.position)) return;
+  const at = { name: entry.name, remote: entry.remote?.address ?? null };
+  throw new OperationFailure(
+    'refused',
+    'home-lost',
+    `${printable(at.remote ?? 'this node')} is its home already, and ${there === null ? 'does not hold its log any more' : 'holds an older state of it'}`,
+    `Where it was lost, made anew or restored from a backup, to keep it there again, with all that this machine has: ${reviveCommand(at)}`,
+  );
+}
+
 /** Asked before anything is moved, so that it is the one blamed: where it is lost for good, nobody needs to wait for it. */
 async function presentHome({ entry, runner }: OpenSpace): Promise<Remote> {
   try {
@@ -135,6 +155,8 @@ async function presentHome({ entry, runner }: OpenSpace): Promise<Remote> {
     return remote;
   } catch (error) {
     if (!(error instanceof RemoteError) || error.type !== 'unreachable') throw error;
+    const at = { name: entry.name, remote: entry.remote?.address ?? null };
+    if (error instanceof PlaceLost) throw remoteFailure(error, syncRemedy('place-lost', error.message, at));
     throw new OperationFailure(
       'unreachable',
       error.type,

@@ -83,7 +83,7 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
   if (!node.isLive) return `the node is not running. Run: satchel up${node.needsHubFlag === true ? ' --hub' : ''}`;
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)
-    if (space.problem !== null) return `${whose(space)}${sentence(space.problem)} ${syncRemedy(space.problem_type, space.problem)}`;
+    if (space.problem !== null) return `${whose(space)}${sentence(space.problem)} ${syncRemedy(space.problem_type, space.problem, space)}`;
   for (const space of spaces)
     for (const { path, state, detail } of space.sources)
       if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). ${heldRemedy(state)}`;

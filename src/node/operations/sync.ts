@@ -1,12 +1,14 @@
 import { mayAppend } from '../../core/log/membership.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError } from '../../core/ports/remote.ts';
 import { lackingBodiesOf } from '../lacking-bodies.ts';
 import { countPending } from '../pending/count-pending.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { lacksKey, missingKeyFailure } from '../missing-key.ts';
+import { syncRemedy } from '../sync-remedy.ts';
 import { describeDivergence } from '../sync-problem.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
+import { remoteFailure } from './remote-failure.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -44,7 +46,12 @@ export const syncOperation = defineOperation({
         for (const { source } of [...sources, ...rows]) await source.catchUp();
       };
       const before = runner.broughtAgain;
-      const report = await runner.syncAround(capture, (done, total) => progress(done, total, 'commits'));
+      const at = { name: entry.name, remote: entry.remote?.address ?? null };
+      const report = await runner
+        .syncAround(capture, (done, total) => progress(done, total, 'commits'))
+        .catch((error: unknown) => {
+          throw error instanceof PlaceLost ? remoteFailure(error, syncRemedy('place-lost', error.message, at)) : error;
+        });
       const revoked = await revocationOf(node, open);
       if (revoked !== null)
         throw new OperationFailure(
@@ -58,7 +65,7 @@ export const syncOperation = defineOperation({
           'refused',
           report.divergence.type,
           describeDivergence(report.divergence),
-          'Run: satchel spaces move --help',
+          syncRemedy(runner.state.problemType ?? report.divergence.type, runner.state.problem, at),
         );
       spaces.push({
         name: entry.name,

@@ -1,7 +1,7 @@
 import { bytesToHex, isHex16 } from '../../core/ids.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError } from '../../core/ports/remote.ts';
 
 /** The blob that makes a bucket (or a prefix in one) a remote, and an empty one none. */
 export const MARKER = 'satchel-bucket.json';
@@ -46,11 +46,8 @@ export async function writeMarker(blobs: Blobs, random: Random, batchEvery: numb
   return there;
 }
 
-export function noMarker(address: string): RemoteError {
-  return new RemoteError(
-    'unreachable',
-    `${address} holds no ${MARKER}: it is no remote, or not the one meant. Is the address right? To make it one: satchel remotes add`,
-  );
+export function noMarker(address: string): PlaceLost {
+  return new PlaceLost(`${address} holds no ${MARKER}: it was emptied, or is not the one meant`);
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | null {

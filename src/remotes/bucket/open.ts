@@ -3,7 +3,7 @@ import type { Head } from '../../core/log/record.ts';
 import type { Blobs } from '../../core/ports/blobs.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { RemoteError, type Mailboxes, type Remote } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError, type Mailboxes, type Remote } from '../../core/ports/remote.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSpace } from '../checks.ts';
 import { REMOTE_LIMITS } from '../limits.ts';
 import { mapAtOnce } from './at-once.ts';
@@ -25,10 +25,15 @@ export interface BucketDeps {
 
 /**
  * Makes a bucket a remote, if it is none already. The caller has seen that its `create` decides races. Answers the marker
- * that is there, whose batch interval is another one than `batchEvery` (milliseconds) where somebody else was first.
+ * that is there (`isNew`: it was none before), whose batch interval is another one than `batchEvery` (milliseconds) where somebody else was first.
  */
-export async function createBucket(blobs: Blobs, random: Random, batchEvery = BATCH_EVERY): Promise<BucketMarker> {
-  return (await readMarker(blobs)) ?? writeMarker(blobs, random, batchEvery);
+export async function createBucket(
+  blobs: Blobs,
+  random: Random,
+  batchEvery = BATCH_EVERY,
+): Promise<BucketMarker & { readonly isNew: boolean }> {
+  const there = await readMarker(blobs);
+  return there === null ? { ...(await writeMarker(blobs, random, batchEvery)), isNew: true } : { ...there, isNew: false };
 }
 
 /**
@@ -54,7 +59,7 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
   async function confirm(): Promise<void> {
     const now = await readMarker(blobs);
     if (now === null) throw noMarker(blobs.address);
-    if (now.id !== id) throw new RemoteError('unreachable', `another bucket is at ${blobs.address} now: ${now.id} instead of ${id}`);
+    if (now.id !== id) throw new PlaceLost(`another bucket is at ${blobs.address} now, or it was made anew`);
   }
 
   function spaceOf(space: SpaceId): PacedSpace {

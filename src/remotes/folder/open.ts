@@ -4,7 +4,7 @@ import { isHex32, type SpaceId } from '../../core/ids.ts';
 import { decodeRecord, type Head } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { RemoteError, type AppendOutcome, type Mailboxes, type Remote, type Segment } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError, type AppendOutcome, type Mailboxes, type Remote, type Segment } from '../../core/ports/remote.ts';
 import { checkObjectIds, checkObjects, checkRead, checkSegment, checkSpace, objectsNamed } from '../checks.ts';
 import { deletableObjects, type ReadableLog } from '../deletable-objects.ts';
 import { REMOTE_LIMITS } from '../limits.ts';
@@ -67,7 +67,7 @@ export async function openFolderRemote(path: string, { clock, random, pollEvery 
     if (closed.signal.aborted) throw new RemoteError('unreachable', `${folder} was closed`);
     const now = await readMarker(folder);
     if (now === null) throw vanished(folder);
-    if (now !== id) throw new RemoteError('unreachable', `another folder is at ${folder} now: ${now} instead of ${id}`);
+    if (now !== id) throw new PlaceLost(`another folder is at ${folder} now, or it was made anew`);
   }
 
   async function guarded<T>(work: () => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesToHex } from '../../core/ids.ts';
 import type { Random } from '../../core/ports/random.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError } from '../../core/ports/remote.ts';
 import type { CacheFiles } from './cache-files.ts';
 import type { GitHost, PushResult } from './git-host.ts';
 import { commitObject, FILE_MODE, gitObject, isOid, treeObject, type GitObject, type Oid } from './git-object.ts';
@@ -29,51 +29,72 @@ export interface PlaceDeps {
 /** Where all branches of ours stand in a repository that is a place of Satchel's, and the same one as before. */
 export type Look = () => Promise<ReadonlyMap<string, Oid>>;
 
-/** One connection a look. */
-export function createLook({ host, files }: PlaceDeps): Look {
-  const note = join(files.folder, 'satchel-place');
+/** Which place it was, as this machine saw it last or was told by whoever added it. */
+const noteOf = ({ folder }: CacheFiles): string => join(folder, 'satchel-place');
+
+/**
+ * One connection a look. A place that was made anew is taken for ours where it holds a branch that `isKept` knows to be kept here:
+ * what stands there is for whoever reads the log to judge.
+ */
+export function createLook({ host, files }: PlaceDeps, isKept: (branch: string) => Promise<boolean>): Look {
+  const note = noteOf(files);
   let known: string | null = null;
+
+  async function isOurs(branches: ReadonlyMap<string, Oid>): Promise<boolean> {
+    for (const name of branches.keys()) if (name.startsWith('space/') && (await isKept(name))) return true;
+    return false;
+  }
 
   return async () => {
     await files.prepare();
     const branches = await host.branches(files.folder);
     const place = branches.get(PLACE);
     if (place === undefined) throw notThere(host, branches);
-    known ??= await readFile(note, 'latin1').catch(() => null);
-    if (known === null || !isOid(known)) await writeFile(note, place, { mode: 0o600 });
-    known = isOid(known) ? known : place;
-    if (place !== known) {
-      throw new RemoteError(
-        'unreachable',
-        `another repository is at ${host.address.text} now, or somebody replaced its branch satchel/${PLACE}; if that was meant, delete ${note}`,
-      );
-    }
+    if (place === known) return branches;
+    // Somebody may have said meanwhile that this is the one that is meant.
+    known = await readFile(note, 'latin1').catch(() => null);
+    if (place === known) return branches;
+    if (isOid(known) && !(await isOurs(branches)))
+      throw new PlaceLost(`another repository is at ${host.address.text} now, or it was made anew: it holds nothing that is kept there`);
+    await notePlace(files, place);
+    known = place;
     return branches;
   };
+}
+
+async function notePlace(files: CacheFiles, place: Oid): Promise<void> {
+  await writeFile(noteOf(files), place, { mode: 0o600 });
 }
 
 function notThere({ address }: GitHost, branches: ReadonlyMap<string, Oid>): RemoteError {
   const later = [...branches.keys()].find((name) => /^v\d{1,4}$/.test(name));
   if (later !== undefined)
     return new RemoteError('protocol', `${address.text} is of format ${later}; this Satchel knows ${PLACE}: update it`);
-  return new RemoteError(
-    'unreachable',
-    `${address.text} has no branch satchel/${PLACE}: was it made anew? satchel remotes add makes it a remote`,
-  );
+  return new PlaceLost(`${address.text} has no branch satchel/${PLACE}: it was made anew, or is not the one meant`);
 }
 
-/** Makes a repository a remote, if it is fit for that and not one already: false where it was. Some ten connections, once. */
+/**
+ * Makes a repository a remote, if it is fit for that and not one already: false where it was. Whoever asks means the one that is there,
+ * whichever was before. Some ten connections, once.
+ */
 export async function createPlace({ host, files }: PlaceDeps, random: Random): Promise<boolean> {
   await files.prepare();
   const before = await host.branches(files.folder);
-  if (before.has(PLACE)) return false;
+  const there = before.get(PLACE);
+  if (there !== undefined) {
+    await notePlace(files, there);
+    return false;
+  }
   if ([...before.keys()].some((name) => /^v\d{1,4}$/.test(name))) throw notThere(host, before);
   await probe({ host, files }, random);
   const marker = { format: 'satchel-git', version: 1, id: bytesToHex(random.bytes(16)) };
   const objects = commitWith({ 'README.md': README, 'satchel-git.json': `${JSON.stringify(marker)}\n` }, 'satchel place 1');
   await files.write(objects);
-  const outcome = await host.push(files.folder, PLACE, (objects.at(-1) as GitObject).oid, null);
+  const made = (objects.at(-1) as GitObject).oid;
+  const outcome = await host.push(files.folder, PLACE, made, null);
   if (outcome.type === 'failed') throw outcome.error;
+  const place = outcome.type === 'pushed' ? made : (await host.branches(files.folder)).get(PLACE);
+  if (place !== undefined) await notePlace(files, place);
   // Where another machine was faster, it is a remote by that.
   return outcome.type === 'pushed';
 }

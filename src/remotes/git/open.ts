@@ -46,13 +46,14 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
   const pollEvery = deps.pollEvery ?? (address.transport === 'file' ? POLL.file : POLL.network);
   const closed = new AbortController();
   const { host, program, files } = await prepare(address, deps, closed.signal);
-  const look = createLook({ host, files: files('place') });
+  const isKept = async (branch: string): Promise<boolean> => (await files(cacheOf(branch)).readTip()) !== null;
+  const look = createLook({ host, files: files('place') }, isKept);
   const branches: CachedBranch[] = [];
   const repository = {
     address: address.text,
     branches: look,
     branch(name: string) {
-      const cache = files(name.replace('/', '-'));
+      const cache = files(cacheOf(name));
       const branch = createCachedBranch({ host, name, files: cache, reader: createObjectReader(program, cache.folder), clock, look, note });
       branches.push(branch);
       return branch;
@@ -75,6 +76,10 @@ async function prepare(address: GitAddress, { clock, environment, caches, room =
   const packs = address.transport === 'file' ? { upload: quiet('upload-pack'), receive: quiet('receive-pack') } : null;
   const files = (name: string): CacheFiles => createCacheFiles(join(root, name), address.url, packs);
   return { host, program, files };
+}
+
+function cacheOf(branch: string): string {
+  return branch.replace('/', '-');
 }
 
 function allowed({ transport }: GitAddress): string {
