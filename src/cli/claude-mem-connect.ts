@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { fail, ok, type Result } from '../core/result.ts';
 import { isUser } from '../gateways/claude-mem/user.ts';
+import { adoptFromHub } from '../node/claude-mem/adopt-at-connect.ts';
 import { askGatewayStatus } from '../node/claude-mem/ask-status.ts';
 import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { PERSONAL_USER } from '../node/claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../node/claude-mem/prefix.ts';
+import { counted } from '../node/counted.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
+import { lookForLeftBehind } from '../sources/claude-mem-health/left-behind.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext } from './frame-command.ts';
@@ -24,8 +28,9 @@ export const connectVerb = defineCommand({
   },
   examples: ['satchel claude-mem connect', 'satchel claude-mem connect --hub https://hub.example/claude-mem --user ada < token'],
   notes:
-    'Writes three settings into claude-mem’s settings.json and nothing else; satchel claude-mem disconnect undoes it.\n' +
-    'On a hub, and for any user but me, a gateway keeps what is pushed on that node alone, in plain text: it is in no sealed space, and satchel search does not find it.\nJSON: {file, url, user}.',
+    'Writes three settings into claude-mem’s settings.json; satchel claude-mem disconnect undoes it.\n' +
+    'On a hub, and for any user but me, a gateway keeps what is pushed on that node alone, in plain text: it is in no sealed space, and satchel search does not find it.\n' +
+    'Rows of its database that are served there as another device’s are marked so in it (origin_device_id), or they would stand twice.\nJSON: {file, url, user, marked (rows; null: nobody could tell)}.',
   async run(context) {
     const user = parseUser(context.options.user ?? PERSONAL_USER);
     const isInstalled = existsSync(context.environment.claudeMemHome);
@@ -50,19 +55,47 @@ export const connectVerb = defineCommand({
       });
     }
     if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
-    await tellNode(context);
+    const { claudeMemHome } = context.environment;
+    const told = await tellNode(context);
+    const marked = id !== null ? told : await adoptFromHub(claudeMemHome, { url, user, token }, Date.now());
     const { file } = connected.value;
     const notes = [
+      ...adoptedText(marked, context.asCalled('satchel claude-mem repair doubles')),
+      ...(id === null && marked.ok
+        ? historyText(path.join(claudeMemHome, 'claude-mem.db'), context.asCalled('satchel claude-mem repair history'))
+        : []),
       ...(isInstalled ? [] : [`claude-mem has not run here (there was no ${printable(path.dirname(file))}): this is for when it does.`]),
       ...(id === null ? [context.asCalled(elsewhereText(user))] : []),
     ];
     return {
       human: `claude-mem syncs through ${printable(url)} as ${printable(user)}${isInstalled ? '' : ', once it runs here'}. ${RESTART}`,
       ...(notes.length === 0 ? {} : { note: notes.join('\n') }),
-      json: { file, url, user },
+      json: { file, url, user, marked: marked.ok ? marked.value : null },
     };
   },
 });
+
+/** Of rows that its client would be given a second time. */
+function adoptedText(marked: Result<number, string>, repair: string): string[] {
+  if (!marked.ok)
+    return [
+      `Which of its rows are served there as another device’s could not be told: ${printable(marked.error)}. Summaries and prompts may stand twice: \`${repair}\` removes the second ones.`,
+    ];
+  const { value } = marked;
+  if (value === 0) return [];
+  return [
+    `${counted(value, 'row')} that it has and another device serves ${value === 1 ? 'is' : 'are'} marked as that one’s, so that nothing stands twice.`,
+  ];
+}
+
+/** Of rows that its own sync leaves behind at another node, and that other machines may push as theirs. */
+function historyText(file: string, repair: string): string[] {
+  const left = lookForLeftBehind(file);
+  if (left === null) return [];
+  return [
+    `${left.reason}. A machine that has them by Satchel pushes them as its own, and they would stand twice here: run \`${repair}\` before.`,
+  ];
+}
 
 export const disconnectVerb = defineCommand({
   summary: 'Undo what connect wrote',
@@ -92,8 +125,10 @@ interface Wanted {
 }
 
 /** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
-async function tellNode(context: CommandContext): Promise<void> {
-  if (await isStarted(nodeHome(context.environment.home))) await askNode(context, 'claude-mem-reconnected', {});
+async function tellNode(context: CommandContext): Promise<Result<number, string>> {
+  if (!(await isStarted(nodeHome(context.environment.home)))) return ok(0);
+  const { marked, unmarked } = await askNode(context, 'claude-mem-reconnected', {});
+  return unmarked === null ? ok(marked) : fail(unmarked);
 }
 
 async function ownToken(context: CommandContext, user: string): Promise<Wanted> {

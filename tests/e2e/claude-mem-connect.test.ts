@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { row } from '../gateways/claude-mem-ops.ts';
 import { createSyncClient } from '../gateways/claude-mem-client.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { Machine, makeRoot } from './machine.ts';
@@ -97,4 +98,32 @@ it('import says what was there already', async () => {
   );
   const again = await ana.run(['claude-mem', 'import']);
   expect(again.stdout).toBe('There is nothing to import: all 2 rows are there already.\n');
+});
+
+it('connect marks what the gateway serves as another device’s, once, and says so', async () => {
+  const eve = new Machine(root, 'eve', inject('program'));
+  const folder = path.join(eve.home, '.claude-mem');
+  mkdirSync(folder);
+  const database = new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3');
+  database.session('s-1', { memory_session_id: 'm-1' });
+  const at = { created_at: '2026-01-01T00:00:00.000Z', created_at_epoch: 1_767_225_600_000, memory_session_id: 'm-1' };
+  for (const request of ['Do it', 'Of its own']) database.summary('s-1', request, at);
+  const { token } = await ana.ask<{ token: { token: string; url: string } }>(['claude-mem', 'serve', '--user', 'eve']);
+  const other = createSyncClient({ url: token.url, token: token.token, user: 'eve', device: 'other' });
+  expect((await other.push([row('other', { kind: 'summary', local: '7' })])).status).toBe(200);
+  const connect = ['claude-mem', 'connect', '--hub', token.url, '--user', 'eve'];
+  const done = await eve.run(connect, token.token);
+  expect([done.code, done.stdout + done.stderr]).toEqual([
+    0,
+    expect.stringContaining('1 row that it has and another device serves is marked'),
+  ]);
+  const marked = (): unknown =>
+    database.sql.prepare('select request, origin_device_id, origin_local_id from session_summaries').raw().all();
+  expect(marked()).toEqual([
+    ['Do it', 'other', '7'],
+    ['Of its own', null, null],
+  ]);
+  expect(JSON.parse((await eve.run([...connect, '--json'], token.token)).stdout)).toMatchObject({ marked: 0 });
+  database.close();
+  await eve.kill();
 });

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { undoConnection } from '../../src/node/claude-mem/connection.ts';
+import path from 'node:path';
+import { adoptFromHub } from '../../src/node/claude-mem/adopt-at-connect.ts';
+import { undoConnection, writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, mem, patience, runWorker, type Connected } from './claude-mem-two-machines.ts';
+import { connect, mem, patience, runWorker, startBoth, type Connected } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** Rows that a database had by Satchel, and that claude-mem's own sync then serves to it: it knows them by device and number alone. */
@@ -11,6 +13,7 @@ let place: Place;
 let ana: MemDatabase;
 let bea: MemDatabase;
 let anaNode: SatchelNode;
+let beaNode: SatchelNode;
 
 beforeEach(async () => {
   place = await Place.create();
@@ -76,5 +79,73 @@ describe('a worker that was connected, disconnected and connected again', () => 
     expect(countsOf(ana)).toEqual([2, 1, 1]);
     await settled(again, [2, 1, 1]);
     expect((await rowsOf(anaNode)).length).toBe(5);
+  });
+});
+
+describe('rows that two machines have by Satchel', () => {
+  const all = [3, 1, 1];
+
+  beforeEach(async () => {
+    ana.session('s1');
+    for (const title of ['one', 'two', 'three']) ana.observation('s1', title);
+    ana.summary('s1', 'Do it');
+    ana.prompt('s1', 1, 'hello');
+    ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+    await expect.poll(() => countsOf(bea), patience).toEqual(all);
+  });
+
+  /** As `connect --hub` does at bea, with a token of ana's node. */
+  async function connectBea(user: string, hub: SatchelNode): Promise<Connected> {
+    const folder = path.join(place.home('bea'), '.claude-mem');
+    const { token, url } = await ask(hub, 'claude-mem-token-add', { user, name: '' });
+    const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+    expect(await writeConnection(beaNode.home, folder, settings, null)).toMatchObject({ ok: true });
+    await ask(beaNode, 'claude-mem-reconnected', {});
+    expect(await adoptFromHub(folder, { url, user, token }, 1)).toMatchObject({ ok: true });
+    return { url, token, user };
+  }
+
+  it('stand once at each when one syncs through the other’s node, and what becomes of them comes along', async () => {
+    const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
+    await first.pull();
+    await first.push();
+    const second = await workerOf('bea', bea, await connectBea('me', anaNode));
+    await settled(second, all);
+    await settled(first, all);
+    ana.run("update session_summaries set learned = 'more', sync_rev = '2', synced_at = null");
+    await first.push();
+    await settled(second, all);
+    expect(bea.get('select learned from session_summaries')).toBe('more');
+    expect((await rowsOf(anaNode)).length).toBe(6);
+  });
+
+  it('stand once at each where both sync with a hub that is no machine of theirs', async () => {
+    const hub = await place.start('hub', { hub: true });
+    const folder = path.join(place.home('ana'), '.claude-mem');
+    const { token, url } = await ask(hub, 'claude-mem-token-add', { user: 'ada', name: '' });
+    const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'ada', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+    expect(await writeConnection(anaNode.home, folder, settings, null)).toMatchObject({ ok: true });
+    await ask(anaNode, 'claude-mem-reconnected', {});
+    const first = await workerOf('ana', ana, { url, token, user: 'ada' });
+    await first.push();
+    const second = await workerOf('bea', bea, await connectBea('ada', hub));
+    await settled(second, all);
+    await settled(first, all);
+  });
+
+  it('a machine that edited one of them keeps what it wrote', async () => {
+    const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
+    await first.push();
+    await place.stop('bea');
+    bea.run("update session_summaries set learned = 'by bea'");
+    const folder = path.join(place.home('bea'), '.claude-mem');
+    const { token, url } = await ask(anaNode, 'claude-mem-token-add', { user: 'me', name: '' });
+    expect(await adoptFromHub(folder, { url, user: 'me', token }, 1)).toEqual({ ok: true, value: 5 });
+    expect(await adoptFromHub(folder, { url, user: 'me', token }, 1)).toEqual({ ok: true, value: 0 });
+    const second = await workerOf('bea', bea, { url, token });
+    await second.pull();
+    await second.push();
+    expect(countsOf(bea)).toEqual(all);
+    expect(bea.get('select learned from session_summaries')).toBe('by bea');
   });
 });

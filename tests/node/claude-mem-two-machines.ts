@@ -35,6 +35,8 @@ export async function startBoth(place: Place): Promise<{ readonly ana: SatchelNo
 export interface Connected {
   readonly token: string;
   readonly url: string;
+  /** `me` where it is not said. */
+  readonly user?: string;
 }
 
 /** As `connect` does; the worker has not run since. */
@@ -48,9 +50,10 @@ export async function connect(place: Place, machine: string, node: SatchelNode):
 }
 
 /** As the worker does when it first runs: it gives itself a device id. It has asked for nothing yet. */
-export async function runWorker(place: Place, machine: string, { token, url }: Connected): Promise<SyncClient> {
+export async function runWorker(place: Place, machine: string, { token, url, user = 'me' }: Connected): Promise<SyncClient> {
+  await mkdir(path.join(place.home(machine), '.claude-mem'), { recursive: true });
   const file = path.join(place.home(machine), '.claude-mem', 'settings.json');
-  const written = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
+  const written = JSON.parse(await readFile(file, 'utf8').catch(() => '{}')) as Record<string, string>;
   await writeFile(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: `device-${machine}` }));
-  return createSyncClient({ url, token, user: 'me', device: `device-${machine}` });
+  return createSyncClient({ url, token, user, device: `device-${machine}` });
 }

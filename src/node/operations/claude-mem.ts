@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import { adoptFromOwnFeed } from '../claude-mem/adopt-at-connect.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
@@ -98,12 +99,17 @@ export const claudeMemUsersOperation = defineOperation({
   },
 });
 
-/** After `connect` and `disconnect`: the source of claude-mem's database carries what its own sync does not. */
+/**
+ * After `connect` and `disconnect`: the source of claude-mem's database carries what its own sync does not, and rows that this node serves its
+ * worker as another device's are marked so. `unmarked` says why they could not be.
+ */
 export const claudeMemReconnectedOperation = defineOperation({
   input: noInput,
-  async run(node): Promise<{ reopened: boolean }> {
+  async run(node): Promise<{ reopened: boolean; marked: number; unmarked: string | null }> {
     const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
-    return { reopened: open !== undefined && node.isLive && (await node.reopenChanged(open.entry.space)) };
+    const reopened = open !== undefined && node.isLive && (await node.reopenChanged(open.entry.space));
+    const adopted = await adoptFromOwnFeed({ ...node.claudeMemWorker, clock: node.deps.clock });
+    return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error };
   },
 });
 

@@ -48,26 +48,42 @@ const PAGE = 500;
  * None where the file is not there, or is of a release that has no sync (before 13.12). Throws where it cannot be read.
  */
 export function* readOwnRows(file: string): Generator<OwnRow[]> {
+  for (const page of readRows(file, 't.origin_device_id is null and '))
+    yield page.map(({ kind, local, revision, cells }) => ({ kind, local, revision, cells }));
+}
+
+/** A row of any machine, which has the number `local` in this database. */
+export interface StandingRow extends OwnRow {
+  /** What the row is where it was made; `null` for this database's own. */
+  readonly origin: { readonly device: string; readonly local: string } | null;
+  /** Its worker has nothing to push of it. */
+  readonly isSent: boolean;
+}
+
+/** As {@link readOwnRows}, with the rows that came from other machines by claude-mem's own sync. */
+export function readStandingRows(file: string): Generator<StandingRow[]> {
+  return readRows(file, '');
+}
+
+type ReadRow = Record<string, unknown> & { readonly own_id: number; readonly own_rev: string };
+
+function* readRows(file: string, where: string): Generator<StandingRow[]> {
   const database = openReadOnly(file);
   if (database === null) return;
   try {
     for (const kind of ['observation', 'summary', 'prompt'] as const) {
       if (!hasSync(database, OWN_TABLES[kind])) continue;
-      const page = database.prepare(queryOf(kind)).safeIntegers(false);
+      const origin = 't.origin_device_id as from_device, t.origin_local_id as from_local';
+      const query = `${selectOwnRows(kind, origin)} where ${where}t.id > ? order by t.id limit ?`;
+      const page = database.prepare<[number, number], ReadRow>(query).safeIntegers(false);
       for (let after = 0; ;) {
-        const rows = page.all(after, PAGE) as (Record<string, unknown> & {
-          readonly own_id: number;
-          readonly own_rev: string;
-          readonly own_synced: unknown;
-        })[];
+        const rows = page.all(after, PAGE);
         const last = rows.at(-1);
         if (last === undefined) break;
-        yield rows.map(({ own_id: id, own_rev: revision, own_synced: _synced, ...cells }) => ({
-          kind,
-          local: String(id),
-          revision,
-          cells,
-        }));
+        yield rows.map(({ own_id: id, own_rev: revision, own_synced: synced, from_device: device, from_local: local, ...cells }) => {
+          const isForeign = typeof device === 'string' && typeof local === 'string';
+          return { kind, local: String(id), revision, cells, origin: isForeign ? { device, local } : null, isSent: synced !== null };
+        });
         after = last.own_id;
       }
     }
@@ -88,19 +104,15 @@ export function hasOwnSync(file: string): boolean {
   }
 }
 
-function queryOf(kind: OwnRowKind): string {
-  return `${selectOwnRows(kind)} where t.origin_device_id is null and t.id > ? order by t.id limit ?`;
-}
-
-/** Rows as {@link readOwnRows} gives them, with `own_id`, `own_rev` and `own_synced`. */
-export function selectOwnRows(kind: OwnRowKind): string {
+/** Rows as {@link readOwnRows} gives them, with `own_id`, `own_rev` and `own_synced`; `besides`: columns of `t` to have as well. */
+export function selectOwnRows(kind: OwnRowKind, besides: string | null = null): string {
   const columns = OWN_COLUMNS[kind].map((column) => `t.${column}`).join(', ');
   const [more, join] =
     kind === 'prompt'
       ? [', s.memory_session_id, s.project, s.platform_source', ' left join sdk_sessions s on t.session_db_id = s.id']
       : ['', ''];
   const own = 't.id as own_id, cast(t.sync_rev as text) as own_rev, t.synced_at as own_synced';
-  return `select ${own}, ${columns}${more} from ${OWN_TABLES[kind]} t${join}`;
+  return `select ${own}, ${besides === null ? '' : `${besides}, `}${columns}${more} from ${OWN_TABLES[kind]} t${join}`;
 }
 
 function openReadOnly(file: string): Database.Database | null {

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Store } from '../../core/ports/store.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { OpBody } from '../../gateways/claude-mem/schema.ts';
+import { createServedRows, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
+import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import { hasForeignWal } from '../../sources/claude-mem-health/foreign-wal.ts';
+import { readStandingRows } from '../../sources/claude-mem/own-rows.ts';
+import { readForeign } from '../read-foreign.ts';
+import { adoptServed } from './adopt-served.ts';
+import { localWorker, type LocalWorkerDeps } from './local-worker.ts';
+import { readRemoteRows } from './remote-feed.ts';
+import { readDeviceId } from './settings-edit.ts';
+
+const PAGE = { entries: 500, bytes: 8_000_000 };
+/** Asks in place of a worker that has given itself no device id yet. */
+const NO_DEVICE = 'satchel-connect';
+
+/**
+ * Before a worker first syncs with another node's gateway: marks the rows of its database that are served there as another device's. Gives
+ * how many; the error says why nobody could tell. O(feed), over the network, and O(rows).
+ */
+export async function adoptFromHub(
+  claudeMemHome: string,
+  hub: { readonly url: string; readonly user: string; readonly token: string },
+  now: number,
+): Promise<Result<number, string>> {
+  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
+  const device = settings.ok ? readDeviceId(settings.value) : null;
+  const file = path.join(claudeMemHome, 'claude-mem.db');
+  return adopt(file, device, false, now, () => readRemoteRows({ ...hub, device: device ?? NO_DEVICE }));
+}
+
+/** The same before this machine's worker syncs through this very node, which imports all of its rows. */
+export async function adoptFromOwnFeed(deps: LocalWorkerDeps & { readonly clock: Clock }): Promise<Result<number, string>> {
+  const worker = await localWorker(deps);
+  if (worker === null) return ok(0);
+  return adopt(worker.database, worker.device, true, deps.clock.now(), async () => ok(await readFeedRows(deps.store, worker.user)));
+}
+
+/** The rows of a user's feed here. O(feed). */
+export async function readFeedRows(store: Store, user: string): Promise<ServedRows> {
+  const rows = createServedRows();
+  for (let after = 0; ;) {
+    const page = await store.read((tx) => tx.feeds.read(feedOf(user), after, PAGE));
+    for (const { body } of page) rows.add(JSON.parse(body) as OpBody);
+    const last = page.at(-1);
+    if (last === undefined) return rows;
+    after = last.number;
+  }
+}
+
+async function adopt(
+  file: string,
+  device: string | null,
+  isAllPushed: boolean,
+  now: number,
+  read: () => Promise<Result<ServedRows, string>>,
+): Promise<Result<number, string>> {
+  try {
+    if (!existsSync(file)) return ok(0);
+    if (hasForeignWal(file)) return fail('the write-ahead log beside claude-mem’s database is of another one');
+    if (readStandingRows(file).next().done === true) return ok(0);
+    const served = await read();
+    return served.ok ? ok(adoptServed({ file, device, served: served.value, isAllPushed, now })) : served;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'SqliteError') return fail(`claude-mem’s database cannot be written: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
+import { GATEWAY_DEVICE } from '../../gateways/claude-mem/make-op.ts';
+import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
+import { rowId, type OpBody } from '../../gateways/claude-mem/schema.ts';
+import { meaningOf, type ServedRow, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
+import { subjectOf } from '../../gateways/claude-mem/subject.ts';
+import { markRows, type RowMark } from '../../sources/claude-mem/mark-rows.ts';
+import { readStandingRows, type StandingRow } from '../../sources/claude-mem/own-rows.ts';
+
+export interface AdoptDeps {
+  /** claude-mem.db */
+  readonly file: string;
+  /** The worker's; `null` where it gave itself none yet, and so nothing that is served is its own. */
+  readonly device: string | null;
+  readonly served: ServedRows;
+  /** Whether all of its own rows are pushed, those too that its worker leaves behind. */
+  readonly isAllPushed: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Rows of a database that are served as another device's, under which claude-mem's client does not know them: they came by Satchel, from a
+ * copied file, or by another node's feed. Unmarked, summaries and prompts would be given to it a second time. A row of its own that is pushed
+ * becomes its own there, in place of one that no device has (`planPush`). O(rows).
+ */
+export function findServedElsewhere({ file, device, served, isAllPushed }: Omit<AdoptDeps, 'now'>): RowMark[] {
+  const taken = new Set<string>();
+  for (const page of readStandingRows(file))
+    for (const { kind, origin } of page) if (origin !== null) taken.add(rowId(kind, origin.device, origin.local));
+  const marks: RowMark[] = [];
+  for (const page of readStandingRows(file)) {
+    for (const row of page) {
+      const says = saidBy(row);
+      if (says === null) continue;
+      const { kind, local, origin } = row;
+      const known =
+        origin === null ? (device === null ? undefined : served.get(kind, device, local)) : served.get(kind, origin.device, origin.local);
+      if (known !== undefined && known.subject !== '') continue;
+      const isPushed = origin === null && (isAllPushed || !row.isSent);
+      const other = served
+        .about(subjectOf(kind, says.payload))
+        .filter((each) => each.device !== device && !(isPushed && each.device === GATEWAY_DEVICE))
+        .find((each) => !taken.has(rowId(kind, each.device, each.local)));
+      if (other === undefined) continue;
+      taken.add(rowId(kind, other.device, other.local));
+      const to = { device: other.device, local: other.local };
+      marks.push({ kind, local, before: origin, origin: to, revision: standingRevision(other, meaningOf(kind, says.payload)) });
+    }
+  }
+  return marks;
+}
+
+/** Marks what {@link findServedElsewhere} finds; gives how many rows. Safe to repeat, and while the worker goes on. O(rows). */
+export function adoptServed({ now, ...look }: AdoptDeps): number {
+  return markRows(look.file, findServedElsewhere(look), now);
+}
+
+/** The state that stands here. What was never served so was written here: it stays, until its device says more. */
+function standingRevision({ states, revision }: ServedRow, meaning: string): string {
+  const same = states.filter((state) => state.meaning === meaning).map((state) => state.revision);
+  return same.reduce((most, each) => (compareDecimals(each, most) > 0 ? each : most), same[0] ?? revision);
+}
+
+type SaidByRow = Extract<OpBody, { readonly deleted: false; readonly payload: unknown }>;
+
+/** What an op would say of it, whoever sent it; `null` for a row that no client could take. */
+function saidBy(row: StandingRow): SaidByRow | null {
+  const op = ownRowToOp('satchel-look', { ...row, revision: '1' });
+  return op === null || op.says.kind === 'mutation' || op.says.deleted ? null : op.says;
+}
