@@ -47,8 +47,8 @@ export function describeConflict(context: CommandContext, conflicts: readonly Co
     style.bold(printable(first.item)) + title,
     `  in place  ${writtenBy(context, first.current)}`,
     ...conflicts.map((each) => {
-      const otherwise = each.columns === null ? '' : `; ${each.columns.map(printable).join(', ')} otherwise`;
-      const lacks = each.lacks === null ? otherwise : `; lacks ${lackingWords(each.lacks)}`;
+      const differs = each.columns === null ? '' : `; differs in ${each.columns.map(printable).join(', ')}`;
+      const lacks = each.lacks === null ? differs : `; lacks ${lackingWords(each.lacks)}`;
       return `  ${each.sibling.slice(0, 8)}  ${writtenBy(context, each)}${lacks}`;
     }),
   ];

@@ -65,8 +65,11 @@ export const resolveCommand = defineCommand({
 const TAKEN = { current: 'what is in place stays', sibling: 'the other version is in place now', body: 'your version is in place now' };
 
 function said({ asCalled }: CommandContext, { item, settled, left, took, lost, columns, replaced }: OperationOutput<'resolve'>): string[] {
-  const lines = [`Settled ${counted(settled, 'conflict')} of ${printable(item)}: ${TAKEN[took]}. The rest stays in the history.`];
-  if (columns !== null) lines.push(`Taken of it: ${columns.map(printable).join(', ')}. All else is as it was in place.`);
+  const taken =
+    columns === null
+      ? TAKEN[took]
+      : `${columns.map(printable).join(', ')} of the other version ${columns.length === 1 ? 'is' : 'are'} in place now, and all else as it was`;
+  const lines = [`Settled ${counted(settled, 'conflict')} of ${printable(item)}: ${taken}. The rest stays in the history.`];
   if (lost !== null) lines.push(`Not in it, and gone from the file: ${lackingWords(lost)}.`);
   if (took !== 'current')
     lines.push(
