@@ -104,6 +104,11 @@ describe('a project that stays on this machine', () => {
       evidence: expect.arrayContaining([expect.stringContaining('project diary stays on this machine')]) as string[],
     });
     expect(checks.some(({ id }) => id === 'source:claude-mem.skipped')).toBe(false);
+    expect(await ask(a, 'search', { query: 'nowhere at all' })).toMatchObject({
+      total: 0,
+      hints: ['Not searched: memories of projects that stay on this machine (diary). claude-mem’s own search has them'],
+    });
+    expect(await ask(a, 'search', { query: 'nowhere at all', kind: 'sessions' })).toMatchObject({ total: 0, hints: [] });
   });
 
   it('keeps what was carried before where it is: its later edits and deletions stay here', async () => {

@@ -118,6 +118,11 @@ describe('a worker that syncs by itself', () => {
       severity: 'high',
       evidence: ['diary: was to stay on this machine'],
     });
+    const { hints } = await ask(a, 'search', { query: 'nowhere at all' });
+    expect(hints).toEqual([
+      expect.stringContaining('(diary)'),
+      expect.stringMatching(/^Not searched: .* at hub\.example as .*: they are in no space$/),
+    ]);
   });
 
   it('with something else is carried, and doctor says that there are two ways', async () => {

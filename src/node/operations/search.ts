@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SHELVES, type PassageFilter, type TextIndex } from '../../core/ports/text-index.ts';
 import type { SatchelNode } from '../node.ts';
+import { memoriesNotSearched } from '../claude-mem/not-searched.ts';
 import { describeAll, type Found } from '../recall/describe-found.ts';
 import { shortProject } from '../../kinds/claude-home/short-project.ts';
 import { machinesCalled, namesBySpace, projectsCalled } from '../recall/name-filter.ts';
@@ -58,6 +59,8 @@ export const searchOperation = defineOperation({
       const described = await describeAll(node, found.hits, alike);
       const hits = described.map(({ passage, found: hit }) => ({ ...hit, passages: passage.passages }));
       const nothing = nothingToSearch(node);
+      const mayBeElsewhere = found.total === 0 && (input.kind === undefined || input.kind === 'memories');
+      if (mayBeElsewhere) hints.push(...(await memoriesNotSearched(node)));
       return { hits, total: found.total, match, unsearched, hints: nothing === null ? hints : [nothing] };
     });
   },
