@@ -1,3 +1,4 @@
+import { StoreDamaged } from '../core/ports/store.ts';
 import { decodeCanonical, encodeCanonical, type Canonical } from '../core/canonical.ts';
 import type { Attributes, Content } from '../core/content.ts';
 import { bytesToHex, hexToBytes, type ContentDigest, type ObjectId } from '../core/ids.ts';
@@ -138,7 +139,7 @@ export function decodeOwn(bytes: Uint8Array): Canonical {
 }
 
 /** Bytes that this store wrote are no longer what it wrote. */
-export class ContentDamaged extends Error {
+export class ContentDamaged extends StoreDamaged {
   override readonly name = 'ContentDamaged';
   constructor(cause?: unknown) {
     super('a content in the store is damaged; run: satchel store verify', { cause });

@@ -2,10 +2,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { ObjectId } from '../../src/core/ids.ts';
 import type { Item } from '../../src/core/item.ts';
 import { DamagedObject } from '../../src/core/ports/objects.ts';
+import type { Store } from '../../src/core/ports/store.ts';
 import { prune } from '../../src/core/replica/prune.ts';
+import { Replica } from '../../src/core/replica/replica.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { verifySpace } from '../../src/core/replica/verify.ts';
 import type { VerifyDepth } from '../../src/core/replica/verify-objects.ts';
+import { ContentDamaged } from '../../src/store/content-codec.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createSmallSpace, type SmallMachine, type SmallSpace } from './small-space.ts';
 
@@ -105,6 +108,25 @@ describe('verify', () => {
       await tx.items.put(owner.replica.space, [{ ...state, content: { ...state.content, size: state.content.size + 1 } }]);
     });
     expect((await verify('names')).problems).toEqual(['the items here are not what the log makes: "CLAUDE.md"']);
+  });
+
+  it('notices a state that cannot be read', async () => {
+    const { store } = owner.deps;
+    const unreadable: Store = {
+      ...store,
+      read: (work) =>
+        store.read((tx) =>
+          work({ ...tx, items: { ...tx.items, historyByPosition: () => Promise.reject(new ContentDamaged(new Error('a flipped bit'))) } }),
+        ),
+    };
+    const replica = await Replica.open({ ...owner.deps, store: unreadable }, owner.replica.space);
+    const report = await verifySpace(replica, {
+      depth: 'full',
+      isHome: false,
+      onProgress: () => undefined,
+      scratch: () => createSqliteStore({ path: ':memory:' }),
+    });
+    expect([report.corrupt, report.problems]).toEqual([true, ['what was made of the log is damaged in the store']]);
   });
 
   it('notices a log that does not continue itself', async () => {

@@ -48,6 +48,11 @@ const REMEDIES: Readonly<Record<StoreUnavailable['reason'], string>> = {
   refused: 'Have it let in what is refused; a new password is read when the hub starts again',
 };
 
+/** What the store reads of its own is no longer what it wrote. */
+export class StoreDamaged extends Error {
+  override readonly name: string = 'StoreDamaged';
+}
+
 /** What of a store, of all spaces: logs, the states of items, open conflicts, drafts, the views of a writer, a collection of documents. */
 export type StorePart = 'logs' | 'items' | 'siblings' | 'drafts' | `views of ${string}` | `documents in ${string}`;
 

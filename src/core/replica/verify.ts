@@ -3,7 +3,7 @@ import { verifyBodies, verifyObjects, type ObjectsToVerify, type VerifyDepth } f
 import { verifyState } from './verify-state.ts';
 import type { ObjectId, SpaceId } from '../ids.ts';
 import { getSound, type ObjectStore } from '../ports/objects.ts';
-import type { Store } from '../ports/store.ts';
+import { StoreDamaged, type Store } from '../ports/store.ts';
 import { isBackfilling } from './late-join.ts';
 import type { Replica } from './replica.ts';
 
@@ -54,16 +54,30 @@ export async function verifySpace(replica: Replica, deps: VerifyDeps): Promise<V
   const log = await verifyLog(store, replica.space, deps.onProgress);
   if (log.problems.length > 0) return { ...NOTHING, records: log.records, corrupt: true, problems: log.problems };
   const scratch = await deps.scratch();
-  const state = await verifyState(replica, scratch, deps.onProgress).finally(() => scratch.close());
+  const state = await found(() => verifyState(replica, scratch, deps.onProgress)).finally(() => scratch.close());
   const wanted: ObjectsToVerify = {
     depth: deps.depth,
     contents: deps.depth === 'full' ? 'all' : 'current',
     extra: deps.isHome ? await objectsOfLog(store, replica.space) : [],
   };
+  // What they are looked up by cannot be read.
+  if (state.includes(STATE_DAMAGED)) return { ...NOTHING, records: log.records, corrupt: true, problems: state };
   const objects = await verifyObjects(replica, wanted, deps.onProgress);
   const bodies = deps.depth === 'full' ? await verifyBodies(replica, deps.onProgress) : [];
   const corrupt = state.length + bodies.length > 0;
   return { ...objects, records: log.records, corrupt, problems: [...state, ...objects.problems, ...bodies] };
+}
+
+const STATE_DAMAGED = 'what was made of the log is damaged in the store';
+
+/** What the store cannot read is a finding like others. */
+async function found(look: () => Promise<string[]>): Promise<string[]> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof StoreDamaged)) throw error;
+    return [STATE_DAMAGED];
+  }
 }
 
 const NOTHING = { objects: 0, read: 0, healed: 0, brought: 0, lost: 0, notes: [] };
