@@ -134,6 +134,8 @@ describe('a device id that was copied', () => {
     try {
       await once(worker.stdout, 'data');
       writeFileSync(path.join(folder, 'worker.pid'), JSON.stringify({ pid: worker.pid }));
+      const [shown] = (await ask(node, 'claude-mem-repair', { check: 'device-id' })).repairs;
+      expect(shown?.would[0]).toContain('worker stopped before');
       const { repairs } = await ask(node, 'claude-mem-repair', { check: 'device-id', apply: true });
       expect(repairs).toMatchObject([{ state: 'blocked' }]);
       expect(settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID']).toBe(DEVICE);
@@ -252,6 +254,35 @@ describe('a machine whose claude-mem syncs with another node', () => {
     ]);
     mended.close();
     expect((await ask(laptop, 'claude-mem-repair', { apply: true })).repairs).toEqual([]);
+  });
+
+  it('has rows that stand there under other numbers marked as what they are, and is told that its database is another one', async () => {
+    for (const end of ['', '-wal', '-shm']) rmSync(`${file()}${end}`, { force: true });
+    const anew = new MemDatabase(file(), '13.25.3');
+    anew.session('s1');
+    for (const title of ['shared two', 'shared one', 'mine']) anew.observation('s1', title, at);
+    anew.close();
+    const { repairs } = await ask(laptop, 'claude-mem-repair', { apply: true });
+    expect(repairs).toMatchObject([{ id: 'device-id', state: 'done' }]);
+    expect(repairs[0]?.reason).toContain('is not the one whose rows were synced under its device id');
+    const mended = new MemDatabase(file(), '13.25.3');
+    const rows = mended.sql
+      .prepare('SELECT title, origin_device_id AS device, origin_local_id AS local FROM observations ORDER BY id')
+      .all();
+    expect(rows).toEqual([
+      { title: 'shared two', device: DEVICE, local: '2' },
+      { title: 'shared one', device: DEVICE, local: '1' },
+      { title: 'mine', device: null, local: null },
+    ]);
+    mended.close();
+  });
+
+  it('is told where that one does not know its token', async () => {
+    const settings = JSON.parse(readFileSync(path.join(home, 'settings.json'), 'utf8')) as Record<string, string>;
+    writeFileSync(path.join(home, 'settings.json'), JSON.stringify({ ...settings, CLAUDE_MEM_CLOUD_SYNC_TOKEN: 'unknown' }));
+    const { repairs } = await ask(laptop, 'claude-mem-repair', {});
+    expect(repairs).toMatchObject([{ id: 'refused', state: 'nothing', evidence: ['it answers 401'] }]);
+    expect(repairs[0]?.reason).toContain('does not know the token');
   });
 
   it('says so where that one does not answer', async () => {

@@ -23,6 +23,6 @@ export async function bridgePersonal(
   await lastAbsences.note();
   const writePassedOver = createPassedOverWriter({ ...worker, log: deps.log }, PERSONAL_USER);
   const handedOver = createHandedOver(worker, replica.space, PERSONAL_USER);
-  const maySay = (): Promise<boolean> => isLocalHistoryServed(worker, PERSONAL_USER, lastAbsences.take);
+  const maySay = (): Promise<boolean> => isLocalHistoryServed({ ...worker, clock: deps.clock }, PERSONAL_USER, lastAbsences.take);
   return keepBridged({ ...deps, replica, writePassedOver, handedOver, maySay }, signal);
 }

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
-import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
-import { GATEWAY_ORIGIN, subjectOfOp } from '../../gateways/claude-mem/plan-push.ts';
 import { rowId } from '../../gateways/claude-mem/schema.ts';
+import { GATEWAY_DEVICE } from '../../gateways/claude-mem/make-op.ts';
 import { counted } from '../counted.ts';
-import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
-import { readOwnRows, type OwnRowKind } from '../../sources/claude-mem/own-rows.ts';
-import { blockedBy, type Ailment, type Repaired } from '../../sources/claude-mem-health/ailment.ts';
+import { markRows } from '../../sources/claude-mem/mark-rows.ts';
+import { readOwnRows } from '../../sources/claude-mem/own-rows.ts';
+import { blockedBy, needsStopped, type Ailment, type Repaired } from '../../sources/claude-mem-health/ailment.ts';
 import { userOf } from '../../sources/claude-mem-health/holders.ts';
 import { keepDatabase } from '../../sources/claude-mem-health/keep-copy.ts';
-import { changeIn, columnsOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
+import { changeIn, columnsOf, countOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
+import { compareRows, knownOtherwise, marksOf, TABLE_OF_KIND, type Compared, type ToldFeed } from './compare-rows.ts';
 import { keepSettings, writeDeviceId } from './settings-edit.ts';
 
 export interface DeviceLook {
@@ -19,65 +18,28 @@ export interface DeviceLook {
   readonly settings: string;
   /** Of the worker, and how its user’s feed stands. */
   readonly device: string;
-  readonly index: FeedIndex;
+  readonly feed: ToldFeed;
   /** Under which names the device was heard here. */
   readonly names: readonly string[];
-}
-
-const TABLE: Readonly<Record<OwnRowKind, string>> = { observation: 'observations', summary: 'session_summaries', prompt: 'user_prompts' };
-
-interface Row {
-  readonly table: string;
-  readonly local: string;
-  readonly entity: string;
-  /** The highest revision that the device pushed of it. */
-  readonly pushed: string;
-}
-
-interface Compared {
-  /** The feed has this very row, in this state or another. */
-  readonly shared: readonly Row[];
-  /** The feed has another row under its name: another database uses the same device id. */
-  readonly others: readonly Row[];
-  /** The feed has a later state of it, or another one at the same revision. */
-  readonly edited: readonly Row[];
-}
-
-/** What a worker’s rows are to the feed that it pushes to. O(rows). */
-function compare({ file, device, index }: Pick<DeviceLook, 'file' | 'device' | 'index'>): Compared {
-  const compared = { shared: [] as Row[], others: [] as Row[], edited: [] as Row[] };
-  for (const page of readOwnRows(file)) {
-    for (const own of page) {
-      const op = ownRowToOp(device, own);
-      if (op === null) continue;
-      const marks = index.of(op.says.id).filter(({ origin }) => origin !== GATEWAY_ORIGIN);
-      const pushed = marks.reduce((most, { revision }) => (compareDecimals(revision, most) > 0 ? revision : most), '0');
-      if (marks.length === 0) continue;
-      const row: Row = { table: TABLE[own.kind], local: own.local, entity: op.says.id, pushed };
-      const same = marks.find(({ revision }) => revision === own.revision);
-      // Taken away, or in place of a double: what was pushed under it is not known.
-      if (same?.digest === '') continue;
-      const isSame = same === undefined ? compareDecimals(own.revision, pushed) > 0 : same.digest === op.digest;
-      if (isSame) compared.shared.push(row);
-      // What a row is called by does not change with an edit of the rest of it.
-      else if (marks.some(({ subject }) => subject === subjectOfOp(op))) compared.edited.push(row);
-      else compared.others.push(row);
-    }
-  }
-  return compared;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
 
 /** Device ids that more than one database uses, and rows of which the feed says otherwise than the worker. */
-export function findDeviceAilments(look: DeviceLook): Ailment[] {
-  const { others, edited } = compare(look);
+export async function findDeviceAilments(look: DeviceLook): Promise<Ailment[]> {
+  const compared = await compareRows(look.file, look.device, look.feed);
+  const { others, edited } = compared;
   const names = look.names.length > 1 ? [`this device id was heard under the names ${look.names.join(', ')}`] : [];
-  if (others.length > 0 || names.length > 0)
+  if (others.length > 0 || names.length > 0) {
+    const isAnew = names.length === 0 && isMadeAnew(look, compared);
     return [
       {
         id: 'device-id',
         result: 'fail',
         severity: 'high',
-        reason: 'another database syncs under the same device id as this one: its settings were copied, and each blocks the other',
+        reason: isAnew
+          ? 'claude-mem’s database is not the one whose rows were synced under its device id: it was made anew, or the settings are another machine’s; what it would send is refused'
+          : 'another database syncs under the same device id as this one: its settings were copied, and each blocks the other',
         evidence: [
           ...names,
           ...(others.length > 0
@@ -85,14 +47,16 @@ export function findDeviceAilments(look: DeviceLook): Ailment[] {
             : []),
         ],
         would: [
+          ...needsStopped(look.file),
           'give claude-mem on this machine a device id of its own',
-          'mark the rows that both have as what they are: synced from the other id',
+          'mark the rows that the feed has under another id, or number, as what they are: synced from there',
           'have the rows that only this machine has sent again, under the new id',
         ],
         advice: null,
         repair: (backups) => renameDevice(look, backups),
       },
     ];
+  }
   if (edited.length === 0) return lookForLost(look);
   return [
     {
@@ -102,6 +66,7 @@ export function findDeviceAilments(look: DeviceLook): Ailment[] {
       reason: 'claude-mem would push states of rows under revisions that are taken, and its hub refuses all behind them',
       evidence: [`${counted(edited.length, 'row is', 'rows are')} at a revision that the feed has in another state, or is past`],
       would: [
+        ...needsStopped(look.file),
         `give ${counted(edited.length, 'row a revision', 'rows revisions')} above what is taken, and have ${edited.length === 1 ? 'it' : 'them'} sent again`,
       ],
       advice: null,
@@ -110,9 +75,18 @@ export function findDeviceAilments(look: DeviceLook): Ailment[] {
   ];
 }
 
+/** Whether most of what was pushed under this device id is not where it was pushed from. O(feed). */
+function isMadeAnew({ device, feed: { index } }: DeviceLook, { shared, edited }: Compared): boolean {
+  let pushed = 0;
+  for (const entity of index.entities())
+    if ((index.newest(entity)?.subject ?? '') !== '' && index.of(entity).some(({ origin }) => origin === device)) pushed += 1;
+  return 2 * (shared.length + edited.length) <= pushed;
+}
+
 /** A database that is not the one that pushed: clients pass over what their own id made, so that nothing brings it back. O(feed + rows). */
 function lookForLost(look: DeviceLook): Ailment[] {
-  const { file, device, index } = look;
+  const { file, device } = look;
+  const { index } = look.feed;
   const queued = queuedEntities(file);
   if (queued === null) return []; // there is none, or none that syncs: the worker has not made it yet
   const there = new Set(queued);
@@ -125,15 +99,21 @@ function lookForLost(look: DeviceLook): Ailment[] {
     if (!there.has(entity)) gone += 1;
   }
   // Where others delete in the database beside the worker, some are gone as they were meant to be.
-  if (2 * gone <= pushed) return [];
+  // Of what is there as another's, its client passes over what becomes of it.
+  const marked = countMarked(file, device);
+  if (marked === 0 && 2 * gone <= pushed) return [];
   return [
     {
       id: 'lost-rows',
       result: 'fail',
       severity: 'high',
       reason: 'claude-mem’s database is not the one that its rows were synced from, and its own sync does not bring those back',
-      evidence: [`${gone} of ${counted(pushed, 'row')} that this device pushed and nobody deleted are not there`],
+      evidence: [
+        `${gone} of ${counted(pushed, 'row')} that this device pushed and nobody deleted are not there`,
+        ...(marked === 0 ? [] : [`${counted(marked, 'row is', 'rows are')} there under another number`]),
+      ],
       would: [
+        ...needsStopped(file),
         'give claude-mem on this machine another device id, for which they are rows of another device',
         'have it read everything again that is served',
       ],
@@ -141,6 +121,16 @@ function lookForLost(look: DeviceLook): Ailment[] {
       repair: (backups) => renameDevice(look, backups),
     },
   ];
+}
+
+/** Rows that are there as synced from this very device. */
+function countMarked(file: string, device: string): number {
+  const count = lookInto(file, (database) =>
+    Object.values(TABLE_OF_KIND)
+      .filter((table) => columnsOf(database, table).has('origin_device_id'))
+      .reduce((sum, table) => sum + countOf(database, `SELECT count(*) FROM ${table} WHERE origin_device_id = ?`, device), 0),
+  );
+  return count ?? 0;
 }
 
 /** Rows of which the worker has something to push, as that they were deleted. `null`: the database has no such queue. */
@@ -158,14 +148,19 @@ async function renameDevice(look: DeviceLook, backups: string): Promise<Repaired
   if (user !== null) return blockedBy(user);
   const backup = await keepDatabase(file, backups, 'claude-mem');
   await keepSettings(settings, path.join(backups, 'settings.json'));
-  const { shared, edited } = compare(look);
+  const { shared, edited, others, fresh } = await compareRows(file, device, look.feed);
+  // What the gateway tells itself becomes the device’s that pushes it.
+  const otherwise = (await knownOtherwise([...others, ...fresh], look.feed)).filter(({ told }) => told.device !== GATEWAY_DEVICE);
+  markRows(file, marksOf(otherwise), look.now);
   // The database first: with the old id in the settings none of this does harm, and the repair is still called for.
   changeIn(file, (database) => {
     for (const { table, local } of [...shared, ...edited])
       database
-        .prepare(`UPDATE ${table} SET origin_device_id = ?, origin_local_id = CAST(id AS TEXT) WHERE id = ? AND origin_device_id IS NULL`)
+        .prepare(
+          `UPDATE OR IGNORE ${table} SET origin_device_id = ?, origin_local_id = CAST(id AS TEXT) WHERE id = ? AND origin_device_id IS NULL`,
+        )
         .run(device, local);
-    for (const table of Object.values(TABLE)) database.exec(`UPDATE ${table} SET synced_at = NULL WHERE origin_device_id IS NULL`);
+    for (const table of Object.values(TABLE_OF_KIND)) database.exec(`UPDATE ${table} SET synced_at = NULL WHERE origin_device_id IS NULL`);
     database.prepare(`DELETE FROM sync_content_outbox WHERE json_valid(body) AND json_extract(body, '$.origin_device_id') = ?`).run(device);
     database.prepare('UPDATE sync_outbox SET canonical_body = NULL, operation_sha256 = NULL').run();
     // What the other database pushed was passed over as this one's own.
@@ -174,10 +169,10 @@ async function renameDevice(look: DeviceLook, backups: string): Promise<Repaired
   const renamed = await writeDeviceId(settings, randomUUID());
   if (!renamed.ok)
     return { type: 'blocked', reason: `settings.json was left alone: ${renamed.error}`, next: 'Mend it, and run this again' };
-  const known = shared.length + edited.length;
+  const known = shared.length + edited.length + otherwise.length;
   const lines = [
     'claude-mem on this machine has a device id of its own now.',
-    ...(known === 0 ? [] : [`${counted(known, 'row was', 'rows were')} there under the other one; all others are sent again under this.`]),
+    ...(known === 0 ? [] : [`${counted(known, 'row was', 'rows were')} there under another one; all others are sent again under this.`]),
     'Start its worker again: it reads all that is served.',
   ];
   return { type: 'done', lines, backup, rescued: [] };
@@ -188,7 +183,7 @@ async function raiseRevisions(look: DeviceLook, backups: string): Promise<Repair
   const user = userOf(file);
   if (user !== null) return blockedBy(user);
   const backup = await keepDatabase(file, backups, 'claude-mem');
-  const { edited } = compare(look);
+  const { edited } = await compareRows(file, look.device, look.feed);
   changeIn(file, (database) => {
     for (const { table, local, entity, pushed } of edited) {
       const next = (BigInt(pushed) + 1n).toString();

@@ -9,7 +9,8 @@ import { findDeviceAilments } from './device-ailments.ts';
 import { findLeftRows } from './left-rows.ts';
 import { localWorker } from './local-worker.ts';
 import type { readRemoteFeed } from './remote-feed.ts';
-import { findSyncAilments } from './sync-ailments.ts';
+import { ownFeed } from './own-feed.ts';
+import { findSyncAilments, FOREIGN_TOKEN, unknownToken } from './sync-ailments.ts';
 import { readSyncPath, type SyncPath } from './sync-path.ts';
 import { readDeviceId, readSyncSettings } from './settings-edit.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
@@ -34,8 +35,10 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const left = await findLeftRows(node, file, way);
   const ofSync = await findSyncAilments(node, way, folder, file);
   const isHere = way.type === 'own' || way.type === 'apart';
-  const ofDevice = askHub !== null && !isHere ? await atHub(way, file, settings, askHub) : await inFeed(node, file, settings);
-  return [...found, ...left, ...placesNotHere(node), ...ofSync, ...ofDevice];
+  const ofDevice = askHub !== null && !isHere ? await atHub(node, way, file, settings, askHub) : await inFeed(node, file, settings);
+  // Of its worker, and of the hub itself, the same may be heard.
+  const heard = ofDevice.filter(({ id }) => id !== 'refused' || ofSync.every((each) => each.id !== id));
+  return [...found, ...left, ...placesNotHere(node), ...ofSync, ...heard];
 }
 
 /** Settings that claude-mem cannot read either: it goes on with what it has by default, without its sync. */
@@ -80,11 +83,18 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
   if ((await node.store.read((tx) => tx.feeds.head(feedOf(user)))) === null) return [];
   const known = (await node.claudeMemClients.devices(user)).find(({ id }) => id === device);
   const names = (known?.switches ?? 0) < SWITCHES_OF_TWO ? [] : (known?.names ?? []);
-  return findDeviceAilments({ file, settings, device, names, index: await node.claudeMemFeeds.index(user) });
+  return findDeviceAilments({
+    file,
+    settings,
+    device,
+    names,
+    now: node.deps.clock.now(),
+    feed: await ownFeed(node.store, node.claudeMemFeeds, user),
+  });
 }
 
 /** The same, of the feed of the hub that the worker syncs with. Its token goes there as the worker sends it. */
-async function atHub(way: SyncPath, file: string, settings: string, ask: typeof readRemoteFeed): Promise<Ailment[]> {
+async function atHub(node: SatchelNode, way: SyncPath, file: string, settings: string, ask: typeof readRemoteFeed): Promise<Ailment[]> {
   if (way.type === 'none' || !URL.canParse(way.url)) return [];
   const text = await readForeign(settings);
   if (!text.ok) return [];
@@ -93,14 +103,15 @@ async function atHub(way: SyncPath, file: string, settings: string, ask: typeof 
   const { protocol, hostname, host } = new URL(way.url);
   const isPrivate = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
   if (device === null || typeof token !== 'string' || !isPrivate) return [];
-  const index = await ask({ url: way.url, user: way.user, token, device });
-  if (index.ok) return findDeviceAilments({ file, settings, device, names: [], index: index.value });
+  const feed = await ask({ url: way.url, user: way.user, token, device });
+  if (feed.ok) return findDeviceAilments({ file, settings, device, names: [], now: node.deps.clock.now(), feed: feed.value });
+  if (feed.error.type === 'refused') return [unknownToken(host, [feed.error.message], FOREIGN_TOKEN)];
   return [
     {
       id: 'hub',
       result: 'warn',
       severity: 'low',
-      reason: `what ${host} has of this device could not be compared: ${index.error}`,
+      reason: `what ${host} has of this device could not be compared: ${feed.error.message}`,
       evidence: [],
       would: [],
       advice: 'Run this again when it answers',

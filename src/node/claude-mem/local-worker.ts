@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import type { NodeHome } from '../home.ts';
+import { markRows } from '../../sources/claude-mem/mark-rows.ts';
 import { readForeign } from '../read-foreign.ts';
 import { readConnection } from './connection.ts';
+import { compareRows, knownOtherwise, marksOf } from './compare-rows.ts';
 import { importHistory, type ImportReport } from './import-history.ts';
+import { ownFeed } from './own-feed.ts';
 import { readDeviceId } from './settings-edit.ts';
 
 /** By user: whose rows from before are in the feed. */
@@ -43,7 +47,11 @@ export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Pro
  * Whether what came by other ways may be served to `user` now. This machine's worker has rows that its sync never pushes; they are put
  * into the feed first, or it would be given them a second time. `before`: what has to be known of its database before that.
  */
-export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string, before: () => Promise<void>): Promise<boolean> {
+export async function isLocalHistoryServed(
+  deps: LocalWorkerDeps & { readonly clock: Clock },
+  user: string,
+  before: () => Promise<void>,
+): Promise<boolean> {
   const worker = await localWorker(deps);
   if (worker === null || !existsSync(worker.database)) return true;
   // Connected as another user, its rows are carried from its database: served now, it would be given them again once it is this one's.
@@ -51,9 +59,28 @@ export async function isLocalHistoryServed(deps: LocalWorkerDeps, user: string, 
   await before();
   const done = await deps.store.read((tx) => tx.documents.get<Imported>(IMPORTED, user));
   // Connected anew, it may have synced with something else in between: what went there it does not push again.
-  if (done?.device !== worker.device || done.connection !== worker.connection)
-    await importLocalHistory(deps, { ...worker, device: worker.device });
+  if (done?.device === worker.device && done.connection === worker.connection) return true;
+  if (!(await isOwnDatabase(deps, { ...worker, device: worker.device }))) return false;
+  await importLocalHistory(deps, { ...worker, device: worker.device });
   return true;
+}
+
+/**
+ * Whether rows may go into the feed under the numbers that they have here. Another database may have pushed under its device id (this one was made
+ * anew, say, and written again from the space): what it has anyway would be served to it under that one's numbers, and its own rows to others a
+ * second time. What the feed tells of it is marked as what it is; what is left is for doctor to name, and for a repair, which gives it another id.
+ */
+async function isOwnDatabase(
+  { store, feeds, clock }: LocalWorkerDeps & { readonly clock: Clock },
+  { user, device, database }: { readonly user: string; readonly device: string; readonly database: string },
+): Promise<boolean> {
+  const feed = await ownFeed(store, feeds, user);
+  const { others, fresh } = await compareRows(database, device, feed);
+  if (others.length === 0) return true;
+  // What says otherwise nobody can judge: it stays this machine's own.
+  const known = (await knownOtherwise([...others, ...fresh], feed)).filter(({ row, told }) => row.state === told.state);
+  markRows(database, marksOf(known), clock.now());
+  return (await compareRows(database, device, feed)).others.length === 0;
 }
 
 export async function importLocalHistory(

@@ -29,10 +29,10 @@ export async function findRefusal(node: SatchelNode, path: SyncPath, folder: str
 }
 
 const OWN_TOKEN = 'Run: satchel claude-mem connect; then start its worker again';
-const FOREIGN_TOKEN =
+export const FOREIGN_TOKEN =
   'Have one made there (satchel claude-mem serve --user NAME), and run: satchel claude-mem connect --hub URL --user NAME';
 
-function unknownToken(who: string, evidence: readonly string[], advice: string): Ailment {
+export function unknownToken(who: string, evidence: readonly string[], advice: string): Ailment {
   return {
     id: 'refused',
     result: 'fail',

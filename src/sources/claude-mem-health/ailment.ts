@@ -1,3 +1,5 @@
+import { userOf } from './holders.ts';
+
 /** A state of claude-mem that wedges it, or loses what it saves, and what a program can do about it. */
 export interface Ailment {
   /** What `satchel claude-mem repair` calls it. */
@@ -26,6 +28,11 @@ export type Repaired =
     }
   /** Somebody has to do something first. Nothing was changed. */
   | { readonly type: 'blocked'; readonly reason: string; readonly next: string };
+
+/** What a repair would need that is done only while nobody else works on the database. */
+export function needsStopped(file: string): string[] {
+  return userOf(file) === null ? [] : ['need claude-mem’s worker stopped before: npx claude-mem stop'];
+}
 
 export const STOP_WORKER = 'Stop claude-mem’s worker (npx claude-mem stop), and run this again';
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Database } from 'better-sqlite3';
-import { blockedBy, type Ailment } from './ailment.ts';
+import { blockedBy, needsStopped, type Ailment } from './ailment.ts';
 import { userOf, workerOf } from './holders.ts';
 import { keepDatabase } from './keep-copy.ts';
 import { changeIn, columnsOf, countOf, lookInto } from './mem-tables.ts';
@@ -47,7 +47,7 @@ function lookForOutbox({ file, device, now }: QueueLook): Ailment | null {
     };
   return {
     ...{ id: 'queue', result: 'fail', severity: 'high', reason, evidence, advice: null },
-    would: [`throw away ${stale} such ops; their rows stay, and claude-mem makes new ones of them`],
+    would: [...needsStopped(file), `throw away ${stale} such ops; their rows stay, and claude-mem makes new ones of them`],
     async repair(backups) {
       const pid = userOf(file) === null ? null : workerOf(path.dirname(file));
       if (pid !== null) return blockedBy(pid);
@@ -94,7 +94,7 @@ function lookForUnprocessed({ file, now }: QueueLook): Ailment | null {
     severity: 'medium',
     reason: `${count} ${count === 1 ? 'message was' : 'messages were'} taken up by claude-mem’s worker and never finished`,
     evidence: ['taken up over an hour ago (pending_messages)'],
-    would: ['put them back into its queue, so that its next start works on them'],
+    would: [...needsStopped(file), 'put them back into its queue, so that its next start works on them'],
     advice: null,
     async repair(backups) {
       const pid = workerOf(path.dirname(file));
