@@ -49,7 +49,7 @@ export function openingFailure(error: unknown, config: Config): CommandFailure |
     });
   if (error instanceof StoreUnusable)
     return new CommandFailure(EXIT.failed, `store-${error.reason}`, error.message, {
-      next: error.reason === 'refused' ? 'Then run the same again' : 'Run: satchel doctor',
+      next: error.remedy ?? (error.reason === 'refused' ? 'Then run the same again' : 'Run: satchel doctor'),
       cause: error,
     });
   if (error instanceof StoreWasCopied)

@@ -10,11 +10,13 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError } from '../core/ports/remote.ts';
-import { StoreUnavailable, type Store } from '../core/ports/store.ts';
+import type { Store } from '../core/ports/store.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { shelfOf } from '../remotes/local-checkpoints.ts';
 import { createBucketObjects } from '../store/bucket/bucket-objects.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
+import { addRemedy } from './add-remedy.ts';
+import { askBucket, bucketTrouble, withBucketTrouble } from './bucket-trouble.ts';
 import { bucketCredentials } from './bucket-credentials.ts';
 import type { NodeHome } from './home.ts';
 import type { KeptObjects } from './kept-store.ts';
@@ -38,7 +40,8 @@ const ID = 'place';
 const BATCH = 100;
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
-const UNREACHABLE_AGAIN = 2_000;
+/** Milliseconds that a start waits for the bucket to let this hub in. */
+const LET_IN = 5_000;
 
 /**
  * Where a hub's objects are: what is built into its store, or a bucket. The store says which, so that hubs that share it cannot
@@ -74,8 +77,26 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
     await objects.close();
     throw explained(error);
   }
+  if (kept !== undefined)
+    await refuseStranger(blobs, deps).catch(async (error: unknown) => {
+      await objects.close();
+      throw error;
+    });
   await builtIn.close();
-  return objects;
+  return withBucketTrouble(objects, blobs, deps.clock);
+}
+
+/** A hub that its bucket does not let in does not begin. One whose bucket is away does: what it keeps apart from bodies is there. */
+async function refuseStranger(blobs: Blobs, { clock, log }: HubObjectsDeps): Promise<void> {
+  const late = new AbortController();
+  const asked = askBucket(blobs).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  const error = await Promise.race([asked, clock.sleep(LET_IN, late.signal).then(() => null)]);
+  late.abort(null);
+  if (error instanceof RemoteError && error.type === 'unreachable') log.warn({ bucket: blobs.address }, 'the bucket does not answer');
+  else if (error !== null) throw explained(error);
 }
 
 function parsed(text: string): BlobsAddress {
@@ -160,8 +181,8 @@ async function* idsOf(objects: ObjectStore, space: SpaceId): AsyncGenerator<Obje
 
 function explained(error: unknown): unknown {
   if (!(error instanceof RemoteError)) return error;
-  if (error.type !== 'unreachable') return new StoreUnusable('refused', error.message, error);
-  return new StoreUnavailable('unreachable', error.message, { retryAfter: UNREACHABLE_AGAIN, cause: error });
+  if (error.type !== 'unreachable') return new StoreUnusable('refused', error.message, error, addRemedy('s3', error.type));
+  return bucketTrouble(error);
 }
 
 function refused(message: string): StoreUnusable {

@@ -19,4 +19,8 @@ export interface KeptStore extends Store {
 
 export interface KeptObjects extends ObjectStore {
   shrink(): void;
+  /** Throws StoreUnavailable where this process alone cannot use them: it was seen that it is not let in. Absent where that cannot be. */
+  health?(): Promise<void>;
+  /** Asks whether they can be used now, by one request: throws StoreUnavailable with what helps. Only of a bucket. */
+  ask?(): Promise<void>;
 }

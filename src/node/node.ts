@@ -10,7 +10,6 @@ import type { RemoteDescriptor } from '../core/joining/link.ts';
 import { EMPTY_HEAD } from '../core/log/record.ts';
 import { NotAllowed } from '../core/replica/administer.ts';
 import type { Remote } from '../core/ports/remote.ts';
-import type { ObjectStore } from '../core/ports/objects.ts';
 import { createSpace } from '../core/replica/create-space.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { ReplicaDeps } from '../core/replica/deps.ts';
@@ -30,7 +29,7 @@ import { nodeHome, prepareHome, removePrivate, writePrivate, type NodeHome } fro
 import { createWipeErased, type WipeErased } from './wipe-erased.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
-import type { KeptStore } from './kept-store.ts';
+import type { KeptObjects, KeptStore } from './kept-store.ts';
 import { createHeard, type Heard } from './kept-spaces.ts';
 import { followMove } from './move-space.ts';
 import { createMeter, type Meter } from './metrics/meter.ts';
@@ -79,7 +78,7 @@ export class SatchelNode {
   readonly config: Config;
   readonly home: NodeHome;
   readonly store: KeptStore;
-  readonly objects: ObjectStore;
+  readonly objects: KeptObjects;
   readonly deps: ReplicaDeps;
   readonly local: LocalRemote;
   /** Where other hubs use the same store: what they tell each other. */

@@ -47,6 +47,7 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
     tokens: () => Promise.resolve(tokens),
     health: async () => {
       await store.read((tx) => tx.documents.get('health', 'probe'));
+      await node.objects.health?.();
     },
     version: node.options.version,
     requests: node.meter,

@@ -3,8 +3,11 @@ export class StoreUnusable extends Error {
   override readonly name = 'StoreUnusable';
   /** `newer`: by a newer version; `foreign`: not Satchel's; `damaged`: not readable as a database; `busy`: in use; `full`: its disk is; `refused`: it lets us not in, or is none that we can use. */
   readonly reason: 'newer' | 'foreign' | 'damaged' | 'busy' | 'full' | 'refused';
-  constructor(reason: StoreUnusable['reason'], message: string, cause?: unknown) {
+  /** What a person can do about it, where the message does not say it. */
+  readonly remedy: string | undefined;
+  constructor(reason: StoreUnusable['reason'], message: string, cause?: unknown, remedy?: string) {
     super(message, cause === undefined ? undefined : { cause });
     this.reason = reason;
+    this.remedy = remedy;
   }
 }

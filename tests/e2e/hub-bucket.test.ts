@@ -128,6 +128,10 @@ describe('a hub that keeps chunks in a bucket', () => {
     expect(away.code).not.toBe(0);
     expect(away.stdout).toContain('Not well');
     expect(away.stdout).toContain(address);
+    expect(away.stdout).toContain('Bring the bucket within reach');
+    expect(away.stdout).not.toContain('database');
+    const doctor = await hub.run(['doctor']);
+    expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/s3:\/\/bucket[^]*Bring the bucket within reach/)]);
     ana.write('rules/away.md', 'written while the bucket was away\n');
     await until('ana says so', async () => (await ana.run(['status'])).code !== 0);
     isAway = false;
@@ -163,6 +167,13 @@ describe('a hub that keeps chunks in a bucket', () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('the secret does not belong to the access key');
     expect(refused.stderr).not.toContain('hunter2');
+    const begun = machine('begun', { ...hubSecrets(), SATCHEL_S3_SECRET_ACCESS_KEY: 'hunter2' });
+    mkdirSync(begun.store, { mode: 0o700 });
+    writeFileSync(path.join(begun.store, 'config.json'), JSON.stringify({ hub: true, store: database.url }), { mode: 0o600 });
+    cpSync(path.join(hub.store, 'keys'), path.join(begun.store, 'keys'), { recursive: true });
+    const notLetIn = await begun.run(['up', '--port', '0']);
+    expect([notLetIn.code, notLetIn.stderr]).toEqual([1, expect.stringContaining('the secret does not belong to the access key')]);
+    expect(notLetIn.stderr).toContain('buckets.json');
     const inAddress = await bare.run(['up', '--hub', '--objects', 's3://me:hunter2@bucket?region=x']);
     expect(inAddress.code).not.toBe(0);
     expect(inAddress.stderr).not.toContain('hunter2');
