@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { FeedEntry } from '../../core/ports/feeds.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { digestOf } from '../../gateways/claude-mem/digest.ts';
 import type { OpBody } from '../../gateways/claude-mem/schema.ts';
 import { createServedRows, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
@@ -13,6 +15,7 @@ import { adoptServed } from './adopt-served.ts';
 import { localWorker, type LocalWorkerDeps } from './local-worker.ts';
 import { readRemoteRows } from './remote-feed.ts';
 import { readDeviceId } from './settings-edit.ts';
+import { servedOp, type ServedFeed, type ServedOp } from './wedged-pull.ts';
 
 const PAGE = { entries: 500, bytes: 8_000_000 };
 /** Asks in place of a worker that has given itself no device id yet. */
@@ -37,19 +40,39 @@ export async function adoptFromHub(
 export async function adoptFromOwnFeed(deps: LocalWorkerDeps & { readonly clock: Clock }): Promise<Result<number, string>> {
   const worker = await localWorker(deps);
   if (worker === null) return ok(0);
-  return adopt(worker.database, worker.device, true, deps.clock.now(), async () => ok(await readFeedRows(deps.store, worker.user)));
+  return adopt(worker.database, worker.device, true, deps.clock.now(), async () =>
+    ok(await (await readOwnFeed(deps.store, worker.user)).rows()),
+  );
 }
 
-/** The rows of a user's feed here. O(feed). */
-export async function readFeedRows(store: Store, user: string): Promise<ServedRows> {
-  const rows = createServedRows();
-  for (let after = 0; ;) {
-    const page = await store.read((tx) => tx.feeds.read(feedOf(user), after, PAGE));
-    for (const { body } of page) rows.add(JSON.parse(body) as OpBody);
-    const last = page.at(-1);
-    if (last === undefined) return rows;
-    after = last.number;
+/** What a user's workers are served here. */
+export async function readOwnFeed(store: Store, user: string): Promise<ServedFeed> {
+  const head = await store.read((tx) => tx.feeds.head(feedOf(user)));
+  async function* entries(from: number): AsyncGenerator<FeedEntry> {
+    for (let after = from; ;) {
+      const page = await store.read((tx) => tx.feeds.read(feedOf(user), after, PAGE));
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.number;
+    }
   }
+  return {
+    epoch: head?.epoch ?? '',
+    async behind(from) {
+      const ops: ServedOp[] = [];
+      for await (const { number, body } of entries(from)) {
+        const op = servedOp(number, digestOf(body), JSON.parse(body) as OpBody);
+        if (op !== null) ops.push(op);
+      }
+      return ops;
+    },
+    async rows() {
+      const rows = createServedRows();
+      for await (const { body } of entries(0)) rows.add(JSON.parse(body) as OpBody);
+      return rows;
+    },
+  };
 }
 
 async function adopt(

@@ -10,6 +10,9 @@ import { findLeftRows } from './left-rows.ts';
 import { localWorker } from './local-worker.ts';
 import type { readRemoteFeed } from './remote-feed.ts';
 import { ownFeed } from './own-feed.ts';
+import { readOwnFeed } from './adopt-at-connect.ts';
+import { findWedgeInLog } from './wedged-log.ts';
+import { findWedgedPull } from './wedged-pull.ts';
 import { findSyncAilments, FOREIGN_TOKEN, unknownToken } from './sync-ailments.ts';
 import { readSyncPath, type SyncPath } from './sync-path.ts';
 import { readDeviceId, readSyncSettings } from './settings-edit.ts';
@@ -38,7 +41,9 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const ofDevice = askHub !== null && !isHere ? await atHub(node, way, file, settings, askHub) : await inFeed(node, file, settings);
   // Of its worker, and of the hub itself, the same may be heard.
   const heard = ofDevice.filter(({ id }) => id !== 'refused' || ofSync.every((each) => each.id !== id));
-  return [...found, ...left, ...placesNotHere(node), ...ofSync, ...heard];
+  const isToLog = way.type !== 'none' && !isHere && ofDevice.every(({ id }) => id !== 'wedged');
+  const logged = isToLog ? await findWedgeInLog(folder, file, askHub !== null) : null;
+  return [...found, ...left, ...placesNotHere(node), ...ofSync, ...heard, ...(logged === null ? [] : [logged])];
 }
 
 /** Settings that claude-mem cannot read either: it goes on with what it has by default, without its sync. */
@@ -83,14 +88,11 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
   if ((await node.store.read((tx) => tx.feeds.head(feedOf(user)))) === null) return [];
   const known = (await node.claudeMemClients.devices(user)).find(({ id }) => id === device);
   const names = (known?.switches ?? 0) < SWITCHES_OF_TWO ? [] : (known?.names ?? []);
-  return findDeviceAilments({
-    file,
-    settings,
-    device,
-    names,
-    now: node.deps.clock.now(),
-    feed: await ownFeed(node.store, node.claudeMemFeeds, user),
-  });
+  const now = node.deps.clock.now();
+  const feed = await ownFeed(node.store, node.claudeMemFeeds, user);
+  const found = await findDeviceAilments({ file, settings, device, names, now, feed });
+  const wedged = await findWedgedPull({ file, device, feed: await readOwnFeed(node.store, user), isAllPushed: true, now });
+  return wedged === null ? found : [...found, wedged];
 }
 
 /** The same, of the feed of the hub that the worker syncs with. Its token goes there as the worker sends it. */
@@ -104,7 +106,12 @@ async function atHub(node: SatchelNode, way: SyncPath, file: string, settings: s
   const isPrivate = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
   if (device === null || typeof token !== 'string' || !isPrivate) return [];
   const feed = await ask({ url: way.url, user: way.user, token, device });
-  if (feed.ok) return findDeviceAilments({ file, settings, device, names: [], now: node.deps.clock.now(), feed: feed.value });
+  if (feed.ok) {
+    const now = node.deps.clock.now();
+    const found = await findDeviceAilments({ file, settings, device, names: [], now, feed: feed.value });
+    const wedged = await findWedgedPull({ file, device, feed: feed.value.served, isAllPushed: false, now });
+    return wedged === null ? found : [...found, wedged];
+  }
   if (feed.error.type === 'refused') return [unknownToken(host, [feed.error.message], FOREIGN_TOKEN)];
   return [
     {

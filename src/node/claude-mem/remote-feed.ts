@@ -4,6 +4,7 @@ import { createServedRows, type ServedRows } from '../../gateways/claude-mem/ser
 import { subjectOfOp } from '../../gateways/claude-mem/plan-push.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { isObject } from '../../gateways/claude-mem/canonical-json.ts';
+import { servedOp, type ServedFeed, type ServedOp } from './wedged-pull.ts';
 import { toldIn, type ToldFeed, type ToldRow } from './compare-rows.ts';
 
 /** A page takes no longer, ms. */
@@ -22,11 +23,21 @@ export interface FeedTrouble {
   readonly message: string;
 }
 
+/** What another hub serves a device. */
+export interface RemoteFeed extends ToldFeed {
+  readonly served: ServedFeed;
+}
+
 /** What another hub serves this device, as its worker would read it. O(feed), over the network. */
-export async function readRemoteFeed(place: RemoteFeedPlace): Promise<Result<ToldFeed, FeedTrouble>> {
+export async function readRemoteFeed(place: RemoteFeedPlace): Promise<Result<RemoteFeed, FeedTrouble>> {
   const index = createFeedIndex();
   const told = new Map<number, ToldRow>();
-  const read = await readRemoteOps(place, 0, ({ number, op }) => {
+  const rows = createServedRows();
+  const ops: ServedOp[] = [];
+  const read = await readRemoteOps(place, ({ number, op }) => {
+    rows.add(op.says);
+    const served = servedOp(number, op.digest, op.says);
+    if (served !== null) ops.push(served);
     const { id: entity, entity_rev: revision, kind, origin_device_id: origin } = op.says;
     // What was taken away, or stands in for a double, says nothing of what was pushed under it.
     const isGone = kind !== 'mutation' && op.says.deleted;
@@ -34,51 +45,57 @@ export async function readRemoteFeed(place: RemoteFeedPlace): Promise<Result<Tol
     if (row !== null) told.set(number, row);
     index.add({ number, entity, revision, digest: isGone ? '' : op.digest, subject: subjectOfOp(op), origin });
   });
-  return read.ok ? ok({ index, told: (number) => Promise.resolve(told.get(number) ?? null) }) : read;
+  if (!read.ok) return read;
+  const served: ServedFeed = {
+    epoch: read.value,
+    behind: (number) => Promise.resolve(ops.filter((each) => each.number > number)),
+    rows: () => Promise.resolve(rows),
+  };
+  return ok({ index, told: (number) => Promise.resolve(told.get(number) ?? null), served });
 }
 
 /** The same of its rows alone. */
 export async function readRemoteRows(place: RemoteFeedPlace): Promise<Result<ServedRows, string>> {
   const rows = createServedRows();
-  const read = await readRemoteOps(place, 0, ({ op }) => rows.add(op.says));
+  const read = await readRemoteOps(place, ({ op }) => rows.add(op.says));
   return read.ok ? ok(rows) : fail(read.error.message);
 }
 
-/** An op as another hub serves it. */
-export interface RemoteOp {
-  readonly number: number;
-  readonly op: Op;
-}
-
-/** Every op behind `after`, in order; what came before an error was told. */
-export async function readRemoteOps(
+/** Tells every op in order, and gives the epoch; what came before an error was told. */
+async function readRemoteOps(
   { url, user, token, device }: RemoteFeedPlace,
-  after: number,
-  tell: (op: RemoteOp) => void,
-): Promise<Result<void, FeedTrouble>> {
+  tell: (told: { readonly number: number; readonly op: Op }) => void,
+): Promise<Result<string, FeedTrouble>> {
   const headers = { authorization: `Bearer ${token}`, 'x-user-id': user, 'x-device-id': device };
-  for (let since = after; ;) {
+  for (let since = 0; ;) {
     const page = await readPage(`${url}/v1/sync/changes?since=${since}&limit=${OPS_PER_REQUEST}`, headers);
     if (!page.ok) return page;
-    for (const { seq, body, operation_sha256: digest } of page.value) {
+    for (const { seq, body, operation_sha256: digest } of page.value.ops) {
       const op = parseOp({ body, operation_sha256: digest });
       const number = Number(seq);
       if (!op.ok || !Number.isSafeInteger(number) || number <= since) return trouble('it serves what claude-mem could not apply');
       tell({ number, op: op.value });
       since = number;
     }
-    if (page.value.length === 0) return ok(undefined);
+    if (page.value.ops.length === 0) return ok(page.value.epoch);
   }
 }
 
-async function readPage(url: string, headers: Record<string, string>): Promise<Result<readonly Record<string, unknown>[], FeedTrouble>> {
+interface Page {
+  readonly epoch: string;
+  readonly ops: readonly Record<string, unknown>[];
+}
+
+async function readPage(url: string, headers: Record<string, string>): Promise<Result<Page, FeedTrouble>> {
   try {
     const answer = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT) });
     if (answer.status === 401 || answer.status === 403) return fail({ type: 'refused', message: `it answers ${answer.status}` });
     if (!answer.ok) return trouble(`it answers ${answer.status}`);
     const page: unknown = await answer.json();
     const ops = isObject(page) ? page['ops'] : null;
-    return Array.isArray(ops) && ops.every(isObject) ? ok(ops) : trouble('it answers what is no page of changes');
+    const epoch = isObject(page) ? page['epoch'] : null;
+    const isPage = Array.isArray(ops) && ops.every(isObject) && typeof epoch === 'string';
+    return isPage ? ok({ epoch, ops }) : trouble('it answers what is no page of changes');
   } catch (error) {
     if (error instanceof SyntaxError) return trouble('it answers what is no JSON');
     if (error instanceof TypeError || (error instanceof Error && error.name === 'TimeoutError')) return trouble('it does not answer');

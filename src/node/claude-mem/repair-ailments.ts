@@ -25,12 +25,34 @@ export interface Repair {
 /** All that can be found. */
 export const AILMENTS: readonly string[] = [
   ...['open-file', 'wal', 'damage', 'schema', 'newer-schema', 'full-text', 'queue', 'pending-messages', 'set-aside', 'doubles'],
-  ...['left-rows', 'history', 'device-id', 'revisions', 'lost-rows', 'refused', 'settings', 'hub', 'two-paths', 'apart', 'pushed-anyway'],
+  ...[
+    'left-rows',
+    'history',
+    'device-id',
+    'revisions',
+    'lost-rows',
+    'wedged',
+    'refused',
+    'settings',
+    'hub',
+    'two-paths',
+    'apart',
+    'pushed-anyway',
+  ],
   'projects',
 ];
 
 const INDEX = 'full-text';
-const CHANGES_ROWS: ReadonlySet<string> = new Set(['queue', 'doubles', 'left-rows', 'history', 'device-id', 'revisions', 'lost-rows']);
+const CHANGES_ROWS: ReadonlySet<string> = new Set([
+  'queue',
+  'doubles',
+  'left-rows',
+  'history',
+  'device-id',
+  'revisions',
+  'lost-rows',
+  'wedged',
+]);
 
 /** In SATCHEL_HOME: what stood there before a repair. Nothing ever removes it. */
 const BACKUPS = 'claude-mem-backups';

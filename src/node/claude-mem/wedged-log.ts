@@ -1,0 +1,56 @@
+import { open, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { readPullState } from '../../sources/claude-mem-health/pull-state.ts';
+import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
+
+/** Of the end of its log. */
+const BYTES = 262_144;
+const WEDGED = /Pull wedged: .*\{cursor=(\d+),/;
+const WHY_LENGTH = 200;
+
+/**
+ * What claude-mem itself says of a page that it cannot take in, where it stands there still. For hubs that are not asked: those can say which
+ * states it is. `isAsked`: it was, and holds nothing otherwise. `null` for nothing.
+ */
+export async function findWedgeInLog(folder: string, file: string, isAsked: boolean): Promise<Ailment | null> {
+  const cursor = readPullState(file)?.cursor;
+  const said = (await endOfLog(path.join(folder, 'logs'))).split('\n').filter((line) => WEDGED.test(line));
+  const last = said.at(-1);
+  if (cursor === undefined || last === undefined || Number(WEDGED.exec(last)?.[1]) !== cursor) return null;
+  const why = last.slice(last.indexOf('}') + 1).trim();
+  return {
+    id: 'wedged',
+    result: 'fail',
+    severity: 'high',
+    reason: 'claude-mem takes in nothing more that other machines made: it cannot take in the page that it is served next',
+    evidence: [`its log: ${why.slice(0, WHY_LENGTH)}`],
+    would: [],
+    advice: isAsked
+      ? 'Its worker tries again when it starts; if that does not help, what its hub serves is for whoever runs that'
+      : 'Stop its worker (npx claude-mem stop); then: satchel claude-mem repair wedged',
+    repair: null,
+  };
+}
+
+/** Of the newest log; nothing where there is none, or none that can be read. */
+async function endOfLog(folder: string): Promise<string> {
+  try {
+    const newest = (await readdir(folder))
+      .filter((name) => /^claude-mem-.*\.log$/.test(name))
+      .toSorted()
+      .at(-1);
+    if (newest === undefined) return '';
+    const handle = await open(path.join(folder, newest), 'r');
+    try {
+      const { size } = await handle.stat();
+      const length = Math.min(size, BYTES);
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+      return buffer.subarray(0, bytesRead).toString();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code === 'string') return '';
+    throw error;
+  }
+}
