@@ -11,7 +11,7 @@ export const repairVerb = defineCommand({
   options: { yes: { type: 'flag', summary: 'do it; a copy of what is changed is made before' } },
   examples: ['satchel claude-mem repair', 'satchel claude-mem repair device-id --yes'],
   notes:
-    'Exit 1 where something could not be repaired. Safe to repeat.\nJSON: {repairs: [{id, reason, evidence, would, state: "would"|"done"|"blocked"|"nothing", lines, backup (null: none), next}]}.',
+    'Exit 1 where something was found that could not be repaired, or cannot be by a program. Safe to repeat.\nJSON: {repairs: [{id, reason, evidence, would, state: "would"|"done"|"blocked"|"nothing", lines, backup (null: none), next}]}.',
   async run(context) {
     const result = await askNode(context, 'claude-mem-repair', { check: context.args.check ?? null, apply: context.options.yes });
     const { style, asCalled } = context;
@@ -25,7 +25,7 @@ export const repairVerb = defineCommand({
     ]);
     const isOpen = result.repairs.some(({ state }) => state === 'would');
     if (isOpen) lines.push(asCalled(`Nothing was changed. To do it: ${context.again({ yes: true })}`));
-    const isLeft = result.repairs.some(({ state }) => state === 'blocked');
+    const isLeft = result.repairs.some(({ state }) => state === 'blocked' || state === 'nothing');
     return { human: lines.join('\n'), json: result, exit: isLeft ? EXIT.failed : EXIT.ok };
   },
 });

@@ -73,3 +73,15 @@ it('a repair that is killed at any point is finished by the next, and loses noth
   mended.close();
   expect(JSON.parse(readFileSync(settings, 'utf8'))).toEqual({ CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'mine', CLAUDE_MEM_MODEL: 'x' });
 });
+
+it('a repair says by its exit that something was found which no program can repair', async () => {
+  const file = path.join(ana.home, '.claude-mem', 'claude-mem.db');
+  expect((await ana.run(['claude-mem', 'repair'])).code).toBe(0);
+  const bytes = readFileSync(file);
+  bytes.fill(7, bytes.length - 40_000, bytes.length - 8_000);
+  writeFileSync(file, bytes);
+  for (const args of [[], ['--yes'], ['damage', '--yes']]) {
+    const said = await ana.run(['claude-mem', 'repair', ...args]);
+    expect([said.code, said.stdout]).toEqual([1, expect.stringContaining('damage: claude-mem’s database is damaged')]);
+  }
+});

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import { undoConnection, writeConnection } from '../../src/node/claude-mem/connection.ts';
 import { importHistory } from '../../src/node/claude-mem/import-history.ts';
 import type { Check } from '../../src/node/doctor/check.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
@@ -219,6 +219,38 @@ it('a device whose pushes are refused is named, until they are taken', async () 
   expect(check?.evidence.join()).toContain('revision_hash_conflict');
   await other.push([row(DEVICE, { local: '10' })]);
   expect((await checks()).filter(({ id }) => id.startsWith('claude-mem.gateway:'))).toEqual([]);
+});
+
+describe('a refusal', () => {
+  const named = async (): Promise<unknown[]> => (await checks()).filter(({ id }) => id.startsWith('claude-mem.gateway:'));
+  beforeEach(async () => {
+    await other.push([row(DEVICE, { local: '9' })]);
+    await other.push([row(DEVICE, { local: '9', payload: { title: 'otherwise' } })]);
+    expect(await named()).toHaveLength(1);
+  });
+
+  it('is over where its device has another id', async () => {
+    observation('ours', { id: 9 });
+    stop();
+    await repair('device-id');
+    expect(await named()).toEqual([]);
+  });
+
+  it('is over where this machine’s worker is connected anew, or not any more', async () => {
+    await undoConnection(node.home);
+    const settings = path.join(folder, 'settings.json');
+    writeFileSync(settings, JSON.stringify({ CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: DEVICE }));
+    await ask(node, 'claude-mem-reconnected', {});
+    expect(await named()).toEqual([]);
+  });
+
+  it('is over where nothing more is heard of it', async () => {
+    const [since, last] = [Date.now() - 7_200_000, Date.now() - 3_700_000];
+    await node.store.write((tx) => tx.documents.put('claude-mem-refused/me', DEVICE, { reason: 'revision_hash_conflict', since, last }));
+    expect(await named()).toEqual([]);
+    await other.push([row(DEVICE, { local: '9', payload: { title: 'otherwise' } })]);
+    expect(await named()).toHaveLength(1);
+  });
 });
 
 describe('a machine whose claude-mem syncs with another node', () => {

@@ -23,6 +23,8 @@ export interface RefusedPush {
   readonly reason: string;
   /** Milliseconds since 1970 of the first one. */
   readonly since: number;
+  /** Of the last one that was noted, some minutes late; absent in what versions before 2026-12 noted. */
+  readonly last?: number;
 }
 
 /** Who may use this gateway: users by their tokens, and the devices of each. */
@@ -46,6 +48,8 @@ export interface Clients {
 const TOKENS = 'claude-mem-tokens';
 const TOKEN_PREFIX = 'cmem_';
 const REASON_LENGTH = 500;
+/** A worker tries again for as long as it is refused: not each time is noted. Milliseconds. */
+const NOTED_AGAIN = 300_000;
 /** More says nothing more. */
 const SWITCHES = 10;
 const NAMES = 10;
@@ -134,8 +138,9 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
       }
       if (!(await devicesFor(user)).has(device)) return;
       const reason = refusal.slice(0, REASON_LENGTH);
-      if (before?.reason === reason) return;
-      const noted = { reason, since: before?.since ?? clock.now() };
+      const now = clock.now();
+      if (before?.reason === reason && Math.abs(now - (before.last ?? 0)) < NOTED_AGAIN) return;
+      const noted: RefusedPush = { reason, since: before?.since ?? now, last: now };
       await store.write((tx) => tx.documents.put(refusedOf(user), device, noted));
     },
 

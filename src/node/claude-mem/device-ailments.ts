@@ -23,6 +23,8 @@ export interface DeviceLook {
   readonly names: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Where the feed is: takes in that nobody here uses the device id any more. */
+  readonly renamed?: () => Promise<void>;
 }
 
 /** Device ids that more than one database uses, and rows of which the feed says otherwise than the worker. */
@@ -169,6 +171,7 @@ async function renameDevice(look: DeviceLook, backups: string): Promise<Repaired
   const renamed = await writeDeviceId(settings, randomUUID());
   if (!renamed.ok)
     return { type: 'blocked', reason: `settings.json was left alone: ${renamed.error}`, next: 'Mend it, and run this again' };
+  await look.renamed?.();
   const known = shared.length + edited.length + otherwise.length;
   const lines = [
     'claude-mem on this machine has a device id of its own now.',

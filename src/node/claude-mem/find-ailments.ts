@@ -90,7 +90,9 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
   const names = (known?.switches ?? 0) < SWITCHES_OF_TWO ? [] : (known?.names ?? []);
   const now = node.deps.clock.now();
   const feed = await ownFeed(node.store, node.claudeMemFeeds, user);
-  const found = await findDeviceAilments({ file, settings, device, names, now, feed });
+  // Another machine that has the id comes again.
+  const renamed = async (): Promise<void> => void (await node.claudeMemClients.removeDevice(user, device));
+  const found = await findDeviceAilments({ file, settings, device, names, now, feed, renamed });
   const wedged = await findWedgedPull({ file, device, feed: await readOwnFeed(node.store, user), isAllPushed: true, now });
   return wedged === null ? found : [...found, wedged];
 }

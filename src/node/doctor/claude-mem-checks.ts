@@ -24,6 +24,9 @@ export async function checkClaudeMem(node: SatchelNode): Promise<Check[]> {
   );
 }
 
+/** A worker that is refused tries again within ten minutes. One that does not, since it got another id or syncs elsewhere, is refused nothing. */
+const REFUSED_MS = 3_600_000;
+
 /** Devices of this node's claude-mem gateway whose pushes are refused, or that two machines are. */
 export async function checkGatewayDevices(node: SatchelNode): Promise<Check[]> {
   const clients = node.claudeMemClients;
@@ -31,7 +34,8 @@ export async function checkGatewayDevices(node: SatchelNode): Promise<Check[]> {
   for (const user of new Set((await clients.tokens()).map((token) => token.user))) {
     const refusals = await clients.refusals(user);
     for (const { id, name, names = [], switches = 0 } of await clients.devices(user)) {
-      const refused = refusals.get(id);
+      const noted = refusals.get(id);
+      const refused = noted !== undefined && node.deps.clock.now() - (noted.last ?? noted.since) < REFUSED_MS ? noted : undefined;
       const shared = switches > 1;
       if (refused === undefined && !shared) continue;
       checks.push(

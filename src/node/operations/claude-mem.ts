@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
@@ -7,8 +8,10 @@ import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
 import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
+import { readDeviceId } from '../claude-mem/settings-edit.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
+import { readForeign } from '../read-foreign.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -108,10 +111,19 @@ export const claudeMemReconnectedOperation = defineOperation({
   async run(node): Promise<{ reopened: boolean; marked: number; unmarked: string | null }> {
     const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
     const reopened = open !== undefined && node.isLive && (await node.reopenChanged(open.entry.space));
+    await forgetRefusals(node);
     const adopted = await adoptFromOwnFeed({ ...node.claudeMemWorker, clock: node.deps.clock });
     return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error };
   },
 });
+
+/** Of this machine's own device: its worker begins anew, or syncs here no more. */
+async function forgetRefusals({ claudeMemClients: clients, claudeMemWorker }: SatchelNode): Promise<void> {
+  const settings = await readForeign(path.join(claudeMemWorker.claudeMemHome, 'settings.json'));
+  const device = settings.ok ? readDeviceId(settings.value) : null;
+  const users = new Set([PERSONAL_USER, ...(await clients.tokens()).map(({ user }) => user)]);
+  if (device !== null) for (const user of users) await clients.pushed(user, device, null);
+}
 
 export const claudeMemImportOperation = defineOperation({
   input: noInput,
