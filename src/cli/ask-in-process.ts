@@ -48,7 +48,7 @@ export function openingFailure(error: unknown, config: Config): CommandFailure |
       cause: error,
     });
   if (error instanceof StoreUnusable)
-    return new CommandFailure(EXIT.failed, `store-${error.reason}`, error.message, {
+    return new CommandFailure(error.reason === 'refused' ? EXIT.refused : EXIT.failed, `store-${error.reason}`, error.message, {
       next: error.remedy ?? (error.reason === 'refused' ? 'Then run the same again' : 'Run: satchel doctor'),
       cause: error,
     });

@@ -44,9 +44,10 @@ export const restoreVerb = defineCommand({
         clock: context.clock,
         onProgress: (done) => context.progress.update(done),
       });
-      const next = restored.asSameMachine
-        ? 'It goes on as the same machine. Run: satchel up'
-        : 'It will be a new machine. Let it in: satchel keys recover, or satchel join LINK';
+      const { roleOfStore } = await import('../node/node-role.ts');
+      const { nodeHome } = await import('../node/home.ts');
+      const isHub = (await roleOfStore(nodeHome(home))) === 'hub';
+      const next = isHub ? NEXT_OF_HUB[restored.asSameMachine ? 'same' : 'other'] : NEXT[restored.asSameMachine ? 'same' : 'other'];
       const human = `Restored ${home} as of ${shownTime(restored.made, context.clock.now())}: ${restored.objects} encrypted bodies.\n${context.asCalled(next)}`;
       const { made, machine, objects, asSameMachine } = restored;
       return { human, json: { made, machine, objects, same_machine: asSameMachine } };
@@ -61,6 +62,18 @@ export const restoreVerb = defineCommand({
     }
   },
 });
+
+const NEXT = {
+  same: 'It goes on as the same machine. Run: satchel up',
+  other: 'It will be a new machine. Let it in: satchel keys recover, or satchel join LINK',
+} as const;
+
+/** A hub is let in by nobody: its clients go by its key. */
+const NEXT_OF_HUB = {
+  same: 'It goes on as the same hub. Run: satchel up --hub',
+  other:
+    'It will be another hub, by another key than its clients pinned: they do not come to it by themselves, but by satchel spaces move. Where the first one is gone for good, begin again in an empty folder, with --same-machine',
+} as const;
 
 const REMEDIES: Readonly<Record<RefusedRestore['type'], string>> = {
   'not-empty': 'Name another one: SATCHEL_HOME=… satchel store restore FILE',

@@ -1,4 +1,6 @@
 import { MNEME_PREFIX } from '../kinds/mneme/names.ts';
+import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { NodeHome } from './home.ts';
 import { loneLogs } from './lone-logs.ts';
 import { ACCOUNTS } from './log-authority.ts';
 import type { SatchelNode } from './node.ts';
@@ -20,6 +22,16 @@ export async function roleOf(node: SatchelNode): Promise<NodeRole | null> {
   const accounts = await node.store.read((tx) => tx.documents.list(ACCOUNTS));
   if (accounts.length > 0) return 'hub';
   return (await loneLogs(node)).some(({ why }) => why === 'for-others') ? 'hub' : null;
+}
+
+/** The same of a store that no node runs on, as far as it was noted. */
+export async function roleOfStore(home: Pick<NodeHome, 'store'>): Promise<NodeRole | null> {
+  const store = await createSqliteStore({ path: home.store });
+  try {
+    return (await store.read((tx) => tx.documents.get<NodeRole>(COLLECTION, ID))) ?? null;
+  } finally {
+    await store.close();
+  }
 }
 
 export async function noteRole(node: SatchelNode, role: NodeRole | null): Promise<void> {

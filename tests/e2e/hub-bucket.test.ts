@@ -104,7 +104,7 @@ describe('a hub that keeps chunks in a bucket', () => {
   it('remembers the bucket, and refuses another', async () => {
     await hub.stop();
     const other = await hub.run(['up', '--hub', '--port', port, '--objects', address.replace('/team', '/other')]);
-    expect(other.code).toBe(1);
+    expect(other.code).toBe(5);
     expect(other.stderr).toContain(`the chunks of this store are in ${address}`);
     expect(await hub.run(['store', 'verify', '--read-data'])).toMatchObject({ code: 0, stderr: '' });
     await hub.start(['up', '--hub', '--port', port]);
@@ -160,11 +160,11 @@ describe('a hub that keeps chunks in a bucket', () => {
   it('says what is missing or wrong, and never a secret', async () => {
     const bare = machine('bare');
     const nothing = await bare.run(['up', '--hub', '--port', '0', '--objects', address]);
-    expect(nothing.code).toBe(1);
+    expect(nothing.code).toBe(5);
     expect(nothing.stderr).toMatch(/nothing here opens .*SATCHEL_S3_ACCESS_KEY_ID/);
     const wrong = machine('wrong', { SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId, SATCHEL_S3_SECRET_ACCESS_KEY: 'hunter2' });
     const refused = await wrong.run(['up', '--hub', '--port', '0', '--objects', address]);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(5);
     expect(refused.stderr).toContain('the secret does not belong to the access key');
     expect(refused.stderr).not.toContain('hunter2');
     const begun = machine('begun', { ...hubSecrets(), SATCHEL_S3_SECRET_ACCESS_KEY: 'hunter2' });

@@ -102,7 +102,7 @@ describe('several hubs on one database', () => {
   it('refuse another hub, whose key no client knows', async () => {
     const stranger = new Machine(root, 'stranger', program, { SATCHEL_STORE: database.url, SATCHEL_STORE_PASSWORD: database.password });
     const { code, stderr } = await stranger.run(['up', '--hub', '--port', '0']);
-    expect(code).toBe(1);
+    expect(code).toBe(5);
     expect(stderr).toContain('copy that hub’s keys folder');
     await stranger.kill();
   });

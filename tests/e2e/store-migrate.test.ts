@@ -122,7 +122,7 @@ describe('a hub’s own store moves into a database', () => {
     }
     expect(await countOf('objects')).toBeGreaterThan(20);
     const shared = await hub.run(['up', '--hub', '--port', port, '--store', database.url]);
-    expect([shared.code, shared.stderr]).toEqual([1, expect.stringContaining('satchel store migrate')]);
+    expect([shared.code, shared.stderr]).toEqual([5, expect.stringContaining('satchel store migrate')]);
     // The hub as it was takes what is new, and that comes along.
     await hub.start(['up', '--hub', '--port', port]);
     await editsTravel(ana, bea, 'in between');
@@ -155,6 +155,6 @@ describe('a hub’s own store moves into a database', () => {
     expect(settings).toMatchObject({ hub: true, store: database.url });
     writeFileSync(file, JSON.stringify({ hub: true }));
     const old = await hub.run(['up', '--port', port]);
-    expect([old.code, old.stderr]).toEqual([1, expect.stringContaining('was moved to postgres://')]);
+    expect([old.code, old.stderr]).toEqual([5, expect.stringContaining('was moved to postgres://')]);
   });
 });

@@ -63,7 +63,7 @@ it('a database that lets the user connect no longer is told how to, and so is on
   await hub.stop();
   const refused = await hub.run(['up', '--hub', '--port', '0']);
   expect([refused.code, refused.stderr]).toEqual([
-    1,
+    5,
     expect.stringContaining(`grant connect on database "${database.database}" to "${database.user}"`),
   ]);
   await server.query('postgres', `grant connect on database ${database.database} to ${database.user}`);

@@ -180,3 +180,30 @@ describe('the store, from the command line', () => {
     expect(found).toBe('');
   });
 });
+
+it('a hub that is restored is told what that means to its clients', async () => {
+  const { root, remove } = makeRoot();
+  const machines = ['hub', 'again', 'same'].map((name) => new Machine(root, name, inject('program')));
+  const [hub, again, same] = machines as [Machine, Machine, Machine];
+  try {
+    await hub.start(['up', '--hub', '--port', '0']);
+    const backup = path.join(root, 'hub.age');
+    const key = path.join(root, 'machine.json');
+    writeFileSync(key, readFileSync(path.join(hub.store, 'keys', 'machine.json')), { mode: 0o600 });
+    const { recipient } = JSON.parse(readFileSync(key, 'utf8')) as { recipient: string };
+    expect((await hub.run(['store', 'backup', backup, '--to', recipient])).code).toBe(0);
+    await hub.stop();
+    const other = await again.run(['store', 'restore', backup, '--key', key]);
+    expect([other.code, other.stdout]).toEqual([
+      0,
+      expect.stringContaining('It will be another hub, by another key than its clients pinned'),
+    ]);
+    rmSync(hub.store, { recursive: true });
+    const it = await same.run(['store', 'restore', backup, '--key', key, '--same-machine']);
+    expect([it.code, it.stdout]).toEqual([0, expect.stringContaining('as the same hub. Run: satchel up --hub')]);
+    await same.start(['up', '--hub', '--port', '0']);
+  } finally {
+    await Promise.all(machines.map((machine) => machine.kill()));
+    remove();
+  }
+});
