@@ -172,7 +172,7 @@ describe('a hub that keeps chunks in a bucket', () => {
     writeFileSync(path.join(begun.store, 'config.json'), JSON.stringify({ hub: true, store: database.url }), { mode: 0o600 });
     cpSync(path.join(hub.store, 'keys'), path.join(begun.store, 'keys'), { recursive: true });
     const notLetIn = await begun.run(['up', '--port', '0']);
-    expect([notLetIn.code, notLetIn.stderr]).toEqual([1, expect.stringContaining('the secret does not belong to the access key')]);
+    expect([notLetIn.code, notLetIn.stderr]).toEqual([5, expect.stringContaining('the secret does not belong to the access key')]);
     expect(notLetIn.stderr).toContain('buckets.json');
     const inAddress = await bare.run(['up', '--hub', '--objects', 's3://me:hunter2@bucket?region=x']);
     expect(inAddress.code).not.toBe(0);
