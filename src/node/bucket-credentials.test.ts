@@ -15,7 +15,7 @@ async function ask(text: string, variables: CredentialSources['variables'] = {})
   const address = parseBlobsAddress(text);
   if (!address.ok) throw new Error(address.error);
   const result = await bucketCredentials(address.value, { home, variables });
-  return result.ok ? result.value : result.error.replaceAll(home, '~');
+  return result.ok ? result.value : result.error.message.replaceAll(home, '~');
 }
 const write = (entries: unknown, mode = 0o600) => writeFile(path.join(home, 'buckets.json'), JSON.stringify(entries), { mode });
 
@@ -48,6 +48,30 @@ describe('bucketCredentials', () => {
     expect(await ask('s3://bucket/teams?endpoint=https://s3.example.org')).toMatchObject({ accessKeyId: 'whole' });
     expect(await ask('s3://bucket/team/one?endpoint=https://evil.example')).toMatch(/nothing here opens/);
     expect(await ask('azure://account/container/deep/er')).toEqual({ driver: 'azure', type: 'sas', sas: 'sig=x' });
+  });
+
+  it('knows an address however it is written, with the account behind the endpoint or without', async () => {
+    const azurite = 'azure://devstoreaccount1/box/p?endpoint=http://127.0.0.1:10000';
+    for (const key of [
+      'azure://devstoreaccount1/box?endpoint=http://127.0.0.1:10000',
+      'azure://devstoreaccount1/box?endpoint=http://127.0.0.1:10000/devstoreaccount1',
+      'azure://devstoreaccount1/box/p/?endpoint=http://127.0.0.1:10000/',
+    ]) {
+      await write({ [key]: { accountKey: KEY } });
+      expect(await ask(azurite)).toMatchObject({ type: 'key' });
+    }
+    await write({ 's3://bucket/team/?style=path&endpoint=https://S3.example.org/': { accessKeyId: 'a', secretAccessKey: 'b' } });
+    expect(await ask('s3://bucket/team/one?endpoint=https://s3.example.org&style=path')).toMatchObject({ accessKeyId: 'a' });
+  });
+
+  it('refuses a key that is no address, rather than pass it over, and calls what is wrong in the file configuration', async () => {
+    await write({ [S3]: { accessKeyId: 'a', secretAccessKey: 'b' }, 's3:/bucket': { accessKeyId: 's3cret', secretAccessKey: 'b' } });
+    expect(await ask(S3)).toMatch(/^~\/buckets\.json: its 2nd key is no address of a bucket: /);
+    const address = parseBlobsAddress(S3);
+    if (!address.ok) throw new Error(address.error);
+    expect(await bucketCredentials(address.value, { home, variables: {} })).toMatchObject({ ok: false, error: { isOfFile: true } });
+    await rm(path.join(home, 'buckets.json'));
+    expect(await bucketCredentials(address.value, { home, variables: {} })).toMatchObject({ ok: false, error: { isOfFile: false } });
   });
 
   it('sends a signature that anybody could use to no host that an address names', async () => {

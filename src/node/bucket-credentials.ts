@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { AzureAddress, BlobsAddress, S3Address } from '../blobs/address.ts';
+import { parseBlobsAddress, type AzureAddress, type BlobsAddress, type S3Address } from '../blobs/address.ts';
 import type { AzureCredentials, BlobsCredentials, S3Credentials } from '../blobs/credentials.ts';
 import type { BucketVariable } from '../config/bucket-variables.ts';
 import { readPrivateFile } from '../config/private-file.ts';
@@ -17,16 +17,36 @@ type Entry = Readonly<Record<string, unknown>>;
 const S3_FIELDS = ['accessKeyId', 'secretAccessKey', 'sessionToken'];
 const AZURE_FIELDS = ['accountKey', 'sas', 'connectionString'];
 
+/** Why nothing opens a bucket: what to do, never a secret. */
+export interface CredentialProblem {
+  readonly message: string;
+  /** `buckets.json` is wrong: configuration, which nobody but its author can correct. */
+  readonly isOfFile: boolean;
+}
+
 /**
  * What opens a bucket: the entry for its address, or for one above its prefix, in `buckets.json` (0600), else the
- * environment. Errors say what to do, and never repeat a secret.
+ * environment.
  */
-export async function bucketCredentials(address: BlobsAddress, sources: CredentialSources): Promise<Result<BlobsCredentials, string>> {
+export async function bucketCredentials(
+  address: BlobsAddress,
+  sources: CredentialSources,
+): Promise<Result<BlobsCredentials, CredentialProblem>> {
   const file = path.join(sources.home, 'buckets.json');
   const entry = await entryOf(address, file);
-  if (!entry.ok) return entry;
-  if (entry.value !== null) return fromEntry(address, entry.value, file);
-  return address.driver === 's3' ? s3FromVariables(address, sources.variables, file) : azureFromVariables(address, sources.variables, file);
+  const isOfFile = !entry.ok || entry.value !== null;
+  const found = entry.ok ? credentialsFrom(address, entry.value, sources, file) : entry;
+  return found.ok ? found : fail({ message: found.error, isOfFile });
+}
+
+function credentialsFrom(
+  address: BlobsAddress,
+  entry: Entry | null,
+  { variables }: CredentialSources,
+  file: string,
+): Result<BlobsCredentials, string> {
+  if (entry !== null) return fromEntry(address, entry, file);
+  return address.driver === 's3' ? s3FromVariables(address, variables, file) : azureFromVariables(address, variables, file);
 }
 
 async function entryOf(address: BlobsAddress, file: string): Promise<Result<Entry | null, string>> {
@@ -41,11 +61,23 @@ async function entryOf(address: BlobsAddress, file: string): Promise<Result<Entr
     return fail(`${file}: is not JSON. Correct it, or remove the file`); // the parser's message quotes the text
   }
   if (!isEntry(entries)) return fail(`${file}: expected a JSON object: an address of a bucket, and what opens it`);
+  const known = new Map<string, unknown>();
+  for (const [index, [key, value]] of Object.entries(entries).entries()) {
+    const parsed = parseBlobsAddress(key);
+    // It may hold a secret.
+    if (!parsed.ok) return fail(`${file}: its ${ordinal(index + 1)} key is no address of a bucket: ${parsed.error}`);
+    if (!known.has(parsed.value.text)) known.set(parsed.value.text, value);
+  }
   for (const key of addressesAbove(address)) {
-    const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
+    const entry = known.get(key);
     if (entry !== undefined) return isEntry(entry) ? ok(entry) : fail(`${file}: ${key}: expected an object`);
   }
   return ok(null);
+}
+
+function ordinal(n: number): string {
+  const suffix = n % 100 >= 11 && n % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th');
+  return `${n}${suffix}`;
 }
 
 /** The address itself, then with ever less of its prefix; always at the same endpoint. */

@@ -62,8 +62,9 @@ export async function connect(descriptor: RemoteDescriptor, { clock, random, key
     return openGitRemote(address, git);
   }
   if (address.driver !== 'hub') {
-    const credentials = buckets === null ? fail('nothing here opens buckets') : await bucketCredentials(address.blobs, buckets);
-    if (!credentials.ok) throw new RemoteError('unauthorized', credentials.error);
+    const credentials =
+      buckets === null ? fail({ message: 'nothing here opens buckets' }) : await bucketCredentials(address.blobs, buckets);
+    if (!credentials.ok) throw new RemoteError('unauthorized', credentials.error.message);
     return openBucketRemote(await openBlobs(address.blobs, credentials.value, { clock, random, retries: RETRIES }), { clock, random });
   }
   if (descriptor.hubKey === undefined) throw new RemoteError('unfit', 'the key of this hub is not known: join it by a link or by words');

@@ -108,7 +108,7 @@ function parsed(text: string): BlobsAddress {
 async function open(address: BlobsAddress, isNew: boolean, { config, clock, random }: HubObjectsDeps): Promise<Blobs> {
   const { home, bucketVariables: variables } = config.environment;
   const credentials = await bucketCredentials(address, { home, variables });
-  if (!credentials.ok) throw refused(credentials.error);
+  if (!credentials.ok) throw refused(credentials.error.message);
   try {
     if (isNew) return await attachBlobs(address, credentials.value, { clock, random, retries: RETRIES });
     return await openBlobs(address, credentials.value, { clock, random, retries: RETRIES });

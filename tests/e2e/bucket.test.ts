@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
@@ -42,6 +42,20 @@ describe('two machines with nothing but a bucket between them', () => {
     await Promise.all(opened.map((m) => m.kill()));
     await store.close();
     remove();
+  });
+
+  it('says whose environment has to open it', async () => {
+    const bare = machine('bare');
+    await bare.start();
+    const { code, stderr } = await bare.run(['remotes', 'add', address]);
+    expect([code, stderr]).toEqual([
+      5,
+      expect.stringMatching(/set SATCHEL_S3_ACCESS_KEY_ID.*what the node of this machine was started with counts/),
+    ]);
+    writeFileSync(path.join(bare.store, 'buckets.json'), '{', { mode: 0o600 });
+    const broken = await bare.run(['remotes', 'add', address]);
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining('is not JSON')]);
+    await bare.stop();
   });
 
   it('moves there, by an address without credentials', async () => {

@@ -208,7 +208,12 @@ async function refuseNoFolder(folder: string): Promise<void> {
 /** Probed each time it is added: whether two who write at once can both believe that they won. */
 async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: number | undefined): Promise<Added> {
   const credentials = await bucketCredentials(address, bucketSources(node));
-  if (!credentials.ok) throw new OperationFailure('refused', 'unauthorized', credentials.error, 'Run the same again when that is done');
+  if (!credentials.ok) {
+    const { message, isOfFile } = credentials.error;
+    if (isOfFile) throw new OperationFailure('usage', 'config', message, 'Correct it, then run the same again');
+    const isSeen = node.isLive ? ' (what the node of this machine was started with counts, not what this command has)' : '';
+    throw new OperationFailure('refused', 'unauthorized', `${message}${isSeen}`, 'Run the same again when that is done');
+  }
   const { clock, random } = node.deps;
   const blobs = await attachBlobs(address, credentials.value, { clock, random });
   try {
