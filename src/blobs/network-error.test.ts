@@ -65,3 +65,40 @@ describe('what may be tried again', () => {
     expect(judgeAzureError('at', Object.assign(new Error('said'), { statusCode, code }), NOW)).toMatchObject({ again, error: { type } });
   });
 });
+
+describe('what is said', () => {
+  it('is clear where what answers is no store, or speaks no TLS', () => {
+    const parse =
+      'XML parse error: unexpected content.\n  Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.';
+    const unread = (status: number): Error => Object.assign(new Error(`@aws-sdk ${parse}`), { $metadata: { httpStatusCode: status } });
+    expect(judgeS3Error('at', unread(200), NOW)).toMatchObject({
+      again: false,
+      error: { type: 'unfit', message: expect.stringMatching(/^at: what answers there is no S3.*\(200\)$/) as string },
+    });
+    expect(judgeS3Error('at', unread(502), NOW)).toMatchObject({
+      again: true,
+      error: { type: 'unreachable', message: 'at: the request failed (502)' },
+    });
+    const html = Object.assign(new Error('<html>'), { name: 'RestError', statusCode: 400 });
+    expect(judgeAzureError('at', html, NOW)).toMatchObject({
+      again: false,
+      error: { message: expect.stringContaining('is no Azure Blob Storage') as string },
+    });
+    const plain = Object.assign(new Error('write EPROTO 80DC:error:0A00010B:SSL routines'), { code: 'EPROTO' });
+    expect(judgeNetworkError('at', plain)).toMatchObject({
+      again: false,
+      error: { message: 'at: what answers there speaks no TLS: is its address http://?' },
+    });
+  });
+
+  it('is what Azurite says of a version that it does not know, which names what helps', () => {
+    const said =
+      'The API version 2026-06-06 is not supported by Azurite. Azurite command line parameter "--skipApiVersionCheck" can skip this error.';
+    const error = Object.assign(new Error(`${said}\nRequestId:1\nTime:2`), {
+      name: 'RestError',
+      statusCode: 400,
+      code: 'InvalidHeaderValue',
+    });
+    expect(judgeAzureError('at', error, NOW)).toMatchObject({ error: { message: `at: InvalidHeaderValue: ${said} (400)` } });
+  });
+});

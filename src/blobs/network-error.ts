@@ -1,8 +1,18 @@
 import { RemoteError } from '../core/ports/remote.ts';
 import type { Judgement } from './retries.ts';
 
-/** A certificate that is not trusted stays so. */
-const FOR_GOOD = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:VERIFY|GET_ISSUER)|ERR_SSL_)/;
+const NO_TLS = 'what answers there speaks no TLS: is its address http://?';
+
+/** A certificate that is not trusted stays so, and so does a server without any. */
+const FOR_GOOD = /^(?:EPROTO$|CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:VERIFY|GET_ISSUER)|ERR_SSL_)/;
+
+/** What the system's or TLS's own words do not tell. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no host of that name is known',
+  EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
+};
 
 /** What went wrong before an answer was there; `null` where that is not it. */
 export function judgeNetworkError(place: string, error: unknown): Judgement | null {
@@ -10,7 +20,7 @@ export function judgeNetworkError(place: string, error: unknown): Judgement | nu
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);
   if (code === null && !['AbortError', 'TimeoutError'].includes(error.name)) return null;
-  const reason = code === 'ENOTFOUND' ? 'no host of that name is known' : error.message;
+  const reason = code === null ? error.message : (REASONS[code] ?? error.message);
   return {
     error: new RemoteError('unreachable', `${place}: ${reason}`, { cause: error }),
     again: code === null || !FOR_GOOD.test(code),

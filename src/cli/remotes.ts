@@ -104,7 +104,7 @@ const remove = defineCommand({
 });
 
 export const remotesCommand: CommandSpec = {
-  summary: 'Where logs may be kept: hubs, folders and buckets.',
+  summary: 'Where logs may be kept: hubs, folders, buckets and git repositories.',
   verbs: { list, add, remove },
   bare: 'list',
 };

@@ -52,7 +52,12 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   const { config, builtIn } = deps;
   const kept = await claim(deps, null);
   if (kept?.address === null && config.objects !== undefined) {
-    throw refused('hubs on this database keep chunks in it: a bucket is given to a database by the first hub that is started on it');
+    throw new StoreUnusable(
+      'refused',
+      'hubs on this database keep chunks in it: a bucket is given to a database by the first hub that is started on it',
+      undefined,
+      'Leave --objects and SATCHEL_OBJECTS out',
+    );
   }
   const text = kept?.address ?? config.objects;
   if (text === undefined) return builtIn;

@@ -22,7 +22,11 @@ const DRIVERS: readonly RemoteDriver[] = [
   { schemes: ['https', 'http'], example: 'https://hub.example.org:4600', parse: parseHub },
   { schemes: ['folder', 'file'], example: 'folder:/media/stick/satchel (or just the path)', parse: parseFolder },
   { schemes: ['s3', 'azure'], example: BLOBS_EXAMPLES.join(', '), parse: parseBucket },
-  { schemes: GIT_SCHEMES, example: 'git@host:owner/repository.git, git+https://host/owner/repository.git', parse: parseGitAddress },
+  {
+    schemes: GIT_SCHEMES,
+    example: 'git@host:owner/repository.git, git+ssh://host/path/repository.git, git+https://host/owner/repository.git',
+    parse: parseGitAddress,
+  },
 ];
 
 /**

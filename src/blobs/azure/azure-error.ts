@@ -36,15 +36,27 @@ export function judgeAzureError(place: string, error: unknown, now: number): Jud
     }
     const judged = judgeNetworkError(place, error);
     if (judged !== null) return judged;
+    if (error instanceof Error && /[\\/]@azure[\\/]/.test(error.stack ?? ''))
+      return { error: new RemoteError('unfit', `${place}: ${NO_AZURE}`, { cause: error }), again: false };
     return { error: error instanceof Error ? error : new Error(String(error)), again: false };
   }
   const code = codeOf(error) ?? '';
   const fallback = status >= 500 ? (['unreachable', true] as const) : (['protocol', false] as const);
   const [type, again, hint] = CODES[code] ?? STATUSES[status] ?? fallback;
   const retryAfter = retryAfterOf(headerOf(error, 'retry-after'), now);
-  const said = hint ?? (code === '' ? 'the request failed' : code);
+  const said = hint ?? (code === '' ? NO_AZURE : sentenceOf(error, code));
   const options = { cause: error, ...(retryAfter === undefined ? {} : { retryAfter }) };
   return { error: new RemoteError(type, `${place}: ${said} (${status})`, options), again };
+}
+
+/** Whatever Azure answers has a code. */
+const NO_AZURE = 'what answers there is no Azure Blob Storage: is that the endpoint of the account, with the right http:// or https://?';
+const SENTENCE = 500;
+
+/** What the server said about it, which may name what helps, as Azurite does: without the lines that follow, of the request and its time. */
+function sentenceOf(error: unknown, code: string): string {
+  const [first = ''] = (error instanceof Error ? error.message : '').split('\n');
+  return first.trim() === '' || first.trim() === code ? code : `${code}: ${first.trim().slice(0, SENTENCE)}`;
 }
 
 /** The HTTP status of an answer that was an error. */

@@ -41,15 +41,26 @@ export function judgeS3Error(place: string, error: unknown, now: number): Judgem
     if (judged !== null) return judged;
     if (!(error instanceof Error)) return { error: new Error(String(error)), again: false };
     if (error instanceof TypeError || error instanceof RangeError) return { error, again: false }; // ours
+    if (isNoS3(error)) return { error: new RemoteError('unfit', `${place}: ${NO_S3}`, { cause: error }), again: false };
     return { error: new RemoteError('protocol', `${place}: the answer makes no sense: ${error.message}`, { cause: error }), again: false };
   }
   const { name, message } = error as Error;
   const fallback = status >= 500 ? (['unreachable', true] as const) : (['protocol', false] as const);
   const [type, again, hint] = CODES[name] ?? STATUSES[status] ?? fallback;
-  const said = hint ?? (message === '' || message === 'UnknownError' ? name : message);
+  if (hint === undefined && isNoS3(error) && type !== 'unreachable')
+    return { error: new RemoteError('unfit', `${place}: ${NO_S3} (${status})`, { cause: error }), again: false };
+  const words = message === '' || message === 'UnknownError' ? name : message;
+  const said = hint ?? (isNoS3(error) ? 'the request failed' : words);
   const retryAfter = retryAfterOf(headerOf(error, 'retry-after'), now);
   const options = { cause: error, ...(retryAfter === undefined ? {} : { retryAfter }) };
   return { error: new RemoteError(type, `${place}: ${said} (${status})`, options), again };
+}
+
+const NO_S3 = 'what answers there is no S3: is that the endpoint of a store, with the right http:// or https://?';
+
+/** The SDK could not read the answer as S3's: it says so in words for whoever writes programs with it. */
+function isNoS3(error: unknown): boolean {
+  return error instanceof Error && /deserialization error|XML parse error|hidden field/i.test(error.message);
 }
 
 /** The HTTP status of an answer that was an error. */
