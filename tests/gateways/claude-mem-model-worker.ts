@@ -37,6 +37,7 @@ export class ModelWorker {
     for (;;) {
       const { status, body } = await this.client.changes(this.cursor);
       if (status !== 200) throw new Error(`the pull was answered ${status}`);
+      if (this.#isNewEpoch(body['epoch'] as string)) continue;
       const ops = body['ops'] as { seq: string; body: string; operation_sha256: string }[];
       const last = ops.at(-1);
       if (last === undefined) return;
@@ -64,6 +65,18 @@ export class ModelWorker {
     const { status, body } = await this.client.push(ops);
     if (status !== 200) throw new Error(`the push was answered ${status}: ${JSON.stringify(body)}`);
     for (const [table, id] of sent) this.database.run(`update ${table} set synced_at = 1 where id = ?`, id);
+  }
+
+  /** Another epoch than the one before: it reads everything anew, and pushes all of its own again. */
+  #isNewEpoch(epoch: string): boolean {
+    const before = this.database.get("select v from sync_state where k = 'epoch'") as string | undefined;
+    if (before === epoch) return false;
+    this.database.run("insert or replace into sync_state (k, v) values ('epoch', ?)", epoch);
+    if (before === undefined) return false;
+    this.database.run("insert or replace into sync_state (k, v) values ('cursor', '0')");
+    for (const table of Object.values(TABLES))
+      this.database.run(`update ${table} set synced_at = null where synced_at > 0 and origin_device_id is null`);
+    return true;
   }
 
   #apply({ id, kind, entity_rev: revision, deleted, origin_device_id: device, origin_local_id: local, payload }: Said, hash: string): void {

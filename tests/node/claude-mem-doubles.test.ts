@@ -133,6 +133,30 @@ describe('rows that two machines have by Satchel', () => {
     await settled(first, all);
   });
 
+  it('stand once where a worker goes over from the other’s node to its own, and back', async () => {
+    const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
+    await first.push();
+    const through = await workerOf('bea', bea, await connectBea('me', anaNode));
+    await settled(through, all);
+    await disconnect(beaNode);
+    const own = await workerOf('bea', bea, await connect(place, 'bea', beaNode));
+    await settled(own, all);
+    // What becomes of them comes by that way now.
+    ana.run("update session_summaries set learned = 'more', sync_rev = '2', synced_at = null");
+    await first.push();
+    await expect
+      .poll(async () => {
+        await own.pull();
+        return bea.get('select learned from session_summaries');
+      }, patience)
+      .toBe('more');
+    await settled(own, all);
+    await disconnect(beaNode);
+    await settled(await workerOf('bea', bea, await connectBea('me', anaNode)), all);
+    await settled(first, all);
+    expect((await rowsOf(anaNode)).length).toBe(6);
+  });
+
   it('a machine that edited one of them keeps what it wrote', async () => {
     const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
     await first.push();

@@ -18,6 +18,7 @@ import { GATEWAY_ORIGIN } from './plan-push.ts';
 import type { RowsOfSpace } from './rows-of-space.ts';
 import { BODY_BYTES, rowId, type OpBody } from './schema.ts';
 import type { SessionBook } from './session-book.ts';
+import type { StandingElsewhere } from './standing-rows.ts';
 import { subjectOf } from './subject.ts';
 
 export interface ItemsToOpsDeps {
@@ -26,6 +27,8 @@ export interface ItemsToOpsDeps {
   readonly names: NameBook;
   readonly feed: FeedLook;
   readonly now: number;
+  /** As whose rows this machine's worker knows what no device pushed here, by subject. */
+  readonly standing: () => Promise<ReadonlyMap<string, StandingElsewhere>>;
   /** Of what is so since a position of the log. */
   readonly revisionAt: (position: number) => string;
 }
@@ -61,7 +64,8 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   if (parent === null && item.content !== null) return LATER;
   const facts = factsOf(parent?.row ?? null, row);
   const payload = rowToPayload(kind, row, facts);
-  const entities = await entitiesOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
+  const subjects = subjectsOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
+  const entities = await entitiesOf(kind, subjects, deps);
   if (item.content === null)
     return { type: 'ops', additions: tombstones(kind, entities, revision, deps.now, Number(payload['created_at_epoch'])) };
   const problem = payloadProblem(kind, payload);
@@ -69,7 +73,8 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   if (parent === null || parent.position === null) return { type: 'later', isTold: false };
   deps.names.learn(name, row);
   const since = deps.revisionAt(Math.max(position, parent.position));
-  return liveOps(kind, payload, entities.length > 0 ? entities : [ownEntity(name)], since, deps.now);
+  const told = entities.length > 0 ? entities : [(await standingEntity(kind, subjects, deps)) ?? ownEntity(name)];
+  return liveOps(kind, payload, told, since, deps.now);
 }
 
 /** What clients were told of it last, by which they know it where it is told by other words now. */
@@ -104,17 +109,17 @@ interface Entity {
   readonly revision: string;
 }
 
-/** Rows of the feed that are this item, and are there. */
-async function entitiesOf(
-  kind: RowKind,
-  payloads: readonly Payload[],
-  session: string,
-  { feed, sessions }: ItemsToOpsDeps,
-): Promise<Entity[]> {
+/** What the row is to a feed, by every id that its session was known by. */
+function subjectsOf(kind: RowKind, payloads: readonly Payload[], session: string, { sessions }: ItemsToOpsDeps): Set<string> {
   const subjects = new Set<string>();
   for (const payload of payloads)
     for (const id of new Set([payload['memory_session_id'], ...sessions.memoryIdsOf(session)]))
       subjects.add(subjectOf(kind, { ...payload, memory_session_id: id }));
+  return subjects;
+}
+
+/** Rows of the feed that are this item, and are there. */
+async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, { feed }: ItemsToOpsDeps): Promise<Entity[]> {
   const entities: Entity[] = [];
   for (const entity of new Set([...subjects].flatMap((subject) => [...feed.index.about(subject)]))) {
     const mark = feed.index.newest(entity);
@@ -127,6 +132,14 @@ async function entitiesOf(
     entities.push({ device: said.origin_device_id, local: said.origin_local_id, said, revision });
   }
   return entities;
+}
+
+/** The row that this machine's worker has of it, from a feed that is not here; `null` for none, or one that this feed tells of. */
+async function standingEntity(kind: RowKind, subjects: ReadonlySet<string>, { standing, feed }: ItemsToOpsDeps): Promise<Entity | null> {
+  const known = await standing();
+  const found = [...subjects].map((subject) => known.get(subject)).find((each) => each !== undefined);
+  if (found === undefined || feed.index.newest(rowId(kind, found.device, found.local)) !== undefined) return null;
+  return { device: found.device, local: found.local, said: null, revision: '0' };
 }
 
 /** A row of the gateway's own: the same on every node. */

@@ -17,6 +17,7 @@ import { itemToOps } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
+import { readStanding } from './standing-rows.ts';
 import { feedOf, type SyncFeeds } from './sync-feed.ts';
 
 export interface SpaceBridgeDeps {
@@ -190,6 +191,8 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const shown: Applied[] = [];
     const never: { item: Item; reason: string }[] = [];
     let waiting = 0;
+    let known: ReturnType<typeof readStanding> | null = null;
+    const standing = (): ReturnType<typeof readStanding> => (known ??= readStanding(store, user));
     for (const each of some) {
       const position = states.get(itemKey(each.item))?.position;
       const { term } = replica;
@@ -200,7 +203,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
         continue;
       }
       const revisions = { now: clock.now(), revisionAt: (since: number) => revisionAt(term, since) };
-      const made = await itemToOps(each, position, { rows: ahead, sessions, names, feed, ...revisions });
+      const made = await itemToOps(each, position, { rows: ahead, sessions, names, feed, standing, ...revisions });
       if (made.type === 'later' && !made.isTold) waiting += 1;
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;

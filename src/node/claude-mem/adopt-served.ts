@@ -1,8 +1,10 @@
 import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
 import { GATEWAY_DEVICE } from '../../gateways/claude-mem/make-op.ts';
+import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
 import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import { rowId, type OpBody } from '../../gateways/claude-mem/schema.ts';
 import { meaningOf, type ServedRow, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
+import type { StandingElsewhere } from '../../gateways/claude-mem/standing-rows.ts';
 import { subjectOf } from '../../gateways/claude-mem/subject.ts';
 import { markRows, type RowMark } from '../../sources/claude-mem/mark-rows.ts';
 import { readStandingRows, type StandingRow } from '../../sources/claude-mem/own-rows.ts';
@@ -54,6 +56,20 @@ export function findServedElsewhere({ file, device, served, isAllPushed }: Omit<
 /** Marks what {@link findServedElsewhere} finds; gives how many rows. Safe to repeat, and while the worker goes on. O(rows). */
 export function adoptServed({ now, ...look }: AdoptDeps): number {
   return markRows(look.file, findServedElsewhere(look), now);
+}
+
+/** Rows that came to a database from another node's feed, and that a feed knows nothing of by that name. O(rows). */
+export function findStandingElsewhere(file: string, device: string, index: Pick<FeedIndex, 'of'>): StandingElsewhere[] {
+  const found: StandingElsewhere[] = [];
+  for (const page of readStandingRows(file)) {
+    for (const row of page) {
+      const { kind, origin } = row;
+      if (origin === null || origin.device === device || index.of(rowId(kind, origin.device, origin.local)).length > 0) continue;
+      const says = saidBy(row);
+      if (says !== null) found.push({ subject: subjectOf(kind, says.payload), ...origin });
+    }
+  }
+  return found;
 }
 
 /** The state that stands here. What was never served so was written here: it stays, until its device says more. */

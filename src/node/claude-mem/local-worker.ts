@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
+import { noteStanding } from '../../gateways/claude-mem/standing-rows.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import type { NodeHome } from '../home.ts';
 import { markRows } from '../../sources/claude-mem/mark-rows.ts';
+import { findStandingElsewhere } from './adopt-served.ts';
 import { readForeign } from '../read-foreign.ts';
 import { readConnection } from './connection.ts';
 import { compareRows, knownOtherwise, marksOf } from './compare-rows.ts';
@@ -61,6 +63,8 @@ export async function isLocalHistoryServed(
   // Connected anew, it may have synced with something else in between: what went there it does not push again.
   if (done?.device === worker.device && done.connection === worker.connection) return true;
   if (!(await isOwnDatabase(deps, { ...worker, device: worker.device }))) return false;
+  const index = await deps.feeds.index(user);
+  await noteStanding(deps.store, user, findStandingElsewhere(worker.database, worker.device, index));
   await importLocalHistory(deps, { ...worker, device: worker.device });
   return true;
 }
