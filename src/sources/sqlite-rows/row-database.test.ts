@@ -1,3 +1,4 @@
+import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,7 +28,7 @@ afterEach(async () => {
 const count = (): unknown => worker.prepare('SELECT count(*) FROM sdk_sessions').pluck().get();
 
 function open(flush: typeof flushLog): RowDatabase {
-  const database = createRowDatabase(file, claudeMemProfile({ toolUses: false }), createTestClock(), undefined, undefined, flush);
+  const database = createRowDatabase(file, claudeMemProfile({ toolUses: false }), createTestClock(), { flush });
   expect(database.look()).toBe('opened');
   return database;
 }
@@ -86,4 +87,43 @@ it('goes on after it gave its memory back, also where nothing is open', async ()
   expect(await database.read(() => database.tables().get('sessions')?.lastRowid())).toBe(2);
   database.close();
   expect(() => database.shrink()).not.toThrow();
+});
+
+it('lets go of files that were replaced under it, and copies nothing back into the database by that', async () => {
+  worker.close();
+  const other = path.join(folder, 'other.db');
+  const theirs = new Database(other);
+  theirs.pragma('journal_mode = WAL');
+  theirs.exec('CREATE TABLE sdk_sessions (id INTEGER PRIMARY KEY, content_session_id TEXT, more TEXT)');
+  for (const replace of ['written over', 'another file']) {
+    const refusals: (string | null)[] = [null];
+    const database = createRowDatabase(file, claudeMemProfile({ toolUses: false }), createTestClock(), {
+      mayNotOpen: () => refusals.at(-1) ?? null,
+    });
+    expect(database.look()).toBe('opened');
+    await insert(database);
+    expect(database.look()).toBe('same');
+    const before = readFileSync(file);
+    if (replace === 'written over') writeFileSync(`${file}-wal`, readFileSync(`${other}-wal`));
+    else {
+      copyFileSync(`${other}-wal`, `${file}-new`);
+      renameSync(`${file}-new`, `${file}-wal`);
+    }
+    rmSync(`${file}-shm`);
+    await expect(insert(database)).rejects.toThrow('replaced');
+    refusals.push('it is of another one');
+    expect(() => database.look()).toThrow('it is of another one');
+    expect(database.identity()).toBeNull();
+    expect(readFileSync(`${file}-wal`)).toEqual(readFileSync(`${other}-wal`));
+    // What only the log had that has no name any more was copied back; of one that was written over nothing is left.
+    expect(readFileSync(file).equals(before)).toBe(replace === 'written over');
+    rmSync(`${file}-wal`);
+    rmSync(`${file}-shm`, { force: true });
+    refusals.push(null);
+    expect(database.look()).toBe('opened');
+    database.close();
+  }
+  theirs.close();
+  worker = new Database(file);
+  expect([count(), worker.pragma('integrity_check', { simple: true })]).toEqual([1, 'ok']);
 });

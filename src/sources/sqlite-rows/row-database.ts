@@ -3,10 +3,12 @@ import Database from 'better-sqlite3';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { RowsProfile } from './profile.ts';
 import { flushLog } from './flush-log.ts';
+import { markOfLog, standingOfLog, type LogMark } from './log-mark.ts';
+import { abandon, noteClosed, noteOpen, type Connection } from './open-here.ts';
 import { createTableAccess, type TableAccess } from './table-access.ts';
 import { readShapes } from './table-shape.ts';
 
-/** What stands at the database's path: `other` is another file than the one that was open. */
+/** What stands at the database's path: `other` is another file than the one that was open, or has another log. */
 export type Standing = 'missing' | 'same' | 'opened' | 'other';
 
 /**
@@ -14,8 +16,10 @@ export type Standing = 'missing' | 'same' | 'opened' | 'other';
  * again. The file is never replaced, and only ever written by statements in short transactions.
  */
 export interface RowDatabase {
-  /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: a stat. */
+  /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: three stats, and after a write to its log some 20 µs. */
   look(): Standing;
+  /** Closes what is open where it is not what stands there, or could not be read. Cost: as of `look`. */
+  letGo(): void;
   /** Of the file that is open: another one for another file. `null`: none is. */
   identity(): string | null;
   /** Another number whenever another connection has committed. Cost: microseconds. Only after `look`. */
@@ -55,13 +59,20 @@ const CHECKPOINT_PAGES = 1_000;
 const PAUSES_MS = [2, 5, 10, 20, 50, 100];
 const GIVE_UP_MS = 20_000;
 
+export interface RowDatabaseOptions {
+  /** Why what stands there must not be opened, as opening alone would do harm; asked each time before. */
+  readonly mayNotOpen?: ((file: string) => string | null) | undefined;
+  /** Whether another process has it open, asked where its log was replaced. */
+  readonly isHeldByOthers?: ((file: string) => boolean) | undefined;
+  readonly checkpointPages?: number;
+  readonly flush?: typeof flushLog;
+}
+
 export function createRowDatabase(
   file: string,
   profile: RowsProfile,
   clock: Clock,
-  mayNotOpen: (file: string) => string | null = () => null,
-  checkpointPages = CHECKPOINT_PAGES,
-  flush: (file: string, isNew: boolean) => Promise<void> = flushLog,
+  { mayNotOpen = () => null, isHeldByOthers = () => false, checkpointPages = CHECKPOINT_PAGES, flush = flushLog }: RowDatabaseOptions = {},
 ): RowDatabase {
   let open: {
     readonly database: Database.Database;
@@ -69,6 +80,10 @@ export function createRowDatabase(
     readonly isLogged: boolean;
     /** Its log was flushed since it was opened. */
     isFlushed: boolean;
+    /** Of what it has open; `null` without a log. */
+    mark: LogMark | null;
+    /** What it reads is not what a database says: another program may have written over its files. */
+    isBroken: boolean;
   } | null = null;
   let known: {
     readonly schema: number;
@@ -80,6 +95,38 @@ export function createRowDatabase(
     open?.database.close();
     open = null;
     known = null;
+    noteClosed(file, connection);
+  };
+
+  /** Whether what is open is what stands there, or what others go on with that have no other. */
+  const isCurrent = (): boolean => {
+    if (open === null || open.isBroken || identityOf(file) !== open.identity) return false;
+    if (open.mark === null) return true;
+    const standing = standingOfLog(file, open.mark);
+    if (standing.type === 'same') open.mark = standing.mark;
+    return standing.type === 'same' || (standing.type === 'nameless' && standing.isShared && isHeldByOthers(file));
+  };
+  const connection: Connection = { isCurrent, close };
+
+  const letGo = (): void => {
+    if (open === null || isCurrent()) return;
+    const { database, identity, mark, isBroken } = open;
+    // Into a file that is another one by now SQLite copies nothing back.
+    if (identityOf(file) !== identity) return close();
+    const hasLog = !isBroken && mark !== null && standingOfLog(file, mark).type === 'nameless';
+    // What only the log has that has no name any more would be lost with it.
+    if (hasLog && !isHeldByOthers(file)) noting(() => void database.pragma('wal_checkpoint(PASSIVE)'));
+    abandon(file);
+  };
+
+  /** What a connection says of files that were written over is not to be believed. */
+  const noting = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (open !== null && isOfOtherFiles(error)) open.isBroken = true;
+      throw error;
+    }
   };
 
   const openedFile = (): NonNullable<typeof open> => {
@@ -108,20 +155,26 @@ export function createRowDatabase(
     return known;
   };
 
+  function transaction<T>(begin: string, work: () => T): T {
+    const database = opened();
+    return noting(() => {
+      database.exec(begin);
+      try {
+        const result = work();
+        database.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (database.inTransaction) database.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
   async function patiently<T>(begin: string, work: () => T): Promise<T> {
     let waited = 0;
     for (let tries = 0; ; tries += 1) {
-      const database = opened();
       try {
-        database.exec(begin);
-        try {
-          const result = work();
-          database.exec('COMMIT');
-          return result;
-        } catch (error) {
-          if (database.inTransaction) database.exec('ROLLBACK');
-          throw error;
-        }
+        return transaction(begin, work);
       } catch (error) {
         if (!isBusy(error)) throw error;
         if (waited >= GIVE_UP_MS) throw new DatabaseBusy(`another program holds ${file}`);
@@ -139,9 +192,9 @@ export function createRowDatabase(
         close();
         return 'missing';
       }
-      if (open?.identity === identity) return 'same';
       const isOther = open !== null;
-      close();
+      letGo();
+      if (open !== null) return 'same';
       const refusal = mayNotOpen(file);
       if (refusal !== null) throw new Error(refusal);
       const database = new Database(file, { fileMustExist: true, timeout: 0 });
@@ -151,19 +204,23 @@ export function createRowDatabase(
         database.pragma('temp_store = MEMORY');
         database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
         database.defaultSafeIntegers(true);
+        const isLogged = database.pragma('journal_mode', { simple: true }) === 'wal';
+        open = { database, identity, isLogged, isFlushed: false, mark: isLogged ? markOfLog(file) : null, isBroken: false };
       } catch (error) {
         database.close();
         throw error;
       }
-      open = { database, identity, isLogged: database.pragma('journal_mode', { simple: true }) === 'wal', isFlushed: false };
+      noteOpen(file, connection);
       return isOther ? 'other' : 'opened';
     },
     identity: () => open?.identity ?? null,
-    version: () => Number(opened().pragma('data_version', { simple: true })),
-    tables: () => look().tables,
-    referring: () => look().referring,
+    letGo,
+    version: () => noting(() => Number(opened().pragma('data_version', { simple: true }))),
+    tables: () => noting(look).tables,
+    referring: () => noting(look).referring,
     read: (work) => patiently('BEGIN', work),
     async write(work, more = false) {
+      if (!isCurrent()) throw new Error('the database, or its write-ahead log, was replaced while it was open');
       const into = openedFile();
       into.database.pragma(`synchronous = ${into.isLogged ? 'NORMAL' : 'FULL'}`);
       const result = await patiently('BEGIN IMMEDIATE', work);
@@ -191,6 +248,12 @@ export function createRowDatabase(
 function identityOf(file: string): string | null {
   const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
   return stat === undefined || stat.size === 0n ? null : `${stat.dev}:${stat.ino}`;
+}
+
+/** Whether what was read is no database, or cannot be read. */
+function isOfOtherFiles(error: unknown): boolean {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  return ['SQLITE_NOTADB', 'SQLITE_CORRUPT', 'SQLITE_IOERR', 'SQLITE_PROTOCOL'].some((each) => code.startsWith(each));
 }
 
 export function isBusy(error: unknown): boolean {

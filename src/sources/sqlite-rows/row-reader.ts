@@ -52,7 +52,7 @@ export function createRowReader(
   { file, identity, withBodies }: ReaderStart,
   { profile, clock }: Pick<RowsContext, 'profile' | 'clock'>,
 ): RowReader {
-  const database = createRowDatabase(file, profile, clock);
+  const database = createRowDatabase(file, profile, clock, { isHeldByOthers: () => true });
   if (database.look() === 'missing' || database.identity() !== identity) {
     database.close();
     throw new Error('another database is in its place');

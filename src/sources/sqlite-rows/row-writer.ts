@@ -40,7 +40,7 @@ export function createRowWriter(
   { file, seenTo, places, skipped }: WriterStart,
   { profile, clock }: Pick<RowsContext, 'profile' | 'clock'>,
 ): RowWriter {
-  const database = createRowDatabase(file, profile, clock, undefined, CHECKPOINT_PAGES);
+  const database = createRowDatabase(file, profile, clock, { isHeldByOthers: () => true, checkpointPages: CHECKPOINT_PAGES });
   if (database.look() === 'missing') throw new Error('the database is not there');
   const context: WriteContext = { database, limits: ROWS_LIMITS, memory: { index: new RowIndex(), seenTo: new Map(seenTo) } };
   const { index, seenTo: seen } = context.memory;

@@ -25,6 +25,8 @@ export interface SqliteRowsDeps {
   readonly limits?: Partial<RowsLimits>;
   /** Why what stands there must not be opened, as opening alone would do harm; asked each time before. */
   readonly mayNotOpen?: (file: string) => string | null;
+  /** Whether another process has it open. */
+  readonly isHeldByOthers?: (file: string) => boolean;
   /** Where the database is shared among several spaces. */
   readonly scope?: RowScope;
   /** Of an item to which guarded rows refer here: whether such rows do in the space. Where not, they are to go, and it waits for that. */
@@ -55,6 +57,8 @@ export interface SqliteRowsSource {
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
   /** Captures everything again that the workspace refused, though it did not change since. */
   offerAgain(): Promise<ScanReport>;
+  /** Closes the database where its files were replaced while it was open: whoever looks into it by this process sees what stands there. Cheap. */
+  letGo(): Promise<void>;
   /** Gives back memory that only saves work. Cheap. */
   shrink(): void;
   close(): Promise<void>;
@@ -68,7 +72,7 @@ const MORE_ROUNDS = 3;
 export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
   const memory = createRowsMemory();
   const limits: RowsLimits = { ...ROWS_LIMITS, ...deps.limits };
-  const database = createRowDatabase(deps.file, deps.profile, deps.clock, deps.mayNotOpen);
+  const database = createRowDatabase(deps.file, deps.profile, deps.clock, deps);
   const context: RowsContext = { ...deps, limits, memory, database, scope: deps.scope ?? null };
   const turns = deps.turns ?? new Mutex();
 
@@ -187,6 +191,11 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
         const report = await capture(true);
         if (answer === 'restore') await applyRound(context);
         return report;
+      }),
+    letGo: () =>
+      turns.run(async () => {
+        database.letGo();
+        await Promise.resolve();
       }),
     shrink: () => database.shrink(),
     close: () =>

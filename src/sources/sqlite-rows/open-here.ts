@@ -1,0 +1,46 @@
+import Database from 'better-sqlite3';
+
+/** A connection of this thread that stays open. */
+export interface Connection {
+  /** Whether it has what stands at the database's path. */
+  isCurrent(): boolean;
+  close(): void;
+}
+
+const connections = new Map<string, Set<Connection>>();
+
+export function noteOpen(file: string, connection: Connection): void {
+  const of = connections.get(file) ?? new Set();
+  connections.set(file, of.add(connection));
+}
+
+export function noteClosed(file: string, connection: Connection): void {
+  const of = connections.get(file);
+  of?.delete(connection);
+  if (of?.size === 0) connections.delete(file);
+}
+
+/** Whether this thread has what stands at a database's path open. Cost: three stats. */
+export function isOpenHere(file: string): boolean {
+  return [...(connections.get(file) ?? [])].some((connection) => connection.isCurrent());
+}
+
+/**
+ * Closes all connections of this thread to a database whose files were replaced under them, and changes nothing by it. The last one to close
+ * would copy back the log that it knows, from a file that has other pages by now, and delete it; none is the last while somebody reads, and
+ * who may only read copies nothing back. Within one process SQLite's connections share what they know of a log: one that stayed open would
+ * give it to those that are opened anew.
+ */
+export function abandon(file: string): void {
+  const guard = new Database(file, { readonly: true, fileMustExist: true, timeout: 0 });
+  try {
+    try {
+      guard.exec('BEGIN; SELECT 1 FROM sqlite_master');
+    } catch {
+      // What it reads is not what it looks for. It has its lock.
+    }
+    for (const connection of [...(connections.get(file) ?? [])]) connection.close();
+  } finally {
+    guard.close();
+  }
+}
