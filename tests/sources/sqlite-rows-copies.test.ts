@@ -87,8 +87,44 @@ describe('databases that were copied from one another', () => {
     await world?.settle();
     replaceBy(a, copy);
     await world?.settle();
-    // What is missing in the copy was deleted, for all that can be known.
-    expect(counts(b)).toEqual(counts(a));
+    // What the copy does not have yet nobody deleted from it.
+    expect(a.source.state()).toMatchObject({ type: 'mass-deletion', message: expect.stringContaining('older state') as string });
+    expect([counts(a), counts(b)]).toEqual([
+      [1, 3, 1, 3],
+      [1, 4, 1, 3],
+    ]);
+    await a.restart();
+    await world?.settle();
+    expect(a.source.state().type).toBe('mass-deletion');
+    await a.source.answerDeletions('restore');
+    await world?.settle();
+    expect(a.source.state().type).toBe('ok');
+    expect(counts(a)).toEqual([1, 4, 1, 3]);
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
+  it('delete nothing where another one with rows of its own takes the place of one', async () => {
+    const [a, b] = await two();
+    fill(a.db, 's');
+    await world?.settle();
+    const other = `${a.db.file}.other`;
+    const theirs = new MemDatabase(other, '13.25.3');
+    theirs.session('s');
+    for (let row = 0; row < 9; row += 1) theirs.observation('s', `theirs ${row}`, { created_at_epoch: 1_770_000_000_000 + row });
+    for (let row = 0; row < 9; row += 1) theirs.prompt('s', 20 + row, `theirs ${row}`);
+    theirs.summary('s', 'theirs', { created_at_epoch: 1_770_000_000_000 });
+    theirs.close();
+    replaceBy(a, other);
+    await world?.settle();
+    expect(a.source.state()).toMatchObject({ type: 'mass-deletion', names: { length: 7 } });
+    await a.restart();
+    await world?.settle();
+    expect(a.source.state()).toMatchObject({ type: 'mass-deletion', names: { length: 7 } });
+    expect(counts(b)).toEqual([1, 12, 2, 12]);
+    await a.source.answerDeletions('delete');
+    await world?.settle();
+    expect(a.source.state().type).toBe('ok');
+    expect(counts(b)).toEqual([1, 9, 1, 9]);
     expect(b.db.rows()).toEqual(a.db.rows());
   });
 });

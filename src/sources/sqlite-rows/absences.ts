@@ -36,18 +36,46 @@ export async function takeAbsences(
     memory.state = { type: 'root-missing', message: 'another database is in its place, without any of the rows', names: namesOf(vanished) };
     return true;
   }
-  const judged = judge(context, vanished, shown);
-  memory.state =
-    judged.hold.length > 0
-      ? { type: 'mass-deletion', message: `${judged.hold.length} rows are gone at once`, names: judged.hold }
-      : { type: 'ok' };
+  const isReplaced = vanished.length > 0 && (await isAnotherState(context, tables, vanished));
+  const judged = isReplaced ? holdAll(context, vanished) : judge(context, vanished, shown);
+  const what = `${judged.hold.length} ${judged.hold.length === 1 ? 'row is' : 'rows are'} gone`;
+  const message = isReplaced ? `another database, or an older state of this one, is in its place: ${what}` : `${what} at once`;
+  memory.state = judged.hold.length > 0 ? { type: 'mass-deletion', message, names: judged.hold } : { type: 'ok' };
   const now = context.clock.now();
   for (const name of judged.take) {
     memory.deletions.push({ time: now, table: profile.tableOf(name) ?? '', count: 1 });
     memory.confirmed.delete(name);
+    memory.displaced.delete(name);
     await batches.add({ type: 'absent', item: { kind: profile.kind, name } }, null);
   }
   return false;
+}
+
+/**
+ * Whether the database is not the one that was known, or is as it was some time ago: numbers were given out that it does not know of, or a
+ * number that is given out once is another row's. What it lacks nobody deleted from it.
+ */
+async function isAnotherState(
+  { memory, database, profile }: RowsContext,
+  tables: ReadonlyMap<string, TableAccess>,
+  vanished: readonly Place[],
+): Promise<boolean> {
+  const ends = await database.read(() => new Map([...tables].map(([id, access]) => [id, access.lastNumber()] as const)));
+  // What others refer to may take up what another one was known by.
+  const referred = new Set(profile.tables.flatMap(({ reference }) => reference?.table ?? []));
+  const isDisplaced = ({ name, table }: Place): boolean =>
+    memory.displaced.has(name) && (ends.get(table) ?? null) !== null && !referred.has(table);
+  if (vanished.some(isDisplaced)) return true;
+  return [...ends].some(([id, last]) => {
+    if (last === null) return false;
+    for (const rowid of memory.index.rows(id).keys()) if (rowid > last) return true;
+    return false;
+  });
+}
+
+function holdAll({ memory: { confirmed } }: RowsContext, vanished: readonly Place[]): ReturnType<typeof judgeAbsences> {
+  const names = namesOf(vanished);
+  return { take: names.filter((name) => confirmed.has(name)), hold: names.filter((name) => !confirmed.has(name)) };
 }
 
 /** Which absences count as wishes to delete: judged all together, and then table by table. */

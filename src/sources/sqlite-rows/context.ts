@@ -85,6 +85,8 @@ export interface RowsMemory {
   appliedVersion: number | null;
   /** Rows could not be taken yet: their parents were not there. */
   again: boolean;
+  /** Items whose row's number is another row's by now. */
+  readonly displaced: Set<string>;
   /** Why items are not captured now, by name. */
   readonly skipped: Map<string, string>;
   /** Items of which a release that was put in place since could show more. */
@@ -151,6 +153,7 @@ export function createRowsMemory(): RowsMemory {
     wholeVersion: null,
     appliedVersion: null,
     again: false,
+    displaced: new Set(),
     skipped: new Map(),
     unshown: [],
     waiting: new Map(),
@@ -172,6 +175,7 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
   if (memory.isIndexed) return;
   memory.index.clear();
   memory.interrupted.clear();
+  memory.displaced.clear();
   memory.planned = [];
   memory.hadNotHere = false;
   for (const [key, view] of await workspace.views()) {
@@ -180,7 +184,11 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
     if (isPlanned(view)) memory.planned.push(view);
     const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;
     const place = table === null ? null : placeOf(view, table);
-    if (place !== null) memory.index.set(place);
+    if (place === null) continue;
+    const other = place.rowid === null ? undefined : memory.index.at(place.table, place.rowid);
+    // Of two that stood at one number, one was displaced: nobody knows which.
+    if (other !== undefined) for (const { name } of [other, place]) memory.displaced.add(name);
+    memory.index.set(place);
   }
   memory.isIndexed = true;
 }

@@ -32,6 +32,8 @@ export interface TableAccess {
   count(): number;
   /** The last rowid that was used; where the table says so, also by rows that are gone. 0: none. */
   lastRowid(): number;
+  /** The last number that was given out, also to rows that are gone, which nothing takes back; `null` where the table does not keep it. */
+  lastNumber(): number | null;
   /** Values by local column; returns the rowid, which is the next one where none is given. Columns that are left out get their default. */
   insert(values: ReadonlyMap<string, RowValue | null>, rowid: number | null): number;
   /** How many of `rows` rows of so many columns go into one statement best: many at once, and as many as others before. */
@@ -75,6 +77,8 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
   const lastQuery = database.prepare<[], bigint | null>(`SELECT max(rowid) FROM ${table}`).pluck();
   const hasSequences = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").get() !== undefined;
   const sequenceQuery = hasSequences ? database.prepare<[string], bigint>('SELECT seq FROM sqlite_sequence WHERE name = ?').pluck() : null;
+  const definition = database.prepare<[string], string>("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?").pluck();
+  const keepsNumbers = hasSequences && /\bautoincrement\b/i.test(definition.get(shape.profile.table) ?? '');
   const removal = database.prepare(`DELETE FROM ${table} WHERE rowid = ?`);
   const statements = new Map<string, Statement>();
   const prepared = (sql: string): Statement => {
@@ -129,6 +133,7 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
     rowids: () => rowidsQuery.all().map(Number),
     count: () => Number(countQuery.get()),
     lastRowid: () => Math.max(Number(lastQuery.get() ?? 0), Number(sequenceQuery?.get(shape.profile.table) ?? 0)),
+    lastNumber: () => (keepsNumbers ? Number(sequenceQuery?.get(shape.profile.table) ?? 0) : null),
     insert(values, rowid) {
       const names = ['rowid', ...[...values.keys()].map(quoted)];
       const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;

@@ -72,6 +72,7 @@ async function takeChanged(
     }
     if (base !== null && !isSameRow(base.row, shape, found.row)) {
       context.memory.index.set({ ...place, rowid: null });
+      context.memory.displaced.add(place.name);
       others.push(found);
       continue;
     }
