@@ -8,6 +8,7 @@ import type { Workspace } from '../core/replica/workspace.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { claudeMemProfile } from '../sources/claude-mem/claude-mem-profile.ts';
 import { hasForeignWal } from '../sources/claude-mem-health/foreign-wal.ts';
+import { userOf } from '../sources/claude-mem-health/holders.ts';
 import type { ApplyReport, ScanReport } from '../sources/file-tree/reports.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
@@ -92,6 +93,7 @@ export function createRowSource(
     turns: deps.turns,
     ...(threads === undefined ? {} : { beside: threads.write, readBeside: threads.read }),
     mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
+    isHeldByOthers: (file) => userOf(file) !== null,
     watch: (onChange) =>
       files.watch(
         (change) => {
@@ -105,7 +107,9 @@ export function createRowSource(
   /** Another program's broken database stops nothing but its own source. */
   const guarded = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
-      return await work();
+      const result = await work();
+      health.problem = null;
+      return result;
     } catch (error) {
       health.problem = sayTrouble(error);
       deps.log.error({ source: definition.id, error: error instanceof Error ? error.stack : String(error) }, 'the source failed');

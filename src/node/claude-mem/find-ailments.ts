@@ -30,6 +30,7 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const [file, settings] = [path.join(folder, 'claude-mem.db'), path.join(folder, 'settings.json')];
   const text = await readForeign(settings);
   const device = text.ok ? readDeviceId(text.value) : null;
+  for (const { rows } of node.spaces.values()) for (const { source } of rows) await source.letGo();
   const found = findInDatabase({ file, device, now: node.deps.clock.now() });
   const unread = unreadSettings(text.ok ? readSyncSettings(text.value) : text);
   if (unread !== null) found.push(unread);

@@ -25,7 +25,12 @@ export async function takeInRows(node: SatchelNode, file: string): Promise<Taken
   if (spaces.length === 0) return { changes: null, carried };
   let changes = 0;
   for (const open of spaces) changes += await takeInto(node, open, file, carried);
-  for (const { rows } of spaces) for (const { source } of rows) await source.apply();
+  for (const { rows } of spaces) {
+    for (const { source } of rows) {
+      await source.catchUp();
+      await source.apply();
+    }
+  }
   return { changes, carried };
 }
 

@@ -4,10 +4,11 @@ import { isShared } from '../outgoing-answers.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { passed, some, warned, type Check } from './check.ts';
 
-/** What waits for an answer. */
+/** What waits for an answer, as far as a node has looked: this captures nothing. */
 export async function checkPending(node: SatchelNode): Promise<Check> {
-  const open = (await listPending(node)).map(({ entry }) => entry).filter(({ rejected }) => !rejected);
-  if (open.length === 0) return passed('pending', 'nothing waits for an answer');
+  const open = (await listPending(node, { looks: false })).map(({ entry }) => entry).filter(({ rejected }) => !rejected);
+  const unseen = node.isLive ? [] : ['what changed here since a node ran last was not looked at: satchel pending does'];
+  if (open.length === 0) return passed('pending', 'nothing waits for an answer', unseen);
   const evidence = some(open.map(({ title, what }) => `${title}: ${what}`));
   return warned(
     'pending',

@@ -26,10 +26,14 @@ export function rowsPlace({ source, definition: { id, file } }: RowSource): Dele
   return { source, id, path: file, title: file, what: 'rows', prefix: '' };
 }
 
-/** So many files or rows that vanished here at once that it may be no wish to delete them. */
-export async function pendingDeletions(node: SatchelNode, { source, id, path, title, what, prefix }: DeletionPlace): Promise<Pending[]> {
+/** So many files or rows that vanished here at once that it may be no wish to delete them. `looks`: captures what changed before, where no node runs. */
+export async function pendingDeletions(
+  node: SatchelNode,
+  { source, id, path, title, what, prefix }: DeletionPlace,
+  looks: boolean,
+): Promise<Pending[]> {
   // A node that runs has looked already.
-  if (!node.isLive) await source.scan();
+  if (looks && !node.isLive) await source.scan();
   const state = source.state();
   if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return [];
   const names = state.names.toSorted();
