@@ -10,6 +10,8 @@ import { ask, Place } from './place.ts';
 
 /** A log that is put beside claude-mem's database, or under a node that has it open; and logs that are its own. */
 const POLL = { timeout: 8_000 };
+const OURS = ['one', 'two', 'three'];
+const MADE = 1_760_000_100_000;
 
 let place: Place;
 let file: string;
@@ -44,7 +46,9 @@ function anothersLog(rows: readonly string[]): string {
   const made = new MemDatabase(at, '13.25.3');
   made.sql.pragma('wal_autocheckpoint = 0');
   made.session('s');
-  for (const [index, title] of rows.entries()) made.observation('s', title, { created_at_epoch: 1_760_000_100_000 + index });
+  // What both have is of one time.
+  for (const [index, title] of rows.entries())
+    made.observation('s', title, { created_at_epoch: OURS.includes(title) ? MADE : MADE + 1_000 + index });
   const log = path.join(place.root, 'another-wal');
   copyFileSync(`${at}-wal`, log);
   made.close();
@@ -84,7 +88,7 @@ const sourceOf = async (node: SatchelNode) => (await ask(node, 'status', {})).sp
 async function carried(): Promise<void> {
   const made = database();
   made.session('s');
-  for (const title of ['one', 'two', 'three']) made.observation('s', title, { created_at_epoch: 1_760_000_100_000 });
+  for (const title of OURS) made.observation('s', title, { created_at_epoch: MADE });
   const node = await place.start('a', { live: false });
   await node.ensurePersonalSpace();
   await ask(node, 'sync', {});

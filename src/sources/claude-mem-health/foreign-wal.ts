@@ -50,6 +50,8 @@ function foreignSign(file: string): string | null {
   if (known?.marks === marks) return known.sign;
   if (isOpen(file)) return null;
   const sign = signOfForeignWal(file);
+  // Somebody writes there who is not told of, as in a container: it was not one state that was looked at.
+  if (marksOf(file) !== marks) return null;
   found.set(file, { marks, sign });
   return sign;
 }

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
-/** Looks at a database without changing it; `null` where there is none, or nothing that could be opened. */
+/**
+ * Looks at a database without changing it; `null` where there is none, or nothing that could be opened. Its log is read and not copied back. As
+ * all who read, it leaves an empty log and SQLite's memory of it beside a database that had none, since who may only read removes nothing.
+ */
 export function lookInto<T>(file: string, look: (database: Database.Database) => T): T | null {
   // Where its folder is missing, too, better-sqlite3 takes that for a mistake of ours.
   if (!existsSync(file)) return null;
