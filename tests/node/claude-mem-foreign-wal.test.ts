@@ -127,6 +127,30 @@ describe('a log that was put beside a database that was closed in order', () => 
   });
 });
 
+it('a log of the database’s own past takes no edit back, not by its repair either', async () => {
+  const past = path.join(place.root, 'past-wal');
+  const made = database();
+  made.sql.pragma('wal_autocheckpoint = 0');
+  made.session('s');
+  for (const title of ['one', 'two']) made.observation('s', title, { created_at_epoch: MADE });
+  copyFileSync(`${file}-wal`, past);
+  made.sql.pragma('wal_checkpoint(TRUNCATE)');
+  made.run("UPDATE observations SET title = 'one, edited' WHERE title = 'one'");
+  made.observation('s', 'three', { created_at_epoch: MADE });
+  const before = await place.start('a', { live: false });
+  await before.ensurePersonalSpace();
+  await ask(before, 'sync', {});
+  closed(made);
+  await place.stop('a');
+  copyFileSync(past, `${file}-wal`);
+  const node = await place.start('a');
+  expect(await memIds(node)).toEqual(['claude-mem.wal']);
+  expect((await ask(node, 'claude-mem-repair', { check: 'wal', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+  await ask(node, 'sync', {});
+  expect(titlesIn(database())).toEqual(['one, edited', 'three', 'two']);
+  expect(await titlesInSpace(node)).toBe(3);
+});
+
 describe('a log of its own is opened without a question', () => {
   it('that a killed worker left, which no node ever saw', async () => {
     await carried();

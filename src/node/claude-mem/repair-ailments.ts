@@ -92,7 +92,7 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
         repairs.push({
           ...about,
           state: 'done',
-          lines: [...done.lines, ...(await takeIn(node, done.rescued))],
+          lines: [...done.lines, ...(await takeIn(node, done.rescued, done.isOther ?? false))],
           backup: done.backup,
           next: null,
         });
@@ -106,10 +106,10 @@ async function makeBackups({ home, deps }: SatchelNode, id: string): Promise<str
   return folder;
 }
 
-async function takeIn(node: SatchelNode, files: readonly string[]): Promise<string[]> {
+async function takeIn(node: SatchelNode, files: readonly string[], isOther: boolean): Promise<string[]> {
   const lines: string[] = [];
   for (const file of files) {
-    const { changes, carried } = await takeInRows(node, file);
+    const { changes, carried } = await takeInRows(node, file, isOther);
     await noteLeftRows(node, file, carried);
     lines.push(
       changes === null

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
-import { withoutAbsences } from '../../sources/sqlite-rows/absence-workspaces.ts';
+import { onlyUnknown, withoutAbsences } from '../../sources/sqlite-rows/absence-workspaces.ts';
 import { placeOf } from '../../sources/sqlite-rows/row-index.ts';
 import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
 import { createRowSource, ROWS_WRITER } from '../row-sources.ts';
@@ -17,14 +17,15 @@ export interface TakenIn {
 
 /**
  * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as changes of what stood there: a row that was edited
- * is an edit, one that is as it was shown is no news, what is not in the copy stays. Then puts them in place here. Safe to repeat. O(rows).
+ * is an edit, one that is as it was shown is no news, what is not in the copy stays. `isOther`: the copy did not go on from what is carried, and
+ * only rows that nobody here knows are taken in. Then puts them in place here. Safe to repeat. O(rows).
  */
-export async function takeInRows(node: SatchelNode, file: string): Promise<TakenIn> {
+export async function takeInRows(node: SatchelNode, file: string, isOther = false): Promise<TakenIn> {
   const spaces = [...node.spaces.values()].filter(({ rows, replica }) => rows.length > 0 && replica.canWrite);
   const carried = new Map<string, Set<number>>();
   if (spaces.length === 0) return { changes: null, carried };
   let changes = 0;
-  for (const open of spaces) changes += await takeInto(node, open, file, carried);
+  for (const open of spaces) changes += await takeInto(node, open, file, isOther, carried);
   for (const { rows } of spaces) {
     for (const { source } of rows) {
       await source.catchUp();
@@ -39,6 +40,7 @@ async function takeInto(
   node: SatchelNode,
   { entry, replica, rows, rowNames }: OpenSpace,
   file: string,
+  isOther: boolean,
   carried: Map<string, Set<number>>,
 ): Promise<number> {
   const writer = `rescued:${createHash('sha256').update(file).digest('hex').slice(0, 16)}`;
@@ -56,7 +58,15 @@ async function takeInto(
     });
     await node.store.write((tx) => tx.views.put(replica.space, writer, views));
     const { turns } = node.memRows;
-    const copy = createRowSource(copied, replica, { clock, random, log: node.log, writer, scope, turns, through: withoutAbsences });
+    const copy = createRowSource(copied, replica, {
+      clock,
+      random,
+      log: node.log,
+      writer,
+      scope,
+      turns,
+      through: isOther ? onlyUnknown : withoutAbsences,
+    });
     try {
       const report = await copy.source.scan();
       if (copy.health.problem !== null) throw new Error(`the rows of ${file} could not be taken in: ${copy.health.problem}`);

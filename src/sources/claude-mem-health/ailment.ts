@@ -25,6 +25,8 @@ export type Repaired =
       readonly backup: string | null;
       /** Databases whose rows belong to this machine and may be nowhere else. */
       readonly rescued: readonly string[];
+      /** Those are of another state than the one that is there: they add rows, and change none. */
+      readonly isOther?: boolean;
     }
   /** Somebody has to do something first. Nothing was changed. */
   | { readonly type: 'blocked'; readonly reason: string; readonly next: string };

@@ -90,7 +90,7 @@ async function setAside(file: string, backups: string): Promise<Repaired> {
   await rm(`${file}-shm`, { force: true });
   const rescued = isReadable(both) ? [settle(both)] : [];
   const lines = [`The log is in ${kept}-wal; the database is what it is without.`];
-  return { type: 'done', lines, backup: kept, rescued };
+  return { type: 'done', lines, backup: kept, rescued, isOther: true };
 }
 
 /** Rows are whole or are not there, also where what finds them again does not fit. */

@@ -1,3 +1,4 @@
+import { itemKey } from '../../core/item.ts';
 import type { CaptureReport, Found, Workspace } from '../../core/replica/workspace.ts';
 import { OF_NO_TABLE } from './ready-rows.ts';
 
@@ -47,6 +48,22 @@ export function withoutAbsences(workspace: Workspace): Workspace {
         found.filter((entry) => !isAbsent(entry)),
         note,
       ),
+  };
+}
+
+/** The same, and nothing of what is shown already: of that a copy of another state would only tell what it was. */
+export function onlyUnknown(workspace: Workspace): Workspace {
+  return {
+    ...workspace,
+    async capture(found, note) {
+      const views = await workspace.views(found.map(({ item }) => item.name));
+      const isKnown = ({ item }: Found): boolean => (views.get(itemKey(item))?.shown ?? null) !== null;
+      return captureSome(
+        workspace,
+        found.filter((entry) => entry.type === 'same' || (!isAbsent(entry) && !isKnown(entry))),
+        note,
+      );
+    },
   };
 }
 
