@@ -282,3 +282,57 @@ describe.runIf(process.platform === 'linux')('rows of a database that was delete
     fresh.check();
   });
 });
+
+it('a row that another one keeps out is told with that one, and what helps; nobody is told of a newer release', async () => {
+  const before = database();
+  before.session('s');
+  before.observation('s', 'one');
+  closed(before);
+  await start();
+  remove();
+  const other = database();
+  other.session('t', { memory_session_id: 'm-s' });
+  await ask(node, 'sync', {});
+  const { pending } = await ask(node, 'pending', {});
+  await ask(node, 'answer-pending', { answer: 'reject', ids: pending.map(({ id }) => id) });
+  expect(await checkOf('source:claude-mem.in-the-way')).toMatchObject({
+    reason: expect.stringContaining('1 row of the space is not in this database') as string,
+    next_step: expect.stringContaining('delete one in claude-mem') as string,
+    evidence: [
+      'claude-mem/sessions/claude/s: another row here has its place (number 1 of sdk_sessions, by memory_session_id: claude-mem/sessions/claude/t)',
+    ],
+  });
+  expect(await checkOf('source:claude-mem.waiting')).toMatchObject({
+    evidence: [expect.stringContaining('the row that it refers to is not here') as string],
+  });
+  expect(await checkOf('source:claude-mem.not-here')).toBeUndefined();
+  other.run('DELETE FROM sdk_sessions');
+  await ask(node, 'sync', {});
+  expect([other.get('SELECT count(*) FROM sdk_sessions'), other.get('SELECT title FROM observations')]).toEqual([1, 'one']);
+  expect(await checkOf('source:claude-mem.in-the-way')).toBeUndefined();
+});
+
+it.each(['reject', 'approve'] as const)(
+  'what went with a database is asked about though its worker saved into the next one before anybody looked (%s)',
+  async (answer) => {
+    const before = database();
+    work(before, 's', 'app');
+    closed(before);
+    await start();
+    remove();
+    const fresh = database();
+    work(fresh, 't', 'app');
+    for (let times = 0; times < 2; times += 1) {
+      await place.stop('a');
+      await start();
+      expect(await namesOf('observations')).toHaveLength(1);
+    }
+    const { pending } = await ask(node, 'pending', {});
+    expect(pending).toHaveLength(1);
+    await ask(node, 'answer-pending', { answer, ids: [pending[0]?.id ?? ''] });
+    await ask(node, 'sync', {});
+    const titles = answer === 'reject' ? ['s seen', 't seen'] : ['t seen'];
+    expect(fresh.sql.prepare('SELECT title FROM observations ORDER BY 1').pluck().all()).toEqual(titles);
+    expect(await namesOf('observations')).toHaveLength(titles.length);
+  },
+);

@@ -4,6 +4,7 @@ import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
 import { takeUpPlanned } from './planned-rows.ts';
+import { hasKnownRow } from './known-rows.ts';
 import { beginReading, type Reading } from './read-beside.ts';
 import { refreshScope, settleLeft } from './row-scope.ts';
 import type { TableAccess } from './table-access.ts';
@@ -31,6 +32,8 @@ export async function captureRound(context: RowsContext, options: { readonly who
 
   const shape = [...tables].map(([id, { shape }]) => `${id}:${shape.mask}`).join();
   await takeUpPlanned(context, tables);
+  // Nor is what is new in it captured before somebody says what became of the rest: it would be all that is known of, the next time.
+  if ((memory.isOther || wasMissing) && isAsked(context) && !(await hasKnownRow(context, tables))) return noDatabase(context, ANOTHER);
   let whole = isRejudged || options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
   if (memory.isOther) memory.seenTo.clear();
   if (isRejudged) for (const { id } of context.profile.tables) memory.index.unskip(id);
@@ -118,6 +121,14 @@ function note({ memory }: RowsContext, { shape }: TableAccess, last: number | un
 async function showMore({ memory, workspace }: RowsContext): Promise<void> {
   const items = memory.unshown.splice(0);
   if (items.length > 0) await workspace.applied(items.map((item) => ({ item, content: null, local: null })));
+}
+
+const ANOTHER = 'another database is in its place, without any of the rows';
+
+/** Whether something is known that nobody said was to go. */
+function isAsked({ memory: { index, confirmed } }: RowsContext): boolean {
+  for (const name of index.names()) if (!confirmed.has(name)) return true;
+  return false;
 }
 
 async function noDatabase(context: RowsContext, message: string): Promise<ScanReport> {

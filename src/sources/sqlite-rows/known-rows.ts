@@ -1,0 +1,34 @@
+import type { RowsContext } from './context.ts';
+import { impliedRow, newBody } from './shown-form.ts';
+import type { TableAccess } from './table-access.ts';
+
+const PAGE_ROWS = 250;
+
+/**
+ * Whether any row of the database is one that is known, by its place and all that it says, or by its natural key. None is in one that was made
+ * anew. Cost: a page of rows in one that is known, else O(rows).
+ */
+export async function hasKnownRow({ memory, database }: RowsContext, tables: ReadonlyMap<string, TableAccess>): Promise<boolean> {
+  const { index } = memory;
+  /** Natural keys of rows that others refer to, by table and number. */
+  const names = new Map<string, string>();
+  for (const [table, access] of tables) {
+    const { reference, nameOf } = access.shape.profile;
+    for (let after = -1; ;) {
+      const page = await database.read(() => access.page(after, PAGE_ROWS));
+      const last = page.at(-1);
+      if (last === undefined) break;
+      for (const found of page) {
+        if (index.at(table, found.rowid)?.digest === found.digest) return true;
+        const parent =
+          reference === null || typeof found.parent !== 'number' ? null : (names.get(`${reference.table} ${found.parent}`) ?? null);
+        const name = nameOf(impliedRow(access.shape, newBody(access.shape, found.row, parent)));
+        if (name === null) continue;
+        if (index.of(name) !== undefined) return true;
+        names.set(`${table} ${found.rowid}`, name);
+      }
+      after = last.rowid;
+    }
+  }
+  return false;
+}
