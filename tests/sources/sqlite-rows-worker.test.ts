@@ -212,7 +212,9 @@ describe('beside a worker', () => {
     for (let start = 0; start < 2; start += 1) {
       await b.restart();
       await b.sync();
-      expect(b.source.waiting().map(({ reason }) => reason)).toEqual([expect.stringContaining('another row here has its place')]);
+      const stays = b.db.get<number>("SELECT id FROM observations WHERE title = 'stays'");
+      const other = `another row here has its place (number ${stays} of observations, by memory_session_id and content_hash: claude-mem/observations/`;
+      expect(b.source.waiting().map(({ reason }) => reason)).toEqual([expect.stringContaining(other)]);
       expect(b.db.get("SELECT count(*) FROM observations WHERE title IN ('four', 'five', 'six', 'stays')")).toBe(4);
     }
     expect(await b.machine.replica.list({ prefix: 'claude-mem/observations/' })).toHaveLength(9);

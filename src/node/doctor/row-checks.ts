@@ -6,6 +6,8 @@ import type { SatchelNode } from '../node.ts';
 import type { RowSource } from '../row-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { TORN } from '../../sources/claude-mem/project-scope.ts';
+import type { NamedReason } from '../../sources/file-tree/reports.ts';
+import { IN_THE_WAY } from '../../sources/sqlite-rows/write-row.ts';
 import { isOutOfScope, OUT_OF_SCOPE } from '../../sources/sqlite-rows/row-scope.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
@@ -36,17 +38,20 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
     if (isOutOfScope(notHere)) left.set(item.name, notHere ?? '');
     else if (notHere !== null && isMissed(item)) others.push({ name: item.name, reason: notHere });
   }
-  const lines = [...others, ...source.waiting()];
-  if (lines.length > 0)
-    checks.push(
-      warned(
-        `${id}.not-here`,
-        'low',
-        `${counted(lines.length, 'row of another machine is', 'rows of other machines are')} not in this database`,
-        'A newer release of claude-mem may hold them',
-        some(lines.map(({ name, reason }) => `${name}: ${reason}`)),
-      ),
-    );
+  const [inTheWay, late] = [source.waiting().filter(isInTheWay), source.waiting().filter((each) => !isInTheWay(each))];
+  const told = (what: string, lines: readonly NamedReason[], says: string, advice: string): void => {
+    if (lines.length === 0) return;
+    const reason = `${counted(lines.length, 'row', 'rows')} of the space ${lines.length === 1 ? 'is' : 'are'} not in this database${says}`;
+    checks.push(warned(`${id}.${what}`, 'low', reason, advice, some(lines.map(({ name, reason }) => `${name}: ${reason}`))));
+  };
+  told('not-here', others, ', which has no place for them', 'A newer release of claude-mem may hold them');
+  told(
+    'in-the-way',
+    inTheWay,
+    ': it has other rows of which it holds one alone',
+    'Both are kept. Where they are the same to you, delete one in claude-mem, on any machine that has it; the other is written then',
+  );
+  told('waiting', late, ' yet', 'They are tried again by themselves; it takes what each one waits for');
   const skipped = [];
   for (const { name, reason } of source.skipped()) {
     if (isOutOfScope(reason) && !reason.endsWith(TORN)) left.set(name, reason);
@@ -64,6 +69,8 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
     checks.push(warned(`${id}.skipped`, 'low', `${counted(skipped.length, 'row is', 'rows are')} not carried`, null, some(skipped)));
   return checks;
 }
+
+const isInTheWay = ({ reason }: NamedReason): boolean => reason.startsWith(IN_THE_WAY);
 
 function reasonsOf(reasons: Iterable<string>): string[] {
   const counts = new Map<string, number>();

@@ -27,6 +27,8 @@ export interface TableAccess {
   has(rowid: number): boolean;
   /** The row that a row with this body would take the place of, as the profile knows it. */
   standInFor(body: Row): FoundRow | null;
+  /** A row that holds these values, by local column. */
+  rowidWith(values: ReadonlyMap<string, RowValue | null>): number | null;
   /** Ascending. Cost: some 0.1 µs a row. */
   rowids(): number[];
   count(): number;
@@ -130,6 +132,13 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
       return found !== null && standIns.isOne(found.row) ? found : null;
     },
     has: (rowid) => hasQuery.get(rowid) !== undefined,
+    rowidWith(values) {
+      const where = [...values.keys()].map((name) => `${quoted(name)} IS ?`).join(' AND ');
+      const rowid = prepared(`SELECT rowid FROM ${table} WHERE ${where} LIMIT 1`)
+        .pluck()
+        .get(...values.values());
+      return rowid === undefined ? null : Number(rowid);
+    },
     rowids: () => rowidsQuery.all().map(Number),
     count: () => Number(countQuery.get()),
     lastRowid: () => Math.max(Number(lastQuery.get() ?? 0), Number(sequenceQuery?.get(shape.profile.table) ?? 0)),

@@ -139,18 +139,43 @@ function followers(
   }
 }
 
-/** What the database itself does not take: `null` for any other trouble. */
+/** Begins the reason of a row that waits since a column has to be unlike all others. */
+export const IN_THE_WAY = 'another row here has its place';
+
+/** What the database itself does not take: `null` for any other trouble. `other`: says which row has these columns' values already. */
 export function refusalOf(
   error: unknown,
+  other: (columns: readonly string[]) => string | null,
 ):
   | { readonly type: 'waits'; readonly reason: string; readonly parent: null }
   | { readonly type: 'not-here'; readonly reason: string }
   | null {
   if (!(error instanceof Database.SqliteError)) return null;
   // The message names columns, never values.
-  if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY')
-    return { type: 'waits', reason: `another row here has its place (${error.message})`, parent: null };
+  if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+    const columns = [...error.message.matchAll(/\.(\w+)/g)].map(([, column]) => column ?? '');
+    return { type: 'waits', reason: `${IN_THE_WAY} (${other(columns) ?? error.message})`, parent: null };
+  }
   if (error.code.startsWith('SQLITE_CONSTRAINT'))
     return { type: 'not-here', reason: `the release of claude-mem here does not hold it (${error.message})` };
   return null;
+}
+
+/** Which row holds already what a task would write into these columns: its table and number, and the item that it is, where that is known. */
+export function rowInTheWay(
+  context: WriteContext,
+  tables: Tables,
+  places: ReadonlyMap<string, Place>,
+  { table, body }: RowTask,
+  columns: readonly string[],
+): string | null {
+  const access = tables.get(table);
+  const row = body === null ? null : decodeRow(body);
+  if (access === undefined || row?.ok !== true || columns.length === 0) return null;
+  const parent = parentOf(context, tables, places, access, row.value);
+  const form = formOf(row.value, access.shape, parent.type === 'found' ? parent.value : null);
+  const rowid = access.rowidWith(new Map(columns.map((column) => [column, form.get(column) ?? null])));
+  if (rowid === null) return null;
+  const name = context.memory.index.at(table, rowid)?.name;
+  return `number ${rowid} of ${access.shape.profile.table}, by ${columns.join(' and ')}${name === undefined ? '' : `: ${name}`}`;
 }

@@ -2,7 +2,7 @@ import { lookForNew } from './new-here.ts';
 import type { Place } from './row-index.ts';
 import type { FoundRow } from './table-access.ts';
 import type { PlannedRow, RowTask, WriteContext, WriteResult, Written } from './row-task.ts';
-import { putAt, refusalOf, writeRow, type Insertion } from './write-row.ts';
+import { putAt, refusalOf, rowInTheWay, writeRow, type Insertion } from './write-row.ts';
 
 /**
  * Writes a batch in one transaction (`more`: others follow at once, and it is durable with them). What cannot be written is said; the rest is, unless it was planned as a whole: then nothing is, where one
@@ -58,7 +58,8 @@ function writeEach(context: WriteContext, batch: readonly RowTask[]): Written {
       if (result.type === 'put') places.set(result.place.name, result.place);
       results[index] = result;
     } catch (error) {
-      const refusal = refusalOf(error);
+      const task = batch[index] as RowTask;
+      const refusal = refusalOf(error, (columns) => rowInTheWay(context, tables, places, task, columns));
       if (refusal === null) throw error;
       results[index] = refusal;
     }
@@ -134,7 +135,7 @@ function allOrNone(rows: readonly NewRow[]): boolean {
     rows[0]?.access.insertAll(rows);
     return true;
   } catch (error) {
-    if (refusalOf(error) === null) throw error;
+    if (refusalOf(error, () => null) === null) throw error;
     return false;
   }
 }
