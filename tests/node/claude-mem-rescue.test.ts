@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -235,6 +235,25 @@ describe.runIf(process.platform === 'linux')('rows of a database that was delete
     fresh.check();
   });
 
+  it('are taken in though nothing of what was carried stands there, and nobody said yet what became of that', async () => {
+    const before = database();
+    work(before, 's-app', 'app');
+    closed(before);
+    await start();
+    remove();
+    const next = database();
+    next.session('s');
+    closed(next);
+    const held = await worker();
+    await ask(node, 'sync', {});
+    remove();
+    await held.say('saved into nowhere');
+    const [done] = await repair('open-file');
+    expect(done?.lines.join()).toContain('2 rows of it were new');
+    const fresh = await startAgain(held);
+    expect(fresh.sql.prepare('SELECT title FROM observations ORDER BY 1').pluck().all()).toEqual(['s-app seen', 'saved into nowhere']);
+  });
+
   it('are put into one that stands there already at once', async () => {
     const before = database();
     work(before, 's-app', 'app');
@@ -336,3 +355,27 @@ it.each(['reject', 'approve'] as const)(
     expect(await namesOf('observations')).toHaveLength(titles.length);
   },
 );
+
+it('rows of a log of the past that go to no space are put back where nothing became of them, and take no edit back', async () => {
+  const made = database();
+  made.sql.pragma('wal_autocheckpoint = 0');
+  work(made, 's-local', 'loc1');
+  made.observation('s-local', 'gone by now', { project: 'loc1', created_at_epoch: 7 });
+  const past = path.join(place.root, 'past-wal');
+  copyFileSync(`${file}-wal`, past);
+  made.sql.pragma('wal_checkpoint(TRUNCATE)');
+  made.run("UPDATE observations SET title = 'edited' WHERE title = 's-local seen'");
+  made.run("DELETE FROM observations WHERE title = 'gone by now'");
+  made.observation('s-local', 'later', { project: 'loc1' });
+  await start();
+  closed(made);
+  await place.stop('a');
+  copyFileSync(past, `${file}-wal`);
+  node = await place.start('a', { live: false });
+  expect(await repair('wal')).toMatchObject([{ state: 'done' }]);
+  const now = database();
+  expect(now.sql.prepare('SELECT title FROM observations ORDER BY 1').pluck().all()).toEqual(['edited', 'gone by now', 'later']);
+  expect([now.get('SELECT count(*) FROM sdk_sessions'), now.get('SELECT count(*) FROM tool_uses')]).toEqual([1, 1]);
+  expect(await checkOf('claude-mem.left-rows')).toBeUndefined();
+  now.check();
+});

@@ -15,17 +15,20 @@ const LEFT = 'claude-mem-left-rows';
 interface Note {
   readonly copy: string;
   readonly rows: LeftRows;
+  readonly isPast: boolean;
 }
 
 const idOf = (copy: string): string => createHash('sha256').update(copy).digest('hex').slice(0, 16);
 
-/** Keeps in mind which rows of a copy are in no space. `carried`: all others, by table. Durable when it resolves. O(rows of the copy). */
+/** Keeps in mind which rows of a copy are in no space. `carried`: all others, by table. `isPast`: it is of an
+ * earlier state of the database that stands there. Durable when it resolves. O(rows of the copy). */
 export async function noteLeftRows(
   { store }: Pick<SatchelNode, 'store'>,
   copy: string,
   carried: ReadonlyMap<string, ReadonlySet<number>>,
+  isPast: boolean,
 ): Promise<void> {
-  const note: Note = { copy, rows: listLeftRows(copy, carried) };
+  const note: Note = { copy, rows: listLeftRows(copy, carried), isPast };
   if (Object.keys(note.rows).length === 0) return;
   await store.write((tx) => tx.documents.put(LEFT, idOf(copy), note));
 }
@@ -36,7 +39,13 @@ export async function noteLeftRows(
  */
 export async function findLeftRows({ store }: Pick<SatchelNode, 'store'>, file: string, way: SyncPath): Promise<Ailment[]> {
   const notes = await store.read((tx) => tx.documents.list<Note>(LEFT));
-  const looks = notes.map(({ value: { copy, rows } }): LeftLook => ({ file, copy, left: rows, syncsItself: way.type !== 'none' }));
+  const looks = notes.map(({ value: { copy, rows, isPast } }): LeftLook => ({
+    file,
+    copy,
+    left: rows,
+    syncsItself: way.type !== 'none',
+    isPast,
+  }));
   const found = looks.map((look) => ({ look, tables: lookForLeftRows(look) })).filter(({ tables }) => tables.size > 0);
   if (found.length === 0) return [];
   const total = found.flatMap(({ tables }) => [...tables.values()]).reduce((sum, count) => sum + count, 0);

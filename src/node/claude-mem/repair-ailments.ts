@@ -110,7 +110,7 @@ async function takeIn(node: SatchelNode, files: readonly string[], isOther: bool
   const lines: string[] = [];
   for (const file of files) {
     const { changes, carried } = await takeInRows(node, file, isOther);
-    await noteLeftRows(node, file, carried);
+    await noteLeftRows(node, file, carried, isOther);
     lines.push(
       changes === null
         ? `No space takes its rows now: they are in ${file}.`

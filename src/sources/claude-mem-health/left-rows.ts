@@ -14,6 +14,8 @@ export interface LeftLook {
   readonly left: LeftRows;
   /** Claude-mem syncs by itself: what it sent, or got, it brings back itself. */
   readonly syncsItself: boolean;
+  /** The copy is of an earlier state of the database: what stands there under a row's number, made at the same time, is what became of it. */
+  readonly isPast: boolean;
 }
 
 /** Rows of a copy without those that are `carried`, and without those that say the same as one of these. O(rows). */
@@ -44,8 +46,9 @@ export function lookForLeftRows(look: LeftLook): ReadonlyMap<string, number> {
   lookInto(look.copy, (open) => {
     const copy = along(open);
     const wanted = wantedRows(copy, look);
-    const missing = lookInto(look.file, (database) => missingRows(copy, along(database), wanted)) ?? wanted;
+    const missing = lookInto(look.file, (database) => missingRows(copy, along(database), wanted, look.isPast)) ?? wanted;
     for (const { table, rows } of missing) if (rows.length > 0) counts.set(table, rows.length);
+    if (look.isPast) return;
     const columns =
       lookInto(look.file, (database) => lookForColumns(copy, along(database), look.left)) ?? lookForColumns(copy, null, look.left);
     if (columns > 0) counts.set(NOT_CARRIED, columns);
@@ -70,9 +73,10 @@ export function putLeftRows(look: LeftLook): PutReport {
       const wanted = wantedRows(copy, look);
       for (const { table, rows } of wanted) {
         // One table after the other: rows find the sessions that came before them.
-        const [missing] = missingRows(copy, database, [{ table, rows }]);
+        const [missing] = missingRows(copy, database, [{ table, rows }], look.isPast);
         for (const rowid of missing?.rows ?? []) report[insert(copy, database, table, rowid)] += 1;
       }
+      if (look.isPast) return;
       fillColumns(copy, database, look.left);
       report.waiting += lookForColumns(copy, database, look.left);
     }),
@@ -98,7 +102,7 @@ function wantedRows(copy: Along, { left, syncsItself }: LeftLook): TableRows[] {
   });
 }
 
-function missingRows(copy: Along, database: Along, wanted: readonly TableRows[]): TableRows[] {
+function missingRows(copy: Along, database: Along, wanted: readonly TableRows[], isPast: boolean): TableRows[] {
   return wanted.map(({ table, rows }) => {
     // Of a table that this release does not have, they wait for one that does.
     if (database.columns(table).size === 0) return { table, rows };
@@ -107,10 +111,19 @@ function missingRows(copy: Along, database: Along, wanted: readonly TableRows[])
       rows: rows.filter((rowid) => {
         const row = rowBy(copy, table, 'rowid', rowid);
         const here = row === null ? null : resolved(copy, database, table, row);
-        return row !== null && (here === null || sameRow(copy, database, table, here) === null);
+        return (
+          row !== null && (here === null || (sameRow(copy, database, table, here) === null && !(isPast && became(database, table, here))))
+        );
       }),
     };
   });
+}
+
+/** Whether the row that has its number here was made when it was. */
+function became(database: Along, table: string, row: Cells): boolean {
+  const there = rowBy(database, table, 'id', row['id']);
+  const made = ['created_at_epoch', 'started_at_epoch'].filter((column) => database.columns(table).has(column));
+  return there !== null && made.length > 0 && made.every((column) => there[column] === row[column]);
 }
 
 function insert(copy: Along, database: Along, table: string, rowid: number): keyof PutReport {

@@ -47,6 +47,8 @@ export async function viewsForCopy({ file, profile, clock, views: all, read }: C
     if (place !== null && place.rowid !== null) places.set(placeKey(place.table, place.rowid), place);
   }
   const sure = new Set<string>();
+  /** Whether anything of what was shown stands in the copy. */
+  let isRelated = false;
   const database = createRowDatabase(file, profile, clock);
   try {
     if (database.look() === 'missing') return [];
@@ -63,6 +65,7 @@ export async function viewsForCopy({ file, profile, clock, views: all, read }: C
           const parent = parentOf(access, found, names);
           const natural = access.shape.profile.nameOf(impliedRow(access.shape, newBody(access.shape, found.row, parent)));
           if (natural !== null) naturals.add(natural);
+          if (natural !== null && views.has(itemKey({ kind: profile.kind, name: natural }))) isRelated = true;
           const place = places.get(placeKey(table, found.rowid));
           const isSame =
             place !== undefined && (place.name === natural || (place.digest === found.digest && place.mask === access.shape.mask));
@@ -78,6 +81,8 @@ export async function viewsForCopy({ file, profile, clock, views: all, read }: C
   } finally {
     database.close();
   }
+  // Of another database altogether, which lacks them all, nothing would be taken before somebody is asked.
+  if (!isRelated && sure.size === 0) return [];
   return [...views.values()].map(({ item, shown, local }) => ({
     ...{ item, shown, intended: null, notHere: null },
     local: sure.has(item.name) ? local : null,
