@@ -104,3 +104,28 @@ it('both through a hub that is no machine of theirs: nothing stands twice', asyn
   await expectEqual({ observations: 3, summaries: 2, prompts: 2 });
   await expectInSync(a, b);
 });
+
+it('a worker that holds other states at the revisions that it is served goes on after a repair, and loses nothing', async () => {
+  await connect('a', nodes.a);
+  await connect('b', nodes.a);
+  await a.save('later of a');
+  await expectEqual({ observations: 3, summaries: 2, prompts: 2 });
+  await b.stop();
+  b.edit("update sync_entity_heads set operation_sha256 = 'of another feed'");
+  b.edit("update sync_state set v = '0' where k = 'cursor'");
+  await b.start();
+  await a.save('behind');
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  expect(b.memories().observations.join()).not.toContain('behind');
+  const repair = async (apply: boolean) => (await ask(nodes.b, 'claude-mem-repair', { check: 'wedged', apply })).repairs;
+  expect(await repair(false)).toMatchObject([{ id: 'wedged', state: 'would' }]);
+  expect(await repair(true)).toMatchObject([{ id: 'wedged', state: 'blocked' }]);
+  await b.stop();
+  expect(await repair(true)).toMatchObject([{ id: 'wedged', state: 'done' }]);
+  expect(await repair(true)).toEqual([]);
+  await b.start();
+  await expectEqual({ observations: 4, summaries: 2, prompts: 2 });
+  await b.save('and on');
+  await expectEqual({ observations: 5, summaries: 2, prompts: 2 });
+  await expectInSync(a, b);
+});

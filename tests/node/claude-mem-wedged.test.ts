@@ -143,6 +143,8 @@ describe('through another node', () => {
     writeFileSync(path.join(logs, 'claude-mem-2026-11-22.log'), line('5') + line(worker.cursor));
     expect(await named()).toEqual([expect.stringContaining('cannot take in the page')]);
     expect(await repair(true)).toMatchObject([{ id: 'wedged', state: 'done' }]);
+    // Its log says so still.
+    expect([await named(), await repair(true)]).toEqual([[], []]);
     await worker.pull();
     expect(summaries()).toEqual([['Do it', 'much', 'other', '7']]);
     expect([await named(), await repair(true)]).toEqual([[], []]);

@@ -1,11 +1,14 @@
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { RowKind } from '../../gateways/claude-mem/payload.ts';
+import { rowId } from '../../gateways/claude-mem/schema.ts';
 import { readPullState } from '../../sources/claude-mem-health/pull-state.ts';
 import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 
 /** Of the end of its log. */
 const BYTES = 262_144;
 const WEDGED = /Pull wedged: .*\{cursor=(\d+),/;
+const OTHERWISE = /kind=(observation|summary|prompt) origin=(.+)\/(\d+): same entity revision has a different/;
 const WHY_LENGTH = 200;
 
 /**
@@ -13,11 +16,14 @@ const WHY_LENGTH = 200;
  * states it is. `isAsked`: it was, and holds nothing otherwise. `null` for nothing.
  */
 export async function findWedgeInLog(folder: string, file: string, isAsked: boolean): Promise<Ailment | null> {
-  const cursor = readPullState(file)?.cursor;
+  const state = readPullState(file);
   const said = (await endOfLog(path.join(folder, 'logs'))).split('\n').filter((line) => WEDGED.test(line));
   const last = said.at(-1);
-  if (cursor === undefined || last === undefined || Number(WEDGED.exec(last)?.[1]) !== cursor) return null;
+  if (state === null || last === undefined || Number(WEDGED.exec(last)?.[1]) !== state.cursor) return null;
   const why = last.slice(last.indexOf('}') + 1).trim();
+  const [, kind, device = '', local = ''] = OTHERWISE.exec(why) ?? [];
+  // It was repaired since; its worker did not start again yet.
+  if (kind !== undefined && (isAsked || !state.heads.has(rowId(kind as RowKind, device, local)))) return null;
   return {
     id: 'wedged',
     result: 'fail',
