@@ -127,3 +127,19 @@ it('lets go of files that were replaced under it, and copies nothing back into t
   worker = new Database(file);
   expect([count(), worker.pragma('integrity_check', { simple: true })]).toEqual([1, 'ok']);
 });
+
+it('keeps what is open while others begin the log anew, whoever of them does', async () => {
+  const database = open(flushLog);
+  const another = new Database(file);
+  for (const how of ['RESTART', 'TRUNCATE', 'PASSIVE', 'RESTART']) {
+    for (const connection of [worker, another]) {
+      connection.exec("INSERT INTO sdk_sessions (content_session_id) VALUES ('theirs')");
+      connection.pragma(`wal_checkpoint(${how})`);
+      expect(database.look()).toBe('same');
+      await insert(database);
+    }
+  }
+  expect(count()).toBe(16);
+  another.close();
+  database.close();
+});

@@ -16,7 +16,7 @@ export type Standing = 'missing' | 'same' | 'opened' | 'other';
  * again. The file is never replaced, and only ever written by statements in short transactions.
  */
 export interface RowDatabase {
-  /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: three stats, and after a write to its log some 20 µs. */
+  /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: three stats. */
   look(): Standing;
   /** Closes what is open where it is not what stands there, or could not be read. Cost: as of `look`. */
   letGo(): void;
@@ -81,7 +81,7 @@ export function createRowDatabase(
     /** Its log was flushed since it was opened. */
     isFlushed: boolean;
     /** Of what it has open; `null` without a log. */
-    mark: LogMark | null;
+    readonly mark: LogMark | null;
     /** What it reads is not what a database says: another program may have written over its files. */
     isBroken: boolean;
   } | null = null;
@@ -103,7 +103,6 @@ export function createRowDatabase(
     if (open === null || open.isBroken || identityOf(file) !== open.identity) return false;
     if (open.mark === null) return true;
     const standing = standingOfLog(file, open.mark);
-    if (standing.type === 'same') open.mark = standing.mark;
     return standing.type === 'same' || (standing.type === 'nameless' && standing.isShared && isHeldByOthers(file));
   };
   const connection: Connection = { isCurrent, close };
