@@ -352,3 +352,36 @@ describe('a machine whose claude-mem syncs with another node', () => {
     expect(check?.reason).toContain(said);
   });
 });
+
+it.runIf(process.platform === 'linux')(
+  'what its worker sent already is not taken in a second time from a database that was deleted under it, by whatever words it is told since',
+  async () => {
+    const memories = async (): Promise<number> => {
+      const [space] = [...node.spaces.values()];
+      const items = await space!.replica.exclusive(() => space!.replica.list({ prefix: 'claude-mem/observations/' }));
+      return items.filter(({ content }) => content !== null).length;
+    };
+    observation('saved while connected');
+    await pushOwn();
+    await expect.poll(memories, { timeout: 15_000 }).toBe(3);
+    database!.run("UPDATE observations SET narrative = 'told otherwise', sync_rev = '2' WHERE title = 'saved while connected'");
+    const edited = { title: 'saved while connected', narrative: 'told otherwise', memory_session_id: 'm-s1', project: 'app', ...at };
+    expect(
+      (await other.push([row(DEVICE, { local: '3', rev: '2', payload: { ...edited, created_at_epoch: String(at.created_at_epoch) } })]))
+        .status,
+    ).toBe(200);
+    const id = observation('not sent yet');
+    database!.run('UPDATE observations SET synced_at = NULL WHERE id = ?', id);
+    const script = fileURLToPath(new URL('mem-holder.mjs', import.meta.url));
+    const worker = spawn(process.execPath, [script, path.join(folder, 'claude-mem.db')]);
+    try {
+      await once(worker.stdout, 'data');
+      stop();
+      for (const end of ['', '-wal', '-shm']) rmSync(path.join(folder, `claude-mem.db${end}`), { force: true });
+      expect((await ask(node, 'claude-mem-repair', { check: 'open-file', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+      expect(await memories()).toBe(4);
+    } finally {
+      worker.kill('SIGKILL');
+    }
+  },
+);

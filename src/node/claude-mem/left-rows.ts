@@ -5,6 +5,7 @@ import { holdersOf } from '../../sources/claude-mem-health/holders.ts';
 import { keepDatabase } from '../../sources/claude-mem-health/keep-copy.ts';
 import { listLeftRows, lookForLeftRows, putLeftRows, type LeftLook, type LeftRows } from '../../sources/claude-mem-health/left-rows.ts';
 import { columnsOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
+import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
 import { counted } from '../counted.ts';
 import type { SatchelNode } from '../node.ts';
 import type { SyncPath } from './sync-path.ts';
@@ -39,13 +40,10 @@ export async function noteLeftRows(
  */
 export async function findLeftRows({ store }: Pick<SatchelNode, 'store'>, file: string, way: SyncPath): Promise<Ailment[]> {
   const notes = await store.read((tx) => tx.documents.list<Note>(LEFT));
-  const looks = notes.map(({ value: { copy, rows, isPast } }): LeftLook => ({
-    file,
-    copy,
-    left: rows,
-    syncsItself: way.type !== 'none',
-    isPast,
-  }));
+  const looks = notes.map(({ value: { copy, rows, isPast } }): LeftLook => {
+    const sent = way.type === 'none' ? new Map<string, ReadonlySet<number>>() : sentRows(copy, way.type === 'own');
+    return { file, copy, left: rows, sent, isPast };
+  });
   const found = looks.map((look) => ({ look, tables: lookForLeftRows(look) })).filter(({ tables }) => tables.size > 0);
   if (found.length === 0) return [];
   const total = found.flatMap(({ tables }) => [...tables.values()]).reduce((sum, count) => sum + count, 0);

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import type { Item } from '../../core/item.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
-import { onlyUnknown, withoutAbsences } from '../../sources/sqlite-rows/absence-workspaces.ts';
+import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
+import { onlyUnknown, withoutAbsences, withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
 import { placeOf } from '../../sources/sqlite-rows/row-index.ts';
 import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
+import { readSyncPath } from './sync-path.ts';
 import { createRowSource, ROWS_WRITER } from '../row-sources.ts';
 
 /** What became of a copy. */
@@ -45,6 +48,8 @@ async function takeInto(
 ): Promise<number> {
   const writer = `rescued:${createHash('sha256').update(file).digest('hex').slice(0, 16)}`;
   const { clock, random } = node.deps;
+  const add = (table: string, rowid: number): void => void carried.set(table, (carried.get(table) ?? new Set()).add(rowid));
+  const isPushedHere = (await readSyncPath(node.home, node.config.environment.claudeMemHome)).type === 'own';
   let changes = 0;
   await node.store.write((tx) => tx.views.clear(replica.space, writer));
   for (const { definition } of rows) {
@@ -58,6 +63,10 @@ async function takeInto(
     });
     await node.store.write((tx) => tx.views.put(replica.space, writer, views));
     const { turns } = node.memRows;
+    // What its worker sent, or got, is told by its feed, and by the item that it is there.
+    const sent = definition.sessionsOnly ? sentRows(file, isPushedHere) : new Map<string, ReadonlySet<number>>();
+    const tableOf = (item: string): string => profile.tables.find(({ id }) => id === profile.tableOf(item))?.table ?? '';
+    const isSent = ({ name }: Item, rowid: number): boolean => sent.get(tableOf(name))?.has(rowid) === true;
     const copy = createRowSource(copied, replica, {
       clock,
       random,
@@ -65,18 +74,17 @@ async function takeInto(
       writer,
       scope,
       turns,
-      through: isOther ? onlyUnknown : withoutAbsences,
+      through: (workspace) => withoutOthers((isOther ? onlyUnknown : withoutAbsences)(workspace), isSent),
     });
     try {
       const report = await copy.source.scan();
       if (copy.health.problem !== null) throw new Error(`the rows of ${file} could not be taken in: ${copy.health.problem}`);
       changes += report.changes;
       for (const view of (await copy.workspace.views()).values()) {
-        const table = profile.tables.find(({ id }) => id === profile.tableOf(view.item.name));
-        const rowid = table === undefined || view.shown === null ? null : (placeOf(view, table.id)?.rowid ?? null);
-        if (table === undefined || rowid === null) continue;
-        carried.set(table.table, (carried.get(table.table) ?? new Set()).add(rowid));
+        const rowid = view.shown === null ? null : (placeOf(view, profile.tableOf(view.item.name) ?? '')?.rowid ?? null);
+        if (rowid !== null) add(tableOf(view.item.name), rowid);
       }
+      for (const [table, rows] of sent) for (const rowid of rows) add(table, rowid);
     } finally {
       await copy.close();
     }

@@ -12,8 +12,8 @@ export interface LeftLook {
   /** Where they are. */
   readonly copy: string;
   readonly left: LeftRows;
-  /** Claude-mem syncs by itself: what it sent, or got, it brings back itself. */
-  readonly syncsItself: boolean;
+  /** Those that its own sync brings back itself, by table, as the copy numbers them. */
+  readonly sent: ReadonlyMap<string, ReadonlySet<number>>;
   /** The copy is of an earlier state of the database: what stands there under a row's number, made at the same time, is what became of it. */
   readonly isPast: boolean;
 }
@@ -89,16 +89,10 @@ interface TableRows {
   readonly rows: readonly number[];
 }
 
-function wantedRows(copy: Along, { left, syncsItself }: LeftLook): TableRows[] {
-  const isBrought = (table: string, rowid: number): boolean => {
-    const row = rowBy(copy, table, 'rowid', rowid);
-    return (row?.['origin_device_id'] ?? null) !== null || Number(row?.['synced_at'] ?? -1) >= 0;
-  };
+function wantedRows(copy: Along, { left, sent }: LeftLook): TableRows[] {
   return copy.tables().flatMap((table) => {
-    const rows = left[table] ?? [];
-    const isSynced = syncsItself && copy.columns(table).has('synced_at');
-    const wanted = isSynced ? rows.filter((rowid) => !isBrought(table, rowid)) : rows;
-    return wanted.length === 0 ? [] : [{ table, rows: wanted }];
+    const rows = (left[table] ?? []).filter((rowid) => sent.get(table)?.has(rowid) !== true);
+    return rows.length === 0 ? [] : [{ table, rows }];
   });
 }
 

@@ -1,4 +1,4 @@
-import { itemKey } from '../../core/item.ts';
+import { itemKey, type Item } from '../../core/item.ts';
 import type { CaptureReport, Found, Workspace } from '../../core/replica/workspace.ts';
 import { OF_NO_TABLE } from './ready-rows.ts';
 
@@ -61,6 +61,25 @@ export function onlyUnknown(workspace: Workspace): Workspace {
       return captureSome(
         workspace,
         found.filter((entry) => entry.type === 'same' || (!isAbsent(entry) && !isKnown(entry))),
+        note,
+      );
+    },
+  };
+}
+
+/** Nothing that another way carries: of what was never shown by this one, whatever words it is told by, that knows which item it is. */
+export function withoutOthers(workspace: Workspace, isOthers: (item: Item, rowid: number) => boolean): Workspace {
+  return {
+    ...workspace,
+    async capture(found, note) {
+      const views = await workspace.views(found.map(({ item }) => item.name));
+      const isTheirs = (entry: Found): boolean => {
+        const rowid = entry.type === 'body' ? /^(\d{1,16}) /.exec(entry.local ?? '')?.[1] : undefined;
+        return rowid !== undefined && (views.get(itemKey(entry.item))?.shown ?? null) === null && isOthers(entry.item, Number(rowid));
+      };
+      return captureSome(
+        workspace,
+        found.filter((entry) => !isTheirs(entry)),
         note,
       );
     },
