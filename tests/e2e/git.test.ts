@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
@@ -22,6 +22,23 @@ describe('two machines with nothing but a git repository between them', () => {
   afterAll(async () => {
     await Promise.all([ana, bea].map((m) => m.kill()));
     remove();
+  });
+
+  it('is refused as a folder, named where it is not empty, and leaves nothing behind where it is none', async () => {
+    const asFolder = await ana.run(['remotes', 'add', repository]);
+    expect([asFolder.code, asFolder.stderr]).toEqual([2, expect.stringContaining(`satchel remotes add ${address}`)]);
+    expect(git('for-each-ref')).toBe('');
+    const caches = (): string[] => (existsSync(path.join(ana.store, 'git')) ? readdirSync(path.join(ana.store, 'git')) : []);
+    expect((await ana.run(['remotes', 'add', `${address}-not-there`])).code).not.toBe(0);
+    expect(caches()).toEqual([]);
+    const full = path.join(root, 'full.git');
+    const commit = ['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit', '--quiet', '--allow-empty', '-m', 'x'];
+    execFileSync('git', ['init', '--quiet', '-b', 'main', `${full}-work`]);
+    execFileSync('git', ['-C', `${full}-work`, ...commit]);
+    execFileSync('git', ['clone', '--quiet', '--bare', `${full}-work`, full]);
+    const added = await ana.run(['remotes', 'add', `git+file://${full}`]);
+    expect([added.code, added.stdout + added.stderr]).toEqual([0, expect.stringContaining('It is not empty (main)')]);
+    expect((await ana.run(['remotes', 'remove', `git+file://${full}`])).code).toBe(0);
   });
 
   it('keeps a space there, and lets another machine in through it', async () => {

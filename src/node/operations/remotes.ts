@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { z } from 'zod';
 import { parseJoinLink, type RemoteDescriptor } from '../../core/joining/link.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
@@ -21,6 +22,9 @@ import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../re
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { remoteFailure } from './remote-failure.ts';
+
+/** Of branches that are not Satchel's. */
+const NAMED = 3;
 
 export interface RemoteLine {
   readonly address: string;
@@ -102,7 +106,7 @@ export const addRemoteOperation = defineOperation({
       );
     }
     try {
-      const added = await addPlace(node, address.value, { as, batchEvery });
+      const added = await addPlace(node, address.value, { as, batchEvery, say });
       return { ...added, lost_home_of: await lostHomes(node, added.address) };
     } catch (error) {
       throw error instanceof RemoteError ? remoteFailure(error, addRemedy(address.value.driver, error.type)) : error;
@@ -116,9 +120,13 @@ type Added = Omit<AddedRemote, 'lost_home_of'>;
 async function addPlace(
   node: SatchelNode,
   place: Place,
-  { as, batchEvery }: { readonly as?: string | undefined; readonly batchEvery?: number | undefined } = {},
+  {
+    as,
+    batchEvery,
+    say,
+  }: { readonly as?: string | undefined; readonly batchEvery?: number | undefined; readonly say?: (line: string) => void } = {},
 ): Promise<Added> {
-  if (place.driver === 'git') return addGitRepository(node, place);
+  if (place.driver === 'git') return addGitRepository(node, place, say);
   if (place.driver === 'folder') return addFolder(node, place, as);
   return addBucket(node, place.blobs, batchEvery);
 }
@@ -180,6 +188,7 @@ async function addFolder(node: SatchelNode, address: Extract<RemoteAddress, { dr
   // Before anything is made.
   const named = as === undefined ? null : parseFolderName(as);
   await refuseNoFolder(address.path);
+  await refuseRepository(address.path);
   await createFolder(address.path, node.deps.random);
   const known = named ?? address.text;
   const made = !(await isKnown(node, known));
@@ -203,6 +212,20 @@ async function refuseNoFolder(folder: string): Promise<void> {
       `Run the same again when it is there. If it is to be a new folder: mkdir ${shellWord(place)}`,
     );
   if (!found.isDirectory()) throw new OperationFailure('usage', 'not-a-folder', `${place} is no folder`, 'Name a folder');
+}
+
+/** What git keeps there is none of a folder's. Of one with a working tree, its `.git` is meant. */
+async function refuseRepository(folder: string): Promise<void> {
+  const [head, objects, refs] = await Promise.all(
+    ['HEAD', 'objects', 'refs'].map((name) => stat(path.join(folder, name)).catch(() => null)),
+  );
+  if (head?.isFile() !== true || objects?.isDirectory() !== true || refs?.isDirectory() !== true) return;
+  throw new OperationFailure(
+    'usage',
+    'git-repository',
+    `${printable(folder)} is a git repository, and as a folder Satchel would write into it past git`,
+    `As a git repository: satchel remotes add ${shellWord(`git+file://${printable(folder)}`)}. As a folder: name another one`,
+  );
 }
 
 /** Probed each time it is added: whether two who write at once can both believe that they won. */
@@ -234,8 +257,13 @@ async function addBucket(node: SatchelNode, address: BlobsAddress, batchEvery: n
 }
 
 /** Probed where it is no remote yet: whether of two pushes at once one is refused. */
-async function addGitRepository(node: SatchelNode, address: GitAddress): Promise<Added> {
-  await createGitRepository(address, gitDeps(node));
+async function addGitRepository(node: SatchelNode, address: GitAddress, say: (line: string) => void = () => undefined): Promise<Added> {
+  const { others } = await createGitRepository(address, gitDeps(node));
+  if (others.length > 0) {
+    const named = others.slice(0, NAMED).map(printable).join(', ');
+    const which = `${named}${others.length > NAMED ? ` and ${others.length - NAMED} more` : ''}`;
+    say(`It is not empty (${which}). Satchel leaves that as it is; better is a repository of its own: docs/guides/git.md says why`);
+  }
   const made = !(await isKnown(node, address.text));
   await putRemote(node.store, { descriptor: { address: address.text }, addedAt: node.deps.clock.now() });
   return { address: address.text, made, batch_ms: null };

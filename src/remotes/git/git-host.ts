@@ -16,6 +16,8 @@ export interface GitHost {
   readonly address: GitAddress;
   /** Branches of ours by their names without the prefix. Throws RemoteError. */
   branches(cache: string): Promise<Map<string, Oid>>;
+  /** Names of branches that are not ours. Throws RemoteError. */
+  otherBranches(cache: string): Promise<string[]>;
   /** `absent` where there is no such branch; `failed` with what git said where it is not clear whose fault that is. */
   fetch(cache: string, branch: string, how: FetchHow): Promise<FetchOutcome>;
   /** Objects by their names, where the host gives them that way. */
@@ -118,6 +120,12 @@ export function createGitHost({ git, address, clock, room, signal }: GitHostDeps
         if (isOid(oid) && ref.startsWith(PREFIX)) found.set(ref.slice(PREFIX.length), oid);
       }
       return found;
+    },
+    async otherBranches(cache) {
+      const result = await run(cache, ['ls-remote', '--heads', 'satchel']);
+      if (result.code !== 0) throw gitError(address.text, result.stderr);
+      const refs = result.stdout.split('\n').flatMap((line) => line.split('\t')[1] ?? []);
+      return refs.flatMap((ref) => (ref.startsWith(PREFIX) ? [] : [ref.replace(/^refs\/heads\//, '')]));
     },
     async fetch(cache, branch, how) {
       const hasPart = isAtLeast(await git.version(), [2, 29]);

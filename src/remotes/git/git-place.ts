@@ -73,19 +73,27 @@ function notThere({ address }: GitHost, branches: ReadonlyMap<string, Oid>): Rem
   return new PlaceLost(`${address.text} has no branch satchel/${PLACE}: it was made anew, or is not the one meant`);
 }
 
+export interface MadePlace {
+  /** It was none before. */
+  readonly isNew: boolean;
+  /** Names of branches that somebody else keeps there; looked for where it is new. */
+  readonly others: readonly string[];
+}
+
 /**
- * Makes a repository a remote, if it is fit for that and not one already: false where it was. Whoever asks means the one that is there,
+ * Makes a repository a remote, if it is fit for that and not one already. Whoever asks means the one that is there,
  * whichever was before. Some ten connections, once.
  */
-export async function createPlace({ host, files }: PlaceDeps, random: Random): Promise<boolean> {
+export async function createPlace({ host, files }: PlaceDeps, random: Random): Promise<MadePlace> {
   await files.prepare();
   const before = await host.branches(files.folder);
   const there = before.get(PLACE);
   if (there !== undefined) {
     await notePlace(files, there);
-    return false;
+    return { isNew: false, others: [] };
   }
   if ([...before.keys()].some((name) => /^v\d{1,4}$/.test(name))) throw notThere(host, before);
+  const others = await host.otherBranches(files.folder);
   await probe({ host, files }, random);
   const marker = { format: 'satchel-git', version: 1, id: bytesToHex(random.bytes(16)) };
   const objects = commitWith({ 'README.md': README, 'satchel-git.json': `${JSON.stringify(marker)}\n` }, 'satchel place 1');
@@ -96,7 +104,7 @@ export async function createPlace({ host, files }: PlaceDeps, random: Random): P
   const place = outcome.type === 'pushed' ? made : (await host.branches(files.folder)).get(PLACE);
   if (place !== undefined) await notePlace(files, place);
   // Where another machine was faster, it is a remote by that.
-  return outcome.type === 'pushed';
+  return { isNew: outcome.type === 'pushed', others };
 }
 
 /** Two machines that create one branch, and two that go on from it: of each pair one has to learn that it lost. Leaves nothing behind, where the host lets branches go. */

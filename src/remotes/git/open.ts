@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
@@ -9,7 +10,7 @@ import { createCachedBranch, type CachedBranch } from './cached-branch.ts';
 import { FETCH_ROOM, type FetchRoom } from './fetch-room.ts';
 import type { GitAddress } from './git-address.ts';
 import { createGitHost, type GitHost } from './git-host.ts';
-import { createLook, createPlace } from './git-place.ts';
+import { createLook, createPlace, type MadePlace } from './git-place.ts';
 import { createGitProgram, NO_HOOKS } from './git-program.ts';
 import { createGitRemote } from './git-remote.ts';
 import { createObjectReader } from './object-reader.ts';
@@ -31,10 +32,21 @@ export interface GitDeps {
 
 const POLL = { network: 15_000, file: 2_000 };
 
-/** Makes a repository a remote, if it is fit for that and not one already: false where it was. Throws RemoteError. */
-export async function createGitRepository(address: GitAddress, deps: GitDeps): Promise<boolean> {
-  const { host, files } = await prepare(address, deps, new AbortController().signal);
-  return createPlace({ host, files: files('place') }, deps.random);
+/** Makes a repository a remote, if it is fit for that and not one already. Throws RemoteError; a cache that was made for it then goes. */
+export async function createGitRepository(address: GitAddress, deps: GitDeps): Promise<MadePlace> {
+  const cache = cacheAt(address, deps);
+  const wasThere = existsSync(cache);
+  try {
+    const { host, files } = await prepare(address, deps, new AbortController().signal);
+    return await createPlace({ host, files: files('place') }, deps.random);
+  } catch (error) {
+    if (!wasThere) await rm(cache, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function cacheAt({ text }: GitAddress, { caches }: Pick<GitDeps, 'caches'>): string {
+  return join(caches, createHash('sha256').update(text).digest('hex').slice(0, 32));
 }
 
 /**
@@ -69,7 +81,7 @@ export async function openGitRemote(address: GitAddress, deps: GitDeps): Promise
 async function prepare(address: GitAddress, { clock, environment, caches, room = FETCH_ROOM }: GitDeps, signal: AbortSignal) {
   const program = createGitProgram({ clock, environment, allowed: allowed(address) });
   await program.version();
-  const root = join(caches, createHash('sha256').update(address.text).digest('hex').slice(0, 32));
+  const root = cacheAt(address, { caches });
   await mkdir(root, { recursive: true, mode: 0o700 });
   const host: GitHost = createGitHost({ git: program, address, clock, room, signal });
   // A repository on a path is served by this machine's git, as this user: what its configuration and hooks would have executed is off.
