@@ -1,4 +1,5 @@
 import { askNode } from './ask-node.ts';
+import { counted } from '../node/counted.ts';
 import { shellWord } from '../config/private-file.ts';
 import type { OperationOutput } from '../node/operations/table.ts';
 import { defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
@@ -7,6 +8,8 @@ import { renderTable } from './output-table.ts';
 import { remoteArgument } from './remotes.ts';
 
 const PROJECTS = 20;
+/** Of items whose bodies stay behind. */
+const NAMED = 3;
 
 const list = defineCommand({
   summary: 'List the spaces of this machine',
@@ -60,10 +63,15 @@ const move = defineCommand({
       required: true,
     },
   },
-  options: { lost: { type: 'flag', summary: 'do not ask the present home: it is lost, or was restored from a backup' } },
+  options: {
+    lost: {
+      type: 'flag',
+      summary: 'the present home is lost, was restored from a backup, or lost bodies that nobody has: go without what cannot be had',
+    },
+  },
   examples: ['satchel spaces move personal /media/stick/satchel', 'satchel spaces move personal here'],
   notes:
-    'A remote is made known first: satchel remotes add FOLDER; then it is moved there. An interrupted move is finished by the same command. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, only_here (other machines cannot reach it), to_be_told: [{name, role}]}.',
+    'A remote is made known first: satchel remotes add FOLDER; then it is moved there. An interrupted move is finished by the same command. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, left_out: {bodies, items: […]} (what no machine within reach has), only_here (other machines cannot reach it), to_be_told: [{name, role}]}.',
   async run(context) {
     const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
     const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });
@@ -73,6 +81,18 @@ const move = defineCommand({
         ? `${printable(result.name)} is kept at ${printable(place)} now.`
         : `${printable(result.name)} was kept at ${printable(place)} already.`,
     ];
+    const { bodies, items } = result.left_out;
+    if (bodies > 0) {
+      const named = items.slice(0, NAMED).map(printable).join(', ');
+      const of = items.length === 0 ? '' : `, of ${named}${items.length > NAMED ? ` and ${items.length - NAMED} more` : ''}`;
+      lines.push(
+        context.style.yellow(
+          context.asCalled(
+            `Without ${counted(bodies, 'encrypted body', 'encrypted bodies')} that no machine within reach has${of}. One that has them brings them there: satchel store verify --read-data`,
+          ),
+        ),
+      );
+    }
     if (result.only_here) lines.push(...onlyHereLines(context, result.name, context.options.lost ? null : result.from));
     lines.push(...toBeToldLines(context, result));
     return { human: lines.join('\n'), json: result };

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
 import { startPostgres, type PostgresServer } from '../services/postgres.ts';
@@ -102,5 +104,33 @@ describe('a hub whose bucket lost bodies', () => {
     expect((await carl.run(['sync'])).code).toBe(0);
     expect(carl.files().filter((name) => name.startsWith('rules/'))).toHaveLength(RULES);
     expect((await hub.run(['store', 'verify', '--read-data'])).code).toBe(0);
+  });
+
+  it('can be left for another remote with what is here, once it is said that nobody has the rest', async () => {
+    // A version that only its writer has, who is gone for good, and so is what the bucket had of it.
+    await bea.stop();
+    ana.write('rules/n1.md', randomBytes(600_000).toString('hex'));
+    await ana.ask(['sync']);
+    ana.write('rules/n1.md', 'the last version\n');
+    await ana.ask(['sync']);
+    await ana.stop();
+    for (const name of packs()) blobs().delete(name);
+    await bea.start();
+    await until('bea has the last version', () => bea.read('rules/n1.md') === 'the last version\n');
+    const stick = path.join(root, 'stick');
+    mkdirSync(stick);
+    await bea.ask(['remotes', 'add', stick]);
+    const refused = await bea.run(['spaces', 'move', 'personal', stick]);
+    expect([refused.code, refused.stderr]).toEqual([5, expect.stringMatching(/encrypted bod.*, of rules\/n\d+\.md[^]*--lost/)]);
+    expect((await bea.run(['spaces'])).stdout).toContain(address);
+    const moved = await bea.run(['spaces', 'move', 'personal', stick, '--lost']);
+    expect([moved.code, moved.stderr, moved.stdout]).toEqual([
+      0,
+      '',
+      expect.stringMatching(/^personal is kept at folder:.* now\.\nWithout \d+ encrypted bod.*, of rules\/n1\.md/),
+    ]);
+    await until('bea is in sync', async () => (await firstLine(bea))[1]?.startsWith('In sync') === true);
+    expect(bea.read('rules/n1.md')).toBe('the last version\n');
+    expect(bea.read('rules/n3.md')).toBe(ana.read('rules/n3.md'));
   });
 });

@@ -151,4 +151,28 @@ describe('a home that lost bodies', () => {
     expect(await late.read(TWO)).toBe(large('of mine'));
     expect((await owner.deps.store.read((tx) => tx.logs.fallen(owner.replica.space))).length).toBeGreaterThan(0);
   });
+
+  it('is left whole, without what nobody here has, by an owner who came behind that', async () => {
+    const [heir, target] = [await space.machine('heir'), await openHub()];
+    await addMember(owner.replica, hub, {
+      machine: heir.deps.machine.key.machine,
+      recipient: heir.deps.machine.recipient,
+      role: 'owner',
+      account: null,
+      name: 'heir',
+    });
+    await syncWith(heir.replica, hub);
+    await heir.write({ kind: 'text', name: 'three.md' }, 'by the heir');
+    await syncWith(heir.replica, hub);
+    const before = await heir.replica.head();
+    hub.getObjects = () => Promise.reject(new RemoteError('unreachable', 'gone'));
+    await reviveHome(heir.replica, target, 'elsewhere');
+    expect((await target.head(owner.replica.space))?.position).toBe((before?.position ?? 0) + 1);
+    expect(heir.replica.membership.members.has(owner.replica.machine)).toBe(true);
+    heir.replica.setRemote(target);
+    expect(await heir.read({ kind: 'text', name: 'three.md' })).toBe('by the heir');
+    await expect(heir.read(TWO)).rejects.toMatchObject({ name: 'BodyUnavailable', reason: 'withheld' });
+    expect(await bringAgain(owner.replica, target)).toBeGreaterThan(0);
+    expect(await heir.read(TWO)).toBe(large('of mine'));
+  });
 });

@@ -8,12 +8,15 @@ import type { Replica } from './replica.ts';
 
 /** Objects that records name are neither here nor at the present home: the records cannot be copied by this machine. */
 export class ObjectsLost extends RemoteError {
-  constructor(count: number, items: readonly string[]) {
+  readonly ids: ReadonlySet<ObjectId>;
+  constructor(ids: ReadonlySet<ObjectId>, items: readonly string[]) {
+    const count = ids.size;
     const bodies = count === 1 ? 'an encrypted body' : `${count} encrypted bodies`;
     super(
       'refused',
       `${bodies} that the log names${items.length === 0 ? '' : `${ofItems(items)},`} ${count === 1 ? 'is' : 'are'} neither here nor at its present home`,
     );
+    this.ids = ids;
   }
 }
 
@@ -26,13 +29,16 @@ const OBJECT_BATCH = 100;
  * Brings a remote up to the local log, records and the objects that they name: for a move of the home remote, and
  * for a remote that fell back to an earlier point of the same history. Goes on where it was interrupted. Throws
  * RemoteError `refused` where the remote holds another history. Objects that are not here come from `source`, by
- * default the home as this machine knows it. Cost: O(records missing there).
+ * default the home as this machine knows it. Where some are nowhere, the records before the first that names one are there all
+ * the same, and it throws {@link ObjectsLost}; or all records are, and `leftOut` gets what is not: who has it may put it later.
+ * Cost: O(records missing there).
  */
 export async function copyLog(
   replica: Replica,
   target: Remote,
   onProgress: (done: number, total: number) => void = () => undefined,
   source: Source = (ids) => replica.fetchObjects(ids),
+  leftOut: Set<ObjectId> | null = null,
 ): Promise<void> {
   const { store } = replica.deps;
   for (;;) {
@@ -50,12 +56,21 @@ export async function copyLog(
     // The genesis goes ahead by itself: a hub takes no objects of a space that it does not know yet.
     const limit = there.position < 0 ? { ...PAGE, records: 1 } : PAGE;
     const page = await store.read((tx) => tx.logs.read(replica.space, there.position + 1, limit));
-    const records = page.map((stored) => {
+    let records = page.map((stored) => {
       const record = decodeRecord(stored.bytes);
       if (!record.ok) throw new Error(`record ${stored.position} in the store is damaged (${record.error})`);
       return record.value;
     });
-    const gone = await copyObjects(replica, target, records, source);
+    let gone: readonly ObjectId[];
+    try {
+      gone = await copyObjects(replica, target, records, source, leftOut);
+    } catch (error) {
+      if (!(error instanceof ObjectsLost)) throw error;
+      const before = records.findIndex(({ header }) => header.objects.some((id) => error.ids.has(id)));
+      if (before <= 0) throw error;
+      records = records.slice(0, before);
+      gone = await copyObjects(replica, target, records, source, leftOut);
+    }
     const outcome = await target.append(replica.space, there, { records, objects: [], gone });
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
     if (outcome.type === 'appended' && outcome.head.hash !== headAfter(records.at(-1) as LogRecord).hash)
@@ -85,7 +100,7 @@ export async function isCopied(replica: Replica, target: Remote, isHomeLost = fa
 }
 
 /** The present home, until it fails once. */
-function sourceWhileItAnswers(replica: Replica): Source {
+export function sourceWhileItAnswers(replica: Replica): Source {
   let hasFailed = false;
   return async (ids) => {
     if (hasFailed) return new Map();
@@ -100,7 +115,13 @@ function sourceWhileItAnswers(replica: Replica): Source {
 }
 
 /** Those not here are asked of the present home first. Answers the ones that a prune or an erase record dropped. */
-async function copyObjects(replica: Replica, target: Remote, records: readonly LogRecord[], source: Source): Promise<ObjectId[]> {
+async function copyObjects(
+  replica: Replica,
+  target: Remote,
+  records: readonly LogRecord[],
+  source: Source,
+  leftOut: Set<ObjectId> | null,
+): Promise<ObjectId[]> {
   const ids = [...new Set(records.flatMap((record) => record.header.objects))];
   const gone: ObjectId[] = [];
   for (let i = 0; i < ids.length; i += OBJECT_BATCH) {
@@ -108,7 +129,7 @@ async function copyObjects(replica: Replica, target: Remote, records: readonly L
     const there = await target.hasObjects(replica.space, batch);
     const missing = batch.filter((id) => !there.has(id));
     if (missing.length === 0) continue;
-    const found = await objectsFor(replica, missing, source);
+    const found = await objectsFor(replica, missing, source, leftOut);
     gone.push(...missing.filter((id) => !found.has(id)));
     let sending: { id: ObjectId; bytes: Uint8Array }[] = [];
     let bytes = 0;
@@ -125,7 +146,12 @@ async function copyObjects(replica: Replica, target: Remote, records: readonly L
   return gone;
 }
 
-async function objectsFor(replica: Replica, ids: readonly ObjectId[], source: Source): Promise<Map<ObjectId, Uint8Array>> {
+async function objectsFor(
+  replica: Replica,
+  ids: readonly ObjectId[],
+  source: Source,
+  leftOut: Set<ObjectId> | null,
+): Promise<Map<ObjectId, Uint8Array>> {
   const here = await getSound(replica.deps.objects, replica.space, ids);
   const missing = ids.filter((id) => !here.has(id));
   if (missing.length === 0) return here;
@@ -136,6 +162,7 @@ async function objectsFor(replica: Replica, ids: readonly ObjectId[], source: So
   });
   for (const [id, bytes] of fetched) if (objectIdOf(bytes) === id) here.set(id, bytes);
   const lost = ids.filter((id) => !here.has(id) && replica.droppedObject(id) === null);
-  if (lost.length > 0) throw new ObjectsLost(lost.length, await itemsWith(replica, new Set(lost)));
+  if (lost.length > 0 && leftOut === null) throw new ObjectsLost(new Set(lost), await itemsWith(replica, new Set(lost)));
+  for (const id of lost) leftOut?.add(id);
   return here;
 }

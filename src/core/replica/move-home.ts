@@ -1,8 +1,10 @@
 import type { ObjectId } from '../ids.ts';
+import { membershipAfter } from '../log/control-history.ts';
 import type { ControlPayload } from '../log/control.ts';
+import { isOwner } from '../log/membership.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
-import { copyLog, isCopied, ObjectsLost } from './copy-log.ts';
+import { copyLog, isCopied, ObjectsLost, sourceWhileItAnswers } from './copy-log.ts';
 import { decideAgain, keepDecisions } from './fallen-decisions.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
 import { backfill, gapUntil } from './late-join.ts';
@@ -15,7 +17,8 @@ import { pull } from './transfer.ts';
 /**
  * Moves the space's home remote: copies the log to `target`, then appends an owner-signed move record at the present
  * home, which members there see and follow, and brings it to the target too. Goes on where it was interrupted.
- * `descriptor` is what members need to find the target; it is encrypted for them. Throws NotAllowed, RemoteError.
+ * `descriptor` is what members need to find the target; it is encrypted for them. Bodies that are nowhere to be had stop it
+ * (`ObjectsLost`), or go into `leftOut`. Throws NotAllowed, RemoteError.
  */
 export async function moveHome(
   replica: Replica,
@@ -23,15 +26,16 @@ export async function moveHome(
   target: Remote,
   descriptor: string,
   onProgress?: (done: number, total: number) => void,
+  leftOut: Set<ObjectId> | null = null,
 ): Promise<void> {
   const source = (ids: readonly ObjectId[]) => from.getObjects(replica.space, ids);
   if ((await homeOf(replica)) !== descriptor) {
     await completeHistory(replica, from);
-    await copyKnowingDrops(replica, from, () => copyLog(replica, target, onProgress, source));
+    await copyKnowingDrops(replica, from, () => copyLog(replica, target, onProgress, source, leftOut));
     // Where the answer of an earlier attempt got lost, the record is there: a second one nobody at the target would know.
     await appendControl(replica, from, async () => ((await homeOf(replica)) === descriptor ? null : moveRecord(replica, descriptor)));
   }
-  await copyLog(replica, target, onProgress, source);
+  await copyLog(replica, target, onProgress, source, leftOut);
   await obeyDropsAgain(replica, target);
 }
 
@@ -43,7 +47,7 @@ export async function moveHome(
  * revoked is revoked again.
  * Throws NotAllowed, RemoteError.
  */
-export async function reviveHome(replica: Replica, target: Remote, descriptor: string): Promise<void> {
+export async function reviveHome(replica: Replica, target: Remote, descriptor: string, leftOut = new Set<ObjectId>()): Promise<void> {
   const pulled = await pull(replica, target);
   const { divergence } = pulled;
   if (divergence !== null) {
@@ -56,13 +60,22 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     if (!isBehind || !(await isCopied(replica, target, true))) {
       const { membership, space } = replica;
       const to = await lastShared(replica, target);
-      await fallBackTo(replica, target, to, (tx) => keepDecisions(tx, space, membership, to.position));
+      // Who became an owner behind what is lost could sign nothing there: the log goes whole, without those bodies.
+      if (isBehind && !(await isOwnerAt(replica, to.position)))
+        await copyLog(replica, target, undefined, sourceWhileItAnswers(replica), leftOut);
+      else await fallBackTo(replica, target, to, (tx) => keepDecisions(tx, space, membership, to.position));
     }
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
   await decideAgain(replica, target);
   await landAgain(replica);
   await obeyDropsAgain(replica, target);
+}
+
+async function isOwnerAt({ deps, space, machine }: Replica, position: number): Promise<boolean> {
+  const controls = await deps.store.read((tx) => tx.logs.controls(space, 0));
+  const membership = membershipAfter(controls.filter((stored) => stored.position <= position));
+  return membership !== null && isOwner(membership, machine);
 }
 
 /** What the present home lacks may have been pruned or forgotten by a record that is not here yet. */

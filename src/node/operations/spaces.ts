@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { PlaceLost, RemoteError, type Remote } from '../../core/ports/remote.ts';
+import type { ObjectId } from '../../core/ids.ts';
 import { ObjectsLost } from '../../core/replica/copy-log.ts';
+import { itemsWith } from '../../core/replica/items-with.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { isOnlyHere } from '../only-here.ts';
@@ -68,6 +70,8 @@ export interface MoveResult {
   readonly from: string | null;
   readonly to: string | null;
   readonly moved: boolean;
+  /** Encrypted bodies that are nowhere to be had from here, and the names of their items. */
+  readonly left_out: { readonly bodies: number; readonly items: readonly string[] };
   /** Its log is ordered here, other machines are members, and this node listens where only this machine reaches it. */
   readonly only_here: boolean;
   /** Where the home before was lost: the other machines, which no record there can send to the new one. */
@@ -96,14 +100,17 @@ export const moveSpaceOperation = defineOperation({
       : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
     if (alreadyThere && !input.lost) {
       await refuseLostHome(open);
-      return { ...result, moved: false, only_here: await isOnlyHere(node, open), to_be_told: [] };
+      return { ...result, moved: false, left_out: { bodies: 0, items: [] }, only_here: await isOnlyHere(node, open), to_be_told: [] };
     }
     if (input.lost && !isHere) await makePlace(node, target);
+    const leftOut = new Set<ObjectId>();
+    const intact = input.lost && !alreadyThere ? await intactHome(open) : null;
     const to = isHere ? node.local : await connectHere(node, target);
     try {
-      if (input.lost) await reviveHome(replica, to, encodeDescriptor(target));
-      else
-        await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), (done, total) => progress(done, total, 'records'));
+      const said = (done: number, total: number): void => progress(done, total, 'records');
+      if (!input.lost) await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), said);
+      else if (intact !== null) await moveHome(replica, intact, to, encodeDescriptor(target), said, leftOut);
+      else await reviveHome(replica, to, encodeDescriptor(target), leftOut);
     } catch (error) {
       throw error instanceof ObjectsLost ? lostBodies(error, entry.name, input.remote) : error;
     } finally {
@@ -111,8 +118,9 @@ export const moveSpaceOperation = defineOperation({
     }
     const now = await node.updateSpace({ ...entry, remote: isHere ? null : target });
     // Who looks where it is, as where a hub was restored, finds the way.
-    const toBeTold = input.lost && !alreadyThere ? await othersIn(node, now) : [];
-    return { ...result, moved: true, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
+    const toBeTold = input.lost && !alreadyThere && intact === null ? await othersIn(node, now) : [];
+    const left_out = { bodies: leftOut.size, items: leftOut.size === 0 ? [] : await itemsWith(now.replica, leftOut) };
+    return { ...result, moved: true, left_out, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
   },
 });
 
@@ -131,6 +139,21 @@ async function othersIn(node: SatchelNode, open: OpenSpace): Promise<MoveResult[
   const { members } = open.replica.membership;
   const others = (await presentMachines(node, open)).filter((machine) => machine !== node.deps.machine.key.machine);
   return others.map((machine) => ({ name: names.get(machine) ?? machine.slice(0, 8), role: members.get(machine)?.role ?? 'reader' }));
+}
+
+/**
+ * The present home, where it answers and holds the log as it is here: what it lost is bodies alone, and members there can be
+ * sent on. `null`: it is asked for nothing more, as one that did not answer of late is not asked at all.
+ */
+async function intactHome({ entry, replica, runner }: OpenSpace): Promise<Remote | null> {
+  if (runner.state.problem !== null) return null;
+  try {
+    const remote = await runner.connected();
+    return (await remote.head(entry.space))?.hash === (await replica.head())?.hash ? remote : null;
+  } catch (error) {
+    if (error instanceof RemoteError) return null;
+    throw error;
+  }
 }
 
 /** That it is kept there already is true only where it is. */
