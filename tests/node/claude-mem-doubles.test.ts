@@ -157,6 +157,24 @@ describe('rows that two machines have by Satchel', () => {
     expect((await rowsOf(anaNode)).length).toBe(6);
   });
 
+  it('and do so after a repair, for good, where settings were written by hand', async () => {
+    const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
+    await first.push();
+    const { token, url } = await ask(anaNode, 'claude-mem-token-add', { user: 'me', name: '' });
+    const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+    expect(await writeConnection(beaNode.home, path.join(place.home('bea'), '.claude-mem'), settings, null)).toMatchObject({ ok: true });
+    await ask(beaNode, 'claude-mem-reconnected', {});
+    const second = await workerOf('bea', bea, { url, token });
+    await second.pull();
+    expect(countsOf(bea)).toEqual([3, 2, 2]);
+    expect((await ask(beaNode, 'claude-mem-repair', { check: 'doubles', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+    await settled(second, all);
+    ana.run("update session_summaries set learned = 'more', sync_rev = '2', synced_at = null");
+    await first.push();
+    await settled(second, all);
+    expect(bea.get('select learned from session_summaries')).toBe('more');
+  });
+
   it('a machine that edited one of them keeps what it wrote', async () => {
     const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
     await first.push();

@@ -12,7 +12,8 @@ import type { readRemoteFeed } from './remote-feed.ts';
 import { ownFeed } from './own-feed.ts';
 import { readOwnFeed } from './adopt-at-connect.ts';
 import { findWedgeInLog } from './wedged-log.ts';
-import { findWedgedPull } from './wedged-pull.ts';
+import { findWedgedPull, type PullLook } from './wedged-pull.ts';
+import { adoptServed } from './adopt-served.ts';
 import { findSyncAilments, FOREIGN_TOKEN, unknownToken } from './sync-ailments.ts';
 import { readSyncPath, type SyncPath } from './sync-path.ts';
 import { readDeviceId, readSyncSettings } from './settings-edit.ts';
@@ -39,12 +40,41 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const left = await findLeftRows(node, file, way);
   const ofSync = await findSyncAilments(node, way, folder, file);
   const isHere = way.type === 'own' || way.type === 'apart';
-  const ofDevice = askHub !== null && !isHere ? await atHub(node, way, file, settings, askHub) : await inFeed(node, file, settings);
+  const { ailments: ofDevice, served } =
+    askHub !== null && !isHere ? await atHub(node, way, file, settings, askHub) : await inFeed(node, file, settings);
   // Of its worker, and of the hub itself, the same may be heard.
   const heard = ofDevice.filter(({ id }) => id !== 'refused' || ofSync.every((each) => each.id !== id));
   const isToLog = way.type !== 'none' && !isHere && ofDevice.every(({ id }) => id !== 'wedged');
   const logged = isToLog ? await findWedgeInLog(folder, file, askHub !== null) : null;
-  return [...found, ...left, ...placesNotHere(node), ...ofSync, ...heard, ...(logged === null ? [] : [logged])];
+  const inDatabase = found.map((each) => (each.id === 'doubles' && served !== null ? andMarked(each, served) : each));
+  return [...inDatabase, ...left, ...placesNotHere(node), ...ofSync, ...heard, ...(logged === null ? [] : [logged])];
+}
+
+/** What its feed tells of a worker, and what is served to it; `null` where nobody could tell. */
+interface FeedFound {
+  readonly ailments: Ailment[];
+  readonly served: PullLook | null;
+}
+
+const NOTHING_FOUND: FeedFound = { ailments: [], served: null };
+
+/** What stays of two rows is marked as whose it is served: unmarked it would come again with the next change there. */
+function andMarked(doubles: Ailment, { feed, ...look }: PullLook): Ailment {
+  const { repair } = doubles;
+  if (repair === null) return doubles;
+  return {
+    ...doubles,
+    async repair(backups) {
+      const repaired = await repair(backups);
+      if (repaired.type === 'done') adoptServed({ ...look, served: await feed.rows() });
+      return repaired;
+    },
+  };
+}
+
+async function andWedged(ailments: readonly Ailment[], served: PullLook): Promise<FeedFound> {
+  const wedged = await findWedgedPull(served);
+  return { ailments: wedged === null ? [...ailments] : [...ailments, wedged], served };
 }
 
 /** Settings that claude-mem cannot read either: it goes on with what it has by default, without its sync. */
@@ -82,11 +112,11 @@ function placesNotHere(node: SatchelNode): Ailment[] {
 }
 
 /** What only the feed tells that this machine's worker pushes to, where that is this node's. */
-async function inFeed(node: SatchelNode, file: string, settings: string): Promise<Ailment[]> {
+async function inFeed(node: SatchelNode, file: string, settings: string): Promise<FeedFound> {
   const worker = await localWorker(node.claudeMemWorker);
-  if (worker?.device == null) return [];
+  if (worker?.device == null) return NOTHING_FOUND;
   const { user, device } = worker;
-  if ((await node.store.read((tx) => tx.feeds.head(feedOf(user)))) === null) return [];
+  if ((await node.store.read((tx) => tx.feeds.head(feedOf(user)))) === null) return NOTHING_FOUND;
   const known = (await node.claudeMemClients.devices(user)).find(({ id }) => id === device);
   const names = (known?.switches ?? 0) < SWITCHES_OF_TWO ? [] : (known?.names ?? []);
   const now = node.deps.clock.now();
@@ -94,38 +124,35 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
   // Another machine that has the id comes again.
   const renamed = async (): Promise<void> => void (await node.claudeMemClients.removeDevice(user, device));
   const found = await findDeviceAilments({ file, settings, device, names, now, feed, renamed });
-  const wedged = await findWedgedPull({ file, device, feed: await readOwnFeed(node.store, user), isAllPushed: true, now });
-  return wedged === null ? found : [...found, wedged];
+  return andWedged(found, { file, device, feed: await readOwnFeed(node.store, user), isAllPushed: true, now });
 }
 
 /** The same, of the feed of the hub that the worker syncs with. Its token goes there as the worker sends it. */
-async function atHub(node: SatchelNode, way: SyncPath, file: string, settings: string, ask: typeof readRemoteFeed): Promise<Ailment[]> {
-  if (way.type === 'none' || !URL.canParse(way.url)) return [];
+async function atHub(node: SatchelNode, way: SyncPath, file: string, settings: string, ask: typeof readRemoteFeed): Promise<FeedFound> {
+  if (way.type === 'none' || !URL.canParse(way.url)) return NOTHING_FOUND;
   const text = await readForeign(settings);
-  if (!text.ok) return [];
+  if (!text.ok) return NOTHING_FOUND;
   const [device, written] = [readDeviceId(text.value), readSyncSettings(text.value)];
   const token = written.ok ? written.value.CLAUDE_MEM_CLOUD_SYNC_TOKEN : null;
   const { protocol, hostname, host } = new URL(way.url);
   const isPrivate = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
-  if (device === null || typeof token !== 'string' || !isPrivate) return [];
+  if (device === null || typeof token !== 'string' || !isPrivate) return NOTHING_FOUND;
   const feed = await ask({ url: way.url, user: way.user, token, device });
   if (feed.ok) {
     const now = node.deps.clock.now();
     const found = await findDeviceAilments({ file, settings, device, names: [], now, feed: feed.value });
-    const wedged = await findWedgedPull({ file, device, feed: feed.value.served, isAllPushed: false, now });
-    return wedged === null ? found : [...found, wedged];
+    return andWedged(found, { file, device, feed: feed.value.served, isAllPushed: false, now });
   }
-  if (feed.error.type === 'refused') return [unknownToken(host, [feed.error.message], FOREIGN_TOKEN)];
-  return [
-    {
-      id: 'hub',
-      result: 'warn',
-      severity: 'low',
-      reason: `what ${host} has of this device could not be compared: ${feed.error.message}`,
-      evidence: [],
-      would: [],
-      advice: 'Run this again when it answers',
-      repair: null,
-    },
-  ];
+  if (feed.error.type === 'refused') return { ...NOTHING_FOUND, ailments: [unknownToken(host, [feed.error.message], FOREIGN_TOKEN)] };
+  const unheard: Ailment = {
+    id: 'hub',
+    result: 'warn',
+    severity: 'low',
+    reason: `what ${host} has of this device could not be compared: ${feed.error.message}`,
+    evidence: [],
+    would: [],
+    advice: 'Run this again when it answers',
+    repair: null,
+  };
+  return { ...NOTHING_FOUND, ailments: [unheard] };
 }
