@@ -238,6 +238,15 @@ describe('a log that is replaced while the node has it open', () => {
     },
   );
 
+  it('and whose memory is left is told by doctor from damage', async () => {
+    const node = await watching();
+    writeFileSync(`${file}-wal`, readFileSync(anothersLog(Array.from({ length: 50 }, (_, index) => `theirs ${index}`))));
+    const before = readFileSync(file);
+    expect(await memIds(node)).toEqual(['claude-mem.wal']);
+    expect(readFileSync(file).equals(before)).toBe(true);
+    await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe('failed');
+  });
+
   it('and is its own again, or none, it reads on by itself, and nothing is gone', async () => {
     const node = await watching();
     for (const end of ['-wal', '-shm']) rmSync(`${file}${end}`, { force: true });

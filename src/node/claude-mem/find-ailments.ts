@@ -31,8 +31,7 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const [file, settings] = [path.join(folder, 'claude-mem.db'), path.join(folder, 'settings.json')];
   const text = await readForeign(settings);
   const device = text.ok ? readDeviceId(text.value) : null;
-  for (const { rows } of node.spaces.values()) for (const { source } of rows) await source.letGo();
-  const found = findInDatabase({ file, device, now: node.deps.clock.now() });
+  const found = await findWithoutOwn(node, { file, device, now: node.deps.clock.now() });
   const unread = unreadSettings(text.ok ? readSyncSettings(text.value) : text);
   if (unread !== null) found.push(unread);
   if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
@@ -75,6 +74,21 @@ function andMarked(doubles: Ailment, { feed, ...look }: PullLook): Ailment {
 async function andWedged(ailments: readonly Ailment[], served: PullLook): Promise<FeedFound> {
   const wedged = await findWedgedPull(served);
   return { ailments: wedged === null ? [...ailments] : [...ailments, wedged], served };
+}
+
+/**
+ * What is wrong with the database itself, as a program finds it that opens it now. Within a process SQLite's connections share what they know of
+ * a log: of one that was written over, this process would see damage where there is none.
+ */
+async function findWithoutOwn({ spaces }: SatchelNode, look: Parameters<typeof findInDatabase>[0]): Promise<Ailment[]> {
+  const letGo = async (anyway: boolean): Promise<void> => {
+    for (const { rows } of spaces.values()) for (const { source } of rows) await source.letGo(anyway);
+  };
+  await letGo(false);
+  const found = findInDatabase(look);
+  if (found.every(({ id }) => id !== 'damage')) return found;
+  await letGo(true);
+  return findInDatabase(look);
 }
 
 /** Settings that claude-mem cannot read either: it goes on with what it has by default, without its sync. */

@@ -18,8 +18,8 @@ export type Standing = 'missing' | 'same' | 'opened' | 'other';
 export interface RowDatabase {
   /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: three stats. */
   look(): Standing;
-  /** Closes what is open where it is not what stands there, or could not be read. Cost: as of `look`. */
-  letGo(): void;
+  /** Closes what is open where it is not what stands there, or could not be read; `anyway`: also where nothing says so. Cost: as of `look`. */
+  letGo(anyway?: boolean): void;
   /** Of the file that is open: another one for another file. `null`: none is. */
   identity(): string | null;
   /** Another number whenever another connection has committed. Cost: microseconds. Only after `look`. */
@@ -213,7 +213,10 @@ export function createRowDatabase(
       return isOther ? 'other' : 'opened';
     },
     identity: () => open?.identity ?? null,
-    letGo,
+    letGo(anyway = false) {
+      if (open !== null && anyway) open.isBroken = true;
+      letGo();
+    },
     version: () => noting(() => Number(opened().pragma('data_version', { simple: true }))),
     tables: () => noting(look).tables,
     referring: () => noting(look).referring,

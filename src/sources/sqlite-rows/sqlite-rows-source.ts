@@ -57,8 +57,8 @@ export interface SqliteRowsSource {
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
   /** Captures everything again that the workspace refused, though it did not change since. */
   offerAgain(): Promise<ScanReport>;
-  /** Closes the database where its files were replaced while it was open: whoever looks into it by this process sees what stands there. Cheap. */
-  letGo(): Promise<void>;
+  /** Closes the database where its files were replaced while it was open: whoever looks into it by this process sees what stands there. `anyway`: also where nothing says that they were. Cheap. */
+  letGo(anyway?: boolean): Promise<void>;
   /** Gives back memory that only saves work. Cheap. */
   shrink(): void;
   close(): Promise<void>;
@@ -192,9 +192,9 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
         if (answer === 'restore') await applyRound(context);
         return report;
       }),
-    letGo: () =>
+    letGo: (anyway) =>
       turns.run(async () => {
-        database.letGo();
+        database.letGo(anyway);
         await Promise.resolve();
       }),
     shrink: () => database.shrink(),
