@@ -41,9 +41,9 @@ export async function isSameByPlace(name: string, named: NamedRow, shown: readon
   return false;
 }
 
-/** What a pushed row is made from. `isNews`: it says more than that. `row`: laid over it. */
+/** What a pushed row is made from; `base: null`: nobody knows. `isNews`: it says more than that. `row`: laid over it. */
 export interface MadeFrom {
-  readonly base: Content;
+  readonly base: Content | null;
   readonly row: Row;
   readonly isNews: boolean;
 }

@@ -13,6 +13,7 @@ import type { RowKind } from './payload.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { memItem, type RowsOfSpace } from './rows-of-space.ts';
 import type { OpBody } from './schema.ts';
+import { madeFromHistory } from './unknown-base.ts';
 import { sessionRow, type SessionBook, type SessionSaid } from './session-book.ts';
 
 /** What the feed holds besides the entries at hand. */
@@ -30,14 +31,16 @@ export interface OpsToItemsDeps {
   readonly feed: FeedLook;
   /** `null`: nothing was. */
   readonly handedOver: HandedOver | null;
+  /** What clients were shown of a row last, or what was captured of it since; `null` for nothing. */
+  readonly told: (name: string) => Promise<Content | null>;
 }
 
 /** What pushed entries wish. */
 export interface Wished {
   /** As a writer finds it: the last word of each item. */
   readonly found: readonly Found[];
-  /** What rows are made from that another way carried before: shown, before what was found is captured. */
-  readonly madeFrom: readonly { readonly item: Item; readonly content: Content }[];
+  /** What rows are made from that another way carried before, `null` where nobody knows: shown, before what was found is captured. */
+  readonly madeFrom: readonly { readonly item: Item; readonly content: Content | null }[];
 }
 
 /** Costs what the entries touch; `remap_project` O(rows). */
@@ -46,7 +49,7 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   const { said, handed, placed } = await namesIn(entries, deps);
   const there = await deps.rows.ahead(said);
   const shown = handedOver === null || handed.length === 0 ? new Map<string, readonly Content[]>() : await handedOver.shown(handed);
-  const bases = new Map<string, Content>();
+  const bases = new Map<string, Content | null>();
   let standingAll: ReadonlyMap<string, Content> | undefined;
   /** As they are now, with what came before in these entries; `null` is gone. */
   const wished = new Map<string, Row | null>();
@@ -72,6 +75,13 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const contents = shown.get(name) ?? [];
     const isTheirs = handedOver !== null && entry.origin === handedOver.device && isFirstWord(entry, feed.index);
     return contents.length === 0 || !isTheirs || wished.has(name) || bases.has(name) ? null : madeFrom(kind, row, contents, there);
+  }
+
+  /** As {@link madeFromShown}, where nobody noted how its device got a row that is there. */
+  async function madeFromAny(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
+    if (!isFirstWord(entry, feed.index) || wished.has(name) || bases.has(name)) return null;
+    const current = await now(name);
+    return current === null ? null : madeFromHistory(kind, { name, row }, { current, known: await deps.told(name) }, there);
   }
 
   /** The item that this row was where it stands, before it was told by other words; `null` where its words say which it is. */
@@ -103,6 +113,12 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     if (made !== null && !made.isNews) return;
     await wishSession(said);
     if (made !== null) return;
+    const any = await madeFromAny(entry, kind, { name, row });
+    if (any !== null) {
+      bases.set(name, any.base);
+      if (any.isNews) wished.set(name, any.row);
+      return;
+    }
     // A row that is told by other words now has another name.
     for (const gone of await goneWith(entry, deps)) {
       const item = await itemOf(gone, false);

@@ -8,6 +8,9 @@ import type { Content } from '../../core/content.ts';
 
 export const memItem = (name: string): Item => ({ kind: claudeMemKind.id, name });
 
+/** How far back it is looked for what a row was. */
+const VERSIONS = 200;
+
 /** A row, and since which position of the log it is so; `null` for one that waits for its place there. */
 export interface PlacedRow {
   readonly row: Row;
@@ -22,6 +25,8 @@ export interface RowsOfSpace {
   placed(name: string): Promise<PlacedRow | null>;
   /** Those of the names that are there. */
   there(names: readonly string[]): Promise<Set<string>>;
+  /** What a row holds and held, the newest first; of what is no draft any more at most {@link VERSIONS}. */
+  versions(name: string): Promise<readonly Content[]>;
   rowOf(content: Content): Promise<Row | null>;
   /** Whether what cannot be read was erased everywhere, for good. */
   isForgotten(content: Content): Promise<boolean>;
@@ -62,7 +67,17 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
     }
   }
 
+  /** What a conflict kept, and what a merge collapsed, never was the row. */
+  async function versions(name: string): Promise<Content[]> {
+    const current = (await states([name])).get(name)?.content ?? null;
+    const history = await replica.deps.store.read((tx) => tx.items.history(replica.space, memItem(name), { limit: VERSIONS }));
+    const before = history.filter(({ type }) => type !== 'keep' && type !== 'collapsed').map(({ content }) => content);
+    const byDigest = new Map([current, ...before].flatMap((content) => (content === null ? [] : [[content.digest, content] as const])));
+    return [...byDigest.values()];
+  }
+
   const rows: RowsOfSpace = {
+    versions,
     rowOf,
     isForgotten,
     async ahead(names) {

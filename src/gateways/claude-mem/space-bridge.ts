@@ -14,7 +14,7 @@ import type { HandedOver } from './handed-over.ts';
 import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
 import { itemToOps } from './items-to-ops.ts';
-import { opsToItems, saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
+import { opsToItems, saidIn, sessionSaid, type FeedLook, type Wished } from './ops-to-items.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
 import { readStanding } from './standing-rows.ts';
@@ -108,8 +108,8 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const last = page.at(-1);
       if (last === undefined) return captured;
       handedOver ??= await notToldYet();
-      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver });
-      if (wished.madeFrom.length > 0) await workspace.applied(wished.madeFrom.map((made) => ({ ...made, local: null })));
+      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver, told });
+      await showBases(wished.madeFrom);
       const found = await withoutLeftOut(wished.found, scope, rows);
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       await sessions.save();
@@ -118,6 +118,12 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       await store.write((tx) => tx.documents.put(CURSORS, user, after));
       captured += found.length;
     }
+  }
+
+  const told = async (name: string): Promise<Content | null> => (await workspace.views([name])).get(itemKey(memItem(name)))?.shown ?? null;
+
+  async function showBases(madeFrom: Wished['madeFrom']): Promise<void> {
+    if (madeFrom.length > 0) await workspace.applied(madeFrom.map((made) => ({ ...made, local: null })));
   }
 
   /** Of the sessions in the database of this machine's worker, those that are not in the space. */
@@ -160,8 +166,10 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const page = (await read(after)).filter(({ number }) => number <= to);
       const last = page.at(-1);
       if (last === undefined) break;
-      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null });
+      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null, told });
       const found = fresh(await withoutLeftOut(wished.found, scope, rows));
+      const isFound = new Set(found.map(({ item }) => itemKey(item)));
+      await showBases(wished.madeFrom.filter(({ item }) => isFound.has(itemKey(item))));
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
       after = last.number;
     }

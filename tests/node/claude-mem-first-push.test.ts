@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeRow, type Row } from '../../src/kinds/rows/row-body.ts';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
+import { row } from '../gateways/claude-mem-ops.ts';
+import { ask, Place } from './place.ts';
+
+/**
+ * Two machines of one person, each with a gateway of its own. A worker of the first made a row, and edits it; then a device of the second,
+ * whose database has the row by a way that nobody noted (a copied file, a source), pushes it for the first time.
+ */
+let place: Place;
+let a: SatchelNode;
+let b: SatchelNode;
+let worker: SyncClient;
+let copy: SyncClient;
+let third: SyncClient;
+
+beforeEach(async () => {
+  place = await Place.create();
+  a = await place.start('a');
+  b = await place.start('b', { live: false });
+  await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  b = await place.start('b');
+  [worker, copy, third] = [await clientOf(a, 'device-a'), await clientOf(b, 'device-b'), await clientOf(b, 'device-c')];
+});
+afterEach(() => place.dispose());
+
+async function clientOf(node: SatchelNode, device: string): Promise<SyncClient> {
+  const { token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: device });
+  return createSyncClient({ url, token, user: 'me', device });
+}
+
+type Cells = Readonly<Record<string, unknown>>;
+
+/** The only observation, as a space has it; `null` while there is none. */
+async function inSpace(node: SatchelNode): Promise<Row | null> {
+  const { replica } = [...node.spaces.values()][0]!;
+  const states = await replica.exclusive(() => replica.list({ kind: 'claude-mem', prefix: 'claude-mem/observations/' }));
+  expect(states.length).toBeLessThan(2);
+  const content = states[0]?.content ?? null;
+  const decoded = content === null ? null : decodeRow(await replica.bodies.read(content));
+  return decoded?.ok === true ? decoded.value : null;
+}
+
+interface Body {
+  readonly id: string;
+  readonly entity_rev: string;
+  readonly origin_device_id: string;
+  readonly payload: Cells | null;
+}
+
+/** What a client that applies the feed holds of others' rows. */
+async function heldBy(client: SyncClient): Promise<Body[]> {
+  const newest = new Map<string, Body>();
+  for (const { body } of (await client.changes()).body['ops'] as { body: string }[]) {
+    const says = JSON.parse(body) as Body;
+    const before = newest.get(says.id);
+    if (says.origin_device_id === client.device || (before !== undefined && BigInt(before.entity_rev) >= BigInt(says.entity_rev))) continue;
+    newest.set(says.id, says);
+  }
+  return [...newest.values()].filter(({ payload }) => payload !== null);
+}
+
+const told = async (client: SyncClient, field: string): Promise<unknown[]> => (await heldBy(client)).map(({ payload }) => payload?.[field]);
+
+/** The worker's words of its row, one after the other, each of which reaches the second machine. */
+async function says(...words: readonly Cells[]): Promise<void> {
+  for (const [index, payload] of words.entries()) {
+    expect((await worker.push([row('device-a', { local: '7', rev: String(index + 1), payload })])).status).toBe(200);
+    for (const [column, cell] of Object.entries(payload)) await expect.poll(async () => (await inSpace(b))?.get(column)).toBe(cell);
+    if (index === 0) await expect.poll(async () => await inSpace(b)).not.toBeNull();
+  }
+}
+
+async function pushes(rev: string, payload: Cells): Promise<void> {
+  expect((await copy.push([row('device-b', { local: '9', rev, payload })])).status).toBe(200);
+}
+
+/** Both machines say so, and so do their workers; nothing goes round. */
+async function settles(cells: Cells): Promise<void> {
+  for (const [column, value] of Object.entries(cells))
+    await expect.poll(async () => [(await inSpace(a))?.get(column), (await inSpace(b))?.get(column)]).toEqual([value, value]);
+  for (const [column, value] of Object.entries(cells)) await expect.poll(() => told(third, column)).toEqual([value]);
+  expect((await heldBy(third)).map(({ origin_device_id: device }) => device)).toEqual(['device-b']);
+  const before = [(await worker.status()).body, (await copy.status()).body];
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect([(await worker.status()).body, (await copy.status()).body]).toEqual(before);
+  for (const node of [a, b])
+    for (const [column, value] of Object.entries(cells)) expect([column, (await inSpace(node))?.get(column)]).toEqual([column, value]);
+}
+
+const conflicts = async (): Promise<unknown[]> => (await ask(b, 'conflicts', {})).conflicts.map(({ columns }) => columns);
+
+describe.each([
+  ['that its feed served as the gateway’s own', true],
+  ['that its feed tells of from then on', false],
+])('the first push of a row %s', (_, isServed) => {
+  beforeEach(async () => {
+    if (isServed) for (const each of [copy, third]) await each.changes();
+  });
+  /** The last word of the row, where it was served. */
+  const served = async (cells: Cells): Promise<void> => {
+    if (!isServed) return;
+    for (const [column, cell] of Object.entries(cells)) await expect.poll(() => told(copy, column)).toEqual([cell]);
+    expect((await heldBy(copy)).map(({ origin_device_id: device }) => device)).toEqual(['satchel']);
+  };
+
+  it('as it was before an edit elsewhere leaves the edit', async () => {
+    await says({}, { subtitle: 'newer' });
+    await served({ subtitle: 'newer' });
+    await pushes('1', {});
+    await settles({ subtitle: 'newer' });
+    expect(await conflicts()).toEqual([]);
+  });
+
+  it('as it was between two edits elsewhere leaves both', async () => {
+    await says({ subtitle: 'first' }, { subtitle: 'second' }, { subtitle: 'second', agent_type: 'explorer' });
+    await served({ agent_type: 'explorer' });
+    await pushes('1', { subtitle: 'second' });
+    await settles({ subtitle: 'second', agent_type: 'explorer' });
+    expect(await conflicts()).toEqual([]);
+  });
+
+  it('with an edit of another column merges the two', async () => {
+    await says({ subtitle: 'first' }, { subtitle: 'newer' });
+    await served({ subtitle: 'newer' });
+    await pushes('1', { subtitle: 'first', text: 'of b' });
+    await settles({ subtitle: 'newer', text: 'of b' });
+    expect(await conflicts()).toEqual([]);
+  });
+
+  it('with another edit of that column is a conflict, which keeps both', async () => {
+    await says({ subtitle: 'first' }, { subtitle: 'newer' });
+    await served({ subtitle: 'newer' });
+    await pushes('1', { subtitle: 'of b' });
+    await expect.poll(conflicts).toEqual([['subtitle']]);
+    await settles({ subtitle: 'newer' });
+  });
+
+  it('that nobody knows the base of, and says otherwise, is a conflict too', async () => {
+    await says({ subtitle: 'newer' });
+    await served({ subtitle: 'newer' });
+    await pushes('1', { subtitle: 'first', text: 'of b' });
+    await expect.poll(conflicts).toEqual([['subtitle']]);
+    await settles({ subtitle: 'newer', text: 'of b' });
+  });
+});
