@@ -20,6 +20,9 @@ export interface LostBodies {
 /** Milliseconds after which a home is asked again that says nothing by itself: one behind several hubs tells only its own listeners. */
 const ASK_AGAIN = 10 * 60_000;
 
+/** So often within so many milliseconds a home is heeded that tells of its head again: one that never stops is not. */
+const HEEDED = { times: 30, within: 60_000 };
+
 export function createLostBodies({
   replica,
   clock,
@@ -31,6 +34,7 @@ export function createLostBodies({
 }): LostBodies {
   let brought = 0;
   let told: Head | null = null;
+  let heeded: number[] = [];
   let asked: { readonly remote: Remote; readonly at: number } | null = null;
 
   return {
@@ -41,7 +45,12 @@ export function createLostBodies({
     isTold(head) {
       const isSame = head !== null && head.hash === told?.hash;
       told = head;
-      return isSame;
+      if (!isSame) return false;
+      const now = clock.now();
+      heeded = heeded.filter((at) => Math.abs(now - at) < HEEDED.within);
+      if (heeded.length >= HEEDED.times) return false;
+      heeded.push(now);
+      return true;
     },
     async bring(remote) {
       if (asked?.remote === remote && Math.abs(clock.now() - asked.at) < ASK_AGAIN) return;
