@@ -1,6 +1,7 @@
 import { judgeAbsences } from '../file-tree/absence.ts';
 import type { RowBatches } from './capture-batches.ts';
 import type { RowsContext } from './context.ts';
+import { goesOn } from './known-rows.ts';
 import { goneFromScope } from './row-scope.ts';
 import type { Place } from './row-index.ts';
 import type { TableAccess } from './table-access.ts';
@@ -32,7 +33,8 @@ export async function takeAbsences(
   const vanished = await goneFromScope(context, await withoutRepeated(context, tables, gone, batches));
 
   const shown = index.size - others.length; // without those of other places
-  if (isOther && vanished.length > 0 && vanished.length === shown && vanished.some(({ name }) => !memory.confirmed.has(name))) {
+  const isEmptied = vanished.length > 0 && vanished.length === shown && vanished.some(({ name }) => !memory.confirmed.has(name));
+  if (isOther && isEmptied && !(await context.database.read(() => goesOn(context, tables)))) {
     memory.state = { type: 'root-missing', message: 'another database is in its place, without any of the rows', names: namesOf(vanished) };
     return true;
   }

@@ -4,7 +4,7 @@ import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
 import { takeUpPlanned } from './planned-rows.ts';
-import { hasKnownRow } from './known-rows.ts';
+import { goesOn, hasKnownRow } from './known-rows.ts';
 import { beginReading, type Reading } from './read-beside.ts';
 import { refreshScope, settleLeft } from './row-scope.ts';
 import type { TableAccess } from './table-access.ts';
@@ -33,7 +33,7 @@ export async function captureRound(context: RowsContext, options: { readonly who
   const shape = [...tables].map(([id, { shape }]) => `${id}:${shape.mask}`).join();
   await takeUpPlanned(context, tables);
   // Nor is what is new in it captured before somebody says what became of the rest: it would be all that is known of, the next time.
-  if ((memory.isOther || wasMissing) && isAsked(context) && !(await hasKnownRow(context, tables))) return noDatabase(context, ANOTHER);
+  if ((memory.isOther || wasMissing) && isAsked(context) && !(await isKnown(context, tables))) return noDatabase(context, ANOTHER);
   let whole = isRejudged || options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
   if (memory.isOther) memory.seenTo.clear();
   if (isRejudged) for (const { id } of context.profile.tables) memory.index.unskip(id);
@@ -124,6 +124,11 @@ async function showMore({ memory, workspace }: RowsContext): Promise<void> {
 }
 
 const ANOTHER = 'another database is in its place, without any of the rows';
+
+/** Whether it is the database that was known, by what stands in it or by the numbers that it gave out. */
+async function isKnown(context: RowsContext, tables: ReadonlyMap<string, TableAccess>): Promise<boolean> {
+  return (await hasKnownRow(context, tables)) || context.database.read(() => goesOn(context, tables));
+}
 
 /** Whether something is known that nobody said was to go. */
 function isAsked({ memory: { index, confirmed } }: RowsContext): boolean {

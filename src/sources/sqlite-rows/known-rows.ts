@@ -32,3 +32,18 @@ export async function hasKnownRow({ memory, database }: RowsContext, tables: Rea
   }
   return false;
 }
+
+/**
+ * Whether the numbers that the database gives out go on behind those of all rows that are known, and none of those is another row's: it is the
+ * same database then, and what it lacks was deleted in it. Cost: O(rows that are known).
+ */
+export function goesOn({ memory: { index } }: RowsContext, tables: ReadonlyMap<string, TableAccess>): boolean {
+  for (const [table, access] of tables) {
+    const known = [...index.rows(table)];
+    if (known.length === 0) continue;
+    const last = access.lastNumber();
+    if (last === null || known.some(([rowid]) => rowid > last)) return false;
+    if (known.some(([rowid, { digest }]) => access.has(rowid) && access.at(rowid)?.digest !== digest)) return false;
+  }
+  return true;
+}
