@@ -133,4 +133,22 @@ describe('a hub whose bucket lost bodies', () => {
     expect(bea.read('rules/n1.md')).toBe('the last version\n');
     expect(bea.read('rules/n3.md')).toBe(ana.read('rules/n3.md'));
   });
+
+  it.each([['here'], ['another stick']])('can be moved on to %s without them, and nothing is taken from its place', async (to) => {
+    const place = to === 'here' ? 'here' : path.join(root, 'stick-2');
+    if (to !== 'here') {
+      mkdirSync(place);
+      await bea.ask(['remotes', 'add', place]);
+    }
+    const before = bea.files();
+    const refused = await bea.run(['spaces', 'move', 'personal', place]);
+    if (refused.code !== 0) {
+      expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('--lost')]);
+      const moved = await bea.run(['spaces', 'move', 'personal', place, '--lost']);
+      expect([moved.code, moved.stderr]).toEqual([0, '']);
+    }
+    expect((await bea.run(['sync'])).code).toBe(0);
+    expect(bea.files()).toEqual(before);
+    expect(bea.read('rules/n1.md')).toBe('the last version\n');
+  });
 });
