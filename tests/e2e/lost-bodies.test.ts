@@ -84,6 +84,11 @@ describe('a hub whose bucket lost bodies', () => {
       /^Not in sync: (\d+) items wait for bodies that 127\.0\.0\.1:\d+ does not have\. On a machine that has them, run: satchel sync$/;
     await until('bea says so', async () => verdict.test((await firstLine(bea))[1] ?? ''));
     expect((await firstLine(bea))[0]).toBe(1);
+    const asked = await hub.run(['status', '--hub']);
+    expect([asked.code, asked.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^Not well: \d+ encrypted bodies that logs need are missing or damaged here/),
+    ]);
     const synced = await bea.run(['sync']);
     expect([synced.code, synced.stdout]).toEqual([1, expect.stringContaining('does not have')]);
     const invited = await bea.ask<{ link: string }>(['invite']);

@@ -6,7 +6,7 @@ const GIB = 1024 ** 3;
 
 const well: Parameters<typeof hubChecks>[0] = {
   store: { type: 'sqlite', place: null, bytes: 1, bucket: null, problem: null },
-  spaces: { count: 1, records: 1, bytes: 1, machines: 1, machines_last_hour: 0, machines_last_day: 0, largest: [] },
+  spaces: { count: 1, records: 1, bytes: 1, wanted: 0, machines: 1, machines_last_hour: 0, machines_last_day: 0, largest: [] },
   last_backup: { at: '2026-11-20T12:00:00Z', bytes: 1 },
   requests: { last_hour: 1000, failed: 0, refused: 9, failures: [] },
   disk: { free_bytes: 10 * GIB, total_bytes: 100 * GIB },
@@ -57,6 +57,11 @@ describe('what is wrong with a hub', () => {
     for (const last_backup of [null, old]) expect(resultsOf({ last_backup })['hub.backup']).toBe('warn');
     expect(resultsOf({ last_backup: null, store: { ...well.store, type: 'postgres' } })['hub.backup']).toBeUndefined();
     expect(resultsOf({ last_backup: null, spaces: { ...well.spaces!, count: 0 } })['hub.backup']).toBeUndefined();
+  });
+
+  it('is a body that logs need, and that is not there', () => {
+    expect(resultsOf({ spaces: { ...well.spaces!, wanted: 1 } })['hub.bodies']).toBe('fail');
+    expect(resultsOf({})['hub.bodies']).toBeUndefined();
   });
 
   it('always says what to do', () => {

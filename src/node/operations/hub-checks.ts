@@ -23,12 +23,31 @@ const ACCIDENT = 1;
 
 /** What is wrong with a hub, and what to do. Pure. */
 export function hubChecks(facts: Facts): Check[] {
-  return [checkStore(facts), checkRequests(facts), checkRoom(facts.home.root, facts.disk.free_bytes), ...checkBackup(facts)];
+  return [
+    checkStore(facts),
+    ...checkBodies(facts),
+    checkRequests(facts),
+    checkRoom(facts.home.root, facts.disk.free_bytes),
+    ...checkBackup(facts),
+  ];
 }
 
 function checkStore({ store: { problem }, remedy }: Facts): Check {
   if (problem === null) return passed('hub.store', 'the store answers');
   return failed('hub.store', 'high', `the store does not serve: ${problem}`, remedy);
+}
+
+function checkBodies({ spaces }: Facts): Check[] {
+  if (spaces === null || spaces.wanted === 0) return [];
+  const lost = `${spaces.wanted} encrypted ${spaces.wanted === 1 ? 'body' : 'bodies'} that logs need ${spaces.wanted === 1 ? 'is' : 'are'} missing or damaged here`;
+  return [
+    failed(
+      'hub.bodies',
+      'high',
+      lost,
+      'Machines of the space that have them bring them again: those that run by themselves, others with satchel sync. All of it is read by: satchel store verify --read-data',
+    ),
+  ];
 }
 
 function checkRequests({ requests: { last_hour: all, failed: bad }, home }: Facts): Check {

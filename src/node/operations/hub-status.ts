@@ -53,6 +53,8 @@ export interface HubSpacesStatus {
   readonly records: number;
   /** Of encrypted bodies. */
   readonly bytes: number;
+  /** Encrypted bodies that logs need, that were asked for, and that are missing or damaged here. */
+  readonly wanted: number;
   /** Machines that take part in any of them. */
   readonly machines: number;
   /** Those that asked this process for something. */
@@ -137,9 +139,10 @@ async function lookAtSpaces(node: SatchelNode, { progress }: OperationContext): 
   const ids = (await node.store.read((tx) => tx.logs.spaces())).filter((id) => (node.spaces.get(id)?.entry.remote ?? null) === null);
   const machines = new Set<string>();
   const kept: KeptSpace[] = [];
-  let shared = 0;
+  let [shared, wanted] = [0, 0];
   for (const id of ids) {
     const { space, members } = await lookAtKept(node, id);
+    wanted += ((await node.local.wantedObjects?.(id, null)) ?? []).length;
     kept.push(space);
     for (const member of members) machines.add(member);
     if (members.length > 1) shared += 1;
@@ -152,6 +155,7 @@ async function lookAtSpaces(node: SatchelNode, { progress }: OperationContext): 
     count: kept.length,
     records: sum(({ records }) => records),
     bytes: sum(({ bytes }) => bytes),
+    wanted,
     machines: machines.size,
     machines_last_hour: node.heard.machinesSince(now - HOUR),
     machines_last_day: node.heard.machinesSince(now - DAY),
