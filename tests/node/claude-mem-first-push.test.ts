@@ -147,3 +147,38 @@ describe.each([
     await settles({ subtitle: 'newer', text: 'of b' });
   });
 });
+
+/** The device's client passes over all that is served under its own id, and so never got what was made of its row elsewhere. */
+describe('a later push of a row, from what its device said of it last', () => {
+  /** The device has the row as it was first; both machines, and the other clients, the newer subtitle. */
+  beforeEach(async () => {
+    await says({ subtitle: 'first' }, { subtitle: 'newer' });
+    await pushes('1', { subtitle: 'first' });
+    await settles({ subtitle: 'newer' });
+    expect(await conflicts()).toEqual([]);
+  });
+
+  it('with an edit of another column leaves the edit elsewhere, push after push', async () => {
+    await pushes('2', { subtitle: 'first', text: 'of b' });
+    await settles({ subtitle: 'newer', text: 'of b' });
+    await pushes('3', { subtitle: 'first', text: 'of b again' });
+    await settles({ subtitle: 'newer', text: 'of b again' });
+    await pushes('4', { subtitle: 'first', text: 'of b again' });
+    await settles({ subtitle: 'newer', text: 'of b again' });
+    expect(await conflicts()).toEqual([]);
+  });
+
+  it('with an edit of the column that was edited elsewhere is a conflict, which keeps both', async () => {
+    await pushes('2', { subtitle: 'of b' });
+    await expect.poll(conflicts).toEqual([['subtitle']]);
+    await settles({ subtitle: 'newer' });
+  });
+
+  it('of several words at once is as one after the other', async () => {
+    const words: Cells[] = [{ text: 'of b' }, { text: 'of b', agent_type: 'explorer' }];
+    const ops = words.map((more, at) => row('device-b', { local: '9', rev: String(at + 2), payload: { subtitle: 'first', ...more } }));
+    expect((await copy.push(ops)).status).toBe(200);
+    await settles({ subtitle: 'newer', text: 'of b' });
+    expect(await conflicts()).toEqual([]);
+  });
+});

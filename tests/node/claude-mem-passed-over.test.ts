@@ -115,6 +115,15 @@ describe('what was made of a worker’s own rows elsewhere, which its client pas
     expect(cell(ana, 'subtitle', 'two')).toBe('from ana');
   });
 
+  it('is what the worker’s next word is made from: its edit of the same column is no conflict', async () => {
+    ana.run("update observations set subtitle = 'from ana' where title = 'two'");
+    await expect.poll(() => cell(bea, 'subtitle', 'two'), patience).toBe('from ana');
+    bea.run("update observations set subtitle = 'from bea', sync_rev = '3' where title = 'two'");
+    await send('two', 'about two', '3', { subtitle: 'from bea' });
+    await expect.poll(() => cell(ana, 'subtitle', 'two'), patience).toBe('from bea');
+    expect((await ask(beaNode, 'conflicts', {})).conflicts).toEqual([]);
+  });
+
   it('waits for what the worker has not sent, and loses nothing of it', async () => {
     bea.run("update observations set narrative = 'not sent', sync_rev = '2', synced_at = null where title in ('one', 'two')");
     ana.run("delete from observations where title = 'one'");

@@ -33,6 +33,9 @@ export interface ItemsToOpsDeps {
   readonly revisionAt: (position: number) => string;
 }
 
+/** Bits for what devices push on top of a revision that was served from the space. */
+export const REVISION_STEP = 10n;
+
 /** What becomes of an item that clients were not shown yet. */
 export type Served =
   | { readonly type: 'ops'; readonly additions: readonly FeedAddition[] }
@@ -153,13 +156,24 @@ function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], r
   const wanted = meaning(payload);
   for (const { device, local, said, revision: before } of entities) {
     const isSame = said !== null && said.kind !== 'mutation' && !said.deleted && meaning(said.payload) === wanted;
-    if (isSame || compareDecimals(revision, before) <= 0) continue;
-    const body = rowBody({ kind, device, local, revision }, payload);
+    const above = isSame ? null : aboveSaid(revision, before);
+    if (above === null) continue;
+    const body = rowBody({ kind, device, local, revision: above }, payload);
     if (Buffer.byteLength(body) > BODY_BYTES)
       return { type: 'never', reason: `it is larger than the ${BODY_BYTES} bytes that clients take` };
-    additions.push({ ...entryOf(rowId(kind, device, local), revision, body, time), subject: subjectOf(kind, payload) });
+    additions.push({ ...entryOf(rowId(kind, device, local), above, body, time), subject: subjectOf(kind, payload) });
   }
   return { type: 'ops', additions };
+}
+
+/**
+ * A revision above what was said last. Where a device's word went above this very state, and left it in place (a conflict), the state is told
+ * above that word. `null` where a later state was told.
+ */
+function aboveSaid(revision: string, before: string): string | null {
+  if (compareDecimals(revision, before) > 0) return revision;
+  const next = BigInt(before) + 1n;
+  return next >> REVISION_STEP === BigInt(revision) >> REVISION_STEP ? next.toString() : null;
 }
 
 function tombstones(kind: RowKind, entities: readonly Entity[], revision: string, time: number, deletedAt: number): FeedAddition[] {

@@ -7,6 +7,7 @@ import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
 import { isFirstWord, isSameByPlace, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
+import { heldBefore, layEdits, madeFromHeld, type WrittenTo } from './held-base.ts';
 import { naturalName, type NameBook } from './name-book.ts';
 import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
@@ -33,6 +34,8 @@ export interface OpsToItemsDeps {
   readonly handedOver: HandedOver | null;
   /** What clients were shown of a row last, or what was captured of it since; `null` for nothing. */
   readonly told: (name: string) => Promise<Content | null>;
+  /** What was written into the database of this machine's worker; `null` for nothing. */
+  readonly written: WrittenTo | null;
 }
 
 /** What pushed entries wish. */
@@ -84,6 +87,21 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     return current === null ? null : madeFromHistory(kind, { name, row }, { current, known: await deps.told(name) }, there);
   }
 
+  /** As {@link madeFromShown}, of a row that its device told of before. Its edits alone, where what it said then is in these entries. */
+  async function madeFromBefore(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
+    const current = await now(name);
+    const payload = current === null ? null : await heldBefore(entry, feed, deps.written);
+    if (current === null || payload === null) return null;
+    const held = payloadToRow(kind, payload, sessionName(await sessions.keyOf(sessionSaid(payload))));
+    if ((await itemOf(held.name, false)) !== name) return null;
+    const base = bases.get(name);
+    if (base !== undefined) {
+      const before = wished.get(name) ?? (base === null ? current : await there.rowOf(base));
+      return before === null ? null : { base, row: layEdits(before, held.row, row), isNews: true };
+    }
+    return wished.has(name) ? null : madeFromHeld(kind, { name, row, held: held.row }, current, there);
+  }
+
   /** The item that this row was where it stands, before it was told by other words; `null` where its words say which it is. */
   async function itemAt({ number }: FeedEntry, named: NamedRow): Promise<string | null> {
     const name = placed.get(number);
@@ -103,9 +121,9 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const said = sessionSaid(payload);
     const named = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
     const { row } = named;
-    const before = await itemAt(entry, named);
-    if (before !== null) deps.names.learn(before, row);
-    const name = before ?? (await itemOf(named.name, isFirstWord(entry, feed.index)));
+    const at = await itemAt(entry, named);
+    if (at !== null) deps.names.learn(at, row);
+    const name = at ?? (await itemOf(named.name, isFirstWord(entry, feed.index)));
     const made = await madeFromShown(entry, kind, { name, row });
     if (made !== null) bases.set(name, made.base);
     if (made !== null && made.isNews) wished.set(name, made.row);
@@ -123,6 +141,12 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     for (const gone of await goneWith(entry, deps)) {
       const item = await itemOf(gone, false);
       if (item !== name) wished.set(item, null);
+    }
+    const before = await madeFromBefore(entry, kind, { name, row });
+    if (before !== null) {
+      bases.set(name, before.base);
+      if (before.isNews) wished.set(name, before.row);
+      return;
     }
     const current = await now(name);
     wished.set(name, current === null ? row : layRow(kind, row, current));

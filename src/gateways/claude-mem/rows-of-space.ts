@@ -1,5 +1,5 @@
 import { itemKey, type Item } from '../../core/item.ts';
-import type { ItemState } from '../../core/ports/store.ts';
+import type { HistoryEntry, ItemState } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 import { BodyUnavailable } from '../../core/replica/workspace.ts';
 import { claudeMemKind } from '../../kinds/claude-mem/claude-mem-kind.ts';
@@ -27,6 +27,8 @@ export interface RowsOfSpace {
   there(names: readonly string[]): Promise<Set<string>>;
   /** What a row holds and held, the newest first; of what is no draft any more at most {@link VERSIONS}. */
   versions(name: string): Promise<readonly Content[]>;
+  /** As {@link versions}, with what anybody said it was that a merge or a conflict put another state in place of. */
+  said(name: string): Promise<readonly Content[]>;
   rowOf(content: Content): Promise<Row | null>;
   /** Whether what cannot be read was erased everywhere, for good. */
   isForgotten(content: Content): Promise<boolean>;
@@ -68,16 +70,19 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
   }
 
   /** What a conflict kept, and what a merge collapsed, never was the row. */
-  async function versions(name: string): Promise<Content[]> {
+  const versions = (name: string): Promise<Content[]> => past(name, ({ type }) => type !== 'keep' && type !== 'collapsed');
+
+  async function past(name: string, isMeant: (entry: HistoryEntry) => boolean): Promise<Content[]> {
     const current = (await states([name])).get(name)?.content ?? null;
     const history = await replica.deps.store.read((tx) => tx.items.history(replica.space, memItem(name), { limit: VERSIONS }));
-    const before = history.filter(({ type }) => type !== 'keep' && type !== 'collapsed').map(({ content }) => content);
+    const before = history.filter(isMeant).map(({ content }) => content);
     const byDigest = new Map([current, ...before].flatMap((content) => (content === null ? [] : [[content.digest, content] as const])));
     return [...byDigest.values()];
   }
 
   const rows: RowsOfSpace = {
     versions,
+    said: (name) => past(name, () => true),
     rowOf,
     isForgotten,
     async ahead(names) {

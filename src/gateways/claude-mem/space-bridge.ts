@@ -11,9 +11,10 @@ import type { Row } from '../../kinds/rows/row-body.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
 import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
 import type { HandedOver } from './handed-over.ts';
+import { readWrittenTo, type WrittenTo } from './held-base.ts';
 import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
-import { itemToOps } from './items-to-ops.ts';
+import { itemToOps, REVISION_STEP } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook, type Wished } from './ops-to-items.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
@@ -61,8 +62,6 @@ const SERVE_AT_ONCE = 200;
 const CURSORS = 'claude-mem-captured';
 const CHOICES = 'claude-mem-bridge-choices';
 
-/** Bits for what devices push on top of a revision that was served from the space. */
-const REVISION_STEP = 10n;
 const POSITION_BITS = 40n;
 
 export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBridge> {
@@ -87,6 +86,13 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   const read = (after: number): Promise<FeedEntry[]> => store.read((tx) => tx.feeds.read(feedName, after, PAGE));
   const cursor = async (): Promise<number> => (await store.read((tx) => tx.documents.get<number>(CURSORS, user))) ?? 0;
 
+  /** `null` also where numbers began anew since. */
+  async function writtenTo(): Promise<WrittenTo | null> {
+    const head = await store.read((tx) => tx.feeds.head(feedName));
+    const written = await readWrittenTo(store, user);
+    return written?.epoch === head?.epoch ? written : null;
+  }
+
   /** Observations are pushed before the prompts that say of which session they are. */
   async function learnAhead(from: number): Promise<void> {
     for (let after = from; ;) {
@@ -102,13 +108,15 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     let captured = 0;
     let after = await cursor();
     await learnAhead(after);
+    // Before the entries are read: what is written from then on may come after what they say.
+    const written = await writtenTo();
     let handedOver: HandedOver | null | undefined;
     for (;;) {
       const page = await read(after);
       const last = page.at(-1);
       if (last === undefined) return captured;
       handedOver ??= await notToldYet();
-      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver, told });
+      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver, told, written });
       await showBases(wished.madeFrom);
       const found = await withoutLeftOut(wished.found, scope, rows);
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
@@ -161,12 +169,13 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const before = (await store.read((tx) => tx.documents.get<string>(CHOICES, user))) ?? '[]';
     if (before === scope.choices) return;
     const to = await cursor();
+    const written = await writtenTo();
     const fresh = await neverCaptured(workspace);
     for (let after = 0; after < to;) {
       const page = (await read(after)).filter(({ number }) => number <= to);
       const last = page.at(-1);
       if (last === undefined) break;
-      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null, told });
+      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null, told, written });
       const found = fresh(await withoutLeftOut(wished.found, scope, rows));
       const isFound = new Set(found.map(({ item }) => itemKey(item)));
       await showBases(wished.madeFrom.filter(({ item }) => isFound.has(itemKey(item))));

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { FeedMark } from '../../core/ports/feeds.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { readWrittenTo, saveWrittenTo } from '../../gateways/claude-mem/held-base.ts';
 import type { FeedLook } from '../../gateways/claude-mem/ops-to-items.ts';
 import { mayBePassedOver, passedOver, settleOwnRow, type PassedOver } from '../../gateways/claude-mem/passed-over.ts';
 import { GATEWAY_ORIGIN } from '../../gateways/claude-mem/plan-push.ts';
@@ -15,14 +16,6 @@ export interface PassedOverDeps extends LocalWorkerDeps {
   readonly log: HubLog;
 }
 
-/** Up to where a device's rows are as the feed of its user has them. */
-interface Settled {
-  readonly device: string;
-  readonly epoch: string;
-  readonly number: number;
-}
-
-const SETTLED = 'claude-mem-passed-over';
 const MARKS_AT_ONCE = 5_000;
 /** Written in one transaction. */
 const ROWS_AT_ONCE = 200;
@@ -68,10 +61,8 @@ export function createPassedOverWriter(deps: PassedOverDeps, user: string): (loo
     if (worker === null || worker.device === null || worker.user !== user || !existsSync(worker.database)) return 0;
     if ((await readSyncPath(home, claudeMemHome)).type !== 'own') return 0;
     const { device, database } = worker;
-    const { head, before } = await store.read(async (tx) => ({
-      head: await tx.feeds.head(feedOf(user)),
-      before: await tx.documents.get<Settled>(SETTLED, user),
-    }));
+    const head = await store.read((tx) => tx.feeds.head(feedOf(user)));
+    const before = await readWrittenTo(store, user);
     if (head === null) return 0;
     const from = before?.device === device && before.epoch === head.epoch ? before.number : 0;
     const { news, last } = await newsFor(device, from, look);
@@ -96,8 +87,7 @@ export function createPassedOverWriter(deps: PassedOverDeps, user: string): (loo
         else if (outcome?.type === 'waits') wait(number, outcome.reason);
       }
     }
-    if (settled !== before?.number || from !== settled)
-      await store.write((tx) => tx.documents.put(SETTLED, user, { device, epoch: head.epoch, number: settled } satisfies Settled));
+    if (settled !== before?.number || from !== settled) await saveWrittenTo(store, user, { device, epoch: head.epoch, number: settled });
     say(waiting);
     return waiting.length;
   };
