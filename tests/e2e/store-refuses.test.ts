@@ -54,6 +54,8 @@ it('a hub that may only read is not well, and says what right it lacks', async (
   const { code, stdout } = await hub.run(['status', '--hub']);
   expect([code, stdout]).toEqual([1, expect.stringContaining('permission denied for table')]);
   expect(stdout).toContain(`grant select, insert, update, delete on all tables in schema "satchel" to "${database.user}"`);
+  const doctor = await hub.run(['doctor']);
+  expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringContaining('may not write there')]);
   await server.query(database.database, `grant insert, update on all tables in schema satchel to ${database.user}`);
   expect(await stored()).toEqual({ problem: null });
 });

@@ -150,10 +150,21 @@ export async function probePostgres(
     return await db.transaction().execute(async (tx) => {
       await checkServer(tx, options);
       const address = describePostgres(options);
-      const { rows } = await tx.executeQuery<{ made: boolean }>(
-        CompiledQuery.raw(`select to_regclass('documents') is not null and to_regclass('log_records') is not null as made`),
+      const { rows } = await tx.executeQuery<{ made: boolean; writes: boolean | null }>(
+        CompiledQuery.raw(
+          `select to_regclass('documents') is not null and to_regclass('log_records') is not null as made,
+            has_table_privilege(to_regclass('documents'), 'insert') and has_table_privilege(to_regclass('documents'), 'update')
+              and has_table_privilege(to_regclass('log_records'), 'insert') as writes`,
+        ),
       );
       if (rows[0]?.made !== true) return { address, hasLogs: false, documents: new Map() };
+      if (rows[0].writes !== true) {
+        const statement = `grant select, insert, update, delete on all tables in schema ${quoted(options.schema)} to ${quoted(options.user)}`;
+        throw new StoreUnusable(
+          'refused',
+          `${address}: "${options.user}" may not write there. Let the owner of the tables run: ${statement}`,
+        );
+      }
       const found = await tx
         .selectFrom('documents')
         .select(['id', 'value'])
