@@ -44,8 +44,8 @@ export async function moveHome(
  * target holds an earlier point of our history, the missing records are brought there. Where others went on there
  * since, or bodies of missing records are lost with it, what we had instead lands again behind what is there. An
  * owner-signed move record of the next term closes it: every member follows that, and lands again what fell out. Who was
- * revoked is revoked again.
- * Throws NotAllowed, RemoteError.
+ * revoked is revoked again. Where this machine is no owner before what is lost, and could sign nothing there, the log goes whole, and `leftOut`
+ * gets the bodies that are missing. Throws NotAllowed, RemoteError.
  */
 export async function reviveHome(replica: Replica, target: Remote, descriptor: string, leftOut = new Set<ObjectId>()): Promise<void> {
   const pulled = await pull(replica, target);
