@@ -19,6 +19,7 @@ import { StoreUnusable } from '../store/store-unusable.ts';
 import { EXIT } from './exit-codes.ts';
 import { printable } from './output-style.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
+import { waitingFailure } from './waiting-failure.ts';
 
 /** Only a node that serves needs them, and what they load. */
 async function loadRoutes(node: SatchelNode): Promise<(app: HubApp) => void> {
@@ -68,7 +69,8 @@ const BEGINNINGS: ReadonlySet<OperationName> = new Set(['join', 'recover']);
 export async function askInProcess(context: CommandContext, name: OperationName, input: unknown): Promise<unknown> {
   const config = await context.config();
   await checkInput(name, input);
-  if (!BEGINNINGS.has(name) && !(await isStarted(nodeHome(context.environment.home)))) throw notStarted(context);
+  const home = nodeHome(context.environment.home);
+  if (!BEGINNINGS.has(name) && !(await isStarted(home))) throw (await waitingFailure(home)) ?? notStarted(context);
   return useNode(config, name, (node) => runInProcess(context, node, name, input));
 }
 

@@ -51,15 +51,13 @@ export async function askNode<N extends OperationName>(
     if (answer !== NOT_THERE) return answer as OperationOutput<N>;
   }
   if (options.needsRunning === true) {
-    const { readWaiting } = await import('../node/waiting.ts');
-    const reason = await readWaiting(home);
-    if (reason !== null)
-      throw new CommandFailure(EXIT.unreachable, 'waiting', `the node was started, and waits: ${reason}`, {
-        next: 'It goes on by itself once that is mended',
-      });
-    throw new CommandFailure(EXIT.failed, 'not-running', 'the node is not running', {
-      next: 'Run: satchel up (or: satchel service install)',
-    });
+    const { waitingFailure } = await import('./waiting-failure.ts');
+    throw (
+      (await waitingFailure(home)) ??
+      new CommandFailure(EXIT.failed, 'not-running', 'the node is not running', {
+        next: 'Run: satchel up (or: satchel service install)',
+      })
+    );
   }
   return (await askInProcess(context, name, input)) as OperationOutput<N>;
 }

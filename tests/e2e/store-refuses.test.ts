@@ -85,6 +85,11 @@ it('a hub that waits for its database is told from one that does not run', async
   const starting = hub.start(['up', '--hub', '--port', '0']);
   await until('it says that it waits', async () => (await hub.run(['status', '--hub'])).stderr.includes('and waits:'));
   expect(await asked()).toEqual([4, expect.stringMatching(/the node was started, and waits: postgres:.* does not answer/)]);
+  // One that never served has nothing else to say either.
+  const first = new Machine(root, 'first', inject('program'), { SATCHEL_STORE_PASSWORD: database.password });
+  await first.start(['up', '--hub', '--port', '0', '--store', database.url]);
+  await until('it says that it waits', async () => (await first.run(['status'])).stderr.includes('and waits:'));
+  await first.kill();
   await server.start();
   await starting;
   await until('it serves', async () => (await hub.run(['status', '--hub'])).code === 0);
