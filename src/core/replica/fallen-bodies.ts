@@ -60,8 +60,9 @@ function allContents({ commit, bases }: Reland): Content[] {
 /**
  * Relands with those bodies of absent authors' commits that are here: others cannot be landed by this machine, and stay
  * listed among the fallen records. Of a commit that left a body behind for good no deletion is taken, since it may have
- * been a rename, and nothing is settled. Of a group that would be torn, what is here is kept beside it. Our own stay as
- * they are. `formsOf`: what may stand for an object. Cost: O(changes).
+ * been a rename, and nothing is settled. Of a group that would be torn, what is here is kept beside it. Our own keep their
+ * changes. Whatever was made from a version that stays behind is made from what that one was made from: else it could not
+ * be told from a change to an earlier version, which would take its place. `formsOf`: what may stand for an object. Cost: O(changes).
  */
 export async function withBodiesHere(
   { objects, kinds }: ReplicaDeps,
@@ -72,14 +73,15 @@ export async function withBodiesHere(
   const contents = relands.flatMap(({ commit }) => commit.changes.flatMap(contentsOf));
   const isHere = await contentsHere(objects, space, contents, formsOf);
   const lost = lostBodies(relands, isHere, kinds);
-  /** What a body that is not here was made from: the next change of the item is made from that. */
-  const bases = new Map<string, Content | null>();
+  const bases: BasesBehind = new Map();
   return relands.flatMap((reland) => {
-    if (reland.record === null || reland.commit.changes.every((change) => contentsOf(change).every(isHere))) return [reland];
     const made = partOf(reland, isHere, kinds, lost, bases);
     return made.commit.changes.length === 0 ? [] : [made];
   });
 }
+
+/** By item: what the newest version that stays behind was made from, where no later one lands. */
+type BasesBehind = Map<string, Content | null>;
 
 function lostBodies(relands: readonly Reland[], isHere: (content: Content) => boolean, kinds: KindRegistry): Lost {
   const newest = new Map<string, Change>();
@@ -92,23 +94,19 @@ function lostBodies(relands: readonly Reland[], isHere: (content: Content) => bo
   };
 }
 
-function partOf(
-  reland: Reland,
-  isHere: (content: Content) => boolean,
-  kinds: KindRegistry,
-  lost: Lost,
-  basesOfMissing: Map<string, Content | null>,
-): Reland {
+function partOf(reland: Reland, isHere: (content: Content) => boolean, kinds: KindRegistry, lost: Lost, basesBehind: BasesBehind): Reland {
   const { commit } = reland;
+  const isWhole = reland.record === null || commit.changes.every((change) => contentsOf(change).every(isHere));
   const leavesBehind = commit.changes.some(({ type, item }) => type === 'put' && lost.items.has(itemKey(item)));
   const [changes, bases]: [Change[], (Content | null)[]] = [[], []];
   for (const [index, change] of commit.changes.entries()) {
     const key = itemKey(change.item);
-    const base = basesOfMissing.has(key) ? (basesOfMissing.get(key) ?? null) : (reland.bases[index] ?? null);
+    const isVersion = change.type === 'put' || change.type === 'delete';
+    const base = isVersion && basesBehind.has(key) ? (basesBehind.get(key) ?? null) : (reland.bases[index] ?? null);
     const isTorn = lost.groups.has(atomicGroupOf(change.item, kinds));
-    const made = heldPart(change, isHere, { isTorn, leavesBehind });
-    if (change.type === 'put' && made?.type !== 'put') basesOfMissing.set(key, base);
-    else if (change.type === 'put' || change.type === 'delete') basesOfMissing.delete(key);
+    const made = isWhole ? change : heldPart(change, isHere, { isTorn, leavesBehind });
+    if (made?.type === 'delete' || (made?.type === 'put' && isHere(made.content))) basesBehind.delete(key);
+    else if (isVersion) basesBehind.set(key, base);
     if (made === null) continue;
     changes.push(made);
     bases.push(made.type === 'keep' ? null : base);

@@ -1,4 +1,4 @@
-import { commitKey, type CommitKey, type ObjectId } from '../ids.ts';
+import { commitKey, type CommitKey, type ObjectId, type Revision } from '../ids.ts';
 import { carriedKey } from '../log/carried.ts';
 import { decodeControl } from '../log/control.ts';
 import { decodeRecord } from '../log/record.ts';
@@ -7,6 +7,7 @@ import { isReached, landingsOf } from './landings.ts';
 import { objectsOfReland, relandKey, relandToWishes, removeReland, replaceReland, withoutGone, type Reland } from './reland.ts';
 import type { Replica } from './replica.ts';
 import { splitReland } from './split-reland.ts';
+import { behindWhatCame, supersededRevisions } from './superseded.ts';
 
 /** Makes drafts of what fell back and is not in the log again. Cost: one look-up where there is nothing to do. */
 export async function landAgain(replica: Replica): Promise<void> {
@@ -16,8 +17,15 @@ export async function landAgain(replica: Replica): Promise<void> {
     const drafted = new Set<CommitKey | null>();
     for (const draft of replica.drafts)
       for (const key of [commitKey(replica.machine, draft.id), ...draft.carried.map(carriedKey)]) drafted.add(key);
+    // Asked for where something lands, not each time that something waits.
+    let superseded: Promise<ReadonlySet<Revision>> | null = null;
+    const passed = (): Promise<ReadonlySet<Revision>> =>
+      (superseded ??= supersededRevisions(
+        replica,
+        waiting.map(({ reland }) => reland),
+      ));
     for (const { key, reland } of waiting) {
-      await landOne(replica, reland, drafted, (tx, later) =>
+      await landOne(replica, reland, drafted, passed, (tx, later) =>
         later === null ? removeReland(tx, replica.space, key) : replaceReland(tx, replica.space, key, later),
       );
     }
@@ -25,13 +33,14 @@ export async function landAgain(replica: Replica): Promise<void> {
 }
 
 /**
- * Must run inside the replica’s queue. `done` goes into the transaction that makes the draft, or finds that none is due,
- * with the part that has to wait.
+ * Must run inside the replica’s queue. `passed`: revisions that go into the history alone. `done` goes into the transaction that
+ * makes the draft, or finds that none is due, with the part that has to wait.
  */
 async function landOne(
   replica: Replica,
   reland: Reland,
   drafted: Set<CommitKey | null>,
+  passed: () => Promise<ReadonlySet<Revision>>,
   done: (tx: StoreTransaction, later: Reland | null) => Promise<void>,
 ): Promise<void> {
   const key = relandKey(reland, replica.machine);
@@ -46,9 +55,10 @@ async function landOne(
   if (isDone || drafted.has(key)) return replica.deps.store.write((tx) => done(tx, null));
   const missing = await missingOf(replica, reland);
   if (missing.size > 0 && reland.record !== null) return;
-  const { now, later } =
+  const { now: all, later } =
     missing.size === 0 ? { now: relandToWishes(reland), later: null } : splitReland(reland, missing, replica.deps.kinds);
-  if (later !== null && now.wishes.length + now.keeps.length + now.resolves.length === 0) return;
+  if (later !== null && all.wishes.length + all.keeps.length + all.resolves.length === 0) return;
+  const now = { ...all, wishes: behindWhatCame(all.wishes, reland, await passed()) };
   if (later === null) drafted.add(key);
   const { message, writer, session } = reland.commit;
   const note = { message, writer, ...(session === undefined ? {} : { session }) };

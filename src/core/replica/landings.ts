@@ -16,7 +16,7 @@ export function carriers(space: SpaceId): string {
 }
 
 /** Entries of one record past a page are passed over: what is not found lands once more, and merges. */
-const HISTORY_PAGE = 2_000;
+export const HISTORY_PAGE = 2_000;
 
 /** Of valid records only: a void one uses no id, or anyone could void a commit in flight. Cost: a look-up each. */
 export async function landingsOf(tx: StoreTransaction, space: SpaceId, commits: readonly CommitKey[]): Promise<Map<CommitKey, Landing>> {
