@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
+import { rowId } from '../../src/gateways/claude-mem/schema.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
@@ -102,6 +103,28 @@ it('knows rows that were told by other words before as what they are', async () 
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect(await originsFor(other)).toEqual(Array.from({ length: 4 }, () => 'local-device'));
   expect(await rowsInSpace()).toEqual(before);
+});
+
+it('tells a state that its worker told otherwise elsewhere under the revision that the worker takes for it', async () => {
+  await expect.poll(async () => (await rowsInSpace()).length).toBe(5);
+  // Synced with another hub before, and edited by another program since.
+  const head = `insert into sync_entity_heads values (?, 'observation', 'local-device', '1', '1', 'of-another-state', 0, 1)`;
+  database.run(head, rowId('observation', 'local-device', '1'));
+  const { local, other } = await connect();
+  await nameDevice();
+  await other.changes();
+  await expect.poll(() => originsFor(other)).toHaveLength(4);
+  const ops = (await other.changes()).body['ops'] as { body: string; operation_sha256: string }[];
+  const says = ops.map((op) => JSON.parse(op.body) as { kind: string; entity_rev: string; payload: { title?: string } });
+  expect(says.filter(({ kind }) => kind === 'observation').map(({ entity_rev: rev, payload }) => [payload.title, rev])).toEqual([
+    ['one', '2'],
+    ['two', '1'],
+  ]);
+  const doctor = (await ask(node, 'doctor', {})).checks.filter(({ result }) => result === 'fail');
+  expect(doctor.filter(({ id }) => id.startsWith('claude-mem'))).toEqual([]);
+  // As the worker pushes it then.
+  const again = ops.find((_, at) => says[at]?.payload.title === 'one');
+  expect((await local.push([{ body: again?.body ?? '', operation_sha256: again?.operation_sha256 ?? '' }])).status).toBe(200);
 });
 
 it('serves nothing that this machine may have before its worker has said who it is', async () => {

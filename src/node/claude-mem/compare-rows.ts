@@ -2,13 +2,14 @@ import { canonicalJson } from '../../gateways/claude-mem/canonical-json.ts';
 import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
 import { digestOf } from '../../gateways/claude-mem/digest.ts';
 import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
-import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import type { Payload } from '../../gateways/claude-mem/op-rows.ts';
 import { GATEWAY_ORIGIN, subjectOfOp } from '../../gateways/claude-mem/plan-push.ts';
 import { meaningOf } from '../../gateways/claude-mem/served-rows.ts';
 import type { OpBody } from '../../gateways/claude-mem/schema.ts';
 import type { RowMark } from '../../sources/claude-mem/mark-rows.ts';
 import { readOwnRows, type OwnRowKind } from '../../sources/claude-mem/own-rows.ts';
+import { readToldStates } from '../../sources/claude-mem/told-states.ts';
+import { opOfWorker } from './op-of-worker.ts';
 
 export const TABLE_OF_KIND: Readonly<Record<OwnRowKind, string>> = {
   observation: 'observations',
@@ -86,13 +87,14 @@ export interface Compared {
 /** What a worker’s rows are to the feed that it pushes to, by the names that they have there. O(rows), and a look at each that is told otherwise. */
 export async function compareRows(file: string, device: string, { index, told }: ToldFeed): Promise<Compared> {
   const compared = { shared: [] as ComparedRow[], others: [] as ComparedRow[], edited: [] as ComparedRow[], fresh: [] as ComparedRow[] };
+  const toldStates = readToldStates(file, device);
   for (const page of readOwnRows(file)) {
     for (const own of page) {
-      const op = ownRowToOp(device, own);
+      const op = opOfWorker(device, own, toldStates);
       if (op === null || op.says.kind === 'mutation' || op.says.deleted) continue;
       const marks = index.of(op.says.id).filter(({ origin }) => origin !== GATEWAY_ORIGIN);
       const pushed = marks.reduce((most, { revision }) => (compareDecimals(revision, most) > 0 ? revision : most), '0');
-      const { id: entity, payload } = op.says;
+      const { id: entity, entity_rev: next, payload } = op.says;
       const row: ComparedRow = {
         kind: own.kind,
         table: TABLE_OF_KIND[own.kind],
@@ -102,13 +104,13 @@ export async function compareRows(file: string, device: string, { index, told }:
         state: meaningOf(own.kind, payload),
         pushed,
       };
-      const same = marks.find(({ revision }) => revision === own.revision);
+      const same = marks.find(({ revision }) => revision === next);
       // Taken away, or in place of a double: what was pushed under it is not known.
       if (marks.length === 0 || same?.digest === '') {
         if (marks.length === 0) compared.fresh.push(row);
         continue;
       }
-      const isSame = same === undefined ? compareDecimals(own.revision, pushed) > 0 : same.digest === op.digest;
+      const isSame = same === undefined ? compareDecimals(next, pushed) > 0 : same.digest === op.digest;
       if (isSame) compared.shared.push(row);
       else if (marks.some(({ subject }) => subject === row.subject)) compared.edited.push(row);
       else {

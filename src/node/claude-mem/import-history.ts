@@ -1,7 +1,8 @@
-import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import type { Op } from '../../gateways/claude-mem/schema.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import { readOwnRows } from '../../sources/claude-mem/own-rows.ts';
+import { readToldStates } from '../../sources/claude-mem/told-states.ts';
+import { opOfWorker } from './op-of-worker.ts';
 
 export interface ImportReport {
   /** Rows of this machine's own in the database. */
@@ -26,8 +27,9 @@ export async function importHistory(deps: {
 }): Promise<ImportReport> {
   const { feeds, user, device, file } = deps;
   const report = { rows: 0, imported: 0, skipped: 0 };
+  const told = readToldStates(file, device);
   for (const page of readOwnRows(file)) {
-    const ops = page.map((row) => ownRowToOp(device, row));
+    const ops = page.map((row) => opOfWorker(device, row, told));
     report.skipped += ops.filter((op) => op === null).length;
     // Rows of which the feed holds any state are the worker's to go on with.
     const index = await feeds.index(user);

@@ -13,7 +13,7 @@ import {
 } from '../../kinds/claude-mem/names.ts';
 import { MEM_COLUMNS, SESSION, type MemTable } from '../../kinds/claude-mem/tables.ts';
 import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
-import type { ReferenceProfile, RowsProfile, TableProfile } from '../sqlite-rows/profile.ts';
+import type { ReferenceProfile, RevisionProfile, RowsProfile, TableProfile } from '../sqlite-rows/profile.ts';
 
 /** Releases before schema 17 called them so. */
 const FORMERLY = { content_session_id: 'claude_session_id', memory_session_id: 'sdk_session_id' };
@@ -54,8 +54,15 @@ const STUBS: NonNullable<TableProfile['standIns']> = {
     row.get('content_session_id') === row.get('memory_session_id') && !row.has('user_prompt') && row.get('status') === 'completed',
 };
 
+/** What claude-mem's own sync knows states of rows by. What of its history it is not to send stays so. `ofParent`: what it says of their session. */
+const revisionsOf = (kind: 'observation' | 'summary' | 'prompt', ofParent: readonly string[]): RevisionProfile => ({
+  ...{ column: 'sync_rev', origin: 'origin_device_id', ofParent },
+  alongside: { table: 'sync_launch_exclusions', of: 'origin_local_id', kinds: 'kind', kind, column: 'through_rev' },
+});
+
 const OBSERVATIONS: TableProfile = {
   ...tableOf('observations', 'observations'),
+  revisions: revisionsOf('observation', ['memory_session_id']),
   constant: ['created_at_epoch'],
   reference: BY_MEMORY_SESSION,
   derived: {
@@ -72,6 +79,7 @@ const OBSERVATIONS: TableProfile = {
 
 const SUMMARIES: TableProfile = {
   ...tableOf('summaries', 'session_summaries'),
+  revisions: revisionsOf('summary', ['memory_session_id']),
   constant: ['created_at_epoch'],
   reference: BY_MEMORY_SESSION,
   nameOf(row) {
@@ -82,6 +90,7 @@ const SUMMARIES: TableProfile = {
 
 const PROMPTS: TableProfile = {
   ...tableOf('prompts', 'user_prompts'),
+  revisions: revisionsOf('prompt', ['memory_session_id', 'project', 'platform_source']),
   constant: ['content_session_id', 'prompt_number', 'created_at_epoch'],
   reference: BY_SESSION,
   nameOf(row) {
@@ -131,7 +140,18 @@ export function claudeMemProfile(options: CarriedRows): RowsProfile {
 
 function tableOf(id: MemTable, table: string): Omit<TableProfile, 'nameOf'> {
   const columns = [...MEM_COLUMNS[id].keys()].filter((column) => column !== SESSION);
-  return { id, table, columns, formerly: FORMERLY, implied: {}, constant: [], reference: null, derived: {}, standIns: null };
+  return {
+    id,
+    table,
+    columns,
+    formerly: FORMERLY,
+    implied: {},
+    constant: [],
+    reference: null,
+    derived: {},
+    standIns: null,
+    revisions: null,
+  };
 }
 
 function textOf(row: Row, column: string): string | null {

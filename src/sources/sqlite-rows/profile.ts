@@ -35,8 +35,28 @@ export interface TableProfile {
    * the row that they stand for takes their place.
    */
   readonly standIns: { readonly column: string; readonly isOne: (row: Row) => boolean } | null;
+  /** `null`: the other program does not number states of these rows. */
+  readonly revisions: RevisionProfile | null;
   /** The natural key of a row, `reference.key` in it as in a body. `null`: it has none. */
   readonly nameOf: (row: Row) => string | null;
+}
+
+/** How the other program numbers the states of a row that it tells others of, where a table has these columns. */
+export interface RevisionProfile {
+  /** Holds a decimal number, as a text. */
+  readonly column: string;
+  /** NULL in rows of this machine's own: of others the numbers are given out elsewhere. */
+  readonly origin: string;
+  /** Columns of the row that it refers to which are part of its state. */
+  readonly ofParent: readonly string[];
+  /** Where else the number of a state stands that is to be told no more: under the row's number `of` and its `kind`. */
+  readonly alongside: {
+    readonly table: string;
+    readonly of: string;
+    readonly kinds: string;
+    readonly kind: string;
+    readonly column: string;
+  };
 }
 
 /** A foreign key, by natural key: in a body stands the name of the row that is meant. */

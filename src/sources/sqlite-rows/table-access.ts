@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
+import { createRevisions, type Revisions } from './raise-revisions.ts';
 import { quoted, type TableShape } from './table-shape.ts';
 
 /** A row as it stands in the database. */
@@ -42,7 +43,9 @@ export interface TableAccess {
   together(rows: number, columns: number): number;
   /** Rows of the same columns, in one statement, all or none. */
   insertAll(rows: readonly { readonly rowid: number; readonly values: ReadonlyMap<string, RowValue | null> }[]): void;
+  /** It has another revision then, where it has any. */
   update(rowid: number, values: ReadonlyMap<string, RowValue | null>): void;
+  readonly revisions: Revisions | null;
   remove(rowid: number): void;
   /** What rows that refer to this one would have to hold in `local`; `undefined`: there is no such row. */
   valueAt(rowid: number, local: string): RowValue | null | undefined;
@@ -82,6 +85,7 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
   const definition = database.prepare<[string], string>("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?").pluck();
   const keepsNumbers = hasSequences && /\bautoincrement\b/i.test(definition.get(shape.profile.table) ?? '');
   const removal = database.prepare(`DELETE FROM ${table} WHERE rowid = ?`);
+  const revisions = createRevisions(database, shape.profile);
   const statements = new Map<string, Statement>();
   const prepared = (sql: string): Statement => {
     const known = statements.get(sql) ?? database.prepare(sql);
@@ -157,9 +161,12 @@ export function createTableAccess(database: Database, shape: TableShape): TableA
       statement.run(...rows.flatMap(({ rowid, values }) => [rowid, ...values.values()]));
     },
     update(rowid, values) {
-      const names = [...values.keys()].map((name) => `${quoted(name)} = ?`);
-      prepared(`UPDATE ${table} SET ${names.join(', ')} WHERE rowid = ?`).run(...values.values(), rowid);
+      const revision = revisions?.next(rowid) ?? null;
+      const cells = revisions === null || revision === null ? values : new Map([...values, [revisions.column, revision]]);
+      const names = [...cells.keys()].map((name) => `${quoted(name)} = ?`);
+      prepared(`UPDATE ${table} SET ${names.join(', ')} WHERE rowid = ?`).run(...cells.values(), rowid);
     },
+    revisions,
     remove: (rowid) => void removal.run(rowid),
     valueAt(rowid, local) {
       const value = prepared(`SELECT ${quoted(local)} FROM ${table} WHERE rowid = ?`)

@@ -59,6 +59,7 @@ export function writeRow(
     if (referring.some(({ shape }) => shape.via !== null && changes.has(shape.via.equals))) context.database.deferReferences();
     access.update(current.rowid, changes);
     followers(referring, access, current, changes);
+    raiseBelow(referring, access, current.rowid, changes);
   }
   return putAt(access, task, current.rowid);
 }
@@ -136,6 +137,22 @@ function followers(
     const column = access.shape.columns.find(({ local }) => local === via.equals)?.column;
     const [from, to] = [column === undefined ? undefined : before.row.get(column), changes.get(via.equals)];
     if (from !== undefined && to !== undefined && to !== null) other.follow(from, to);
+  }
+}
+
+/** What rows tell of the one that they refer to is told otherwise. */
+function raiseBelow(
+  referring: readonly TableAccess[],
+  access: TableAccess,
+  rowid: number,
+  changes: ReadonlyMap<string, RowValue | null>,
+): void {
+  for (const { revisions, shape: below } of referring) {
+    const { via, profile } = below;
+    if (revisions === null || via === null || profile.reference?.table !== access.shape.profile.id) continue;
+    const isTold = access.shape.columns.some(({ column, local }) => changes.has(local) && profile.revisions?.ofParent.includes(column));
+    const value = isTold ? (access.valueAt(rowid, via.equals) ?? null) : null;
+    if (value !== null) revisions.raiseWith(via.column, value);
   }
 }
 
