@@ -1,4 +1,4 @@
-// Ends with 0 where the hub in SATCHEL_HOME and its store answer. Over loopback, so that a certificate proves nothing more.
+// Ends with 0 where the hub in SATCHEL_HOME and its store answer, be its bucket away: that is for /readyz. Over loopback, so that a certificate proves nothing more.
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { get as getSecurely } from 'node:https';

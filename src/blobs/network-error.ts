@@ -16,7 +16,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** What went wrong before an answer was there; `null` where that is not it. */
 export function judgeNetworkError(place: string, error: unknown): Judgement | null {
-  if (error instanceof RemoteError) return { error, again: error.type === 'unreachable' };
+  if (error instanceof RemoteError) return { error: at(place, error), again: error.type === 'unreachable' };
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);
   if (code === null && !['AbortError', 'TimeoutError'].includes(error.name)) return null;
@@ -25,6 +25,13 @@ export function judgeNetworkError(place: string, error: unknown): Judgement | nu
     error: new RemoteError('unreachable', `${place}: ${reason}`, { cause: error }),
     again: code === null || !FOR_GOOD.test(code),
   };
+}
+
+/** What was said without knowing where, as that no answer came in time. */
+function at(place: string, error: RemoteError): RemoteError {
+  if (error.message.startsWith(place)) return error;
+  const { type, message, retryAfter } = error;
+  return new RemoteError(type, `${place}: ${message}`, { cause: error, ...(retryAfter === undefined ? {} : { retryAfter }) });
 }
 
 /** A system's or TLS's, of the error or what it was caused by. */

@@ -47,7 +47,7 @@ function factLines({ clock }: CommandContext, status: HubStatus): string[] {
   const lines = [
     `at        ${status.address}${where}`,
     `running   since ${shownTime(status.running_since, now)}: version ${status.version}, process ${status.pid}, ${formatBytes(status.memory_bytes)} of memory`,
-    `store     ${kept}${bytes}${store.bucket === null ? '' : `; bodies in ${store.bucket}`}`,
+    `store     ${kept}${bytes}${store.bucket === null ? '' : `; bodies in ${store.bucket}${store.bucket_problem === null ? '' : ', which cannot be used now'}`}`,
     `disk      ${formatBytes(disk.free_bytes)} of ${formatBytes(disk.total_bytes)} free`,
     `requests  ${requests.last_hour} in the last hour: ${requests.failed} failed, ${requests.refused} refused`,
     `appends   ${appends.appended} since it began, and ${counted(appends.lost_races, 'lost race')}`,
@@ -74,14 +74,16 @@ function spaceLines({ style, clock, asCalled }: CommandContext, { spaces }: HubS
     space.slice(0, 12),
     machines,
     records,
-    formatBytes(bytes),
+    bytes === null ? 'not known' : formatBytes(bytes),
     seen === null ? 'not by this process' : shownAgo(seen, clock.now()),
   ]);
   const rest = spaces.count - spaces.largest.length;
   return [
     renderTable(columns, rows, style.dim),
     ...(rest === 0 ? [] : [style.dim(`and ${counted(rest, 'smaller one')}`)]),
-    style.dim(`Together ${formatBytes(spaces.bytes)} in ${counted(spaces.records, 'record')}. Names are sealed: a hub cannot read them.`),
+    style.dim(
+      `Together ${spaces.bytes === null ? '' : `${formatBytes(spaces.bytes)} in `}${counted(spaces.records, 'record')}. Names are sealed: a hub cannot read them.`,
+    ),
   ];
 }
 

@@ -160,7 +160,7 @@ function keptLines({ style, clock, asCalled }: CommandContext, keeps: Status['ke
     space.slice(0, 12),
     machines,
     records,
-    formatBytes(bytes),
+    bytes === null ? 'not known' : formatBytes(bytes),
     seen === null ? 'not since the hub started' : shownAgo(seen, clock.now()),
   ]);
   return [

@@ -13,6 +13,7 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { listenFailure, portFor, takenBy, type ElsewhereText } from './listen-address.ts';
 import { formatBytes, printable } from './output-style.ts';
+import { sayBucket } from './say-bucket.ts';
 
 /** Milliseconds. */
 const LOOK_FOR_ROOM_EVERY = 5_000;
@@ -204,6 +205,7 @@ export async function runUp(
       `Port ${config.port} is for this time: without --port the next start takes ${usualPort === 0 ? 'any free one' : usualPort}, where machines that know this one do not look. To keep it: "port": ${config.port} in ${config.file}`,
     );
   sayMneme(context, node);
+  const saidEnough = sayBucket(context, node);
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
     const personal = [...node.spaces.values()].sort((a, b) => compareSpaces(a.entry, b.entry))[0];
@@ -219,6 +221,7 @@ export async function runUp(
   const news = config.hub || !context.isTerminal ? Promise.resolve() : (await import('./watch-news.ts')).watchNews(context, node);
   if (!signal.aborted) await once(signal, 'abort');
   await news;
+  saidEnough();
   return { human: 'Stopped.', json: { stopped: true } };
 }
 

@@ -1,50 +1,179 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '../../tests/contracts/test-clock.ts';
+import type { ObjectId, SpaceId } from '../core/ids.ts';
 import { RemoteError, type RemoteErrorType } from '../core/ports/remote.ts';
-import type { SpaceId } from '../core/ids.ts';
 import { createMemoryObjects } from '../store/chunks/memory-objects.ts';
 import { withBucketTrouble } from './bucket-trouble.ts';
+import { createBucketWatch } from './bucket-watch.ts';
 
 const SPACE = 'ab'.repeat(32) as SpaceId;
+const SOME = ['cd'.repeat(32) as ObjectId];
+const ADDRESS = 's3://bucket';
 
-describe('trouble of a hub’s bucket', () => {
+/** Objects in a bucket that answers as `bucket` says, to the hub and to those that look. */
+function makeBucket() {
   const clock = createTestClock();
-  let answers: RemoteErrorType | null = null;
-  const fails = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (answers !== null) throw new RemoteError(answers, 's3://bucket: so it is');
+  // Sleeps end as time is moved, so that the test says when the next look is.
+  const sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
+  const moved = {
+    now: () => clock.now(),
+    sleep: (ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        const sleeper = { until: clock.now() + ms, wake: () => resolve(void sleepers.delete(sleeper)) };
+        sleepers.add(sleeper);
+        signal?.addEventListener('abort', sleeper.wake, { once: true });
+      }),
+  };
+  const bucket = { answers: null as RemoteErrorType | 'silence' | null, asked: 0, looks: 0 };
+  const fails = <T>(work: () => Promise<T>): Promise<T> => {
+    if (bucket.answers === 'silence') return new Promise<T>(() => undefined);
+    if (bucket.answers !== null) return Promise.reject(new RemoteError(bucket.answers, `${ADDRESS}: so it is`));
     return work();
   };
   const memory = createMemoryObjects();
   const failing = {
     ...memory,
-    has: (...asked: Parameters<typeof memory.has>) => fails(() => memory.has(...asked)),
+    has: (...args: Parameters<typeof memory.has>) => fails(() => memory.has(...args)).finally(() => (bucket.asked += 1)),
     shrink: () => undefined,
   };
-  const objects = withBucketTrouble(failing, { read: () => fails(() => Promise.resolve(null)) }, clock);
+  const read = (): Promise<null> => {
+    bucket.looks += 1;
+    return fails(() => Promise.resolve(null));
+  };
+  const logged: string[] = [];
+  const note = (_details: unknown, text?: string): void => void logged.push(text ?? '');
+  const watch = createBucketWatch({ blobs: { address: ADDRESS, read }, clock: moved, log: { warn: note as never, info: note as never } });
+  return {
+    bucket,
+    watch,
+    logged,
+    objects: withBucketTrouble(failing, watch),
+    /** Milliseconds pass, and what waits for them goes on. */
+    pass: async (ms: number): Promise<void> => {
+      clock.advance(ms);
+      for (const sleeper of [...sleepers]) if (sleeper.until <= clock.now()) sleeper.wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
 
+describe('trouble of a hub’s bucket', () => {
   it('is told with what helps: nobody starts a database for it', async () => {
-    answers = 'unreachable';
-    await expect(objects.has(SPACE, [])).rejects.toMatchObject({
+    const { bucket, objects } = makeBucket();
+    bucket.answers = 'unreachable';
+    await expect(objects.has(SPACE, SOME)).rejects.toMatchObject({
       name: 'StoreUnavailable',
       reason: 'unreachable',
-      message: 's3://bucket: so it is',
+      message: `${ADDRESS}: so it is`,
       remedy: expect.stringContaining('Bring the bucket within reach') as string,
     });
-    await expect(objects.health?.()).resolves.toBeUndefined(); // all hubs share what is away: none is to be left out for it
-    answers = 'unauthorized';
-    await expect(objects.has(SPACE, [])).rejects.toMatchObject({
+    bucket.answers = 'unauthorized';
+    await expect(objects.has(SPACE, SOME)).rejects.toMatchObject({
       reason: 'refused',
       remedy: expect.stringMatching(/buckets\.json.*start it again/) as string,
     });
   });
 
-  it('keeps a hub that is not let in from passing for healthy, until it is', async () => {
-    answers = 'unauthorized';
-    await objects.has(SPACE, []).catch(() => undefined);
-    await expect(objects.health?.()).rejects.toMatchObject({ reason: 'refused' });
-    answers = null;
-    await expect(objects.health?.()).rejects.toMatchObject({ reason: 'refused' });
-    clock.advance(10_000);
-    await expect(objects.health?.()).resolves.toBeUndefined();
+  it('is none of what needs no body: who asks after nothing does not ask the bucket', async () => {
+    const { bucket, objects } = makeBucket();
+    bucket.answers = 'unreachable';
+    expect(await objects.has(SPACE, [])).toEqual(new Set());
+    await objects.put(SPACE, []);
+    await objects.delete(SPACE, []);
+    expect(await objects.get(SPACE, [])).toEqual(new Map());
+    expect(bucket.asked).toBe(0);
+  });
+
+  it('is noticed by what is asked, and over when the bucket answers somebody', async () => {
+    const { bucket, objects, watch } = makeBucket();
+    bucket.answers = 'unauthorized';
+    await objects.has(SPACE, SOME).catch(() => undefined);
+    expect(watch.problem).toMatchObject({ reason: 'refused' });
+    bucket.answers = null;
+    await objects.has(SPACE, SOME);
+    expect(watch.problem).toBeNull();
+  });
+
+  it('is noticed and over by itself, and said once each time', async () => {
+    const { bucket, watch, logged, pass } = makeBucket();
+    const heard: (string | null)[] = [];
+    watch.onChange((problem) => heard.push(problem?.message ?? null));
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    await pass(0);
+    expect([bucket.looks, watch.problem]).toEqual([1, null]);
+    bucket.answers = 'unreachable';
+    await pass(29_000);
+    expect(bucket.looks).toBe(1);
+    await pass(1_000);
+    expect(watch.problem).toMatchObject({ reason: 'unreachable', message: `the bucket ${ADDRESS} does not answer: so it is` });
+    for (let looks = 0; looks < 3; looks++) await pass(2_000);
+    expect(bucket.looks).toBe(5);
+    bucket.answers = null;
+    await pass(2_000);
+    expect(watch.problem).toBeNull();
+    expect(heard).toEqual([expect.stringContaining('does not answer'), null]);
+    expect(logged).toEqual(['the bucket does not answer', 'the bucket answers again']);
+    stop.abort();
+    await running;
+  });
+
+  it('is not waited for by others while it is known: one that never answers would hold what they need', async () => {
+    const { bucket, objects, watch, pass } = makeBucket();
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    await pass(0);
+    bucket.answers = 'silence';
+    await pass(30_000);
+    await pass(6_000);
+    await expect(objects.has(SPACE, SOME)).rejects.toMatchObject({
+      reason: 'unreachable',
+      message: expect.stringContaining('no answer within 6 s') as string,
+    });
+    await expect(
+      (async () => {
+        for await (const each of objects.list(SPACE)) throw new Error(each.id);
+      })(),
+    ).rejects.toMatchObject({ reason: 'unreachable' });
+    expect(bucket.asked).toBe(0);
+    bucket.answers = null;
+    await pass(2_000);
+    expect(await objects.has(SPACE, SOME)).toEqual(new Set());
+    // It ends at once, be the bucket silent.
+    bucket.answers = 'silence';
+    await pass(30_000);
+    stop.abort();
+    await running;
+    expect(watch.problem).toBeNull();
+  });
+
+  it('is looked after soon, whoever noticed it', async () => {
+    const { bucket, watch, pass } = makeBucket();
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    await pass(0);
+    bucket.answers = 'unreachable';
+    await expect(watch.ask()).rejects.toMatchObject({ reason: 'unreachable' });
+    await pass(0);
+    bucket.answers = null;
+    await pass(2_000);
+    expect(watch.problem).toBeNull();
+    stop.abort();
+    await running;
+  });
+
+  it('is no outage where one question failed and a look of its own did not', async () => {
+    const { bucket, objects, watch, logged, pass } = makeBucket();
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    await pass(0);
+    bucket.answers = 'unreachable';
+    const failed = objects.has(SPACE, SOME).catch(() => undefined);
+    bucket.answers = null;
+    await failed;
+    await pass(0);
+    expect([bucket.looks, watch.problem, logged]).toEqual([2, null, []]);
+    stop.abort();
+    await running;
   });
 });

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { parseBlobsAddress, type BlobsAddress } from '../blobs/address.ts';
 import { attachBlobs } from '../blobs/attach-blobs.ts';
 import { openBlobs } from '../blobs/drivers.ts';
+import type { RetryOptions } from '../blobs/retries.ts';
 import type { Config } from '../config/config.ts';
 import type { SealedObject } from '../core/crypto/object-cipher.ts';
 import type { ObjectId, SpaceId } from '../core/ids.ts';
@@ -10,13 +11,14 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { ObjectStore } from '../core/ports/objects.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError } from '../core/ports/remote.ts';
-import type { Store } from '../core/ports/store.ts';
+import { StoreUnavailable, type Store } from '../core/ports/store.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { shelfOf } from '../remotes/local-checkpoints.ts';
 import { createBucketObjects } from '../store/bucket/bucket-objects.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
 import { addRemedy } from './add-remedy.ts';
-import { askBucket, bucketTrouble, withBucketTrouble } from './bucket-trouble.ts';
+import { withBucketTrouble } from './bucket-trouble.ts';
+import { bucketTrouble, createBucketWatch, LOOK_RETRIES, type WatchedBucket } from './bucket-watch.ts';
 import { bucketCredentials } from './bucket-credentials.ts';
 import type { NodeHome } from './home.ts';
 import type { KeptObjects } from './kept-store.ts';
@@ -40,8 +42,6 @@ const ID = 'place';
 const BATCH = 100;
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
-/** Milliseconds that a start waits for the bucket to let this hub in. */
-const LET_IN = 5_000;
 
 /**
  * Where a hub's objects are: what is built into its store, or a bucket. The store says which, so that hubs that share it cannot
@@ -71,37 +71,35 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
     );
   }
   const blobs = await open(address, kept === undefined, deps);
-  const objects = createBucketObjects({ ...deps, blobs, index: path.join(deps.home.root, 'bucket-index.db') });
+  const watched = await open(address, false, deps, LOOK_RETRIES);
+  const bucket = createBucketObjects({ ...deps, blobs, index: path.join(deps.home.root, 'bucket-index.db') });
+  const watch = createBucketWatch({ ...deps, blobs: watched });
+  const close = async (): Promise<void> => {
+    await bucket.close();
+    await watched.close();
+  };
   try {
     if (kept === undefined) {
-      await moveIn(objects, deps);
+      await moveIn(bucket, deps);
       if ((await claim(deps, address.text))?.address !== address.text)
         throw refused('another hub gave this database another bucket just now');
-    }
+    } else await refuseStranger(watch);
   } catch (error) {
-    await objects.close();
+    await close();
     throw explained(error);
   }
-  if (kept !== undefined)
-    await refuseStranger(blobs, deps).catch(async (error: unknown) => {
-      await objects.close();
-      throw error;
-    });
   await builtIn.close();
-  return withBucketTrouble(objects, blobs, deps.clock);
+  return withBucketTrouble({ ...bucket, close }, watch);
 }
 
 /** A hub that its bucket does not let in does not begin. One whose bucket is away does: what it keeps apart from bodies is there. */
-async function refuseStranger(blobs: Blobs, { clock, log }: HubObjectsDeps): Promise<void> {
-  const late = new AbortController();
-  const asked = askBucket(blobs).then(
-    () => null,
-    (error: unknown) => error,
-  );
-  const error = await Promise.race([asked, clock.sleep(LET_IN, late.signal).then(() => null)]);
-  late.abort(null);
-  if (error instanceof RemoteError && error.type === 'unreachable') log.warn({ bucket: blobs.address }, 'the bucket does not answer');
-  else if (error !== null) throw explained(error);
+async function refuseStranger(watch: WatchedBucket): Promise<void> {
+  try {
+    await watch.ask();
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    if (error.reason !== 'unreachable') throw error.cause;
+  }
 }
 
 function parsed(text: string): BlobsAddress {
@@ -110,13 +108,18 @@ function parsed(text: string): BlobsAddress {
   return address.value;
 }
 
-async function open(address: BlobsAddress, isNew: boolean, { config, clock, random }: HubObjectsDeps): Promise<Blobs> {
+async function open(
+  address: BlobsAddress,
+  isNew: boolean,
+  { config, clock, random }: HubObjectsDeps,
+  retries: Partial<RetryOptions> = RETRIES,
+): Promise<Blobs> {
   const { home, bucketVariables: variables } = config.environment;
   const credentials = await bucketCredentials(address, { home, variables });
   if (!credentials.ok) throw refused(credentials.error.message);
   try {
-    if (isNew) return await attachBlobs(address, credentials.value, { clock, random, retries: RETRIES });
-    return await openBlobs(address, credentials.value, { clock, random, retries: RETRIES });
+    if (isNew) return await attachBlobs(address, credentials.value, { clock, random, retries });
+    return await openBlobs(address, credentials.value, { clock, random, retries });
   } catch (error) {
     throw explained(error);
   }
@@ -161,11 +164,6 @@ async function moveIn(objects: ObjectStore, { store, builtIn, log }: HubObjectsD
     }
     if (moved > 0) log.info({ space, objects: moved }, 'chunks were copied into the bucket');
   }
-}
-
-/** The bucket that a hub's store names; `null`: bodies lie with the store. */
-export async function bucketOf(store: Store): Promise<string | null> {
-  return (await store.read(({ documents }) => documents.get<Place>(COLLECTION, ID)))?.address ?? null;
 }
 
 /** A store that is restored from a backup has its chunks beside it, until it is given a bucket again. */

@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../core/ports/objects.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { BucketWatch } from './bucket-watch.ts';
 
 /** A node's store, with what its upkeep asks for. */
 export interface KeptStore extends Store {
@@ -19,8 +20,6 @@ export interface KeptStore extends Store {
 
 export interface KeptObjects extends ObjectStore {
   shrink(): void;
-  /** Throws StoreUnavailable where this process alone cannot use them: it was seen that it is not let in. Absent where that cannot be. */
-  health?(): Promise<void>;
-  /** Asks whether they can be used now, by one request: throws StoreUnavailable with what helps. Only of a bucket. */
-  ask?(): Promise<void>;
+  /** How the bucket is that they lie in; absent where they lie with the store. */
+  readonly bucket?: BucketWatch;
 }

@@ -286,6 +286,7 @@ export class SatchelNode {
     if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
     this.#loops.push(this.#giveBack.run(this.#stopping.signal));
+    if (this.objects.bucket !== undefined) this.#loops.push(this.objects.bucket.run(this.#stopping.signal));
     if (this.shared !== null) {
       const { shared: notices, local, store, log, deps } = this;
       const followed = [followedLogs(local), followedFeeds(this.#served.claudeMem)];

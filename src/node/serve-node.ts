@@ -47,8 +47,11 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
     tokens: () => Promise.resolve(tokens),
     health: async () => {
       await store.read((tx) => tx.documents.get('health', 'probe'));
-      await node.objects.health?.();
+      // Seen by this hub alone: another one may be let in.
+      const problem = node.objects.bucket?.problem ?? null;
+      if (problem?.reason === 'refused') throw problem;
     },
+    away: () => ((node.objects.bucket?.problem ?? null) === null ? [] : ['bucket']),
     version: node.options.version,
     requests: node.meter,
     ...(metrics === null ? {} : { metrics }),

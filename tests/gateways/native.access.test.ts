@@ -205,7 +205,25 @@ describe('who may do what at a hub', () => {
       const answer = await ask(sick, '/healthz');
       expect([answer.status, answer.json.error?.code]).toEqual([503, 'unavailable']);
       expect(answer.body.toString()).not.toContain('secret');
+      expect((await ask(sick, '/readyz')).status).toBe(503);
       await sick.close();
+    });
+
+    it('tell of a bucket that is away without being unwell, except to who asks whether everything is there', async () => {
+      const away: 'bucket'[] = [];
+      const hub = await startHub({ deps: { away: () => away } });
+      const asked = async (path: string): Promise<unknown> => {
+        const { status, json } = await ask(hub, path);
+        return [status, json];
+      };
+      expect(await asked('/readyz')).toEqual([200, { status: 'ok' }]);
+      away.push('bucket');
+      expect(await asked('/healthz')).toEqual([200, { status: 'degraded', away: ['bucket'] }]);
+      expect(await asked('/readyz')).toEqual([
+        503,
+        { error: { code: 'unavailable', message: 'the bucket behind this hub does not answer' } },
+      ]);
+      await hub.close();
     });
 
     it('are all described in the OpenAPI document', async () => {
@@ -213,6 +231,7 @@ describe('who may do what at a hub', () => {
       expect(Object.keys(document['paths'] as object).toSorted()).toMatchInlineSnapshot(`
         [
           "/healthz",
+          "/readyz",
           "/v1/auth/challenge",
           "/v1/auth/session",
           "/v1/hub",

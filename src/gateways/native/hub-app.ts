@@ -19,6 +19,9 @@ import type { UpgradeHandler } from './upgrade.ts';
 
 export type HubLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
+/** `bucket`: where encrypted bodies are. */
+export type HubPart = 'bucket';
+
 export interface HubServerDeps {
   /** What this hub serves: the remote on its own store. Not closed with the server. */
   readonly remote: Remote;
@@ -32,6 +35,8 @@ export interface HubServerDeps {
   readonly tokens: () => Promise<readonly StoredToken[]>;
   /** Touches the store; throws where it does not answer. */
   readonly health: () => Promise<void>;
+  /** What is away, as was seen last, and without which the hub serves all the same, though not everything. */
+  readonly away?: () => readonly HubPart[];
   /** Shown at /v1/hub and in the OpenAPI document. */
   readonly version: string;
   readonly limits?: Partial<HubServerLimits>;

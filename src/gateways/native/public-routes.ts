@@ -1,17 +1,30 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { compress } from 'hono/compress';
 import { ApiError, closingError } from './api-error.ts';
-import type { HubApp, HubServerDeps } from './hub-app.ts';
+import type { HubApp, HubContext, HubServerDeps } from './hub-app.ts';
 import { errorAnswers, hex32 } from './schema.ts';
+
+const healthy = z.object({ status: z.literal('ok') });
+const degraded = z.object({ status: z.literal('degraded'), away: z.array(z.enum(['bucket'])) });
 
 const healthRoute = createRoute({
   method: 'get',
   path: '/healthz',
   summary: 'Whether the hub and its store answer',
   responses: {
-    200: { description: 'They do', content: { 'application/json': { schema: z.object({ status: z.literal('ok') }) } } },
+    200: {
+      description: 'They do; `degraded`: without what is named, so that logs are served, and encrypted bodies are not',
+      content: { 'application/json': { schema: z.union([healthy, degraded]) } },
+    },
     ...errorAnswers,
   },
+});
+
+const readyRoute = createRoute({
+  method: 'get',
+  path: '/readyz',
+  summary: 'Whether the hub can serve everything: as /healthz, and 503 where that says `degraded`',
+  responses: { 200: { description: 'It can', content: { 'application/json': { schema: healthy } } }, ...errorAnswers },
 });
 
 const hubRoute = createRoute({
@@ -27,8 +40,8 @@ const hubRoute = createRoute({
   },
 });
 
-export function addPublicRoutes(app: HubApp, { key, health, log, version }: HubServerDeps): void {
-  app.openapi(healthRoute, async (c) => {
+export function addPublicRoutes(app: HubApp, { key, health, away = () => [], log, version }: HubServerDeps): void {
+  async function touch(c: HubContext): Promise<void> {
     if (c.env.closing.aborted) throw closingError();
     try {
       await health();
@@ -36,6 +49,18 @@ export function addPublicRoutes(app: HubApp, { key, health, log, version }: HubS
       log.error({ request: c.env.requestId, err: error }, 'the store does not answer');
       throw new ApiError('unavailable', 'the store does not answer', 5);
     }
+  }
+
+  app.openapi(healthRoute, async (c) => {
+    await touch(c);
+    const parts = away();
+    return parts.length === 0 ? c.json({ status: 'ok' as const }, 200) : c.json({ status: 'degraded' as const, away: [...parts] }, 200);
+  });
+
+  app.openapi(readyRoute, async (c) => {
+    await touch(c);
+    const parts = away();
+    if (parts.length > 0) throw new ApiError('unavailable', `the ${parts.join(' and the ')} behind this hub does not answer`, 5);
     return c.json({ status: 'ok' as const }, 200);
   });
 

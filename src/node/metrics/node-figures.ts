@@ -16,6 +16,10 @@ export function nodeFigures(node: SatchelNode): readonly Family[] {
     createGauge('satchel_spaces', 'Spaces whose logs are kept here.', async () => (await store.read((tx) => tx.logs.spaces())).length),
     createGauge('satchel_store_size_bytes', 'What the store’s database takes.', () => store.size()),
     createGauge('satchel_objects_size_bytes', 'What objects take in SATCHEL_HOME, as of a minute ago.', objectsHere),
+    createGauge('satchel_bucket_up', 'Whether the bucket of encrypted bodies answered when it was asked last: 1, or 0.', () => {
+      const { bucket } = node.objects;
+      return bucket === undefined ? null : bucket.problem === null ? 1 : 0;
+    }),
     createGauge('satchel_home_free_bytes', 'Room that is left where SATCHEL_HOME is.', async () => {
       const { bavail, bsize } = await statfs(home.root);
       return bavail * bsize;

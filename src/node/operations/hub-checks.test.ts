@@ -5,13 +5,14 @@ const now = Date.parse('2026-11-21T12:00:00Z');
 const GIB = 1024 ** 3;
 
 const well: Parameters<typeof hubChecks>[0] = {
-  store: { type: 'sqlite', place: null, bytes: 1, bucket: null, problem: null },
+  store: { type: 'sqlite', place: null, bytes: 1, bucket: null, bucket_problem: null, problem: null },
   spaces: { count: 1, records: 1, bytes: 1, wanted: 0, machines: 1, machines_last_hour: 0, machines_last_day: 0, largest: [] },
   last_backup: { at: '2026-11-20T12:00:00Z', bytes: 1 },
   requests: { last_hour: 1000, failed: 0, refused: 9, failures: [] },
   disk: { free_bytes: 10 * GIB, total_bytes: 100 * GIB },
   home: { root: '/hub', log: '/hub/node.log' },
   remedy: null,
+  bucketRemedy: null,
   now,
 };
 
@@ -25,6 +26,18 @@ describe('what is wrong with a hub', () => {
 
   it('is a store that does not answer', () => {
     expect(resultsOf({ store: { ...well.store, problem: 'away' } })['hub.store']).toBe('fail');
+  });
+
+  it('is a bucket that cannot be used, apart from the store: logs are served', () => {
+    const store = { ...well.store, bucket: 's3://b' };
+    expect(resultsOf({ store })).toMatchObject({ 'hub.store': 'ok', 'hub.bucket': 'ok' });
+    const [, check] = hubChecks({ ...well, store: { ...store, bucket_problem: 'it is away' }, bucketRemedy: 'Bring it back' });
+    expect(check).toMatchObject({
+      id: 'hub.bucket',
+      result: 'fail',
+      reason: expect.stringContaining('it is away') as string,
+      next_step: 'Bring it back',
+    });
   });
 
   it.each([

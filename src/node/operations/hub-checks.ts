@@ -7,6 +7,8 @@ type Facts = Pick<HubStatus, 'store' | 'spaces' | 'last_backup' | 'requests' | '
   readonly home: Pick<NodeHome, 'root' | 'log'>;
   /** Where the store has a problem: what to do about it. */
   readonly remedy: string | null;
+  /** The same of the bucket. */
+  readonly bucketRemedy: string | null;
   /** Milliseconds since 1970. */
   readonly now: number;
 };
@@ -25,6 +27,7 @@ const ACCIDENT = 1;
 export function hubChecks(facts: Facts): Check[] {
   return [
     checkStore(facts),
+    ...checkBucket(facts),
     ...checkBodies(facts),
     checkRequests(facts),
     checkRoom(facts.home.root, facts.disk.free_bytes),
@@ -35,6 +38,12 @@ export function hubChecks(facts: Facts): Check[] {
 function checkStore({ store: { problem }, remedy }: Facts): Check {
   if (problem === null) return passed('hub.store', 'the store answers');
   return failed('hub.store', 'high', `the store does not serve: ${problem}`, remedy);
+}
+
+function checkBucket({ store: { bucket, bucket_problem: problem }, bucketRemedy }: Facts): Check[] {
+  if (bucket === null) return [];
+  if (problem === null) return [passed('hub.bucket', 'the bucket answers')];
+  return [failed('hub.bucket', 'high', `encrypted bodies are neither taken nor given: ${problem}`, bucketRemedy)];
 }
 
 function checkBodies({ spaces }: Facts): Check[] {

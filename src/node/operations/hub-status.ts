@@ -1,11 +1,9 @@
 import { statfs } from 'node:fs/promises';
-import { RemoteError } from '../../core/ports/remote.ts';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
 import { lastBackup } from '../backup/last-backup.ts';
 import type { Check } from '../doctor/check.ts';
-import { bucketOf } from '../hub-objects.ts';
-import { lookAtKept, type KeptSpace } from '../kept-spaces.ts';
+import { lookAtBucket, lookAtKept, type KeptSpace } from '../kept-spaces.ts';
 import type { SatchelNode } from '../node.ts';
 import { hubChecks } from './hub-checks.ts';
 import { noteLooked } from '../shared-store/hub-identity.ts';
@@ -44,6 +42,8 @@ export interface HubStoreStatus {
   readonly bytes: number | null;
   /** The bucket that encrypted bodies lie in; `null`: with the store. */
   readonly bucket: string | null;
+  /** Why the bucket cannot be used; `null` while it can, and where there is none. Logs are served without it. */
+  readonly bucket_problem: string | null;
   /** Why it does not answer; `null` while it does. */
   readonly problem: string | null;
 }
@@ -51,8 +51,8 @@ export interface HubStoreStatus {
 export interface HubSpacesStatus {
   readonly count: number;
   readonly records: number;
-  /** Of encrypted bodies. */
-  readonly bytes: number;
+  /** Of encrypted bodies; `null`: they lie in a bucket that does not answer. */
+  readonly bytes: number | null;
   /** Encrypted bodies that logs need, that were asked for, and that are missing or damaged here. */
   readonly wanted: number;
   /** Machines that take part in any of them. */
@@ -81,7 +81,7 @@ export const hubStatusOperation = defineOperation({
   input: noInput,
   async run(node, _, context): Promise<HubStatus> {
     const { meter, config, home, options, deps } = node;
-    const { remedy, ...stored } = await lookAtStore(node, context);
+    const { remedy, bucketRemedy, ...stored } = await lookAtStore(node, context);
     const recent = meter.recent();
     const { bavail, blocks, bsize } = await statfs(home.root);
     const disk = { free_bytes: bavail * bsize, total_bytes: blocks * bsize };
@@ -91,7 +91,7 @@ export const hubStatusOperation = defineOperation({
       refused: recent.refused,
       failures: recent.failures.map(({ at, method, route, status }) => ({ at: iso(at), method, route, status })),
     };
-    const checks = hubChecks({ ...stored, remedy, requests, disk, home, now: deps.clock.now() });
+    const checks = hubChecks({ ...stored, remedy, bucketRemedy, requests, disk, home, now: deps.clock.now() });
     return {
       well: checks.every(({ result }) => result !== 'fail'),
       address: node.address,
@@ -111,27 +111,42 @@ export const hubStatusOperation = defineOperation({
   },
 });
 
-/** A hub whose database is away, or takes nothing, still says so. */
-async function lookAtStore(
-  node: SatchelNode,
-  context: OperationContext,
-): Promise<Pick<HubStatus, 'store' | 'spaces' | 'last_backup'> & { readonly remedy: string | null }> {
-  const { store } = node;
-  const about = { type: store.place === null ? ('sqlite' as const) : ('postgres' as const), place: store.place };
+interface Looked extends Pick<HubStatus, 'store' | 'spaces' | 'last_backup'> {
+  readonly remedy: string | null;
+  readonly bucketRemedy: string | null;
+}
+
+/** A hub whose database or bucket is away, or takes nothing, still says so, of each. */
+async function lookAtStore(node: SatchelNode, context: OperationContext): Promise<Looked> {
+  const { store, objects } = node;
+  const away = await lookAtBucket(node);
+  const about = {
+    type: store.place === null ? ('sqlite' as const) : ('postgres' as const),
+    place: store.place,
+    bucket: objects.bucket?.address ?? null,
+    bucket_problem: away?.message ?? null,
+  };
+  const bucketRemedy = away?.remedy ?? null;
   try {
     const spaces = await lookAtSpaces(node, context);
     const backup = await lastBackup(store);
     await noteLooked(store, node.deps.clock.now());
     return {
-      store: { ...about, bytes: await store.size(), bucket: await bucketOf(store), problem: null },
+      store: { ...about, bytes: await store.size(), problem: null },
       spaces,
       last_backup: backup === null ? null : { at: iso(backup.at), bytes: backup.bytes },
       remedy: null,
+      bucketRemedy,
     };
   } catch (error) {
-    if (!(error instanceof StoreUnavailable) && !(error instanceof RemoteError)) throw error; // the latter of a bucket
-    const remedy = error instanceof StoreUnavailable ? error.remedy : 'Run: satchel doctor';
-    return { store: { ...about, bytes: null, bucket: null, problem: error.message }, spaces: null, last_backup: null, remedy };
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return {
+      store: { ...about, bytes: null, problem: error.message },
+      spaces: null,
+      last_backup: null,
+      remedy: error.remedy,
+      bucketRemedy,
+    };
   }
 }
 
@@ -149,17 +164,16 @@ async function lookAtSpaces(node: SatchelNode, { progress }: OperationContext): 
     progress(kept.length, ids.length, 'spaces');
   }
   if (!node.config.hub && shared === 0 && isLoopback(node.config.host)) throw noHub();
-  const sum = (of: (space: KeptSpace) => number): number => kept.reduce((total, space) => total + of(space), 0);
   const now = node.deps.clock.now();
   return {
     count: kept.length,
-    records: sum(({ records }) => records),
-    bytes: sum(({ bytes }) => bytes),
+    records: kept.reduce((sum, { records }) => sum + records, 0),
+    bytes: kept.reduce<number | null>((sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes), 0),
     wanted,
     machines: machines.size,
     machines_last_hour: node.heard.machinesSince(now - HOUR),
     machines_last_day: node.heard.machinesSince(now - DAY),
-    largest: kept.toSorted((a, b) => b.bytes - a.bytes || b.records - a.records).slice(0, SHOWN),
+    largest: kept.toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0) || b.records - a.records).slice(0, SHOWN),
   };
 }
 

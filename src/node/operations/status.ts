@@ -129,10 +129,13 @@ export const statusOperation = defineOperation({
     const { isLive, address, config } = node;
     const left = spaces.length === 0 && !config.hub ? await listLeft(node.store) : [];
     const claudeMem = await memTrouble(node);
+    const keeps = config.hub ? await keptSpaces(node) : [];
+    const bucket = node.objects.bucket?.problem ?? null;
     const { verdict, inSync } = judgeStatus(
       {
         isLive,
         isHub: config.hub,
+        bucketTrouble: bucket === null ? null : `${bucket.message}. ${bucket.remedy}`,
         needsHubFlag: !isLive && !config.hub && (await roleOf(node)) === 'hub',
         address,
         now: node.deps.clock.now(),
@@ -149,7 +152,7 @@ export const statusOperation = defineOperation({
       running: node.isLive,
       address: node.address,
       hub: node.config.hub,
-      keeps: node.config.hub ? await keptSpaces(node) : [],
+      keeps,
       mneme: await mnemeBrief(node),
       claude_mem: claudeMem,
       left: left.map(({ space, name, at }) => ({ space, name, at: new Date(at).toISOString() })),

@@ -1,0 +1,168 @@
+import type { Blobs } from '../core/ports/blobs.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import { RemoteError } from '../core/ports/remote.ts';
+import { StoreUnavailable } from '../core/ports/store.ts';
+import type { HubLog } from '../gateways/native/hub-app.ts';
+
+/** What is known of a hub's bucket: by looking, and by what became of what the hub asked of it. */
+export interface BucketWatch {
+  /** As shown to people. */
+  readonly address: string;
+  /** Why it cannot be used, as of the last time; `null`: it answered, or was not asked yet. */
+  readonly problem: StoreUnavailable | null;
+  /** Asks now, by one request, for {@link LOOK_LIMIT} at most. Throws `StoreUnavailable` with what helps. */
+  ask(): Promise<void>;
+  /** Tells of each change, from now on, until the function that it gives is called. */
+  onChange(heard: (problem: StoreUnavailable | null) => void): () => void;
+  /** Looks now and then, until the signal aborts, so that what is wrong is known before somebody needs it, and so is that it is over. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** What the objects in the bucket tell the watch. */
+export interface WatchedBucket extends BucketWatch {
+  /** A request was answered. */
+  answered(): void;
+  /** One failed. That it does not answer counts once a look of the watch's own found the same: one that failed is no outage. */
+  failed(error: RemoteError): void;
+  /** It did not answer the last look, and the next one is under way or soon: nobody need wait for what would not come. */
+  readonly isAway: boolean;
+}
+
+export interface BucketWatchDeps {
+  /** The bucket, with retries that end soon: {@link LOOK_RETRIES}. */
+  readonly blobs: Pick<Blobs, 'address' | 'read'>;
+  readonly clock: Clock;
+  readonly log: Pick<HubLog, 'warn' | 'info'>;
+}
+
+/** Milliseconds: a look of its own ends by itself before {@link LOOK_LIMIT}, and that is for what nothing ends. */
+export const LOOK_RETRIES = { attempts: 3, patience: 2_000, attemptTime: 3_000 };
+const LOOK_LIMIT = 6_000;
+/** Milliseconds until the next look: where nothing was asked of it meanwhile, where it is away, where it does not let this hub in. */
+const QUIET = 30_000;
+const AWAY = 2_000;
+const NOT_LET_IN = 10_000;
+
+/** What opens a hub's bucket is read when it starts. */
+const REFUSED =
+  'Correct what opens the bucket, in buckets.json beside config.json or in the environment of this hub (docs/guides/object-storage.md), and start it again';
+const UNREACHABLE = 'Bring the bucket within reach: it is asked again by itself, and clients come again meanwhile';
+
+/** Trouble of a hub's bucket as trouble of its store, with what helps; any other error as it is. */
+export function bucketTrouble(error: unknown): unknown {
+  return error instanceof RemoteError ? troubleOf(error, error.message) : error;
+}
+
+function troubleOf(error: RemoteError, message: string): StoreUnavailable {
+  const isAway = error.type === 'unreachable';
+  return new StoreUnavailable(isAway ? 'unreachable' : 'refused', message, {
+    retryAfter: error.retryAfter ?? AWAY,
+    remedy: isAway ? UNREACHABLE : REFUSED,
+    cause: error,
+  });
+}
+
+export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): WatchedBucket {
+  const { address } = blobs;
+  const listeners = new Set<(problem: StoreUnavailable | null) => void>();
+  let problem: StoreUnavailable | null = null;
+  let isRunning = false;
+  let isOver = false;
+  let heardAt = -Infinity;
+  let sleeping = new AbortController();
+
+  function become(next: StoreUnavailable | null): void {
+    if (isOver) return;
+    heardAt = clock.now();
+    const isChange = problem?.reason !== next?.reason;
+    problem = next;
+    if (!isChange) return;
+    if (next === null) log.info({ bucket: address }, 'the bucket answers again');
+    else
+      log.warn(
+        { bucket: address, error: next.message },
+        next.reason === 'unreachable' ? 'the bucket does not answer' : 'the bucket does not let this hub in',
+      );
+    for (const heard of listeners) heard(next);
+    // The next look is at another time now.
+    sleeping.abort();
+  }
+
+  /** Never rejects. */
+  async function look(): Promise<unknown> {
+    const late = new AbortController();
+    const asked = blobs.read('chunks/nothing', { offset: 0, length: 1 }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    const silent = new RemoteError('unreachable', `${address}: no answer within ${LOOK_LIMIT / 1000} s`);
+    const error = await Promise.race([asked, clock.sleep(LOOK_LIMIT, late.signal).then(() => silent)]);
+    late.abort();
+    return error;
+  }
+
+  async function ask(): Promise<void> {
+    const error = await look();
+    if (error === null) return become(null);
+    if (!(error instanceof RemoteError)) throw error;
+    const said = error.message.startsWith(`${address}: `) ? error.message.slice(address.length + 2) : error.message;
+    const trouble = troubleOf(
+      error,
+      `the bucket ${address} ${error.type === 'unreachable' ? 'does not answer' : 'does not let this hub in'}: ${said}`,
+    );
+    become(trouble);
+    throw trouble;
+  }
+
+  return {
+    address,
+    get problem() {
+      return problem;
+    },
+    get isAway() {
+      return isRunning && problem?.reason === 'unreachable';
+    },
+    ask,
+    answered: () => become(null),
+    failed(error) {
+      if (error.type === 'unauthorized') become(troubleOf(error, error.message));
+      else if (error.type === 'unreachable' && problem === null) {
+        heardAt = -Infinity;
+        sleeping.abort();
+      }
+    },
+    onChange(heard) {
+      listeners.add(heard);
+      return () => void listeners.delete(heard);
+    },
+    async run(signal) {
+      isRunning = true;
+      const ended = new Promise<void>((resolve) => {
+        const end = (): void => {
+          isOver = true;
+          sleeping.abort();
+          resolve();
+        };
+        signal.addEventListener('abort', end, { once: true });
+      });
+      while (!signal.aborted) {
+        const wait = problem === null ? QUIET : problem.reason === 'unreachable' ? AWAY : NOT_LET_IN;
+        const rest = heardAt + wait - clock.now();
+        // A clock that was set back must not stop it from looking.
+        if (rest > 0 && rest <= wait) {
+          sleeping = new AbortController();
+          await clock.sleep(rest, sleeping.signal);
+          continue;
+        }
+        const asked = ask().catch((error: unknown) => {
+          // Trouble is known by now, and said where it changed.
+          if (error instanceof StoreUnavailable || isOver) return;
+          log.warn({ bucket: address, error: String(error) }, 'the bucket could not be asked');
+          heardAt = clock.now();
+        });
+        await Promise.race([asked, ended]);
+      }
+      isRunning = false;
+    },
+  };
+}
