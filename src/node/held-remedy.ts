@@ -2,6 +2,7 @@
 export function heldRemedy(state: string): string {
   switch (state) {
     case 'mass-deletion':
+    case 'older-state':
       return 'Which, and to answer: satchel pending';
     case 'root-missing':
       return 'Nothing counts as deleted. Bring it back, or answer: satchel pending';

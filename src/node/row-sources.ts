@@ -13,9 +13,11 @@ import type { ApplyReport, ScanReport } from '../sources/file-tree/reports.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
 import type { ProjectChoice } from '../kinds/claude-mem/project-choice.ts';
+import { createRowPast, type RowPast } from '../sources/sqlite-rows/row-past.ts';
 import type { RowScope } from '../sources/sqlite-rows/row-scope.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../sources/sqlite-rows/sqlite-rows-source.ts';
 import { sayTrouble } from './disk-full.ts';
+import { createRecordWriters } from './record-writers.ts';
 import { createThreadedRows } from './threads/threaded-rows.ts';
 import type { WatchHealth } from './keep-watching.ts';
 import { createOutgoingAnswers, isShared } from './outgoing-answers.ts';
@@ -64,6 +66,8 @@ export function createRowSource(
     readonly onSettings?: () => void;
     /** Whether rows that the worker's own sync carries are of this session in the space. */
     readonly isReferredTo?: (session: string) => Promise<boolean>;
+    /** It is of a copy that is taken in: as another state its rows are expected. */
+    readonly isCopy?: boolean;
     /** What the source sees of its workspace, where that is not all. */
     readonly through?: (workspace: Workspace) => Workspace;
   },
@@ -91,6 +95,8 @@ export function createRowSource(
     scope: deps.scope,
     ...(deps.isReferredTo === undefined ? {} : { isReferredTo: deps.isReferredTo }),
     turns: deps.turns,
+    isJudged: deps.isCopy !== true,
+    ...(deps.isCopy === true ? {} : { past: pastOf(definition, replica) }),
     ...(threads === undefined ? {} : { beside: threads.write, readBeside: threads.read }),
     mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
     isHeldByOthers: (file) => userOf(file) !== null,
@@ -144,4 +150,13 @@ export function createRowSource(
       await inner.close();
     },
   };
+}
+
+function pastOf(definition: RowDefinition, replica: Replica): RowPast {
+  const { kind, prefix } = claudeMemProfile(definition);
+  const writers = createRecordWriters(replica);
+  return createRowPast(replica, {
+    ...{ kind, prefix, id: definition.id },
+    isOwn: async (position) => (await writers.at(position)) === replica.machine,
+  });
 }

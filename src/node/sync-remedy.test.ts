@@ -21,6 +21,7 @@ describe('what to do where a machine does not sync', () => {
   it('leads to the answer that is asked for, not around in a circle', () => {
     expect(heldRemedy('mass-deletion')).toContain('satchel pending');
     expect(heldRemedy('root-missing')).toContain('satchel pending');
+    expect(heldRemedy('older-state')).toContain('satchel pending');
     expect(heldRemedy('disk-full')).not.toContain('satchel');
     expect(heldRemedy('failed')).toBe('Run: satchel doctor');
   });

@@ -225,7 +225,7 @@ describe('a log that is replaced while the node has it open', () => {
       await ask(node, 'claude-mem-repair', { check: 'wal', apply: true });
       // What only the log had that was written over is gone from the database, and from nowhere else before somebody says so.
       const isLost = how === 'written over';
-      await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe(isLost ? 'mass-deletion' : 'ok');
+      await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe(isLost ? 'older-state' : 'ok');
       const again = database();
       again.observation('s', 'saved since');
       const { pending } = await ask(node, 'pending', {});

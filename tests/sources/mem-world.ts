@@ -6,6 +6,8 @@ import type { Workspace } from '../../src/core/replica/workspace.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { claudeMemProfile } from '../../src/sources/claude-mem/claude-mem-profile.ts';
 import type { RowsLimits } from '../../src/sources/sqlite-rows/context.ts';
+import { createRecordWriters } from '../../src/node/record-writers.ts';
+import { createRowPast } from '../../src/sources/sqlite-rows/row-past.ts';
 import { createRowReader, type ReaderStart } from '../../src/sources/sqlite-rows/row-reader.ts';
 import { createRowWriter, type RowWriter } from '../../src/sources/sqlite-rows/row-writer.ts';
 import { createSqliteRowsSource, type SqliteRowsSource } from '../../src/sources/sqlite-rows/sqlite-rows-source.ts';
@@ -65,6 +67,12 @@ export class MemMachine {
             },
           }
         : {}),
+      past: createRowPast(this.machine.replica, {
+        kind: profile.kind,
+        prefix: profile.prefix,
+        id: 'claude-mem',
+        isOwn: async (position) => (await createRecordWriters(this.machine.replica).at(position)) === this.machine.replica.machine,
+      }),
       workspace: this.decorate(this.workspace),
       clock: this.clock,
       log: silent,

@@ -88,14 +88,14 @@ describe('databases that were copied from one another', () => {
     replaceBy(a, copy);
     await world?.settle();
     // What the copy does not have yet nobody deleted from it.
-    expect(a.source.state()).toMatchObject({ type: 'mass-deletion', message: expect.stringContaining('older state') as string });
+    expect(a.source.state()).toMatchObject({ type: 'older-state', message: expect.stringContaining('older state') as string });
     expect([counts(a), counts(b)]).toEqual([
       [1, 3, 1, 3],
       [1, 4, 1, 3],
     ]);
     await a.restart();
     await world?.settle();
-    expect(a.source.state().type).toBe('mass-deletion');
+    expect(a.source.state().type).toBe('older-state');
     await a.source.answerDeletions('restore');
     await world?.settle();
     expect(a.source.state().type).toBe('ok');
@@ -116,10 +116,10 @@ describe('databases that were copied from one another', () => {
     theirs.close();
     replaceBy(a, other);
     await world?.settle();
-    expect(a.source.state()).toMatchObject({ type: 'mass-deletion', names: { length: 7 } });
+    expect(a.source.state()).toMatchObject({ type: 'older-state', names: { length: 7 } });
     await a.restart();
     await world?.settle();
-    expect(a.source.state()).toMatchObject({ type: 'mass-deletion', names: { length: 7 } });
+    expect(a.source.state()).toMatchObject({ type: 'older-state', names: { length: 7 } });
     expect(counts(b)).toEqual([1, 12, 2, 12]);
     await a.source.answerDeletions('delete');
     await world?.settle();

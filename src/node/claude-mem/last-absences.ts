@@ -64,8 +64,10 @@ export function createLastAbsences(node: NodeParts, { entry, replica, rows, rowN
         try {
           const { state } = await looking.source.scan();
           if (looking.health.problem !== null) throw new Error(`claude-mem’s database could not be read: ${looking.health.problem}`);
-          if (state.type === 'mass-deletion' || state.type === 'root-missing')
-            log.warn(`${counted(state.names.length, 'row')} of claude-mem’s went at once before its worker took over: they come again`);
+          const names =
+            state.type === 'older-state' ? state.gone : state.type === 'mass-deletion' || state.type === 'root-missing' ? state.names : [];
+          if (names.length > 0)
+            log.warn(`${counted(names.length, 'row')} of claude-mem’s went at once before its worker took over: they come again`);
         } finally {
           await looking.close();
         }

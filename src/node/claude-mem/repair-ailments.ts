@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { makeFolders } from '../make-folders.ts';
 import type { SatchelNode } from '../node.ts';
 import { findAilments } from './find-ailments.ts';
 import { findLeftRows, noteLeftRows } from './left-rows.ts';
+import { makeBackups } from './make-backups.ts';
 import { readRemoteFeed } from './remote-feed.ts';
 import { readSyncPath } from './sync-path.ts';
 import { takeInRows } from './take-in-rows.ts';
@@ -61,9 +61,6 @@ const CHANGES_ROWS: ReadonlySet<string> = new Set([
   'wedged',
 ]);
 
-/** In SATCHEL_HOME: what stood there before a repair. Nothing ever removes it. */
-const BACKUPS = 'claude-mem-backups';
-
 /**
  * Repairs what is wrong with this machine's claude-mem, or (`apply` false) says what it would do. One state after the other, each looked at
  * again before: a repair may mend, or bring to light, another. Safe to repeat, and to be killed in.
@@ -105,12 +102,6 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
         });
     }
   }
-}
-
-async function makeBackups({ home, deps }: SatchelNode, id: string): Promise<string> {
-  const folder = path.join(home.root, BACKUPS, `${new Date(deps.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}-${id}`);
-  await makeFolders(folder);
-  return folder;
 }
 
 async function takeIn(node: SatchelNode, files: readonly string[], isOther: boolean): Promise<string[]> {

@@ -74,6 +74,7 @@ async function takeInto(
       writer,
       scope,
       turns,
+      isCopy: true,
       through: (workspace) => withoutOthers((isOther ? onlyUnknown : withoutAbsences)(workspace), isSent),
     });
     try {

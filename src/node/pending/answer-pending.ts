@@ -36,7 +36,7 @@ export async function answerPending(
       subjects.push(consent.subject);
       byBook.set(consent.book, subjects);
     } else {
-      await (answer === 'approve' ? entry.approve(onCopy) : entry.reject());
+      await (answer === 'approve' ? entry.approve(onCopy) : entry.reject(onCopy));
       count(1);
     }
   }

@@ -16,7 +16,7 @@ export async function countPending(
     const rejected = held.length === 0 ? null : await rejectedSecrets(node);
     count += held.filter((each) => rejected?.has(outgoingId(each)) !== true).length;
     const { type } = source.state();
-    if (type === 'mass-deletion' || type === 'root-missing') count += 1;
+    if (type === 'mass-deletion' || type === 'root-missing' || type === 'older-state') count += 1;
   }
   for (const { consents, firstApply, forms } of sources) {
     if ((await firstApply.state()) === 'waiting') count += 1;

@@ -3,6 +3,7 @@ import type { SatchelNode } from '../node.ts';
 import { pendingConsents } from './pending-consents.ts';
 import { pendingForms } from './pending-forms.ts';
 import { pendingDeletions, rowsPlace, treePlace } from './pending-deletions.ts';
+import { pendingOlderState } from './pending-older-state.ts';
 import { pendingOutgoing } from './pending-outgoing.ts';
 import { pendingFirstApply } from './pending-first-apply.ts';
 import type { Pending } from './pending-entry.ts';
@@ -23,7 +24,7 @@ export async function listPending(node: SatchelNode, { looks = true } = {}): Pro
       pending.push(...(await pendingForms(node, open, source)));
     }
     for (const rows of open.rows) {
-      pending.push(...(await pendingDeletions(node, rowsPlace(rows), looks)));
+      pending.push(...(await pendingDeletions(node, rowsPlace(rows), looks)), ...pendingOlderState(node, rows));
       pending.push(...(await pendingOutgoing(node, open, rows)));
     }
   }

@@ -5,7 +5,7 @@ import type { SpaceConsents } from '../consent-book.ts';
 export interface PendingEntry {
   /** Stays the same as long as the answer would mean the same. 64 hex characters; 8 of them are shown. */
   readonly id: string;
-  readonly type: 'consent' | 'mass-deletion' | 'first-apply' | 'secret';
+  readonly type: 'consent' | 'mass-deletion' | 'older-state' | 'first-apply' | 'secret';
   /** What it is about: a name, a folder unit, a captured folder. */
   readonly path: string;
   /** The same for people: `MCP server db`. */
@@ -45,7 +45,8 @@ export interface Pending {
   secrets?(): Promise<readonly string[]>;
   /** `onCopy` is told the folder of a copy of what is replaced. */
   approve(onCopy: (folder: string) => void): Promise<void>;
-  reject(): Promise<void>;
+  /** The same. */
+  reject(onCopy: (folder: string) => void): Promise<void>;
   /** Where the answer is one of a book: many of them are given at once. */
   readonly consent?: { readonly book: SpaceConsents; readonly subject: ConsentSubject };
 }

@@ -7,6 +7,19 @@ export type SourceState =
   | { readonly type: 'root-missing'; readonly message: string; readonly names: readonly string[] }
   /** So many files vanished that it waits for an answer (`answerDeletions`). Everything else goes on. */
   | { readonly type: 'mass-deletion'; readonly message: string; readonly names: readonly string[] }
+  /**
+   * Another database, or an older state of itself, is in its place: what it says otherwise (`older`), what it lacks (`gone`) and what was deleted since
+   * and is back (`returned`) waits for an answer, and is not written over either. Everything else goes on.
+   */
+  | {
+      readonly type: 'older-state';
+      readonly message: string;
+      /** All of them. */
+      readonly names: readonly string[];
+      readonly older: readonly string[];
+      readonly gone: readonly string[];
+      readonly returned: readonly string[];
+    }
   /** The disk is full: applying waits. */
   | { readonly type: 'disk-full'; readonly message: string };
 

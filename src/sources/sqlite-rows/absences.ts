@@ -1,7 +1,10 @@
 import { judgeAbsences } from '../file-tree/absence.ts';
+import type { SourceState } from '../file-tree/reports.ts';
 import type { RowBatches } from './capture-batches.ts';
 import type { RowsContext } from './context.ts';
+import type { HoldingBatches } from './held-back.ts';
 import { goesOn } from './known-rows.ts';
+import { goesBack, isAnotherState } from './older-state.ts';
 import { goneFromScope } from './row-scope.ts';
 import type { Place } from './row-index.ts';
 import type { TableAccess } from './table-access.ts';
@@ -15,7 +18,7 @@ export async function takeAbsences(
   context: RowsContext,
   tables: ReadonlyMap<string, TableAccess>,
   seen: ReadonlyMap<string, ReadonlySet<number>> | null,
-  batches: RowBatches,
+  batches: HoldingBatches,
   isOther: boolean,
 ): Promise<boolean> {
   const { memory, profile } = context;
@@ -35,14 +38,20 @@ export async function takeAbsences(
   const shown = index.size - others.length; // without those of other places
   const isEmptied = vanished.length > 0 && vanished.length === shown && vanished.some(({ name }) => !memory.confirmed.has(name));
   if (isOther && isEmptied && !(await context.database.read(() => goesOn(context, tables)))) {
+    batches.hold(false);
     memory.state = { type: 'root-missing', message: 'another database is in its place, without any of the rows', names: namesOf(vanished) };
     return true;
   }
-  const isReplaced = vanished.length > 0 && (await isAnotherState(context, tables, vanished));
+  const isReplaced = await isHeldState(context, tables, vanished, batches);
+  const before = memory.held;
+  if (isReplaced) memory.held = batches.hold(seen !== null);
+  else await batches.release();
   const judged = isReplaced ? holdAll(context, vanished) : judge(context, vanished, shown);
-  const what = `${judged.hold.length} ${judged.hold.length === 1 ? 'row is' : 'rows are'} gone`;
-  const message = isReplaced ? `another database, or an older state of this one, is in its place: ${what}` : `${what} at once`;
-  memory.state = judged.hold.length > 0 ? { type: 'mass-deletion', message, names: judged.hold } : { type: 'ok' };
+  const { older, returned } = (isReplaced ? memory.held : null) ?? { older: new Set<string>(), returned: new Set<string>() };
+  const isOver = older.size + returned.size + judged.hold.length === 0;
+  if (!isReplaced || (isOver && seen !== null)) memory.held = null;
+  if ((before === null) !== (memory.held === null)) await context.past?.noteAsked(memory.held !== null);
+  memory.state = memory.held === null ? massOf(judged.hold) : olderState([...older], judged.hold, [...returned]);
   const now = context.clock.now();
   for (const name of judged.take) {
     memory.deletions.push({ time: now, table: profile.tableOf(name) ?? '', count: 1 });
@@ -53,26 +62,43 @@ export async function takeAbsences(
   return false;
 }
 
-/**
- * Whether the database is not the one that was known, or is as it was some time ago: numbers were given out that it does not know of, or a
- * number that is given out once is another row's. What it lacks nobody deleted from it.
- */
-async function isAnotherState(
-  { memory, database, profile }: RowsContext,
+/** Whether the database is another state than the one that was known, or was and nobody said what becomes of it. */
+async function isHeldState(
+  context: RowsContext,
   tables: ReadonlyMap<string, TableAccess>,
   vanished: readonly Place[],
+  { doubtful, sent }: HoldingBatches,
 ): Promise<boolean> {
-  const ends = await database.read(() => new Map([...tables].map(([id, access]) => [id, access.lastNumber()] as const)));
-  // What others refer to may take up what another one was known by.
-  const referred = new Set(profile.tables.flatMap(({ reference }) => reference?.table ?? []));
-  const isDisplaced = ({ name, table }: Place): boolean =>
-    memory.displaced.has(name) && (ends.get(table) ?? null) !== null && !referred.has(table);
-  if (vanished.some(isDisplaced)) return true;
-  return [...ends].some(([id, last]) => {
-    if (last === null) return false;
-    for (const rowid of memory.index.rows(id).keys()) if (rowid > last) return true;
-    return false;
-  });
+  const { memory } = context;
+  if (context.isJudged !== false && !memory.isTrusted) {
+    if (memory.held !== null) return true;
+    if (await goesBack(context, tables, doubtful, sent, vanished)) return true;
+  }
+  return vanished.length > 0 && isAnotherState(context, tables, vanished);
+}
+
+function massOf(names: readonly string[]): SourceState {
+  return names.length === 0 ? { type: 'ok' } : { type: 'mass-deletion', message: `${gone(names.length)} at once`, names };
+}
+
+function olderState(older: readonly string[], names: readonly string[], returned: readonly string[]): SourceState {
+  const what = [
+    older.length === 0 ? [] : `${rows(older.length)} ${older.length === 1 ? 'says' : 'say'} something else`,
+    names.length === 0 ? [] : gone(names.length),
+    returned.length === 0
+      ? []
+      : `${rows(returned.length)} that ${returned.length === 1 ? 'was' : 'were'} deleted since ${returned.length === 1 ? 'is' : 'are'} back`,
+  ];
+  const message = `another database, or an older state of this one, is in its place: ${what.flat().join(', ')}`;
+  return { type: 'older-state', message, names: [...older, ...names, ...returned], older, gone: names, returned };
+}
+
+function gone(count: number): string {
+  return `${rows(count)} ${count === 1 ? 'is' : 'are'} gone`;
+}
+
+function rows(count: number): string {
+  return `${count} ${count === 1 ? 'row' : 'rows'}`;
 }
 
 function holdAll({ memory: { confirmed } }: RowsContext, vanished: readonly Place[]): ReturnType<typeof judgeAbsences> {

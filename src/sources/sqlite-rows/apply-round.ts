@@ -150,11 +150,13 @@ function taskOf({ outstanding, table, place, body, problem, planned }: ReadyRow)
 }
 
 /** What can be done now, in the order in which it has to be, but for what was `tried`. */
-async function plan({ workspace, profile, memory }: RowsContext, tried: ReadonlySet<string> = new Set()): Promise<Outstanding[]> {
-  const held = new Set(memory.state.type === 'ok' || memory.state.type === 'disk-full' ? [] : memory.state.names);
+async function plan(context: RowsContext, tried: ReadonlySet<string> = new Set()): Promise<Outstanding[]> {
+  const { workspace, profile, memory } = context;
+  const isHeld = heldBy(memory);
   const order = new Map(profile.tables.map(({ id }, index) => [id, index]));
   const referred = new Set(profile.tables.flatMap(({ reference }) => reference?.table ?? []));
-  const all = (await workspace.outstanding()).filter(({ item }) => item.kind === profile.kind);
+  const asked = (await workspace.outstanding()).filter(({ item }) => item.kind === profile.kind);
+  const all = [...asked, ...(await toPutBack(context, asked))];
   const open = new Map(all.map(({ item, content }) => [item.name, content]));
   for (const name of memory.waiting.keys()) if (!open.has(name)) memory.waiting.delete(name);
   const isComing = (parent: string): boolean => memory.index.of(parent)?.rowid != null || (open.get(parent) ?? null) !== null;
@@ -163,13 +165,29 @@ async function plan({ workspace, profile, memory }: RowsContext, tried: Readonly
     const { item, content } = outstanding;
     const waits = memory.waiting.get(item.name);
     const isStuck = waits?.digest === content?.digest && waits?.parent != null && !isComing(waits.parent);
-    if (held.has(item.name) || isStuck || tried.has(item.name)) continue;
+    if (isHeld(item.name) || isStuck || tried.has(item.name)) continue;
     const table = profile.tableOf(item.name) ?? '';
     const step = content !== null ? 1 + (order.get(table) ?? 0) : referred.has(table) ? 1_000 - (order.get(table) ?? 0) : 0;
     const [piece] = content?.pieces ?? [];
     due.push({ outstanding, step, object: piece?.object ?? '', offset: piece?.offset ?? 0 });
   }
   return inOrder(due);
+}
+
+/** What waits for an answer is not written over, but for what was answered. */
+function heldBy({ state, putBack }: RowsContext['memory']): (name: string) => boolean {
+  const held = new Set(state.type === 'ok' || state.type === 'disk-full' ? [] : state.names);
+  return (name) => held.has(name) && !putBack.has(name);
+}
+
+/** What stands there otherwise than it was shown, and is to be as it was: the space need not have anything newer. */
+async function toPutBack({ workspace, memory }: RowsContext, asked: readonly Outstanding[]): Promise<Outstanding[]> {
+  if (memory.putBack.size === 0) return [];
+  const isAsked = new Set(asked.map(({ item }) => item.name));
+  const views = await workspace.views([...memory.putBack]);
+  return [...views.values()].flatMap(({ item, shown, local }) =>
+    memory.putBack.has(item.name) && !isAsked.has(item.name) ? [{ item, content: shown, shown, local }] : [],
+  );
 }
 
 interface Due {
@@ -215,6 +233,7 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
   for (const { result, outstanding } of settled) {
     const { item, content } = outstanding;
     memory.waiting.delete(item.name);
+    if (result.type !== 'capture-first' && result.type !== 'plan-again') memory.putBack.delete(item.name);
     if (result.type === 'waits')
       memory.waiting.set(item.name, {
         digest: content?.digest ?? '',

@@ -10,8 +10,8 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 const FIRST_PART = 1 / 4;
 
 export interface RowBatches {
-  /** `at`: where the item stands from then on; `null`: nowhere. */
-  add(found: Found, at: Place | null): Promise<void>;
+  /** `at`: where the item stands from then on; `null`: nowhere. `isApplied`: it is what an interrupted apply was about to put there. */
+  add(found: Found, at: Place | null, isApplied?: boolean): Promise<void>;
   /** Has what was found so far be captured while more is looked for. */
   send(): Promise<void>;
   finish(): Promise<CaptureReport>;

@@ -3,6 +3,8 @@ import type { NamedReason, ScanReport } from '../file-tree/reports.ts';
 import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
+import { holdingBack } from './held-back.ts';
+import { isBehindKnown, isBehindSeen } from './older-state.ts';
 import { takeUpPlanned } from './planned-rows.ts';
 import { goesOn, hasKnownRow } from './known-rows.ts';
 import { beginReading, type Reading } from './read-beside.ts';
@@ -34,18 +36,23 @@ export async function captureRound(context: RowsContext, options: { readonly who
   await takeUpPlanned(context, tables);
   // Nor is what is new in it captured before somebody says what became of the rest: it would be all that is known of, the next time.
   if ((memory.isOther || wasMissing) && isAsked(context) && !(await isKnown(context, tables))) return noDatabase(context, ANOTHER);
+  await knowHeld(context);
+  // As where a backup was read back into the file that is open.
+  if (isBehindSeen(context, tables)) memory.isOther = true;
   let whole = isRejudged || options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
   if (memory.isOther) memory.seenTo.clear();
   if (isRejudged) for (const { id } of context.profile.tables) memory.index.unskip(id);
   const version = database.version();
   memory.again = false;
   if (whole) memory.skipped.clear();
-  const batches = createRowBatches(context);
+  const isOther = memory.isOther || wasMissing;
+  const isJudged = isOther && !memory.isTrusted && context.isJudged !== false && (memory.wasKnown || memory.index.size > 0);
+  const batches = holdingBack(context, createRowBatches(context), isJudged, isJudged && isBehindKnown(context, tables));
   const seen = new Map<string, ReadonlySet<number>>();
   if (!whole) whole = !(await takeNewRows(context, tables, batches));
   if (!whole) await batches.send(); // new rows are on their way while it is looked whether others went
   if (whole) await takeAll(context, tables, batches, seen);
-  const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, memory.isOther || wasMissing);
+  const isEmptied = await takeAbsences(context, tables, whole ? seen : null, batches, isOther);
   const captured = await batches.finish();
   await settleLeft(context);
   await showMore(context);
@@ -115,6 +122,13 @@ async function readHere({ database }: RowsContext, access: TableAccess, after: n
 
 function note({ memory }: RowsContext, { shape }: TableAccess, last: number | undefined): void {
   if (last !== undefined && !memory.again) memory.seenTo.set(shape.profile.id, last);
+}
+
+/** Whether a process before this one asked about the state of the database. One look-up a process. */
+async function knowHeld({ memory, past }: RowsContext): Promise<void> {
+  if (memory.isHeldKnown) return;
+  if ((await past?.isAsked()) === true) memory.held = { older: new Set(), returned: new Set() };
+  memory.isHeldKnown = true;
 }
 
 /** Items of which another release can show more are outstanding again. */

@@ -5,6 +5,8 @@ import type { Workspace } from '../../core/replica/workspace.ts';
 import type { SourceState } from '../file-tree/reports.ts';
 import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
+import type { HeldRows } from './held-back.ts';
+import type { RowPast } from './row-past.ts';
 import type { RowScope } from './row-scope.ts';
 import { isPlanned, placeOf, RowIndex } from './row-index.ts';
 import type { ReaderStart, RowReader } from './row-reader.ts';
@@ -108,6 +110,16 @@ export interface RowsMemory {
   /** Another file is open than the one that was looked at last. */
   isOther: boolean;
   readonly confirmed: Set<string>;
+  /** The database is another state than the one that was known: what is held of it. `null`: it is not, or somebody said that it counts. */
+  held: HeldRows | null;
+  /** Something was known of this database, though it may all be deleted. */
+  wasKnown: boolean;
+  /** Whether it was looked up if an earlier process held anything. */
+  isHeldKnown: boolean;
+  /** Somebody said that what the database says counts: it is not judged in this round. */
+  isTrusted: boolean;
+  /** What the space has of these is written over what stands there, though that was not captured. */
+  readonly putBack: Set<string>;
   /** Tables and columns when everything was compared last, and when what is not here was tried last. */
   shape: string | null;
   /** Whether some rows are of other places, and by which state of the scope rows were judged last. */
@@ -133,6 +145,10 @@ export interface RowsContext {
   readonly log: RowsLog;
   readonly limits: RowsLimits;
   readonly memory: RowsMemory;
+  /** What tells an older state by what its rows say. Left out: by numbers alone, and nobody remembers that it was asked about. */
+  readonly past?: RowPast;
+  /** `false`: it is another database by its purpose, as a copy is; what it says is captured as it is found. Left out: it is not. */
+  readonly isJudged?: boolean;
   /** `null`: all rows are of the space. */
   readonly scope: RowScope | null;
   /** Whether a row that is in the space by another way refers to this item. Left out: such rows do, wherever they stand here. */
@@ -161,6 +177,11 @@ export function createRowsMemory(): RowsMemory {
     hasFailed: false,
     isOther: false,
     confirmed: new Set(),
+    held: null,
+    wasKnown: false,
+    isHeldKnown: false,
+    isTrusted: false,
+    putBack: new Set(),
     shape: null,
     isScoped: false,
     scopeVersion: null,
@@ -179,6 +200,7 @@ export async function ensureIndex({ memory, workspace, profile }: RowsContext): 
   memory.planned = [];
   memory.hadNotHere = false;
   for (const [key, view] of await workspace.views()) {
+    memory.wasKnown = true;
     if (view.notHere !== null) memory.hadNotHere = true;
     if (view.intended?.content != null) memory.interrupted.set(key, view);
     if (isPlanned(view)) memory.planned.push(view);

@@ -7,6 +7,8 @@ import { createChangeQueue } from '../file-tree/watch-loop.ts';
 import { applyRound } from './apply-round.ts';
 import { captureRound, skippedRows } from './capture-round.ts';
 import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type RowsLimits, type RowsLog } from './context.ts';
+import { putStateBack, sendState } from './answer-state.ts';
+import type { RowPast } from './row-past.ts';
 import type { RowScope } from './row-scope.ts';
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
@@ -25,6 +27,10 @@ export interface SqliteRowsDeps {
   readonly limits?: Partial<RowsLimits>;
   /** Why what stands there must not be opened, as opening alone would do harm; asked each time before. */
   readonly mayNotOpen?: (file: string) => string | null;
+  /** What tells an older state by what its rows say, and remembers that it was asked about. */
+  readonly past?: RowPast;
+  /** `false`: what another state says is captured as it is found. */
+  readonly isJudged?: boolean;
   /** Whether another process has it open. */
   readonly isHeldByOthers?: (file: string) => boolean;
   /** Where the database is shared among several spaces. */
@@ -53,7 +59,10 @@ export interface SqliteRowsSource {
   skipped(): readonly NamedReason[];
   /** Items that cannot be put in place now. They are tried again. */
   waiting(): readonly NamedReason[];
-  /** Answers `mass-deletion` or `root-missing` for exactly the names in that state. */
+  /**
+   * Answers `mass-deletion`, `root-missing` or `older-state` for exactly the names in that state. `delete`: what stands here counts; `restore`: what
+   * the space has does, and is written here.
+   */
   answerDeletions(answer: 'delete' | 'restore'): Promise<ScanReport>;
   /** Captures everything again that the workspace refused, though it did not change since. */
   offerAgain(): Promise<ScanReport>;
@@ -179,6 +188,8 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
     answerDeletions: (answer) =>
       round(async () => {
         const { state } = memory;
+        if (state.type === 'older-state')
+          return answer === 'delete' ? sendState(context, state, capture) : putStateBack(context, state, capture);
         if (state.type !== 'mass-deletion' && state.type !== 'root-missing') return capture(true);
         if (answer === 'delete') for (const name of state.names) memory.confirmed.add(name);
         else {

@@ -82,7 +82,7 @@ async function takeChanged(
     }
     const applied = await intendedBody(context, access, view, found, parent.name);
     if (applied !== null)
-      await batches.add({ type: 'body', item, attributes: applied.attributes, body: applied.body, local: localOf(at) }, at);
+      await batches.add({ type: 'body', item, attributes: applied.attributes, body: applied.body, local: localOf(at) }, at, true);
     else if (base === null) {
       // Held anew for rows that refer to it: the same item, by whatever name another row of this kind would go.
       const body = encodeRow(newBody(shape, found.row, parent.name));
@@ -141,7 +141,7 @@ async function takeFresh(context: RowsContext, access: TableAccess, fresh: reado
     const at: Place = { name, table: shape.profile.id, rowid: found.rowid, digest: found.digest, mask: shape.mask };
     const applied = await intendedBody(context, access, memory.interrupted.get(itemKey(item)), found, parent);
     const content = applied ?? { attributes: {}, body };
-    await batches.add({ type: 'body', item, attributes: content.attributes, body: content.body, local: localOf(at) }, at);
+    await batches.add({ type: 'body', item, attributes: content.attributes, body: content.body, local: localOf(at) }, at, applied !== null);
   }
 }
 
