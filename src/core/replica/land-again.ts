@@ -4,32 +4,36 @@ import { decodeControl } from '../log/control.ts';
 import { decodeRecord } from '../log/record.ts';
 import type { StoreTransaction } from '../ports/store.ts';
 import { isReached, landingsOf } from './landings.ts';
-import { objectsOfReland, relandKey, relandToWishes, removeReland, replaceReland, withoutGone, type Reland } from './reland.ts';
+import { objectsOfReland, relandKey, relandToWishes, removeReland, replaceReland, UNLANDED, withoutGone, type Reland } from './reland.ts';
 import type { Replica } from './replica.ts';
 import { splitReland } from './split-reland.ts';
 import { behindWhatCame, supersededRevisions } from './superseded.ts';
 
-/** Makes drafts of what fell back and is not in the log again. Cost: one look-up where there is nothing to do. */
+/** Makes drafts of what fell back and is not in the log again. Throws RemoteError. Cost: one look-up where there is nothing to do. */
 export async function landAgain(replica: Replica): Promise<void> {
-  await replica.exclusive(async () => {
-    const waiting = await replica.relands();
-    if (waiting.length === 0 || !replica.canWrite) return;
-    const drafted = new Set<CommitKey | null>();
-    for (const draft of replica.drafts)
-      for (const key of [commitKey(replica.machine, draft.id), ...draft.carried.map(carriedKey)]) drafted.add(key);
-    // Asked for where something lands, not each time that something waits.
-    let superseded: Promise<ReadonlySet<Revision>> | null = null;
-    const passed = (): Promise<ReadonlySet<Revision>> =>
-      (superseded ??= supersededRevisions(
-        replica,
-        waiting.map(({ reland }) => reland),
-      ));
-    for (const { key, reland } of waiting) {
-      await landOne(replica, reland, drafted, passed, (tx, later) =>
-        later === null ? removeReland(tx, replica.space, key) : replaceReland(tx, replica.space, key, later),
-      );
-    }
-  });
+  await replica.exclusive(() => landWaiting(replica));
+}
+
+/** The same, inside the replica’s queue. */
+export async function landWaiting(replica: Replica): Promise<void> {
+  const waiting = await replica.relands();
+  if (waiting.length === 0 || !replica.canWrite) return;
+  const drafted = new Set<CommitKey | null>();
+  for (const draft of replica.drafts)
+    for (const key of [commitKey(replica.machine, draft.id), ...draft.carried.map(carriedKey)]) drafted.add(key);
+  // Asked for where something lands, not each time that something waits.
+  let superseded: Promise<ReadonlySet<Revision>> | null = null;
+  const passed = (): Promise<ReadonlySet<Revision>> =>
+    (superseded ??= supersededRevisions(
+      replica,
+      waiting.map(({ reland }) => reland),
+    ));
+  for (const { key, reland } of waiting) {
+    await landOne(replica, reland, drafted, passed, (tx, later) =>
+      later === null ? removeReland(tx, replica.space, key) : replaceReland(tx, replica.space, key, later),
+    );
+  }
+  if ((await replica.unlanded()).size > 0) await replica.deps.store.write((tx) => tx.documents.remove(UNLANDED, replica.space));
 }
 
 /**

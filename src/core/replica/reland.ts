@@ -2,6 +2,7 @@ import type { Change } from '../change.ts';
 import type { Content } from '../content.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { commitKey, type CommitId, type CommitKey, type MachineId, type ObjectId, type Revision, type SpaceId } from '../ids.ts';
+import { itemKey } from '../item.ts';
 import { carriedKey } from '../log/carried.ts';
 import { decodeCommit, encodeCommit, piecesNamed, resultingRevision } from '../log/commit-codec.ts';
 import type { Commit } from '../log/commit.ts';
@@ -228,8 +229,21 @@ export function relandToWishes(reland: Reland): Collapsed {
 /** Their collection of documents. */
 export const relandsOf = (space: SpaceId): string => `relands/${space}`;
 
+/** Collection: by space, that what fell with its log was not gone through since, to land again. */
+export const UNLANDED = 'unlanded';
+
+/**
+ * Items, by `itemKey`, of which the log says something earlier for now: it fell, and nobody went through what is to land again. What is in place of
+ * them stays there meanwhile. Cost: one look-up where nothing fell just now, else O(relands).
+ */
+export async function itemsUnlanded(tx: StoreTransaction, space: SpaceId): Promise<ReadonlySet<string>> {
+  if ((await tx.documents.get(UNLANDED, space)) === undefined) return new Set();
+  return new Set((await listRelands(tx, space)).flatMap(({ reland }) => reland.commit.changes.map(({ item }) => itemKey(item))));
+}
+
 /** Ids of documents keep the order of the relands. */
 export async function putRelands(tx: StoreTransaction, space: SpaceId, relands: readonly Reland[]): Promise<void> {
+  if (relands.length > 0) await tx.documents.put(UNLANDED, space, {});
   const waiting = await tx.documents.list(relandsOf(space));
   const taken = waiting.reduce((next, { id }) => Math.max(next, Number(id) + 1), 0);
   for (const [index, reland] of relands.entries()) {

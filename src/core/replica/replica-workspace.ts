@@ -4,11 +4,13 @@ import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
 import type { ItemState, StoreTransaction, View } from '../ports/store.ts';
+import { RemoteError } from '../ports/remote.ts';
 import type { SealedBodies } from './body-sealing.ts';
 import { createFewViews } from './few-views.ts';
 import { contentOf, doubtfulBases, unheldBases } from './found-bases.ts';
 import { foundBatches } from './found-batches.ts';
 import { KeyMissing } from './key-missing.ts';
+import { landWaiting } from './land-again.ts';
 import { createLookedAt } from './looked-at.ts';
 import type { Replica } from './replica.ts';
 import { sortFound, unseen } from './sort-found.ts';
@@ -143,6 +145,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
     ahead: SealedBodies | null,
   ): Promise<Pick<CaptureReport, 'changes' | 'bytes' | 'conflicts' | 'noted'> & { readonly unheld: readonly Item[] }> {
     await replica.settle();
+    await landFirst(found);
     if (!replica.canWrite) throw new KeyMissing('this machine cannot write to the space now');
     await lookFirst();
     const views = await viewsOf(found.map((f) => f.item));
@@ -189,6 +192,17 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       noted: sorted.views.filter(({ shown, notHere, local }) => shown !== null && notHere === null && local !== null).length,
       unheld: found.map(({ item }) => item).filter((item) => unheld.has(itemKey(item))),
     };
+  }
+
+  /** What fell, and was not gone through yet, is what the found was made from. Where the home is out of reach, it has to wait for what is not here. */
+  async function landFirst(found: readonly Found[]): Promise<void> {
+    const unlanded = await replica.unlanded();
+    if (!found.some(({ item }) => unlanded.has(itemKey(item)))) return;
+    try {
+      await landWaiting(replica);
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+    }
   }
 
   const isDirty = (key: string): boolean => dirty === 'all' || dirty.has(key);
@@ -239,8 +253,14 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       reported.clear();
       looked.clear();
     }
+    const unlanded = await replica.unlanded();
     for (const item of candidates) {
       const key = itemKey(item);
+      if (unlanded.has(key)) {
+        dirty.set(key, item);
+        reported.delete(key);
+        continue;
+      }
       const view = views.get(key);
       const content = states.get(key)?.content ?? null;
       const shown = view?.shown ?? null;

@@ -13,7 +13,7 @@ import type { ReplicaDeps } from './deps.ts';
 import { Mutex } from './mutex.ts';
 import { prepareFall } from './prepare-fall.ts';
 import { remembered } from './remembered.ts';
-import { listRelands, putRelands, relandsOf, type Reland } from './reland.ts';
+import { itemsUnlanded, listRelands, putRelands, relandsOf, UNLANDED, type Reland } from './reland.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
 import { Replay, type Fresh, type ReplayReport, type ReplayStop } from './replay.ts';
@@ -63,6 +63,8 @@ export class Replica {
   readonly head: () => Promise<Head | null>;
   /** What fell back with the log, and is to land again. */
   readonly relands: () => Promise<readonly { readonly key: string; readonly reland: Reland }[]>;
+  /** Items of which earlier versions stand here until what fell was gone through. */
+  readonly unlanded: () => Promise<ReadonlySet<string>>;
   /** How far the records before the checkpoint are that this replica began with; `null`: nothing is missing. */
   readonly backfill: () => Promise<Backfill | null>;
 
@@ -73,6 +75,7 @@ export class Replica {
     const lookUpHead = remembered(store, () => store.read((tx) => tx.logs.head(space)), 'logs');
     this.head = async () => this.#replay.end ?? lookUpHead();
     this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)), `documents in ${relandsOf(space)}`);
+    this.unlanded = remembered(store, () => store.read((tx) => itemsUnlanded(tx, space)), `documents in ${UNLANDED}`);
     this.backfill = remembered(
       store,
       async () => (await store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space))) ?? null,

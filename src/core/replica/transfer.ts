@@ -47,6 +47,8 @@ export async function syncWith(
   for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
     if (!(await followMove(replica, remote, pulled.divergence))) break;
     pulled = await pull(replica, remote);
+    // Before anything is put in place: of what fell, earlier versions stand here for now.
+    if (pulled.divergence === null) await landAgain(replica);
   }
   const moved = (): boolean => (replica.term ?? 0) !== (term ?? 0);
   if (pulled.divergence !== null || replica.stop !== null || moved()) return { ...pulled, pushed: 0, moved: moved() };

@@ -1,0 +1,153 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Item } from '../../src/core/item.ts';
+import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
+import { reviveHome } from '../../src/core/replica/move-home.ts';
+import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
+
+/** What fell with the home, and is about to land again, is in place: no earlier version is put there meanwhile. */
+const [FILE, NEW, OTHER, LOST]: Item[] = ['CLAUDE.md', 'new.md', 'other.md', 'lost.md'].map((name) => ({ kind: 'text', name }));
+
+let space: SmallSpace;
+let owner: SmallMachine;
+let author: SmallMachine;
+let target: Remote;
+
+beforeEach(async () => {
+  space = await createSmallSpace('fallen-in-place');
+  owner = space.owner;
+  author = await space.machine('author');
+  await space.invite(author);
+  await pull(author.replica, space.hub);
+  await owner.write(FILE as Item, 'one\n');
+  await syncWith(owner.replica, space.hub);
+  await syncWith(author.replica, space.hub);
+  await shows(author);
+  // What only the author holds, so that the log falls to before it, and what both have in place behind it.
+  await author.write(LOST as Item, 'only the author has it\n');
+  await author.write(FILE as Item, 'one\ntwo\n');
+  await author.write(NEW as Item, 'new\n');
+  await syncWith(author.replica, space.hub);
+  await syncWith(owner.replica, space.hub);
+  const outstanding = (await owner.workspace.outstanding()).filter(({ item }) => item.name !== LOST?.name);
+  await owner.workspace.prefetch(outstanding.flatMap(({ content }) => content ?? []));
+  await owner.workspace.applied(outstanding.map(({ item, content }) => ({ item, content, local: null })));
+  target = await openHub();
+  for (const { replica } of [owner, author]) replica.setRemote(target);
+});
+
+async function shows(machine: SmallMachine): Promise<void> {
+  await machine.workspace.prefetch((await machine.workspace.outstanding()).flatMap(({ content }) => content ?? []));
+  await machine.apply();
+}
+
+/** Names of what would be put in place, or taken from it. */
+async function outstanding({ workspace }: SmallMachine): Promise<string[]> {
+  return (await workspace.outstanding()).map(({ item }) => item.name);
+}
+
+/** The new home, until it was asked to read so often. */
+function cutAfter(remote: Remote, readings: number): Remote {
+  let left = readings;
+  return {
+    ...remote,
+    async read(...asked) {
+      if (left-- <= 0) throw new RemoteError('unreachable', 'the way is cut');
+      return remote.read(...asked);
+    },
+  };
+}
+
+async function revives(): Promise<void> {
+  await reviveHome(owner.replica, target, 'the new one');
+  expect(await syncWith(owner.replica, target)).toMatchObject({ divergence: null });
+}
+
+async function expectAll(): Promise<void> {
+  for (const machine of [author, author, author, owner])
+    expect(await syncWith(machine.replica, target)).toMatchObject({ divergence: null });
+  for (const machine of [owner, author]) {
+    expect(await machine.replica.siblings()).toEqual([]);
+    expect(await machine.read(FILE as Item)).toBe('one\ntwo\n');
+    expect(await machine.read(NEW as Item)).toBe('new\n');
+    expect(await machine.read(LOST as Item)).toBe('only the author has it\n');
+  }
+  expect(await outstanding(author)).toEqual([]);
+  expect(await outstanding(owner)).toEqual(['lost.md']);
+}
+
+it('stays there on a machine that follows', async () => {
+  await revives();
+  expect(await outstanding(owner)).toEqual([]);
+  expect(await syncWith(author.replica, target)).toMatchObject({ moved: true, divergence: null });
+  expect(await outstanding(author)).toEqual([]);
+  await expectAll();
+});
+
+describe.each([0, 1, 2, 3, 4, 5, 6, 7])('where the way to the new home is cut after %i readings', (times) => {
+  it.each(['', ', and the process begins anew'])('stays there on a machine that follows%s', async (anew) => {
+    await revives();
+    await syncWith(author.replica, cutAfter(target, times)).catch((error: unknown) => expect(error).toBeInstanceOf(RemoteError));
+    if (anew !== '') await author.restart(true);
+    expect(await outstanding(author)).toEqual([]);
+    author.replica.setRemote(target);
+    await expectAll();
+  });
+
+  it.each(['', ', and the process begins anew'])('stays there on the machine that moves%s', async (anew) => {
+    await reviveHome(owner.replica, cutAfter(target, times), 'the new one').catch((error: unknown) =>
+      expect(error).toBeInstanceOf(RemoteError),
+    );
+    if (anew !== '') await owner.restart(true);
+    expect((await outstanding(owner)).filter((name) => name !== LOST?.name)).toEqual([]);
+    owner.replica.setRemote(target);
+    await revives();
+    await expectAll();
+  });
+});
+
+it('stays there on the machine that moves where nothing can be written at the new home any more', async () => {
+  const full: Remote = {
+    ...target,
+    async append(...asked) {
+      if (owner.replica.falls > 0) throw new RemoteError('unreachable', 'the way is cut');
+      return target.append(...asked);
+    },
+  };
+  await expect(reviveHome(owner.replica, full, 'the new one')).rejects.toThrow('cut');
+  expect(owner.replica.falls).toBe(1);
+  for (let round = 0; round < 2; round++) {
+    expect(await outstanding(owner)).toEqual([]);
+    await owner.restart(true);
+  }
+});
+
+it.each(['what fell', 'something else'])('is what an edit is made of that is found before it has landed, of %s', async (of) => {
+  await revives();
+  const head = await target.head(author.replica.space);
+  expect(await syncWith(author.replica, target)).toMatchObject({ moved: true });
+  await author.replica.fallBack((head?.position ?? 0) - 2);
+  expect((await author.replica.unlanded()).size).toBeGreaterThan(0);
+  const item = (of === 'what fell' ? FILE : OTHER) as Item;
+  const edited = of === 'what fell' ? 'one\ntwo\nthree\n' : 'of its own\n';
+  const report = await author.write(item, edited);
+  expect(report.conflicts).toEqual([]);
+  expect(await outstanding(author)).toEqual([]);
+  for (const machine of [author, author, owner]) expect(await syncWith(machine.replica, target)).toMatchObject({ divergence: null });
+  for (const machine of [owner, author]) {
+    expect(await machine.read(item)).toBe(edited);
+    expect(await machine.read(NEW as Item)).toBe('new\n');
+    expect(await machine.replica.siblings()).toEqual([]);
+  }
+  expect(await outstanding(author)).toEqual([]);
+});
+
+it('does not keep what others change meanwhile from its place', async () => {
+  await revives();
+  await owner.write(FILE as Item, 'one\ntwo\nthree\n');
+  await owner.write(OTHER as Item, 'of the owner\n');
+  await syncWith(owner.replica, target);
+  for (const machine of [author, author]) await syncWith(machine.replica, target);
+  expect((await outstanding(author)).toSorted()).toEqual(['CLAUDE.md', 'other.md']);
+  expect(await author.read(FILE as Item)).toBe('one\ntwo\nthree\n');
+});
