@@ -35,7 +35,7 @@ export async function saveWrittenTo(store: Store, user: string, written: Written
  * or, later than that, what its machine's node wrote into its database before this word. `null` where there is none, or it is not known any more.
  */
 export async function heldBefore(
-  { entity, number, origin }: FeedEntry,
+  { entity, number, origin }: Pick<FeedEntry, 'entity' | 'number' | 'origin'>,
   { index, entry }: Pick<FeedLook, 'index' | 'entry'>,
   written: WrittenTo | null,
 ): Promise<Payload | null> {

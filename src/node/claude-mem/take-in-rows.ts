@@ -7,7 +7,9 @@ import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
 import { onlyUnknown, withoutAbsences, withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
 import { placeOf } from '../../sources/sqlite-rows/row-index.ts';
 import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
+import { localWorker } from './local-worker.ts';
 import { readSyncPath } from './sync-path.ts';
+import { toldOfCopy } from './told-of-copy.ts';
 import { createRowSource, ROWS_WRITER } from '../row-sources.ts';
 
 /** What became of a copy. */
@@ -49,24 +51,32 @@ async function takeInto(
   const writer = `rescued:${createHash('sha256').update(file).digest('hex').slice(0, 16)}`;
   const { clock, random } = node.deps;
   const add = (table: string, rowid: number): void => void carried.set(table, (carried.get(table) ?? new Set()).add(rowid));
-  const isPushedHere = (await readSyncPath(node.home, node.config.environment.claudeMemHome)).type === 'own';
+  const claudeMemHome = node.config.environment.claudeMemHome;
+  const isPushedHere = (await readSyncPath(node.home, claudeMemHome)).type === 'own';
+  const parts = { store: node.store, home: node.home, feeds: node.claudeMemFeeds };
+  const inSpace = createRowsOfSpace(replica);
   let changes = 0;
   await node.store.write((tx) => tx.views.clear(replica.space, writer));
   for (const { definition } of rows) {
     const scope = node.memRows.scopeFor(entry.name, rowNames);
     const copied = { ...definition, file, sessionsOnly: false };
     const profile = claudeMemProfile(copied);
+    const tableNamed = (id: string): string => profile.tables.find((table) => table.id === id)?.table ?? '';
+    // What its worker sent, or got, is told by its feed, and by the item that it is there.
+    const sent = definition.sessionsOnly ? sentRows(file, isPushedHere) : new Map<string, ReadonlySet<number>>();
+    const worker = definition.sessionsOnly && isPushedHere && !isOther ? await localWorker({ ...parts, claudeMemHome }) : null;
+    const isSentAt = (table: string, rowid: number): boolean => sent.get(tableNamed(table))?.has(rowid) === true;
+    const { user = '', device = null } = worker ?? {};
+    const told = device === null ? undefined : await toldOfCopy({ ...parts, rows: inSpace, user, device, isSent: isSentAt });
     const views = await viewsForCopy({
-      ...{ file, profile, clock },
+      ...{ file, profile, clock, told },
       views: await node.store.read((tx) => tx.views.list(replica.space, ROWS_WRITER)),
-      read: (_, content) => createRowsOfSpace(replica).rowOf(content),
+      read: (_, content) => inSpace.rowOf(content),
     });
     await node.store.write((tx) => tx.views.put(replica.space, writer, views));
     const { turns } = node.memRows;
-    // What its worker sent, or got, is told by its feed, and by the item that it is there.
-    const sent = definition.sessionsOnly ? sentRows(file, isPushedHere) : new Map<string, ReadonlySet<number>>();
-    const tableOf = (item: string): string => profile.tables.find(({ id }) => id === profile.tableOf(item))?.table ?? '';
-    const isSent = ({ name }: Item, rowid: number): boolean => sent.get(tableOf(name))?.has(rowid) === true;
+    const tableOf = (item: string): string => tableNamed(profile.tableOf(item) ?? '');
+    const isSent = ({ name }: Item, rowid: number): boolean => isSentAt(profile.tableOf(name) ?? '', rowid);
     const copy = createRowSource(copied, replica, {
       clock,
       random,

@@ -5,7 +5,7 @@ import type { View } from '../../core/ports/store.ts';
 import type { Row } from '../../kinds/rows/row-body.ts';
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
-import { placeOf, type Place } from './row-index.ts';
+import { noteOf, placeOf, type Place } from './row-index.ts';
 import { OF_NO_TABLE } from './ready-rows.ts';
 import { impliedRow, isSameRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
@@ -19,6 +19,13 @@ export interface CopyDeps {
   readonly views: Iterable<View>;
   /** `null` where its body cannot be had now. */
   readonly read: (item: Item, content: Content) => Promise<Row | null>;
+  /** Which item a row of the copy is that another way carries, and which state of it was there last; `null`: nobody knows. */
+  readonly told?: ((table: string, row: FoundRow, parent: string | null) => Promise<ToldRow | null>) | undefined;
+}
+
+export interface ToldRow {
+  readonly item: Item;
+  readonly content: Content;
 }
 
 /** A row of the copy that is told by other words than the one that stood at its place. */
@@ -30,13 +37,15 @@ interface Reworded {
 }
 
 const PAGE_ROWS = 500;
+/** No row's digest: it is compared with what it was. */
+const OTHERWISE = '0'.repeat(16);
 
 /**
  * What the rows of a copy are made from: what its source was shown, and where that stands in the copy, as far as it is sure to be the same
  * row: by its words, or by all that no edit changes. A number alone says little, since two databases may have gone on from there. With these
  * views a row that was edited is an edit, and one that is as it was shown is no wish. O(rows), and the body of each one that says otherwise.
  */
-export async function viewsForCopy({ file, profile, clock, views: all, read }: CopyDeps): Promise<View[]> {
+export async function viewsForCopy({ file, profile, clock, views: all, read, told }: CopyDeps): Promise<View[]> {
   const views = new Map<string, View>();
   const places = new Map<string, Place>();
   for (const view of all) {
@@ -47,6 +56,7 @@ export async function viewsForCopy({ file, profile, clock, views: all, read }: C
     if (place !== null && place.rowid !== null) places.set(placeKey(place.table, place.rowid), place);
   }
   const sure = new Set<string>();
+  const toldViews = new Map<string, View>();
   /** Whether anything of what was shown stands in the copy. */
   let isRelated = false;
   const database = createRowDatabase(file, profile, clock);
@@ -63,6 +73,12 @@ export async function viewsForCopy({ file, profile, clock, views: all, read }: C
         if (last === undefined) break;
         for (const found of page) {
           const parent = parentOf(access, found, names);
+          const known = (await told?.(table, found, parent)) ?? null;
+          if (known !== null) {
+            const local = noteOf(found.rowid, OTHERWISE, access.shape.mask);
+            toldViews.set(itemKey(known.item), { item: known.item, shown: known.content, intended: null, notHere: null, local });
+            continue;
+          }
           const natural = access.shape.profile.nameOf(impliedRow(access.shape, newBody(access.shape, found.row, parent)));
           if (natural !== null) naturals.add(natural);
           if (natural !== null && views.has(itemKey({ kind: profile.kind, name: natural }))) isRelated = true;
@@ -82,11 +98,12 @@ export async function viewsForCopy({ file, profile, clock, views: all, read }: C
     database.close();
   }
   // Of another database altogether, which lacks them all, nothing would be taken before somebody is asked.
-  if (!isRelated && sure.size === 0) return [];
-  return [...views.values()].map(({ item, shown, local }) => ({
+  if (!isRelated && sure.size === 0) return [...toldViews.values()];
+  const before = [...views.values()].map(({ item, shown, local }) => ({
     ...{ item, shown, intended: null, notHere: null },
     local: sure.has(item.name) ? local : null,
   }));
+  return [...before.filter(({ item }) => !toldViews.has(itemKey(item))), ...toldViews.values()];
 
   /** Whether it is the row that stood there: what that one said stands nowhere else, what it says by now is nobody else's name. */
   async function isEdited(
