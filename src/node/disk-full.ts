@@ -1,3 +1,4 @@
+import { DatabaseWithheld } from '../sources/sqlite-rows/row-database.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
 
 const CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
@@ -9,12 +10,12 @@ export function isDiskFull(error: unknown): boolean {
   return ('code' in error && CODES.has(error.code)) || isDiskFull(error.cause);
 }
 
-/** Milliseconds. Whether there is room again costs little to find out, and nothing else tells. */
-const LOOK_FOR_ROOM = 10_000;
+/** Milliseconds. Whether there is room again, or a database may be opened, costs little to find out, and nothing else tells. */
+const LOOK_AGAIN = 10_000;
 
 /** The pause before what failed is tried again. */
 export function pauseAfter(error: unknown, pause: number): number {
-  return isDiskFull(error) ? Math.min(pause, LOOK_FOR_ROOM) : pause;
+  return isDiskFull(error) || error instanceof DatabaseWithheld ? Math.min(pause, LOOK_AGAIN) : pause;
 }
 
 /** What went wrong, in words for people. */

@@ -7,8 +7,8 @@ import type { Replica } from '../core/replica/replica.ts';
 import type { Workspace } from '../core/replica/workspace.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { claudeMemProfile } from '../sources/claude-mem/claude-mem-profile.ts';
-import { hasForeignWal } from '../sources/claude-mem-health/foreign-wal.ts';
-import { userOf } from '../sources/claude-mem-health/holders.ts';
+import { isHeldWith } from '../sources/claude-mem-health/holders.ts';
+import { mayNotOpen } from '../sources/claude-mem-health/may-not-open.ts';
 import type { ApplyReport, ScanReport } from '../sources/file-tree/reports.ts';
 import { createNodeFiles } from '../sources/files/node-files.ts';
 import { createOutgoingWorkspace, type OutgoingWorkspace } from '../sources/outgoing/outgoing-workspace.ts';
@@ -98,8 +98,8 @@ export function createRowSource(
     isJudged: deps.isCopy !== true,
     ...(deps.isCopy === true ? {} : { past: pastOf(definition, replica) }),
     ...(threads === undefined ? {} : { beside: threads.write, readBeside: threads.read }),
-    mayNotOpen: (file) => (hasForeignWal(file) ? 'its write-ahead log is of another database (satchel claude-mem repair wal)' : null),
-    isHeldByOthers: (file) => userOf(file) !== null,
+    mayNotOpen,
+    isHeldByOthers: isHeldWith,
     watch: (onChange) =>
       files.watch(
         (change) => {
@@ -109,7 +109,15 @@ export function createRowSource(
         { enters: (folder) => folder === '' },
       ),
   });
-  const health: WatchHealth = { problem: null };
+  let failure: string | null = null;
+  const health: WatchHealth = {
+    get problem() {
+      return failure ?? source.trouble();
+    },
+    set problem(problem) {
+      failure = problem;
+    },
+  };
   /** Another program's broken database stops nothing but its own source. */
   const guarded = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
     try {

@@ -7,11 +7,13 @@ database.pragma('journal_mode = WAL');
 database.pragma('wal_autocheckpoint = 0');
 const insert = database.prepare(
   `INSERT INTO observations (memory_session_id, project, type, title, narrative, created_at, created_at_epoch)
-   VALUES ('m-s', 'app', 'discovery', ?, 'held', '2026-01-01T00:00:00.000Z', 1767225600000)`,
+   VALUES ('m-s', 'app', 'discovery', ?, 'held', '2026-01-01T00:00:00.000Z', ?)`,
 );
+// No two are made at one time, by whichever worker.
+let time = 1_767_225_600_000 + process.pid * 1_000;
 process.stdout.write('open\n');
 for await (const title of createInterface({ input: process.stdin })) {
   if (title.startsWith('sql ')) database.exec(title.slice(4));
-  else insert.run(title);
+  else insert.run(title, (time += 1));
   process.stdout.write(`${title}\n`);
 }

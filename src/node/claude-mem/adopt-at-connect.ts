@@ -8,7 +8,7 @@ import { digestOf } from '../../gateways/claude-mem/digest.ts';
 import type { OpBody } from '../../gateways/claude-mem/schema.ts';
 import { createServedRows, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
-import { hasForeignWal } from '../../sources/claude-mem-health/foreign-wal.ts';
+import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { readStandingRows } from '../../sources/claude-mem/own-rows.ts';
 import { readForeign } from '../read-foreign.ts';
 import { adoptServed } from './adopt-served.ts';
@@ -84,7 +84,8 @@ async function adopt(
 ): Promise<Result<number, string>> {
   try {
     if (!existsSync(file)) return ok(0);
-    if (hasForeignWal(file)) return fail('the write-ahead log beside claude-mem’s database is of another one');
+    const refusal = mayNotOpen(file);
+    if (refusal !== null) return fail(refusal);
     if (readStandingRows(file).next().done === true) return ok(0);
     const served = await read();
     return served.ok ? ok(adoptServed({ file, device, served: served.value, isAllPushed, now })) : served;

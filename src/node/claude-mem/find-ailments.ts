@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 import { findAilments as findInDatabase } from '../../sources/claude-mem-health/find-ailments.ts';
+import { mixedUnder } from '../../sources/claude-mem-health/held-standing.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
 import type { Result } from '../../core/result.ts';
 import { readForeign } from '../read-foreign.ts';
@@ -34,7 +35,7 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const found = await findWithoutOwn(node, { file, device, now: node.deps.clock.now() });
   const unread = unreadSettings(text.ok ? readSyncSettings(text.value) : text);
   if (unread !== null) found.push(unread);
-  if (found.some(({ id }) => id === 'wal' || id === 'damage')) return found;
+  if (found.some(({ id }) => id === 'wal' || id === 'damage') || mixedUnder(file) !== null) return found;
   const way = await readSyncPath(node.home, folder);
   const left = await findLeftRows(node, file, way);
   const ofSync = await findSyncAilments(node, way, folder, file);

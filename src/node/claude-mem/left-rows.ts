@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { STOP_WORKER, type Ailment, type Repaired } from '../../sources/claude-mem-health/ailment.ts';
-import { holdersOf } from '../../sources/claude-mem-health/holders.ts';
+import { mixedUnder } from '../../sources/claude-mem-health/held-standing.ts';
 import { keepDatabase } from '../../sources/claude-mem-health/keep-copy.ts';
 import { listLeftRows, lookForLeftRows, putLeftRows, type LeftLook, type LeftRows } from '../../sources/claude-mem-health/left-rows.ts';
 import { columnsOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
@@ -73,9 +73,8 @@ async function putBack(
       reason: 'claude-mem’s database is not there yet',
       next: 'Start its worker (npx claude-mem start), and run this again',
     };
-  const stale = (holdersOf(file) ?? []).find(({ files }) => files.some(({ part, isDeleted }) => part === 'wal' && isDeleted));
-  if (stale !== undefined && stale.files.some(({ part, isDeleted }) => part === 'database' && !isDeleted))
-    return { type: 'blocked', reason: `process ${stale.pid} goes on with a write-ahead log that is gone`, next: STOP_WORKER };
+  const mixed = mixedUnder(file);
+  if (mixed !== null) return { type: 'blocked', reason: mixed, next: STOP_WORKER };
   const backup = await keepDatabase(file, backups, 'claude-mem');
   const sum = { put: 0, waiting: 0, refused: 0 };
   for (const look of looks) {

@@ -1,4 +1,7 @@
 import path from 'node:path';
+import { mixedUnder } from '../../sources/claude-mem-health/held-standing.ts';
+import { userOf } from '../../sources/claude-mem-health/holders.ts';
+import { abandon } from '../../sources/sqlite-rows/open-here.ts';
 import type { SatchelNode } from '../node.ts';
 import { findAilments } from './find-ailments.ts';
 import { findLeftRows, noteLeftRows } from './left-rows.ts';
@@ -61,6 +64,17 @@ const CHANGES_ROWS: ReadonlySet<string> = new Set([
   'wedged',
 ]);
 
+/** What is done with the files themselves, which this process must not have open: closing one gives up SQLite's locks on it. */
+const COPIES_FILES: ReadonlySet<string> = new Set(['open-file', 'wal']);
+
+async function withoutOwn<T>({ memRows, config }: SatchelNode, work: () => Promise<T>): Promise<T> {
+  const file = path.join(config.environment.claudeMemHome, 'claude-mem.db');
+  return memRows.turns.run(() => {
+    abandon(file, userOf(file) !== null);
+    return work();
+  });
+}
+
 /**
  * Repairs what is wrong with this machine's claude-mem, or (`apply` false) says what it would do. One state after the other, each looked at
  * again before: a repair may mend, or bring to light, another. Safe to repeat, and to be killed in.
@@ -90,7 +104,7 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
       });
     } else {
       const folder = await makeBackups(node, id);
-      const done = await repair(folder);
+      const done = await (COPIES_FILES.has(id) ? withoutOwn(node, () => repair(folder)) : repair(folder));
       if (done.type === 'blocked') repairs.push({ ...about, state: 'blocked', lines: [done.reason], backup: null, next: done.next });
       else
         repairs.push({
@@ -121,7 +135,10 @@ async function takeIn(node: SatchelNode, files: readonly string[], isOther: bool
 /** What goes to no space goes into the database at once, where that is there already; else it is said where it is, and what brings it back. */
 async function putLeft(node: SatchelNode): Promise<string[]> {
   const folder = node.config.environment.claudeMemHome;
-  const [left] = await findLeftRows(node, path.join(folder, 'claude-mem.db'), await readSyncPath(node.home, folder));
+  const file = path.join(folder, 'claude-mem.db');
+  // Not opened now: `doctor` says it when the worker was started again.
+  if (mixedUnder(file) !== null) return [];
+  const [left] = await findLeftRows(node, file, await readSyncPath(node.home, folder));
   const done = (await left?.repair?.(await makeBackups(node, 'left-rows'))) ?? null;
   if (left === undefined || done === null) return [];
   if (done.type === 'done') return [...done.lines];

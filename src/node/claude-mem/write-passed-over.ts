@@ -7,7 +7,7 @@ import { mayBePassedOver, passedOver, settleOwnRow, type PassedOver } from '../.
 import { GATEWAY_ORIGIN } from '../../gateways/claude-mem/plan-push.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import type { HubLog } from '../../gateways/native/hub-app.ts';
-import { hasForeignWal } from '../../sources/claude-mem-health/foreign-wal.ts';
+import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { writeOwnRows, type OwnRowOutcome } from '../../sources/claude-mem/write-own-rows.ts';
 import { localWorker, type LocalWorkerDeps } from './local-worker.ts';
 import { readSyncPath } from './sync-path.ts';
@@ -95,7 +95,8 @@ export function createPassedOverWriter(deps: PassedOverDeps, user: string): (loo
 
 /** Another program's database: whatever is wrong with it stops nothing but these rows. The error says why none of them could be written. */
 function write(database: string, rows: readonly { readonly row: PassedOver }[]): Result<OwnRowOutcome[], string> {
-  if (hasForeignWal(database)) return fail('its write-ahead log is of another database (satchel claude-mem repair wal)');
+  const refusal = mayNotOpen(database);
+  if (refusal !== null) return fail(refusal);
   try {
     return ok(
       writeOwnRows(

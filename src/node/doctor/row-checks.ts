@@ -17,7 +17,9 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
   const state = source.state();
   if (state.type === 'ok' && health.problem === null && !existsSync(definition.file)) return [];
   const checks: Check[] = [];
-  if (health.problem !== null)
+  if (health.problem !== null && health.problem === source.trouble())
+    checks.push(failed(id, 'high', health.problem, 'Run: satchel claude-mem repair open-file', [definition.file]));
+  else if (health.problem !== null)
     checks.push(failed(id, 'high', `its rows cannot be read or written: ${health.problem}`, `See ${node.home.log}`, [definition.file]));
   else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.file]));
   else

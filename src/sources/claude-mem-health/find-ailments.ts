@@ -5,6 +5,7 @@ import { lookForDoubles } from './doubles.ts';
 import { lookForForeignWal } from './foreign-wal.ts';
 import { lookForFullText } from './full-text.ts';
 import { lookForHeldFile } from './held-file.ts';
+import { mixedUnder } from './held-standing.ts';
 import { lookForSchemaDrift } from './schema-drift.ts';
 import { lookForStuckQueue, type QueueLook } from './sync-queue.ts';
 
@@ -12,7 +13,7 @@ import { lookForStuckQueue, type QueueLook } from './sync-queue.ts';
 export function findAilments(look: QueueLook): Ailment[] {
   const { file } = look;
   const outside = [lookForHeldFile(file), existsSync(file) ? lookForForeignWal(file) : null].filter((found) => found !== null);
-  if (!existsSync(file) || outside.some(({ id }) => id === 'wal')) return outside;
+  if (!existsSync(file) || outside.some(({ id }) => id === 'wal') || mixedUnder(file) !== null) return outside;
   const damage = lookForDamage(file);
   // What a damaged file says of itself is not worth much.
   if (damage !== null) return [...outside, damage];

@@ -71,7 +71,7 @@ function isOpen(file: string): boolean {
   if (isOpenHere(file)) return true;
   const holders = holdersOf(file, { withOwn: true });
   if (holders === null) return userOf(file) !== null;
-  return holders.some(({ files }) => files.some(({ part, isDeleted }) => part === 'wal' && !isDeleted));
+  return holders.some(({ files }) => files.some(({ part, isInPlace }) => part === 'wal' && isInPlace));
 }
 
 async function setAside(file: string, backups: string): Promise<Repaired> {

@@ -2,44 +2,90 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { Ailment, Repaired } from './ailment.ts';
-import { holdersOf, type Holder } from './holders.ts';
+import type { DatabasePart } from './database-part.ts';
+import { giveBack, namesToGiveBack } from './give-back.ts';
+import { straysOf, type Stray } from './held-standing.ts';
+import type { Holder } from './holders.ts';
 import { keepBytes } from './keep-copy.ts';
+import { moveAside, toMoveAside } from './move-aside.ts';
 
 const TRIES = 20;
+const PARTS: Readonly<Record<DatabasePart, string>> = {
+  database: 'a database',
+  wal: 'a write-ahead log',
+  shm: 'a memory of the write-ahead log (claude-mem.db-shm)',
+};
+const RESTART = 'Now start claude-mem’s worker again (npx claude-mem restart).';
 
-/** A worker that goes on with a database, or a write-ahead log, that has no name any more: it loses all that it saves when it ends. */
+/**
+ * A worker that goes on with a part of a database that has no name any more, or another one than it is looked for by: what it saves is in no
+ * database that others open, or destroys what they save.
+ */
 export function lookForHeldFile(file: string): Ailment | null {
-  const holders = deletedHolders(file);
-  if (holders.length === 0) return null;
-  const isDatabase = holders.some(({ files }) => files.some(({ part, isDeleted }) => isDeleted && part === 'database'));
-  const what = isDatabase ? 'a database that was deleted or replaced' : 'a write-ahead log that was deleted or replaced';
+  const all = straysOf(file);
+  const [stray] = all;
+  if (stray === undefined) return null;
+  const strays = all.flatMap((each) => each.strays);
+  const back = namesToGiveBack(file, all);
+  const ends = all.map(({ holder }) => `kill -9 ${holder.pid}`).join('; ');
+  const isOverwritten = all.some(({ standing }) => standing === 'overwritten');
   return {
     id: 'open-file',
     result: 'fail',
     severity: 'high',
-    reason: `claude-mem’s worker goes on with ${what}: what it saves is gone when it ends`,
-    evidence: holders.map(
-      ({ pid, program, files }) => `process ${pid} (${program}) has ${files.filter(({ isDeleted }) => isDeleted).length} such files open`,
+    reason: isOverwritten ? OVERWRITTEN : reasonOf(stray.standing === 'mixed', strays),
+    evidence: all.map(({ holder: { pid, program }, strays: files, standing }) =>
+      standing === 'overwritten'
+        ? `process ${pid} (${program}) has the log open`
+        : `process ${pid} (${program}) has ${files.length} such files open${namesText(files)}`,
     ),
-    would: [
-      'copy what the process has, before it ends',
-      'take the rows of that copy in, from where they come into the database that is there now',
-      'then: start claude-mem’s worker again, so that it opens that one',
-    ],
-    advice: null,
-    repair: (backups) => rescue(file, backups),
+    would: isOverwritten
+      ? []
+      : back !== null
+        ? back.map(({ from, to }) => `give ${from} its name back: ${path.basename(to)}`)
+        : [
+            'copy what the process has, before it ends',
+            'take the rows of that copy in, from where they come into the database that is there now',
+            ...toMoveAside(file, all).map((name) => `move ${path.basename(name)} away: it is not of the database that is there`),
+            'then: start claude-mem’s worker again, so that it opens that one',
+          ],
+    advice: isOverwritten
+      ? `End it at once, with ${ends}: stopped in order (npx claude-mem stop) it would copy what is in the log now into the database. Then run satchel claude-mem repair, and start it again`
+      : null,
+    repair: isOverwritten ? null : (backups) => rescue(file, backups),
   };
 }
 
-function deletedHolders(file: string): Holder[] {
-  return (holdersOf(file) ?? []).filter(({ files }) => files.some(({ isDeleted }) => isDeleted));
+const OVERWRITTEN =
+  'the write-ahead log that claude-mem’s worker has open was written over or cut: what it reads, and what it saves, is not what it takes it for';
+
+function reasonOf(isMixed: boolean, strays: Stray['strays']): string {
+  const isPart = (part: DatabasePart): boolean => strays.some((each) => each.part === part);
+  const part = isPart('database') ? 'database' : isPart('wal') ? 'wal' : 'shm';
+  const isGone = strays.some(({ name }) => name === null);
+  const what = `claude-mem’s worker goes on with ${PARTS[part]} that was ${isGone ? 'deleted or replaced' : 'moved away'}`;
+  if (part === 'shm') return `${what}: what it saves and what others save destroys each other’s`;
+  if (isGone) return `${what}: what it saves is gone when it ends`;
+  return `${what}: what it saves is not in the database that others open${isMixed ? ', and they may damage it' : ''}`;
 }
 
+function namesText(files: Stray['strays']): string {
+  const names = new Set(files.flatMap(({ name }) => (name === null ? [] : [name])));
+  return names.size === 0 ? '' : `: ${[...names].join(', ')}`;
+}
+
+/** Nobody in this process may have the database open. */
 async function rescue(file: string, backups: string): Promise<Repaired> {
+  const all = straysOf(file);
+  const back = namesToGiveBack(file, all);
+  if (back !== null && giveBack(back)) {
+    const lines = back.map(({ from, to }) => `${from} is ${path.basename(to)} again.`);
+    return { type: 'done', lines: [...lines, 'The worker goes on with it.'], backup: null, rescued: [] };
+  }
   const rescued: string[] = [];
   const lines: string[] = [];
-  for (const holder of deletedHolders(file)) {
-    const copy = await copyHeld(holder, file, path.join(backups, `held-by-${holder.pid}`));
+  for (const { holder, hasItsLog } of all) {
+    const copy = await copyHeld(holder, hasItsLog, file, path.join(backups, `held-by-${holder.pid}`));
     if (copy === null)
       return {
         type: 'blocked',
@@ -47,23 +93,30 @@ async function rescue(file: string, backups: string): Promise<Repaired> {
         next: 'Wait until claude-mem is quiet, and run this again',
       };
     rescued.push(copy);
-    lines.push(`Copied what process ${holder.pid} has open to ${copy}.`);
+    lines.push(
+      `Copied what process ${holder.pid} has open to ${copy}${hasItsLog ? '' : ', without its log, which was written over or cut'}.`,
+    );
   }
-  if (rescued.length > 0) lines.push('Now start claude-mem’s worker again (npx claude-mem restart).');
-  return { type: 'done', lines, backup: rescued[0] ?? null, rescued };
+  for (const { from, to } of moveAside(toMoveAside(file, all), backups)) lines.push(`Moved ${path.basename(from)} to ${to}.`);
+  if (rescued.length > 0) lines.push(RESTART);
+  const isOther = all.some(({ hasItsLog }) => !hasItsLog);
+  return { type: 'done', lines, backup: rescued[0] ?? null, rescued, isOther };
 }
 
 /** The database as the process sees it, as one sound file; `null` where it was written all the while. Throws where it is damaged. */
-async function copyHeld({ files }: Holder, file: string, folder: string): Promise<string | null> {
+async function copyHeld({ files }: Holder, hasItsLog: boolean, file: string, folder: string): Promise<string | null> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const database = files.find(({ part, isDeleted }) => part === 'database' && isDeleted) ?? files.find(({ part }) => part === 'database');
-  const wal = files.find(({ part, isDeleted }) => part === 'wal' && isDeleted) ?? files.find(({ part }) => part === 'wal');
-  const parts = [database?.handle ?? file, ...(wal === undefined ? [] : [wal.handle])];
+  const handleOf = (wanted: DatabasePart): string | undefined => {
+    const parts = files.filter(({ part }) => part === wanted);
+    return (parts.find(({ isInPlace }) => !isInPlace) ?? parts[0])?.handle;
+  };
+  const [database = file, wal] = [handleOf('database'), hasItsLog ? handleOf('wal') : undefined];
+  const parts = [database, ...(wal === undefined ? [] : [wal])];
   const copy = path.join(folder, 'claude-mem.db');
   for (let tries = 0; tries < TRIES; tries += 1) {
     const before = await marksOf(parts);
-    await keepBytes(parts[0] as string, copy);
-    if (parts[1] !== undefined) await keepBytes(parts[1], `${copy}-wal`);
+    await keepBytes(database, copy);
+    if (wal !== undefined) await keepBytes(wal, `${copy}-wal`);
     if ((await marksOf(parts)) === before) return settle(copy);
   }
   return null;

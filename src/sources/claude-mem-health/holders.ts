@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import type { DatabasePart } from './database-part.ts';
+import { findMoved, GONE, idOf, unlessGone, withoutGone, type OpenFile, type Part } from './moved-parts.ts';
 
 /** A process of this user's that has a database open. */
 export interface Holder {
@@ -10,37 +12,65 @@ export interface Holder {
 }
 
 export interface HeldFile {
-  readonly part: 'database' | 'wal';
+  readonly part: DatabasePart;
   /** Opens what the process has, whatever stands in its place by now. */
   readonly handle: string;
-  /** It has no name any more: what is written to it is gone when the process ends. */
-  readonly isDeleted: boolean;
+  /** `device:inode` */
+  readonly id: string;
+  /** What it is called by now; `null`: it has no name any more, and is gone when the process ends. */
+  readonly name: string | null;
+  /** It is what stands at the part's own name. */
+  readonly isInPlace: boolean;
 }
 
-const GONE = ' (deleted)';
+const ENDS: readonly (readonly [DatabasePart, string])[] = [
+  ['database', ''],
+  ['wal', '-wal'],
+  ['shm', '-shm'],
+];
 
-/** Who else (or this process too) has a database or its write-ahead log open; `null` where the system does not tell (elsewhere than on Linux). O(open files of this user). */
+/**
+ * Who else (or this process too) has a database, its write-ahead log or SQLite's memory of that open, also under another name where it was
+ * moved since; `null` where the system does not tell (elsewhere than on Linux). O(open files of this user).
+ */
 export function holdersOf(file: string, { withOwn = false } = {}): Holder[] | null {
-  const names = new Map<string, HeldFile['part']>([
-    [realOf(file), 'database'],
-    [`${realOf(file)}-wal`, 'wal'],
-  ]);
   const processes = listed('/proc')?.filter((name) => /^\d+$/.test(name)) ?? [];
   if (processes.length === 0) return null;
+  const real = realOf(file);
+  const names = new Map(ENDS.map(([part, end]) => [real + end, part]));
+  const places = new Map(ENDS.map(([part, end]) => [part, idOf(real + end)]));
+  const worker = workerOf(path.dirname(file));
   const holders: Holder[] = [];
   for (const pid of processes) {
     if (Number(pid) === process.pid && !withOwn) continue;
-    const files = (listed(`/proc/${pid}/fd`) ?? []).flatMap((fd): HeldFile[] => {
-      const handle = `/proc/${pid}/fd/${fd}`;
-      const target = linkOf(handle);
-      if (target === null) return [];
-      const isDeleted = target.endsWith(GONE);
-      const part = names.get(isDeleted ? target.slice(0, -GONE.length) : target);
-      return part === undefined ? [] : [{ part, handle, isDeleted }];
+    const open = openFiles(pid);
+    const named = (nameOf: (target: string) => string): Part[] =>
+      open.flatMap((each) => {
+        const part = names.get(nameOf(each.target));
+        return part === undefined ? [] : [{ ...each, part }];
+      });
+    let parts = named(withoutGone);
+    // The worker of this folder may have what was moved away with all of the folder.
+    if (parts.length === 0 && Number(pid) === worker)
+      parts = named((target) => path.join(path.dirname(real), path.basename(withoutGone(target))));
+    const isSought = parts.length > 0 || Number(pid) === worker;
+    const all = isSought ? [...parts, ...findMoved(file, open, parts, places)] : [];
+    const files = all.flatMap(({ part, handle, target }): HeldFile[] => {
+      const id = idOf(handle);
+      if (id === null) return [];
+      return [{ part, handle, id, name: target.endsWith(GONE) ? null : target, isInPlace: id === places.get(part) }];
     });
     if (files.length > 0) holders.push({ pid: Number(pid), program: programOf(pid), files });
   }
   return holders;
+}
+
+function openFiles(pid: string): OpenFile[] {
+  return (listed(`/proc/${pid}/fd`) ?? []).flatMap((fd): OpenFile[] => {
+    const handle = `/proc/${pid}/fd/${fd}`;
+    const target = linkOf(handle);
+    return target?.startsWith('/') === true ? [{ handle, target }] : [];
+  });
 }
 
 /** The process that claude-mem itself says is its worker, if it lives; for systems that do not tell who has a file open. */
@@ -64,6 +94,13 @@ export function userOf(file: string): number | null {
   return holders === null ? workerOf(path.dirname(file)) : (holders[0]?.pid ?? null);
 }
 
+/** Whether another process has all of these files (`device:inode`) of a database open; where the system does not tell, whether a worker lives. */
+export function isHeldWith(file: string, parts: readonly string[]): boolean {
+  const holders = holdersOf(file);
+  if (holders === null) return userOf(file) !== null;
+  return holders.some(({ files }) => parts.every((part) => files.some(({ id }) => id === part)));
+}
+
 /** Where the file really is, or was: links on the way are followed. */
 function realOf(file: string): string {
   const [itself, folder] = [unlessGone(() => realpathSync(file)), unlessGone(() => realpathSync(path.dirname(file)))];
@@ -81,14 +118,4 @@ function linkOf(file: string): string | null {
 
 function programOf(pid: string): string {
   return unlessGone(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? '?';
-}
-
-function unlessGone<T>(look: () => T): T | null {
-  try {
-    return look();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'ESRCH' || code === 'EPERM' || code === 'ENOTDIR') return null;
-    throw error;
-  }
 }

@@ -30,6 +30,8 @@ export interface RowsLimits {
   readonly busyMs: number;
   /** How often to ask whether somebody committed, where nothing tells. */
   readonly pollMs: number;
+  /** The same where others go on with a log that has no name any more: nothing else tells, and what they have not copied back is gone with them. */
+  readonly apartMs: number;
   /** After changes old rows are compared too: when nothing happened for so long, or … */
   readonly reconcileQuietMs: number;
   /** … after so long at the latest; later where comparing takes more than 2 % of the time. */
@@ -55,6 +57,7 @@ export const ROWS_LIMITS: RowsLimits = {
   quietMs: 3,
   busyMs: 200,
   pollMs: 2_000,
+  apartMs: 250,
   reconcileQuietMs: 1_000,
   reconcileMs: 5_000,
   absentMs: 10_000,

@@ -7,6 +7,14 @@ export interface LogMark {
   readonly shm: string | null;
 }
 
+/** Which files a database, its log and their memory are, by what `markOfLog` gives. */
+export function partsOf(identity: string, mark: LogMark | null): ReadonlyMap<string, 'database' | 'wal' | 'shm'> {
+  const parts = new Map<string, 'database' | 'wal' | 'shm'>([[identity, 'database']]);
+  if (mark?.wal != null) parts.set(mark.wal, 'wal');
+  if (mark?.shm != null) parts.set(mark.shm, 'shm');
+  return parts;
+}
+
 /** Cost: two stats. */
 export function markOfLog(file: string): LogMark {
   return { wal: idOf(`${file}-wal`), shm: idOf(`${file}-shm`) };

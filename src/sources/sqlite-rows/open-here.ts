@@ -4,6 +4,8 @@ import Database from 'better-sqlite3';
 export interface Connection {
   /** Whether it has what stands at the database's path. */
   isCurrent(): boolean;
+  /** What it has open, by `device:inode`. */
+  parts(): ReadonlyMap<string, 'database' | 'wal' | 'shm'>;
   close(): void;
 }
 
@@ -25,22 +27,31 @@ export function isOpenHere(file: string): boolean {
   return [...(connections.get(file) ?? [])].some((connection) => connection.isCurrent());
 }
 
+/** What this thread has open of a database, whatever stands at its names by now, by `device:inode`. */
+export function partsOpenHere(file: string): ReadonlyMap<string, 'database' | 'wal' | 'shm'> {
+  return new Map([...(connections.get(file) ?? [])].flatMap((connection) => [...connection.parts()]));
+}
+
 /**
  * Closes all connections of this thread to a database whose files were replaced under them, and changes nothing by it. The last one to close
  * would copy back the log that it knows, from a file that has other pages by now, and delete it; none is the last while somebody reads, and
  * who may only read copies nothing back. Within one process SQLite's connections share what they know of a log: one that stayed open would
  * give it to those that are opened anew.
+ *
+ * @param isHeld another process has the database open, so that none here is the last.
  */
-export function abandon(file: string): void {
-  const guard = new Database(file, { readonly: true, fileMustExist: true, timeout: 0 });
+export function abandon(file: string, isHeld = false): void {
+  const open = [...(connections.get(file) ?? [])];
+  if (open.length === 0) return;
+  const guard = isHeld ? null : new Database(file, { readonly: true, fileMustExist: true, timeout: 0 });
   try {
     try {
-      guard.exec('BEGIN; SELECT 1 FROM sqlite_master');
+      guard?.exec('BEGIN; SELECT 1 FROM sqlite_master');
     } catch {
       // What it reads is not what it looks for. It has its lock.
     }
-    for (const connection of [...(connections.get(file) ?? [])]) connection.close();
+    for (const connection of open) connection.close();
   } finally {
-    guard.close();
+    guard?.close();
   }
 }

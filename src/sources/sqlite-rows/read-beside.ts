@@ -15,10 +15,10 @@ const PAGES_AHEAD = 3;
 const DIGEST = 16;
 const SHA256 = 32;
 
-/** `null` where there is no other thread, or it is not worth it, or rows are judged by those that they refer to. */
+/** `null` where there is no other thread, or it is not worth it, or it would open other files than are open here, or rows are judged by those that they refer to. */
 export async function beginReading(context: RowsContext, tables: ReadonlyMap<string, TableAccess>): Promise<Reading | null> {
   const { memory, database, readBeside, file, limits } = context;
-  if (memory.isScoped || readBeside === undefined) return null;
+  if (memory.isScoped || readBeside === undefined || database.isApart()) return null;
   const count = await database.read(() => [...tables.values()].reduce((sum, access) => sum + access.count(), 0));
   const known = [...tables.keys()].reduce((sum, id) => sum + memory.index.rows(id).size + memory.index.skipped(id).size, 0);
   const withBodies = count - known >= limits.seriesRows;

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { RowsProfile } from './profile.ts';
 import { flushLog } from './flush-log.ts';
-import { markOfLog, standingOfLog, type LogMark } from './log-mark.ts';
+import { markOfLog, partsOf, standingOfLog, type LogMark } from './log-mark.ts';
 import { abandon, noteClosed, noteOpen, type Connection } from './open-here.ts';
 import { createTableAccess, type TableAccess } from './table-access.ts';
 import { readShapes } from './table-shape.ts';
@@ -16,8 +16,10 @@ export type Standing = 'missing' | 'same' | 'opened' | 'other';
  * again. The file is never replaced, and only ever written by statements in short transactions.
  */
 export interface RowDatabase {
-  /** Opens what stands there now. Throws where it is no database, or may not be read. Cost: three stats. */
+  /** Opens what stands there now. Throws where it is no database, or may not be opened or read. Cost: three stats; where it `isApart`, as of asking for others. */
   look(): Standing;
+  /** What is open, and what another process goes on with, is not what stands beside the database by now. Its log is copied back whenever it is looked at. */
+  isApart(): boolean;
   /** Closes what is open where it is not what stands there, or could not be read; `anyway`: also where nothing says so. Cost: as of `look`. */
   letGo(anyway?: boolean): void;
   /** Of the file that is open: another one for another file. `null`: none is. */
@@ -54,16 +56,23 @@ export class DatabaseBusy extends Error {
   override readonly name = 'DatabaseBusy';
 }
 
+/** Thrown where a database must not be opened as it stands. Whether it may costs little to find out, and nothing else tells. */
+export class DatabaseWithheld extends Error {
+  override readonly name = 'DatabaseWithheld';
+}
+
 /** Pages of the write-ahead log after which it is copied back: SQLite's own number. */
 const CHECKPOINT_PAGES = 1_000;
 const PAUSES_MS = [2, 5, 10, 20, 50, 100];
 const GIVE_UP_MS = 20_000;
 
+export type IsHeld = (file: string, parts: readonly string[]) => boolean;
+
 export interface RowDatabaseOptions {
   /** Why what stands there must not be opened, as opening alone would do harm; asked each time before. */
   readonly mayNotOpen?: ((file: string) => string | null) | undefined;
-  /** Whether another process has it open, asked where its log was replaced. */
-  readonly isHeldByOthers?: ((file: string) => boolean) | undefined;
+  /** Whether another process has these very files open (`device:inode`), asked where its log or the log's memory was replaced. */
+  readonly isHeldByOthers?: IsHeld | undefined;
   readonly checkpointPages?: number;
   readonly flush?: typeof flushLog;
 }
@@ -98,14 +107,23 @@ export function createRowDatabase(
     noteClosed(file, connection);
   };
 
+  const isHeld = (parts: readonly (string | null)[]): boolean =>
+    isHeldByOthers(
+      file,
+      parts.filter((part) => part !== null),
+    );
+  const isAsOpened = (mark: LogMark | null): boolean => mark === null || standingOfLog(file, mark).type === 'same';
   /** Whether what is open is what stands there, or what others go on with that have no other. */
   const isCurrent = (): boolean => {
     if (open === null || open.isBroken || identityOf(file) !== open.identity) return false;
-    if (open.mark === null) return true;
-    const standing = standingOfLog(file, open.mark);
-    return standing.type === 'same' || (standing.type === 'nameless' && standing.isShared && isHeldByOthers(file));
+    const { mark } = open;
+    return isAsOpened(mark) || (mark !== null && isHeld([mark.wal, mark.shm]));
   };
-  const connection: Connection = { isCurrent, close };
+  const connection: Connection = {
+    isCurrent,
+    parts: () => (open === null ? new Map() : partsOf(open.identity, open.mark)),
+    close,
+  };
 
   const letGo = (): void => {
     if (open === null || isCurrent()) return;
@@ -113,9 +131,9 @@ export function createRowDatabase(
     // Into a file that is another one by now SQLite copies nothing back.
     if (identityOf(file) !== identity) return close();
     const hasLog = !isBroken && mark !== null && standingOfLog(file, mark).type === 'nameless';
-    // What only the log has that has no name any more would be lost with it.
-    if (hasLog && !isHeldByOthers(file)) noting(() => void database.pragma('wal_checkpoint(PASSIVE)'));
-    abandon(file);
+    // What only the log has that has no name any more would be lost with it. Others who have its memory may have begun it anew with another log.
+    if (hasLog && !isHeld([mark.shm])) noting(() => void database.pragma('wal_checkpoint(PASSIVE)'));
+    abandon(file, isHeld([identity]));
   };
 
   /** What a connection says of files that were written over is not to be believed. */
@@ -169,6 +187,8 @@ export function createRowDatabase(
     });
   }
 
+  const copyBack = (): void => void noting(() => opened().pragma('wal_checkpoint(PASSIVE)'));
+
   async function patiently<T>(begin: string, work: () => T): Promise<T> {
     let waited = 0;
     for (let tries = 0; ; tries += 1) {
@@ -187,15 +207,17 @@ export function createRowDatabase(
   return {
     look() {
       const identity = identityOf(file);
-      if (identity === null) {
-        close();
-        return 'missing';
-      }
       const isOther = open !== null;
-      letGo();
-      if (open !== null) return 'same';
+      if (identity === null) close();
+      else letGo();
+      if (open !== null) {
+        // While others write there, nothing of it is in the log alone for long: it is gone with the last who has it open.
+        if (!isAsOpened((open as NonNullable<typeof open>).mark)) copyBack();
+        return 'same';
+      }
       const refusal = mayNotOpen(file);
-      if (refusal !== null) throw new Error(refusal);
+      if (refusal !== null) throw new DatabaseWithheld(refusal);
+      if (identity === null) return 'missing';
       const database = new Database(file, { fileMustExist: true, timeout: 0 });
       try {
         database.pragma('foreign_keys = ON');
@@ -213,6 +235,7 @@ export function createRowDatabase(
       return isOther ? 'other' : 'opened';
     },
     identity: () => open?.identity ?? null,
+    isApart: () => open !== null && !isAsOpened(open.mark),
     letGo(anyway = false) {
       if (open !== null && anyway) open.isBroken = true;
       letGo();
@@ -240,7 +263,7 @@ export function createRowDatabase(
         if (database.inTransaction) database.exec('ROLLBACK TO rehearsal; RELEASE rehearsal');
       }
     },
-    checkpoint: () => void opened().pragma('wal_checkpoint(PASSIVE)'),
+    checkpoint: copyBack,
     shrink: () => void open?.database.pragma('shrink_memory'),
     deferReferences: () => void opened().exec('PRAGMA defer_foreign_keys = ON'),
     close,

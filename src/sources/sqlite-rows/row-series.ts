@@ -10,10 +10,10 @@ export interface Series {
   end(): Promise<void>;
 }
 
-/** `null` where there is no other thread, or it cannot write now, or rows are judged by those that they refer to, which have to be there. */
+/** `null` where there is no other thread, or it cannot write now, would open other files than are open here, or rows are judged by those that they refer to, which have to be there. */
 export async function beginSeries(context: RowsContext): Promise<Series | null> {
   const { memory, database, beside } = context;
-  const writer = memory.isScoped ? null : ((await beside?.(startOf(context))) ?? null);
+  const writer = memory.isScoped || database.isApart() ? null : ((await beside?.(startOf(context))) ?? null);
   if (writer === null) return null;
   // In this order: what is committed behind the first look changes the number that is looked at in the end.
   const before = await writer.version();

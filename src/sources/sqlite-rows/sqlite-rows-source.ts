@@ -11,7 +11,7 @@ import { putStateBack, sendState } from './answer-state.ts';
 import type { RowPast } from './row-past.ts';
 import type { RowScope } from './row-scope.ts';
 import type { RowsProfile } from './profile.ts';
-import { createRowDatabase } from './row-database.ts';
+import { createRowDatabase, type IsHeld } from './row-database.ts';
 import type { ReaderStart, RowReader } from './row-reader.ts';
 import type { RowWriter, WriterStart } from './row-writer.ts';
 
@@ -31,8 +31,8 @@ export interface SqliteRowsDeps {
   readonly past?: RowPast;
   /** `false`: what another state says is captured as it is found. */
   readonly isJudged?: boolean;
-  /** Whether another process has it open. */
-  readonly isHeldByOthers?: (file: string) => boolean;
+  /** Whether another process has these very files of it open. */
+  readonly isHeldByOthers?: IsHeld;
   /** Where the database is shared among several spaces. */
   readonly scope?: RowScope;
   /** Of an item to which guarded rows refer here: whether such rows do in the space. Where not, they are to go, and it waits for that. */
@@ -55,6 +55,8 @@ export interface SqliteRowsSource {
   /** Captures what changes until the signal aborts; retries what could not be applied. Reports each round. */
   watch(onRound: (round: RowsRound) => void, signal: AbortSignal): Promise<void>;
   state(): SourceState;
+  /** What is wrong with the database although its rows are carried; `null`: nothing. Cost: two stats. */
+  trouble(): string | null;
   /** Rows that stand there and are not carried, as far as was looked. */
   skipped(): readonly NamedReason[];
   /** Items that cannot be put in place now. They are tried again. */
@@ -74,6 +76,9 @@ export interface SqliteRowsSource {
 }
 
 export type RowsRound = { readonly type: 'scan'; readonly report: ScanReport } | { readonly type: 'apply'; readonly report: ApplyReport };
+
+const APART =
+  'the program that writes the database goes on with a write-ahead log, or a memory of it, that was deleted, moved or replaced: start it again (satchel claude-mem repair open-file)';
 
 /** Rounds for rows whose parents came while they were read. */
 const MORE_ROUNDS = 3;
@@ -137,6 +142,10 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
     apply,
     async watch(onRound, signal) {
       const queue = createChangeQueue(deps.clock, limits);
+      const waitMs = (): number => {
+        if (database.isApart()) return limits.apartMs;
+        return memory.wholeVersion === null ? limits.absentMs : isToReconcile() ? limits.reconcileQuietMs : limits.pollMs;
+      };
       const watcher = deps.watch?.((change) => queue.push(change));
       try {
         const { clock } = deps;
@@ -146,10 +155,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
         let [changedAt, reconciledAt, cost] = [clock.now(), clock.now(), 0];
         let retryAt: number | null = null;
         while (!signal.aborted) {
-          await queue.next(
-            memory.wholeVersion === null ? limits.absentMs : isToReconcile() ? limits.reconcileQuietMs : limits.pollMs,
-            signal,
-          );
+          await queue.next(waitMs(), signal);
           if (signal.aborted) break;
           const now = clock.now();
           if (isChanged()) {
@@ -178,6 +184,7 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
       }
     },
     state: () => memory.state,
+    trouble: () => (database.isApart() ? APART : null),
     skipped: () => skippedRows(context),
     waiting: () => [...memory.waiting].map(([name, { reason, lacksBody = false }]) => ({ name, reason, lacksBody })),
     offerAgain: () =>

@@ -1,0 +1,190 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { MemDatabase } from '../sources/mem-database.ts';
+import { ask, Place } from './place.ts';
+
+/** A node and a worker that have claude-mem's database open while its files are moved, deleted or replaced under them. */
+const POLL = { timeout: 15_000, interval: 50 };
+
+let place: Place;
+let file: string;
+let node: SatchelNode;
+const workers: ChildProcessWithoutNullStreams[] = [];
+
+beforeEach(async () => {
+  place = await Place.create();
+  file = path.join(place.home('a'), '.claude-mem', 'claude-mem.db');
+  mkdirSync(path.dirname(file), { recursive: true });
+  const made = new MemDatabase(file, '13.25.3');
+  made.session('s');
+  made.observation('s', 'one');
+  made.close();
+});
+afterEach(async () => {
+  for (const worker of workers.splice(0)) worker.kill('SIGKILL');
+  await place.dispose();
+});
+
+async function worker(): Promise<{ save(title: string): Promise<void>; kill(): Promise<void> }> {
+  const script = fileURLToPath(new URL('mem-holder.mjs', import.meta.url));
+  const held = spawn(process.execPath, [script, file], { stdio: ['pipe', 'pipe', 'pipe'] });
+  workers.push(held);
+  const lines = createInterface({ input: held.stdout })[Symbol.asyncIterator]();
+  await lines.next();
+  return {
+    async save(title) {
+      held.stdin.write(`${title}\n`);
+      expect(await lines.next()).toMatchObject({ value: title });
+    },
+    async kill() {
+      held.kill('SIGKILL');
+      await new Promise((resolve) => held.once('exit', resolve));
+    },
+  };
+}
+
+type Fate = 'moved' | 'unlinked' | 'replaced';
+
+function befall(end: string, fate: Fate): void {
+  if (fate === 'moved') renameSync(file + end, `${path.dirname(file)}/moved${end}`);
+  else if (fate === 'unlinked') rmSync(file + end);
+  else {
+    copyFileSync(file + end, `${file}.fresh`);
+    renameSync(`${file}.fresh`, file + end);
+  }
+}
+
+const memIds = async (): Promise<string[]> =>
+  (await ask(node, 'doctor', {})).checks.map(({ id }) => id).filter((id) => id.startsWith('claude-mem'));
+const repair = async () => (await ask(node, 'claude-mem-repair', { check: 'open-file', apply: true })).repairs;
+const titlesInSpace = async (): Promise<number> =>
+  (await [...node.spaces.values()][0]!.replica.list({ prefix: 'claude-mem/observations/' })).length;
+const sourceOf = async () => (await ask(node, 'status', {})).spaces[0]?.sources.find(({ id }) => id === 'claude-mem');
+function titlesInFile(): string[] {
+  const made = new MemDatabase(file, '13.25.3');
+  try {
+    made.check();
+    return made.sql.prepare('SELECT title FROM observations ORDER BY title').pluck().all() as string[];
+  } finally {
+    made.close();
+  }
+}
+
+describe.each([
+  ['the log', ['-wal']],
+  ['the memory of the log', ['-shm']],
+  ['the log and its memory', ['-wal', '-shm']],
+])('%s', (_, ends) => {
+  it.each(['moved', 'unlinked', 'replaced'] as const)(
+    '%s under a node and a worker: the node goes on with the worker, says so, and nothing is lost when the worker is killed and started again',
+    async (fate) => {
+      node = await place.start('a');
+      const first = await worker();
+      await first.save('two');
+      await expect.poll(titlesInSpace, POLL).toBe(2);
+      for (const end of ends) befall(end, fate);
+      await first.save('three');
+      await expect.poll(titlesInSpace, POLL).toBe(3);
+      expect(await sourceOf()).toMatchObject({ state: 'failed', detail: expect.stringContaining('repair open-file') as string });
+      expect((await ask(node, 'status', {})).in_sync).toBe(false);
+      expect(await memIds()).toEqual(['claude-mem.open-file']);
+      await first.save('four');
+      await expect.poll(titlesInSpace, POLL).toBe(4);
+      // A log that was put there is another one's: the next worker must not find it.
+      if (fate === 'replaced') expect(await repair()).toMatchObject([{ state: 'done' }]);
+      await sleep(400);
+      await first.kill();
+      await sleep(400);
+      const second = await worker();
+      await second.save('five');
+      await expect.poll(titlesInSpace, POLL).toBe(5);
+      await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
+      expect(await memIds()).toEqual(['claude-mem']);
+      expect((await ask(node, 'pending', {})).pending).toEqual([]);
+      await place.stop('a');
+      await second.kill();
+      expect(titlesInFile()).toEqual(['five', 'four', 'one', 'three', 'two']);
+    },
+  );
+});
+
+it.each(['moved', 'unlinked', 'replaced'] as const)(
+  'a database that was %s alone is opened by no node before it is repaired, and all is there afterwards',
+  async (fate) => {
+    node = await place.start('a');
+    const first = await worker();
+    await first.save('two');
+    await expect.poll(titlesInSpace, POLL).toBe(2);
+    befall('', fate);
+    await first.save('three');
+    await expect.poll(async () => (await sourceOf())?.detail, POLL).toContain('repair open-file');
+    expect((await ask(node, 'pending', {})).pending).toEqual([]);
+    expect(await memIds()).toEqual(['claude-mem.open-file']);
+    const [would] = (await ask(node, 'claude-mem-repair', {})).repairs;
+    expect(would).toMatchObject({ id: 'open-file', state: 'would' });
+    expect(await repair()).toMatchObject([{ state: 'done' }]);
+    expect(await titlesInSpace()).toBe(fate === 'moved' ? 2 : 3);
+    if (fate === 'moved') await first.save('four');
+    await first.kill();
+    if (fate === 'unlinked') {
+      const made = new MemDatabase(file, '13.25.3');
+      made.session('s');
+      made.close();
+    }
+    const second = await worker();
+    await second.save('five');
+    const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
+    if (fate !== 'moved') {
+      // What is there is an older state, or none.
+      await expect.poll(async () => (await pending()).length, POLL).toBe(1);
+      await ask(node, 'answer-pending', { answer: 'reject', ids: (await pending()).map(({ id }) => id) });
+    }
+    await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
+    await expect.poll(titlesInSpace, POLL).toBe(fate === 'moved' ? 5 : 4);
+    expect(await memIds()).toEqual(['claude-mem']);
+    const wanted = fate === 'moved' ? ['five', 'four', 'one', 'three', 'two'] : ['five', 'one', 'three', 'two'];
+    await expect.poll(titlesInFile, POLL).toEqual(wanted);
+  },
+);
+
+it.each(['emptied', 'written over'] as const)(
+  'a log that was %s in place is named, is read by no node, and what was carried is there again when its worker is killed',
+  async (fate) => {
+    const at = path.join(place.root, 'another.db');
+    const another = new MemDatabase(at, '13.25.3');
+    another.session('t');
+    for (let row = 0; row < 40; row += 1) another.observation('t', `theirs ${row}`, { created_at_epoch: 1_770_000_000_000 + row });
+    node = await place.start('a');
+    const first = await worker();
+    await first.save('two');
+    await expect.poll(titlesInSpace, POLL).toBe(2);
+    if (fate === 'emptied') truncateSync(`${file}-wal`, 0);
+    else writeFileSync(`${file}-wal`, readFileSync(`${at}-wal`));
+    another.close();
+    expect(await memIds()).toEqual(['claude-mem.open-file']);
+    expect((await ask(node, 'claude-mem-repair', { check: 'open-file', apply: true })).repairs).toMatchObject([
+      { state: 'nothing', next: expect.stringContaining('kill -9') as string },
+    ]);
+    await expect.poll(async () => (await sourceOf())?.detail, POLL).toContain('repair open-file');
+    await first.kill();
+    if (fate === 'written over') {
+      expect(await memIds()).toContain('claude-mem.wal');
+      await ask(node, 'claude-mem-repair', { check: 'wal', apply: true });
+    }
+    const second = await worker();
+    await second.save('five');
+    const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
+    await expect.poll(async () => (await pending()).length, POLL).toBe(1);
+    await ask(node, 'answer-pending', { answer: 'reject', ids: (await pending()).map(({ id }) => id) });
+    // Rows that only the other log had came in by its repair.
+    const theirs = fate === 'emptied' ? 0 : 40;
+    await expect.poll(() => titlesInFile().filter((title) => !title.startsWith('theirs')), POLL).toEqual(['five', 'one', 'two']);
+    expect(await titlesInSpace()).toBe(3 + theirs);
+  },
+);
