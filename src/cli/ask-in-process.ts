@@ -1,6 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-copy.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
@@ -16,9 +14,10 @@ import { createAnswerProgress } from './answer-progress.ts';
 import { toFailure } from './ask-node.ts';
 import { StoreUnavailable } from '../core/ports/store.ts';
 import { StoreUnusable } from '../store/store-unusable.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 import { printable } from './output-style.ts';
 import { CommandFailure, type CommandContext } from './frame-command.ts';
+import { entriesOf, removeAllBut } from './unbegun-home.ts';
 import { waitingFailure } from './waiting-failure.ts';
 
 /** Only a node that serves needs them, and what they load. */
@@ -36,6 +35,9 @@ export async function openNode(config: Config, purpose: string, copy?: CopyAnswe
   }
 }
 
+/** Where what is to be done stands in the message. */
+const STORE_EXIT: Readonly<Partial<Record<StoreUnusable['reason'], ExitCode>>> = { refused: EXIT.refused, misconfigured: EXIT.usage };
+
 /** Why a store could not be opened, with a way out; `null` for what is no such reason. */
 export function openingFailure(error: unknown, config: Config): CommandFailure | null {
   if (isDiskFull(error))
@@ -49,8 +51,8 @@ export function openingFailure(error: unknown, config: Config): CommandFailure |
       cause: error,
     });
   if (error instanceof StoreUnusable)
-    return new CommandFailure(error.reason === 'refused' ? EXIT.refused : EXIT.failed, `store-${error.reason}`, error.message, {
-      next: error.remedy ?? (error.reason === 'refused' ? 'Then run the same again' : 'Run: satchel doctor'),
+    return new CommandFailure(STORE_EXIT[error.reason] ?? EXIT.failed, `store-${error.reason}`, error.message, {
+      next: error.remedy ?? (error.reason in STORE_EXIT ? 'Then run the same again' : 'Run: satchel doctor'),
       cause: error,
     });
   if (error instanceof StoreWasCopied)
@@ -82,7 +84,7 @@ export async function askInProcess(context: CommandContext, name: OperationName,
 export async function useNode<T>(config: Config, purpose: string, work: (node: SatchelNode) => Promise<T>): Promise<T> {
   const { home } = config.environment;
   const before = await entriesOf(home);
-  const isNew = !before.has('keys') && !before.has('store.db');
+  const isNew = before === null || (!before.has('keys') && !before.has('store.db'));
   const node = await openNode(config, purpose);
   let isUnbegun = false;
   try {
@@ -96,21 +98,6 @@ export async function useNode<T>(config: Config, purpose: string, work: (node: S
     await node.close();
     if (isUnbegun) await removeAllBut(before, home);
   }
-}
-
-async function entriesOf(folder: string): Promise<ReadonlySet<string>> {
-  try {
-    return new Set(await readdir(folder));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
-    throw error;
-  }
-}
-
-/** What somebody put there before, as a config.json, stays. */
-async function removeAllBut(before: ReadonlySet<string>, home: string): Promise<void> {
-  if (before.size === 0) return rm(home, { recursive: true, force: true });
-  for (const name of await entriesOf(home)) if (!before.has(name)) await rm(path.join(home, name), { recursive: true, force: true });
 }
 
 function begunFailure(error: CommandFailure, home: string): CommandFailure {

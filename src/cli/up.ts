@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { HOUSEKEEPING_KINDS } from '../kinds/claude-home/housekeeping.ts';
+import type { NodeHome } from '../node/home.ts';
 import { mnemeRemedy } from '../node/mneme/no-projects.ts';
 import type { OpenSpace, SatchelNode } from '../node/node.ts';
 import type { CopyAnswer } from '../node/copied-store/settle-copy.ts';
@@ -14,6 +15,7 @@ import { CommandFailure, defineCommand, type CommandContext, type CommandResult 
 import { listenFailure, portFor, takenBy, type ElsewhereText } from './listen-address.ts';
 import { formatBytes, printable } from './output-style.ts';
 import { sayBucket } from './say-bucket.ts';
+import { entriesOf, removeAllBut } from './unbegun-home.ts';
 
 /** Milliseconds. */
 const LOOK_FOR_ROOM_EVERY = 5_000;
@@ -67,7 +69,7 @@ export const upCommand = defineCommand({
     let config = await configAs(options.hub);
     forHubsAlone(context, config);
     const { openNode } = await import('./ask-in-process.ts');
-    const { isStarted, nodeHome } = await import('../node/home.ts');
+    const { isStarted, nodeHome, prepareHome } = await import('../node/home.ts');
     const { forgetWaiting, noteWaiting } = await import('../node/waiting.ts');
     const home = nodeHome(config.environment.home);
     // Asked before anything is made: a no leaves nothing behind.
@@ -77,40 +79,71 @@ export const upCommand = defineCommand({
     if (!wasStarted) await portFor(config, { elsewhere, isKnown: false });
     const isFirst = !config.hub && !wasStarted;
     if (isFirst && !options.yes && !(await mayCapture(context, config))) return NOT_BEGUN;
-    for (let said = false; ; said = true) {
-      try {
-        const node = await openNode(config, 'up', copy);
-        if (said) await forgetWaiting(home);
+    return wasStarted ? begin() : orLeaveNothing(home, begin);
+
+    async function begin(): Promise<CommandResult> {
+      if (!wasStarted) await mayServe(config, home, elsewhere);
+      for (let said = false; ; said = true) {
         try {
-          if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;
-          await keepRole(context, node, options.switch);
-          await keepStore(context, config);
-          const usualPort = (options.port ?? 0) === 0 ? null : (await context.config()).port;
-          return await runUp(context, node, config, { ask: !options.yes && !isFirst, elsewhere, usualPort });
-        } finally {
-          await node.close();
+          const node = await openNode(config, 'up', copy);
+          if (said) await forgetWaiting(home);
+          try {
+            if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;
+            await keepRole(context, node, options.switch);
+            await keepStore(context, config);
+            const usualPort = (options.port ?? 0) === 0 ? null : (await context.config()).port;
+            return await runUp(context, node, config, { ask: !options.yes && !isFirst, elsewhere, usualPort });
+          } finally {
+            await node.close();
+          }
+        } catch (error) {
+          if (error instanceof CommandFailure && error.type === 'copied') throw copiedFailure(context, error);
+          // As a service starts it, which knows nothing of what the store is.
+          if (error instanceof CommandFailure && error.type === 'is-hub' && !config.hub) {
+            config = await configAs(true);
+            context.print('The store here is a hub’s: it goes on as one.');
+            continue;
+          }
+          const isAway = error instanceof CommandFailure && error.type === 'store-unavailable';
+          if ((!isAway && !isDiskFull(error)) || context.signal.aborted) throw error;
+          const why = isAway ? `${error.message}. Trying again` : `The disk is full: waiting for room where ${config.environment.home} is`;
+          if (!said) context.print(`${why}. Ctrl-C stops it.`);
+          // What there is no room for is not written down.
+          if (isAway) await prepareHome(home);
+          if (isAway) await noteWaiting(home, error.message);
+          await context.clock.sleep(isAway ? LOOK_FOR_STORE_EVERY : LOOK_FOR_ROOM_EVERY, context.signal);
+          if (context.signal.aborted && isAway) await forgetWaiting(home);
+          if (context.signal.aborted) return { human: 'Stopped.', json: { stopped: true }, exit: EXIT.ok };
         }
-      } catch (error) {
-        if (error instanceof CommandFailure && error.type === 'copied') throw copiedFailure(context, error);
-        // As a service starts it, which knows nothing of what the store is.
-        if (error instanceof CommandFailure && error.type === 'is-hub' && !config.hub) {
-          config = await configAs(true);
-          context.print('The store here is a hub’s: it goes on as one.');
-          continue;
-        }
-        const isAway = error instanceof CommandFailure && error.type === 'store-unavailable';
-        if ((!isAway && !isDiskFull(error)) || context.signal.aborted) throw error;
-        const why = isAway ? `${error.message}. Trying again` : `The disk is full: waiting for room where ${config.environment.home} is`;
-        if (!said) context.print(`${why}. Ctrl-C stops it.`);
-        // What there is no room for is not written down.
-        if (isAway) await noteWaiting(home, error.message);
-        await context.clock.sleep(isAway ? LOOK_FOR_STORE_EVERY : LOOK_FOR_ROOM_EVERY, context.signal);
-        if (context.signal.aborted && isAway) await forgetWaiting(home);
-        if (context.signal.aborted) return { human: 'Stopped.', json: { stopped: true }, exit: EXIT.ok };
       }
     }
   },
 });
+
+/** What is refused before this machine has keys leaves its home as it was. */
+async function orLeaveNothing(home: NodeHome, begin: () => Promise<CommandResult>): Promise<CommandResult> {
+  const { isStarted } = await import('../node/home.ts');
+  const before = await entriesOf(home.root);
+  let isOthers = false;
+  try {
+    return await begin();
+  } catch (error) {
+    isOthers = error instanceof CommandFailure && error.type === 'running';
+    throw error;
+  } finally {
+    if (!isOthers && !(await isStarted(home))) await removeAllBut(before, home.root);
+  }
+}
+
+/** Throws where a file that it would serve with is wrong. */
+async function mayServe(config: Config, home: NodeHome, elsewhere: ElsewhereText): Promise<void> {
+  const { checkServed } = await import('../node/serve-node.ts');
+  try {
+    await checkServed(config, home);
+  } catch (error) {
+    throw await listenFailure(error, config, elsewhere);
+  }
+}
 
 /** The same refusal, with remedies that carry all that `up` was given. */
 function copiedFailure({ again }: Pick<CommandContext, 'again'>, { exit, type, message }: CommandFailure): CommandFailure {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fail, ok, type Result } from '../core/result.ts';
 import { variableProblems } from './check-variables.ts';
 import type { Environment, EnvironmentSetting } from './environment.ts';
+import { notJsonText } from './json-syntax.ts';
 import { readPrivateFile, shellWord } from './private-file.ts';
 import { parseSetting } from './parse-setting.ts';
 import { plainConfig } from './plain-config.ts';
@@ -86,18 +87,10 @@ async function readConfigFile(file: string): Promise<Result<Record<string, unkno
     value = JSON.parse(text.value);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return fail({ where: file, key: '', message: `is not JSON${placeOf(error, text.value)}`, fix: 'Correct it there, or remove the file' });
+    return fail({ where: file, key: '', message: notJsonText(text.value), fix: 'Correct it there, or remove the file' });
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return ok(value as Record<string, unknown>);
   return fail({ where: file, key: '', message: 'expected a JSON object', fix: 'Start the file with { and end it with }' });
-}
-
-/** Line and column only: V8's own message quotes the text, which may hold a secret. */
-function placeOf(error: SyntaxError, text: string): string {
-  const position = /position (\d+)/.exec(error.message)?.[1];
-  if (position === undefined) return text.trim() === '' ? ': it is empty' : '';
-  const before = text.slice(0, Number(position)).split('\n');
-  return ` at line ${before.length}, column ${before.at(-1)!.length + 1}`;
 }
 
 /** Whoever may write into the folder may replace every file in it. */

@@ -97,6 +97,6 @@ describe('bucketCredentials', () => {
     expect(await ask(S3)).toMatch(/can be read by other users .*chmod 600/);
     await rm(path.join(home, 'buckets.json'));
     await writeFile(path.join(home, 'buckets.json'), '{"s3cret', { mode: 0o600 });
-    expect(await ask(S3)).toBe('~/buckets.json: is not JSON. Correct it, or remove the file');
+    expect(await ask(S3)).toBe('~/buckets.json: is not JSON at line 1, column 2. Correct it there, or remove the file');
   });
 });

@@ -2,9 +2,18 @@ import path from 'node:path';
 import { parseBlobsAddress, type AzureAddress, type BlobsAddress, type S3Address } from '../blobs/address.ts';
 import type { AzureCredentials, BlobsCredentials, S3Credentials } from '../blobs/credentials.ts';
 import type { BucketVariable } from '../config/bucket-variables.ts';
+import { notJsonText } from '../config/json-syntax.ts';
 import { readPrivateFile } from '../config/private-file.ts';
 import { problemToText } from '../config/problem.ts';
+import { RemoteError } from '../core/ports/remote.ts';
 import { fail, ok, type Result } from '../core/result.ts';
+
+/** `buckets.json` is wrong. Whoever opens a remote hears of it as of one that does not let this machine in; to a command it is configuration. */
+export class WrongBucketsFile extends RemoteError {
+  constructor(message: string) {
+    super('unauthorized', message);
+  }
+}
 
 export interface CredentialSources {
   /** SATCHEL_HOME, where `buckets.json` may be. */
@@ -58,7 +67,7 @@ async function entryOf(address: BlobsAddress, file: string): Promise<Result<Entr
     entries = JSON.parse(text.value);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return fail(`${file}: is not JSON. Correct it, or remove the file`); // the parser's message quotes the text
+    return fail(`${file}: ${notJsonText(text.value)}. Correct it there, or remove the file`);
   }
   if (!isEntry(entries)) return fail(`${file}: expected a JSON object: an address of a bucket, and what opens it`);
   const known = new Map<string, unknown>();

@@ -11,7 +11,7 @@ import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { openFolderRemote } from '../remotes/folder/open.ts';
 import { openGitRemote, type GitDeps } from '../remotes/git/open.ts';
 import { createHubRemote } from '../remotes/hub/hub-remote.ts';
-import { bucketCredentials, type CredentialSources } from './bucket-credentials.ts';
+import { bucketCredentials, WrongBucketsFile, type CredentialSources } from './bucket-credentials.ts';
 import type { SatchelNode } from './node.ts';
 import { placeHere } from './remote-registry.ts';
 
@@ -63,8 +63,11 @@ export async function connect(descriptor: RemoteDescriptor, { clock, random, key
   }
   if (address.driver !== 'hub') {
     const credentials =
-      buckets === null ? fail({ message: 'nothing here opens buckets' }) : await bucketCredentials(address.blobs, buckets);
-    if (!credentials.ok) throw new RemoteError('unauthorized', credentials.error.message);
+      buckets === null ? fail({ message: 'nothing here opens buckets', isOfFile: false }) : await bucketCredentials(address.blobs, buckets);
+    if (!credentials.ok) {
+      const { message, isOfFile } = credentials.error;
+      throw isOfFile ? new WrongBucketsFile(message) : new RemoteError('unauthorized', message);
+    }
     return openBucketRemote(await openBlobs(address.blobs, credentials.value, { clock, random, retries: RETRIES }), { clock, random });
   }
   if (descriptor.hubKey === undefined) throw new RemoteError('unfit', 'the key of this hub is not known: join it by a link or by words');

@@ -31,14 +31,16 @@ export interface HubObjectsDeps {
   readonly builtIn: KeptObjects;
   /** Other processes may use what is built in, now. */
   readonly isShared: boolean;
+  /** The bucket that was probed just now. */
+  readonly probed: string | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: HubLog;
 }
 
 /** Not of the place, but of what is kept there: it goes along when the store is moved into a database. */
-const COLLECTION = 'hub-chunks';
-const ID = 'place';
+export const PLACE = { collection: 'hub-chunks', id: 'place' } as const;
+const { collection: COLLECTION, id: ID } = PLACE;
 const BATCH = 100;
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
@@ -70,7 +72,7 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
       `the chunks of this store are in ${address.text}, and it was told of another bucket: leave --objects and SATCHEL_OBJECTS out`,
     );
   }
-  const blobs = await open(address, kept === undefined, deps);
+  const blobs = await open(address, kept === undefined && deps.probed !== address.text, deps);
   const watched = await open(address, false, deps, LOOK_RETRIES);
   const bucket = createBucketObjects({ ...deps, blobs, index: path.join(deps.home.root, 'bucket-index.db') });
   const watch = createBucketWatch({ ...deps, blobs: watched });
@@ -102,21 +104,32 @@ async function refuseStranger(watch: WatchedBucket): Promise<void> {
   }
 }
 
+/**
+ * Whether the bucket that a hub is to be given will do, before anything is made for it: it is as it was afterwards. Its address. Throws as
+ * {@link openHubObjects}.
+ */
+export async function probeNewBucket(config: Config, deps: Pick<HubObjectsDeps, 'clock' | 'random'>): Promise<string> {
+  const address = parsed(config.objects ?? '');
+  const blobs = await open(address, true, { config, ...deps });
+  await blobs.close();
+  return address.text;
+}
+
 function parsed(text: string): BlobsAddress {
   const address = parseBlobsAddress(text);
-  if (!address.ok) throw refused(`--objects: ${address.error}`);
+  if (!address.ok) throw new StoreUnusable('misconfigured', `--objects: ${address.error}`);
   return address.value;
 }
 
 async function open(
   address: BlobsAddress,
   isNew: boolean,
-  { config, clock, random }: HubObjectsDeps,
+  { config, clock, random }: Pick<HubObjectsDeps, 'config' | 'clock' | 'random'>,
   retries: Partial<RetryOptions> = RETRIES,
 ): Promise<Blobs> {
   const { home, bucketVariables: variables } = config.environment;
   const credentials = await bucketCredentials(address, { home, variables });
-  if (!credentials.ok) throw refused(credentials.error.message);
+  if (!credentials.ok) throw new StoreUnusable(credentials.error.isOfFile ? 'misconfigured' : 'refused', credentials.error.message);
   try {
     if (isNew) return await attachBlobs(address, credentials.value, { clock, random, retries });
     return await openBlobs(address, credentials.value, { clock, random, retries });

@@ -48,7 +48,8 @@ import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
 import { followedLogs, followAppends } from './shared-store/follow-appends.ts';
-import { createElapsed, createSystemClock } from './system.ts';
+import { tryStore } from './shared-store/try-store.ts';
+import { createElapsed, createSystemClock, createSystemRandom } from './system.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 import { putRemote } from './remote-registry.ts';
 
@@ -184,10 +185,11 @@ export class SatchelNode {
   /** Opens the store (made if new), and the spaces in it. */
   static async open(config: Config, options: NodeOptions): Promise<SatchelNode> {
     const home = nodeHome(config.environment.home);
+    const probed = await tryStore(config, home, { clock: createSystemClock(), random: createSystemRandom() });
     await prepareHome(home);
     const lock = await lockNode(home, options.purpose ?? 'satchel', createSystemClock());
     try {
-      const { store: kept, ...opened } = await openNodeStore(config, home, options.copy);
+      const { store: kept, ...opened } = await openNodeStore(config, home, { copy: options.copy, probed });
       const meter = createMeter(opened.deps.clock);
       // Where nobody asked for figures, no transaction pays for them.
       const store = config.metrics ? meteredStore(kept, meter, createElapsed()) : kept;

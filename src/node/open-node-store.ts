@@ -44,7 +44,11 @@ export interface NodeStore {
 }
 
 /** Opens the store in a home that is locked (made if new), as the machine that it belongs to. */
-export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAnswer | undefined): Promise<NodeStore> {
+export async function openNodeStore(
+  config: Config,
+  home: NodeHome,
+  { copy, probed }: { readonly copy: CopyAnswer | undefined; readonly probed: string | null },
+): Promise<NodeStore> {
   const random = createSystemRandom();
   const wrapping = createAgeKeyWrapping();
   const log = createNodeLog(home.log, config.logLevel);
@@ -64,7 +68,7 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
     // Loaded where somebody searches.
     const index = createIndexFile(home.index, async (file) => (await import('./threads/threaded-index.ts')).openThreadedIndex(file));
     try {
-      const objects = await openHubObjects({ config, home, store, builtIn, isShared: false, clock, random, log });
+      const objects = await openHubObjects({ config, home, store, builtIn, isShared: false, clock, random, log, probed });
       return { store: { ...store, place: null, size }, objects, machine, shared: null, index };
     } catch (error) {
       await builtIn.close();
@@ -85,7 +89,7 @@ export async function openNodeStore(config: Config, home: NodeHome, copy: CopyAn
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
       const kept = withUpkeep(store, objects, { place, size });
-      const chosen = await openHubObjects({ config, home, store, builtIn: kept.objects, isShared: true, clock, random, log });
+      const chosen = await openHubObjects({ config, home, store, builtIn: kept.objects, isShared: true, clock, random, log, probed });
       return { store: kept.store, objects: chosen, machine, shared: notices, index };
     } catch (error) {
       await objects.close();

@@ -8,14 +8,22 @@ import { claimPrivate, readPrivate, type NodeHome } from './home.ts';
 
 /** Made once, and kept: other machines pin it. */
 export async function loadTlsIdentity(home: NodeHome, config: Config, clock: Clock): Promise<TlsIdentity> {
-  const file = path.join(home.keys, 'tls.json');
-  const text = await readPrivate(file);
-  if (text !== null) return parseTlsIdentity(text, file);
+  const kept = await readTlsIdentity(home);
+  if (kept !== null) return kept;
+  const file = fileOf(home);
   const identity = await createTlsIdentity([...config.names, reachableHost(config), 'localhost'], clock);
   if (await claimPrivate(file, JSON.stringify(identity))) return identity;
   // Another hub with whom the folder is shared was faster: clients pin one certificate.
   return parseTlsIdentity((await readPrivate(file)) ?? 'null', file);
 }
+
+/** `null`: none was made yet. Throws DamagedKeyFile. */
+export async function readTlsIdentity(home: NodeHome): Promise<TlsIdentity | null> {
+  const text = await readPrivate(fileOf(home));
+  return text === null ? null : parseTlsIdentity(text, fileOf(home));
+}
+
+const fileOf = ({ keys }: NodeHome): string => path.join(keys, 'tls.json');
 
 function parseTlsIdentity(text: string, file: string): TlsIdentity {
   const identity = tryParse(text);

@@ -5,12 +5,14 @@ import type { TlsIdentity } from '../gateways/native/tls-identity.ts';
 import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
-import { writePrivate } from './home.ts';
+import type { Config } from '../config/config.ts';
+import { writePrivate, type NodeHome } from './home.ts';
+import { readMetricsToken } from './metrics/metrics-token.ts';
 import { meteredRemote } from './metrics/metered-remote.ts';
 import type { ServedMetrics } from './metrics/serve-metrics.ts';
 import { createLogAuthority } from './log-authority.ts';
 import type { SatchelNode } from './node.ts';
-import { loadTlsIdentity, reachableHost } from './own-tls.ts';
+import { loadTlsIdentity, reachableHost, readTlsIdentity } from './own-tls.ts';
 
 /** What a node serves others with, from {@link serveNode} until it is closed. */
 export interface Served {
@@ -23,14 +25,24 @@ export interface Served {
   readonly metrics: ServedMetrics | null;
 }
 
+/** Behind a proxy that ends TLS it speaks plainly, to that proxy alone. */
+function speaksTls({ host, proxies }: Config): boolean {
+  return !isLoopback(host) && proxies.length === 0;
+}
+
+/** What a node is to serve with and lies in its home already, read before anything is made. Throws DamagedKeyFile, UnusableMetricsToken. */
+export async function checkServed(config: Config, home: NodeHome): Promise<void> {
+  if (speaksTls(config)) await readTlsIdentity(home);
+  if (config.metrics) await readMetricsToken(home);
+}
+
 /** Listens at a port; `touch` is called whenever others use the store. What it needs is loaded here: commands serve nobody. */
 export async function serveNode(node: SatchelNode, port: number, touch: () => void): Promise<Served> {
   const { config, deps, store, log } = node;
   const { random, clock, machine } = deps;
   const { token, stored } = createApiToken(['node:read', 'node:write'], random);
   const tokens: StoredToken[] = [stored];
-  // Behind a proxy that ends TLS it speaks plainly, to that proxy alone.
-  const tls = isLoopback(config.host) || config.proxies.length > 0 ? null : await loadTlsIdentity(node.home, config, clock);
+  const tls = speaksTls(config) ? await loadTlsIdentity(node.home, config, clock) : null;
   const routes = await node.options.routes?.(node);
   const { serveClaudeMem } = await import('./claude-mem/serve-claude-mem.ts');
   const { bridgePersonal: bridge } = await import('./claude-mem/bridge-personal.ts');

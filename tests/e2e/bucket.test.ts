@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
@@ -125,6 +125,31 @@ describe('two machines with nothing but a bucket between them', () => {
     await editsTravel(ana, bea, 'after all that');
     const [a, b] = await Promise.all([ana, bea].map((m) => m.ask<Spaces>(['spaces'])));
     expect(a?.spaces[0]?.words).toBe(b?.spaces[0]?.words);
+  });
+
+  it('says of a buckets.json that is damaged where, and what to do, by one exit code, whoever finds it; and goes on once it is mended', async () => {
+    await ana.stop();
+    const file = path.join(ana.store, 'buckets.json');
+    writeFileSync(file, '{\n  "s3://bucket": {"accessKeyId": hidden}\n}', { mode: 0o600 });
+    await ana.start();
+    for (const command of [['remotes', 'add', address], ['sync']]) {
+      const { code, stderr } = await ana.run(command);
+      expect([command, code, stderr]).toEqual([
+        command,
+        2,
+        expect.stringContaining(`${file}: is not JSON at line 2, column 34. Correct it there, or remove the file`),
+      ]);
+      expect(stderr).not.toContain('hidden');
+    }
+    const doctor = await ana.run(['doctor']);
+    expect([doctor.code, doctor.stdout]).toEqual([
+      1,
+      expect.stringMatching(/FAIL space\.remote:personal: .*buckets\.json: is not JSON at line 2/),
+    ]);
+    expect((await ana.run(['status'])).stdout).toMatch(/Not syncing: .*buckets\.json: is not JSON at line 2, column 34/);
+    rmSync(file);
+    expect((await ana.run(['sync'])).code).toBe(0);
+    await editsTravel(ana, bea, 'once it is mended');
   });
 
   it('leaves nothing readable in the bucket, and no credentials on a disk', () => {

@@ -13,14 +13,19 @@ const SHORTEST = 24;
  * What opens /metrics, and nothing else: made at the first start, and kept, since scrapers hold a copy. One that was put
  * there by hand, the same for several hubs say, is taken. Throws {@link UnusableMetricsToken}.
  */
-export async function loadMetricsToken({ metricsToken: file }: NodeHome, random: Random): Promise<StoredToken> {
+export async function loadMetricsToken(home: NodeHome, random: Random): Promise<StoredToken> {
+  const kept = await readMetricsToken(home);
+  if (kept !== null) return kept;
+  const { token, stored } = createApiToken(['metrics:read'], random);
+  await writePrivate(home.metricsToken, token);
+  return stored;
+}
+
+/** `null`: none was made or put there yet. Throws {@link UnusableMetricsToken}. */
+export async function readMetricsToken({ metricsToken: file }: NodeHome): Promise<StoredToken | null> {
   const read = await readPrivateFile(file);
   if (!read.ok) throw new UnusableMetricsToken(problemToText(read.error));
-  if (read.value === null) {
-    const { token, stored } = createApiToken(['metrics:read'], random);
-    await writePrivate(file, token);
-    return stored;
-  }
+  if (read.value === null) return null;
   const token = read.value.replace(/\r?\n$/, '');
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < SHORTEST)
     throw new UnusableMetricsToken(

@@ -1,10 +1,12 @@
 import { PlaceLost, type RemoteError } from '../../core/ports/remote.ts';
+import { WrongBucketsFile } from '../bucket-credentials.ts';
 import { syncRemedy } from '../sync-remedy.ts';
 import { OperationFailure } from './operation.ts';
 
 /** What a remote said, as an operation's refusal. */
 export function remoteFailure(error: RemoteError, next?: string): OperationFailure {
   const { type, message } = error;
+  if (error instanceof WrongBucketsFile) return new OperationFailure('usage', 'config', message, 'Correct it, then run the same again');
   const kind = type === 'unreachable' ? 'unreachable' : type === 'unauthorized' || type === 'refused' ? 'refused' : 'failed';
   return new OperationFailure(kind, type, message, next ?? (error instanceof PlaceLost ? syncRemedy('place-lost', message) : undefined));
 }

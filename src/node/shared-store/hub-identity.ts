@@ -13,13 +13,21 @@ const LOOKED = 'looked-at';
  */
 export async function claimHub(store: Store, machine: MachineId, keys: string): Promise<void> {
   const other = await claim(store, machine);
-  if (other !== null) {
-    throw new StoreUnusable(
-      'refused',
-      `${isOther(other, machine)}. A hub that is to be another process of that one takes its keys: copy that hub’s keys folder to ${keys} (files 0600). One that keeps logs of its own takes another database, or another schema: ?schema=NAME`,
-    );
-  }
-  if (!(await isMoving(store))) return;
+  if (other !== null) refuseOther(other, machine, keys);
+  refuseMoving(await isMoving(store));
+}
+
+/** Throws where the hub that keeps a database is another than the one with the key `machine`; `null`: it has none yet. */
+export function refuseOther(keptBy: string, machine: MachineId | null, keys: string): void {
+  if (keptBy === machine) return;
+  throw new StoreUnusable(
+    'refused',
+    `${isOther(keptBy, machine)}. A hub that is to be another process of that one takes its keys: copy that hub’s keys folder to ${keys} (files 0600). One that keeps logs of its own takes another database, or another schema: ?schema=NAME`,
+  );
+}
+
+export function refuseMoving(isUnderWay: boolean): void {
+  if (!isUnderWay) return;
   throw new StoreUnusable(
     'refused',
     'a store is being moved into this database: let that end first (satchel store migrate, where it was begun)',

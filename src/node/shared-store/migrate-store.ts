@@ -92,7 +92,14 @@ async function bucketOr(
 ): Promise<ObjectStore> {
   const { objects: _, ...config } = { ...deps.config, hub: true };
   try {
-    return await openHubObjects({ ...deps, config, builtIn, isShared: false, log: createNodeLog(deps.home.log, config.logLevel) });
+    return await openHubObjects({
+      ...deps,
+      config,
+      builtIn,
+      isShared: false,
+      probed: null,
+      log: createNodeLog(deps.home.log, config.logLevel),
+    });
   } catch (error) {
     await builtIn.close();
     throw error;

@@ -8,6 +8,7 @@ import type { Random } from '../../core/ports/random.ts';
 import type { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../store/postgres/postgres-options.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
+import { PLACE } from '../hub-objects.ts';
 import { HUB_COLLECTION, IDENTITY, MOVING } from './hub-identity.ts';
 
 /** The database that several hubs keep their store in. `StoreUnusable` and `StoreUnavailable` say what is wrong. */
@@ -31,22 +32,28 @@ export interface SharedStoreProbe {
   readonly keptBy: string | null;
   /** A move of a store into it was begun, and did not end. */
   readonly isMoving: boolean;
+  /** It says where bodies lie: a hub was started on it before. */
+  readonly hasPlace: boolean;
 }
 
 /** Changes nothing there. Throws as {@link openSharedStore}. */
 export async function probeSharedStore(address: string, config: Pick<Config, 'environment'>): Promise<SharedStoreProbe> {
   const options = await optionsOf(address, config);
   const { probePostgres } = await import('../../store/postgres/postgres-database.ts');
-  const { documents, ...found } = await probePostgres(options, { collection: HUB_COLLECTION, ids: [IDENTITY, MOVING] });
-  const kept = documents.get(IDENTITY) as { readonly machine: string } | undefined;
-  return { ...found, keptBy: kept?.machine ?? null, isMoving: documents.has(MOVING) };
+  const { documents, ...found } = await probePostgres(options, [
+    { collection: HUB_COLLECTION, id: IDENTITY },
+    { collection: HUB_COLLECTION, id: MOVING },
+    PLACE,
+  ]);
+  const [kept, moving, place] = documents as [{ readonly machine: string } | undefined, unknown, unknown];
+  return { ...found, keptBy: kept?.machine ?? null, isMoving: moving !== undefined, hasPlace: place !== undefined };
 }
 
 async function optionsOf(text: string, { environment }: Pick<Config, 'environment'>): Promise<PostgresOptions> {
   const parsed = parseStoreAddress(text);
-  if (!parsed.ok) throw new StoreUnusable('refused', parsed.error);
+  if (!parsed.ok) throw new StoreUnusable('misconfigured', parsed.error);
   const password = await readStorePassword(environment);
-  if (!password.ok) throw new StoreUnusable('refused', problemToText(password.error));
+  if (!password.ok) throw new StoreUnusable('misconfigured', problemToText(password.error));
   const { authorityFile, ...address } = parsed.value;
   const authorities = authorityFile === null ? undefined : await readAuthorities(authorityFile);
   return { ...address, password: password.value ?? undefined, authorities };
@@ -56,6 +63,6 @@ async function readAuthorities(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new StoreUnusable('refused', `the certificates in ${file} cannot be read: ${(error as Error).message}`, error);
+    throw new StoreUnusable('misconfigured', `the certificates in ${file} cannot be read: ${(error as Error).message}`, error);
   }
 }

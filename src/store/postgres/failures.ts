@@ -45,6 +45,10 @@ export function explainFailure(error: unknown, options: PostgresOptions): unknow
   return error;
 }
 
+/** Of a standby, or one that was told so. */
+export const READS_ONLY =
+  'is for reading only: name the primary server, or have its owner take back default_transaction_read_only for this user and database';
+
 /** What gives back a right that is missing; PostgreSQL's messages name what it is a right to. */
 function grantFor(message: string, { user, database, schema }: Pick<PostgresOptions, 'user' | 'database' | 'schema'>): string {
   if (/for database/.test(message)) return `grant connect on database "${database}" to "${user}"`;
@@ -63,6 +67,7 @@ function refusal(error: unknown, { user, database, password, schema }: PostgresO
         ? 'it asks for a password. Write it into keys/store-password in SATCHEL_HOME (mode 0600), name such a file in SATCHEL_STORE_PASSWORD_FILE, or set SATCHEL_STORE_PASSWORD or PGPASSWORD'
         : `the password of "${user}" is wrong`;
     if (error.code === '28000') return `it does not let "${user}" in: ${error.message}`;
+    if (error.code === '25006') return READS_ONLY;
     if (error.code === '42501')
       return `"${user}" may not do that: ${error.message}. Let its owner run: ${grantFor(error.message, { user, database, schema })}`;
   }

@@ -12,7 +12,7 @@ import { migrate } from '../migrations.ts';
 import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type DirectAccess, type SqlStoreOptions } from '../sql-store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
-import { explainFailure } from './failures.ts';
+import { explainFailure, READS_ONLY } from './failures.ts';
 import { createAppendNotices, type AppendNotices } from './append-notices.ts';
 import { holdParts, lockNumber } from './hold-parts.ts';
 import { LOCK_CLASS } from './lock-class.ts';
@@ -136,14 +136,14 @@ export interface PostgresProbe {
   readonly address: string;
   /** Whether there is any record of a log. */
   readonly hasLogs: boolean;
-  /** Those documents of one collection that were asked for, by id; missing where there is none. */
-  readonly documents: ReadonlyMap<string, unknown>;
+  /** Those that were asked for, in that order; `undefined` where there is none. */
+  readonly documents: readonly unknown[];
 }
 
 /** Looks whether a database can be used, and changes nothing there. Throws as {@link openPostgres}. */
 export async function probePostgres(
   options: PostgresOptions,
-  wanted: { readonly collection: string; readonly ids: readonly string[] } = { collection: '', ids: [] },
+  wanted: readonly { readonly collection: string; readonly id: string }[] = [],
 ): Promise<PostgresProbe> {
   const db = createPostgresKysely<StoreSchema>(createPostgresPool(options), options.schema);
   try {
@@ -157,7 +157,7 @@ export async function probePostgres(
               and has_table_privilege(to_regclass('log_records'), 'insert') as writes`,
         ),
       );
-      if (rows[0]?.made !== true) return { address, hasLogs: false, documents: new Map() };
+      if (rows[0]?.made !== true) return { address, hasLogs: false, documents: wanted.map(() => undefined) };
       if (rows[0].writes !== true) {
         const statement = `grant select, insert, update, delete on all tables in schema ${quoted(options.schema)} to ${quoted(options.user)}`;
         throw new StoreUnusable(
@@ -165,14 +165,17 @@ export async function probePostgres(
           `${address}: "${options.user}" may not write there. Let the owner of the tables run: ${statement}`,
         );
       }
-      const found = await tx
-        .selectFrom('documents')
-        .select(['id', 'value'])
-        .where('collection', '=', wanted.collection)
-        .where('id', 'in', ['', ...wanted.ids])
-        .execute();
+      const documents: unknown[] = [];
+      for (const { collection, id } of wanted) {
+        const found = await tx
+          .selectFrom('documents')
+          .select('value')
+          .where('collection', '=', collection)
+          .where('id', '=', id)
+          .executeTakeFirst();
+        documents.push(found === undefined ? undefined : (JSON.parse(found.value) as unknown));
+      }
       const record = await tx.selectFrom('log_records').select('position').limit(1).executeTakeFirst();
-      const documents = new Map(found.map(({ id, value }) => [id, JSON.parse(value) as unknown]));
       return { address, hasLogs: record !== undefined, documents };
     });
   } catch (error) {
@@ -195,11 +198,19 @@ async function prepare(db: Kysely<StoreSchema>, options: PostgresOptions): Promi
 /** Whether the schema is there. */
 async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOptions): Promise<boolean> {
   const where = describePostgres(options);
-  const { rows } = await tx.executeQuery<{ version: number; encoding: string; schema: string | null; creates: boolean; fills: boolean }>(
+  const { rows } = await tx.executeQuery<{
+    version: number;
+    encoding: string;
+    schema: string | null;
+    creates: boolean;
+    fills: boolean;
+    reads_only: boolean;
+  }>(
     CompiledQuery.raw(
       `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding,
         current_schema() as schema, has_database_privilege(current_database(), 'create') as creates,
-        coalesce(has_schema_privilege(current_schema(), 'create'), true) as fills`,
+        coalesce(has_schema_privilege(current_schema(), 'create'), true) as fills,
+        current_setting('transaction_read_only') = 'on' as reads_only`,
     ),
   );
   const [server] = rows;
@@ -208,6 +219,7 @@ async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOption
     throw new StoreUnusable('refused', `${where} is PostgreSQL ${Math.floor(server.version / 10_000)}: 15 or newer is needed`);
   if (server.encoding !== 'UTF8')
     throw new StoreUnusable('refused', `${where} keeps texts as ${server.encoding}: make a database with encoding 'UTF8'`);
+  if (server.reads_only) throw new StoreUnusable('refused', `${where} ${READS_ONLY}`);
   if (server.schema === null && !server.creates) {
     const statement = `create schema ${quoted(options.schema)} authorization ${quoted(options.user)}`;
     throw new StoreUnusable('refused', `${where}: "${options.user}" may make no schema there. Let the database’s owner run: ${statement}`);
