@@ -162,6 +162,32 @@ describe('an older state of a database in its place', () => {
     expect(titles(a)).toContain('one=edited elsewhere');
   });
 
+  it('lets out nothing where its program deletes some of what is back, or saves more with it', async () => {
+    const [a, b, { settle }] = await two();
+    const copy = copyOf(a);
+    b.db.run("DELETE FROM observations WHERE title IN ('one', 'two')");
+    b.db.session('t');
+    b.db.prompt('t', 1, 'hello');
+    await settle();
+    b.db.run('DELETE FROM sdk_sessions');
+    await settle();
+    await putInPlace(a, copy);
+    await settle();
+    expect(a.source.state()).toMatchObject(older('0', '0', '6'));
+    a.db.run("DELETE FROM observations WHERE title = 'two'");
+    observe(a.db, 'five');
+    await settle();
+    await settle();
+    expect(a.source.state()).toMatchObject(older('0', '0', '5'));
+    expect(titles(b)).toBeNull();
+    // The session of what is new stays.
+    await a.source.answerDeletions('restore');
+    await settle();
+    expect(a.source.state()).toEqual({ type: 'ok' });
+    expect(titles(a)).toBe('five=about five');
+    expect(a.db.rows()).toEqual(b.db.rows());
+  });
+
   it('that is read back into the file while the node has it open is one', async () => {
     const [a, b, { settle }] = await two();
     const copy = copyOf(a);

@@ -2,11 +2,11 @@ import { judgeAbsences } from '../file-tree/absence.ts';
 import type { SourceState } from '../file-tree/reports.ts';
 import type { RowBatches } from './capture-batches.ts';
 import type { RowsContext } from './context.ts';
-import type { HoldingBatches } from './held-back.ts';
+import { OF_RETURNED, RETURNED, type HoldingBatches } from './held-back.ts';
 import { goesOn } from './known-rows.ts';
 import { goesBack, isAnotherState } from './older-state.ts';
 import { goneFromScope } from './row-scope.ts';
-import type { Place } from './row-index.ts';
+import type { Place, RowIndex } from './row-index.ts';
 import type { TableAccess } from './table-access.ts';
 import { takeRows } from './take-rows.ts';
 
@@ -29,7 +29,7 @@ export async function takeAbsences(
     const there = seen?.get(id) ?? (await rowsThere(context, access));
     if (there === null) continue;
     for (const [rowid, place] of rows) if (!there.has(rowid)) gone.push(place);
-    for (const rowid of index.skipped(id).keys()) if (!there.has(rowid)) index.unskip(id);
+    lookAgain(index, id, there);
   }
   if (seen !== null) for (const place of index.places()) if (place.rowid === null && tables.has(place.table)) gone.push(place);
   const others = seen === null ? [] : [...index.places()].filter(({ table }) => !tables.has(table));
@@ -134,6 +134,17 @@ async function rowsThere({ database, memory }: RowsContext, access: TableAccess)
   return database.read(() => (access.count() === known ? null : new Set(access.rowids())));
 }
 
+/**
+ * Has all rows of a table that are no items of their own be looked at again, if one of them is not `there` any more; or in any case. What is back
+ * is known for as long as it is there: it waits.
+ */
+function lookAgain(index: RowIndex, table: string, there?: ReadonlySet<number>): void {
+  const skipped = [...index.skipped(table)];
+  if (there !== undefined && skipped.every(([rowid]) => there.has(rowid))) return;
+  for (const [rowid, { reason }] of skipped)
+    if (there?.has(rowid) === false || (reason !== RETURNED && reason !== OF_RETURNED)) index.unskipRow(table, rowid);
+}
+
 /** Where a row stood twice, the other one takes its place. */
 async function withoutRepeated(
   context: RowsContext,
@@ -149,7 +160,7 @@ async function withoutRepeated(
     const row = access === undefined || rowid === undefined ? null : await context.database.read(() => access.at(rowid));
     if (row === null || repeated === undefined || access === undefined) left.push(place);
     else {
-      index.unskip(place.table);
+      lookAgain(index, place.table);
       index.set({ ...place, rowid: null });
       await takeRows(context, access, [row], batches);
     }

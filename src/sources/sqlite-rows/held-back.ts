@@ -15,7 +15,7 @@ export interface HeldRows {
 
 /** Why a row is no item of its own that was deleted, and stands in an older state. */
 export const RETURNED = 'it was deleted since';
-const OF_RETURNED = 'the row that it refers to was deleted since, and waits for an answer';
+export const OF_RETURNED = 'the row that it refers to was deleted since, and waits for an answer';
 
 type FoundBody = Extract<Found, { type: 'body' }>;
 
