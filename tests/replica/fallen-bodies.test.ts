@@ -118,15 +118,34 @@ it('takes no deletion of a commit of which a body was lost with the home: it may
   expect(await owner.read(BESIDE)).toBe('renamed\n');
 });
 
-it('takes out of its place what fell with the home and nobody here can land again (simulation seed 9736)', async () => {
-  await other.write(BESIDE, 'only the other holds it\n');
-  await syncWith(other.replica, space.hub);
-  await pull(owner.replica, space.hub);
-  await owner.apply(); // the body itself is not fetched
-  expect(await owner.workspace.outstanding()).toEqual([]);
-  await restoreHome();
-  expect(await owner.read(BESIDE)).toBeNull();
-  expect(await owner.workspace.outstanding()).toMatchObject([{ item: BESIDE, content: null }]);
+describe('what fell with the home and nobody here can land again (simulation seed 9736)', () => {
+  const BODY = 'only the other holds it\n';
+  beforeEach(async () => {
+    await other.write(BESIDE, BODY);
+    await syncWith(other.replica, space.hub);
+    await pull(owner.replica, space.hub);
+    await owner.apply(); // the body itself is not fetched
+    expect(await owner.workspace.outstanding()).toEqual([]);
+  });
+
+  it('is not there any more, and not taken from its place', async () => {
+    await restoreHome();
+    expect(await owner.read(BESIDE)).toBeNull();
+    expect(await owner.workspace.outstanding()).toEqual([]);
+    await owner.remove(BESIDE);
+    expect(owner.replica.drafts).toEqual([]);
+  });
+
+  it('lands where it is found in its place, and is the same when its author brings it', async () => {
+    const home = await restoreHome();
+    expect(await owner.write(BESIDE, BODY)).toMatchObject({ changes: 1 });
+    for (const machine of [owner, other, other, owner]) expect(await syncWith(machine.replica, home)).toMatchObject({ divergence: null });
+    for (const machine of [owner, other]) {
+      expect(await machine.read(BESIDE)).toBe(BODY);
+      expect(await machine.workspace.outstanding()).toEqual([]);
+      expect(await machine.replica.siblings()).toEqual([]);
+    }
+  });
 });
 
 it('lands again from its own copy what another wrote in the very same words', async () => {

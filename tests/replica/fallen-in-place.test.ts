@@ -63,7 +63,8 @@ async function revives(): Promise<void> {
   expect(await syncWith(owner.replica, target)).toMatchObject({ divergence: null });
 }
 
-async function expectAll(): Promise<void> {
+/** `toPut`: what the owner has yet to put in place. */
+async function expectAll(toPut: readonly (Item | undefined)[] = [LOST]): Promise<void> {
   for (const machine of [author, author, author, owner])
     expect(await syncWith(machine.replica, target)).toMatchObject({ divergence: null });
   for (const machine of [owner, author]) {
@@ -73,7 +74,7 @@ async function expectAll(): Promise<void> {
     expect(await machine.read(LOST as Item)).toBe('only the author has it\n');
   }
   expect(await outstanding(author)).toEqual([]);
-  expect(await outstanding(owner)).toEqual(['lost.md']);
+  expect(await outstanding(owner)).toEqual(toPut.map((item) => item?.name));
 }
 
 it('stays there on a machine that follows', async () => {
@@ -150,4 +151,55 @@ it('does not keep what others change meanwhile from its place', async () => {
   for (const machine of [author, author]) await syncWith(machine.replica, target);
   expect((await outstanding(author)).toSorted()).toEqual(['CLAUDE.md', 'other.md']);
   expect(await author.read(FILE as Item)).toBe('one\ntwo\nthree\n');
+});
+
+describe('of which the body is in no store within reach any more', () => {
+  const IN_PLACE = 'one\ntwo\n';
+
+  /** Where the owner keeps it, it is lost, though the file is in place. */
+  async function losesBody(): Promise<void> {
+    const content = [...(await owner.workspace.views()).values()].find(({ item }) => item.name === FILE?.name)?.shown;
+    await owner.deps.objects.delete(
+      owner.replica.space,
+      (content?.pieces ?? []).map(({ object }) => object),
+    );
+    await owner.restart(true);
+    owner.replica.setRemote(target);
+    await revives();
+  }
+
+  it('is found there, and lands as an edit of what it was made from', async () => {
+    await losesBody();
+    expect(await outstanding(owner)).toEqual([]);
+    expect([...(await owner.workspace.views()).values()].find(({ item }) => item.name === FILE?.name)).toMatchObject({ local: null });
+    expect(await owner.write(FILE as Item, IN_PLACE)).toMatchObject({ changes: 1, conflicts: [] });
+    expect(await syncWith(owner.replica, target)).toMatchObject({ pushed: 1 });
+    expect(await outstanding(owner)).toEqual([]);
+    await expectAll();
+    expect(await owner.history(FILE as Item)).toEqual(['one\n', IN_PLACE]);
+  });
+
+  it('is found there with what was added to it', async () => {
+    await losesBody();
+    expect(await owner.write(FILE as Item, `${IN_PLACE}three\n`)).toMatchObject({ conflicts: [] });
+    for (const machine of [owner, author, author, owner])
+      expect(await syncWith(machine.replica, target)).toMatchObject({ divergence: null });
+    for (const machine of [owner, author]) {
+      expect(await machine.read(FILE as Item)).toBe(`${IN_PLACE}three\n`);
+      // What it was made from is known to its author alone, who brings it: it is kept beside.
+      expect(await machine.replica.siblings()).toMatchObject([{ item: FILE, content: { size: IN_PLACE.length } }]);
+    }
+  });
+
+  it('is brought by its author otherwise, and put in place there once it is', async () => {
+    await losesBody();
+    await expectAll([FILE, LOST]);
+  });
+
+  it('does not come back where it was removed', async () => {
+    await losesBody();
+    await owner.remove(FILE as Item);
+    await syncWith(owner.replica, target);
+    expect(await owner.read(FILE as Item)).toBeNull();
+  });
 });

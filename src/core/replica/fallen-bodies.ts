@@ -42,7 +42,8 @@ export async function withOwnCopies(
   return Promise.all(relands.map((reland) => withBodies(reland, fromCopy)));
 }
 
-async function contentsHere(
+/** Which of `contents` are here whole. Cost: O(pieces). */
+export async function contentsHere(
   objects: ObjectStore,
   space: SpaceId,
   contents: readonly Content[],

@@ -8,12 +8,13 @@ import { epochAt, withoutPruned } from './land-again.ts';
 import { readRelands, resealRelands, type Reland } from './reland.ts';
 import type { Replica } from './replica.ts';
 import { resealViews } from './reseal-views.ts';
+import { viewsBehind } from './views-behind.ts';
 
 /** What a log that falls back leaves behind. */
 export interface Fall {
   /** What lay beyond it, and the drafts, to be landed again. */
   readonly relands: readonly Reland[];
-  /** Views that have to name other objects, by writer. */
+  /** Views that have to name other objects, or show something earlier, by writer. */
   readonly views: ReadonlyMap<string, readonly View[]>;
   /** Bodies as they can be read behind the fall. */
   readonly sealed: ReadonlyMap<ContentDigest, Content>;
@@ -32,10 +33,12 @@ export async function prepareFall(replica: Replica, position: number, keys: Spac
   const { deps, space, bodies } = replica;
   const formsOf = (id: ObjectId): readonly ObjectId[] => replica.formsOf(id);
   const read = await readRelands(deps, space, keys, position, replica.drafts);
-  const found = await withBodiesHere(deps, space, await withOwnCopies(deps, space, read, formsOf), formsOf);
+  const copied = await withOwnCopies(deps, space, read, formsOf);
+  const behind = await viewsBehind(replica, copied);
+  const found = await withBodiesHere(deps, space, copied, formsOf);
   const keyId = await epochAt(replica, position);
   const relands = await resealRelands(await withoutPruned(replica, found), bodies, keyId);
-  const { views, sealed } = await resealViews(deps, space, relands, bodies, keyId, replica.newCommitId());
+  const { views, sealed } = await resealViews(replica, relands, keyId, behind);
   return { relands, views, sealed, items, voids };
 }
 

@@ -1,5 +1,5 @@
 import type { Content } from '../content.ts';
-import type { ContentDigest, SpaceId } from '../ids.ts';
+import type { ContentDigest } from '../ids.ts';
 import { itemKey, type Item } from '../item.ts';
 import { LIMITS } from '../limits.ts';
 import type { CommitNote } from '../log/commit.ts';
@@ -15,6 +15,7 @@ import { createLookedAt } from './looked-at.ts';
 import type { Replica } from './replica.ts';
 import { sortFound, unseen } from './sort-found.ts';
 import type { ItemWish } from './wishes.ts';
+import { keptNotes, settledNotes } from './writer-notes.ts';
 import type { Applied, CaptureReport, Found, Outstanding, Workspace } from './workspace.ts';
 
 export interface WorkspaceOptions {
@@ -24,12 +25,6 @@ export interface WorkspaceOptions {
   /** Stands for `covers`: where it is the same as before, so is what is covered. Without it nothing is remembered. */
   readonly scope?: string;
 }
-
-/** Collection of notes that a writer had everything in place, by writer. Whoever takes its views away takes these too. */
-export const settledNotes = (space: SpaceId): string => `settled/${space}`;
-
-/** Collection of what a writer keeps for as long as none of its views is written, by writer. Goes with its views. */
-export const keptNotes = (space: SpaceId): string => `kept/${space}`;
 
 interface SettledNote {
   readonly head: string;

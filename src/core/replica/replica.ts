@@ -16,6 +16,7 @@ import { remembered } from './remembered.ts';
 import { itemsUnlanded, listRelands, putRelands, relandsOf, UNLANDED, type Reland } from './reland.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
+import { keptNotes, settledNotes } from './writer-notes.ts';
 import { Replay, type Fresh, type ReplayReport, type ReplayStop } from './replay.ts';
 
 /** Collection: what a replica that began with a checkpoint has yet to fetch of its log, by space. */
@@ -349,7 +350,10 @@ export class Replica {
       const { relands, views, sealed, items, voids } = await prepareFall(this, position, this.#replay.keys);
       await this.deps.store.write(async (tx) => {
         await also(tx);
-        for (const [writer, changed] of views) await tx.views.put(this.space, writer, changed);
+        for (const [writer, changed] of views) {
+          await tx.views.put(this.space, writer, changed);
+          for (const notes of [keptNotes(this.space), settledNotes(this.space)]) await tx.documents.remove(notes, writer);
+        }
         await putRelands(tx, this.space, relands);
         await tx.drafts.remove(
           this.space,

@@ -1,26 +1,26 @@
 import type { Content } from '../content.ts';
-import type { CommitId, ContentDigest, SpaceId } from '../ids.ts';
+import type { CommitId, ContentDigest } from '../ids.ts';
 import type { View } from '../ports/store.ts';
 import type { Bodies } from './bodies.ts';
-import type { ReplicaDeps } from './deps.ts';
 import type { Reland } from './reland.ts';
+import type { Replica } from './replica.ts';
 import { BodyUnavailable } from './workspace.ts';
 
 /**
  * The views that name bodies which a fall of the log makes unreadable, with the same bodies readable: what lies under
  * epochs above `keyId`, whose keys fall, and what was read from what an erase record put in its place. They are what
  * the next edits are merged from. Bodies that the relands hold are not sealed twice; what cannot be read now stays as
- * it is, and an edit of it is kept beside what stands. By writer; `sealed`: those bodies, and what the relands hold.
- * Cost: O(views + bytes sealed).
+ * it is, and an edit of it is kept beside what stands. `behind`: what a view shows instead, first of all. By writer; `sealed`: those
+ * bodies, and what the relands hold. Cost: O(views + bytes sealed).
  */
 export async function resealViews(
-  deps: ReplicaDeps,
-  space: SpaceId,
+  replica: Replica,
   relands: readonly Reland[],
-  bodies: Bodies,
   keyId: number,
-  commit: CommitId,
+  behind: (view: View) => View,
 ): Promise<{ readonly views: Map<string, View[]>; readonly sealed: Map<ContentDigest, Content> }> {
+  const { deps, space, bodies } = replica;
+  const commit = replica.newCommitId();
   const staysReadable = (content: Content): boolean =>
     content.pieces.every((piece) => piece.keyId <= keyId && !bodies.isReplaced(piece.object));
   const sealed = new Map<ContentDigest, Content | null>();
@@ -36,10 +36,11 @@ export async function resealViews(
   const writers = await deps.store.read((tx) => tx.views.writers(space));
   for (const writer of writers) {
     const views: View[] = [];
-    for (const view of await deps.store.read((tx) => tx.views.list(space, writer))) {
+    for (const stored of await deps.store.read((tx) => tx.views.list(space, writer))) {
+      const view = behind(stored);
       const shown = view.shown === null ? null : await fresh(view.shown);
       const intended = view.intended?.content == null ? view.intended : { content: await fresh(view.intended.content) };
-      if (shown !== view.shown || intended?.content !== view.intended?.content) views.push({ ...view, shown, intended });
+      if (view !== stored || shown !== view.shown || intended?.content !== view.intended?.content) views.push({ ...view, shown, intended });
     }
     if (views.length > 0) changed.set(writer, views);
   }

@@ -1,6 +1,6 @@
 import type { Store } from '../../core/ports/store.ts';
 import { firstApplyNotes } from '../first-apply-note.ts';
-import { keptNotes, settledNotes } from '../../core/replica/replica-workspace.ts';
+import { keptNotes, settledNotes } from '../../core/replica/writer-notes.ts';
 
 /**
  * Takes out of a store what belonged to the home that it came from. Files are compared anew: one that is missing here
