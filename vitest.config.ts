@@ -8,13 +8,19 @@ const LONG = 'tests/**/*.long.test.ts';
 /** Of the services in tests/services. */
 const INSTALLED = '**/node_modules/**';
 
+/** Paths of the test files in a folder. Not of what is installed there: this file is evaluated anew for each project. */
+function testsIn(folder: string): string[] {
+  return readdirSync(join(import.meta.dirname, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : testsIn(path);
+    return path.endsWith('.test.ts') ? [path] : [];
+  });
+}
+
 /** Files that put something in the place of a module: it must not have been loaded by another file before. */
-const MOCKING = ['src', 'tests'].flatMap((folder) =>
-  readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts') && !name.includes('node_modules'))
-    .map((name) => `${folder}/${name}`)
-    .filter((path) => /\bvi\.(?:mock|doMock)\(/.test(readFileSync(join(import.meta.dirname, path), 'utf8'))),
-);
+const MOCKING = ['src', 'tests']
+  .flatMap(testsIn)
+  .filter((path) => /\bvi\.(?:mock|doMock)\(/.test(readFileSync(join(import.meta.dirname, path), 'utf8')));
 
 /**
  * Tests that leave nothing behind in their process share its modules: to load the program anew for each of their files
