@@ -181,4 +181,30 @@ describe('a later push of a row, from what its device said of it last', () => {
     await settles({ subtitle: 'newer', text: 'of b' });
     expect(await conflicts()).toEqual([]);
   });
+
+  it('with an edit of what no state but the present one says is that edit, and what others hold is told', async () => {
+    await place.stop('b');
+    expect((await worker.push([row('device-a', { local: '7', rev: '3', payload: { subtitle: 'newer', text: 'of a' } })])).status).toBe(200);
+    await expect.poll(async () => (await inSpace(a))?.get('text')).toBe('of a');
+    const port = Number(new URL((await ask(a, 'claude-mem-token-add', { user: 'me', name: 'look' })).url).port);
+    await place.stop('a');
+    b = await place.start('b');
+    [copy, third] = [await clientOf(b, 'device-b'), await clientOf(b, 'device-c')];
+    await pushes('2', { subtitle: 'first', type: 'bugfix' });
+    await expect.poll(async () => (await inSpace(b))?.get('type')).toBe('bugfix');
+    // Rebased over the other's edit before it lands: no state before says what the device says.
+    a = await place.start('a', { port });
+    worker = await clientOf(a, 'device-a');
+    await expect.poll(async () => (await worker.status()).body['head_seq']).toBe('4');
+    await settles({ subtitle: 'newer', text: 'of a', type: 'bugfix' });
+    for (const [rev, type] of [
+      ['3', 'feature'],
+      ['4', 'change'],
+    ] as const) {
+      await pushes(rev, { subtitle: 'first', type });
+      await expect.poll(async () => (await inSpace(a))?.get('type'), { timeout: 15_000 }).toBe(type);
+      await settles({ subtitle: 'newer', text: 'of a', type });
+    }
+    expect(await conflicts()).toEqual([]);
+  });
 });

@@ -46,6 +46,8 @@ export interface MadeFrom {
   readonly base: Content | null;
   readonly row: Row;
   readonly isNews: boolean;
+  /** Where clients, who have the device's word, are to be told what comes of it: what they count as shown, which is another state. */
+  readonly told?: Content | null;
 }
 
 /**

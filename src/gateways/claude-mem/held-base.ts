@@ -5,6 +5,7 @@ import { sameRow } from '../../kinds/rows/collided-columns.ts';
 import { sameValue, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { MadeFrom } from './handed-over.ts';
+import { naturalName } from './name-book.ts';
 import { layRow, type Payload } from './op-rows.ts';
 import type { FeedLook } from './ops-to-items.ts';
 import type { RowKind } from './payload.ts';
@@ -74,11 +75,16 @@ export async function madeFromHeld(
   current: Row,
   rows: Pick<RowsOfSpace, 'rowOf' | 'said'>,
 ): Promise<MadeFrom | null> {
-  const laid = layRow(kind, row, current);
-  if (sameRow(layRow(kind, held, current), current) || sameRow(laid, current)) return null;
-  const wanted = layEdits(current, held, row);
+  const [laid, before] = [layRow(kind, row, current), layRow(kind, held, current)];
+  if (sameRow(before, current) || sameRow(laid, current)) return null;
+  const wanted = layEdits(current, before, laid);
+  const [now, ...past] = await rows.said(name);
+  if (now !== undefined && isFree(current, before, laid)) {
+    const told = await toldBefore(past, { wanted, words: naturalName(name, laid) }, name, rows);
+    return { base: now, row: wanted, isNews: !sameRow(wanted, current), told };
+  }
   let nearest: { readonly base: Content; readonly row: Row; readonly near: number } | null = null;
-  for (const base of await rows.said(name)) {
+  for (const base of now === undefined ? past : [now, ...past]) {
     const there = await rows.rowOf(base);
     if (there === null) continue;
     const edited = layEdits(there, held, row);
@@ -91,4 +97,29 @@ export async function madeFromHeld(
   }
   if (nearest === null) return { base: null, row: laid, isNews: true };
   return { base: nearest.base, row: nearest.row, isNews: !sameRow(row, held) };
+}
+
+/** Whether nobody else changed what was edited between the two, as far as the space says now. */
+function isFree(current: Row, held: Row, says: Row): boolean {
+  return [...new Set([...held.keys(), ...says.keys()])].every((column) => {
+    const [now, from, to] = [current.get(column), held.get(column), says.get(column)];
+    return sameValue(from, to) || sameValue(now, from) || sameValue(now, to);
+  });
+}
+
+/** A state that is not the one that clients are to have, told by the words that the device tells it by, where there is one; `null` for none. */
+async function toldBefore(
+  past: readonly Content[],
+  { wanted, words }: { readonly wanted: Row; readonly words: string | null },
+  name: string,
+  { rowOf }: Pick<RowsOfSpace, 'rowOf'>,
+): Promise<Content | null> {
+  let other: Content | null = null;
+  for (const content of past) {
+    const there = await rowOf(content);
+    if (there === null || sameRow(there, wanted)) continue;
+    if (naturalName(name, there) === words) return content;
+    other ??= content;
+  }
+  return other;
 }

@@ -44,6 +44,8 @@ export interface Wished {
   readonly found: readonly Found[];
   /** What rows are made from that another way carried before, `null` where nobody knows: shown, before what was found is captured. */
   readonly madeFrom: readonly { readonly item: Item; readonly content: Content | null }[];
+  /** What clients count as shown of rows that they are to be told of: after what was found is captured. */
+  readonly told: readonly { readonly item: Item; readonly content: Content | null }[];
 }
 
 /** Costs what the entries touch; `remap_project` O(rows). */
@@ -53,6 +55,7 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   const there = await deps.rows.ahead(said);
   const shown = handedOver === null || handed.length === 0 ? new Map<string, readonly Content[]>() : await handedOver.shown(handed);
   const bases = new Map<string, Content | null>();
+  const tellAgain = new Map<string, Content | null>();
   let standingAll: ReadonlyMap<string, Content> | undefined;
   /** As they are now, with what came before in these entries; `null` is gone. */
   const wished = new Map<string, Row | null>();
@@ -146,6 +149,7 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     if (before !== null) {
       bases.set(name, before.base);
       if (before.isNews) wished.set(name, before.row);
+      if (before.told !== undefined) tellAgain.set(name, before.told);
       return;
     }
     const current = await now(name);
@@ -164,7 +168,9 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const item = memItem(name);
     return row === null ? { type: 'absent', item } : { type: 'body', item, attributes: {}, body: encodeRow(row), local: null };
   });
-  return { found, madeFrom: [...bases].map(([name, content]) => ({ item: memItem(name), content })) };
+  const shownAs = (contents: ReadonlyMap<string, Content | null>): Wished['told'] =>
+    [...contents].map(([name, content]) => ({ item: memItem(name), content }));
+  return { found, madeFrom: shownAs(bases), told: shownAs(tellAgain) };
 }
 
 /**

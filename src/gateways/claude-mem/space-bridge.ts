@@ -117,9 +117,10 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       if (last === undefined) return captured;
       handedOver ??= await notToldYet();
       const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver, told, written });
-      await showBases(wished.madeFrom);
+      await show(wished.madeFrom);
       const found = await withoutLeftOut(wished.found, scope, rows);
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
+      await show(wished.told);
       await sessions.save();
       await names.save();
       after = last.number;
@@ -130,8 +131,8 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
 
   const told = async (name: string): Promise<Content | null> => (await workspace.views([name])).get(itemKey(memItem(name)))?.shown ?? null;
 
-  async function showBases(madeFrom: Wished['madeFrom']): Promise<void> {
-    if (madeFrom.length > 0) await workspace.applied(madeFrom.map((made) => ({ ...made, local: null })));
+  async function show(states: Wished['told']): Promise<void> {
+    if (states.length > 0) await workspace.applied(states.map((state) => ({ ...state, local: null })));
   }
 
   /** Of the sessions in the database of this machine's worker, those that are not in the space. */
@@ -178,8 +179,10 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null, told, written });
       const found = fresh(await withoutLeftOut(wished.found, scope, rows));
       const isFound = new Set(found.map(({ item }) => itemKey(item)));
-      await showBases(wished.madeFrom.filter(({ item }) => isFound.has(itemKey(item))));
+      const ofFound = (some: Wished['told']): Wished['told'] => some.filter(({ item }) => isFound.has(itemKey(item)));
+      await show(ofFound(wished.madeFrom));
       if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
+      await show(ofFound(wished.told));
       after = last.number;
     }
     await reopenLeftOut(workspace);
