@@ -6,6 +6,9 @@ import type { SharedStore } from '../node/doctor/home-checks.ts';
 import { DamagedKeyFile } from '../node/damaged-key-file.ts';
 import { counted } from '../node/counted.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
+import { isProcess } from '../node/node-lock.ts';
+import { readRunning } from '../node/running.ts';
+import { PasswordMissing } from '../store/store-unusable.ts';
 import { askNode } from './ask-node.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -63,7 +66,12 @@ async function sharedStore({ environment }: CommandContext, config: LoadedConfig
   const address = config.ok ? config.value.store : undefined;
   if (address === undefined) return null;
   const { probeSharedStore } = await import('../node/shared-store/open-shared-store.ts');
-  return { probe: async () => (await probeSharedStore(address, { environment })).address };
+  const running = await readRunning(nodeHome(environment.home));
+  return {
+    probe: async () => (await probeSharedStore(address, { environment })).address,
+    address,
+    isAsked: running !== null && isProcess(running.pid),
+  };
 }
 
 async function askChecks(context: CommandContext): Promise<Check[]> {
@@ -74,6 +82,9 @@ async function askChecks(context: CommandContext): Promise<Check[]> {
       ...checks,
     ];
   } catch (error) {
+    // It is a warning already that nobody can look into its database from here.
+    if (error instanceof CommandFailure && error.cause instanceof PasswordMissing)
+      return [warned('node.running', 'medium', 'the node is not running', 'Run: satchel up')];
     const message = error instanceof Error ? error.message : String(error);
     const next = error instanceof DamagedKeyFile ? error.remedy : error instanceof CommandFailure ? (error.next ?? null) : null;
     return [failed('node.opens', 'high', `the node cannot be asked: ${message}`, next)];

@@ -11,3 +11,10 @@ export class StoreUnusable extends Error {
     this.remedy = remedy;
   }
 }
+
+/** It asks for a password, and none was given: nothing is known of it. */
+export class PasswordMissing extends StoreUnusable {
+  constructor(message: string, cause: unknown) {
+    super('refused', message, cause);
+  }
+}

@@ -60,6 +60,14 @@ describe.each([gitRepository, bucket])('$name that was made anew', ({ open }) =>
   const firstLine = async (machine: Machine): Promise<string> => (await machine.run(['status'])).stdout.split('\n')[0] ?? '';
   const remedy = (): string => `satchel spaces move personal ${shellWord(place.address)} --lost`;
 
+  /** Nothing that mends itself: the doctor does not call it one. */
+  async function isFailure(machine: Machine): Promise<void> {
+    const { code, stdout } = await machine.run(['doctor']);
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/FAIL space\.remote:personal: /)]);
+    expect(stdout).toContain(remedy());
+    expect(stdout).not.toContain('tries again by itself');
+  }
+
   beforeAll(async () => {
     place = await open(root);
     [ana, bea] = ['ana', 'bea'].map((name) => new Machine(root, name, inject('program'), place.env));
@@ -87,12 +95,14 @@ describe.each([gitRepository, bucket])('$name that was made anew', ({ open }) =>
     for (const machine of [one, other]) await until(`${machine.name} says so`, async () => (await firstLine(machine)).includes(remedy()));
     const moved = await one.run(['spaces', 'move', 'personal', place.address]);
     expect([moved.code === 0, moved.stderr]).toEqual([false, expect.stringContaining(remedy())]);
+    for (const machine of [one, other]) await isFailure(machine);
   });
 
   it('says so after satchel remotes add too, which alone brings nothing back', async () => {
     const [one] = machines();
     const added = await one.run(['remotes', 'add', place.address]);
     expect([added.code, added.stdout]).toEqual([0, expect.stringContaining(remedy())]);
+    await isFailure(one);
     const synced = await one.run(['sync']);
     expect([synced.code === 0, synced.stderr]).toEqual([false, expect.stringContaining(remedy())]);
     const moved = await one.run(['spaces', 'move', 'personal', place.address]);

@@ -91,6 +91,14 @@ describe('a hub whose bucket lost bodies', () => {
     ]);
     const synced = await bea.run(['sync']);
     expect([synced.code, synced.stdout]).toEqual([1, expect.stringContaining('does not have')]);
+    const doctor = await bea.run(['doctor']);
+    expect([doctor.code, doctor.stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /FAIL space\.bodies:personal: \d+ items wait for bodies that 127\.0\.0\.1:\d+ does not have[^]*rules\/n[^]*→ On a machine that has them, run: satchel sync\. Where none has them any more: satchel spaces move personal REMOTE --lost/,
+      ),
+    ]);
+    expect(doctor.stdout).not.toContain('tries again by itself');
     const invited = await bea.ask<{ link: string }>(['invite']);
     const joined = await carl.run(['join', invited.link, '--name', 'carl', '--yes', '--once']);
     expect([joined.code, joined.stdout]).toEqual([

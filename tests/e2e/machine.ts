@@ -112,8 +112,8 @@ export class Machine {
   }
 
   /** Runs a command to its end. */
-  async run(args: readonly string[], input = ''): Promise<Outcome> {
-    const child = this.#spawn(args);
+  async run(args: readonly string[], input = '', env = this.env): Promise<Outcome> {
+    const child = this.#spawn(args, env);
     const outcome = { stdout: '', stderr: '' };
     child.stdout?.on('data', (part: Buffer) => (outcome.stdout += part.toString()));
     child.stderr?.on('data', (part: Buffer) => (outcome.stderr += part.toString()));
@@ -121,6 +121,12 @@ export class Machine {
     child.stdin?.end(input);
     const [code] = (await once(child, 'close')) as [number | null];
     return { code, ...outcome };
+  }
+
+  /** Commands as of a shell that lacks some variables of the node's. */
+  without(...names: readonly string[]): (args: readonly string[]) => Promise<Outcome> {
+    const env = Object.fromEntries(Object.entries(this.#env).filter(([name]) => !names.includes(name)));
+    return (args) => this.run(args, '', { PATH: process.env['PATH'], HOME: this.home, SATCHEL_PORT: '0', ...env });
   }
 
   /**
@@ -222,8 +228,7 @@ export class Machine {
     return runHere(args, this.home, input, this.env);
   }
 
-  #spawn(args: readonly string[]): ChildProcess {
-    const { env } = this;
+  #spawn(args: readonly string[], env = this.env): ChildProcess {
     const child = spawn(process.execPath, [this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));

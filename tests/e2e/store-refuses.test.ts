@@ -75,6 +75,24 @@ it('a database that lets the user connect no longer is told how to, and so is on
   }
 });
 
+it('a doctor who has not what opens the database asks the hub that runs, and says so where none does', async () => {
+  const stranger = hub.without('SATCHEL_STORE_PASSWORD');
+  await hub.start(['up', '--hub', '--port', '0']);
+  const well = await stranger(['doctor']);
+  expect([well.code, well.stdout]).toEqual([0, expect.not.stringMatching(/FAIL|store\.database/)]);
+  await server.query(database.database, `revoke insert, update on all tables in schema satchel from ${database.user}`);
+  const ill = await stranger(['doctor']);
+  expect([ill.code, ill.stdout]).toEqual([1, expect.stringMatching(/FAIL hub\.store: .*permission denied for table/)]);
+  await server.query(database.database, `grant insert, update on all tables in schema satchel to ${database.user}`);
+  await hub.stop();
+  const alone = await stranger(['doctor']);
+  expect([alone.code, alone.stdout]).toEqual([
+    0,
+    expect.stringMatching(/warn store\.database: cannot look into postgres:.*[^]*→ .*SATCHEL_STORE_PASSWORD/),
+  ]);
+  expect(alone.stdout).toMatch(/warn node\.running: the node is not running/);
+});
+
 it('a hub that waits for its database is told from one that does not run', async () => {
   const asked = async (): Promise<unknown> => {
     const { code, stderr } = await hub.run(['status', '--hub']);

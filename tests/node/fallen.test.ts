@@ -38,8 +38,8 @@ describe('what waits for another machine', () => {
     const [waiting] = (await ask(a, 'status', {})).spaces[0]?.sources[0]?.waiting ?? [];
     expect(waiting).toMatchObject({ item: 'rules/b.md', reason: expect.stringContaining('a machine that has it brings it again') });
     expect((await ask(a, 'status', {})).spaces[0]?.sources[0]).toMatchObject({ lacking: 1 });
-    expect(await check(a, 'source:claude.waiting')).toMatchObject({
-      result: 'warn',
+    expect(await check(a, 'space.bodies:personal')).toMatchObject({
+      result: 'fail',
       evidence: [expect.stringContaining('rules/b.md: ')],
     });
     expect(await ask(b, 'verify', { depth: 'data' })).toMatchObject({ sound: true, spaces: [{ brought: expect.any(Number) }] });

@@ -2,7 +2,7 @@ import { readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { quickCheck } from '../../store/sqlite/quick-check.ts';
-import { StoreUnusable } from '../../store/store-unusable.ts';
+import { PasswordMissing, StoreUnusable } from '../../store/store-unusable.ts';
 import { isCopied } from '../copied-store/place-mark.ts';
 import { copiedIdentityFile, readIdentity } from '../copied-store/settle-copy.ts';
 import type { NodeHome } from '../home.ts';
@@ -13,6 +13,10 @@ import { checkRoom } from './disk-room.ts';
 export interface SharedStore {
   /** Looks whether it can be used: its address as shown to people, or an error that says why not. */
   readonly probe: () => Promise<string>;
+  /** As shown to people. */
+  readonly address: string;
+  /** A hub runs on it here, and says itself how it is. */
+  readonly isAsked: boolean;
 }
 
 /** What can be seen without opening the node. Changes nothing; works where the node cannot start. */
@@ -64,10 +68,20 @@ async function checkPlace(home: NodeHome): Promise<Check> {
   return passed('home.place', 'the store is where it was made');
 }
 
-async function checkShared({ probe }: SharedStore): Promise<Check> {
+async function checkShared({ probe, address, isAsked }: SharedStore): Promise<Check> {
   try {
     return passed('store.database', `${await probe()} answers`);
   } catch (error) {
+    // What a service is given, or a password in another shell, is not here: that says nothing of the database.
+    if (error instanceof PasswordMissing && isAsked)
+      return passed('store.database', `no password for ${address} is here: the hub that runs says how it is`);
+    if (error instanceof PasswordMissing)
+      return warned(
+        'store.database',
+        'medium',
+        `cannot look into ${address}: it asks for a password, and none is here`,
+        'Give this command what the hub is given: SATCHEL_STORE_PASSWORD, or SATCHEL_STORE_PASSWORD_FILE',
+      );
     if (error instanceof StoreUnavailable) return failed('store.database', 'high', error.message, error.remedy);
     if (error instanceof StoreUnusable) return failed('store.database', 'high', error.message, null);
     throw error;

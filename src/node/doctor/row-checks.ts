@@ -40,7 +40,9 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
     if (isOutOfScope(notHere)) left.set(item.name, notHere ?? '');
     else if (notHere !== null && isMissed(item)) others.push({ name: item.name, reason: notHere });
   }
-  const [inTheWay, late] = [source.waiting().filter(isInTheWay), source.waiting().filter((each) => !isInTheWay(each))];
+  // Of bodies that nobody has, the space tells.
+  const waiting = source.waiting().filter(({ lacksBody }) => lacksBody !== true);
+  const [inTheWay, late] = [waiting.filter(isInTheWay), waiting.filter((each) => !isInTheWay(each))];
   const told = (what: string, lines: readonly NamedReason[], says: string, advice: string): void => {
     if (lines.length === 0) return;
     const reason = `${counted(lines.length, 'row', 'rows')} of the space ${lines.length === 1 ? 'is' : 'are'} not in this database${says}`;

@@ -56,14 +56,15 @@ export async function checkSource(
   if (refused.length > 0)
     checks.push(warned(`${id}.not-here`, 'low', `${counted(refused.length, 'item')} cannot be held in this folder`, null, some(refused)));
 
-  const late = source.waiting();
+  // Of bodies that nobody has, the space tells.
+  const late = source.waiting().filter(({ lacksBody }) => lacksBody !== true);
   if (late.length > 0)
     checks.push(
       warned(
         `${id}.waiting`,
         'medium',
         `${counted(late.length, 'item of another machine is', 'items of other machines are')} not put in place yet; Satchel tries again by itself`,
-        'Where the remote does not have a content: on a machine that has it, run: satchel sync',
+        'Each says what it waits for',
         some(late.map(({ name, reason }) => `${name}: ${reason}`)),
       ),
     );

@@ -1,16 +1,17 @@
 import { shellWord } from '../../config/private-file.ts';
 import { BUCKET_KEYS } from '../add-remedy.ts';
 import { counted } from '../counted.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { missingKey } from '../missing-key.ts';
 import { isOnlyHere } from '../only-here.ts';
 import { PERSONAL, type OpenSpace, type SatchelNode } from '../node.ts';
-import { isLeftBehind, neverSentText } from '../operations/status-verdict.ts';
+import { isLeftBehind, lackingParts, neverSentText } from '../operations/status-verdict.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
 import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
+import { syncRemedy, type RemedySpace } from '../sync-remedy.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 import { checkFallen } from './fallen-checks.ts';
 import { checkNames } from './name-checks.ts';
@@ -31,6 +32,7 @@ export async function checkSpace(node: SatchelNode, open: OpenSpace): Promise<Ch
     await checkKeys(node, open),
     await checkRecovery(node, open),
     await checkDrafts(node, open),
+    ...checkBodies(open),
     ...(await checkFallen(node, open)),
     await checkConflicts(open),
     ...(await checkNames(node, open)),
@@ -60,7 +62,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
       const here = (await replica.head())?.position ?? -1;
       const reached =
         there === null
-          ? failed(id, 'high', `${address} knows no such space, or no longer lists this machine`, 'Ask an owner: satchel machines')
+          ? failed(id, 'high', `${address} knows no such space, or no longer lists this machine`, whereNotShown(entry))
           : there.position < here
             ? failed(
                 id,
@@ -75,6 +77,8 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     }
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error;
+    // It answers, and is another one: that does not mend itself.
+    if (error instanceof PlaceLost) return [failed(id, 'high', error.message, syncRemedy('place-lost', error.message, spaceOf(entry)))];
     const next = {
       unreachable: 'Satchel tries again by itself; drafts are kept',
       unfit: 'Choose another place: satchel spaces move SPACE REMOTE',
@@ -86,6 +90,14 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     const problem = runner.state.problem;
     return [problem === null || problem === error.message ? check : { ...check, evidence: [problem] }];
   }
+}
+
+const spaceOf = ({ name, remote }: OpenSpace['entry']): RemedySpace => ({ name, remote: remote?.address ?? null });
+
+/** A hub shows a space to its machines alone; any other place shows what it has. */
+function whereNotShown(entry: OpenSpace['entry']): string {
+  const { remote } = spaceOf(entry);
+  return remote === null || remote.startsWith('http') ? 'Ask an owner: satchel machines' : syncRemedy('not-shown', null, spaceOf(entry));
 }
 
 function isBucket(address: string): boolean {
@@ -179,6 +191,22 @@ async function checkDrafts(node: SatchelNode, open: OpenSpace): Promise<Check> {
   return warned(id, 'medium', `${counted(old, 'draft waits', 'drafts wait')} for over an hour to be sent`, 'Run: satchel sync', [
     `the oldest is ${Math.round(Math.max(...ages) / HOUR)} h old`,
   ]);
+}
+
+/** They come again only where some machine has them. */
+function checkBodies({ entry, sources, rows }: OpenSpace): Check[] {
+  const lacking = [...sources, ...rows].flatMap(({ source }) => source.waiting().filter(({ lacksBody }) => lacksBody === true));
+  if (lacking.length === 0) return [];
+  const { reason, next } = lackingParts(lacking.length, entry.remote?.address ?? null);
+  return [
+    failed(
+      `space.bodies:${entry.name}`,
+      'high',
+      reason,
+      `${next}. Where none has ${lacking.length === 1 ? 'it' : 'them'} any more: satchel spaces move ${shellWord(entry.name)} REMOTE --lost`,
+      some(lacking.map(({ name, reason }) => `${name}: ${reason}`)),
+    ),
+  ];
 }
 
 async function checkConflicts({ entry, replica }: OpenSpace): Promise<Check> {

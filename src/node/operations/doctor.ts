@@ -1,4 +1,5 @@
 import { checkBucket } from '../doctor/bucket-checks.ts';
+import { checkDatabase } from '../doctor/database-checks.ts';
 import type { Check } from '../doctor/check.ts';
 import { checkSessions } from '../doctor/session-checks.ts';
 import { checkPending, checkSecrets } from '../doctor/answer-checks.ts';
@@ -29,7 +30,7 @@ export const doctorOperation = defineOperation({
         checks.push(...(await checkSource(node, open, source)), ...(await checkClaudeHome(node, open, source)));
       for (const rows of open.rows) checks.push(...(await checkRows(node, rows)));
     }
-    checks.push(...(await checkBucket(node)));
+    checks.push(...(await checkDatabase(node)), ...(await checkBucket(node)));
     checks.push(...(await checkClaudeMem(node)), ...(await checkGatewayDevices(node)));
     checks.push(...(await checkMneme(node)));
     checks.push(await checkPending(node));

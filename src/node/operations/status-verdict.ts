@@ -157,11 +157,17 @@ export function lackingIn({ sources }: Pick<JudgedSpace, 'sources'>): number {
 
 /** `3 items wait for bodies that hub.example does not have. …` */
 export function lackingBodies(count: number, remote: string | null): string {
+  const { reason, next } = lackingParts(count, remote);
+  return `${reason}. ${next}`;
+}
+
+/** The same as what is wrong and what helps. */
+export function lackingParts(count: number, remote: string | null): { readonly reason: string; readonly next: string } {
   const waits = count === 1 ? '1 item waits for a body' : `${count} items wait for bodies`;
   const where = remote === null ? `${count === 1 ? 'is' : 'are'} not here` : `${placeOf(remote)} does not have`;
   // A hub notices what it lost, and asks for it; other places have to be compared with.
   const next = remote === null || /^https?:/.test(remote) ? 'satchel sync' : 'satchel store verify --read-data';
-  return `${waits} that ${where}. On a machine that has ${count === 1 ? 'it' : 'them'}, run: ${next}`;
+  return { reason: `${waits} that ${where}`, next: `On a machine that has ${count === 1 ? 'it' : 'them'}, run: ${next}` };
 }
 
 /** Files that would be carried, and are not before somebody mends them; `null`: none. */

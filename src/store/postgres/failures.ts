@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { StoreUnavailable } from '../../core/ports/store.ts';
-import { StoreUnusable } from '../store-unusable.ts';
+import { PasswordMissing, StoreUnusable } from '../store-unusable.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 
 const OUTAGE_RETRY = 2_000;
@@ -37,6 +37,7 @@ export function explainFailure(error: unknown, options: PostgresOptions): unknow
       cause: error.cause,
     });
   const refused = refusal(error, options);
+  if (refused === ASKS) return new PasswordMissing(`${where}: ${refused}`, error);
   if (refused !== null) return new StoreUnusable('refused', `${where}: ${refused}`, error);
   if (isOutage(error)) {
     const why = error instanceof Error ? error.message : String(error);
@@ -44,6 +45,9 @@ export function explainFailure(error: unknown, options: PostgresOptions): unknow
   }
   return error;
 }
+
+const ASKS =
+  'it asks for a password. Write it into keys/store-password in SATCHEL_HOME (mode 0600), name such a file in SATCHEL_STORE_PASSWORD_FILE, or set SATCHEL_STORE_PASSWORD or PGPASSWORD';
 
 /** Of a standby, or one that was told so. */
 export const READS_ONLY =
@@ -62,10 +66,7 @@ function grantFor(message: string, { user, database, schema }: Pick<PostgresOpti
 function refusal(error: unknown, { user, database, password, schema }: PostgresOptions): string | null {
   if (error instanceof DatabaseError) {
     if (error.code === '3D000') return `there is no database "${database}". Make it: create database "${database}" owner "${user}"`;
-    if (error.code === '28P01')
-      return password === undefined
-        ? 'it asks for a password. Write it into keys/store-password in SATCHEL_HOME (mode 0600), name such a file in SATCHEL_STORE_PASSWORD_FILE, or set SATCHEL_STORE_PASSWORD or PGPASSWORD'
-        : `the password of "${user}" is wrong`;
+    if (error.code === '28P01') return password === undefined ? ASKS : `the password of "${user}" is wrong`;
     if (error.code === '28000') return `it does not let "${user}" in: ${error.message}`;
     if (error.code === '25006') return READS_ONLY;
     if (error.code === '42501')
