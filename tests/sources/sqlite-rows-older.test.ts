@@ -255,6 +255,41 @@ describe('what somebody takes back', () => {
     expect(titles(b)).toContain('one=about one');
   });
 
+  it('travels where it is the last thing that was done, while no node ran and its program did', async () => {
+    const [a, b, { settle }] = await two();
+    edit(b, 'one', 'edited');
+    await settle();
+    await a.source.close();
+    edit(a, 'one', 'about one');
+    await a.restart();
+    await settle();
+    expect(a.source.state()).toEqual({ type: 'ok' });
+    expect(titles(b)).toContain('one=about one');
+    // Once a process saw more, what the one before it noted says nothing.
+    const copy = copyOf(a);
+    edit(b, 'one', 'edited');
+    await settle();
+    await putInPlace(a, copy);
+    await settle();
+    expect(a.source.state()).toMatchObject(older('1', '0', '0'));
+  });
+
+  it('is asked about where it is the last thing that was done, and nothing tells it from an older state', async () => {
+    const [a, b, { settle }] = await two();
+    edit(b, 'one', 'edited');
+    await settle();
+    a.db.close();
+    await a.source.close();
+    (a as { db: MemDatabase }).db = new MemDatabase(a.db.file, '13.25.3');
+    edit(a, 'one', 'about one');
+    await a.restart();
+    await settle();
+    expect(a.source.state()).toMatchObject(older('1', '0', '0'));
+    await a.source.answerDeletions('delete');
+    await settle();
+    expect(titles(b)).toContain('one=about one');
+  });
+
   it('travels where a row that was deleted is made again', async () => {
     const [a, b, { settle }] = await two();
     a.db.run("DELETE FROM observations WHERE title = 'one'");

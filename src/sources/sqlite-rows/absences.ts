@@ -50,7 +50,7 @@ export async function takeAbsences(
   const { older, returned } = (isReplaced ? memory.held : null) ?? { older: new Set<string>(), returned: new Set<string>() };
   const isOver = older.size + returned.size + judged.hold.length === 0;
   if (!isReplaced || (isOver && seen !== null)) memory.held = null;
-  if ((before === null) !== (memory.held === null)) await context.past?.noteAsked(memory.held !== null);
+  if ((before === null) !== (memory.held === null)) await context.past?.keep({ isAsked: memory.held !== null, file: null });
   memory.state = memory.held === null ? massOf(judged.hold) : olderState([...older], judged.hold, [...returned]);
   const now = context.clock.now();
   for (const name of judged.take) {

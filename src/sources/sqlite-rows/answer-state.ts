@@ -19,7 +19,7 @@ export async function sendState(context: RowsContext, { gone }: OlderState, capt
   for (const { id } of profile.tables) memory.index.unskip(id);
   try {
     const report = await capture(true);
-    await context.past?.noteAsked(memory.held !== null);
+    await context.past?.keep({ isAsked: memory.held !== null, file: null });
     return report;
   } finally {
     memory.isTrusted = false;

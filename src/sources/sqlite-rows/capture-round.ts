@@ -3,6 +3,7 @@ import type { NamedReason, ScanReport } from '../file-tree/reports.ts';
 import { takeAbsences } from './absences.ts';
 import { createRowBatches, type RowBatches } from './capture-batches.ts';
 import { breathe, ensureIndex, type RowsContext } from './context.ts';
+import { isSameNote, noteOfFile } from './file-note.ts';
 import { holdingBack } from './held-back.ts';
 import { isBehindKnown, isBehindSeen } from './older-state.ts';
 import { takeUpPlanned } from './planned-rows.ts';
@@ -23,8 +24,10 @@ const MANY_ROWS = 1_000;
  */
 export async function captureRound(context: RowsContext, options: { readonly whole: boolean }): Promise<ScanReport> {
   const { database, memory } = context;
+  await takeUpNote(context);
   const standing = database.look();
   if (standing !== 'same') memory.isOther = true;
+  if (standing === 'other' || standing === 'missing') memory.wentOn = false;
   await ensureIndex(context);
   const isRejudged = await refreshScope(context);
   const wasMissing = memory.state.type === 'root-missing';
@@ -36,7 +39,6 @@ export async function captureRound(context: RowsContext, options: { readonly who
   await takeUpPlanned(context, tables);
   // Nor is what is new in it captured before somebody says what became of the rest: it would be all that is known of, the next time.
   if ((memory.isOther || wasMissing) && isAsked(context) && !(await isKnown(context, tables))) return noDatabase(context, ANOTHER);
-  await knowHeld(context);
   // As where a backup was read back into the file that is open.
   if (isBehindSeen(context, tables)) memory.isOther = true;
   let whole = isRejudged || options.whole || memory.isOther || wasMissing || memory.wholeVersion === null || memory.shape !== shape;
@@ -60,6 +62,7 @@ export async function captureRound(context: RowsContext, options: { readonly who
   if (whole && !isEmptied) {
     [memory.wholeVersion, memory.shape] = [version, shape];
     memory.isOther = false;
+    memory.wentOn = false;
   }
   return report(context, captured);
 }
@@ -124,11 +127,17 @@ function note({ memory }: RowsContext, { shape }: TableAccess, last: number | un
   if (last !== undefined && !memory.again) memory.seenTo.set(shape.profile.id, last);
 }
 
-/** Whether a process before this one asked about the state of the database. One look-up a process. */
-async function knowHeld({ memory, past }: RowsContext): Promise<void> {
-  if (memory.isHeldKnown) return;
-  if ((await past?.isAsked()) === true) memory.held = { older: new Set(), returned: new Set() };
-  memory.isHeldKnown = true;
+/**
+ * What the process before this one knew of the state of the database. Once a process, before this one opens it: two look-ups at most. What it noted of
+ * the file is over with the first change that this one sees.
+ */
+async function takeUpNote({ memory, past, file }: RowsContext): Promise<void> {
+  if (memory.lastNote !== undefined) return;
+  const note = (await past?.note()) ?? null;
+  if (note?.isAsked === true) memory.held = { older: new Set(), returned: new Set() };
+  memory.wentOn = isSameNote(note?.file ?? null, noteOfFile(file));
+  if (note !== null && note.file !== null) await past?.keep({ ...note, file: null });
+  memory.lastNote = note;
 }
 
 /** Items of which another release can show more are outstanding again. */

@@ -6,7 +6,7 @@ import type { SourceState } from '../file-tree/reports.ts';
 import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
 import type { HeldRows } from './held-back.ts';
-import type { RowPast } from './row-past.ts';
+import type { RowPast, StateNote } from './row-past.ts';
 import type { RowScope } from './row-scope.ts';
 import { isPlanned, placeOf, RowIndex } from './row-index.ts';
 import type { ReaderStart, RowReader } from './row-reader.ts';
@@ -117,8 +117,10 @@ export interface RowsMemory {
   held: HeldRows | null;
   /** Something was known of this database, though it may all be deleted. */
   wasKnown: boolean;
-  /** Whether it was looked up if an earlier process held anything. */
-  isHeldKnown: boolean;
+  /** What the process before this one noted; `undefined`: that was not looked up yet. */
+  lastNote: StateNote | null | undefined;
+  /** Nobody put another file in its place since, as far as that is known for sure. Until it was compared. */
+  wentOn: boolean;
   /** Somebody said that what the database says counts: it is not judged in this round. */
   isTrusted: boolean;
   /** What the space has of these is written over what stands there, though that was not captured. */
@@ -182,7 +184,8 @@ export function createRowsMemory(): RowsMemory {
     confirmed: new Set(),
     held: null,
     wasKnown: false,
-    isHeldKnown: false,
+    lastNote: undefined,
+    wentOn: false,
     isTrusted: false,
     putBack: new Set(),
     shape: null,

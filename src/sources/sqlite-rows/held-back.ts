@@ -72,8 +72,9 @@ export function holdingBack(context: RowsContext, inner: RowBatches, isJudged: b
   }
 
   function isOfReturned({ body }: FoundBody, { table }: Place): boolean {
+    if (back.size === 0) return false;
     const key = profile.tables.find(({ id }) => id === table)?.reference?.key;
-    if (key === undefined || back.size === 0) return false;
+    if (key === undefined) return false;
     const row = decodeRow(body);
     const parent = row.ok ? row.value.get(key) : undefined;
     return typeof parent === 'string' && back.has(parent);
@@ -102,6 +103,7 @@ export function holdingBack(context: RowsContext, inner: RowBatches, isJudged: b
     doubtful,
     sent,
     async add(found, at, isApplied = false) {
+      if (!isJudged && memory.held === null) return inner.add(found, at, isApplied);
       const { name } = found.item;
       const before = index.of(name);
       const type = found.type !== 'body' || at === null || isApplied ? null : await typeOf(found, at, before);

@@ -41,7 +41,7 @@ export async function isAnotherState(
 /**
  * Whether what a database says otherwise shows that it is an older state of itself. A row that was deleted and is back under a number that was
  * passed does: no row gets one again. So does one that says what it said before, unless something newer than what followed on that stands there
- * as it was shown: of an older state nothing would. Then somebody took back what was done.
+ * as it was shown, or somebody had it open all the while: then somebody took back what was done.
  * @param sent what was new in it, which says nothing about its time.
  * Cost: the versions of each doubtful row, and O(items) where one went back.
  */
@@ -58,7 +58,7 @@ export async function goesBack(
     () => new Set([...tables].flatMap(([id, access]) => (access.lastNumber() === null ? [] : [id]))),
   );
   if (doubtful.some(({ type, at, isPassed }) => type === 'returned' && isPassed && keepsNumbers.has(at.table))) return true;
-  if (past === undefined) return false;
+  if (past === undefined || memory.wentOn) return false;
   const all = doubtful.filter(({ type }) => type !== 'with');
   const views = await workspace.views();
   const others = new Set([...sent, ...all.map(({ found }) => found.item.name), ...vanished.map(({ name }) => name)]);

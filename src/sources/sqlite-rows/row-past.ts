@@ -1,6 +1,7 @@
 import type { Item } from '../../core/item.ts';
 import { itemKey } from '../../core/item.ts';
 import type { Attributes, Content } from '../../core/content.ts';
+import type { FileNote } from './file-note.ts';
 import type { Replica } from '../../core/replica/replica.ts';
 
 /** Where a change stands in the log; one that did not land yet stands behind all others. */
@@ -12,10 +13,10 @@ export interface LogPlace {
 
 /** What the space knows of earlier times, and whether a question about an older state of the database is open. */
 export interface RowPast {
-  /** Whether somebody is asked about the state of the database, as of an earlier process too. */
-  isAsked(): Promise<boolean>;
+  /** What the process before this one left, and nobody took up yet. */
+  note(): Promise<StateNote | null>;
   /** Durable when it resolves. */
-  noteAsked(isAsked: boolean): Promise<void>;
+  keep(note: StateNote): Promise<void>;
   /** Whether there was an item of this name, and is none now. One look-up. */
   isDeleted(name: string): Promise<boolean>;
   /**
@@ -31,18 +32,26 @@ export interface RowPast {
   newest(isThere: (name: string, content: Content) => boolean): Promise<{ readonly all: number; readonly others: number }>;
 }
 
+/** What is known of a database's state from one process to the next. */
+export interface StateNote {
+  /** Somebody is asked about it. */
+  readonly isAsked: boolean;
+  /** Which file it was when the process ended, where others had it open; `null`: not, or it did not end by itself. */
+  readonly file: FileNote | null;
+}
+
 export interface RowPastDeps {
   readonly kind: string;
   /** Before the names of all items. */
   readonly prefix: string;
-  /** Which source's question it is. */
+  /** Which source it is. */
   readonly id: string;
   /** Whether this machine signed what stands at a position. */
   readonly isOwn: (position: number) => Promise<boolean>;
 }
 
-/** Collection of open questions about the state of databases, by source. */
-export const askedStates = (space: string): string => `older-state/${space}`;
+/** Collection of notes about the state of databases, by source. */
+export const stateNotes = (space: string): string => `rows-state/${space}`;
 
 /** More versions than this of one item are not looked through. */
 const VERSIONS = 10_000;
@@ -51,9 +60,11 @@ export function createRowPast(replica: Replica, { kind, prefix, id, isOwn }: Row
   const { store } = replica.deps;
   const { space } = replica;
   return {
-    isAsked: async () => (await store.read((tx) => tx.documents.get<boolean>(askedStates(space), id))) === true,
-    noteAsked: (isAsked) =>
-      store.write((tx) => (isAsked ? tx.documents.put(askedStates(space), id, true) : tx.documents.remove(askedStates(space), id))),
+    note: async () => (await store.read((tx) => tx.documents.get<StateNote>(stateNotes(space), id))) ?? null,
+    keep: (note) =>
+      store.write((tx) =>
+        note.isAsked || note.file !== null ? tx.documents.put(stateNotes(space), id, note) : tx.documents.remove(stateNotes(space), id),
+      ),
     async isDeleted(name) {
       const item: Item = { kind, name };
       const known = (await store.read((tx) => tx.items.get(space, [item]))).get(itemKey(item)) ?? replica.draftedState(item);

@@ -8,6 +8,7 @@ import { applyRound } from './apply-round.ts';
 import { captureRound, skippedRows } from './capture-round.ts';
 import { createRowsMemory, forgetIndex, ROWS_LIMITS, type RowsContext, type RowsLimits, type RowsLog } from './context.ts';
 import { putStateBack, sendState } from './answer-state.ts';
+import { noteOfFile } from './file-note.ts';
 import type { RowPast } from './row-past.ts';
 import type { RowScope } from './row-scope.ts';
 import type { RowsProfile } from './profile.ts';
@@ -218,8 +219,12 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
     shrink: () => database.shrink(),
     close: () =>
       turns.run(async () => {
+        database.letGo();
+        const isKnown = database.identity() !== null && memory.wholeVersion !== null; // what stands there is what was compared
         database.close();
-        await Promise.resolve();
+        const file = isKnown ? noteOfFile(deps.file) : null;
+        // Without it somebody is asked once too often.
+        if (file !== null) await deps.past?.keep({ isAsked: memory.held !== null, file }).catch(() => undefined);
       }),
   };
 }
