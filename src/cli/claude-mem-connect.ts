@@ -8,6 +8,7 @@ import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { PERSONAL_USER } from '../node/claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../node/claude-mem/prefix.ts';
+import { whyUnusable } from '../node/claude-mem/why-unusable.ts';
 import { counted } from '../node/counted.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
 import { lookForLeftBehind } from '../sources/claude-mem-health/left-behind.ts';
@@ -18,6 +19,8 @@ import { printable } from './output-style.ts';
 import { readToken } from './read-token.ts';
 import { undoneWords } from './undone-words.ts';
 
+const NOT_RUNNING =
+  'This machine’s node is not running: what claude-mem saves waits in its own database until it does. Run: satchel up (or: satchel service install)';
 const RESTART = 'It takes effect when claude-mem’s worker starts again.';
 
 export const connectVerb = defineCommand({
@@ -34,12 +37,18 @@ export const connectVerb = defineCommand({
   async run(context) {
     const user = parseUser(context.options.user ?? PERSONAL_USER);
     const isInstalled = existsSync(context.environment.claudeMemHome);
-    if (!canSyncItself(path.join(context.environment.claudeMemHome, 'claude-mem.db')))
+    const database = path.join(context.environment.claudeMemHome, 'claude-mem.db');
+    const hub = context.options.hub === undefined ? undefined : hubUrl(context.options.hub);
+    const unusable = whyUnusable(database);
+    if (unusable !== null)
+      throw new CommandFailure(EXIT.usage, unusable.type, printable(unusable.reason), {
+        next: `${unusable.next}. Then run this again: nothing was changed`,
+      });
+    if (!canSyncItself(database))
       throw new CommandFailure(EXIT.failed, 'no-own-sync', 'claude-mem here is older than 13.12 and has no sync of its own', {
         next: 'Leave it: Satchel carries its rows without. Or update claude-mem, start its worker once, and run this again',
       });
-    const { token, url, id } =
-      context.options.hub === undefined ? await ownToken(context, user) : await foreignToken(context, user, context.options.hub);
+    const { token, url, id } = hub === undefined ? await ownToken(context, user) : await foreignToken(context, user, hub);
     const home = nodeHome(context.environment.home);
     const before = await readConnection(home);
     const connected = await writeConnection(
@@ -57,14 +66,16 @@ export const connectVerb = defineCommand({
     if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
     const { claudeMemHome } = context.environment;
     const told = await tellNode(context);
-    const marked = id !== null ? told : await adoptFromHub(claudeMemHome, { url, user, token }, Date.now());
+    const marked = id !== null ? told.marked : await adoptFromHub(claudeMemHome, { url, user, token }, Date.now());
     const { file } = connected.value;
     const notes = [
       ...adoptedText(marked, context.asCalled('satchel claude-mem repair doubles')),
-      ...(id === null && marked.ok
-        ? historyText(path.join(claudeMemHome, 'claude-mem.db'), context.asCalled('satchel claude-mem repair history'))
-        : []),
+      ...(id === null && marked.ok ? historyText(database, context.asCalled('satchel claude-mem repair history')) : []),
       ...(isInstalled ? [] : [`claude-mem has not run here (there was no ${printable(path.dirname(file))}): this is for when it does.`]),
+      ...(isInstalled && !existsSync(database)
+        ? ['claude-mem has no database here yet: what its worker saves from its next start on is synced.']
+        : []),
+      ...(id !== null && !told.isLive ? [context.asCalled(NOT_RUNNING)] : []),
       ...(id === null ? [context.asCalled(elsewhereText(user))] : []),
     ];
     return {
@@ -125,10 +136,10 @@ interface Wanted {
 }
 
 /** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
-async function tellNode(context: CommandContext): Promise<Result<number, string>> {
-  if (!(await isStarted(nodeHome(context.environment.home)))) return ok(0);
-  const { marked, unmarked } = await askNode(context, 'claude-mem-reconnected', {});
-  return unmarked === null ? ok(marked) : fail(unmarked);
+async function tellNode(context: CommandContext): Promise<{ readonly marked: Result<number, string>; readonly isLive: boolean }> {
+  if (!(await isStarted(nodeHome(context.environment.home)))) return { marked: ok(0), isLive: false };
+  const { marked, unmarked, live } = await askNode(context, 'claude-mem-reconnected', {});
+  return { marked: unmarked === null ? ok(marked) : fail(unmarked), isLive: live };
 }
 
 async function ownToken(context: CommandContext, user: string): Promise<Wanted> {
@@ -140,8 +151,7 @@ async function ownToken(context: CommandContext, user: string): Promise<Wanted> 
   });
 }
 
-async function foreignToken(context: CommandContext, user: string, hub: string): Promise<Wanted> {
-  const given = hubUrl(hub);
+async function foreignToken(context: CommandContext, user: string, given: string): Promise<Wanted> {
   const token = await readToken(context, 'that node', 'Have it made there, alone in a file: satchel claude-mem serve --user NAME > token');
   const { url, answer } = await findGateway(given, user, token);
   if (answer === 'unknown-token')

@@ -6,6 +6,7 @@ import { secretToWords } from '../../src/core/joining/words.ts';
 import { generatedUses, MEANING, type BadUse } from './bad-uses.ts';
 import { atRest, folderState } from './folder-state.ts';
 import { Machine, makeRoot } from './machine.ts';
+import { putBadDatabase } from './put-bad-database.ts';
 import { allLeaves, flagOf, runHere } from './run-here.ts';
 
 const leaves = await allLeaves();
@@ -45,7 +46,16 @@ describe('bad input on the command line', () => {
   const fill = (text: string): string => text.replaceAll(/\{([a-z ]+)\}/g, (all, name: string) => places[name] ?? all);
 
   /** Runs it for people and for scripts; both say the same, and nothing else changed. */
-  async function refused({ args, says, exit = 2, input = '' }: BadUse, { home }: Machine): Promise<void> {
+  async function refused(use: BadUse, { home }: Machine): Promise<void> {
+    const takeAway = use.database === undefined ? () => undefined : putBadDatabase(home, use.database);
+    try {
+      await refusedThere(use, home);
+    } finally {
+      takeAway();
+    }
+  }
+
+  async function refusedThere({ args, says, exit = 2, input = '' }: BadUse, home: string): Promise<void> {
     const line = args.map(fill);
     const shown = args.map((word) => word.slice(0, 80)).join(' ');
     const before = [...folderState(home), ...folderState(outside)];

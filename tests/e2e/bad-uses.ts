@@ -1,6 +1,8 @@
 import type { OptionSpec } from '../../src/cli/frame-command.ts';
 import { flagOf, type Leaf } from './run-here.ts';
 
+export type BadDatabase = 'a folder' | 'no database' | 'another program’s' | 'damaged' | 'another log' | 'other columns';
+
 /** A command line that must be refused, with the reason that it must name. */
 export interface BadUse {
   readonly args: readonly string[];
@@ -10,6 +12,8 @@ export interface BadUse {
   readonly input?: string;
   /** On a machine where Satchel never ran, instead of one whose node is running. */
   readonly fresh?: boolean;
+  /** What stands where claude-mem keeps its database, on a machine where Satchel never ran. */
+  readonly database?: BadDatabase;
   /** Only where a node is running. */
   readonly running?: boolean;
 }
@@ -63,6 +67,14 @@ function wrongValues({ words }: Leaf, flag: string, option: OptionSpec, filler: 
 /** Words that mean something only to this command: by its call, then by argument or flag. Places hold `{…}`. */
 export type MeaningUses = Readonly<Record<string, Readonly<Record<string, readonly BadUse[]>>>>;
 
+const BAD_DATABASE = (...args: string[]): BadUse[] => [
+  { args, fresh: true, database: 'a folder', says: /a folder stands where claude-mem keeps its database[^]*[Mm]ove it away/ },
+  { args, fresh: true, database: 'no database', says: /damaged \(file is not a database\)[^]*move claude-mem.db/ },
+  { args, fresh: true, database: 'another program’s', says: /a database of another program[^]*Move it away/ },
+  { args, fresh: true, database: 'damaged', says: /damaged[^]*move claude-mem.db/ },
+  { args, fresh: true, database: 'another log', says: /must not be opened[^]*claude-mem repair/ },
+  { args, fresh: true, database: 'other columns', says: /not as this Satchel knows them[^]*repair schema/ },
+];
 const NO_ENTRY = (command: string): BadUse[] => [
   { args: [command], says: /say which[^]*satchel pending/ },
   { args: [command, 'abc'], says: /nothing of that id waits: abc[^]*satchel pending/ },
@@ -187,6 +199,10 @@ export const MEANING: MeaningUses = {
       { args: ['claude-mem', 'connect', '--hub', 'https://hub.example/claude-mem?token=x'], says: /address of a gateway/ },
       { args: ['claude-mem', 'connect', '--hub', 'http://hub.example/claude-mem'], says: /plain http/, exit: 5 },
       { args: ['claude-mem', 'connect', '--hub', 'https://hub.example/claude-mem'], says: /no token|standard input/ },
+    ],
+    database: [
+      ...BAD_DATABASE('claude-mem', 'connect'),
+      ...BAD_DATABASE('claude-mem', 'connect', '--hub', 'https://hub.example/claude-mem'),
     ],
   },
   up: {

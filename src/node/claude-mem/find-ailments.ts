@@ -23,6 +23,9 @@ import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 /** A machine that was renamed calls itself otherwise once; two that share an id do again and again. */
 const SWITCHES_OF_TWO = 2;
 
+/** Its database is not looked into any further. */
+const CLOSED: ReadonlySet<string> = new Set(['wal', 'unreadable', 'damage']);
+
 /**
  * What is wrong with this machine's claude-mem. Reads only. `askHub`: for all that the hub serves, where its worker syncs with another one.
  * O(size of its database, and of its feed).
@@ -35,7 +38,7 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const found = await findWithoutOwn(node, { file, device, now: node.deps.clock.now() });
   const unread = unreadSettings(text.ok ? readSyncSettings(text.value) : text);
   if (unread !== null) found.push(unread);
-  if (found.some(({ id }) => id === 'wal' || id === 'damage') || mixedUnder(file) !== null) return found;
+  if (found.some(({ id }) => CLOSED.has(id)) || mixedUnder(file) !== null) return found;
   const way = await readSyncPath(node.home, folder);
   const left = await findLeftRows(node, file, way);
   const ofSync = await findSyncAilments(node, way, folder, file);

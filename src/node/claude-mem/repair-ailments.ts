@@ -29,6 +29,7 @@ export interface Repair {
 export const AILMENTS: readonly string[] = [
   'open-file',
   'wal',
+  'unreadable',
   'damage',
   'schema',
   'newer-schema',

@@ -10,6 +10,7 @@ import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
 import { readDeviceId } from '../claude-mem/settings-edit.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
+import { whyUnusable } from '../claude-mem/why-unusable.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { readForeign } from '../read-foreign.ts';
 import { noInput } from './no-input.ts';
@@ -108,12 +109,12 @@ export const claudeMemUsersOperation = defineOperation({
  */
 export const claudeMemReconnectedOperation = defineOperation({
   input: noInput,
-  async run(node): Promise<{ reopened: boolean; marked: number; unmarked: string | null }> {
+  async run(node): Promise<{ reopened: boolean; marked: number; unmarked: string | null; live: boolean }> {
     const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
     const reopened = open !== undefined && node.isLive && (await node.reopenChanged(open.entry.space));
     await forgetRefusals(node);
     const adopted = await adoptFromOwnFeed({ ...node.claudeMemWorker, clock: node.deps.clock });
-    return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error };
+    return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, live: node.isLive };
   },
 });
 
@@ -137,6 +138,8 @@ export const claudeMemImportOperation = defineOperation({
         'Run: satchel claude-mem connect',
       );
     const { user, device, database, connection } = worker;
+    const unusable = whyUnusable(database);
+    if (unusable !== null) throw new OperationFailure('usage', unusable.type, unusable.reason, `${unusable.next}. Then run this again`);
     if (device === null)
       throw new OperationFailure(
         'failed',

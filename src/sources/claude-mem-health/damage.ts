@@ -20,21 +20,31 @@ export function lookForDamage(file: string): Ailment | null {
 }
 
 function problemsOf(file: string): string[] {
-  try {
-    return (
-      lookInto(file, (database) => {
-        const lines = (database.pragma('quick_check(10)') as { readonly quick_check: string }[]).map((line) => line.quick_check);
-        const broken = database.prepare<[], { table: string; count: number }>(
-          'SELECT "table", count(*) AS count FROM pragma_foreign_key_check GROUP BY 1',
-        );
-        return [
-          ...lines.filter((line) => line !== 'ok'),
-          ...broken.all().map(({ table, count }) => `${count} rows of ${table} refer to rows that are not there`),
-        ];
-      }) ?? []
+  return saidOf(file, (database) => {
+    const broken = database.prepare<[], { table: string; count: number }>(
+      'SELECT "table", count(*) AS count FROM pragma_foreign_key_check GROUP BY 1',
     );
+    const lost = broken.all().map(({ table, count }) => `${count} rows of ${table} refer to rows that are not there`);
+    return [...malformed(database), ...lost];
+  });
+}
+
+/** What SQLite finds wrong with how it is written, whatever its rows say; `null`: nothing. O(size). */
+export function whyMalformed(file: string): string | null {
+  return saidOf(file, malformed)[0] ?? null;
+}
+
+function malformed(database: Database.Database): string[] {
+  const lines = (database.pragma('quick_check(10)') as { readonly quick_check: string }[]).map((line) => line.quick_check);
+  return lines.filter((line) => line !== 'ok');
+}
+
+/** What it says of itself, or what reading it ends with. Nobody is waited for for long: it can be read then, or is not damaged. */
+function saidOf(file: string, ask: (database: Database.Database) => string[]): string[] {
+  try {
+    return lookInto(file, ask) ?? [];
   } catch (error) {
-    if (error instanceof Database.SqliteError) return [error.message];
-    throw error;
+    if (!(error instanceof Database.SqliteError)) throw error;
+    return error.code.startsWith('SQLITE_BUSY') || error.code.startsWith('SQLITE_LOCKED') ? [] : [error.message];
   }
 }

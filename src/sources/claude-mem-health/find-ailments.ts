@@ -8,12 +8,15 @@ import { lookForHeldFile } from './held-file.ts';
 import { mixedUnder } from './held-standing.ts';
 import { lookForSchemaDrift } from './schema-drift.ts';
 import { lookForStuckQueue, type QueueLook } from './sync-queue.ts';
+import { lookForUnreadable } from './unreadable.ts';
 
 /** All that is wrong with a database by itself. Reads only; what is behind a foreign log is not looked at. O(size). */
 export function findAilments(look: QueueLook): Ailment[] {
   const { file } = look;
   const outside = [lookForHeldFile(file), existsSync(file) ? lookForForeignWal(file) : null].filter((found) => found !== null);
   if (!existsSync(file) || outside.some(({ id }) => id === 'wal') || mixedUnder(file) !== null) return outside;
+  const unreadable = lookForUnreadable(file);
+  if (unreadable !== null) return [...outside, unreadable];
   const damage = lookForDamage(file);
   // What a damaged file says of itself is not worth much.
   if (damage !== null) return [...outside, damage];

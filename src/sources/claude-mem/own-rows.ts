@@ -104,6 +104,22 @@ export function hasOwnSync(file: string): boolean {
   }
 }
 
+/** Why rows of a release that can sync by itself cannot be read as they are known, as a column that is not there; `null`: nothing says so. Throws where it cannot be read at all. */
+export function whyOtherColumns(file: string): string | null {
+  const database = openReadOnly(file);
+  if (database === null) return null;
+  try {
+    for (const kind of ['observation', 'summary', 'prompt'] as const)
+      if (hasSync(database, OWN_TABLES[kind])) database.prepare(selectOwnRows(kind));
+    return null;
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code === 'SQLITE_ERROR') return error.message;
+    throw error;
+  } finally {
+    database.close();
+  }
+}
+
 /** Rows as {@link readOwnRows} gives them, with `own_id`, `own_rev` and `own_synced`; `besides`: columns of `t` to have as well. */
 export function selectOwnRows(kind: OwnRowKind, besides: string | null = null): string {
   const columns = OWN_COLUMNS[kind].map((column) => `t.${column}`).join(', ');
