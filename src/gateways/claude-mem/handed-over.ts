@@ -35,10 +35,15 @@ export function isFirstWord({ entity, number }: FeedEntry, index: FeedIndex): bo
 export async function isSameByPlace(name: string, named: NamedRow, shown: readonly Content[], rows: RowsOfSpace): Promise<boolean> {
   for (const content of shown) {
     const there = await rows.rowOf(content);
-    if (there !== null) return [SESSION, 'created_at_epoch'].every((column) => there.get(column) === named.row.get(column));
+    if (there !== null) return isSameRowOf(there, named.row);
     if (await rows.isForgotten(content)) return sessionGroup(name) === sessionGroup(named.name);
   }
   return false;
+}
+
+/** Whether two states may be of one row, by what no edit changes. */
+export function isSameRowOf(a: Row, b: Row): boolean {
+  return [SESSION, 'created_at_epoch'].every((column) => a.get(column) === b.get(column));
 }
 
 /** What a pushed row is made from; `base: null`: nobody knows. `isNews`: it says more than that. `row`: laid over it. */

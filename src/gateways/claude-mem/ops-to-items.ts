@@ -6,7 +6,7 @@ import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
-import { isFirstWord, isSameByPlace, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
+import { isFirstWord, isSameByPlace, isSameRowOf, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
 import { heldBefore, layEdits, madeFromHeld, type WrittenTo } from './held-base.ts';
 import { naturalName, type NameBook } from './name-book.ts';
 import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
@@ -120,11 +120,19 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     return !isFirst || (row !== null && naturalName(known, row) === natural) ? known : natural;
   }
 
+  /** The item that this row was until its device told it by other words, which name no other one. */
+  async function renamed(entry: FeedEntry, { name, row }: NamedRow): Promise<string | null> {
+    const [gone] = await goneWith(entry, deps);
+    const item = gone === undefined ? null : await itemOf(gone, false);
+    const before = item === null || item === (await itemOf(name, false)) || (await now(name)) !== null ? null : await now(item);
+    return before !== null && isSameRowOf(before, row) ? item : null;
+  }
+
   async function live(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {
     const said = sessionSaid(payload);
     const named = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
     const { row } = named;
-    const at = await itemAt(entry, named);
+    const at = (await itemAt(entry, named)) ?? (await renamed(entry, named));
     if (at !== null) deps.names.learn(at, row);
     const name = at ?? (await itemOf(named.name, isFirstWord(entry, feed.index)));
     const made = await madeFromShown(entry, kind, { name, row });
