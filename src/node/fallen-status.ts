@@ -27,7 +27,7 @@ export async function fallenStatus(node: SatchelNode, open: OpenSpace): Promise<
 }
 
 /** For people: what is not there again, and what brings it. Without the recovery key, about which there is something to do. */
-export function fallenLines({ own, others }: FallenStatus): string[] {
+export function fallenLines({ own, others }: Pick<FallenStatus, 'own' | 'others'>): string[] {
   const lines = others.map(({ machine, changes, revoked }) =>
     revoked
       ? `${counted(changes, 'change')} by ${machine} fell with the former home; that machine was revoked, so nobody brings their contents`

@@ -57,7 +57,9 @@ describe('what waits for another machine', () => {
     await rm(stick, { recursive: true });
     await cp(kept, stick, { recursive: true });
     await place.write('a', 'goes on\n', 'rules/a.md');
-    await ask(a, 'space-move', { space: 'personal', remote: stick, lost: true });
+    expect(await ask(a, 'space-move', { space: 'personal', remote: stick, lost: true })).toMatchObject({
+      fallen: { own: 0, others: [{ machine: 'bea', changes: 1, revoked: false }] },
+    });
 
     const { fallen } = (await ask(a, 'status', {})).spaces[0] ?? {};
     expect(fallen).toEqual({ own: 0, others: [{ machine: 'bea', changes: 1, revoked: false }], recovery_key: false });

@@ -7,6 +7,9 @@ import type { SimMachine } from './machine.ts';
 import type { Link } from './network.ts';
 import type { World } from './world.ts';
 
+/** So many records a backup lacks, or all but the first: the home is gone. */
+const GONE = 7;
+
 /** The owner moves the home remote; or it is restored from a backup, which the owner notices sooner or later. */
 export async function changeHome(world: World): Promise<void> {
   const { random, machines, places, trace } = world;
@@ -17,7 +20,8 @@ export async function changeHome(world: World): Promise<void> {
     trace.push(`the home moves to ${world.moving.to}`);
   } else {
     const head = await places.get(owner.home)?.remote.head(world.space);
-    const position = Math.max(0, (head?.position ?? 0) - random.below(8));
+    const back = random.below(GONE + 1);
+    const position = back === GONE ? 0 : Math.max(0, (head?.position ?? 0) - back);
     await world.restorePlace(owner.home, position);
     [world.restored, world.everRestored] = [true, true];
     trace.push(`${owner.home} is restored as it was at ${position}`);

@@ -1,4 +1,6 @@
+import { contentsOf } from '../change.ts';
 import { commitKey, type CommitKey, type MachineId } from '../ids.ts';
+import { carriedKey } from '../log/carried.ts';
 import type { Commit } from '../log/commit.ts';
 import { decodeControl } from '../log/control.ts';
 import { isOwner } from '../log/membership.ts';
@@ -20,17 +22,17 @@ export interface Fallen {
   readonly recovery: boolean;
 }
 
-/** Cost: one look-up where nothing fell, else O(what fell and was not dropped). */
+/** Cost: one look-up where nothing fell, else O(what fell and was not dropped, and drafts). */
 export async function fallenOf(replica: Replica): Promise<Fallen> {
   const { deps, space, machine } = replica;
   const own = (await replica.relands()).filter(({ reland }) => reland.record === null).length;
   const records = await deps.store.read((tx) => tx.logs.fallen(space));
   const others = new Map<MachineId, number>();
-  for (const { signer } of await notLanded(
+  const left = await notLanded(
     replica,
     records.filter(({ type, signer }) => type === 'commit' && signer !== machine),
-  ))
-    others.set(signer, (others.get(signer) ?? 0) + 1);
+  );
+  for (const { signer } of await notOnTheirWay(replica, left)) others.set(signer, (others.get(signer) ?? 0) + 1);
   return { own, others, recovery: await isRecoveryLost(replica, records) };
 }
 
@@ -70,6 +72,19 @@ async function notLanded(replica: Replica, commits: readonly StoredRecord[]): Pr
     // What cannot be opened any more is believed.
     const isThere = landing !== undefined && (commit === null || (await deps.store.read((tx) => isReached(tx, space, commit, landing))));
     if (!isThere) left.push(stored);
+  }
+  return left;
+}
+
+/** Those of which drafts of this machine do not bring all bodies: the others are in the log as soon as they are sent. */
+async function notOnTheirWay(replica: Replica, commits: readonly StoredRecord[]): Promise<StoredRecord[]> {
+  const carried = new Set(replica.drafts.flatMap((draft) => draft.carried.map(carriedKey)));
+  if (carried.size === 0) return [...commits];
+  const drafted = new Set(replica.drafts.flatMap(({ changes }) => changes.flatMap(contentsOf)).map(({ digest }) => digest));
+  const left: StoredRecord[] = [];
+  for (const stored of commits) {
+    const commit = carried.has(commitKey(stored.signer, stored.id)) ? await opened(replica, stored) : null;
+    if (commit?.changes.flatMap(contentsOf).every(({ digest }) => drafted.has(digest)) !== true) left.push(stored);
   }
   return left;
 }

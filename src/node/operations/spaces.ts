@@ -9,6 +9,7 @@ import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { isOnlyHere } from '../only-here.ts';
 import { connectHere } from '../connect.ts';
+import { fallenStatus, type FallenStatus } from '../fallen-status.ts';
 import { findSpace } from '../find-space.ts';
 import { encodeDescriptor } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
@@ -72,6 +73,8 @@ export interface MoveResult {
   readonly moved: boolean;
   /** Encrypted bodies that are nowhere to be had from here, and the names of their items. */
   readonly left_out: { readonly bodies: number; readonly items: readonly string[] };
+  /** Where the home before was lost: changes that its log held and the new one does not, until who has their contents brings them. */
+  readonly fallen: Pick<FallenStatus, 'own' | 'others'>;
   /** Its log is ordered here, other machines are members, and this node listens where only this machine reaches it. */
   readonly only_here: boolean;
   /** Where the home before was lost: the other machines, which no record there can send to the new one. */
@@ -100,7 +103,14 @@ export const moveSpaceOperation = defineOperation({
       : entry.remote !== null && encodeDescriptor(entry.remote) === encodeDescriptor(target);
     if (alreadyThere && !input.lost) {
       await refuseLostHome(open);
-      return { ...result, moved: false, left_out: { bodies: 0, items: [] }, only_here: await isOnlyHere(node, open), to_be_told: [] };
+      return {
+        ...result,
+        moved: false,
+        left_out: { bodies: 0, items: [] },
+        fallen: { own: 0, others: [] },
+        only_here: await isOnlyHere(node, open),
+        to_be_told: [],
+      };
     }
     if (input.lost && !isHere) await makePlace(node, target);
     const leftOut = new Set<ObjectId>();
@@ -120,7 +130,8 @@ export const moveSpaceOperation = defineOperation({
     // Who looks where it is, as where a hub was restored, finds the way.
     const toBeTold = input.lost && !alreadyThere && intact === null ? await othersIn(node, now) : [];
     const left_out = { bodies: leftOut.size, items: leftOut.size === 0 ? [] : await itemsWith(now.replica, leftOut) };
-    return { ...result, moved: true, left_out, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
+    const { own, others } = await fallenStatus(node, now);
+    return { ...result, moved: true, left_out, fallen: { own, others }, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
   },
 });
 
