@@ -163,6 +163,8 @@ async function noDatabase(context: RowsContext, message: string): Promise<ScanRe
   const { memory, profile } = context;
   const names = [...memory.index.names()];
   const batches = createRowBatches(context);
+  // What was compared is not there: as soon as something is, it is compared, and what is to be put in place is.
+  [memory.version, memory.wholeVersion] = [null, null];
   if (names.every((name) => memory.confirmed.has(name))) {
     for (const name of names) await batches.add({ type: 'absent', item: { kind: profile.kind, name } }, null);
     memory.state = { type: 'ok' };

@@ -108,7 +108,7 @@ export interface RowsMemory {
     }
   >;
   readonly deletions: { readonly time: number; readonly table: string; readonly count: number }[];
-  /** The last apply failed as a whole: it is tried again. */
+  /** The last apply failed as a whole, or what an answer has put back could not all be written: it is tried again. */
   hasFailed: boolean;
   /** Another file is open than the one that was looked at last. */
   isOther: boolean;

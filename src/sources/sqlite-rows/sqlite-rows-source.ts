@@ -208,7 +208,11 @@ export function createSqliteRowsSource(deps: SqliteRowsDeps): SqliteRowsSource {
           memory.state = { type: 'ok' };
         }
         const report = await capture(true);
-        if (answer === 'restore') await applyRound(context);
+        if (answer === 'restore') {
+          // What cannot be written now is tried again: no change tells of it.
+          memory.hasFailed = true;
+          memory.hasFailed = (await applyRound(context)).retryInMs !== null;
+        }
         return report;
       }),
     letGo: (anyway) =>
