@@ -1,5 +1,6 @@
 import type { Store } from '../../core/ports/store.ts';
 import { firstApplyNotes } from '../first-apply-note.ts';
+import { stateNotes } from '../../sources/sqlite-rows/row-past.ts';
 import { keptNotes, settledNotes } from '../../core/replica/writer-notes.ts';
 
 /**
@@ -11,7 +12,7 @@ export async function forgetPlace(store: Store, options: { readonly invitations:
   await store.write(async (tx) => {
     for (const space of await tx.logs.spaces()) {
       for (const writer of await tx.views.writers(space)) await tx.views.clear(space, writer);
-      for (const notes of [settledNotes(space), keptNotes(space), firstApplyNotes(space)])
+      for (const notes of [settledNotes(space), keptNotes(space), firstApplyNotes(space), stateNotes(space)])
         for (const { id } of await tx.documents.list(notes)) await tx.documents.remove(notes, id);
     }
     await tx.feeds.renewEpochs(options.now);

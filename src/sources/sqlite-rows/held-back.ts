@@ -99,23 +99,24 @@ export function holdingBack(context: RowsContext, inner: RowBatches, isJudged: b
     return (await isAsInSpace(found)) ? null : 'older';
   }
 
+  async function add(found: Found, at: Place | null, isApplied = false): Promise<void> {
+    const { name } = found.item;
+    const before = index.of(name);
+    const type = found.type !== 'body' || at === null || isApplied ? null : await typeOf(found, at, before);
+    if (type === null || found.type !== 'body' || at === null) {
+      if (isJudged && found.type === 'body') sent.add(name);
+      return inner.add(found, at, isApplied);
+    }
+    doubtful.push({ found, at, before, type, isPassed: isPassed(at) });
+    if (type !== 'older') back.add(name);
+    // As if it had been taken, until it is decided: what comes behind it may refer to it.
+    index.set(at);
+  }
+
   return {
     doubtful,
     sent,
-    async add(found, at, isApplied = false) {
-      if (!isJudged && memory.held === null) return inner.add(found, at, isApplied);
-      const { name } = found.item;
-      const before = index.of(name);
-      const type = found.type !== 'body' || at === null || isApplied ? null : await typeOf(found, at, before);
-      if (type === null || found.type !== 'body' || at === null) {
-        if (isJudged && found.type === 'body') sent.add(name);
-        return inner.add(found, at, isApplied);
-      }
-      doubtful.push({ found, at, before, type, isPassed: isPassed(at) });
-      if (type !== 'older') back.add(name);
-      // As if it had been taken, until it is decided: what comes behind it may refer to it.
-      index.set(at);
-    },
+    add: isJudged || memory.held !== null ? add : (found, at, isApplied) => inner.add(found, at, isApplied),
     send: () => inner.send(),
     finish: () => inner.finish(),
     async release() {
