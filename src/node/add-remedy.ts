@@ -30,6 +30,7 @@ const REMEDIES: Readonly<Record<Place, Readonly<Record<Refusal, string>>>> = {
 
 /** What helps where a remote of that driver could not be added; `undefined` where it may be there the next time. */
 export function addRemedy(driver: RemoteAddress['driver'], type: RemoteErrorType): string | undefined {
+  if (driver === 'git' && type === 'unreachable') return REMEDIES.git.unauthorized;
   if (type === 'unreachable' || driver === 'hub') return undefined;
   return REMEDIES[driver === 'folder' || driver === 'git' ? driver : 'bucket'][type];
 }

@@ -20,11 +20,14 @@ import type { Head } from '../core/log/record.ts';
 import type { SpaceId } from '../core/ids.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import { discoverHub } from '../remotes/hub/discover-hub.ts';
+import { parseRemoteAddress } from '../remotes/drivers.ts';
+import { addRemedy } from './add-remedy.ts';
 import { connectHere } from './connect.ts';
 import { discardIfEmpty } from './empty-space.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
+import { remoteFailure } from './operations/remote-failure.ts';
 import { LEFT_BEHIND } from './operations/status-verdict.ts';
 
 export interface JoinWish {
@@ -56,8 +59,9 @@ export async function join(
   onProgress?: (done: number, total: number) => void,
 ): Promise<Joined> {
   const invitation = await resolveInvitation(node, wish);
-  const remote = await connectHere(node, invitation.remote);
+  let remote: Remote | null = null;
   try {
+    remote = await connectHere(node, invitation.remote);
     const { offer, answer, askedName } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
     if (!answer.accepted)
       throw new OperationFailure(
@@ -70,13 +74,21 @@ export async function join(
     const space = await follow(node, offer, invitation, answer.head, onProgress);
     return { type: 'space', space, inviter: offer.inviterName, role: answer.role, askedName };
   } catch (error) {
-    // The key pinned by the link is not the one that answers, or something else does.
-    if (error instanceof RemoteError && error.type === 'protocol')
-      throw new OperationFailure('refused', 'wrong-hub', error.message, 'Make a new invitation: satchel invite');
-    throw error;
+    throw explained(error, invitation.remote);
   } finally {
-    await remote.close();
+    await remote?.close();
   }
+}
+
+function explained(error: unknown, { address }: RemoteDescriptor): unknown {
+  if (!(error instanceof RemoteError)) return error;
+  // The key pinned by the link is not the one that answers, or something else does.
+  if (error.type === 'protocol')
+    return new OperationFailure('refused', 'wrong-hub', error.message, 'Make a new invitation: satchel invite');
+  // A machine that has not begun has nothing that a doctor could look at.
+  const parsed = parseRemoteAddress(address);
+  const remedy = parsed.ok ? addRemedy(parsed.value.driver, error.type) : undefined;
+  return remedy === undefined ? error : remoteFailure(error, remedy);
 }
 
 type Invitation = Pick<JoinLink, 'remote' | 'secret' | 'space' | 'inviter' | 'head'> & { readonly invites: 'space' | 'hub' };

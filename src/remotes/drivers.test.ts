@@ -38,7 +38,7 @@ describe('parseRemoteAddress', () => {
   });
 
   it('names what is known where it knows nothing', () => {
-    for (const text of ['', 'stick', 'ssh://host', 'hub:4600', 'folder', 'ftp:x']) {
+    for (const text of ['', 'stick', 'gopher://host', 'hub:4600', 'folder', 'ftp:x']) {
       expect(parsed(text)).toMatch(/known are: https:\/\/.*folder:/);
     }
   });
@@ -52,6 +52,10 @@ describe('parseRemoteAddress', () => {
     });
     expect(parsed('git@host.example:/srv/it.git')).toMatchObject({ text: 'git+ssh://git@host.example/srv/it.git' });
     expect(parsed('git+ssh://git@Host.example:22/me/it.git')).toMatchObject({ url: 'ssh://git@host.example/me/it.git' });
+    expect(parsed('ssh://git@Host.example:2222/me/it.git')).toMatchObject({
+      text: 'git+ssh://git@host.example:2222/me/it.git',
+      url: 'ssh://git@host.example:2222/me/it.git',
+    });
     expect(parsed('git+ssh://host.example:2222/~/it.git')).toMatchObject({ text: 'git+ssh://host.example:2222/~/it.git' });
     expect(parsed('git+https://git.example.org/me/it.git')).toMatchObject({ url: 'https://git.example.org/me/it.git', transport: 'https' });
     expect(parsed('git+http://127.0.0.1:8080/it.git')).toMatchObject({ transport: 'http' });

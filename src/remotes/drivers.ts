@@ -44,9 +44,15 @@ export function parseRemoteAddress(text: string): Result<RemoteAddress, string> 
     if (git !== null) return git;
     return fail(`the address has no scheme, and does not begin like a path (/ or ./); ${known()}`);
   }
+  if (scheme === 'ssh') return parseSsh(trimmed);
   const driver = DRIVERS.find((each) => each.schemes.includes(scheme));
   if (driver === undefined) return fail(`there is no remote driver for "${scheme}:"; ${known()}`);
   return driver.parse(trimmed, scheme);
+}
+
+/** As git hosts show it; nothing else here is reached by ssh. */
+function parseSsh(text: string): Result<RemoteAddress, string> {
+  return parseGitAddress(`git+${text}`, 'git+ssh');
 }
 
 function parseHub(text: string): Result<RemoteAddress, string> {

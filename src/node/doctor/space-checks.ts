@@ -1,7 +1,7 @@
 import { shellWord } from '../../config/private-file.ts';
 import { BUCKET_KEYS } from '../add-remedy.ts';
 import { counted } from '../counted.ts';
-import { PlaceLost, RemoteError } from '../../core/ports/remote.ts';
+import { PlaceLost, RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { missingKey } from '../missing-key.ts';
@@ -70,7 +70,8 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
                 `${address} is at record ${there.position}, and this machine has seen ${here}: was it restored from a backup?`,
                 `Run: satchel spaces move ${entry.name} ${shellWord(entry.remote.address)} --lost`,
               )
-            : passed(id, `${address} answers`, [`it is at record ${there.position}, this machine at ${here}`]);
+            : (failedSync(id, open, address) ??
+              passed(id, `${address} answers`, [`it is at record ${there.position}, this machine at ${here}`]));
       return [reached, ...(await checkClock(node, entry.name, address))];
     } finally {
       await remote.close();
@@ -79,13 +80,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
     if (!(error instanceof RemoteError)) throw error;
     // It answers, and is another one: that does not mend itself.
     if (error instanceof PlaceLost) return [failed(id, 'high', error.message, syncRemedy('place-lost', error.message, spaceOf(entry)))];
-    const next = {
-      unreachable: 'Satchel tries again by itself; drafts are kept',
-      unfit: 'Choose another place: satchel spaces move SPACE REMOTE',
-      unauthorized: isBucket(address) ? BUCKET_KEYS : 'Ask an owner: satchel machines',
-      refused: null,
-      protocol: 'Compare versions on both sides',
-    }[error.type];
+    const next = remoteRemedy(address, error.type);
     const check = error.type === 'unreachable' ? warned(id, 'medium', error.message, next) : failed(id, 'high', error.message, next);
     const problem = runner.state.problem;
     return [problem === null || problem === error.message ? check : { ...check, evidence: [problem] }];
@@ -100,9 +95,38 @@ function whereNotShown(entry: OpenSpace['entry']): string {
   return remote === null || remote.startsWith('http') ? 'Ask an owner: satchel machines' : syncRemedy('not-shown', null, spaceOf(entry));
 }
 
-function isBucket(address: string): boolean {
+/** It can be asked, and what was tried last failed all the same, and will again: it may be read there, and not written, say. */
+function failedSync(id: string, { runner }: OpenSpace, address: string): Check | null {
+  const { problem, problemType: type } = runner.state;
+  if (problem === null || (type !== 'unauthorized' && type !== 'refused' && type !== 'unfit' && type !== 'protocol')) return null;
+  return failed(id, 'high', `${address} answers, and the last sync failed: ${problem}`, remoteRemedy(address, type));
+}
+
+/** What helps where a home does not do what it is asked. */
+function remoteRemedy(address: string, type: RemoteErrorType): string {
   const parsed = parseRemoteAddress(address);
-  return parsed.ok && (parsed.value.driver === 's3' || parsed.value.driver === 'azure');
+  const driver = parsed.ok ? parsed.value.driver : 'hub';
+  const git = parsed.ok && parsed.value.driver === 'git' ? `git ls-remote ${shellWord(parsed.value.url)}` : null;
+  switch (type) {
+    case 'unreachable':
+      return git === null
+        ? 'Satchel tries again by itself; drafts are kept'
+        : `Satchel tries again by itself; drafts are kept. What this says here has to be mended, where it says something: ${git}`;
+    case 'unfit':
+      return 'Choose another place: satchel spaces move SPACE REMOTE';
+    case 'unauthorized':
+      if (git !== null)
+        return `It goes on by itself once it may read and write there, as the user that runs Satchel, and this asks nothing: ${git}`;
+      return driver === 's3' || driver === 'azure'
+        ? BUCKET_KEYS
+        : driver === 'folder'
+          ? 'Let this user read and write there (owner and mode of what it names); it goes on by itself'
+          : 'Ask an owner: satchel machines';
+    case 'refused':
+      return 'Where it is mended there, Satchel goes on by itself; drafts are kept';
+    case 'protocol':
+      return 'Compare versions on both sides';
+  }
 }
 
 async function checkClock(node: SatchelNode, name: string, address: string): Promise<Check[]> {

@@ -7,7 +7,17 @@ const MEANINGS: readonly (readonly [pattern: RegExp, type: RemoteErrorType, word
     'protocol',
     'the repository holds what git refuses to read',
   ],
+  [
+    /remote host identification has changed|^host key for .* has changed/im,
+    'unauthorized',
+    'the host shows another key than the one that ssh knows it by: somebody may stand in between. Where whoever runs it says that it has a new one, remove the old one with ssh-keygen -R, connect once by hand with ssh, and compare',
+  ],
   [/host key verification failed/i, 'unauthorized', 'ssh does not know this host: connect once by hand with ssh, and compare its key'],
+  [
+    /marked as read.?only|write access to repository not granted|user permission denied for writing|does not have write access/i,
+    'unauthorized',
+    'this machine may read there, and not write: give its key or token the right to write',
+  ],
   [
     /permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|invalid credentials|access denied|not authorized|returned error: 40[13]/i,
     'unauthorized',
@@ -45,12 +55,12 @@ function lastWords(stderr: string): string {
   const lines = stderr
     .split(/[\r\n]+/)
     .map((line) => line.replace(/[\0-\x1f\x7f-\x9f]/g, ' ').trim())
-    .filter((line) => /^(fatal|error|remote|ssh|Permission|Host key|!)/i.test(line))
+    .filter((line) => /^(fatal|error|remote|ssh|Permission|Host key|!)|: Permission denied \(/i.test(line))
     // A helper may have put a credential into a URL.
     .map((line) => line.replace(/\/\/[^/@\s]*@/g, '//'));
   const first = lines.find((line) => /^(fatal|error)/i.test(line));
   // Of ssh git says no more than that it could not read: the cause stands in the line before.
-  const cause = lines.filter((line) => /^ssh: /i.test(line)).slice(0, 1);
+  const cause = lines.filter((line) => /^ssh: |^Host key|Permission denied \(/i.test(line)).slice(0, 1);
   const shown = [
     ...new Set([
       ...lines.filter((line) => /^remote: *(error|fatal|GitLab|GH|!)/i.test(line)).slice(0, 1),
