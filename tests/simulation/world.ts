@@ -9,6 +9,7 @@ import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { foundSpace } from '../doubles/machine.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
+import { takeStore } from './emptied-stores.ts';
 import { SimMachine } from './machine.ts';
 import type { Mail, SimRandom } from './network.ts';
 import { openBucketPlace } from './bucket-place.ts';
@@ -103,17 +104,16 @@ export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promis
   const worldTime = (): number => (time += 1);
   const stores: SqliteStore[] = [];
   const folders: string[] = [];
-  const openStore = async (path = ':memory:'): Promise<SqliteStore> => {
-    // The check would make each promise of the process take longer, a tenth of all the time; the tests of the replica have it on.
-    const store = await createSqliteStore({ path, checksNesting: false });
+  const noted = (store: SqliteStore): SqliteStore => {
     stores.push(store);
     return store;
   };
+  const openStore = async (): Promise<SqliteStore> => noted(await takeStore());
   const copyStore = async (original: Store): Promise<Store> => {
     const folder = await mkdtemp(join(tmpdir(), 'satchel-simulation-'));
     folders.push(folder);
     await (original as SqliteStore).backup(join(folder, 'store'));
-    return openStore(join(folder, 'store'));
+    return noted(await createSqliteStore({ path: join(folder, 'store'), checksNesting: false }));
   };
   const mail: Mail = { late: [] };
   const places = new Map<string, SimPlace>();

@@ -1,16 +1,17 @@
 import Database from 'better-sqlite3';
-import type { CompiledQuery } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import type { Store } from '../../core/ports/store.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { historyMigration } from '../history-migration.ts';
 import { migrate } from '../migrations.ts';
+import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { createDirectTransactions } from '../direct-transactions.ts';
 import { claimFile, flushFile } from './private-file.ts';
 import { openSqliteFile } from './sqlite-file.ts';
-import { createSqliteDriver } from './sqlite-driver.ts';
+import { createSqliteDriver, type SqliteDriver } from './sqlite-driver.ts';
 import { createSqliteKysely, sqliteKysely } from './sqlite-kysely.ts';
 
 const MIGRATIONS = [firstMigration, feedMigration, historyMigration];
@@ -31,25 +32,42 @@ export interface SqliteStore extends Store {
   shrink(): Promise<void>;
 }
 
+/** A database with the newest schema, and the one connection to it. */
+export interface OpenDatabase {
+  readonly database: Database.Database;
+  readonly driver: SqliteDriver;
+  readonly db: Kysely<StoreSchema>;
+}
+
 /** The store in one SQLite file, which is made where missing, or in memory for `':memory:'`. Throws `StoreUnusable`. */
-export async function createSqliteStore(options: { readonly path: string } & SqlStoreOptions): Promise<SqliteStore> {
-  const database = openSqliteFile(options.path);
+export async function createSqliteStore({ path, ...options }: { readonly path: string } & SqlStoreOptions): Promise<SqliteStore> {
+  return createStoreOn(await openDatabase(path), options);
+}
+
+/** Opens or makes the file, and brings its schema up to the newest. Throws `StoreUnusable`. */
+export async function openDatabase(path: string): Promise<OpenDatabase> {
+  const database = openSqliteFile(path);
   try {
     const driver = createSqliteDriver(database);
     const db = createSqliteKysely(database, driver);
-    await migrate(db, sqliteDialect, MIGRATIONS, options.path);
-    const direct = createDirectTransactions(driver, sqliteKysely(driver));
-    return {
-      ...createSqlStore(db, direct, sqliteDialect, { queries: QUERIES, ...options }),
-      backup: (path) => backUp(database, path),
-      verify: async () => verify(database),
-      wipe: () => db.connection().execute(async () => void database.pragma('wal_checkpoint(TRUNCATE)')),
-      shrink: () => db.connection().execute(async () => driver.shrink()),
-    };
+    await migrate(db, sqliteDialect, MIGRATIONS, path);
+    return { database, driver, db };
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/** The store in an open database, which is closed with it. One at a time. */
+export function createStoreOn({ database, driver, db }: OpenDatabase, options: SqlStoreOptions): SqliteStore {
+  const direct = createDirectTransactions(driver, sqliteKysely(driver));
+  return {
+    ...createSqlStore(db, direct, sqliteDialect, { queries: QUERIES, ...options }),
+    backup: (path) => backUp(database, path),
+    verify: async () => verify(database),
+    wipe: () => db.connection().execute(async () => void database.pragma('wal_checkpoint(TRUNCATE)')),
+    shrink: () => db.connection().execute(async () => driver.shrink()),
+  };
 }
 
 async function backUp(database: Database.Database, path: string): Promise<void> {
