@@ -62,6 +62,8 @@ interface Known {
   readonly heard: Head | null;
 }
 
+/** Milliseconds: a home of which nothing is heard is asked that often instead. */
+const DEAF_SYNC = 30_000;
 const NOTHING: Known = { isCurrent: false, heard: null };
 
 /**
@@ -119,7 +121,7 @@ export class SpaceRunner {
       onHead: (head) => this.#hear(head),
       onSilence: (wasHeard) => {
         this.#isCurrent = false;
-        if (wasHeard && !stopped.aborted) this.kick();
+        if ((wasHeard || this.#isStale()) && !stopped.aborted) this.kick();
       },
       stopped,
     });
@@ -127,6 +129,12 @@ export class SpaceRunner {
 
   get state(): SyncState {
     return this.#state;
+  }
+
+  /** Nothing is tried again by itself, and the last word of it is old: whoever hears nothing of it either would never learn what became of it. */
+  #isStale(): boolean {
+    const { problem, lastSync } = this.#state;
+    return problem === null && lastSync !== null && Math.abs(this.#deps.clock.now() - lastSync) >= DEAF_SYNC;
   }
 
   get remote(): Remote | null {

@@ -52,6 +52,8 @@ let runner: SpaceRunner;
 /** When the remote was asked for, milliseconds from the first time. */
 let tries: number[];
 let trouble: RemoteError | null;
+/** Nothing is ever heard of it. */
+let isDeaf: boolean;
 /** What happens where something is put in place. */
 let applying: () => Promise<void>;
 /** What a read of the remote waits for. */
@@ -70,11 +72,14 @@ beforeEach(async () => {
   goOn = () => undefined;
   [opened, closed] = [0, 0];
   trouble = new RemoteError('unreachable', 'nobody is there');
+  isDeaf = false;
   const remote: Remote = {
     ...space.hub,
     // Of the sync alone: the watching fails for itself.
     watch: (_spaces, _onHead, signal) =>
-      trouble === null ? new Promise((resolve) => signal.addEventListener('abort', () => resolve())) : Promise.reject(trouble),
+      trouble === null && !isDeaf
+        ? new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+        : Promise.reject(trouble ?? new RemoteError('unreachable', 'nothing is heard')),
     read: async (...asked) => {
       tries.push(time.clock.now());
       await slowly;
@@ -223,6 +228,20 @@ it('a machine whose timers were late drops connections that nothing uses', async
   const before = closed;
   await runner.wakeUp('late');
   expect(closed).toBe(before + 1);
+});
+
+it('a home that is lost, and was never heard of, is noticed all the same, and not asked in a frenzy', async () => {
+  trouble = null;
+  isDeaf = true;
+  await runner.syncNow();
+  await time.pass(10 * MINUTE);
+  expect(runner.state).toMatchObject({ problem: null });
+  tries = [];
+  await time.pass(10 * MINUTE);
+  expect(tries.length).toBeLessThan(25);
+  trouble = new RemoteError('unreachable', 'it was made anew');
+  await time.pass(MINUTE);
+  expect(runner.state.problem).toBe('it was made anew');
 });
 
 it('what a person asked for and failed is tried again without being asked', async () => {
