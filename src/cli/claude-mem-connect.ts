@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fail, ok, type Result } from '../core/result.ts';
 import { isUser } from '../gateways/claude-mem/user.ts';
-import { adoptFromHub } from '../node/claude-mem/adopt-at-connect.ts';
+import { adoptFromHub, type HubPlace } from '../node/claude-mem/adopt-at-connect.ts';
 import { askGatewayStatus } from '../node/claude-mem/ask-status.ts';
 import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
@@ -38,7 +38,7 @@ export const connectVerb = defineCommand({
     const user = parseUser(context.options.user ?? PERSONAL_USER);
     const isInstalled = existsSync(context.environment.claudeMemHome);
     const database = path.join(context.environment.claudeMemHome, 'claude-mem.db');
-    const hub = context.options.hub === undefined ? undefined : hubUrl(context.options.hub);
+    const given = context.options.hub === undefined ? undefined : hubUrl(context.options.hub);
     const unusable = whyUnusable(database);
     if (unusable !== null)
       throw new CommandFailure(EXIT.usage, unusable.type, printable(unusable.reason), {
@@ -48,12 +48,16 @@ export const connectVerb = defineCommand({
       throw new CommandFailure(EXIT.failed, 'no-own-sync', 'claude-mem here is older than 13.12 and has no sync of its own', {
         next: 'Leave it: Satchel carries its rows without. Or update claude-mem, start its worker once, and run this again',
       });
-    const { token, url, id } = hub === undefined ? await ownToken(context, user) : await foreignToken(context, user, hub);
+    const { token, url, id } = given === undefined ? await ownToken(context, user) : await foreignToken(context, user, given);
+    const { claudeMemHome } = context.environment;
     const home = nodeHome(context.environment.home);
     const before = await readConnection(home);
+    const hub = id === null ? { url, user, token } : null;
+    // Before the settings: a worker that starts right then knows its rows.
+    const marked = await prepare(context, hub ?? { own: user });
     const connected = await writeConnection(
       home,
-      context.environment.claudeMemHome,
+      claudeMemHome,
       { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url },
       id,
     );
@@ -64,24 +68,24 @@ export const connectVerb = defineCommand({
       });
     }
     if (before?.tokenId != null && before.tokenId !== id) await askNode(context, 'claude-mem-token-remove', { id: before.tokenId });
-    const { claudeMemHome } = context.environment;
-    const told = await tellNode(context);
-    const marked = id !== null ? told.marked : await adoptFromHub(claudeMemHome, { url, user, token }, Date.now());
+    const since = await tellNode(context, hub, marked.numbers);
+    const all = !marked.rows.ok ? marked.rows : since.marked.ok ? ok(marked.rows.value + since.marked.value) : since.marked;
     const { file } = connected.value;
     const notes = [
-      ...adoptedText(marked, context.asCalled('satchel claude-mem repair doubles')),
-      ...(id === null && marked.ok ? historyText(database, context.asCalled('satchel claude-mem repair history')) : []),
+      ...unlookedText(marked.unlooked),
+      ...adoptedText(all, context.asCalled('satchel claude-mem repair doubles')),
+      ...(id === null && all.ok ? historyText(database, context.asCalled('satchel claude-mem repair history')) : []),
       ...(isInstalled ? [] : [`claude-mem has not run here (there was no ${printable(path.dirname(file))}): this is for when it does.`]),
       ...(isInstalled && !existsSync(database)
         ? ['claude-mem has no database here yet: what its worker saves from its next start on is synced.']
         : []),
-      ...(id !== null && !told.isLive ? [context.asCalled(NOT_RUNNING)] : []),
+      ...(id !== null && !since.isLive ? [context.asCalled(NOT_RUNNING)] : []),
       ...(id === null ? [context.asCalled(elsewhereText(user))] : []),
     ];
     return {
       human: `claude-mem syncs through ${printable(url)} as ${printable(user)}${isInstalled ? '' : ', once it runs here'}. ${RESTART}`,
       ...(notes.length === 0 ? {} : { note: notes.join('\n') }),
-      json: { file, url, user, marked: marked.ok ? marked.value : null },
+      json: { file, url, user, marked: all.ok ? all.value : null },
     };
   },
 });
@@ -113,6 +117,7 @@ export const disconnectVerb = defineCommand({
   examples: ['satchel claude-mem disconnect'],
   notes: 'What somebody changed there since stays, and is named.\nJSON: {disconnected, file (null: it was not connected), left, kept}.',
   async run(context) {
+    const { unlooked } = await prepare(context, null);
     const undone = await undoConnection(nodeHome(context.environment.home));
     if (!undone.ok)
       throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
@@ -122,9 +127,15 @@ export const disconnectVerb = defineCommand({
     if (connection === null)
       return { human: 'claude-mem was not connected.', json: { disconnected: false, file: null, left: [], kept: null } };
     if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
-    await tellNode(context);
+    await tellNode(context, null, null);
     const { file, left, kept } = connection;
-    return { human: `claude-mem is disconnected: ${undoneWords(connection)} ${RESTART}`, json: { disconnected: true, file, left, kept } };
+    const notes = unlookedText(unlooked);
+    const note = notes.length === 0 ? {} : { note: notes.join('\n') };
+    return {
+      human: `claude-mem is disconnected: ${undoneWords(connection)} ${RESTART}`,
+      ...note,
+      json: { disconnected: true, file, left, kept },
+    };
   },
 });
 
@@ -135,11 +146,41 @@ interface Wanted {
   readonly id: string | null;
 }
 
+interface Prepared {
+  /** Why nobody could look at what was done beside its worker. */
+  readonly unlooked: string | null;
+  /** How many were marked, or why none could be. */
+  readonly rows: Result<number, string>;
+  /** For the node, once the settings are written. */
+  readonly numbers: string | null;
+}
+
+/** Before the settings say otherwise. Where no node ever ran, nobody carried its rows, and only another one's gateway can serve them. */
+async function prepare(context: CommandContext, to: HubPlace | { readonly own: string } | null): Promise<Prepared> {
+  if (!(await isStarted(nodeHome(context.environment.home)))) {
+    const isElsewhere = to !== null && 'url' in to;
+    const rows = isElsewhere ? await adoptFromHub(context.environment.claudeMemHome, to, Date.now()) : ok(0);
+    return { unlooked: null, rows, numbers: null };
+  }
+  const { unlooked, marked, unmarked, numbers } = await askNode(context, 'claude-mem-reconnecting', { to });
+  return { unlooked, rows: unmarked === null ? ok(marked) : fail(unmarked), numbers };
+}
+
 /** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
-async function tellNode(context: CommandContext): Promise<{ readonly marked: Result<number, string>; readonly isLive: boolean }> {
+async function tellNode(
+  context: CommandContext,
+  hub: HubPlace | null,
+  numbers: string | null,
+): Promise<{ readonly marked: Result<number, string>; readonly isLive: boolean }> {
   if (!(await isStarted(nodeHome(context.environment.home)))) return { marked: ok(0), isLive: false };
-  const { marked, unmarked, live } = await askNode(context, 'claude-mem-reconnected', {});
+  const { marked, unmarked, live } = await askNode(context, 'claude-mem-reconnected', { hub, numbers });
   return { marked: unmarked === null ? ok(marked) : fail(unmarked), isLive: live };
+}
+
+/** Of what stays where it is until the database can be read. */
+function unlookedText(unlooked: string | null): string[] {
+  if (unlooked === null) return [];
+  return [`What was changed in its database beside its own sync could not be looked at: ${printable(unlooked)}. It is looked at again.`];
 }
 
 async function ownToken(context: CommandContext, user: string): Promise<Wanted> {

@@ -19,7 +19,7 @@ import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createGiveBack, type GiveBack } from '../remotes/give-back.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import type { AppendNotices } from '../store/postgres/append-notices.ts';
-import { createLastAbsences } from './claude-mem/last-absences.ts';
+import { createLastLook } from './claude-mem/last-look.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { connectHere } from './connect.ts';
@@ -314,7 +314,8 @@ export class SatchelNode {
 
   /** What there is to know of claude-mem's worker on this machine. */
   get claudeMemWorker(): LocalWorkerDeps {
-    return { home: this.home, claudeMemHome: this.config.environment.claudeMemHome, store: this.store, feeds: this.claudeMemFeeds };
+    const { home, store, claudeMemFeeds: feeds, claudeMemClients: clients } = this;
+    return { home, claudeMemHome: this.config.environment.claudeMemHome, store, feeds, clients };
   }
 
   /** How other machines reach this node, for links. */
@@ -431,8 +432,8 @@ export class SatchelNode {
     const bridge = this.#served?.bridge;
     if (bridge === undefined || config.hub || open.entry.name !== PERSONAL) return;
     const scope = { ...memRows.scopeFor(PERSONAL, open.rowNames), choices: JSON.stringify(memRows.choices) };
-    const lastAbsences = createLastAbsences(this, open);
-    open.watches.push(bridge({ store, clock: deps.clock, feeds, log, worker, scope, lastAbsences }, open.replica, open.watching.signal));
+    const lastLook = createLastLook(this, open);
+    open.watches.push(bridge({ store, clock: deps.clock, feeds, log, worker, scope, lastLook }, open.replica, open.watching.signal));
   }
 
   #running(): RunSpaceDeps {

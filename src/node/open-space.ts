@@ -9,7 +9,8 @@ import type { HubLog } from '../gateways/native/hub-app.ts';
 import { holdingAbsences } from '../sources/sqlite-rows/absence-workspaces.ts';
 import type { MnemeProjects } from '../sources/mneme-files/mneme-projects.ts';
 import { isBridgedHere } from './claude-mem/connection.ts';
-import { areAbsencesDue } from './claude-mem/last-absences.ts';
+import { areAbsencesDue } from './claude-mem/last-look.ts';
+import { moveOnOnce, noteLeft } from './claude-mem/left-to-worker.ts';
 import type { MemRows } from './claude-mem/mem-rows.ts';
 import { reopenScoped } from './claude-mem/reopen-scoped.ts';
 import { createRowNames, type KeptRowNames } from './claude-mem/row-names.ts';
@@ -136,7 +137,12 @@ async function openRows(
     // What a worker syncs with another node is not in this space.
     const isReferredTo = async (session: string): Promise<boolean> => !(await isBridgedHere(home)) || hasRowsOf(session, spaceRows);
     const turns = memRows.turns;
-    const source = createRowSource(definition, replica, { clock, random, log, onSettings, scope, turns, through, isReferredTo });
+    const moveOn = moveOnOnce(definition, { replica, clock, store, space: entry.space });
+    if (definition.sessionsOnly) await noteLeft(store, entry.space);
+    const source = createRowSource(definition, replica, {
+      ...{ clock, random, log, onSettings, scope, turns, through, isReferredTo },
+      ...(definition.sessionsOnly ? {} : { moveOn }),
+    });
     await reopenScoped(store, entry.space, source);
     opened.push(source);
   }

@@ -30,6 +30,8 @@ export interface RowDefinition {
   readonly toolUses: boolean;
   /** Its worker syncs the rest itself, through a gateway. */
   readonly sessionsOnly: boolean;
+  /** Its worker syncs, and all is looked at nevertheless. */
+  readonly isSyncedToo?: boolean;
   /** Rows of which projects go elsewhere. */
   readonly choices: readonly ProjectChoice[];
 }
@@ -68,6 +70,8 @@ export function createRowSource(
     readonly isReferredTo?: (session: string) => Promise<boolean>;
     /** It is of a copy that is taken in: as another state its rows are expected. */
     readonly isCopy?: boolean;
+    /** See `SqliteRowsDeps`. */
+    readonly moveOn?: (workspace: Workspace) => Promise<void>;
     /** What the source sees of its workspace, where that is not all. */
     readonly through?: (workspace: Workspace) => Workspace;
   },
@@ -94,6 +98,7 @@ export function createRowSource(
     log: deps.log,
     scope: deps.scope,
     ...(deps.isReferredTo === undefined ? {} : { isReferredTo: deps.isReferredTo }),
+    ...(deps.moveOn === undefined ? {} : { moveOn: deps.moveOn }),
     turns: deps.turns,
     isJudged: deps.isCopy !== true,
     ...(deps.isCopy === true ? {} : { past: pastOf(definition, replica) }),

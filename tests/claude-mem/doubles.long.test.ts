@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { adoptFromHub } from '../../src/node/claude-mem/adopt-at-connect.ts';
 import { undoConnection, writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from '../node/place.ts';
@@ -44,19 +43,27 @@ async function expectEqual(counts: { readonly observations: number; readonly sum
   expect([countsOf(a), a.check(), b.check()]).toEqual([counts, [], []]);
 }
 
-/** As `connect` does, through `hub`'s gateway; then its worker starts again. */
-async function connect(machine: 'a' | 'b', hub: SatchelNode, user = 'me'): Promise<void> {
+/** As `connect` does, through `hub`'s gateway; the worker has to start again. */
+async function point(machine: 'a' | 'b', hub: SatchelNode, user = 'me'): Promise<void> {
   const [worker, node] = [machine === 'a' ? a : b, nodes[machine]];
   const { id, token, url } = await ask(hub, 'claude-mem-token-add', { user, name: '' });
   const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  const place = hub === node ? null : { url, user, token };
+  const prepared = await ask(node, 'claude-mem-reconnecting', { to: place ?? { own: user } });
+  expect(prepared).toMatchObject({ unlooked: null, unmarked: null });
   expect(await writeConnection(node.home, worker.folder, settings, hub === node ? id : null)).toMatchObject({ ok: true });
-  await ask(node, 'claude-mem-reconnected', {});
-  if (hub !== node) expect(await adoptFromHub(worker.folder, { url, user, token }, Date.now())).toMatchObject({ ok: true });
+  expect(await ask(node, 'claude-mem-reconnected', { hub: place, numbers: prepared.numbers })).toMatchObject({ unmarked: null });
+}
+
+async function connect(machine: 'a' | 'b', hub: SatchelNode, user = 'me'): Promise<void> {
+  await point(machine, hub, user);
+  const worker = machine === 'a' ? a : b;
   await worker.stop();
   await worker.start();
 }
 
 async function disconnect(machine: 'a' | 'b'): Promise<void> {
+  expect(await ask(nodes[machine], 'claude-mem-reconnecting', {})).toMatchObject({ unlooked: null });
   expect(await undoConnection(nodes[machine].home)).toMatchObject({ ok: true });
   await ask(nodes[machine], 'claude-mem-reconnected', {});
 }
@@ -127,5 +134,47 @@ it('a worker that holds other states at the revisions that it is served goes on 
   await expectEqual({ observations: 4, summaries: 2, prompts: 2 });
   await b.save('and on');
   await expectEqual({ observations: 5, summaries: 2, prompts: 2 });
+  await expectInSync(a, b);
+});
+
+it('what is edited, deleted and made beside a worker on its way from the other’s node to its own is so everywhere, once', async () => {
+  await connect('a', nodes.a);
+  for (let at = 0; at < 6; at += 1) await a.save(`x${at}`);
+  await expectEqual({ observations: 8, summaries: 2, prompts: 2 });
+  await connect('b', nodes.a);
+  await b.save('through a');
+  await expectEqual({ observations: 9, summaries: 2, prompts: 2 });
+
+  await b.stop();
+  const narrate = (title: string, text: string): void => b.edit('UPDATE observations SET narrative = ? WHERE title = ?', text, title);
+  for (const title of ['x1', 'of b', 'through a']) narrate(title, 'before');
+  b.edit("DELETE FROM observations WHERE title = 'x0'");
+  b.edit("UPDATE session_summaries SET learned = 'before' WHERE request = 'one'");
+  await point('b', nodes.b);
+  narrate('x2', 'between');
+  b.edit("DELETE FROM observations WHERE title = 'x3'");
+  await b.start();
+  await b.save('through b');
+  await expectEqual({ observations: 8, summaries: 2, prompts: 2 });
+  const said = a.memories();
+  for (const words of ['x1||before', 'of b||before', 'through a||before', 'x2||between', 'through b||'])
+    expect(said.observations.map((row) => row.replace('Manual memory', '')).join('\n')).toContain(words);
+  expect(said.summaries.join()).toContain('one|before');
+  const named = async (): Promise<unknown> =>
+    (await ask(nodes.b, 'doctor', {})).checks.filter(({ id, result }) => id.startsWith('claude-mem') && result !== 'ok');
+  expect(await named()).toEqual([]);
+  await expectInSync(a, b);
+
+  // Away for a time, edited, and back.
+  await disconnect('b');
+  await b.stop();
+  narrate('through b', 'while it was away');
+  await point('b', nodes.b);
+  expect(await named()).toEqual([]);
+  await b.start();
+  await b.save('and back');
+  await expectEqual({ observations: 9, summaries: 2, prompts: 2 });
+  expect(a.memories().observations.join()).toContain('while it was away');
+  expect(await named()).toEqual([]);
   await expectInSync(a, b);
 });

@@ -147,6 +147,9 @@ describe('a device id that was copied', () => {
 
 it('rows at revisions that are taken go above them', async () => {
   await pushOwn();
+  // What it had when it was connected is settled.
+  const imported = (): Promise<unknown> => node.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
+  await expect.poll(imported, { timeout: 10_000 }).toMatchObject({ device: DEVICE });
   // A database that was restored: the feed has later states of its rows.
   const payload = { title: 'shared one', memory_session_id: 'm-s1', narrative: 'about shared one', project: 'app', subtitle: 'later' };
   expect((await other.push([row(DEVICE, { local: '1', rev: '3', payload })])).status).toBe(200);

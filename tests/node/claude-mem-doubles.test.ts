@@ -74,6 +74,8 @@ describe('a worker that was connected, disconnected and connected again', () => 
       (await anaNode.store.read((tx) => tx.documents.get<{ connection: string }>('claude-mem-imported', 'me')))?.connection;
     const before = await imported();
     const again = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
+    // It is heard before it is served anything.
+    await again.client.status();
     await expect.poll(imported, patience).not.toBe(before);
     await again.pull();
     expect(countsOf(ana)).toEqual([2, 1, 1]);

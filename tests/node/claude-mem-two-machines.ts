@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { writeConnection } from '../../src/node/claude-mem/connection.ts';
+import { undoConnection, writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
@@ -44,9 +44,36 @@ export async function connect(place: Place, machine: string, node: SatchelNode):
   const folder = path.join(place.home(machine), '.claude-mem');
   const { id, token, url } = await ask(node, 'claude-mem-token-add', { user: 'me', name: '' });
   const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  await ask(node, 'claude-mem-reconnecting', { to: { own: 'me' } });
   expect(await writeConnection(node.home, folder, settings, id)).toMatchObject({ ok: true });
   await ask(node, 'claude-mem-reconnected', {});
   return { token, url };
+}
+
+/** As `connect --hub` does, with a token of `hub`’s gateway. */
+export async function connectElsewhere(
+  place: Place,
+  machine: string,
+  node: SatchelNode,
+  hub: SatchelNode,
+  user = 'me',
+): Promise<Connected> {
+  const folder = path.join(place.home(machine), '.claude-mem');
+  const { token, url } = await ask(hub, 'claude-mem-token-add', { user, name: '' });
+  const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: user, CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+  const made = await ask(node, 'claude-mem-reconnecting', { to: { url, user, token } });
+  expect(made).toMatchObject({ unlooked: null, unmarked: null });
+  expect(await writeConnection(node.home, folder, settings, null)).toMatchObject({ ok: true });
+  const done = await ask(node, 'claude-mem-reconnected', { hub: { url, user, token }, numbers: made.numbers });
+  expect(done).toMatchObject({ unmarked: null });
+  return { url, token, user };
+}
+
+/** As `disconnect` does. */
+export async function disconnect(node: SatchelNode): Promise<void> {
+  expect(await ask(node, 'claude-mem-reconnecting', {})).toMatchObject({ unlooked: null });
+  expect(await undoConnection(node.home)).toMatchObject({ ok: true });
+  await ask(node, 'claude-mem-reconnected', {});
 }
 
 /** As the worker does when it first runs: it gives itself a device id. It has asked for nothing yet. */

@@ -31,6 +31,10 @@ export interface RefusedPush {
 export interface Clients {
   /** Whether the token is one of this user. Compared in constant time. O(tokens). */
   isAllowed(user: string, token: string): Promise<boolean>;
+  /** Whether somebody showed this token since the process began, by its id. */
+  wasShown(id: string): boolean;
+  /** Calls back with the id of a token that is shown for the first time. Gives back what ends it. */
+  onShown(listener: (id: string) => void): () => void;
   /** Lets a device in, durably, once. False over the limit. */
   admit(user: string, device: string, name: string | null): Promise<boolean>;
   devices(user: string): Promise<readonly Device[]>;
@@ -67,6 +71,8 @@ export interface ClientsDeps {
 /** Remembers what it read of a user for as long as nobody writes it; where other processes write to the store, it asks each time. */
 export function createClients({ store, clock, random, deviceLimit }: ClientsDeps): Clients {
   const tokens = createTokenBook<{ readonly user: string }>({ store, clock, random, collection: TOKENS, prefix: TOKEN_PREFIX });
+  const shown = new Set<string>();
+  const listeners = new Set<(id: string) => void>();
   const devicesFor = lookOf<Device>(devicesOf);
   const refusedFor = lookOf<RefusedPush>(refusedOf);
 
@@ -95,7 +101,22 @@ export function createClients({ store, clock, random, deviceLimit }: ClientsDeps
   }
 
   return {
-    isAllowed: async (user, token) => (await tokens.find(token))?.user === user,
+    async isAllowed(user, token) {
+      const found = await tokens.find(token);
+      if (found?.user !== user) return false;
+      if (!shown.has(found.id)) {
+        shown.add(found.id);
+        for (const listener of listeners) listener(found.id);
+      }
+      return true;
+    },
+
+    wasShown: (id) => shown.has(id),
+
+    onShown(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
 
     async admit(user, id, name) {
       const known = (await devicesFor(user)).get(id);

@@ -27,7 +27,7 @@ export interface ItemsToOpsDeps {
   readonly names: NameBook;
   readonly feed: FeedLook;
   readonly now: number;
-  /** As whose rows this machine's worker knows what no device pushed here, by subject. */
+  /** As whose rows this machine's worker knows what no device pushed here, by item and by subject. */
   readonly standing: () => Promise<ReadonlyMap<string, StandingElsewhere>>;
   /** Of what is so since a position of the log. */
   readonly revisionAt: (position: number) => string;
@@ -76,8 +76,14 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   if (parent === null || parent.position === null) return { type: 'later', isTold: false };
   deps.names.learn(name, row);
   const since = deps.revisionAt(Math.max(position, parent.position));
-  const told = entities.length > 0 ? entities : [(await standingEntity(kind, subjects, deps)) ?? ownEntity(name)];
-  return liveOps(kind, payload, told, since, deps.now);
+  const told = entities.length > 0 ? entities : [(await standingEntity(kind, [name, ...subjects], deps)) ?? ownEntity(name)];
+  const { held, doubled } = apart(told);
+  const live = liveOps(kind, payload, held, since, deps.now);
+  if (live.type !== 'ops') return live;
+  return {
+    type: 'ops',
+    additions: [...tombstones(kind, doubled, since, deps.now, Number(payload['created_at_epoch'])), ...live.additions],
+  };
 }
 
 /** What clients were told of it last, by which they know it where it is told by other words now. */
@@ -102,6 +108,12 @@ async function gone({ item }: Outstanding, kind: RowKind, revision: string, deps
   }
   const additions = [...entities.values()].flatMap(({ entity, born }) => tombstones(kind, [entity], revision, deps.now, born));
   return { type: 'ops', additions };
+}
+
+/** A row that a device turned out to have is its alone, also where that told it by other words than it was served by. */
+function apart(told: readonly Entity[]): { readonly held: readonly Entity[]; readonly doubled: readonly Entity[] } {
+  const held = told.filter(({ device }) => device !== GATEWAY_DEVICE);
+  return held.length === 0 ? { held: told, doubled: [] } : { held, doubled: told.filter(({ device }) => device === GATEWAY_DEVICE) };
 }
 
 interface Entity {
@@ -137,10 +149,22 @@ async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, { feed }
   return entities;
 }
 
+/** Takes away a row that the worker has from a feed that is not here, and that went from the space before this feed told of it. */
+export function goneStanding(
+  { name, device, local }: StandingElsewhere & { readonly name: string },
+  position: number,
+  deps: Pick<ItemsToOpsDeps, 'feed' | 'now' | 'revisionAt'>,
+): readonly FeedAddition[] {
+  const table = tableOfName(name);
+  const kind = table === null ? null : KIND_OF[table];
+  if (kind === null || deps.feed.index.newest(rowId(kind, device, local)) !== undefined) return [];
+  return tombstones(kind, [{ device, local, said: null, revision: '0' }], deps.revisionAt(position), deps.now, 0);
+}
+
 /** The row that this machine's worker has of it, from a feed that is not here; `null` for none, or one that this feed tells of. */
-async function standingEntity(kind: RowKind, subjects: ReadonlySet<string>, { standing, feed }: ItemsToOpsDeps): Promise<Entity | null> {
-  const known = await standing();
-  const found = [...subjects].map((subject) => known.get(subject)).find((each) => each !== undefined);
+async function standingEntity(kind: RowKind, known: readonly string[], { standing, feed }: ItemsToOpsDeps): Promise<Entity | null> {
+  const all = await standing();
+  const found = known.map((each) => all.get(each)).find((each) => each !== undefined);
   if (found === undefined || feed.index.newest(rowId(kind, found.device, found.local)) !== undefined) return null;
   return { device: found.device, local: found.local, said: null, revision: '0' };
 }

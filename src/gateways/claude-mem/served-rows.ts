@@ -5,6 +5,7 @@ import { SAID_BY_SESSION, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
 import { rowId, type OpBody } from './schema.ts';
 import { subjectOf } from './subject.ts';
+import { traitsOf } from './traits.ts';
 
 /** What a feed says of a row, to a client that reads all of it. */
 export interface ServedRow {
@@ -19,17 +20,21 @@ export interface ServedRow {
   readonly states: readonly { readonly revision: string; readonly meaning: string }[];
 }
 
-/** The rows of a feed as its ops are read, in memory: about 400 bytes an op. */
+/** The rows of a feed as its ops are read, in memory: about 700 bytes an op. */
 export interface ServedRows {
   add(says: OpBody): void;
   get(kind: RowKind, device: string, local: string): ServedRow | undefined;
   /** Rows that are there and are this, of whatever device. */
   about(subject: string): readonly ServedRow[];
+  /** Rows that are there, and had one of these traits in any state, of whatever device: the same ones by other words, maybe. */
+  alike(kind: RowKind, traits: readonly string[]): readonly ServedRow[];
 }
 
 export function createServedRows(): ServedRows {
   const rows = new Map<string, ServedRow>();
   const known = new Map<string, Set<string>>();
+  const byTrait = new Map<string, Set<string>>();
+  const note = (map: Map<string, Set<string>>, key: string, id: string): unknown => map.set(key, (map.get(key) ?? new Set()).add(id));
   return {
     add(says) {
       if (says.kind === 'mutation') return;
@@ -40,14 +45,19 @@ export function createServedRows(): ServedRows {
       const isNewest = before === undefined || compareDecimals(revision, before.revision) > 0;
       rows.set(id, isNewest ? { kind, device, local, revision, subject, states } : { ...before, states });
       if (subject === '') return;
-      const ids = known.get(subject) ?? new Set();
-      known.set(subject, ids.add(id));
+      note(known, subject, id);
+      if (!says.deleted) for (const trait of traitsOf(kind, says.payload)) note(byTrait, trait, id);
     },
     get: (kind, device, local) => rows.get(rowId(kind, device, local)),
     about: (subject) =>
       [...(known.get(subject) ?? [])].flatMap((id) => {
         const row = rows.get(id);
         return row?.subject === subject ? [row] : [];
+      }),
+    alike: (kind, traits) =>
+      [...new Set(traits.flatMap((trait) => [...(byTrait.get(trait) ?? [])]))].flatMap((id) => {
+        const row = rows.get(id);
+        return row !== undefined && row.kind === kind && row.subject !== '' ? [row] : [];
       }),
   };
 }

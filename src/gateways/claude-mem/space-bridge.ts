@@ -14,11 +14,11 @@ import type { HandedOver } from './handed-over.ts';
 import { readWrittenTo, type WrittenTo } from './held-base.ts';
 import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
-import { itemToOps, REVISION_STEP } from './items-to-ops.ts';
+import { goneStanding, itemToOps, REVISION_STEP } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook, type Wished } from './ops-to-items.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
-import { readStanding } from './standing-rows.ts';
+import { readStanding, sawStanding, unseenStanding } from './standing-rows.ts';
 import { feedOf, type SyncFeeds } from './sync-feed.ts';
 
 export interface SpaceBridgeDeps {
@@ -189,7 +189,26 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     await store.write((tx) => tx.documents.put(CHOICES, user, scope.choices));
   }
 
+  /** Rows of this machine's worker from another node's feed that went from the space before it came here: nobody was told of them here. */
+  async function endStanding(): Promise<void> {
+    const standing = await unseenStanding(store, user);
+    const { term } = replica;
+    if (standing.length > 0 && term !== null) {
+      const feed = await feedNow();
+      const states = await replica.visible(standing.map(({ name }) => memItem(name)));
+      const additions = standing.flatMap((row) => {
+        const state = states.get(itemKey(memItem(row.name)));
+        const isGone = state !== undefined && state.content === null;
+        const deps = { feed, now: clock.now(), revisionAt: (since: number) => revisionAt(term, since) };
+        return isGone ? goneStanding(row, state.position, deps) : [];
+      });
+      if (additions.length > 0) await feeds.add(user, additions);
+    }
+    await sawStanding(store, user);
+  }
+
   async function serve(): Promise<Pick<BridgeReport, 'served' | 'waiting'>> {
+    await endStanding();
     const outstanding = await workspace.outstanding();
     // Parents first: a row is served once its session is there.
     const landed = outstanding.filter(({ item }) => !replica.isDrafted(item));

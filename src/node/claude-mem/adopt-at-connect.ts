@@ -8,11 +8,14 @@ import { digestOf } from '../../gateways/claude-mem/digest.ts';
 import type { OpBody } from '../../gateways/claude-mem/schema.ts';
 import { createServedRows, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
+import { columnsOf, countOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
 import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
-import { readStandingRows } from '../../sources/claude-mem/own-rows.ts';
+import { OWN_TABLES, readStandingRows } from '../../sources/claude-mem/own-rows.ts';
 import { readForeign } from '../read-foreign.ts';
 import { adoptServed } from './adopt-served.ts';
-import { localWorker, type LocalWorkerDeps } from './local-worker.ts';
+import { markOthers, type LocalWorkerDeps } from './local-worker.ts';
+import { ownFeed } from './own-feed.ts';
+import { raiseTaken } from './raise-taken.ts';
 import { readRemoteRows } from './remote-feed.ts';
 import { readDeviceId } from './settings-edit.ts';
 import { servedOp, type ServedFeed, type ServedOp } from './wedged-pull.ts';
@@ -21,28 +24,61 @@ const PAGE = { entries: 500, bytes: 8_000_000 };
 /** Asks in place of a worker that has given itself no device id yet. */
 const NO_DEVICE = 'satchel-connect';
 
+/** Another node's gateway, as a worker is pointed at it. */
+export interface HubPlace {
+  readonly url: string;
+  readonly user: string;
+  readonly token: string;
+}
+
 /**
  * Before a worker first syncs with another node's gateway: marks the rows of its database that are served there as another device's. Gives
  * how many; the error says why nobody could tell. O(feed), over the network, and O(rows).
  */
-export async function adoptFromHub(
-  claudeMemHome: string,
-  hub: { readonly url: string; readonly user: string; readonly token: string },
-  now: number,
-): Promise<Result<number, string>> {
+export async function adoptFromHub(claudeMemHome: string, hub: HubPlace, now: number): Promise<Result<number, string>> {
   const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
   const device = settings.ok ? readDeviceId(settings.value) : null;
   const file = path.join(claudeMemHome, 'claude-mem.db');
   return adopt(file, device, false, now, () => readRemoteRows({ ...hub, device: device ?? NO_DEVICE }));
 }
 
-/** The same before this machine's worker syncs through this very node, which imports all of its rows. */
-export async function adoptFromOwnFeed(deps: LocalWorkerDeps & { readonly clock: Clock }): Promise<Result<number, string>> {
-  const worker = await localWorker(deps);
-  if (worker === null) return ok(0);
-  return adopt(worker.database, worker.device, true, deps.clock.now(), async () =>
-    ok(await (await readOwnFeed(deps.store, worker.user)).rows()),
+/**
+ * The same before this machine's worker syncs through this very node, which imports all of its rows. Those of its own that were edited since it
+ * sent them get the next revision.
+ */
+export async function adoptFromOwnFeed(
+  { store, feeds, claudeMemHome, clock }: LocalWorkerDeps & { readonly clock: Clock },
+  user: string,
+): Promise<Result<number, string>> {
+  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
+  const device = settings.ok ? readDeviceId(settings.value) : null;
+  const file = path.join(claudeMemHome, 'claude-mem.db');
+  const isThere = (await store.read((tx) => tx.feeds.head(feedOf(user)))) !== null;
+  const settleOwn = async (): Promise<void> => {
+    if (!isThere || device === null) return;
+    const feed = await ownFeed(store, feeds, user);
+    if (await markOthers(file, device, feed, clock.now())) await raiseTaken(file, device, feed);
+  };
+  return adopt(file, device, true, clock.now(), async () => ok(await (await readOwnFeed(store, user)).rows()), settleOwn);
+}
+
+/** Stands for which rows are in a database: another one once a row is new. `null` where it cannot be read. */
+export function numbersGiven(claudeMemHome: string): string | null {
+  try {
+    return readNumbers(claudeMemHome);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'SqliteError') return null;
+    throw error;
+  }
+}
+
+function readNumbers(claudeMemHome: string): string {
+  const look = lookInto(path.join(claudeMemHome, 'claude-mem.db'), (database) =>
+    Object.values(OWN_TABLES).map((table) =>
+      columnsOf(database, table).has('id') ? countOf(database, `SELECT max(id) FROM ${table}`) : 0,
+    ),
   );
+  return JSON.stringify(look);
 }
 
 /** What a user's workers are served here. */
@@ -81,6 +117,7 @@ async function adopt(
   isAllPushed: boolean,
   now: number,
   read: () => Promise<Result<ServedRows, string>>,
+  then: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Result<number, string>> {
   try {
     if (!existsSync(file)) return ok(0);
@@ -88,7 +125,10 @@ async function adopt(
     if (refusal !== null) return fail(refusal);
     if (readStandingRows(file).next().done === true) return ok(0);
     const served = await read();
-    return served.ok ? ok(adoptServed({ file, device, served: served.value, isAllPushed, now })) : served;
+    if (!served.ok) return served;
+    const marked = adoptServed({ file, device, served: served.value, isAllPushed, now });
+    await then();
+    return ok(marked);
   } catch (error) {
     if (error instanceof Error && error.name === 'SqliteError') return fail(`claude-mem’s database cannot be written: ${error.message}`);
     throw error;

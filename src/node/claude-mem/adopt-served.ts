@@ -2,7 +2,10 @@ import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
 import { GATEWAY_DEVICE } from '../../gateways/claude-mem/make-op.ts';
 import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
 import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
+import type { RowKind } from '../../gateways/claude-mem/payload.ts';
 import { rowId, type OpBody } from '../../gateways/claude-mem/schema.ts';
+import { traitsOf } from '../../gateways/claude-mem/traits.ts';
+import type { Payload } from '../../gateways/claude-mem/op-rows.ts';
 import { meaningOf, type ServedRow, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
 import type { StandingElsewhere } from '../../gateways/claude-mem/standing-rows.ts';
 import { subjectOf } from '../../gateways/claude-mem/subject.ts';
@@ -24,49 +27,82 @@ export interface AdoptDeps {
 /**
  * Rows of a database that are served as another device's, under which claude-mem's client does not know them: they came by Satchel, from a
  * copied file, or by another node's feed. Unmarked, summaries and prompts would be given to it a second time. A row of its own that is pushed
- * becomes its own there, in place of one that no device has (`planPush`). O(rows).
+ * becomes its own there, in place of one that no device has (`planPush`); one that is served as its own, and was marked as another's while its
+ * worker synced elsewhere, is its own again. A row that was edited is told by what of its words is left, once all others are known. O(rows).
  */
 export function findServedElsewhere({ file, device, served, isAllPushed }: Omit<AdoptDeps, 'now'>): RowMark[] {
   const taken = new Set<string>();
   for (const page of readStandingRows(file))
     for (const { kind, origin } of page) if (origin !== null) taken.add(rowId(kind, origin.device, origin.local));
   const marks: RowMark[] = [];
+  const edited: { readonly row: StandingRow; readonly payload: Payload }[] = [];
+  const isFree = (row: StandingRow, each: ServedRow): boolean => {
+    const isPushed = row.origin === null && (isAllPushed || !row.isSent);
+    return each.device !== device && !(isPushed && each.device === GATEWAY_DEVICE) && !taken.has(rowId(row.kind, each.device, each.local));
+  };
+  const mark = ({ kind, local, origin }: StandingRow, payload: Payload, other: ServedRow): void => {
+    taken.add(rowId(kind, other.device, other.local));
+    const to = { device: other.device, local: other.local };
+    marks.push({ kind, local, before: origin, origin: to, revision: standingRevision(other, meaningOf(kind, payload)) });
+  };
   for (const page of readStandingRows(file)) {
     for (const row of page) {
-      const says = saidBy(row);
-      if (says === null) continue;
+      const payload = saidBy(row)?.payload;
+      if (payload === undefined) continue;
       const { kind, local, origin } = row;
-      const known =
-        origin === null ? (device === null ? undefined : served.get(kind, device, local)) : served.get(kind, origin.device, origin.local);
+      const own = device === null ? undefined : served.get(kind, device, local);
+      const known = origin === null ? own : served.get(kind, origin.device, origin.local);
       if (known !== undefined && known.subject !== '') continue;
-      const isPushed = origin === null && (isAllPushed || !row.isSent);
-      const other = served
-        .about(subjectOf(kind, says.payload))
-        .filter((each) => each.device !== device && !(isPushed && each.device === GATEWAY_DEVICE))
-        .find((each) => !taken.has(rowId(kind, each.device, each.local)));
-      if (other === undefined) continue;
-      taken.add(rowId(kind, other.device, other.local));
-      const to = { device: other.device, local: other.local };
-      marks.push({ kind, local, before: origin, origin: to, revision: standingRevision(other, meaningOf(kind, says.payload)) });
+      const subject = subjectOf(kind, payload);
+      if (origin !== null && own !== undefined && isSameRow(own, subject, traitsOf(kind, payload), served)) {
+        marks.push({ kind, local, before: origin, origin: null, revision: pushedRevision(own) });
+        continue;
+      }
+      const other = served.about(subject).find((each) => isFree(row, each));
+      if (other !== undefined) mark(row, payload, other);
+      // One that was taken away there is gone, and no other one's former words.
+      else if (known === undefined) edited.push({ row, payload });
     }
+  }
+  for (const { row, payload } of edited) {
+    const alike = served.alike(row.kind, traitsOf(row.kind, payload)).filter((each) => isFree(row, each));
+    const [other] = alike;
+    if (other !== undefined && alike.length === 1) mark(row, payload, other);
   }
   return marks;
 }
+
+/** Whether a row that is served, and is there, is the one that says so by now. */
+function isSameRow(row: ServedRow, subject: string, traits: readonly string[], served: ServedRows): boolean {
+  return row.subject !== '' && (row.subject === subject || served.alike(row.kind, traits).includes(row));
+}
+
+/** The highest at which its device itself pushed it: what a gateway serves is far above what devices count. */
+function pushedRevision({ states }: ServedRow): string {
+  const pushed = states.map(({ revision }) => revision).filter((revision) => BigInt(revision) < GATEWAY_REVISIONS);
+  return pushed.reduce((most, each) => (compareDecimals(each, most) > 0 ? each : most), '1');
+}
+const GATEWAY_REVISIONS = 1n << 50n;
 
 /** Marks what {@link findServedElsewhere} finds; gives how many rows. Safe to repeat, and while the worker goes on. O(rows). */
 export function adoptServed({ now, ...look }: AdoptDeps): number {
   return markRows(look.file, findServedElsewhere(look), now);
 }
 
-/** Rows that came to a database from another node's feed, and that a feed knows nothing of by that name. O(rows). */
-export function findStandingElsewhere(file: string, device: string, index: Pick<FeedIndex, 'of'>): StandingElsewhere[] {
+/** Rows that came to a database from another node's feed, and that a feed knows nothing of by that name. `nameAt`: which item stands there. O(rows). */
+export async function findStandingElsewhere(
+  file: string,
+  device: string,
+  index: Pick<FeedIndex, 'of'>,
+  nameAt: (kind: RowKind, local: string) => Promise<string | null>,
+): Promise<StandingElsewhere[]> {
   const found: StandingElsewhere[] = [];
   for (const page of readStandingRows(file)) {
     for (const row of page) {
       const { kind, origin } = row;
       if (origin === null || origin.device === device || index.of(rowId(kind, origin.device, origin.local)).length > 0) continue;
       const says = saidBy(row);
-      if (says !== null) found.push({ subject: subjectOf(kind, says.payload), ...origin });
+      if (says !== null) found.push({ subject: subjectOf(kind, says.payload), ...origin, name: await nameAt(kind, row.local) });
     }
   }
   return found;

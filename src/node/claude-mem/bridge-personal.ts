@@ -1,14 +1,14 @@
 import type { Replica } from '../../core/replica/replica.ts';
 import { keepBridged, type KeepBridgedDeps } from './keep-bridged.ts';
-import type { LastAbsences } from './last-absences.ts';
+import type { LastLook } from './last-look.ts';
 import { isLocalHistoryServed, type LocalWorkerDeps } from './local-worker.ts';
 import { PERSONAL_USER } from './personal-user.ts';
 import { createHandedOver } from './handed-over.ts';
 import { createPassedOverWriter } from './write-passed-over.ts';
 
-export interface BridgePersonalDeps extends Omit<KeepBridgedDeps, 'replica' | 'maySay' | 'writePassedOver' | 'handedOver'> {
+export interface BridgePersonalDeps extends Omit<KeepBridgedDeps, 'replica' | 'maySay' | 'onMaySay' | 'writePassedOver' | 'handedOver'> {
   readonly worker: LocalWorkerDeps;
-  readonly lastAbsences: LastAbsences;
+  readonly lastLook: LastLook;
 }
 
 /**
@@ -16,13 +16,13 @@ export interface BridgePersonalDeps extends Omit<KeepBridgedDeps, 'replica' | 'm
  * listens: commands need none of it.
  */
 export async function bridgePersonal(
-  { worker, lastAbsences, ...deps }: BridgePersonalDeps,
+  { worker, lastLook, ...deps }: BridgePersonalDeps,
   replica: Replica,
   signal: AbortSignal,
 ): Promise<void> {
-  await lastAbsences.note();
+  await lastLook.note();
   const writePassedOver = createPassedOverWriter({ ...worker, log: deps.log }, PERSONAL_USER);
   const handedOver = createHandedOver(worker, replica.space, PERSONAL_USER);
-  const maySay = (): Promise<boolean> => isLocalHistoryServed({ ...worker, clock: deps.clock }, PERSONAL_USER, lastAbsences.take);
-  return keepBridged({ ...deps, replica, writePassedOver, handedOver, maySay }, signal);
+  const maySay = (): Promise<boolean> => isLocalHistoryServed({ ...worker, clock: deps.clock, handedOver }, PERSONAL_USER, lastLook);
+  return keepBridged({ ...deps, replica, writePassedOver, handedOver, maySay, onMaySay: worker.clients.onShown }, signal);
 }

@@ -1,10 +1,8 @@
-import { canonicalJson } from '../../gateways/claude-mem/canonical-json.ts';
 import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
-import { digestOf } from '../../gateways/claude-mem/digest.ts';
 import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
-import type { Payload } from '../../gateways/claude-mem/op-rows.ts';
 import { GATEWAY_ORIGIN, subjectOfOp } from '../../gateways/claude-mem/plan-push.ts';
 import { meaningOf } from '../../gateways/claude-mem/served-rows.ts';
+import { traitsOf } from '../../gateways/claude-mem/traits.ts';
 import type { OpBody } from '../../gateways/claude-mem/schema.ts';
 import type { RowMark } from '../../sources/claude-mem/mark-rows.ts';
 import { readOwnRows, type OwnRowKind } from '../../sources/claude-mem/own-rows.ts';
@@ -44,20 +42,6 @@ export function toldIn(says: OpBody): ToldRow | null {
     traits: traitsOf(says.kind, says.payload),
     state: meaningOf(says.kind, says.payload),
   };
-}
-
-const WORDS: Readonly<Record<OwnRowKind, readonly string[]>> = {
-  observation: ['title', 'narrative', 'text'],
-  summary: ['request', 'investigated', 'learned', 'completed', 'next_steps', 'notes'],
-  prompt: ['prompt_text'],
-};
-
-/** When and in which session it was made, with each of its texts: an edit leaves one of them, and several rows are made in one millisecond. */
-function traitsOf(kind: OwnRowKind, payload: Payload): string[] {
-  const { created_at_epoch: createdAt, memory_session_id: session } = payload;
-  return WORDS[kind].flatMap((field) =>
-    typeof payload[field] === 'string' ? [digestOf(canonicalJson([createdAt, session, field, payload[field]])).slice(0, 12)] : [],
-  );
 }
 
 /** A row that the database’s own machine made. */

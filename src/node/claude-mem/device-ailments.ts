@@ -10,6 +10,7 @@ import { userOf } from '../../sources/claude-mem-health/holders.ts';
 import { keepDatabase } from '../../sources/claude-mem-health/keep-copy.ts';
 import { changeIn, columnsOf, countOf, lookInto } from '../../sources/claude-mem-health/mem-tables.ts';
 import { compareRows, knownOtherwise, marksOf, TABLE_OF_KIND, type Compared, type ToldFeed } from './compare-rows.ts';
+import { raiseRows } from './raise-taken.ts';
 import { keepSettings, writeDeviceId } from './settings-edit.ts';
 
 export interface DeviceLook {
@@ -187,13 +188,10 @@ async function raiseRevisions(look: DeviceLook, backups: string): Promise<Repair
   if (user !== null) return blockedBy(user);
   const backup = await keepDatabase(file, backups, 'claude-mem');
   const { edited } = await compareRows(file, look.device, look.feed);
-  changeIn(file, (database) => {
-    for (const { table, local, entity, pushed } of edited) {
-      const next = (BigInt(pushed) + 1n).toString();
-      database.prepare(`UPDATE ${table} SET sync_rev = ?, synced_at = NULL WHERE id = ? AND origin_device_id IS NULL`).run(next, local);
-      database.prepare('DELETE FROM sync_content_outbox WHERE entity_id = ?').run(entity);
-    }
-  });
+  raiseRows(
+    file,
+    edited.map((row) => ({ ...row, isTold: false })),
+  );
   const lines = [
     `${counted(edited.length, 'row is', 'rows are')} sent again, above what the feed has.`,
     'Start claude-mem’s worker again.',

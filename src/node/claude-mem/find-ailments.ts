@@ -5,13 +5,15 @@ import { mixedUnder } from '../../sources/claude-mem-health/held-standing.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
 import type { Result } from '../../core/result.ts';
 import { readForeign } from '../read-foreign.ts';
-import type { SatchelNode } from '../node.ts';
+import { PERSONAL, type SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
 import { findLeftRows } from './left-rows.ts';
 import { localWorker } from './local-worker.ts';
 import type { readRemoteFeed } from './remote-feed.ts';
 import { ownFeed } from './own-feed.ts';
 import { readOwnFeed } from './adopt-at-connect.ts';
+import { findRewordedDoubles } from './reworded-doubles.ts';
+import { takeWholeLook } from './whole-look.ts';
 import { findWedgeInLog } from './wedged-log.ts';
 import { findWedgedPull, type PullLook } from './wedged-pull.ts';
 import { adoptServed } from './adopt-served.ts';
@@ -49,8 +51,21 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
   const heard = ofDevice.filter(({ id }) => id !== 'refused' || ofSync.every((each) => each.id !== id));
   const isToLog = way.type !== 'none' && !isHere && ofDevice.every(({ id }) => id !== 'wedged');
   const logged = isToLog ? await findWedgeInLog(folder, file, askHub !== null) : null;
+  const reworded = isHere && served !== null ? await findRewordedDoubles(served, () => takeIn(node)) : null;
   const inDatabase = found.map((each) => (each.id === 'doubles' && served !== null ? andMarked(each, served) : each));
-  return [...inDatabase, ...left, ...placesNotHere(node), ...ofSync, ...heard, ...(logged === null ? [] : [logged])];
+  return [
+    ...inDatabase,
+    ...(reworded === null ? [] : [reworded]),
+    ...left,
+    ...placesNotHere(node),
+    ...ofSync,
+    ...heard,
+    ...(logged === null ? [] : [logged]),
+  ];
+}
+
+async function takeIn(node: SatchelNode): Promise<void> {
+  for (const open of node.spaces.values()) if (open.entry.name === PERSONAL && open.replica.canWrite) await takeWholeLook(node, open);
 }
 
 /** What its feed tells of a worker, and what is served to it; `null` where nobody could tell. */

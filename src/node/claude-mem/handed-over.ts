@@ -18,10 +18,14 @@ const TABLE: Readonly<Record<RowKind, MemTable>> = { observation: 'observations'
 export function createHandedOver(deps: LocalWorkerDeps, space: SpaceId, user: string): () => Promise<HandedOver | null> {
   /** The highest number that the source knew: all rows behind it are the worker's own. */
   const last = new Map<RowKind, number>();
+  let connection = '';
 
   return async () => {
     const worker = await localWorker(deps);
     if (worker === null || worker.device === null || worker.user !== user) return null;
+    // Before each one's first word the source looks once more.
+    if (worker.connection !== connection) last.clear();
+    connection = worker.connection;
     const places = new Map<RowKind, ReadonlyMap<string, string>>();
     return {
       device: worker.device,

@@ -30,7 +30,12 @@ it('a feed that begins while it is looked for is looked at', async () => {
   const log = { error: () => undefined } as unknown as HubLog;
   const scope = { choices: '' } as unknown as Parameters<typeof keepBridged>[0]['scope'];
   const clock = createSystemClock();
-  const says = { maySay: () => Promise.resolve(true), writePassedOver: () => Promise.resolve(0), handedOver: () => Promise.resolve(null) };
+  const says = {
+    maySay: () => Promise.resolve(true),
+    onMaySay: () => () => undefined,
+    writePassedOver: () => Promise.resolve(0),
+    handedOver: () => Promise.resolve(null),
+  };
   const kept = keepBridged({ store, clock, feeds, replica: owner.replica, log, scope, ...says }, stop.signal);
   await expect.poll(() => looks).toBe(2);
   stop.abort();

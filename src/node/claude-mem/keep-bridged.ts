@@ -19,6 +19,8 @@ export interface KeepBridgedDeps {
   readonly scope: BridgeScope;
   /** Asked each time before anything that came by another way is served. */
   readonly maySay: () => Promise<boolean>;
+  /** Calls back when what `maySay` answers may be another thing. Gives back what ends it. */
+  readonly onMaySay: (listener: () => void) => () => void;
   readonly writePassedOver: SpaceBridgeDeps['writePassedOver'];
   readonly handedOver: SpaceBridgeDeps['handedOver'];
 }
@@ -41,7 +43,7 @@ const LOOK_FOR_ERASURES = 5_000;
  * without one there is no feed.
  */
 export async function keepBridged(
-  { store, clock, feeds, replica, log, maySay, writePassedOver, handedOver, scope }: KeepBridgedDeps,
+  { store, clock, feeds, replica, log, maySay, onMaySay, writePassedOver, handedOver, scope }: KeepBridgedDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let pushedAt: number | null = null;
@@ -55,6 +57,10 @@ export async function keepBridged(
     }),
     feeds.onBegin((user) => {
       if (user !== PERSONAL_USER) return;
+      changed = true;
+      wake();
+    }),
+    onMaySay(() => {
       changed = true;
       wake();
     }),

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
+import type { Clients } from '../../gateways/claude-mem/clients.ts';
+import type { HandedOver } from '../../gateways/claude-mem/handed-over.ts';
 import { noteStanding } from '../../gateways/claude-mem/standing-rows.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
 import type { NodeHome } from '../home.ts';
@@ -9,9 +11,11 @@ import { markRows } from '../../sources/claude-mem/mark-rows.ts';
 import { findStandingElsewhere } from './adopt-served.ts';
 import { readForeign } from '../read-foreign.ts';
 import { readConnection } from './connection.ts';
-import { compareRows, knownOtherwise, marksOf } from './compare-rows.ts';
+import { compareRows, knownOtherwise, marksOf, type ToldFeed } from './compare-rows.ts';
+import type { LastLook } from './last-look.ts';
 import { importHistory, type ImportReport } from './import-history.ts';
 import { ownFeed } from './own-feed.ts';
+import { raiseTaken } from './raise-taken.ts';
 import { readDeviceId } from './settings-edit.ts';
 
 /** By user: whose rows from before are in the feed. */
@@ -28,10 +32,11 @@ export interface LocalWorkerDeps {
   readonly claudeMemHome: string;
   readonly store: Store;
   readonly feeds: Pick<SyncFeeds, 'push' | 'index'>;
+  readonly clients: Pick<Clients, 'wasShown' | 'onShown'>;
 }
 
 /** The worker of this machine that `connect` pointed at this very node; `null` for none. `device` is null until it first ran. */
-export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Promise<{
+export async function localWorker({ home, claudeMemHome }: Pick<LocalWorkerDeps, 'home' | 'claudeMemHome'>): Promise<{
   readonly user: string;
   readonly device: string | null;
   readonly database: string;
@@ -47,25 +52,34 @@ export async function localWorker({ home, claudeMemHome }: LocalWorkerDeps): Pro
 
 /**
  * Whether what came by other ways may be served to `user` now. This machine's worker has rows that its sync never pushes; they are put
- * into the feed first, or it would be given them a second time. `before`: what has to be known of its database before that.
+ * into the feed first, or it would be given them a second time. `look`: at its database, before that.
  */
 export async function isLocalHistoryServed(
-  deps: LocalWorkerDeps & { readonly clock: Clock },
+  deps: LocalWorkerDeps & { readonly clock: Clock; readonly handedOver: () => Promise<Pick<HandedOver, 'nameAt'> | null> },
   user: string,
-  before: () => Promise<void>,
+  look: Pick<LastLook, 'take' | 'isTaken'>,
 ): Promise<boolean> {
   const worker = await localWorker(deps);
   if (worker === null || !existsSync(worker.database)) return true;
   // Connected as another user, its rows are carried from its database: served now, it would be given them again once it is this one's.
   if (worker.device === null || worker.user !== user) return false;
-  await before();
+  const isNew = !(await look.isTaken(worker.connection));
+  if (isNew) {
+    // What is done in its database until it starts again is to be known before anything is served.
+    if (!deps.clients.wasShown(worker.connection)) return false;
+    await look.take(worker.connection);
+  }
   const done = await deps.store.read((tx) => tx.documents.get<Imported>(IMPORTED, user));
   // Connected anew, it may have synced with something else in between: what went there it does not push again.
-  if (done?.device === worker.device && done.connection === worker.connection) return true;
-  if (!(await isOwnDatabase(deps, { ...worker, device: worker.device }))) return false;
+  if (!isNew && done?.device === worker.device && done.connection === worker.connection) return true;
+  const feed = await ownFeed(deps.store, deps.feeds, user);
+  if (!(await markOthers(worker.database, worker.device, feed, deps.clock.now()))) return false;
   const index = await deps.feeds.index(user);
-  await noteStanding(deps.store, user, findStandingElsewhere(worker.database, worker.device, index));
+  const known = await deps.handedOver();
+  const nameAt: HandedOver['nameAt'] = (kind, local) => known?.nameAt(kind, local) ?? Promise.resolve(null);
+  await noteStanding(deps.store, user, await findStandingElsewhere(worker.database, worker.device, index, nameAt));
   await importLocalHistory(deps, { ...worker, device: worker.device });
+  await raiseTaken(worker.database, worker.device, feed);
   return true;
 }
 
@@ -74,16 +88,12 @@ export async function isLocalHistoryServed(
  * anew, say, and written again from the space): what it has anyway would be served to it under that one's numbers, and its own rows to others a
  * second time. What the feed tells of it is marked as what it is; what is left is for doctor to name, and for a repair, which gives it another id.
  */
-async function isOwnDatabase(
-  { store, feeds, clock }: LocalWorkerDeps & { readonly clock: Clock },
-  { user, device, database }: { readonly user: string; readonly device: string; readonly database: string },
-): Promise<boolean> {
-  const feed = await ownFeed(store, feeds, user);
+export async function markOthers(database: string, device: string, feed: ToldFeed, now: number): Promise<boolean> {
   const { others, fresh } = await compareRows(database, device, feed);
   if (others.length === 0) return true;
   // What says otherwise nobody can judge: it stays this machine's own.
   const known = (await knownOtherwise([...others, ...fresh], feed)).filter(({ row, told }) => row.state === told.state);
-  markRows(database, marksOf(known), clock.now());
+  markRows(database, marksOf(known), now);
   return (await compareRows(database, device, feed)).others.length === 0;
 }
 

@@ -38,6 +38,7 @@ export const AILMENTS: readonly string[] = [
   'pending-messages',
   'set-aside',
   'doubles',
+  'edited-doubles',
   'left-rows',
   'history',
   'device-id',
@@ -57,6 +58,7 @@ const INDEX = 'full-text';
 const CHANGES_ROWS: ReadonlySet<string> = new Set([
   'queue',
   'doubles',
+  'edited-doubles',
   'left-rows',
   'history',
   'device-id',

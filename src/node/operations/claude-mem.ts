@@ -2,11 +2,13 @@ import path from 'node:path';
 import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
-import { adoptFromOwnFeed } from '../claude-mem/adopt-at-connect.ts';
+import { ok } from '../../core/result.ts';
+import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
 import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
+import { takeWholeLook, Unlooked } from '../claude-mem/whole-look.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
 import { readDeviceId } from '../claude-mem/settings-edit.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
@@ -103,17 +105,71 @@ export const claudeMemUsersOperation = defineOperation({
   },
 });
 
+const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().min(1).max(128), token: z.string().min(1).max(4096) });
+
 /**
- * After `connect` and `disconnect`: the source of claude-mem's database carries what its own sync does not, and rows that this node serves its
- * worker as another device's are marked so. `unmarked` says why they could not be.
+ * Before `connect` and `disconnect` write anything: captures what was edited, made and deleted in claude-mem's database beside a worker that
+ * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
+ * worker is to go. `unlooked` and `unmarked` say why nobody could.
+ */
+export const claudeMemReconnectingOperation = defineOperation({
+  input: z.strictObject({
+    /** This very node, as a user; another one's gateway; nowhere. */
+    to: z
+      .union([z.strictObject({ own: z.string().min(1).max(128) }), hubPlace])
+      .nullable()
+      .default(null),
+  }),
+  async run(node, { to }): Promise<{ unlooked: string | null; marked: number; unmarked: string | null; numbers: string | null }> {
+    const { claudeMemWorker: worker, deps } = node;
+    const unlooked = await wholeLook(node);
+    const numbers = numbersGiven(worker.claudeMemHome);
+    const adopted =
+      to === null
+        ? ok(0)
+        : 'own' in to
+          ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
+          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now());
+    return { unlooked, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
+  },
+});
+
+/** Why nobody could look; `null` where somebody did, or there is no space to tell. */
+async function wholeLook(node: SatchelNode): Promise<string | null> {
+  const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
+  if (open === undefined || !open.replica.canWrite) return null;
+  try {
+    await takeWholeLook(node, open);
+    return null;
+  } catch (error) {
+    if (error instanceof Unlooked) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * After `connect` and `disconnect`: the source of claude-mem's database carries what its own sync does not. Rows that came since they were marked
+ * are marked as well. `unmarked` says why they could not be.
  */
 export const claudeMemReconnectedOperation = defineOperation({
-  input: noInput,
-  async run(node): Promise<{ reopened: boolean; marked: number; unmarked: string | null; live: boolean }> {
+  input: z.strictObject({
+    /** Where the worker is to sync with another node, and what `claude-mem-reconnecting` said of the database. */
+    hub: hubPlace.nullable().default(null),
+    numbers: z.string().max(4096).nullable().default(null),
+  }),
+  async run(node, { hub, numbers }): Promise<{ reopened: boolean; marked: number; unmarked: string | null; live: boolean }> {
     const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
     const reopened = open !== undefined && node.isLive && (await node.reopenChanged(open.entry.space));
     await forgetRefusals(node);
-    const adopted = await adoptFromOwnFeed({ ...node.claudeMemWorker, clock: node.deps.clock });
+    const { claudeMemWorker: deps } = node;
+    const [clock, worker] = [node.deps.clock, await localWorker(deps)];
+    const isMarked = hub === null || numbers === numbersGiven(deps.claudeMemHome);
+    const adopted =
+      worker !== null
+        ? await adoptFromOwnFeed({ ...deps, clock }, worker.user)
+        : isMarked
+          ? ok(0)
+          : await adoptFromHub(deps.claudeMemHome, hub, clock.now());
     return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, live: node.isLive };
   },
 });

@@ -53,6 +53,7 @@ export const OPERATIONS = {
   'claude-mem-token-add': async () => (await import('./claude-mem.ts')).addClaudeMemTokenOperation,
   'claude-mem-token-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemTokenOperation,
   'claude-mem-device-remove': async () => (await import('./claude-mem.ts')).removeClaudeMemDeviceOperation,
+  'claude-mem-reconnecting': async () => (await import('./claude-mem.ts')).claudeMemReconnectingOperation,
   'claude-mem-reconnected': async () => (await import('./claude-mem.ts')).claudeMemReconnectedOperation,
   'claude-mem-import': async () => (await import('./claude-mem.ts')).claudeMemImportOperation,
   'claude-mem-projects': async () => (await import('./claude-mem-projects.ts')).claudeMemProjectsOperation,

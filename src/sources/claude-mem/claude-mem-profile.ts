@@ -64,6 +64,7 @@ const OBSERVATIONS: TableProfile = {
   ...tableOf('observations', 'observations'),
   revisions: revisionsOf('observation', ['memory_session_id']),
   constant: ['created_at_epoch'],
+  words: ['title', 'narrative', 'text'],
   reference: BY_MEMORY_SESSION,
   derived: {
     content_hash: (row, session) =>
@@ -81,6 +82,7 @@ const SUMMARIES: TableProfile = {
   ...tableOf('summaries', 'session_summaries'),
   revisions: revisionsOf('summary', ['memory_session_id']),
   constant: ['created_at_epoch'],
+  words: ['request', 'investigated', 'learned', 'completed', 'next_steps', 'notes'],
   reference: BY_MEMORY_SESSION,
   nameOf(row) {
     const [session, createdAtEpoch] = [textOf(row, SESSION), numberOf(row, 'created_at_epoch')];
@@ -115,6 +117,8 @@ const TOOL_USES: TableProfile = {
 export interface CarriedRows {
   readonly toolUses: boolean;
   readonly sessionsOnly?: boolean;
+  /** All of them, of a database in which the worker's own sync is at work. */
+  readonly isSyncedToo?: boolean;
 }
 
 /**
@@ -122,7 +126,8 @@ export interface CarriedRows {
  * `sessionsOnly`: what the worker's own sync leaves out.
  */
 export function claudeMemProfile(options: CarriedRows): RowsProfile {
-  const carried = options.sessionsOnly === true ? [{ ...SESSIONS, standIns: STUBS }] : [SESSIONS, OBSERVATIONS, SUMMARIES, PROMPTS];
+  const sessions = options.sessionsOnly === true || options.isSyncedToo === true ? { ...SESSIONS, standIns: STUBS } : SESSIONS;
+  const carried = options.sessionsOnly === true ? [sessions] : [sessions, OBSERVATIONS, SUMMARIES, PROMPTS];
   const tables = [...carried, ...(options.toolUses ? [TOOL_USES] : [])];
   const ids = new Set<string>(tables.map(({ id }) => id));
   return {
@@ -147,6 +152,7 @@ function tableOf(id: MemTable, table: string): Omit<TableProfile, 'nameOf'> {
     formerly: FORMERLY,
     implied: {},
     constant: [],
+    words: [],
     reference: null,
     derived: {},
     standIns: null,

@@ -7,7 +7,8 @@ export interface RowMark {
   /** Its number here, and what it was marked as until now. */
   readonly local: string;
   readonly before: StandingRow['origin'];
-  readonly origin: { readonly device: string; readonly local: string };
+  /** `null`: this database's own. */
+  readonly origin: StandingRow['origin'];
   /** Of the state that stands here: claude-mem's client takes in what is above. */
   readonly revision: string;
 }
@@ -38,16 +39,18 @@ export function markRows(file: string, marks: readonly RowMark[], now: number): 
 }
 
 function markRow(database: Database.Database, { kind, local, before, origin, revision }: RowMark, now: number): number {
-  const isTaken = database
-    .prepare(`select 1 from ${OWN_TABLES[kind]} where origin_device_id = ? and origin_local_id = ?`)
-    .get(origin.device, origin.local);
-  if (isTaken !== undefined) return 0;
+  const isTaken =
+    origin !== null &&
+    database
+      .prepare(`select 1 from ${OWN_TABLES[kind]} where origin_device_id = ? and origin_local_id = ?`)
+      .get(origin.device, origin.local) !== undefined;
+  if (isTaken) return 0;
   const { changes } = database
     .prepare(
       `update ${OWN_TABLES[kind]} set origin_device_id = ?, origin_local_id = ?, sync_rev = ?, synced_at = coalesce(synced_at, ?)
        where id = ? and origin_device_id is ? and origin_local_id is ?`,
     )
-    .run(origin.device, origin.local, revision, now, local, before?.device ?? null, before?.local ?? null);
+    .run(origin?.device ?? null, origin?.local ?? null, revision, now, local, before?.device ?? null, before?.local ?? null);
   if (changes > 0 && before === null)
     database.prepare('delete from sync_content_outbox where kind = ? and origin_local_id = ? and deleted = 0').run(kind, local);
   return changes;

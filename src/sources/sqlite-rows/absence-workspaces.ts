@@ -1,31 +1,7 @@
 import { itemKey, type Item } from '../../core/item.ts';
 import type { CaptureReport, Found, Workspace } from '../../core/replica/workspace.ts';
-import { OF_NO_TABLE } from './ready-rows.ts';
 
 const NOTHING: CaptureReport = { commits: 0, changes: 0, bytes: 0, conflicts: [], noted: 0, refused: [] };
-
-/**
- * Lets nothing through but that rows are gone, those included that are left to another way since: whoever looks by it changes nothing else, in
- * the space or in the views.
- */
-export function onlyAbsences(workspace: Workspace): Workspace {
-  const nothing = (): Promise<void> => Promise.resolve();
-  return {
-    ...workspace,
-    async capture(found, note) {
-      const gone = found.filter(isAbsent);
-      const names = new Set(gone.map(({ item }) => item.name));
-      const views = names.size === 0 ? [] : [...(await workspace.views([...names])).values()];
-      // Its absence would be no deletion. What was shown is what it is made from.
-      const left = views.filter(({ item, notHere }) => notHere === OF_NO_TABLE && names.has(item.name));
-      if (left.length > 0) await workspace.applied(left.map(({ item, shown, local }) => ({ item, content: shown, local })));
-      return captureSome(workspace, gone, note);
-    },
-    intend: nothing,
-    applied: nothing,
-    notHere: nothing,
-  };
-}
 
 /** Lets through that rows are gone only where that may be told by now, which is asked each time. Their views stay, for whoever tells it later. */
 export function holdingAbsences(workspace: Workspace, mayTell: () => Promise<boolean>): Workspace {

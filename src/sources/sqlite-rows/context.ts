@@ -158,6 +158,8 @@ export interface RowsContext {
   readonly scope: RowScope | null;
   /** Whether a row that is in the space by another way refers to this item. Left out: such rows do, wherever they stand here. */
   readonly isReferredTo?: (name: string) => Promise<boolean>;
+  /** Before the views are read: moves on those of what another way wrote. */
+  readonly moveOn?: (workspace: Workspace) => Promise<void>;
 }
 
 export function createRowsMemory(): RowsMemory {
@@ -198,8 +200,9 @@ export function createRowsMemory(): RowsMemory {
 }
 
 /** Reads the index from the views, where that was not done. Cost: O(views). */
-export async function ensureIndex({ memory, workspace, profile }: RowsContext): Promise<void> {
+export async function ensureIndex({ memory, workspace, profile, moveOn }: RowsContext): Promise<void> {
   if (memory.isIndexed) return;
+  await moveOn?.(workspace);
   memory.index.clear();
   memory.interrupted.clear();
   memory.displaced.clear();

@@ -27,6 +27,8 @@ export interface TableProfile {
   readonly implied: { readonly [column: string]: RowValue };
   /** Columns that never change while a row is the same: the row at a known place is another one where they differ. */
   readonly constant: readonly string[];
+  /** Columns in which a row says what hardly another one says: what is left of them tells it from others when some were edited. */
+  readonly words: readonly string[];
   readonly reference: ReferenceProfile | null;
   /** What a column would hold where a table does not have it: worked out from the row and the one that it refers to. */
   readonly derived: { readonly [column: string]: (row: Row, parent: Row | null) => RowValue };

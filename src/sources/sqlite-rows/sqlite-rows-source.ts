@@ -38,6 +38,8 @@ export interface SqliteRowsDeps {
   readonly scope?: RowScope;
   /** Of an item to which guarded rows refer here: whether such rows do in the space. Where not, they are to go, and it waits for that. */
   readonly isReferredTo?: (name: string) => Promise<boolean>;
+  /** Before the views are first read, and again after an error: moves on those of rows that another way wrote meanwhile. Safe to repeat. */
+  readonly moveOn?: (workspace: Workspace) => Promise<void>;
   /** Of all sources of one database: what one of them writes, another must not find half known. */
   readonly turns?: Mutex;
   /** Begins to write elsewhere, where there is much to write; here where it is left out, or answers `null`. */
