@@ -19,8 +19,9 @@ let place: Place;
 let ports: Record<'ana' | 'bea', number>;
 let nodes: Record<'ana' | 'bea', SatchelNode>;
 const MACHINES = ['ana', 'bea'] as const;
-const TITLES = ['one', 'two', 'three'];
-const COLUMNS = ['subtitle', 'text'];
+/** When each row was made: by nothing else it is the same all along. */
+const ROWS = [1_760_000_000_001, 1_760_000_000_002, 1_760_000_000_003];
+const COLUMNS = ['title', 'subtitle', 'text'];
 const ROUNDS = extent(12, 50);
 const seeds = extent(['1', '2'], ['1', '2', '3', '4', '5', '6']);
 
@@ -49,17 +50,17 @@ class Words {
   readonly #written = new Map<string, { readonly word: string; readonly over: unknown }[]>();
   #count = 0;
 
-  write(title: string, column: string, by: string, over: unknown): string {
+  write(made: number, column: string, by: string, over: unknown): string {
     this.#count += 1;
     const word = `${by} ${this.#count}`;
-    const cell = `${title} ${column}`;
+    const cell = `${made} ${column}`;
     this.#written.set(cell, [...(this.#written.get(cell) ?? []), { word, over }]);
     return word;
   }
 
   /** Those of a cell that nobody has overwritten knowingly. */
-  standing(title: string, column: string): string[] {
-    const written = this.#written.get(`${title} ${column}`) ?? [];
+  standing(made: number, column: string): string[] {
+    const written = this.#written.get(`${made} ${column}`) ?? [];
     const over = new Set(written.map((each) => each.over));
     return written.map(({ word }) => word).filter((word) => !over.has(word));
   }
@@ -72,7 +73,7 @@ async function rowIn(node: SatchelNode, content: Content | null): Promise<Row | 
   return decoded?.ok === true ? decoded.value : null;
 }
 
-/** Observations of a space by title, each with the states that a conflict keeps beside it. */
+/** Observations of a space by when they were made, each with the states that a conflict keeps beside it. */
 async function inSpace(node: SatchelNode): Promise<Record<string, { readonly row: Row; readonly beside: readonly Row[] }>> {
   const replica = replicaOf(node);
   const states = await replica.exclusive(() => replica.list({ kind: 'claude-mem', prefix: 'claude-mem/observations/' }));
@@ -80,10 +81,10 @@ async function inSpace(node: SatchelNode): Promise<Record<string, { readonly row
   for (const { item, content } of states) {
     const there = await rowIn(node, content);
     if (there === null) continue;
-    const title = String(there.get('title'));
-    expect(found[title], `${title} is there twice`).toBeUndefined();
+    const made = String(there.get('created_at_epoch'));
+    expect(found[made], `${made} is there twice`).toBeUndefined();
     const beside = await Promise.all((await replica.siblings(item)).map((sibling) => rowIn(node, sibling.content)));
-    found[title] = { row: there, beside: beside.filter((each) => each !== null) };
+    found[made] = { row: there, beside: beside.filter((each) => each !== null) };
   }
   return found;
 }
@@ -91,7 +92,7 @@ async function inSpace(node: SatchelNode): Promise<Record<string, { readonly row
 const cellsOf = (cells: (column: string) => unknown): unknown[] => COLUMNS.map((column) => cells(column) ?? null);
 
 async function spaceCells(node: SatchelNode): Promise<Record<string, unknown[]>> {
-  return Object.fromEntries(Object.entries(await inSpace(node)).map(([title, { row: there }]) => [title, cellsOf((c) => there.get(c))]));
+  return Object.fromEntries(Object.entries(await inSpace(node)).map(([made, { row: there }]) => [made, cellsOf((c) => there.get(c))]));
 }
 
 /** What a client that applies the feed holds, its own device's rows too. */
@@ -114,22 +115,26 @@ async function feedCells(client: SyncClient): Promise<Record<string, unknown[]>>
     since = last.seq;
   }
   const live = [...newest.values()].flatMap(({ payload }) => (payload === null ? [] : [payload]));
-  expect(new Set(live.map(({ title }) => title)).size).toBe(live.length);
-  return Object.fromEntries(live.map((payload) => [payload['title'] as string, cellsOf((column) => payload[column])]));
+  const told = live.map((payload) => [payload['created_at_epoch'] as string, cellsOf((column) => payload[column])] as const);
+  // A row that stands twice is no row that is the same.
+  return Object.fromEntries([...told, ...(new Map(told).size === told.length ? [] : [['twice', live.length]])]) as Record<
+    string,
+    unknown[]
+  >;
 }
 
 /** Every word stands in its row, or beside it in a conflict; no conflict holds another one. */
 async function expectAllWords(words: Words): Promise<void> {
   const space = await inSpace(nodes.ana);
   const lost: string[] = [];
-  for (const title of TITLES) {
+  for (const made of ROWS) {
     for (const column of COLUMNS) {
-      const { row: there, beside } = space[title]!;
+      const { row: there, beside } = space[made]!;
       const kept = new Set(beside.map((each) => each.get(column)));
-      const standing = words.standing(title, column);
+      const standing = words.standing(made, column);
       if (standing.length > 0 && !standing.includes(there.get(column) as string))
-        lost.push(`${title}.${column} says ${String(there.get(column))}, and not one of ${standing.join()}`);
-      for (const word of standing) if (there.get(column) !== word && !kept.has(word)) lost.push(`${title}.${column} lost ${word}`);
+        lost.push(`${column} of ${made} says ${String(there.get(column))}, and not one of ${standing.join()}`);
+      for (const word of standing) if (there.get(column) !== word && !kept.has(word)) lost.push(`${column} of ${made} lost ${word}`);
     }
   }
   expect(lost).toEqual([]);
@@ -163,37 +168,35 @@ it.each(seeds)('of two devices that each have the rows as their own, at two gate
   const words = new Words();
   await startBoth();
   const clients = { ana: await clientOf(nodes.ana, 'device-ana'), bea: await clientOf(nodes.bea, 'device-bea') };
-  const held = { ana: new Map<string, Record<string, unknown>>(), bea: new Map<string, Record<string, unknown>>() };
-  const revisions = { ana: new Map<string, number>(), bea: new Map<string, number>() };
+  const held = { ana: new Map<number, Record<string, unknown>>(), bea: new Map<number, Record<string, unknown>>() };
+  const revisions = { ana: new Map<number, number>(), bea: new Map<number, number>() };
   const unsent: Record<'ana' | 'bea', ReturnType<typeof row>[]> = { ana: [], bea: [] };
   /** Its client passes over what is served under its own id: it has what it said last. */
-  const say = (machine: 'ana' | 'bea', title: string, cells: Record<string, unknown>): void => {
-    const before = held[machine].get(title);
-    const payload = { title, narrative: `about ${title}`, ...before, ...cells };
-    const rev = (revisions[machine].get(title) ?? 0) + 1;
-    held[machine].set(title, payload);
-    revisions[machine].set(title, rev);
-    unsent[machine].push(
-      row(`device-${machine}`, { local: String(TITLES.indexOf(title) + (machine === 'ana' ? 1 : 11)), rev: String(rev), payload }),
-    );
+  const say = (machine: 'ana' | 'bea', made: number, cells: Record<string, unknown>): void => {
+    const payload = { title: `row ${made}`, created_at_epoch: String(made), ...held[machine].get(made), ...cells };
+    const rev = (revisions[machine].get(made) ?? 0) + 1;
+    held[machine].set(made, payload);
+    revisions[machine].set(made, rev);
+    const local = String(ROWS.indexOf(made) + (machine === 'ana' ? 1 : 11));
+    unsent[machine].push(row(`device-${machine}`, { local, rev: String(rev), payload }));
   };
   const push = async (machine: 'ana' | 'bea'): Promise<void> => {
     const ops = unsent[machine].splice(0);
     if (ops.length > 0) expect((await clients[machine].push(ops)).status).toBe(200);
   };
-  for (const title of TITLES) say('ana', title, {});
+  for (const made of ROWS) say('ana', made, {});
   await push('ana');
-  await expect.poll(async () => Object.keys(await inSpace(nodes.bea))).toHaveLength(TITLES.length);
-  for (const title of TITLES) say('bea', title, {});
+  await expect.poll(async () => Object.keys(await inSpace(nodes.bea))).toHaveLength(ROWS.length);
+  for (const made of ROWS) say('bea', made, {});
   await push('bea');
 
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const machine of MACHINES) {
       for (let edits = random.below(3); edits > 0; edits -= 1) {
-        const title = TITLES[random.below(TITLES.length)]!;
+        const made = ROWS[random.below(ROWS.length)]!;
         const column = COLUMNS[random.below(COLUMNS.length)]!;
-        const over = held[machine].get(title)?.[column] ?? null;
-        say(machine, title, { [column]: words.write(title, column, machine, over) });
+        const over = held[machine].get(made)?.[column] ?? null;
+        say(machine, made, { [column]: words.write(made, column, machine, over) });
       }
       if (random.chance(0.6)) await push(machine);
     }
@@ -215,23 +218,23 @@ it.each(seeds)('of a worker that syncs through its node, and a database that a s
   const databases = { ana: await mem(place, 'ana'), bea: await mem(place, 'bea') };
   try {
     databases.bea.session('s1');
-    for (const title of TITLES) databases.bea.observation('s1', title);
+    for (const made of ROWS) databases.bea.observation('s1', `row ${made}`, { created_at_epoch: made });
     await startBoth();
     const worker = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', nodes.bea)), databases.bea);
     await worker.pull();
     await worker.push();
-    await expect.poll(() => titles(databases.ana)).toHaveLength(TITLES.length);
+    await expect.poll(() => titles(databases.ana)).toHaveLength(ROWS.length);
 
     const edit = (machine: 'ana' | 'bea'): void => {
-      const title = TITLES[random.below(TITLES.length)]!;
+      const made = ROWS[random.below(ROWS.length)]!;
       const column = COLUMNS[random.below(COLUMNS.length)]!;
       const database = databases[machine];
-      const over = database.get(`select ${column} from observations where title = ?`, title);
-      const word = words.write(title, column, machine, over);
-      database.run(`update observations set ${column} = ? where title = ?`, word, title);
+      const over = database.get(`select ${column} from observations where created_at_epoch = ?`, made);
+      const word = words.write(made, column, machine, over);
+      database.run(`update observations set ${column} = ? where created_at_epoch = ?`, word, made);
       if (machine === 'ana') return;
-      const next = String(BigInt(database.get<string>('select sync_rev from observations where title = ?', title)) + 1n);
-      database.run('update observations set sync_rev = ?, synced_at = null where title = ?', next, title);
+      const next = String(BigInt(database.get<string>('select sync_rev from observations where created_at_epoch = ?', made)) + 1n);
+      database.run('update observations set sync_rev = ?, synced_at = null where created_at_epoch = ?', next, made);
     };
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const machine of MACHINES) for (let edits = random.below(3); edits > 0; edits -= 1) edit(machine);
@@ -248,8 +251,8 @@ it.each(seeds)('of a worker that syncs through its node, and a database that a s
     await watchers[0]?.changes();
     const databaseCells = (of: 'ana' | 'bea'): Record<string, unknown[]> =>
       Object.fromEntries(
-        (databases[of].sql.prepare(`select title, ${COLUMNS.join()} from observations`).raw().all() as unknown[][]).map(
-          ([title, ...cells]) => [title as string, cells],
+        (databases[of].sql.prepare(`select created_at_epoch, ${COLUMNS.join()} from observations`).raw().all() as unknown[][]).map(
+          ([made, ...cells]) => [String(made), cells],
         ),
       );
     await settle(async () => {
@@ -262,7 +265,7 @@ it.each(seeds)('of a worker that syncs through its node, and a database that a s
       ];
     });
     await expectAllWords(words);
-    expect(databases.bea.get('select count(*) from observations')).toBe(TITLES.length);
+    expect(databases.bea.get('select count(*) from observations')).toBe(ROWS.length);
   } finally {
     for (const each of Object.values(databases)) each.close();
   }

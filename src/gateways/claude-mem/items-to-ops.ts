@@ -68,7 +68,8 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   const facts = factsOf(parent?.row ?? null, row);
   const payload = rowToPayload(kind, row, facts);
   const subjects = subjectsOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
-  const entities = await entitiesOf(kind, subjects, deps);
+  const known = await entitiesOf(kind, subjects, deps);
+  const entities = known.length > 0 ? known : await toldOtherwise(kind, name, session, payload, deps);
   if (item.content === null)
     return { type: 'ops', additions: tombstones(kind, entities, revision, deps.now, Number(payload['created_at_epoch'])) };
   const problem = payloadProblem(kind, payload);
@@ -91,6 +92,20 @@ async function shownPayload({ content, shown }: Outstanding, kind: RowKind, sess
   const row = content === null || shown === null ? null : await rows.rowOf(shown);
   if (row === null || row.get(SESSION) !== session) return [];
   return [rowToPayload(kind, row, factsOf(await rows.row(session), row))];
+}
+
+/** Rows of the feed that are this item, and that their devices tell by other words than it has, as where two machines reworded it. */
+async function toldOtherwise(kind: RowKind, name: string, session: string, payload: Payload, deps: ItemsToOpsDeps): Promise<Entity[]> {
+  const entities: Entity[] = [];
+  for (const entity of await entitiesOf(kind, new Set(deps.names.toldAs(name)), deps)) {
+    const { said } = entity;
+    if (said === null || said.kind === 'mutation' || said.deleted) continue;
+    const natural = payloadToRow(kind, said.payload, session).name;
+    // Another row may have these words by now.
+    const isOther = natural !== name && (await deps.rows.row(natural)) !== null;
+    if (!isOther && said.payload['created_at_epoch'] === payload['created_at_epoch']) entities.push(entity);
+  }
+  return entities;
 }
 
 /** What a row was is not known any more: it is looked for in the feed. O(feed), and rare. */

@@ -16,6 +16,10 @@ export interface NameBook {
   of(natural: string): string;
   /** Takes in what an item of the space says now. */
   learn(name: string, row: Row): void;
+  /** Takes in that a device tells the item by these words, whatever it says by now: `subject` is what they are to a feed. */
+  learnTold(name: string, subject: string): void;
+  /** By which words devices tell or told the item, where they were not those that it has. */
+  toldAs(name: string): readonly string[];
   /** Keeps what was learnt. */
   save(): Promise<void>;
 }
@@ -34,6 +38,11 @@ interface Kept {
   readonly name: string;
 }
 
+interface KeptWords {
+  readonly subject: string;
+  readonly name: string;
+}
+
 const LEARNT = 'claude-mem-names-learnt';
 
 /** O(rows of the space) the first time. */
@@ -47,12 +56,17 @@ export async function createNameBook({
   readonly rows: RowsOfSpace;
 }): Promise<NameBook> {
   const collection = `claude-mem-names/${user}`;
-  const [kept, isLearnt] = await store.read(async (tx) => [
+  const words = `claude-mem-told/${user}`;
+  const [kept, keptWords, isLearnt] = await store.read(async (tx) => [
     await tx.documents.list<Kept>(collection),
+    await tx.documents.list<KeptWords>(words),
     (await tx.documents.get<boolean>(LEARNT, user)) === true,
   ]);
   const names = new Map(kept.map(({ value: { natural, name } }) => [natural, name]));
   const fresh = new Map<string, string>();
+  const told = new Map<string, Set<string>>();
+  const freshWords: KeptWords[] = [];
+  for (const { value } of keptWords) told.set(value.name, (told.get(value.name) ?? new Set()).add(value.subject));
 
   const book: NameBook = {
     of: (natural) => names.get(natural) ?? natural,
@@ -62,12 +76,21 @@ export async function createNameBook({
       names.set(natural, name);
       fresh.set(natural, name);
     },
+    learnTold(name, subject) {
+      const known = told.get(name) ?? new Set();
+      if (subject === '' || known.has(subject)) return;
+      told.set(name, known.add(subject));
+      freshWords.push({ subject, name });
+    },
+    toldAs: (name) => [...(told.get(name) ?? [])],
     async save() {
-      if (fresh.size === 0) return;
+      if (fresh.size + freshWords.length === 0) return;
       await store.write(async (tx) => {
         for (const [natural, name] of fresh) await tx.documents.put<Kept>(collection, digestOf(natural), { natural, name });
+        for (const each of freshWords) await tx.documents.put<KeptWords>(words, digestOf(`${each.subject}\0${each.name}`), each);
       });
       fresh.clear();
+      freshWords.splice(0);
     },
   };
   if (!isLearnt) {

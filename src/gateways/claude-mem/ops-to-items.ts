@@ -135,6 +135,8 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const at = (await itemAt(entry, named)) ?? (await renamed(entry, named));
     if (at !== null) deps.names.learn(at, row);
     const name = at ?? (await itemOf(named.name, isFirstWord(entry, feed.index)));
+    const stands = await now(name);
+    if (stands !== null && naturalName(name, stands) !== named.name) deps.names.learnTold(name, entry.subject);
     const made = await madeFromShown(entry, kind, { name, row });
     if (made !== null) bases.set(name, made.base);
     if (made !== null && made.isNews) wished.set(name, made.row);

@@ -16,6 +16,7 @@ import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
 import { goneStanding, itemToOps, REVISION_STEP } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook, type Wished } from './ops-to-items.ts';
+import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
 import { readStanding, sawStanding, unseenStanding } from './standing-rows.ts';
@@ -116,16 +117,18 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const last = page.at(-1);
       if (last === undefined) return captured;
       handedOver ??= await notToldYet();
-      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver, told, written });
-      await show(wished.madeFrom);
-      const found = await withoutLeftOut(wished.found, scope, rows);
-      if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
-      await show(wished.told);
-      await sessions.save();
-      await names.save();
-      after = last.number;
-      await store.write((tx) => tx.documents.put(CURSORS, user, after));
-      captured += found.length;
+      for (const some of oneWordEach(page)) {
+        const wished = await opsToItems(some, { rows, sessions, names, feed: await feedNow(), handedOver, told, written });
+        await show(wished.madeFrom);
+        const found = await withoutLeftOut(wished.found, scope, rows);
+        if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
+        await show(wished.told);
+        await sessions.save();
+        await names.save();
+        after = some.at(-1)?.number ?? last.number;
+        await store.write((tx) => tx.documents.put(CURSORS, user, after));
+        captured += found.length;
+      }
     }
   }
 
@@ -274,6 +277,22 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       return report;
     },
   };
+}
+
+/** In their order, no row twice at once: its next word is made from what came of the one before. */
+function* oneWordEach(entries: readonly FeedEntry[]): Generator<FeedEntry[]> {
+  let some: FeedEntry[] = [];
+  const told = new Set<string>();
+  for (const entry of entries) {
+    if (entry.origin !== GATEWAY_ORIGIN && told.has(entry.entity)) {
+      yield some;
+      some = [];
+      told.clear();
+    }
+    some.push(entry);
+    if (entry.origin !== GATEWAY_ORIGIN) told.add(entry.entity);
+  }
+  if (some.length > 0) yield some;
 }
 
 function messageOf(found: readonly Found[]): string {
