@@ -98,6 +98,34 @@ it('what a worker saves into a database that was replaced under it is there afte
   expect(path.dirname(only.file)).toBe(only.folder);
 });
 
+it.each([[['-wal']], [['-shm']], [['-wal', '-shm']], [['', '-wal', '-shm']], [['']]])(
+  'a worker whose files were moved away (%j) is named, and goes on as if nothing had been when they have their names again',
+  async (ends) => {
+    const a = await place.start('a');
+    const only = worker('a', NEWEST);
+    await only.start();
+    await only.save('before');
+    const carried = async (): Promise<number> => (await ask(a, 'search', { query: 'about' })).hits.length;
+    await expect.poll(carried, patience).toBe(1);
+    for (const end of ends) await rename(only.file + end, `${only.file}.moved${end}`);
+    await only.save('meanwhile');
+    const found = async (): Promise<string[]> =>
+      (await ask(a, 'doctor', {})).checks.filter(({ id, result }) => id.startsWith('claude-mem.') && result === 'fail').map(({ id }) => id);
+    expect(await found()).toEqual(['claude-mem.open-file']);
+    await expect.poll(async () => (await ask(a, 'status', {})).in_sync, patience).toBe(false);
+    expect((await ask(a, 'claude-mem-repair', { check: 'open-file', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+    expect(await found()).toEqual([]);
+    await only.save('after');
+    await expect.poll(carried, patience).toBe(3);
+    await only.stop();
+    await only.start();
+    expect(only.memories().observations.map((line) => line.split('|')[0])).toEqual(['after', 'before', 'meanwhile']);
+    await expect.poll(async () => (await ask(a, 'status', {})).in_sync, patience).toBe(true);
+    expect((await ask(a, 'pending', {})).pending).toEqual([]);
+    expect(only.check()).toEqual([]);
+  },
+);
+
 it('what a worker has of a database that was deleted under it is all there after a repair: local projects, edits, and nothing twice', async () => {
   await mkdir(path.join(place.home('a'), '.satchel'), { recursive: true, mode: 0o700 });
   const config = { claudeMem: { projects: [{ project: 'loc*', local: true }] } };
@@ -127,52 +155,67 @@ it('what a worker has of a database that was deleted under it is all there after
   expect(only.check()).toEqual([]);
 });
 
-it('a database that was made anew and written again from the space doubles nothing when it is connected again', async () => {
-  const a = await place.start('a');
-  const only = worker('a', NEWEST);
-  const restart = async (): Promise<void> => {
-    await only.stop();
+it.each([
+  ['as they come', []],
+  // Some have the numbers that they had, and none has another row's.
+  [
+    'that no other row had',
+    [
+      ['saved second', 100],
+      ['saved first', 3],
+      ['saved second', 2],
+    ],
+  ],
+] as const)(
+  'a database that was made anew and written again from the space, under numbers %s, doubles nothing when it is connected again',
+  async (_, numbers) => {
+    const a = await place.start('a');
+    const only = worker('a', NEWEST);
+    const restart = async (): Promise<void> => {
+      await only.stop();
+      await only.start();
+    };
     await only.start();
-  };
-  await only.start();
-  await only.session('one');
-  await only.save('saved first');
-  await connect(a, only);
-  await restart();
-  await only.save('saved second');
-  const ops = async (): Promise<number | undefined> => (await ask(a, 'claude-mem-users', {})).users[0]?.ops;
-  await expect.poll(ops, patience).toBe(4);
-  expect(await undoConnection(a.home)).toMatchObject({ ok: true });
-  await ask(a, 'claude-mem-reconnected', {});
-  await restart();
-  await only.session('two');
-  const carried = async (): Promise<number> => (await ask(a, 'search', { query: 'two' })).hits.length;
-  await expect.poll(carried, patience).toBeGreaterThan(0);
-  const all = only.memories();
-  await only.stop();
-  for (const end of ['', '-wal', '-shm']) await rm(`${only.file}${end}`, { force: true });
-  await only.start();
-  const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(a, 'pending', {})).pending;
-  await expect.poll(async () => (await pending()).length, patience).toBe(1);
-  await ask(a, 'answer-pending', { answer: 'reject', ids: [(await pending())[0]?.id ?? ''] });
-  await expect.poll(() => only.memories(), patience).toEqual(all);
-  await connect(a, only);
-  await restart();
-  const found = async (): Promise<string[]> =>
-    (await ask(a, 'doctor', {})).checks.map(({ id }) => id).filter((id) => /^claude-mem\.(device-id|lost-rows)$/.test(id));
-  await expect.poll(found, patience).toHaveLength(1);
-  await sleep(5_000);
-  expect(only.memories()).toEqual(all);
-  const [check = ''] = await found();
-  await only.stop();
-  expect((await ask(a, 'claude-mem-repair', { check, apply: true })).repairs).toMatchObject([{ state: 'done' }]);
-  await only.start();
-  await only.save('saved later');
-  await expect.poll(async () => (await only.syncStatus()).lastError, patience).toBeNull();
-  await sleep(5_000);
-  const { observations, summaries, prompts } = only.memories();
-  expect([observations.length, summaries, prompts]).toEqual([3, all.summaries, all.prompts]);
-  expect((await ask(a, 'search', { query: 'saved' })).hits).toHaveLength(3);
-  expect(await found()).toEqual([]);
-  expect(only.check()).toEqual([]);
-});
+    await only.session('one');
+    await only.save('saved first');
+    await connect(a, only);
+    await restart();
+    await only.save('saved second');
+    const ops = async (): Promise<number | undefined> => (await ask(a, 'claude-mem-users', {})).users[0]?.ops;
+    await expect.poll(ops, patience).toBe(4);
+    expect(await undoConnection(a.home)).toMatchObject({ ok: true });
+    await ask(a, 'claude-mem-reconnected', {});
+    await restart();
+    await only.session('two');
+    const carried = async (): Promise<number> => (await ask(a, 'search', { query: 'two' })).hits.length;
+    await expect.poll(carried, patience).toBeGreaterThan(0);
+    const all = only.memories();
+    await only.stop();
+    for (const end of ['', '-wal', '-shm']) await rm(`${only.file}${end}`, { force: true });
+    await only.start();
+    const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(a, 'pending', {})).pending;
+    await expect.poll(async () => (await pending()).length, patience).toBe(1);
+    await ask(a, 'answer-pending', { answer: 'reject', ids: [(await pending())[0]?.id ?? ''] });
+    await expect.poll(() => only.memories(), patience).toEqual(all);
+    for (const [title, id] of numbers) only.edit('UPDATE observations SET id = ? WHERE title = ?', id, title);
+    await connect(a, only);
+    await restart();
+    const found = async (): Promise<string[]> =>
+      (await ask(a, 'doctor', {})).checks.map(({ id }) => id).filter((id) => /^claude-mem\.(device-id|lost-rows)$/.test(id));
+    await expect.poll(found, patience).toHaveLength(1);
+    await sleep(5_000);
+    expect(only.memories()).toEqual(all);
+    const [check = ''] = await found();
+    await only.stop();
+    expect((await ask(a, 'claude-mem-repair', { check, apply: true })).repairs).toMatchObject([{ state: 'done' }]);
+    await only.start();
+    await only.save('saved later');
+    await expect.poll(async () => (await only.syncStatus()).lastError, patience).toBeNull();
+    await sleep(5_000);
+    const { observations, summaries, prompts } = only.memories();
+    expect([observations.length, summaries, prompts]).toEqual([3, all.summaries, all.prompts]);
+    expect((await ask(a, 'search', { query: 'saved' })).hits).toHaveLength(3);
+    expect(await found()).toEqual([]);
+    expect(only.check()).toEqual([]);
+  },
+);

@@ -52,11 +52,13 @@ async function disconnect(node: SatchelNode): Promise<void> {
 }
 
 /** Deleted with its log, made anew by the worker, and filled again from the space. */
-async function madeAnew(): Promise<void> {
+async function madeAnew(behind: number): Promise<void> {
   const before = countsOf(ana);
   ana.sql.close();
   for (const end of ['', '-wal', '-shm']) await rm(`${ana.file}${end}`, { force: true });
   ana = await mem(place, 'ana');
+  for (const table of ['observations', 'session_summaries', 'user_prompts'])
+    ana.run(`INSERT INTO sqlite_sequence (name, seq) VALUES ('${table}', ${behind})`);
   const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(nodes.ana, 'pending', {})).pending;
   await expect.poll(async () => (await pending()).length, patience).toBe(1);
   await ask(nodes.ana, 'answer-pending', { answer: 'reject', ids: [(await pending())[0]!.id] });
@@ -75,7 +77,10 @@ async function running({ url, token }: Connected): Promise<ModelWorker> {
   return worker;
 }
 
-describe('a database that was made anew, and written again from the space', () => {
+describe.each([
+  ['some of which another row had', 0],
+  ['that no row had', 1_000],
+])('a database that was made anew, and written again from the space under numbers %s', (_, behind) => {
   let connected: Connected;
   let all: number[];
 
@@ -95,7 +100,7 @@ describe('a database that was made anew, and written again from the space', () =
     work(bea, 'b2');
     all = [4, 12, 12, 12];
     await expect.poll(() => countsOf(ana), patience).toEqual(all);
-    await madeAnew();
+    await madeAnew(behind);
     connected = await connect(place, 'ana', nodes.ana);
   });
 

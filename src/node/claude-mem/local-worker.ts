@@ -89,10 +89,16 @@ export async function isLocalHistoryServed(
  * second time. What the feed tells of it is marked as what it is; what is left is for doctor to name, and for a repair, which gives it another id.
  */
 export async function markOthers(database: string, device: string, feed: ToldFeed, now: number): Promise<boolean> {
-  const { others, fresh } = await compareRows(database, device, feed);
-  if (others.length === 0) return true;
-  // What says otherwise nobody can judge: it stays this machine's own.
-  const known = (await knownOtherwise([...others, ...fresh], feed)).filter(({ row, told }) => row.state === told.state);
+  const { others, fresh, shared, edited } = await compareRows(database, device, feed);
+  const standing = new Set([...shared, ...edited].map(({ kind, local }) => `${kind} ${local}`));
+  const isThere = (kind: string, told: { readonly device: string; readonly local: string }): boolean =>
+    told.device === device && standing.has(`${kind} ${told.local}`);
+  // What says otherwise nobody can judge: it stays this machine's own. What stands under its own number, too, is a double, for a repair.
+  const known = (await knownOtherwise([...others, ...fresh], feed)).filter(
+    ({ row, told }) => row.state === told.state && !isThere(row.kind, told),
+  );
+  // Written anew, it may have none of another row's numbers.
+  if (others.length === 0 && known.every(({ told }) => told.device !== device)) return true;
   markRows(database, marksOf(known), now);
   return (await compareRows(database, device, feed)).others.length === 0;
 }
