@@ -98,6 +98,30 @@ describe('moving the home remote', () => {
     expect(c.files.get('late.md')).toBe('late\n');
   });
 
+  it('looks again where others go on at a restored hub while the log is brought there', async () => {
+    const { position } = (await a.replica.head()) ?? EMPTY_HEAD;
+    const other = await openHub();
+    await moveHome(a.replica, hub.remote, other.remote, 'the other');
+    await b.sync(hub.remote);
+    const back = await restored(hub, space, position + 1);
+    await c.write('c.md', 'c, who knows of no move\n');
+    let isFirst = true;
+    const racing: Remote = {
+      ...back.remote,
+      async append(...asked) {
+        if (isFirst) {
+          isFirst = false;
+          expect((await c.sync(back.remote)).divergence).toBeNull();
+        }
+        return back.remote.append(...asked);
+      },
+    };
+    expect(await b.sync(racing)).toMatchObject({ divergence: { type: 'forked' } });
+    await reviveHome(a.replica, back.remote, 'back');
+    await everyone(back.remote);
+    expect(b.files.get('c.md')).toBe('c, who knows of no move\n');
+  });
+
   it('lands again what only another member had seen', async () => {
     const { position } = (await a.replica.head()) ?? EMPTY_HEAD;
     await b.write('b.md', 'only b\n');

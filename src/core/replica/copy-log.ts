@@ -20,6 +20,13 @@ export class ObjectsLost extends RemoteError {
   }
 }
 
+/** What stands there is no part of the log here, and does not contain it. */
+export class OtherHistory extends RemoteError {
+  constructor() {
+    super('refused', 'the remote holds another history of this space');
+  }
+}
+
 type Source = (ids: readonly ObjectId[]) => Promise<Map<ObjectId, Uint8Array>>;
 
 const PAGE = { records: 256, bytes: 8 * 1024 * 1024 };
@@ -28,9 +35,10 @@ const OBJECT_BATCH = 100;
 /**
  * Brings a remote up to the local log, records and the objects that they name: for a move of the home remote, and
  * for a remote that fell back to an earlier point of the same history. Goes on where it was interrupted. Throws
- * RemoteError `refused` where the remote holds another history. Objects that are not here come from `source`, by
+ * {@link OtherHistory}. Objects that are not here come from `source`, by
  * default the home as this machine knows it. Where some are nowhere, the records before the first that names one are there all
  * the same, and it throws {@link ObjectsLost}; or all records are, and `leftOut` gets what is not: who has it may put it later.
+ * `passes`: what may be missing, as what a prune or erase record dropped may where that record is copied too.
  * Cost: O(records missing there).
  */
 export async function copyLog(
@@ -39,19 +47,21 @@ export async function copyLog(
   onProgress: (done: number, total: number) => void = () => undefined,
   source: Source = (ids) => replica.fetchObjects(ids),
   leftOut: Set<ObjectId> | null = null,
+  passes: (id: ObjectId) => boolean = (id) => replica.droppedObject(id) !== null,
 ): Promise<void> {
   const { store } = replica.deps;
+  const copy = (records: readonly LogRecord[]): Promise<ObjectId[]> => copyObjects(replica, target, records, source, leftOut, passes);
   for (;;) {
     const local = (await replica.head()) ?? EMPTY_HEAD;
     const there = (await target.head(replica.space)) ?? EMPTY_HEAD;
     onProgress(there.position + 1, local.position + 1);
     if (there.position >= local.position) {
       if (await holdsOurs(replica, target, local)) return;
-      throw new RemoteError('refused', 'the remote holds another history of this space');
+      throw new OtherHistory();
     }
     if (there.position >= 0) {
       const [same] = await store.read((tx) => tx.logs.read(replica.space, there.position, { records: 1, bytes: 1 }));
-      if (same?.hash !== there.hash) throw new RemoteError('refused', 'the remote holds another history of this space');
+      if (same?.hash !== there.hash) throw new OtherHistory();
     }
     // The genesis goes ahead by itself: a hub takes no objects of a space that it does not know yet.
     const limit = there.position < 0 ? { ...PAGE, records: 1 } : PAGE;
@@ -63,13 +73,13 @@ export async function copyLog(
     });
     let gone: readonly ObjectId[];
     try {
-      gone = await copyObjects(replica, target, records, source, leftOut);
+      gone = await copy(records);
     } catch (error) {
       if (!(error instanceof ObjectsLost)) throw error;
       const before = records.findIndex(({ header }) => header.objects.some((id) => error.ids.has(id)));
       if (before <= 0) throw error;
       records = records.slice(0, before);
-      gone = await copyObjects(replica, target, records, source, leftOut);
+      gone = await copy(records);
     }
     const outcome = await target.append(replica.space, there, { records, objects: [], gone });
     if (outcome.type === 'missing-objects') throw new RemoteError('protocol', 'the remote does not keep the objects that it was given');
@@ -85,16 +95,58 @@ async function holdsOurs(replica: Replica, target: Remote, local: Head): Promise
   return record?.ok === true && record.value.hash === local.hash;
 }
 
+/** False where bodies that the missing records name are lost with the old home, though other machines may hold them. */
+export async function isCopied(replica: Replica, target: Remote): Promise<boolean> {
+  return unlessLost(copyLog(replica, target));
+}
+
 /**
- * False where bodies that the missing records name are lost with the old home, though other machines may hold them. `isHomeLost`: the
- * home is asked for what is not here all the same, and nothing depends on its answer.
+ * The same where the home is lost: it is asked for what is not here all the same, and nothing depends on its answer. Where not all of the log
+ * comes along, prune and erase records may stay behind, so that nothing that they dropped may be missing: what lay beside it could not
+ * be read any more. Cost: a look at all records that are missing there, besides.
  */
-export async function isCopied(replica: Replica, target: Remote, isHomeLost = false): Promise<boolean> {
+export async function isCopiedFromHere(replica: Replica, target: Remote): Promise<boolean> {
+  const source = sourceWhileItAnswers(replica);
+  const there = await target.head(replica.space);
+  if (replica.lastDrop <= (there?.position ?? -1) || (await isAllToBeHad(replica, there ?? EMPTY_HEAD)))
+    return unlessLost(copyLog(replica, target, undefined, source));
+  return unlessLost(copyLog(replica, target, undefined, source, null, () => false));
+}
+
+async function unlessLost(copied: Promise<void>): Promise<boolean> {
   try {
-    await copyLog(replica, target, undefined, isHomeLost ? sourceWhileItAnswers(replica) : undefined);
+    await copied;
     return true;
   } catch (error) {
     if (error instanceof ObjectsLost) return false;
+    throw error;
+  }
+}
+
+/** Whether all that records behind a position name, and nobody dropped, is here or at the home as it answers. */
+async function isAllToBeHad(replica: Replica, { position }: Head): Promise<boolean> {
+  const { store, objects } = replica.deps;
+  for (let from = position + 1; ;) {
+    const page = await store.read((tx) => tx.logs.read(replica.space, from, PAGE));
+    if (page.length === 0) return true;
+    from += page.length;
+    const named = new Set(
+      page.flatMap(({ bytes }) => {
+        const record = decodeRecord(bytes);
+        return record.ok ? record.value.header.objects.filter((id) => replica.droppedObject(id) === null) : [];
+      }),
+    );
+    const here = await objects.has(replica.space, [...named]);
+    const missing = [...named].filter((id) => !here.has(id));
+    if (missing.length > 0 && (await hadAtHome(replica, missing)).size < missing.length) return false;
+  }
+}
+
+async function hadAtHome(replica: Replica, ids: readonly ObjectId[]): Promise<ReadonlySet<ObjectId>> {
+  try {
+    return await replica.hasAtRemote(ids);
+  } catch (error) {
+    if (error instanceof RemoteError) return new Set();
     throw error;
   }
 }
@@ -121,6 +173,7 @@ async function copyObjects(
   records: readonly LogRecord[],
   source: Source,
   leftOut: Set<ObjectId> | null,
+  passes: (id: ObjectId) => boolean,
 ): Promise<ObjectId[]> {
   const ids = [...new Set(records.flatMap((record) => record.header.objects))];
   const gone: ObjectId[] = [];
@@ -129,7 +182,7 @@ async function copyObjects(
     const there = await target.hasObjects(replica.space, batch);
     const missing = batch.filter((id) => !there.has(id));
     if (missing.length === 0) continue;
-    const found = await objectsFor(replica, missing, source, leftOut);
+    const found = await objectsFor(replica, missing, source, leftOut, passes);
     gone.push(...missing.filter((id) => !found.has(id)));
     let sending: { id: ObjectId; bytes: Uint8Array }[] = [];
     let bytes = 0;
@@ -151,17 +204,18 @@ async function objectsFor(
   ids: readonly ObjectId[],
   source: Source,
   leftOut: Set<ObjectId> | null,
+  passes: (id: ObjectId) => boolean,
 ): Promise<Map<ObjectId, Uint8Array>> {
   const here = await getSound(replica.deps.objects, replica.space, ids);
   const missing = ids.filter((id) => !here.has(id));
   if (missing.length === 0) return here;
-  const needed = missing.some((id) => replica.droppedObject(id) === null);
+  const needed = missing.some((id) => !passes(id));
   const fetched = await source(missing).catch((error: unknown) => {
     if (error instanceof RemoteError && !needed) return new Map<ObjectId, Uint8Array>();
     throw error;
   });
   for (const [id, bytes] of fetched) if (objectIdOf(bytes) === id) here.set(id, bytes);
-  const lost = ids.filter((id) => !here.has(id) && replica.droppedObject(id) === null);
+  const lost = ids.filter((id) => !here.has(id) && !passes(id));
   if (lost.length > 0 && leftOut === null) throw new ObjectsLost(new Set(lost), await itemsWith(replica, new Set(lost)));
   for (const id of lost) leftOut?.add(id);
   return here;

@@ -3,7 +3,7 @@ import { isOwner } from '../log/membership.ts';
 import { decodeRecord, EMPTY_HEAD, hasValidSignature, type Head } from '../log/record.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { StoreTransaction } from '../ports/store.ts';
-import { isCopied } from './copy-log.ts';
+import { isCopied, OtherHistory } from './copy-log.ts';
 import { completeUpTo, gapUntil } from './late-join.ts';
 import type { Replica } from './replica.ts';
 import type { Divergence } from './chain.ts';
@@ -32,7 +32,14 @@ export async function followMove(replica: Replica, remote: Remote, divergence: D
   const { term } = replica.membership;
   if (shared.position === there.position && there.term < term) {
     // Whoever lacks older records itself leaves it to the others.
-    return there.position >= ((await gapUntil(replica)) ?? 0) && isCopied(replica, remote);
+    if (there.position < ((await gapUntil(replica)) ?? 0)) return false;
+    try {
+      return await isCopied(replica, remote);
+    } catch (error) {
+      // Somebody went on there meanwhile: what stands there now is looked at anew.
+      if (error instanceof OtherHistory) return true;
+      throw error;
+    }
   }
   if (there.term <= term || shared.position < 0 || shared.position >= local.position) return false;
   if (!(await isVouchedFor(replica, remote, shared, term))) return false;

@@ -4,7 +4,7 @@ import type { ControlPayload } from '../log/control.ts';
 import { isOwner } from '../log/membership.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
-import { copyLog, isCopied, ObjectsLost, sourceWhileItAnswers } from './copy-log.ts';
+import { copyLog, isCopiedFromHere, ObjectsLost, sourceWhileItAnswers } from './copy-log.ts';
 import { decideAgain, keepDecisions } from './fallen-decisions.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
 import { backfill, gapUntil } from './late-join.ts';
@@ -57,7 +57,7 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
     if (there !== null && shared.position < 0) throw new NotAllowed('the remote holds a log of this space that shares nothing with ours');
     const isWhole = (there?.position ?? -1) >= ((await gapUntil(replica)) ?? -1);
     const isBehind = isWhole && (there === null || there.position === shared.position);
-    if (!isBehind || !(await isCopied(replica, target, true))) {
+    if (!isBehind || !(await isCopiedFromHere(replica, target))) {
       const { membership, space } = replica;
       const to = await lastShared(replica, target);
       // Who became an owner behind what is lost could sign nothing there: the log goes whole, without those bodies.

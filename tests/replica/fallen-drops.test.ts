@@ -1,0 +1,103 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { Item } from '../../src/core/item.ts';
+import type { Remote } from '../../src/core/ports/remote.ts';
+import { forget } from '../../src/core/replica/forget.ts';
+import { reviveHome } from '../../src/core/replica/move-home.ts';
+import { prune } from '../../src/core/replica/prune.ts';
+import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
+
+/** The home is gone with a body that nobody near has, and the log falls to before records that forgot or pruned others. */
+const [SECRET, BESIDE, LOST]: Item[] = ['secret.md', 'beside.md', 'lost.md'].map((name) => ({ kind: 'text', name }));
+
+let space: SmallSpace;
+let owner: SmallMachine;
+let author: SmallMachine;
+
+beforeEach(async () => {
+  space = await createSmallSpace('fallen-drops');
+  owner = space.owner;
+  author = await space.machine('author');
+  await space.invite(author);
+  await pull(author.replica, space.hub);
+});
+
+const body = (item: Item | undefined, text: string) => ({
+  type: 'body' as const,
+  item: item as Item,
+  attributes: {},
+  body: Buffer.from(text),
+  local: null,
+});
+
+/** What only the author has, and is lost to the owner with the hub. */
+async function authorWrites(): Promise<void> {
+  await syncWith(author.replica, space.hub);
+  await author.write(LOST as Item, 'only the author has it\n');
+  await syncWith(author.replica, space.hub);
+  await pull(owner.replica, space.hub);
+}
+
+async function gone(): Promise<Remote> {
+  const target = await openHub();
+  for (const { replica } of [owner, author]) replica.setRemote(target);
+  await reviveHome(owner.replica, target, 'the new one');
+  expect(await syncWith(owner.replica, target)).toMatchObject({ divergence: null });
+  return target;
+}
+
+/** Everybody reads all that stands in the log, and finds it at the home. */
+async function expectReadable(home: Remote, expected: Readonly<Record<string, string>>): Promise<void> {
+  for (const machine of [author, author, owner]) expect(await syncWith(machine.replica, home)).toMatchObject({ divergence: null });
+  for (const machine of [owner, author]) {
+    const read: Record<string, string> = {};
+    for (const { item, content } of await machine.replica.list()) {
+      expect(content).not.toBeNull();
+      machine.replica.bodies.forgetPlain();
+      const objects = content?.pieces.map(({ object }) => object) ?? [];
+      // The home has what a machine would need that has nothing yet.
+      expect((await home.hasObjects(machine.replica.space, objects)).size).toBe(new Set(objects).size);
+      read[item.name] = (await machine.read(item)) ?? '';
+    }
+    expect(read).toEqual(expected);
+    expect(await machine.replica.siblings()).toEqual([]);
+  }
+}
+
+it('keeps what shared an object with a forgotten body (simulation seed 2244)', async () => {
+  await owner.workspace.capture([body(SECRET, 'hunter2'), body(BESIDE, 'beside\n')], { message: '', writer: 'test' });
+  await syncWith(owner.replica, space.hub);
+  await owner.remove(SECRET as Item);
+  await syncWith(owner.replica, space.hub);
+  await authorWrites();
+  await forget(owner.replica, space.hub, { items: [SECRET as Item], reason: '' });
+  const home = await gone();
+  expect(await owner.read(BESIDE as Item)).toBe('beside\n');
+  await expectReadable(home, { 'beside.md': 'beside\n', 'lost.md': 'only the author has it\n' });
+  for await (const { id } of owner.deps.objects.list(owner.replica.space)) {
+    const bytes = (await owner.deps.objects.get(owner.replica.space, [id])).get(id);
+    expect(Buffer.from(bytes ?? []).includes('hunter2')).toBe(false);
+  }
+});
+
+it('keeps what stood before a body was pruned', async () => {
+  for (const text of ['one\n', 'two\n', 'three\n']) {
+    await owner.write(BESIDE as Item, text);
+    await syncWith(owner.replica, space.hub);
+  }
+  await authorWrites();
+  await prune(owner.replica, space.hub, { olderThan: 0, keep: 1 });
+  const home = await gone();
+  await expectReadable(home, { 'beside.md': 'three\n', 'lost.md': 'only the author has it\n' });
+});
+
+it('sends the whole log, with what was dropped from it, where nothing else is missing', async () => {
+  await owner.workspace.capture([body(SECRET, 'hunter2'), body(BESIDE, 'beside\n')], { message: '', writer: 'test' });
+  await owner.remove(SECRET as Item);
+  await syncWith(owner.replica, space.hub);
+  await forget(owner.replica, space.hub, { items: [SECRET as Item], reason: '' });
+  const { position } = owner.replica;
+  await gone();
+  expect(owner.replica.falls).toBe(0);
+  expect(owner.replica.position).toBe(position + 1);
+});
