@@ -292,3 +292,46 @@ it('a worker that was disconnected for a time, or is connected after others were
   await other.save('of the other');
   await expectEqual([b, other], { observations: 5, summaries: 2, prompts: 2 });
 });
+
+it('rows that the source wrote while a worker was disconnected are no trouble to it, and named by no doctor, once it is connected again', async () => {
+  const [first, joining] = [await place.start('a'), await place.start('b', { live: false })];
+  await ask(joining, 'join', { link: (await ask(first, 'invite', {})).link, name: 'bee' });
+  await place.stop('b');
+  const second = await place.start('b');
+  const [a, b] = [await worker(place.home('a'), FIRST_WITH_SYNC), await worker(place.home('b'), NEWEST)];
+  const on = async (): Promise<void> => {
+    await b.stop();
+    const { id, token, url } = await ask(second, 'claude-mem-token-add', { user: 'me', name: '' });
+    const settings = { CLAUDE_MEM_CLOUD_SYNC_TOKEN: token, CLAUDE_MEM_CLOUD_SYNC_USER_ID: 'me', CLAUDE_MEM_CLOUD_SYNC_HUB_URL: url };
+    await mkdir(b.folder, { recursive: true });
+    expect(await writeConnection(second.home, b.folder, settings, id)).toMatchObject({ ok: true });
+    await ask(second, 'claude-mem-reconnected', {});
+    await b.start();
+  };
+  const same = async (): Promise<void> => {
+    const held = (of: RealWorker): string => JSON.stringify(of.memories(), null, 1);
+    await expect.poll(() => (held(a) === held(b) ? null : [held(a), held(b)]), patience).toBeNull();
+  };
+  await Promise.all([a.start(), b.start()]);
+  await b.save('from before');
+  await b.session('one');
+  await on();
+  await b.save('sent');
+  await expect.poll(() => a.memories().observations.length, patience).toBe(2);
+  await b.stop();
+  expect(await undoConnection(second.home)).toMatchObject({ ok: true });
+  await ask(second, 'claude-mem-reconnected', {});
+  await b.start();
+  a.edit("UPDATE observations SET subtitle = 'of a'");
+  a.edit("UPDATE session_summaries SET learned = 'of a'");
+  a.edit("UPDATE sdk_sessions SET project = 'market' WHERE content_session_id = 'c-one'");
+  await same();
+  expect(b.memories().observations.filter((each) => each.includes('of a'))).toHaveLength(2);
+  await on();
+  await b.save('sent later');
+  await expect.poll(() => a.memories().observations.length, patience).toBe(3);
+  await same();
+  expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+  const failed = (await ask(second, 'doctor', {})).checks.filter(({ id, result }) => id.startsWith('claude-mem') && result === 'fail');
+  expect(failed).toEqual([]);
+});
