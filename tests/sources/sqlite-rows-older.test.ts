@@ -196,14 +196,25 @@ describe('an older state of a database in its place', () => {
     await settle();
     const before = titles(b);
     a.db.close();
-    const source = new Database(copy);
-    await source.backup(`${a.db.file}.into`);
-    source.close();
     restoreInto(a.db.file, copy);
     (a as { db: MemDatabase }).db = new MemDatabase(a.db.file, '13.25.3');
     await settle();
     expect(a.source.state()).toMatchObject(older('1', '1', '0'));
     expect(titles(b)).toBe(before);
+  });
+
+  it('that is moved there while the node runs is one, though nothing was added since', async () => {
+    const [a, b, { settle }] = await two();
+    const copy = copyOf(a);
+    edit(b, 'one', 'edited elsewhere');
+    await settle();
+    a.db.close();
+    for (const end of ['-wal', '-shm']) rmSync(`${a.db.file}${end}`, { force: true });
+    renameSync(copy, a.db.file);
+    (a as { db: MemDatabase }).db = new MemDatabase(a.db.file, '13.25.3');
+    await settle();
+    expect(a.source.state()).toMatchObject(older('1', '0', '0'));
+    expect(titles(b)).toContain('one=edited elsewhere');
   });
 
   it('is over where the newer one is back', async () => {

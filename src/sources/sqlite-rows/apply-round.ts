@@ -226,14 +226,15 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
   if (applied.length > 0) await workspace.applied(applied);
   for (const [table, rowid] of seenTo) memory.seenTo.set(table, rowid);
   const notHere = settled.flatMap(({ result, outstanding: { item } }) =>
-    result.type === 'not-here' ? [{ item, reason: result.reason }] : [],
+    // What stands there otherwise goes on doing so, and waits for another answer.
+    result.type === 'not-here' && !memory.putBack.has(item.name) ? [{ item, reason: result.reason }] : [],
   );
   if (notHere.length > 0) await workspace.notHere(notHere);
   for (const { item, reason } of notHere) tally.notHere.push({ name: item.name, reason });
   for (const { result, outstanding } of settled) {
     const { item, content } = outstanding;
     memory.waiting.delete(item.name);
-    if (result.type !== 'capture-first' && result.type !== 'plan-again') memory.putBack.delete(item.name);
+    if (result.type === 'put' || result.type === 'removed' || result.type === 'revived') memory.putBack.delete(item.name);
     if (result.type === 'waits')
       memory.waiting.set(item.name, {
         digest: content?.digest ?? '',
