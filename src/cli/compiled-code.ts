@@ -26,7 +26,7 @@ export function keepCompiledParts(main: string, folder: string): () => void {
   const node = Module.prototype as unknown as Compiling;
   const compile = node[COMPILE];
   node[COMPILE] = function compileKept(text, file, ...more) {
-    if (path.dirname(file) !== parts) return compile.call(this, text, file, ...more);
+    if (path.dirname(file) !== parts || file === main) return compile.call(this, text, file, ...more);
     const kept = path.join(folder, `${path.basename(file)}.${process.version}-${process.arch}`);
     const cachedData = readKept(kept, text);
     const script = new Script(Module.wrap(text), {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inject, TestRunner } from 'vitest';
 import { PATIENCE } from '../setup/patience.ts';
+import { keepingCode } from './keeping-code.ts';
 import type * as RunHere from './run-here.ts';
 
 export interface Outcome {
@@ -229,7 +230,8 @@ export class Machine {
   }
 
   #spawn(args: readonly string[], env = this.env): ChildProcess {
-    const child = spawn(process.execPath, [this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const flags = this.program === inject('program') ? keepingCode(this.program, args[0]) : [];
+    const child = spawn(process.execPath, [...flags, this.program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
     return child;
