@@ -88,7 +88,7 @@ it('a database that cannot be read is said by sync and projects, and a choice co
   await connect(place, 'a', node);
   const written = JSON.parse(await readFile(settings, 'utf8')) as object;
   await writeFile(settings, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'd' }));
-  await expect(ask(node, 'claude-mem-import', {})).rejects.toMatchObject({ type: 'unreadable-database' });
+  await expect(ask(node, 'claude-mem-import', {})).rejects.toMatchObject({ type: 'damaged' });
   const placed = await ask(node, 'claude-mem-project-place', { project: 'zork', to: { type: 'local' } });
   expect(placed).toMatchObject({ project: 'zork', space: null, rows: null });
   expect(node.memRows.choices).toEqual([{ project: 'zork', space: null }]);
