@@ -20,6 +20,7 @@ import { BODY_BYTES, rowId, type OpBody } from './schema.ts';
 import type { SessionBook } from './session-book.ts';
 import type { StandingElsewhere } from './standing-rows.ts';
 import { subjectOf } from './subject.ts';
+import { stateAbove } from './told-revisions.ts';
 
 export interface ItemsToOpsDeps {
   readonly rows: RowsOfSpace;
@@ -32,9 +33,6 @@ export interface ItemsToOpsDeps {
   /** Of what is so since a position of the log. */
   readonly revisionAt: (position: number) => string;
 }
-
-/** Bits for what devices push on top of a revision that was served from the space. */
-export const REVISION_STEP = 10n;
 
 /** What becomes of an item that clients were not shown yet. */
 export type Served =
@@ -195,7 +193,7 @@ function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], r
   const wanted = meaning(payload);
   for (const { device, local, said, revision: before } of entities) {
     const isSame = said !== null && said.kind !== 'mutation' && !said.deleted && meaning(said.payload) === wanted;
-    const above = isSame ? null : aboveSaid(revision, before);
+    const above = isSame ? null : stateAbove(revision, before);
     if (above === null) continue;
     const body = rowBody({ kind, device, local, revision: above }, payload);
     if (Buffer.byteLength(body) > BODY_BYTES)
@@ -203,16 +201,6 @@ function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], r
     additions.push({ ...entryOf(rowId(kind, device, local), above, body, time), subject: subjectOf(kind, payload) });
   }
   return { type: 'ops', additions };
-}
-
-/**
- * A revision above what was said last. Where a device's word went above this very state, and left it in place (a conflict), the state is told
- * above that word. `null` where a later state was told.
- */
-function aboveSaid(revision: string, before: string): string | null {
-  if (compareDecimals(revision, before) > 0) return revision;
-  const next = BigInt(before) + 1n;
-  return next >> REVISION_STEP === BigInt(revision) >> REVISION_STEP ? next.toString() : null;
 }
 
 function tombstones(kind: RowKind, entities: readonly Entity[], revision: string, time: number, deletedAt: number): FeedAddition[] {

@@ -6,6 +6,7 @@ import { layered, newestOf, type FeedIndex } from './feed-index.ts';
 import { GATEWAY_DEVICE, nothingBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import type { Op, OpBody } from './schema.ts';
 import { subjectOf } from './subject.ts';
+import { wordAbove } from './told-revisions.ts';
 
 /** Where a pushed op stands. */
 export interface Ack {
@@ -67,7 +68,7 @@ export async function planPush(
     acks.push({ op, number });
     if (above === null) continue;
     // Clients were given a later one of it, which came by another way: the device's word is the newer one all the same.
-    const again = servedAgain(op, (BigInt(above) + 1n).toString(), time);
+    const again = servedAgain(op, wordAbove(above, revision), time);
     index.add({ ...again, number: number + 1 });
     additions.push(again);
   }

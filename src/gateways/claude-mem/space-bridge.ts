@@ -14,13 +14,14 @@ import type { HandedOver } from './handed-over.ts';
 import { readWrittenTo, type WrittenTo } from './held-base.ts';
 import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
-import { goneStanding, itemToOps, REVISION_STEP } from './items-to-ops.ts';
+import { goneStanding, itemToOps } from './items-to-ops.ts';
 import { opsToItems, saidIn, sessionSaid, type FeedLook, type Wished } from './ops-to-items.ts';
 import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
 import { readStanding, sawStanding, unseenStanding } from './standing-rows.ts';
 import { feedOf, type SyncFeeds } from './sync-feed.ts';
+import { revisionAt } from './told-revisions.ts';
 
 export interface SpaceBridgeDeps {
   readonly store: Store;
@@ -62,8 +63,6 @@ const PAGE = { entries: 500, bytes: 8_000_000 };
 const SERVE_AT_ONCE = 200;
 const CURSORS = 'claude-mem-captured';
 const CHOICES = 'claude-mem-bridge-choices';
-
-const POSITION_BITS = 40n;
 
 export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBridge> {
   const { store, clock, feeds, replica, workspace, user, scope, writePassedOver } = deps;
@@ -309,9 +308,4 @@ function learnFrom(entry: FeedEntry, sessions: SessionBook): void {
   const { memorySessionId, contentSessionId, platform } = sessionSaid(named as Record<string, unknown>);
   if (memorySessionId !== null && contentSessionId !== null)
     sessions.learn(memorySessionId, { platform: platform ?? DEFAULT_PLATFORM, contentSessionId });
-}
-
-/** Above all that devices count, growing with the log, and the same on every node that has read it. */
-function revisionAt(term: number, position: number): string {
-  return ((((BigInt(term) + 1n) << POSITION_BITS) + BigInt(position)) << REVISION_STEP).toString();
 }
