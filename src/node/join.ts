@@ -24,6 +24,7 @@ import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { addRemedy } from './add-remedy.ts';
 import { connectHere } from './connect.ts';
 import { discardIfEmpty } from './empty-space.ts';
+import { syncAtHome } from './move-space.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
@@ -271,8 +272,9 @@ async function follow(
     addedAt: node.deps.clock.now(),
     recoveryShown: had?.recoveryShown ?? true,
   };
-  const open = await node.updateSpace(entry);
-  const report = await open.runner.syncNow(onProgress);
+  const report = await syncAtHome(node, await node.updateSpace(entry), onProgress);
+  const open = node.spaces.get(offer.space);
+  if (open === undefined) throw new Error('a space that was just added is gone');
   const refuse = async (why: string): Promise<never> => {
     await (had === undefined ? node.dropSpace(offer.space) : node.updateSpace(had));
     throw new OperationFailure('refused', 'untrusted-log', why);

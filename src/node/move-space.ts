@@ -1,9 +1,14 @@
-import type { SpaceId } from '../core/ids.ts';
+import type { MachineId, SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
+import { HomeMoved } from '../core/replica/administer.ts';
 import { homeOf, moveHome } from '../core/replica/move-home.ts';
+import type { SyncReport } from '../core/replica/transfer.ts';
 import { connectHere } from './connect.ts';
 import type { SatchelNode } from './node.ts';
+import type { OpenSpace } from './open-space.ts';
 import { OperationFailure } from './operations/operation.ts';
+
+const MOVES_AT_ONCE = 8;
 
 /** Moves a space's home remote and goes on from there. Safe to repeat after an interruption. */
 export async function moveToRemote(
@@ -41,18 +46,45 @@ export function parseDescriptor(text: string): RemoteDescriptor | null {
 /** Where the log moved elsewhere, the entry follows. True where it did. */
 export async function followMove(node: SatchelNode, space: SpaceId): Promise<boolean> {
   const open = node.spaces.get(space);
-  if (open === undefined || !open.replica.canWrite) return false;
-  const said = await homeOf(open.replica);
-  const home = said === null ? null : parseDescriptor(said);
-  if (home === null) return false;
-  // A move to this very node: its log is ordered here.
-  const remote = home.hubKey === node.deps.machine.key.machine ? null : home;
-  if (isThere(open.entry.remote, remote)) return false;
+  if (open === undefined) return false;
+  const moved = await movedTo(open, node.deps.machine.key.machine);
+  if (moved === null) return false;
+  const { remote } = moved;
   node.log.info({ space }, 'the home remote moved');
   await open.runner.idle();
   if (node.spaces.get(space) !== open) return true; // another was faster to follow
   await node.updateSpace({ ...open.entry, remote });
   return true;
+}
+
+/** Where the log says that its home is now, where it is looked for elsewhere; `remote` is null for this very node. Cost: a comparison. */
+export async function movedTo(
+  { entry, replica }: Pick<OpenSpace, 'entry' | 'replica'>,
+  self: MachineId,
+): Promise<{ readonly remote: RemoteDescriptor | null } | null> {
+  if (!replica.canWrite) return null;
+  const said = await homeOf(replica);
+  const home = said === null ? null : parseDescriptor(said);
+  if (home === null) return null;
+  // A move to this very node: its log is ordered here.
+  const remote = home.hubKey === self ? null : home;
+  return isThere(entry.remote, remote) ? null : { remote };
+}
+
+/** One sync where the home is by what it reads on the way; where that is, is where the space is from then on. Throws what a sync throws. */
+export async function syncAtHome(
+  node: SatchelNode,
+  first: OpenSpace,
+  onProgress?: (done: number, total: number) => void,
+): Promise<SyncReport> {
+  const { space } = first.entry;
+  for (let moves = 0; ; moves++) {
+    try {
+      return await (node.spaces.get(space) ?? first).runner.syncNow(onProgress);
+    } catch (error) {
+      if (!(error instanceof HomeMoved) || moves === MOVES_AT_ONCE || !(await followMove(node, space))) throw error;
+    }
+  }
 }
 
 /** Every space whose log moved elsewhere is looked for there from now on. Cost: little where none did. */

@@ -385,8 +385,8 @@ export class SatchelNode {
         await followOwnName(this).catch((error: unknown) =>
           this.log.warn({ error: String(error) }, 'its new name could not be written down'),
         );
-        setImmediate(() => void this.#followMove(entry.space));
       },
+      onElsewhere: () => void setImmediate(() => void this.#followMove(entry.space)),
       onSettings: () => void setImmediate(() => void this.#followRows(entry.space)),
       onSyncFailure: (type) => this.meter.syncFailures.add(1, type),
     });
@@ -440,7 +440,7 @@ export class SatchelNode {
     return { clock: this.deps.clock, log: this.log, touch: () => this.#memory.touch() };
   }
 
-  /** Runs after the sync that brought the move, since it replaces the runner that synced. */
+  /** Runs after the sync that found it, since it replaces the runner that synced. */
   async #followMove(space: SpaceId): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     try {

@@ -10,6 +10,7 @@ import { holdingAbsences } from '../sources/sqlite-rows/absence-workspaces.ts';
 import type { MnemeProjects } from '../sources/mneme-files/mneme-projects.ts';
 import { isBridgedHere } from './claude-mem/connection.ts';
 import { areAbsencesDue } from './claude-mem/last-look.ts';
+import { movedTo } from './move-space.ts';
 import { moveOnOnce, noteLeft } from './claude-mem/left-to-worker.ts';
 import type { MemRows } from './claude-mem/mem-rows.ts';
 import { reopenScoped } from './claude-mem/reopen-scoped.ts';
@@ -59,6 +60,8 @@ export interface OpenSpaceDeps {
   readonly isLive: () => boolean;
   readonly openRemote: () => Promise<Remote>;
   readonly onSynced: (replica: Replica) => Promise<void>;
+  /** The log says that its home is another than the one of this entry. */
+  readonly onElsewhere: () => void;
   /** The settings of a database's owner may have changed. */
   readonly onSettings: () => void;
   /** A sync failed, or brought the logs not together. */
@@ -91,6 +94,8 @@ export async function openSpace(entry: SpaceEntry, given: OpenSpaceDeps): Promis
     hasten: () => sources.forEach(({ source }) => source.hasten()),
     openRemote: given.openRemote,
     onFailure: given.onSyncFailure,
+    isElsewhere: async () => (await movedTo({ entry, replica }, deps.machine.key.machine)) !== null,
+    onElsewhere: given.onElsewhere,
     afterSync: async () => {
       if (isLive()) memory.touch();
       if (!isTidy) await dropLanded(replica);

@@ -9,7 +9,7 @@ import type { RecoveryKey } from '../core/replica/recovery-key.ts';
 import { Replica } from '../core/replica/replica.ts';
 import { shellWord } from '../config/private-file.ts';
 import { connectHere } from './connect.ts';
-import { encodeDescriptor, parseDescriptor } from './move-space.ts';
+import { encodeDescriptor, parseDescriptor, syncAtHome } from './move-space.ts';
 import { placeHere, putPlace } from './remote-registry.ts';
 import { forgetLog } from './forget-log.ts';
 import { lacksKey } from './missing-key.ts';
@@ -70,7 +70,7 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, contex
     if (wish.lost && remote !== null && movedFrom !== null)
       await reviveHome(open.replica, await open.runner.connected(), encodeDescriptor(remote));
     if (remote !== null) say(`Bringing ${name} from ${remote.address}`);
-    await open.runner.syncNow((have, total) => progress(have, total, 'commits'));
+    await syncAtHome(node, open, (have, total) => progress(have, total, 'commits'));
     const now = node.spaces.get(space) ?? open;
     const names = await machineNames(node, now);
     const others = [...now.replica.membership.members.keys()].filter((machine) => machine !== node.deps.machine.key.machine);

@@ -5,7 +5,8 @@ import { PlaceLost, RemoteError, type Remote } from '../core/ports/remote.ts';
 import { beginWithCheckpoint } from '../core/replica/late-join.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
-import { syncWith, type SyncReport } from '../core/replica/transfer.ts';
+import { HomeMoved } from '../core/replica/administer.ts';
+import { readFrom, syncWith, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createBackfillLoop, type BackfillLoop } from './backfill-loop.ts';
 import { sayTrouble } from './disk-full.ts';
@@ -41,7 +42,10 @@ export interface SpaceRunnerDeps {
   readonly apply: () => Promise<void>;
   /** What could not be put in place for want of its body may be, by the next {@link SpaceRunnerDeps.apply}. */
   readonly hasten?: () => void;
-  /** After each sync: where the log says that the home remote is somewhere else now, the runner is replaced. */
+  /** Whether the log says that its home is somewhere else than this runner looks for it. */
+  readonly isElsewhere?: () => Promise<boolean>;
+  /** It is, and the place where the runner looks says nothing newer: it is to be replaced. */
+  readonly onElsewhere?: () => void;
   readonly afterSync?: () => Promise<void>;
   /** Told of each sync that failed, or that did not bring the logs together. */
   readonly onFailure?: (type: SyncProblemType) => void;
@@ -188,13 +192,17 @@ export class SpaceRunner {
     this.#deps.hasten?.();
   }
 
-  /** One sync now, behind one that runs. Throws what it throws; whoever syncs by itself tries it again. */
+  /**
+   * One sync now, behind one that runs. Throws what it throws; whoever syncs by itself tries it again. Throws {@link HomeMoved}
+   * where the home is elsewhere by what was read, now or before.
+   */
   async syncNow(onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
     this.#lost.ask();
     this.#deps.hasten?.();
     try {
       return await this.#syncInTurn(NOTHING, onProgress);
     } catch (error) {
+      if (error instanceof HomeMoved) throw error;
       this.#noteFailure(error);
       // What was heard of is taken by now, and what was read may not be in place: nothing else would tell of it.
       if (this.#live !== null) this.kick();
@@ -277,6 +285,7 @@ export class SpaceRunner {
     this.#isCurrent = false;
     // Here, so that no other sync reads the whole log meanwhile.
     if (this.#deps.replica.term === null) await beginWithCheckpoint(this.#deps.replica, remote);
+    await this.#expectHome(remote, onProgress);
     const report = await this.#exchangeWith(remote, known, onProgress);
     this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream.current;
     const { divergence } = report;
@@ -284,11 +293,24 @@ export class SpaceRunner {
     this.#note(report, isHidden && (await learnRemoval(this.#deps.replica, remote, this.#deps.clock)));
     if (divergence === null && !report.moved) await this.#lost.bring(remote);
     await this.#deps.afterSync?.();
-    // Unless the home is elsewhere by now, in which case another runner takes over.
+    // To send the rest; unless the home is elsewhere by now, in which case another runner takes over.
     if (report.moved && !this.#stopping.signal.aborted) return this.#sync(NOTHING, onProgress);
     // Commands that run without a node leave that to one.
     if (report.divergence === null && this.#live !== null) this.#backfill.start();
     return report;
+  }
+
+  /**
+   * What is sent to a home that was left stands behind the move, where nobody reads it, and parts our log from everybody's. Where this
+   * runner was told of its remote by something newer than the log here, as a link, it is read there that it is the home.
+   */
+  async #expectHome(remote: Remote, onProgress?: (done: number, total: number) => void): Promise<void> {
+    const { replica, isElsewhere, onElsewhere } = this.#deps;
+    if (!(await isElsewhere?.())) return;
+    const { divergence } = await readFrom(replica, remote, onProgress);
+    if (divergence !== null || !(await isElsewhere?.())) return;
+    onElsewhere?.();
+    throw new HomeMoved();
   }
 
   /**
@@ -431,6 +453,12 @@ export class SpaceRunner {
     if (this.#stopping.signal.aborted) return;
     const { clock, log } = this.#deps;
     const pause = this.#retries.failed(error);
+    // Another runner takes over. Where it could not yet, that is tried again.
+    if (error instanceof HomeMoved) {
+      await this.#retries.sleep(pause);
+      this.#wanted = true;
+      return;
+    }
     this.#deps.onFailure?.(problemTypeOf(error));
     this.#noteFailure(error);
     this.#state = { ...this.#state, retryAt: clock.now() + pause.whole };

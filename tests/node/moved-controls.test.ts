@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { HomeMoved } from '../../src/core/replica/administer.ts';
 import { ask, Place } from './place.ts';
 
 let place: Place;
@@ -27,7 +28,7 @@ it.each(['first reads of it then', 'read of it before'])(
 
     let again = await place.start('b', { live: false });
     if (when === 'read of it before') {
-      await again.spaces.values().next().value?.runner.syncNow();
+      await expect(again.spaces.values().next().value?.runner.syncNow()).rejects.toThrow(HomeMoved);
       await place.stop('b'); // before it could follow
       again = await place.start('b', { live: false });
     }

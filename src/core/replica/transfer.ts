@@ -42,18 +42,28 @@ export async function syncWith(
   const term = replica.term;
   const sent = isCurrent && replica.drafts.length > 0 && replica.canSend ? await send(replica, remote, onProgress) : null;
   if (sent !== null && sent.divergence === null) return { ...sent, moved: (replica.term ?? 0) !== (term ?? 0) };
+  const pulled = await readFrom(replica, remote, onProgress, heard);
+  const moved = (): boolean => (replica.term ?? 0) !== (term ?? 0);
+  if (pulled.divergence !== null || replica.stop !== null || moved()) return { ...pulled, pushed: 0, moved: moved() };
+  const pushed = await send(replica, remote, onProgress);
+  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };
+}
+
+/** Pulls, and where a move of the home remote explains why the logs part, follows it: each round one at most. Sends nothing. Throws RemoteError. */
+export async function readFrom(
+  replica: Replica,
+  remote: Remote,
+  onProgress: (done: number, total: number) => void = () => undefined,
+  heard: Head | null = null,
+): ReturnType<typeof pull> {
   let pulled = await pull(replica, remote, onProgress, heard);
-  // A move of the home remote explains a divergence; each round follows one at most.
   for (let round = 0; pulled.divergence !== null && round < MOVES_AT_ONCE; round++) {
     if (!(await followMove(replica, remote, pulled.divergence))) break;
     pulled = await pull(replica, remote);
     // Before anything is put in place: of what fell, earlier versions stand here for now.
     if (pulled.divergence === null) await landAgain(replica);
   }
-  const moved = (): boolean => (replica.term ?? 0) !== (term ?? 0);
-  if (pulled.divergence !== null || replica.stop !== null || moved()) return { ...pulled, pushed: 0, moved: moved() };
-  const pushed = await send(replica, remote, onProgress);
-  return { pulled: pulled.pulled + pushed.pulled, pushed: pushed.pushed, divergence: pushed.divergence, moved: moved() };
+  return pulled;
 }
 
 /** What fell back lands again, what was dropped is deleted, and then all drafts go. */
