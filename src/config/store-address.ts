@@ -19,6 +19,8 @@ const SHAPE = 'postgres://USER@HOST[:PORT]/DATABASE';
 const KNOWN = ['sslmode', 'sslrootcert', 'schema', 'host', 'connections'];
 const TLS = { disable: 'off', require: 'unverified', 'verify-full': 'verified' } as const;
 const CONNECTIONS = 10;
+/** What needs no quotes in SQL: anything else is a slip, and would be made as it stands. */
+const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
  * `postgres://user@host:port/database?sslmode=…&sslrootcert=FILE&schema=…&connections=N`; `?host=/FOLDER` for a Unix socket. The
@@ -51,7 +53,7 @@ export function parseStoreAddress(text: string): Result<StoreAddress, string> {
   const mode = url.searchParams.get('sslmode') ?? (isNear ? 'disable' : 'verify-full');
   if (!Object.hasOwn(TLS, mode)) return fail(`expected sslmode to be one of ${Object.keys(TLS).join(', ')}`);
   const schema = url.searchParams.get('schema') ?? 'satchel';
-  if (schema === '' || Buffer.byteLength(schema) > 63) return fail('expected a schema of 1 to 63 bytes');
+  if (!SCHEMA.test(schema)) return fail('expected a schema of 1 to 63 lower-case letters, digits and _, which does not begin with a digit');
   if (/^pg_/i.test(schema) || schema === 'information_schema') return fail('expected a schema that is not one of PostgreSQL’s own');
   const connections = Number(url.searchParams.get('connections') ?? CONNECTIONS);
   if (!Number.isInteger(connections) || connections < 1 || connections > 500) return fail('expected connections from 1 to 500');

@@ -27,10 +27,23 @@ interface Place {
   readonly good: S3Double;
   readonly bad: S3Double;
   readonly takenPort: number;
+  /** Where something else than a database answers, by what it says to whoever begins. */
+  readonly strangers: Readonly<Record<Stranger, number>>;
 }
+
+const STRANGERS = { http: 'HTTP/1.1 400 Bad Request\r\n\r\n', ssh: 'SSH-2.0-OpenSSH_9.2\r\n', yes: 'S', json: '{"no": "database"}\n' };
+type Stranger = keyof typeof STRANGERS;
 
 const bucketAt = ({ endpoint }: S3Double, bucket = 'bucket'): string => `s3://${bucket}/team?endpoint=${endpoint}`;
 const hub = (...args: readonly string[]): string[] => ['up', '--hub', ...args];
+
+const atStranger = (port: number, mode: string): string => `postgres://satchel@127.0.0.1:${port}/satchel?sslmode=${mode}`;
+const strange = (stranger: Stranger, mode: string): Refusal => ({
+  name: `no database, but what says ${stranger}, with sslmode=${mode}`,
+  code: 5,
+  says: /^satchel: postgres:[^\n]*: what answers there is no PostgreSQL[^\n]*\. Correct host and port/,
+  args: ({ strangers }) => hub('--port', '0', '--store', atStranger(strangers[stranger], mode)),
+});
 
 const REFUSALS: readonly Refusal[] = [
   {
@@ -119,6 +132,18 @@ const REFUSALS: readonly Refusal[] = [
     files: () => ({ 'metrics-token': 'short' }),
   },
   { name: 'a config.json that is damaged', code: 2, says: /config\.json/, files: () => ({ 'config.json': '{"hub": true,' }) },
+  strange('http', 'require'),
+  strange('http', 'disable'),
+  strange('ssh', 'disable'),
+  strange('json', 'disable'),
+  strange('yes', 'require'),
+  strange('yes', 'disable'),
+  {
+    name: 'an address of no bucket',
+    code: 2,
+    says: /--objects: /,
+    args: ({ database }) => hub('--port', '0', '--store', database.url, '--objects', 'ftp://bucket/team'),
+  },
   { name: 'no hub', code: 2, says: /only a hub keeps/, args: ({ database }) => ['up', '--yes', '--port', '0', '--store', database.url] },
 ];
 
@@ -129,6 +154,8 @@ describe('a first start that is refused', () => {
   let good: S3Double;
   let bad: S3Double;
   let taken: Server;
+  let answering: readonly Server[];
+  let strangers: Place['strangers'];
   let count = 0;
 
   beforeAll(async () => {
@@ -137,9 +164,24 @@ describe('a first start that is refused', () => {
     bad = await startS3Double({ conditional: 'ignored' });
     taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
+    const begun = await Promise.all(
+      Object.entries(STRANGERS).map(async ([name, greeting]) => {
+        const server = createServer((socket) => {
+          socket.on('error', () => undefined);
+          socket.once('data', () => {
+            socket.write(greeting);
+            socket.on('data', () => socket.write(STRANGERS.http));
+          });
+        }).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        return [name, server] as const;
+      }),
+    );
+    answering = begun.map(([, server]) => server);
+    strangers = Object.fromEntries(begun.map(([name, server]) => [name, (server.address() as AddressInfo).port])) as Place['strangers'];
   });
   afterAll(async () => {
-    taken.close();
+    for (const server of [taken, ...answering]) server.close();
     await Promise.all([good.close(), bad.close(), server.dispose()]);
     remove();
   });
@@ -154,7 +196,7 @@ describe('a first start that is refused', () => {
 
   it.each(REFUSALS)('changes nothing: $name', async ({ code, says, args, env, files, before }) => {
     const database = await server.createDatabase();
-    const place: Place = { server, database, good, bad, takenPort: (taken.address() as AddressInfo).port };
+    const place: Place = { server, database, good, bad, takenPort: (taken.address() as AddressInfo).port, strangers };
     await before?.(place);
     const machine = new Machine(root, `first${count++}`, program, {
       SATCHEL_S3_ACCESS_KEY_ID: good.accessKeyId,

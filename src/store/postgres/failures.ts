@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { PasswordMissing, StoreUnusable } from '../store-unusable.ts';
+import { NoPostgres } from './known-greeting.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 
 const OUTAGE_RETRY = 2_000;
@@ -46,6 +47,17 @@ export function explainFailure(error: unknown, options: PostgresOptions): unknow
   return error;
 }
 
+/** The same while a connection is made: nothing was asked of the database yet, so whatever is wrong lies with what answers there. */
+export function explainConnecting(error: unknown, options: PostgresOptions): unknown {
+  const explained = explainFailure(error, options);
+  if (explained !== error || !(error instanceof Error) || error instanceof StoreUnavailable || error instanceof StoreUnusable)
+    return explained;
+  return new StoreUnusable('refused', `${describePostgres(options)} cannot be connected to: ${error.message}`, error);
+}
+
+const STRANGER =
+  'what answers there is no PostgreSQL, or a proxy before it that does not pass it on. Correct host and port (PostgreSQL itself: 5432)';
+
 const ASKS =
   'it asks for a password. Write it into keys/store-password in SATCHEL_HOME (mode 0600), name such a file in SATCHEL_STORE_PASSWORD_FILE, or set SATCHEL_STORE_PASSWORD or PGPASSWORD';
 
@@ -73,8 +85,15 @@ function refusal(error: unknown, { user, database, password, schema }: PostgresO
       return `"${user}" may not do that: ${error.message}. Let its owner run: ${grantFor(error.message, { user, database, schema })}`;
   }
   if (!(error instanceof Error)) return null;
+  if (isStranger(error)) return STRANGER;
   if (/does not support SSL/i.test(error.message)) return 'it offers no TLS. Where the network between is your own, add ?sslmode=disable';
   if ('code' in error && typeof error.code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(error.code))
     return `its certificate is not trusted (${error.message}). Name its authority: ?sslrootcert=FILE`;
   return null;
 }
+
+/** Also as pg says it itself, who may come first; and what says yes to TLS and then speaks something else. */
+function isStranger(error: Error): boolean {
+  return error instanceof NoPostgres || STRANGE.test(error.message);
+}
+const STRANGE = /error establishing an SSL connection|received invalid response|wrong version number|packet length too long/i;

@@ -1,7 +1,8 @@
 import { Pool, type ClientConfig, type CustomTypesConfig, type PoolClient, type QueryConfig } from 'pg';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { columnValues } from './column-values.ts';
-import { explainFailure } from './failures.ts';
+import { explainConnecting } from './failures.ts';
+import { socketThatKnows } from './known-greeting.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 
 /** Milliseconds. */
@@ -56,7 +57,7 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
         };
       } catch (error) {
         asking -= 1;
-        throw explainFailure(error, options);
+        throw explainConnecting(error, options);
       }
     },
     async runAlone(sql, values = [], timeout = QUERY_TIMEOUT) {
@@ -82,6 +83,7 @@ export function clientOptions(options: PostgresOptions): ClientConfig {
     user,
     password: password ?? NO_PASSWORD,
     ssl: tls === 'off' ? false : { rejectUnauthorized: tls === 'verified', ...(authorities === undefined ? {} : { ca: authorities }) },
+    stream: () => socketThatKnows(tls !== 'off'),
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     query_timeout: QUERY_TIMEOUT,
     keepAlive: true,
