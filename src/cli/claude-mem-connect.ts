@@ -4,6 +4,7 @@ import { fail, ok, type Result } from '../core/result.ts';
 import { isUser } from '../gateways/claude-mem/user.ts';
 import { adoptFromHub, type HubPlace } from '../node/claude-mem/adopt-at-connect.ts';
 import { askGatewayStatus } from '../node/claude-mem/ask-status.ts';
+import type { Untold } from '../node/claude-mem/tell-deletions.ts';
 import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { PERSONAL_USER } from '../node/claude-mem/personal-user.ts';
@@ -73,6 +74,7 @@ export const connectVerb = defineCommand({
     const { file } = connected.value;
     const notes = [
       ...unlookedText(marked.unlooked),
+      ...untoldText(marked.untold),
       ...adoptedText(all, context.asCalled('satchel claude-mem repair doubles')),
       ...(id === null && all.ok ? historyText(database, context.asCalled('satchel claude-mem repair history')) : []),
       ...(isInstalled ? [] : [`claude-mem has not run here (there was no ${printable(path.dirname(file))}): this is for when it does.`]),
@@ -117,7 +119,7 @@ export const disconnectVerb = defineCommand({
   examples: ['satchel claude-mem disconnect'],
   notes: 'What somebody changed there since stays, and is named.\nJSON: {disconnected, file (null: it was not connected), left, kept}.',
   async run(context) {
-    const { unlooked } = await prepare(context, null);
+    const { unlooked, untold } = await prepare(context, null);
     const undone = await undoConnection(nodeHome(context.environment.home));
     if (!undone.ok)
       throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
@@ -129,7 +131,7 @@ export const disconnectVerb = defineCommand({
     if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
     await tellNode(context, null, null);
     const { file, left, kept } = connection;
-    const notes = unlookedText(unlooked);
+    const notes = [...unlookedText(unlooked), ...untoldText(untold)];
     const note = notes.length === 0 ? {} : { note: notes.join('\n') };
     return {
       human: `claude-mem is disconnected: ${undoneWords(connection)} ${RESTART}`,
@@ -149,6 +151,8 @@ interface Wanted {
 interface Prepared {
   /** Why nobody could look at what was done beside its worker. */
   readonly unlooked: string | null;
+  /** What its worker deleted, and where it synced until now nobody could be told. */
+  readonly untold: Untold | null;
   /** How many were marked, or why none could be. */
   readonly rows: Result<number, string>;
   /** For the node, once the settings are written. */
@@ -160,10 +164,10 @@ async function prepare(context: CommandContext, to: HubPlace | { readonly own: s
   if (!(await isStarted(nodeHome(context.environment.home)))) {
     const isElsewhere = to !== null && 'url' in to;
     const rows = isElsewhere ? await adoptFromHub(context.environment.claudeMemHome, to, Date.now()) : ok(0);
-    return { unlooked: null, rows, numbers: null };
+    return { unlooked: null, untold: null, rows, numbers: null };
   }
-  const { unlooked, marked, unmarked, numbers } = await askNode(context, 'claude-mem-reconnecting', { to });
-  return { unlooked, rows: unmarked === null ? ok(marked) : fail(unmarked), numbers };
+  const { unlooked, untold, marked, unmarked, numbers } = await askNode(context, 'claude-mem-reconnecting', { to });
+  return { unlooked, untold, rows: unmarked === null ? ok(marked) : fail(unmarked), numbers };
 }
 
 /** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
@@ -181,6 +185,15 @@ async function tellNode(
 function unlookedText(unlooked: string | null): string[] {
   if (unlooked === null) return [];
   return [`What was changed in its database beside its own sync could not be looked at: ${printable(unlooked)}. It is looked at again.`];
+}
+
+/** Of rows that the other machines have still. */
+function untoldText(untold: Untold | null): string[] {
+  if (untold === null) return [];
+  const { rows, reason } = untold;
+  return [
+    `${counted(rows, 'row')} that claude-mem deleted, and had not sent yet, could not be told to the node that it synced with (${printable(reason)}): ${rows === 1 ? 'it comes' : 'they come'} again. Delete ${rows === 1 ? 'it' : 'them'} once more then.`,
+  ];
 }
 
 async function ownToken(context: CommandContext, user: string): Promise<Wanted> {

@@ -10,6 +10,7 @@ import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import type { Row } from '../../kinds/rows/row-body.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
 import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
+import { capturedUpTo, noteCaptured } from './captured-cursor.ts';
 import type { HandedOver } from './handed-over.ts';
 import { readWrittenTo, type WrittenTo } from './held-base.ts';
 import { createNameBook } from './name-book.ts';
@@ -61,7 +62,6 @@ export const isCarried = (item: Item): boolean => item.kind === claudeMemKind.id
 
 const PAGE = { entries: 500, bytes: 8_000_000 };
 const SERVE_AT_ONCE = 200;
-const CURSORS = 'claude-mem-captured';
 const CHOICES = 'claude-mem-bridge-choices';
 
 export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBridge> {
@@ -84,7 +84,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     },
   });
   const read = (after: number): Promise<FeedEntry[]> => store.read((tx) => tx.feeds.read(feedName, after, PAGE));
-  const cursor = async (): Promise<number> => (await store.read((tx) => tx.documents.get<number>(CURSORS, user))) ?? 0;
+  const cursor = (): Promise<number> => capturedUpTo(store, user);
 
   /** `null` also where numbers began anew since. */
   async function writtenTo(): Promise<WrittenTo | null> {
@@ -125,7 +125,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
         await sessions.save();
         await names.save();
         after = some.at(-1)?.number ?? last.number;
-        await store.write((tx) => tx.documents.put(CURSORS, user, after));
+        await noteCaptured(store, user, after);
         captured += found.length;
       }
     }

@@ -2,7 +2,6 @@ import path from 'node:path';
 import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 import { findAilments as findInDatabase } from '../../sources/claude-mem-health/find-ailments.ts';
 import { mixedUnder } from '../../sources/claude-mem-health/held-standing.ts';
-import { isLoopback } from '../../gateways/native/guard.ts';
 import type { Result } from '../../core/result.ts';
 import { readForeign } from '../read-foreign.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
@@ -18,7 +17,7 @@ import { findWedgeInLog } from './wedged-log.ts';
 import { findWedgedPull, type PullLook } from './wedged-pull.ts';
 import { adoptServed } from './adopt-served.ts';
 import { findSyncAilments, FOREIGN_TOKEN, unknownToken } from './sync-ailments.ts';
-import { readSyncPath, type SyncPath } from './sync-path.ts';
+import { isPrivate, readSyncPath, type SyncPath } from './sync-path.ts';
 import { readDeviceId, readSyncSettings } from './settings-edit.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 
@@ -167,9 +166,8 @@ async function atHub(node: SatchelNode, way: SyncPath, file: string, settings: s
   if (!text.ok) return NOTHING_FOUND;
   const [device, written] = [readDeviceId(text.value), readSyncSettings(text.value)];
   const token = written.ok ? written.value.CLAUDE_MEM_CLOUD_SYNC_TOKEN : null;
-  const { protocol, hostname, host } = new URL(way.url);
-  const isPrivate = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
-  if (device === null || typeof token !== 'string' || !isPrivate) return NOTHING_FOUND;
+  const { host } = new URL(way.url);
+  if (device === null || typeof token !== 'string' || !isPrivate(way.url)) return NOTHING_FOUND;
   const feed = await ask({ url: way.url, user: way.user, token, device });
   if (feed.ok) {
     const now = node.deps.clock.now();

@@ -1,5 +1,5 @@
 import { createFeedIndex } from '../../gateways/claude-mem/feed-index.ts';
-import { OPS_PER_REQUEST, parseOp, type Op } from '../../gateways/claude-mem/schema.ts';
+import { OPS_PER_REQUEST, parseOp, PROTOCOL_VERSION, type Op } from '../../gateways/claude-mem/schema.ts';
 import { createServedRows, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
 import { subjectOfOp } from '../../gateways/claude-mem/plan-push.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
@@ -59,6 +59,22 @@ export async function readRemoteRows(place: RemoteFeedPlace): Promise<Result<Ser
   const rows = createServedRows();
   const read = await readRemoteOps(place, ({ op }) => rows.add(op.says));
   return read.ok ? ok(rows) : fail(read.error.message);
+}
+
+/** Sends ops as this device's worker would. The error says why the hub has none of them, or may not. At most 500 ops. */
+export async function pushRemoteOps({ url, user, token, device }: RemoteFeedPlace, ops: readonly Op[]): Promise<Result<void, string>> {
+  const headers = { authorization: `Bearer ${token}`, 'x-user-id': user, 'x-device-id': device, 'content-type': 'application/json' };
+  const sent = ops.map(({ body, digest }) => ({ body, operation_sha256: digest }));
+  const request = JSON.stringify({ protocol_version: PROTOCOL_VERSION, ops: sent });
+  try {
+    const init: RequestInit = { method: 'POST', headers, body: request, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT) };
+    const answer = await fetch(`${url}/v1/sync/ops`, init);
+    await answer.arrayBuffer();
+    return answer.ok ? ok(undefined) : fail(`it answers ${answer.status}`);
+  } catch (error) {
+    if (error instanceof TypeError || (error instanceof Error && error.name === 'TimeoutError')) return fail('it does not answer');
+    throw error;
+  }
 }
 
 /** Tells every op in order, and gives the epoch; what came before an error was told. */

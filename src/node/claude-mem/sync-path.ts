@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isLoopback } from '../../gateways/native/guard.ts';
 import type { NodeHome } from '../home.ts';
 import { readForeign } from '../read-foreign.ts';
 import { readConnection } from './connection.ts';
@@ -36,6 +37,12 @@ export async function readSyncPath(home: NodeHome, claudeMemHome: string): Promi
   // Wherever it is mounted, unless a proxy hides it: then only `connect` knows.
   const isGateway = isOurs || (URL.canParse(url) && new URL(url).pathname.endsWith(CLAUDE_MEM_PREFIX));
   return { type: isGateway ? 'gateway' : 'other', url, user };
+}
+
+/** Whether a token that goes there is seen by nobody else: by TLS, or on this machine. */
+export function isPrivate(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
 
 /** Whether a Satchel gateway carries this database's rows: the source leaves them to it, so that nobody gets them twice. */

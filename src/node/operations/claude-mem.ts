@@ -11,6 +11,7 @@ import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
 import { takeWholeLook, Unlooked } from '../claude-mem/whole-look.ts';
 import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
 import { readDeviceId } from '../claude-mem/settings-edit.ts';
+import { tellDeletions, type Untold } from '../claude-mem/tell-deletions.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
 import { whyUnusable } from '../claude-mem/why-unusable.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
@@ -110,7 +111,8 @@ const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().mi
 /**
  * Before `connect` and `disconnect` write anything: captures what was edited, made and deleted in claude-mem's database beside a worker that
  * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
- * worker is to go. `unlooked` and `unmarked` say why nobody could.
+ * worker is to go. `unlooked` and `unmarked` say why nobody could. `untold`: what the worker deleted, and the node that it synced with until now
+ * could not be told.
  */
 export const claudeMemReconnectingOperation = defineOperation({
   input: z.strictObject({
@@ -120,8 +122,12 @@ export const claudeMemReconnectingOperation = defineOperation({
       .nullable()
       .default(null),
   }),
-  async run(node, { to }): Promise<{ unlooked: string | null; marked: number; unmarked: string | null; numbers: string | null }> {
+  async run(
+    node,
+    { to },
+  ): Promise<{ unlooked: string | null; untold: Untold | null; marked: number; unmarked: string | null; numbers: string | null }> {
     const { claudeMemWorker: worker, deps } = node;
+    const untold = await tellDeletions(node);
     const unlooked = await wholeLook(node);
     const numbers = numbersGiven(worker.claudeMemHome);
     const adopted =
@@ -130,7 +136,7 @@ export const claudeMemReconnectingOperation = defineOperation({
         : 'own' in to
           ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
           : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now());
-    return { unlooked, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
+    return { unlooked, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });
 
