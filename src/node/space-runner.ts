@@ -6,10 +6,11 @@ import { beginWithCheckpoint } from '../core/replica/late-join.ts';
 import { Mutex } from '../core/replica/mutex.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import { HomeMoved } from '../core/replica/administer.ts';
-import { readFrom, syncWith, type SyncReport } from '../core/replica/transfer.ts';
+import { readFrom, type SyncReport } from '../core/replica/transfer.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
 import { createBackfillLoop, type BackfillLoop } from './backfill-loop.ts';
 import { sayTrouble } from './disk-full.ts';
+import { HeardNews } from './heard-news.ts';
 import { createHomeConnection, type HomeConnection } from './home-connection.ts';
 import { createLostBodies, type LostBodies } from './lost-bodies.ts';
 import { restAfterLanding } from './landing-rest.ts';
@@ -17,6 +18,7 @@ import { createLiveStream, type LiveStream } from './live-stream.ts';
 import { createRetryPause, type RetryPause } from './retry-pause.ts';
 import { learnRemoval } from './revocation.ts';
 import { inSmallHeap } from './small-heap.ts';
+import { SyncExchanges, type Known } from './sync-exchange.ts';
 import { problemOf, problemTypeOf, type SyncProblemType } from './sync-problem.ts';
 import type { WakeReason } from './wake-watch.ts';
 
@@ -46,24 +48,10 @@ export interface SpaceRunnerDeps {
   readonly isElsewhere?: () => Promise<boolean>;
   /** It is, and the place where the runner looks says nothing newer: it is to be replaced. */
   readonly onElsewhere?: () => void;
+  /** After each sync. */
   readonly afterSync?: () => Promise<void>;
   /** Told of each sync that failed, or that did not bring the logs together. */
   readonly onFailure?: (type: SyncProblemType) => void;
-}
-
-/** A sync that reads and sends now. */
-interface Exchange {
-  /** How often what it read or sent changed something here. */
-  changes: number;
-  isApplied: boolean;
-  /** The apply that runs beside it; never rejects. */
-  applying: Promise<void> | null;
-}
-
-/** What is known before a sync, of which {@link syncWith} says what it is good for. */
-interface Known {
-  readonly isCurrent: boolean;
-  readonly heard: Head | null;
 }
 
 /** Milliseconds: a home of which nothing is heard is asked that often instead. */
@@ -83,20 +71,12 @@ export class SpaceRunner {
   readonly #home: HomeConnection;
   #state: SyncState = { lastSync: null, problem: null, problemType: null, retryAt: null };
   #wanted = false;
-  /** What the remote said last of its head, where that was not looked at yet. */
-  #heard: { readonly head: Head | null } | null = null;
-  /** Who waits for news while something is put in place. */
-  #onNews: (() => void) | null = null;
-  /** While a sync reads and sends, what changes by that is applied by it: no other one is needed for it. */
-  #exchange: Exchange | null = null;
-  /** All up to this position was applied, and followed where the home moved. */
-  #syncedTo = -1;
+  readonly #news = new HeardNews();
+  readonly #exchanges: SyncExchanges;
   #running: Promise<void> | null = null;
   /** `null`: it was not started, and only does what it is asked for. */
   #live: Promise<void> | null = null;
   readonly #turns = new Mutex();
-  readonly #carried = { pulled: 0, pushed: 0 };
-  #captures = 0;
   /** That read, send or apply now. */
   #syncs = 0;
   readonly #backfill: BackfillLoop;
@@ -110,6 +90,7 @@ export class SpaceRunner {
     this.#deps = deps;
     const { replica, clock, random, log } = deps;
     const stopped = this.#stopping.signal;
+    this.#exchanges = new SyncExchanges({ replica, news: this.#news, apply: deps.apply, onUnapplied: () => this.kick() });
     this.#home = createHomeConnection(deps.openRemote, (remote) => replica.setRemote(remote));
     const connected = (): Promise<Remote> => this.connected();
     this.#backfill = createBackfillLoop({ replica, clock, log, connected, apply: deps.apply, stopped });
@@ -153,8 +134,7 @@ export class SpaceRunner {
   /** Starts to sync by itself. Without it `syncNow` still works: commands that run without a node use that. */
   start(): void {
     const stopListening = this.#deps.replica.onChange(() => {
-      if (this.#exchange === null || this.#deps.replica.draftCount > 0) this.kick();
-      else this.#applyAlong(this.#exchange);
+      if (this.#deps.replica.draftCount > 0 || !this.#exchanges.noteChange()) this.kick();
     });
     this.#stopping.signal.addEventListener('abort', stopListening);
     this.#live = this.#stream.run();
@@ -171,8 +151,7 @@ export class SpaceRunner {
   /** The remote said where its log ends: news, unless ours ends there by the time that is looked at. */
   #hear(head: Head | null): void {
     if (this.#lost.isTold(head)) this.#lookAgain();
-    this.#heard = { head };
-    this.#onNews?.();
+    this.#news.hear(head);
     this.#retries.shorten();
     this.#begin();
   }
@@ -181,7 +160,7 @@ export class SpaceRunner {
     if (this.#running !== null || this.#stopping.signal.aborted) return;
     this.#running = this.#work().finally(() => {
       this.#running = null;
-      if ((this.#wanted || this.#heard !== null) && this.#state.retryAt === null) this.#begin();
+      if ((this.#wanted || this.#news.isThere) && this.#state.retryAt === null) this.#begin();
     });
   }
 
@@ -256,21 +235,20 @@ export class SpaceRunner {
 
   /** Captures and syncs: what is captured is on its way while more is. The report is of all that was carried meanwhile. */
   async syncAround(capture: () => Promise<void>, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    const before = { ...this.#carried };
+    const before = this.#exchanges.carried;
     const stopListening = this.#deps.replica.onChange(() => this.kick());
-    this.#captures += 1;
     try {
-      await capture();
+      await this.#exchanges.duringCapture(capture);
     } catch (error) {
       // What was read during the capture was left to the sync behind it.
       if (this.#live !== null) this.kick();
       throw error;
     } finally {
-      this.#captures -= 1;
       stopListening();
     }
     const last = await this.syncNow(onProgress);
-    return { ...last, pulled: this.#carried.pulled - before.pulled, pushed: this.#carried.pushed - before.pushed };
+    const { pulled, pushed } = this.#exchanges.carried;
+    return { ...last, pulled: pulled - before.pulled, pushed: pushed - before.pushed };
   }
 
   /** The first one of a machine that joins may bring a long log. */
@@ -286,7 +264,7 @@ export class SpaceRunner {
     // Here, so that no other sync reads the whole log meanwhile.
     if (this.#deps.replica.term === null) await beginWithCheckpoint(this.#deps.replica, remote);
     await this.#expectHome(remote, onProgress);
-    const report = await this.#exchangeWith(remote, known, onProgress);
+    const report = await this.#exchanges.run(remote, known, onProgress);
     this.#isCurrent = report.divergence === null && !report.moved && stream !== null && stream === this.#stream.current;
     const { divergence } = report;
     const isHidden = divergence?.type === 'rolled-back' && divergence.remote === null;
@@ -313,87 +291,6 @@ export class SpaceRunner {
     throw new HomeMoved();
   }
 
-  /**
-   * Reads, sends, and applies: the last not during a capture, for whose end it would wait, and what is to be sent with
-   * it. What comes in many pages is put in place while more is read.
-   */
-  async #exchangeWith(remote: Remote, known: Known, onProgress?: (done: number, total: number) => void): Promise<SyncReport> {
-    const exchange: Exchange = { changes: 0, isApplied: false, applying: null };
-    this.#exchange = exchange;
-    try {
-      const report = await this.#carry(remote, known, onProgress);
-      await exchange.applying;
-      return this.#captures === 0 ? await this.#applyAll(exchange, remote, report) : report;
-    } finally {
-      this.#exchange = null;
-      await exchange.applying;
-      if (exchange.changes > 0 && !exchange.isApplied) this.kick();
-    }
-  }
-
-  async #carry(...asked: [remote: Remote, known: Known, onProgress?: (done: number, total: number) => void]): Promise<SyncReport> {
-    const [remote, { isCurrent, heard }, onProgress] = asked;
-    const report = await syncWith(this.#deps.replica, remote, onProgress, isCurrent, heard);
-    this.#carried.pulled += report.pulled;
-    this.#carried.pushed += report.pushed;
-    return report;
-  }
-
-  /** Puts all in place. What is heard of meanwhile, which may be long, is read at once, and put in place next. */
-  async #applyAll(exchange: Exchange, remote: Remote, first: SyncReport): Promise<SyncReport> {
-    let report = first;
-    for (;;) {
-      const { position } = this.#deps.replica;
-      exchange.changes = 0;
-      exchange.isApplied = false;
-      const applied = this.#deps.apply();
-      exchange.applying = applied.catch(() => undefined).finally(() => (exchange.applying = null));
-      const isOver = report.divergence !== null || report.moved;
-      const [apply, read] = await Promise.allSettled([applied, isOver ? null : this.#readUntil(applied, remote)]);
-      if (apply.status === 'rejected') throw apply.reason;
-      this.#syncedTo = position;
-      if (read.status === 'rejected') throw read.reason;
-      exchange.isApplied = exchange.changes === 0;
-      if (read.value === null) return report;
-      report = added(report, read.value);
-    }
-  }
-
-  /** Follows what is heard of the remote until something else has ended. `null`: nothing came. */
-  async #readUntil(other: Promise<void>, remote: Remote): Promise<SyncReport | null> {
-    const read: SyncReport[] = [];
-    let isEnded = false;
-    const end = (): void => {
-      isEnded = true;
-      this.#onNews?.();
-    };
-    other.then(end, end);
-    const isOver = (): boolean => isEnded || read.some(({ divergence, moved }) => divergence !== null || moved);
-    while (!isOver()) {
-      const head = this.#heard?.head ?? null;
-      if (head === null) {
-        await new Promise<void>((resolve) => (this.#onNews = resolve));
-        this.#onNews = null;
-        continue;
-      }
-      this.#heard = null;
-      if (await this.#isNews(head)) read.push(await this.#carry(remote, { isCurrent: false, heard: head }));
-    }
-    return read.reduce<SyncReport | null>((sum, each) => (sum === null ? each : added(sum, each)), null);
-  }
-
-  #applyAlong(exchange: Exchange): void {
-    exchange.changes += 1;
-    if (exchange.changes === 1 || exchange.applying !== null || this.#captures > 0) return;
-    exchange.applying = this.#deps
-      .apply()
-      // The apply in the end meets the same, and says it.
-      .catch(() => undefined)
-      .finally(() => {
-        exchange.applying = null;
-      });
-  }
-
   /** Resolves when no sync runs. */
   async idle(): Promise<void> {
     await this.#turns.run(() => Promise.resolve());
@@ -407,14 +304,14 @@ export class SpaceRunner {
 
   async #work(): Promise<void> {
     const { signal } = this.#stopping;
-    while ((this.#wanted || this.#heard !== null) && !signal.aborted) {
+    while ((this.#wanted || this.#news.isThere) && !signal.aborted) {
       try {
         const due = await this.#due();
         if (due === null) continue;
         const { clock } = this.#deps;
-        const [before, began] = [this.#carried.pushed, clock.now()];
+        const [before, began] = [this.#exchanges.carried.pushed, clock.now()];
         await this.#syncInTurn(due);
-        if (this.#carried.pushed > before)
+        if (this.#exchanges.carried.pushed > before)
           await restAfterLanding({ ...this.#deps, stopped: signal }, this.#home.remote, clock.now() - began);
       } catch (error) {
         await this.#failed(error);
@@ -424,20 +321,13 @@ export class SpaceRunner {
 
   /** Takes what calls for a sync. `null` where all that does is a head that ours is by now, as after what we sent ourselves. */
   async #due(): Promise<Known | null> {
-    const [wanted, heard] = [this.#wanted, this.#heard];
+    const [wanted, heard] = [this.#wanted, this.#news.take()];
     this.#wanted = false;
-    this.#heard = null;
-    const isNews = heard !== null && (await this.#isNews(heard.head));
+    const isNews = heard !== null && (await this.#exchanges.isNews(heard.head));
     if (isNews || heard?.head === null) this.#isCurrent = false;
-    const isDue = wanted || heard === null || isNews || this.#state.problem !== null || heard.head?.position !== this.#syncedTo;
+    const isDue = wanted || heard === null || isNews || this.#state.problem !== null || heard.head?.position !== this.#exchanges.appliedTo;
     // What else calls for one may have missed more than that head says.
     return isDue ? { isCurrent: true, heard: !wanted && isNews ? heard.head : null } : null;
-  }
-
-  /** Whether there is something to read or to replay. Of a log that is kept here, what others append is in our store at once. */
-  async #isNews(head: Head | null): Promise<boolean> {
-    const { replica } = this.#deps;
-    return (await replica.head())?.hash !== head?.hash || (head !== null && replica.position < head.position);
   }
 
   #note(report: SyncReport, wasRemoved: boolean): void {
@@ -473,8 +363,4 @@ export class SpaceRunner {
   connected(): Promise<Remote> {
     return this.#home.connected();
   }
-}
-
-function added(before: SyncReport, now: SyncReport): SyncReport {
-  return { ...now, pulled: before.pulled + now.pulled, pushed: before.pushed + now.pushed };
 }
