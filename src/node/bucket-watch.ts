@@ -46,6 +46,8 @@ const NOT_LET_IN = 10_000;
 /** What opens a hub's bucket is read when it starts. */
 const REFUSED =
   'Correct what opens the bucket, in buckets.json beside config.json or in the environment of this hub (docs/guides/object-storage.md), and start it again';
+const DAMAGED =
+  'Put back what is damaged there from a copy of the bucket, or remove that blob: the log goes on without it, and machines bring again what is missing. Where it is of a newer Satchel, update this one';
 const UNREACHABLE = 'Bring the bucket within reach: it is asked again by itself, and clients come again meanwhile';
 
 /** Trouble of a hub's bucket as trouble of its store, with what helps; any other error as it is. */
@@ -57,7 +59,7 @@ function troubleOf(error: RemoteError, message: string): StoreUnavailable {
   const isAway = error.type === 'unreachable';
   return new StoreUnavailable(isAway ? 'unreachable' : 'refused', message, {
     retryAfter: error.retryAfter ?? AWAY,
-    remedy: isAway ? UNREACHABLE : REFUSED,
+    remedy: isAway ? UNREACHABLE : error.type === 'protocol' ? DAMAGED : REFUSED,
     cause: error,
   });
 }

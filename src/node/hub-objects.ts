@@ -42,6 +42,8 @@ export interface HubObjectsDeps {
 export const PLACE = { collection: 'hub-chunks', id: 'place' } as const;
 const { collection: COLLECTION, id: ID } = PLACE;
 const BATCH = 100;
+const LOST_ENTRIES =
+  'the bucket lost entries of the log of encrypted bodies: it goes on with the bodies that are known to be there; machines bring the others again once they are missed, all at once by: satchel store verify --read-data';
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
 
@@ -74,7 +76,13 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   }
   const blobs = await open(address, kept === undefined && deps.probed !== address.text, deps);
   const watched = await open(address, false, deps, LOOK_RETRIES);
-  const bucket = createBucketObjects({ ...deps, blobs, index: path.join(deps.home.root, 'bucket-index.db') });
+  const bucket = createBucketObjects({
+    ...deps,
+    blobs,
+    index: path.join(deps.home.root, 'bucket-index.db'),
+    onLost: ({ space, entries, blobs: packs, objects }) =>
+      deps.log.warn({ bucket: address.text, space, entries, packs, objects }, LOST_ENTRIES),
+  });
   const watch = createBucketWatch({ ...deps, blobs: watched });
   const close = async (): Promise<void> => {
     await bucket.close();

@@ -85,7 +85,7 @@ describe('a bucket of several nodes', () => {
     await a.put(SPACE, objects);
     await b.put(SPACE, objects);
     const entry = (position: number) => `log/${String(position).padStart(16, '0')}`;
-    expect(lines).toEqual([`read ${entry(1)}`, 'read index/latest', `read ${entry(2)}`, `read ${entry(3)}`]);
+    expect(lines).toEqual([`read ${entry(1)}`, 'read index/latest', `read ${entry(2)}`, `read ${entry(3)}`, 'list log/']);
     lines.length = 0;
     await Promise.all([b.has(SPACE, idsOf(objects)), b.get(SPACE, idsOf(objects))]);
     expect(lines.toSorted()).toEqual([`read ${entry(1)}`, `read ${entry(2)}`, 'read packs/0000000000000000']);

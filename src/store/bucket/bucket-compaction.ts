@@ -72,6 +72,8 @@ async function moveOut(deps: BucketCompactionDeps, group: readonly IndexedBlob[]
  */
 async function sweep(deps: BucketCompactionDeps): Promise<number> {
   const { blobs, index, space, folder, log } = deps;
+  // While the index is made anew it does not say yet what lies where.
+  if (index.head(space).position === 0) return 0;
   const empty = index.blobs(space).filter(({ objects }) => objects === 0);
   if (empty.length === 0) return 0;
   const packs = empty.filter(({ name }) => packBase(name) !== null).map(({ name }) => `${folder}/${name}`);
@@ -107,7 +109,7 @@ async function removeAbandoned(deps: BucketCompactionDeps): Promise<void> {
     after = page.blobs.at(-1)?.name;
     if (page.isLast || old.length < names.length || after === undefined) break;
   }
-  if (found.length === 0) return;
+  if (found.length === 0 || index.head(space).position === 0) return;
   if (index.condemned(space) < below) await deps.exclusively(() => log.append(() => ({ change: { type: 'condemn', below } })));
   const abandoned = found.filter((name) => !index.hasBlob(space, name)).map((name) => `${folder}/${name}`);
   for (let at = 0; at < abandoned.length; at += 1_000) await blobs.remove(abandoned.slice(at, at + 1_000));

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { bytesToHex, hexToBytes, ZERO_HASH, type ObjectId, type SpaceId } from '../../core/ids.ts';
 import { openDerived } from '../sqlite/open-derived.ts';
 import { openIndexFile } from './bucket-index-file.ts';
-import { entryName, packBase, type DecodedEntry, type Pack } from './index-entry.ts';
+import { entryName, packBase, type DecodedEntry, type KeptBlob, type Pack } from './index-entry.ts';
 
 /** The last entry that the index holds; position 0 and zeros: none. */
 export interface IndexHead {
@@ -47,7 +47,7 @@ export interface BucketIndex {
   head(space: SpaceId): IndexHead;
   /** Below which position unnamed packs do not count. */
   condemned(space: SpaceId): number;
-  /** False where it is not the next one. */
+  /** False where it is not the next one. A restart is the next one after any that is before it. */
   apply(space: SpaceId, entry: DecodedEntry): boolean;
   find(space: SpaceId, ids: readonly ObjectId[]): LocatedObject[];
   /** Ascending by id, from `after` (exclusive) on. */
@@ -56,6 +56,8 @@ export interface BucketIndex {
   blobs(space: SpaceId): IndexedBlob[];
   hasBlob(space: SpaceId, name: string): boolean;
   inBlob(space: SpaceId, name: string): LocatedObject[];
+  /** Nothing lies in that blob any more, and it is not there. */
+  dropBlob(space: SpaceId, name: string): void;
   forget(space: SpaceId): void;
   /**
    * Puts a whole state in the place of a space's: `begin`, then all its objects, then `end`. Until then the space is empty,
@@ -127,6 +129,8 @@ function openIndex(path: string): BucketIndex {
   const forgets = ['objects where space', 'blobs where space', 'spaces where number'].map((which) =>
     db.prepare(`delete from ${which} = ?`),
   );
+  const emptied = forgets.slice(0, 2);
+  const dropIn = db.prepare('delete from objects where space = ? and blob = ?');
   const count = db.prepare<[number], number>('select count(*) from objects where space = ?').pluck();
   const note = db.prepare<[string], string>('select text from notes where name = ?').pluck();
   const setNote = db.prepare('insert or replace into notes (name, text) values (?, ?)');
@@ -180,6 +184,25 @@ function openIndex(path: string): BucketIndex {
         return;
       case 'condemn':
         setCondemned.run(change.below, number);
+        return;
+      case 'restart':
+        for (const each of emptied) each.run(number);
+        setCondemned.run(change.condemned, number);
+        takeKept(number, change.blobs);
+        return;
+      case 'restated':
+        takeKept(number, change.blobs);
+    }
+  }
+
+  function takeKept(number: number, kept: readonly KeptBlob[]): void {
+    for (const { name, size, dataAt, objects } of kept) {
+      if (blobNumber.get(number, name) !== undefined) continue;
+      const blob = Number(addBlob.run(number, name, size, dataAt).lastInsertRowid);
+      for (const { id, offset, size: length } of objects) {
+        const bytes = hexToBytes(id);
+        if (blobOf.get(number, bytes) === undefined) setObject.run(number, bytes, blob, offset, length);
+      }
     }
   }
 
@@ -199,7 +222,11 @@ function openIndex(path: string): BucketIndex {
     apply: db.transaction((space: SpaceId, decoded: DecodedEntry): boolean => {
       const { entry, hash } = decoded;
       const head = headOf(space);
-      if (entry.position !== head.position + 1 || entry.previous !== head.hash) return false;
+      const isNext =
+        entry.change.type === 'restart'
+          ? entry.position > head.position
+          : entry.position === head.position + 1 && entry.previous === head.hash;
+      if (!isNext) return false;
       const number = makeSpace(space);
       applyChange(space, number, decoded);
       setHead.run(entry.position, hexToBytes(hash), number);
@@ -217,6 +244,13 @@ function openIndex(path: string): BucketIndex {
     blobs: (space) => blobs.all(numberOf(space)),
     hasBlob: (space, name) => blobNumber.get(numberOf(space), name) !== undefined,
     inBlob: (space, name) => inBlob.all(numberOf(space), blobNumber.get(numberOf(space), name) ?? -1).map(rowToLocated),
+    dropBlob: db.transaction((space: SpaceId, name: string): void => {
+      const number = numberOf(space);
+      const at = blobNumber.get(number, name);
+      if (at === undefined) return;
+      dropIn.run(number, at);
+      dropBlob.run(number, name);
+    }),
     forget,
     loading: {
       begin: db.transaction((space: SpaceId, named: IndexState['blobs']): void => {

@@ -8,6 +8,7 @@ import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { checkObject } from '../chunks/check-object.ts';
 import { openBucketIndex } from './bucket-index.ts';
+import type { LostEntries } from './index-restart.ts';
 import { openSpaceBucket, type SpaceBucket } from './space-bucket.ts';
 
 export interface BucketObjects extends ObjectStore {
@@ -25,6 +26,8 @@ export interface BucketObjectsOptions {
   readonly packBytes?: number;
   readonly inlineBytes?: number;
   readonly snapshotEvery?: number;
+  /** Hears what the bucket lost of the log of a space, where this node began a new run of it for that. */
+  readonly onLost?: (lost: LostEntries) => void;
 }
 
 /** In the bucket, beside what others keep there. */
@@ -54,7 +57,18 @@ export function createBucketObjects(options: BucketObjectsOptions): BucketObject
     const known = spaces.get(space);
     if (known !== undefined) return known;
     const folder = `${FOLDER}/${space}`;
-    const opened = openSpaceBucket({ blobs, index, space, folder, random, clock, packBytes, inlineBytes, snapshotEvery });
+    const opened = openSpaceBucket({
+      blobs,
+      index,
+      space,
+      folder,
+      random,
+      clock,
+      packBytes,
+      inlineBytes,
+      snapshotEvery,
+      onLost: options.onLost,
+    });
     spaces.set(space, opened);
     return opened;
   }

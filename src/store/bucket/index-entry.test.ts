@@ -22,6 +22,15 @@ const CHANGES: Readonly<Record<string, IndexChange>> = {
   move: { type: 'move', pack: { name: packName(7, 'ab'.repeat(16)), size: 0, objects: [] }, from: ['log/0000000000000001'] },
   swept: { type: 'swept', blobs: ['log/0000000000000001'] },
   condemn: { type: 'condemn', below: 6 },
+  restart: {
+    type: 'restart',
+    condemned: 2,
+    blobs: [{ name: 'log/0000000000000001', size: 5, dataAt: 150, objects: [{ id: id('01'), offset: 150, size: 5 }] }],
+  },
+  restated: {
+    type: 'restated',
+    blobs: [{ name: packName(7, 'ab'.repeat(16)), size: 9, dataAt: 0, objects: [{ id: id('02'), offset: 2, size: 7 }] }],
+  },
 };
 const entryOf = (change: IndexChange): IndexEntry => ({
   space: SPACE,
@@ -75,6 +84,8 @@ describe('entries of the log of objects', () => {
       { type: 'swept', blobs: ['log/1'] },
       { type: 'move', pack: { name: null, size: 0, objects: [] }, from: ['index/latest'] },
       { type: 'condemn', below: -1 },
+      { type: 'restart', condemned: 0, blobs: [{ name: 'index/latest', size: 5, dataAt: 0, objects: [] }] },
+      { type: 'restated', blobs: [{ name: 'log/0000000000000001', size: 5, dataAt: 9, objects: [{ id: id('01'), offset: 10, size: 5 }] }] },
     ];
     for (const change of bad) expect(decodeEntry(encodeEntry(entryOf(change)).bytes).ok).toBe(false);
     const later = Buffer.from(encodeEntry(entryOf({ type: 'condemn', below: 1 })).bytes.subarray(0, -32));

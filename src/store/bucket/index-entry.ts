@@ -32,7 +32,24 @@ export type IndexChange =
   /** The bytes of these blobs, in which no object lay, are gone. */
   | { readonly type: 'swept'; readonly blobs: readonly string[] }
   /** Packs that were begun below that position and that no entry names by now never count. */
-  | { readonly type: 'condemn'; readonly below: number };
+  | { readonly type: 'condemn'; readonly below: number }
+  /**
+   * Entries before this one are lost: what they said counts no more, and this is what is known to be there. The first of a new run:
+   * nothing comes before it.
+   */
+  | { readonly type: 'restart'; readonly condemned: number; readonly blobs: readonly KeptBlob[] }
+  /** More of what is there, of a restart that was too large for one entry. */
+  | { readonly type: 'restated'; readonly blobs: readonly KeptBlob[] };
+
+/** A blob of an earlier run, and what lies in it. */
+export interface KeptBlob {
+  readonly name: string;
+  readonly size: number;
+  /** Where its data begin. */
+  readonly dataAt: number;
+  /** Offsets are from the beginning of the blob. */
+  readonly objects: readonly PlacedObject[];
+}
 
 export interface Pack {
   /** Below the space's folder; `null`: the data of the entry itself. */
@@ -117,7 +134,15 @@ function fieldsOf(change: IndexChange): Canonical[] {
       return [[...change.blobs]];
     case 'condemn':
       return [change.below];
+    case 'restart':
+      return [change.condemned, change.blobs.map(keptFields)];
+    case 'restated':
+      return [change.blobs.map(keptFields)];
   }
+}
+
+function keptFields({ name, size, dataAt, objects }: KeptBlob): Canonical {
+  return [name, size, dataAt, encodePlaced(objects)];
 }
 
 function packFields({ name, size, objects }: Pack): Canonical {
@@ -153,6 +178,12 @@ function readChange(type: Canonical | undefined, fields: readonly Canonical[]): 
       return { type, blobs: readNames(readFields(fields, 1)[0]) };
     case 'condemn':
       return { type, below: readCount(readFields(fields, 1)[0]) };
+    case 'restart': {
+      const [condemned, blobs] = readFields(fields, 2);
+      return { type, condemned: readCount(condemned), blobs: readList(blobs, LIST).map(readKept) };
+    }
+    case 'restated':
+      return { type, blobs: readList(readFields(fields, 1)[0], LIST).map(readKept) };
     default:
       throw new Malformed('it is of an unknown type: update Satchel');
   }
@@ -164,6 +195,15 @@ function readPack(value: Canonical | undefined): Pack {
   if (length > PACK_BYTES) throw new Malformed('a pack is too large');
   if (name !== null && packBase(readText(name, 64)) === null) throw new Malformed('a pack has a name that is none');
   return { name: name as string | null, size: length, objects: decodePlaced(readBytes(objects), length) };
+}
+
+function readKept(value: Canonical | undefined): KeptBlob {
+  const [name, size, dataAt, objects] = readFields(value, 4);
+  const text = readText(name, 64);
+  if (!BLOB_NAME.test(text)) throw new Malformed('a blob has a name that is none');
+  const [length, begin] = [readCount(size), readCount(dataAt)];
+  if (length > PACK_BYTES || begin > PACK_BYTES) throw new Malformed('a pack is too large');
+  return { name: text, size: length, dataAt: begin, objects: decodePlaced(readBytes(objects), begin + length) };
 }
 
 function readNames(value: Canonical | undefined): string[] {

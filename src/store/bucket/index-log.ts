@@ -5,6 +5,7 @@ import type { Random } from '../../core/ports/random.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import type { BucketIndex } from './bucket-index.ts';
 import { decodeEntry, encodeEntry, ENTRY_START, entryName, lengthOfEntry, type DecodedEntry, type IndexChange } from './index-entry.ts';
+import { findRestart, listEntries, restartLog, type LostEntries } from './index-restart.ts';
 import { loadSnapshot } from './index-snapshot.ts';
 
 /** The log of one space, which all nodes on a bucket share: numbered blobs, made once each. */
@@ -31,6 +32,8 @@ export interface IndexLogDeps {
   readonly folder: string;
   readonly random: Random;
   readonly clock: Clock;
+  /** Hears what the bucket lost of the log, where this node began a new run of it for that. */
+  readonly onLost?: ((lost: LostEntries) => void) | undefined;
 }
 
 /** Read first of each entry: enough for most headers. */
@@ -41,8 +44,17 @@ const AHEAD = 16;
 const LONGEST_PAUSE = 1_000;
 /** Where so many are new, a snapshot may be quicker. */
 const MANY = 64;
+/** Milliseconds after which an entry may have come and gone, unseen. */
+const QUIET = 10 * 60_000;
+/** New runs that others were quicker to begin, before it is given up for now. */
+const MENDS = 8;
 
-export function createIndexLog({ blobs, index, space, folder, random, clock }: IndexLogDeps): IndexLog {
+export function createIndexLog(options: IndexLogDeps): IndexLog {
+  const { blobs, index, space, folder, random, clock, onLost = () => undefined } = options;
+  const deps = { ...options, readEntry };
+  /** No entry was behind the last one that this node knows, when it looked last. */
+  let isEndSure = false;
+  let lookedAt = -Infinity;
   let running: Promise<void> | null = null;
   let queued: Promise<void> | null = null;
 
@@ -62,49 +74,107 @@ export function createIndexLog({ blobs, index, space, folder, random, clock }: I
     return decoded.value;
   }
 
-  function take(decoded: DecodedEntry): void {
-    if (index.apply(space, decoded)) return;
+  /** Whether it is the one behind the head by now, or was taken before. */
+  function take(decoded: DecodedEntry): boolean {
+    if (index.apply(space, decoded)) return true;
     const { position, previous } = decoded.entry;
     const head = index.head(space);
-    if (position === head.position + 1 && previous !== head.hash) throw damaged(position, 'it does not follow the one before');
+    return position !== head.position + 1 || previous === head.hash;
   }
 
   /** A damaged one counts: the index has it, and is sound. */
   async function isThere(position: number, hash: string): Promise<boolean> {
+    return (await stateOf(position, hash)) === 'there';
+  }
+
+  async function stateOf(position: number, hash: string): Promise<'there' | 'absent' | 'other'> {
     try {
-      return (await readEntry(position))?.hash === hash;
+      const found = await readEntry(position);
+      return found === null ? 'absent' : found.hash === hash ? 'there' : 'other';
     } catch (error) {
-      if (error instanceof RemoteError && error.type === 'protocol') return true;
+      if (error instanceof RemoteError && error.type === 'protocol') return 'there';
       throw error;
     }
   }
 
   /**
    * Whether the last entry that the index holds is in the bucket: that may be another one by now, or an older state of it, restored.
-   * Where it is not, the index is made anew.
+   * Then the index is made anew. Where the bucket lost entries it stays, since nothing else may say where the objects lie.
    */
-  async function verify(): Promise<void> {
+  async function verify(): Promise<'sound' | 'lost'> {
     const { position, hash } = index.head(space);
-    if (position > 0 && (await isThere(position, hash))) return;
-    if (index.head(space).position !== position) return; // moved on meanwhile
+    const state = position === 0 ? 'other' : await stateOf(position, hash);
+    if (state === 'there' || index.head(space).position !== position) return 'sound'; // or moved on meanwhile
+    if (state === 'absent' && (await hasHoles(position))) return 'lost';
+    isEndSure = false;
     index.forget(space);
     await loadSnapshot({ blobs, folder, space, index }, isThere);
+    return 'sound';
+  }
+
+  /** Whether entries are gone that others are behind of, or came before that one: an older state of a bucket has all up to its end. */
+  async function hasHoles(gone: number): Promise<boolean> {
+    const listed = await listEntries(deps, 0);
+    const last = listed.at(-1) ?? 0;
+    return last > gone || listed.length < last;
+  }
+
+  /**
+   * Whether there is no entry from `position` on, where none is at `position`. A listing says so, each time that the log was not looked at for
+   * a while: who looks at it all the time sees each entry before it can be lost. What was made since counts as none that is lost.
+   */
+  async function isEnd(position: number): Promise<boolean> {
+    if (isEndSure) return true;
+    const listed = await listEntries(deps, position, AHEAD);
+    for (const behind of listed) {
+      if ((await readEntry(behind)) === null) continue; // a listing that is behind
+      return false;
+    }
+    isEndSure = true;
+    return true;
   }
 
   async function catchUp(): Promise<void> {
+    const now = clock.now();
+    if (Math.abs(now - lookedAt) > QUIET) isEndSure = false;
+    for (let tries = 0; (await readOn()) === 'torn'; tries++) {
+      if (tries === MENDS) throw damaged(index.head(space).position + 1, 'it is missing, and others are behind it');
+      isEndSure = false;
+      await goOnBehind();
+    }
+    lookedAt = now;
+  }
+
+  /** Takes what is behind the head of the index, up to the end of the log or to where it is torn. */
+  async function readOn(): Promise<'end' | 'torn'> {
     const from = index.head(space).position + 1;
-    const [first] = await Promise.all([readEntry(from), verify()]);
-    if (index.head(space).position + 1 === from && first === null) return;
+    const [first, state] = await Promise.all([readEntry(from), verify()]);
+    if (state === 'lost' && (first === null || first.entry.previous !== index.head(space).hash)) return 'torn';
+    if (index.head(space).position + 1 === from && first === null) return endOr(from);
     for (let taken = 0, ahead = 1; ; taken += ahead, ahead = Math.min(AHEAD, ahead * 2)) {
       if (taken > MANY && taken <= MANY + AHEAD) await loadSnapshot({ blobs, folder, space, index }, isThere);
       const next = index.head(space).position + 1;
       const isRead = next === from && first !== null;
       const entries = isRead ? [first] : await Promise.all(Array.from({ length: ahead }, (_, more) => readEntry(next + more)));
       for (const entry of entries) {
-        if (entry === null) return;
-        take(entry);
+        if (entry === null) return endOr(index.head(space).position + 1);
+        if (!take(entry)) return 'torn';
       }
     }
+  }
+
+  async function endOr(position: number): Promise<'end' | 'torn'> {
+    if (await isEnd(position)) return 'end';
+    // Others may have made it, and more, since it was looked for.
+    return (await readEntry(position)) === null ? 'torn' : readOn();
+  }
+
+  /** Where the log is torn: goes on at the newest restart behind that, or begins one. */
+  async function goOnBehind(): Promise<void> {
+    const restart = await findRestart(deps, index.head(space).position);
+    if (restart !== null) return void index.apply(space, restart);
+    const lost = await restartLog(deps);
+    if (lost !== null) onLost(lost);
   }
 
   /** Never two at one time. */
@@ -135,6 +205,8 @@ export function createIndexLog({ blobs, index, space, folder, random, clock }: I
       for (let lost = 0; ; lost++) {
         // Where many race, most of them would lose again at once.
         if (lost > 1) await clock.sleep(((random.bytes(1)[0] ?? 0) / 256) * Math.min(LONGEST_PAUSE, 10 * 2 ** lost));
+        // Nothing is made while the index is made anew, or where entries may be behind.
+        if (!isEndSure) await fresh();
         const { position, hash } = index.head(space);
         const made = make();
         if (made === null) return null;

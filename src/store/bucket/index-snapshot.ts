@@ -57,23 +57,30 @@ export interface SnapshotPlace {
 
 /**
  * Takes the newest snapshot into the index, where it is newer, whole, and of this log (the bucket may have been restored in
- * parts). Where it turns out not to be whole, the index is empty.
+ * parts). Where it turns out not to be whole, the index is empty. `into`: where the index keeps it, for whom it is only
+ * a part of what is known.
  */
 export async function loadSnapshot(
   { blobs, folder, space, index }: SnapshotPlace,
   isThere: (position: number, hash: string) => Promise<boolean>,
+  into: SpaceId = space,
 ): Promise<void> {
   const pointer = await readPointer(blobs, folder);
-  if (pointer === null || pointer.space !== space || pointer.position <= index.head(space).position) return;
+  if (pointer === null || pointer.space !== space || pointer.position <= index.head(into).position) return;
   if (!(await isThere(pointer.position, pointer.hash))) return;
-  index.loading.begin(space, pointer.blobs);
+  index.loading.begin(into, pointer.blobs);
   for (const [number, hash] of pointer.parts.entries()) {
     const part = await blobs.read(`${folder}/${partName(pointer, number)}`);
     const rows = part !== null && bytesToHex(sha256(part)) === hash ? decodeRows(part, pointer.blobs) : null;
-    if (rows === null) return index.forget(space);
-    index.loading.add(space, rows);
+    if (rows === null) return index.forget(into);
+    index.loading.add(into, rows);
   }
-  index.loading.end(space, pointer, pointer.condemned);
+  index.loading.end(into, pointer, pointer.condemned);
+}
+
+/** 0: there is none that can be read. */
+export async function positionOfSnapshot(blobs: Blobs, folder: string): Promise<number> {
+  return (await readPointer(blobs, folder))?.position ?? 0;
 }
 
 async function readPointer(blobs: Blobs, folder: string): Promise<Pointer | null> {

@@ -10,6 +10,7 @@ import { readObjects } from './bucket-reader.ts';
 import { compactBucket } from './bucket-compaction.ts';
 import { packName } from './index-entry.ts';
 import { createIndexLog } from './index-log.ts';
+import type { LostEntries } from './index-restart.ts';
 import { writeSnapshot } from './index-snapshot.ts';
 import { buildPacks, packOf, type BuiltPack } from './pack-builder.ts';
 
@@ -40,6 +41,7 @@ export interface SpaceBucketDeps {
   readonly inlineBytes: number;
   /** After so many entries of the log, upkeep. */
   readonly snapshotEvery: number;
+  readonly onLost?: ((lost: LostEntries) => void) | undefined;
 }
 
 interface WaitingPut {
