@@ -1,6 +1,5 @@
 import type { FeedAddition } from '../../core/ports/feeds.ts';
 import type { Outstanding } from '../../core/replica/workspace.ts';
-import { sha256 } from '../../core/crypto/hash.ts';
 import { sessionName, tableOfName } from '../../kinds/claude-mem/names.ts';
 import { SESSION } from '../../kinds/claude-mem/tables.ts';
 import type { Row } from '../../kinds/rows/row-body.ts';
@@ -8,7 +7,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
 import { KIND_OF } from './kind-of.ts';
-import { GATEWAY_DEVICE, mutationBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
+import { GATEWAY_DEVICE, gatewayLocal, mutationBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import { mutationProblem } from './mutation.ts';
 import type { NameBook } from './name-book.ts';
 import { payloadToRow, rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
@@ -184,8 +183,7 @@ async function standingEntity(kind: RowKind, known: readonly string[], { standin
 
 /** A row of the gateway's own: the same on every node. */
 function ownEntity(name: string): Entity {
-  const local = Buffer.from(sha256(`satchel/claude-mem/local-id\0${name}`)).readBigUInt64BE(0) >> 1n;
-  return { device: GATEWAY_DEVICE, local: local.toString(), said: null, revision: '0' };
+  return { device: GATEWAY_DEVICE, local: gatewayLocal(name), said: null, revision: '0' };
 }
 
 function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], revision: string, time: number): Served {

@@ -14,6 +14,11 @@ export interface RowRevision {
   readonly revision: string;
 }
 
+/** Under which number a gateway serves an item as its own. */
+export function gatewayLocal(name: string): string {
+  return (Buffer.from(sha256(`satchel/claude-mem/local-id\0${name}`)).readBigUInt64BE(0) >> 1n).toString();
+}
+
 /** The body of a live row's op, as that device's client would print it. */
 export function rowBody(row: RowRevision, payload: Payload): string {
   return printed(row, { deleted: false, deleted_at: null, payload });

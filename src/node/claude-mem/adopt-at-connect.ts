@@ -12,7 +12,7 @@ import { columnsOf, countOf, lookInto } from '../../sources/claude-mem-health/me
 import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { OWN_TABLES, readStandingRows } from '../../sources/claude-mem/own-rows.ts';
 import { readForeign } from '../read-foreign.ts';
-import { adoptServed } from './adopt-served.ts';
+import { adoptServed, type AdoptDeps, type ItemAt } from './adopt-served.ts';
 import { markOthers, type LocalWorkerDeps } from './local-worker.ts';
 import { ownFeed } from './own-feed.ts';
 import { raiseTaken } from './raise-taken.ts';
@@ -33,13 +33,18 @@ export interface HubPlace {
 
 /**
  * Before a worker first syncs with another node's gateway: marks the rows of its database that are served there as another device's. Gives
- * how many; the error says why nobody could tell. O(feed), over the network, and O(rows).
+ * how many; `itemAt`: where its changes are told of by a space. The error says why nobody could tell. O(feed), over the network, and O(rows).
  */
-export async function adoptFromHub(claudeMemHome: string, hub: HubPlace, now: number): Promise<Result<number, string>> {
+export async function adoptFromHub(
+  claudeMemHome: string,
+  hub: HubPlace,
+  now: number,
+  itemAt: ItemAt = () => null,
+): Promise<Result<number, string>> {
   const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
   const device = settings.ok ? readDeviceId(settings.value) : null;
   const file = path.join(claudeMemHome, 'claude-mem.db');
-  return adopt(file, device, false, now, () => readRemoteRows({ ...hub, device: device ?? NO_DEVICE }));
+  return adopt({ file, device, now, itemAt, isAllPushed: false }, () => readRemoteRows({ ...hub, device: device ?? NO_DEVICE }));
 }
 
 /**
@@ -59,7 +64,11 @@ export async function adoptFromOwnFeed(
     const feed = await ownFeed(store, feeds, user);
     if (await markOthers(file, device, feed, clock.now())) await raiseTaken(file, device, feed);
   };
-  return adopt(file, device, true, clock.now(), async () => ok(await (await readOwnFeed(store, user)).rows()), settleOwn);
+  return adopt(
+    { file, device, now: clock.now(), isAllPushed: true },
+    async () => ok(await (await readOwnFeed(store, user)).rows()),
+    settleOwn,
+  );
 }
 
 /** Stands for which rows are in a database: another one once a row is new. `null` where it cannot be read. */
@@ -112,13 +121,11 @@ export async function readOwnFeed(store: Store, user: string): Promise<ServedFee
 }
 
 async function adopt(
-  file: string,
-  device: string | null,
-  isAllPushed: boolean,
-  now: number,
+  look: Omit<AdoptDeps, 'served'>,
   read: () => Promise<Result<ServedRows, string>>,
   then: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Result<number, string>> {
+  const { file } = look;
   try {
     if (!existsSync(file)) return ok(0);
     const refusal = mayNotOpen(file);
@@ -126,7 +133,7 @@ async function adopt(
     if (readStandingRows(file).next().done === true) return ok(0);
     const served = await read();
     if (!served.ok) return served;
-    const marked = adoptServed({ file, device, served: served.value, isAllPushed, now });
+    const marked = adoptServed({ ...look, served: served.value });
     await then();
     return ok(marked);
   } catch (error) {

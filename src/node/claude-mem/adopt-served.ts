@@ -1,5 +1,5 @@
 import { compareDecimals } from '../../gateways/claude-mem/decimal.ts';
-import { GATEWAY_DEVICE } from '../../gateways/claude-mem/make-op.ts';
+import { GATEWAY_DEVICE, gatewayLocal } from '../../gateways/claude-mem/make-op.ts';
 import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
 import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import type { RowKind } from '../../gateways/claude-mem/payload.ts';
@@ -20,25 +20,39 @@ export interface AdoptDeps {
   readonly served: ServedRows;
   /** Whether all of its own rows are pushed, those too that its worker leaves behind. */
   readonly isAllPushed: boolean;
+  /** Which item of this machine's space a row of the database is, whose changes the space tells of; `null` where nobody says. */
+  readonly itemAt?: ItemAt;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
+/** By the number of a row in the database. */
+export type ItemAt = (kind: RowKind, local: string) => string | null;
+
 /**
  * Rows of a database that are served as another device's, under which claude-mem's client does not know them: they came by Satchel, from a
  * copied file, or by another node's feed. Unmarked, summaries and prompts would be given to it a second time. A row of its own that is pushed
- * becomes its own there, in place of one that no device has (`planPush`); one that is served as its own, and was marked as another's while its
+ * becomes its own there, in place of one that no device has (`planPush`), which its node does that imports all of them; elsewhere one that says nothing
+ * new, or whose changes the space tells of, is marked as the gateway's: to take that from those who have it would take what was edited there with it. One that is served as its own, and was marked as another's while its
  * worker synced elsewhere, is its own again. A row that was edited is told by what of its words is left, once all others are known. O(rows).
  */
-export function findServedElsewhere({ file, device, served, isAllPushed }: Omit<AdoptDeps, 'now'>): RowMark[] {
+export function findServedElsewhere({ file, device, served, isAllPushed, itemAt = () => null }: Omit<AdoptDeps, 'now'>): RowMark[] {
   const taken = new Set<string>();
   for (const page of readStandingRows(file))
     for (const { kind, origin } of page) if (origin !== null) taken.add(rowId(kind, origin.device, origin.local));
   const marks: RowMark[] = [];
   const edited: { readonly row: StandingRow; readonly payload: Payload }[] = [];
-  const isFree = (row: StandingRow, each: ServedRow): boolean => {
-    const isPushed = row.origin === null && (isAllPushed || !row.isSent);
-    return each.device !== device && !(isPushed && each.device === GATEWAY_DEVICE) && !taken.has(rowId(row.kind, each.device, each.local));
+  const isFree = (row: StandingRow, payload: Payload, each: ServedRow): boolean => {
+    if (each.device === device || taken.has(rowId(row.kind, each.device, each.local))) return false;
+    if (row.origin !== null || each.device !== GATEWAY_DEVICE) return true;
+    const isPushed = isAllPushed || !row.isSent;
+    return !isPushed || (!isAllPushed && each.states.some(({ meaning }) => meaning === meaningOf(row.kind, payload)));
+  };
+  /** As the gateway serves the very item that stands there, by whatever words. */
+  const asItem = ({ kind, local }: StandingRow): ServedRow | undefined => {
+    const name = isAllPushed ? null : itemAt(kind, local);
+    const each = name === null ? undefined : served.get(kind, GATEWAY_DEVICE, gatewayLocal(name));
+    return each === undefined || each.subject === '' || taken.has(rowId(kind, each.device, each.local)) ? undefined : each;
   };
   const mark = ({ kind, local, origin }: StandingRow, payload: Payload, other: ServedRow): void => {
     taken.add(rowId(kind, other.device, other.local));
@@ -58,14 +72,14 @@ export function findServedElsewhere({ file, device, served, isAllPushed }: Omit<
         marks.push({ kind, local, before: origin, origin: null, revision: pushedRevision(own) });
         continue;
       }
-      const other = served.about(subject).find((each) => isFree(row, each));
+      const other = served.about(subject).find((each) => isFree(row, payload, each)) ?? asItem(row);
       if (other !== undefined) mark(row, payload, other);
       // One that was taken away there is gone, and no other one's former words.
       else if (known === undefined) edited.push({ row, payload });
     }
   }
   for (const { row, payload } of edited) {
-    const alike = served.alike(row.kind, traitsOf(row.kind, payload)).filter((each) => isFree(row, each));
+    const alike = served.alike(row.kind, traitsOf(row.kind, payload)).filter((each) => isFree(row, payload, each));
     const [other] = alike;
     if (other !== undefined && alike.length === 1) mark(row, payload, other);
   }

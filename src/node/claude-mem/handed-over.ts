@@ -1,4 +1,5 @@
 import type { SpaceId } from '../../core/ids.ts';
+import type { Store } from '../../core/ports/store.ts';
 import type { HandedOver } from '../../gateways/claude-mem/handed-over.ts';
 import type { RowKind } from '../../gateways/claude-mem/payload.ts';
 import { memItem } from '../../gateways/claude-mem/rows-of-space.ts';
@@ -54,16 +55,21 @@ export function createHandedOver(deps: LocalWorkerDeps, space: SpaceId, user: st
   };
 
   async function placesOf(kind: RowKind): Promise<ReadonlyMap<string, string>> {
-    const views = await deps.store.read((tx) => tx.views.list(space, ROWS_WRITER, [MEM_PREFIX + TABLE[kind]]));
-    const places = new Map<string, string>();
+    const places = await itemsByNumber(deps.store, space, kind);
     let highest = 0;
-    for (const view of views) {
-      const rowid = placeOf(view, TABLE[kind])?.rowid ?? null;
-      if (rowid === null) continue;
-      places.set(String(rowid), view.item.name);
-      highest = Math.max(highest, rowid);
-    }
+    for (const number of places.keys()) highest = Math.max(highest, Number(number));
     last.set(kind, highest);
     return places;
   }
+}
+
+/** Which item each row of a table of claude-mem's database is, by its number there, as its source knew it last. O(views of the table). */
+export async function itemsByNumber(store: Store, space: SpaceId, kind: RowKind): Promise<ReadonlyMap<string, string>> {
+  const views = await store.read((tx) => tx.views.list(space, ROWS_WRITER, [MEM_PREFIX + TABLE[kind]]));
+  const places = new Map<string, string>();
+  for (const view of views) {
+    const rowid = placeOf(view, TABLE[kind])?.rowid ?? null;
+    if (rowid !== null) places.set(String(rowid), view.item.name);
+  }
+  return places;
 }

@@ -4,6 +4,8 @@ import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
 import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
+import type { ItemAt } from '../claude-mem/adopt-served.ts';
+import { itemsByNumber } from '../claude-mem/handed-over.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
@@ -135,10 +137,22 @@ export const claudeMemReconnectingOperation = defineOperation({
         ? ok(0)
         : 'own' in to
           ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
-          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now());
+          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), unlooked === null ? await itemsInDatabase(node) : undefined);
     return { unlooked, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });
+
+/** Which item of the personal space each row is, as the last look at the database knew it. O(rows). */
+async function itemsInDatabase({ spaces, store }: SatchelNode): Promise<ItemAt | undefined> {
+  const open = [...spaces.values()].find(({ entry }) => entry.name === PERSONAL);
+  if (open === undefined) return undefined;
+  const { space } = open.entry;
+  const [observation, summary, prompt] = await Promise.all(
+    (['observation', 'summary', 'prompt'] as const).map((kind) => itemsByNumber(store, space, kind)),
+  );
+  const items = { observation, summary, prompt };
+  return (kind, local) => items[kind]?.get(local) ?? null;
+}
 
 /** Why nobody could look; `null` where somebody did, or there is no space to tell. */
 async function wholeLook(node: SatchelNode): Promise<string | null> {
@@ -175,7 +189,7 @@ export const claudeMemReconnectedOperation = defineOperation({
         ? await adoptFromOwnFeed({ ...deps, clock }, worker.user)
         : isMarked
           ? ok(0)
-          : await adoptFromHub(deps.claudeMemHome, hub, clock.now());
+          : await adoptFromHub(deps.claudeMemHome, hub, clock.now(), await itemsInDatabase(node));
     return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, live: node.isLive };
   },
 });
