@@ -148,7 +148,7 @@ async function openRows(
       ...{ clock, random, log, onSettings, scope, turns, through, isReferredTo },
       ...(definition.sessionsOnly ? {} : { moveOn }),
     });
-    await reopenScoped(store, entry.space, source);
+    await reopenScoped(store, replica, source);
     opened.push(source);
   }
   return opened;

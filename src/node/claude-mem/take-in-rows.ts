@@ -6,6 +6,7 @@ import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts
 import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
 import { onlyUnknown, withoutAbsences, withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
 import { placeOf } from '../../sources/sqlite-rows/row-index.ts';
+import { isOutOfScope } from '../../sources/sqlite-rows/row-scope.ts';
 import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
 import { localWorker } from './local-worker.ts';
 import { readSyncPath } from './sync-path.ts';
@@ -92,7 +93,8 @@ async function takeInto(
       if (copy.health.problem !== null) throw new Error(`the rows of ${file} could not be taken in: ${copy.health.problem}`);
       changes += report.changes;
       for (const view of (await copy.workspace.views()).values()) {
-        const rowid = view.shown === null ? null : (placeOf(view, profile.tableOf(view.item.name) ?? '')?.rowid ?? null);
+        const rowid =
+          view.shown === null || isOutOfScope(view.notHere) ? null : (placeOf(view, profile.tableOf(view.item.name) ?? '')?.rowid ?? null);
         if (rowid !== null) add(tableOf(view.item.name), rowid);
       }
       for (const [table, rows] of sent) for (const rowid of rows) add(table, rowid);

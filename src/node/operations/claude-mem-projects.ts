@@ -129,7 +129,9 @@ function isOf(pattern: string, project: string): boolean {
 async function namesShown(node: SatchelNode): Promise<Map<string, Set<string>>> {
   const shown = new Map<string, Set<string>>();
   for (const open of node.spaces.values()) {
-    const names = [...(await viewsOf(open))].filter(({ shown }) => shown !== null).map(({ item }) => item.name);
+    const names = [...(await viewsOf(open))]
+      .filter(({ shown, notHere }) => shown !== null && !isOutOfScope(notHere))
+      .map(({ item }) => item.name);
     if (names.length > 0) shown.set(open.entry.name, new Set(names));
   }
   return shown;

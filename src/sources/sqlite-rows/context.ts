@@ -7,7 +7,7 @@ import type { RowsProfile } from './profile.ts';
 import type { RowDatabase } from './row-database.ts';
 import type { HeldRows } from './held-back.ts';
 import type { RowPast, StateNote } from './row-past.ts';
-import type { RowScope } from './row-scope.ts';
+import { isOutOfScope, type RowScope } from './row-scope.ts';
 import { isPlanned, placeOf, RowIndex } from './row-index.ts';
 import type { ReaderStart, RowReader } from './row-reader.ts';
 import type { RowWriter, WriterStart } from './row-writer.ts';
@@ -216,6 +216,10 @@ export async function ensureIndex({ memory, workspace, profile, moveOn }: RowsCo
     const table = view.item.kind === profile.kind ? profile.tableOf(view.item.name) : null;
     const place = table === null ? null : placeOf(view, table);
     if (place === null) continue;
+    if (isOutOfScope(view.notHere)) {
+      memory.index.leave(place);
+      continue;
+    }
     const other = place.rowid === null ? undefined : memory.index.at(place.table, place.rowid);
     // Of two that stood at one number, one was displaced: nobody knows which.
     if (other !== undefined) for (const { name } of [other, place]) memory.displaced.add(name);

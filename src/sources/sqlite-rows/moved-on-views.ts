@@ -7,6 +7,7 @@ import { sameValue, type Row, type RowValue } from '../../kinds/rows/row-body.ts
 import type { RowsProfile } from './profile.ts';
 import { createRowDatabase } from './row-database.ts';
 import { noteOf, placeOf, type Place } from './row-index.ts';
+import { isOutOfScope } from './row-scope.ts';
 import { impliedRow, isSameRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 import type { TableShape } from './table-shape.ts';
@@ -137,7 +138,8 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
     function note(shape: TableShape, found: FoundRow, name: string, from: MadeFrom | null): void {
       const view = views.get(name);
       const isWriting = view !== undefined && view.intended !== null; // what became of that the source finds out
-      if (from === null || isWriting) return;
+      // No way brings what is another place's: it is made from what it was when it was left.
+      if (from === null || isWriting || isOutOfScope(view?.notHere)) return;
       const item = { kind: profile.kind, name };
       const digest = from.isEdited ? OTHER_DIGEST : found.digest;
       moved.push({ item, content: from.version.content, local: noteOf(found.rowid, digest, shape.mask) });

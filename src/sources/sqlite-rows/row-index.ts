@@ -25,6 +25,7 @@ export class RowIndex {
   readonly #byName = new Map<string, Place>();
   readonly #byRow = new Map<string, Map<number, Place>>();
   readonly #skipped = new Map<string, Map<number, SkippedRow>>();
+  readonly #left = new Map<string, Map<number, Place>>();
   /** Tables and masks: what comes from elsewhere has a copy of them with every row. */
   readonly #words = new Map<string, string>();
 
@@ -52,6 +53,20 @@ export class RowIndex {
     if (known === undefined) return;
     this.#byName.delete(name);
     if (known.rowid !== null) this.#byRow.get(known.table)?.delete(known.rowid);
+  }
+
+  /** It is another place's by now: nothing here speaks of it, until that changes. */
+  leave(place: Place): void {
+    this.delete(place.name);
+    if (place.rowid !== null) this.#of(this.#left, place.table).set(place.rowid, place);
+  }
+
+  /** The place at that number that was left, which is known here again. Where it is as it was shown, or not, is to be looked at. */
+  takeBack(table: string, rowid: number): void {
+    const left = this.#left.get(table)?.get(rowid);
+    if (left === undefined || this.at(table, rowid) !== undefined || this.of(left.name) !== undefined) return;
+    this.#left.get(table)?.delete(rowid);
+    this.set({ ...left, digest: '' });
   }
 
   skip(table: string, rowid: number, row: SkippedRow): void {
@@ -90,6 +105,7 @@ export class RowIndex {
     this.#byName.clear();
     this.#byRow.clear();
     this.#skipped.clear();
+    this.#left.clear();
   }
 
   #word(word: string): string {

@@ -57,13 +57,14 @@ export async function rowsOfScope(context: RowsContext, access: TableAccess, row
   return rows.filter((found, at) => {
     const reason = reasons[at] ?? null;
     if (reason === null) {
+      index.takeBack(table, found.rowid);
       if (isOutOfScope(index.skipped(table).get(found.rowid)?.reason)) index.unskipRow(table, found.rowid);
       return true;
     }
     const place = index.at(table, found.rowid);
     if (place !== undefined && displaced.has(found.rowid)) index.set({ ...place, rowid: null });
     else if (place !== undefined) {
-      index.delete(place.name);
+      index.leave(place);
       memory.left.set(place.name, reason);
     }
     index.skip(table, found.rowid, { digest: found.digest, reason, repeats: null });
@@ -115,20 +116,21 @@ export async function goneFromScope(context: RowsContext, gone: readonly Place[]
     const verdict = body === null ? null : scope.judge(body, name === null ? null : (parents.get(name) ?? null));
     if (verdict?.type !== 'out') kept.push(place);
     else {
-      memory.index.delete(place.name);
+      memory.index.leave(place);
       memory.left.set(place.name, OUT_OF_SCOPE + verdict.reason);
     }
   }
   return kept;
 }
 
-/** What was left in this round is not here any more, and what is in the space of it stays. */
+/**
+ * What was left in this round is not here any more, and what is in the space of it stays: that it goes from here, or is another here, is no wish for
+ * as long as it is another place's. What it was shown as is kept. Where it is of the space again, what was done here meanwhile is merged.
+ */
 export async function settleLeft({ memory, workspace, profile }: RowsContext): Promise<void> {
   if (memory.left.size === 0) return;
   const left = [...memory.left].map(([name, reason]) => ({ item: { kind: profile.kind, name }, reason }));
   memory.left.clear();
-  // As never shown: that it goes from here, or is another here, is no wish.
-  await workspace.applied(left.map(({ item }) => ({ item, content: null, local: null })));
   await workspace.notHere(left);
 }
 
