@@ -77,6 +77,26 @@ describe('a bucket that lost entries of a log of objects', () => {
     expect(losses).toHaveLength(1);
   });
 
+  it('is given again what only a node knows that was there before, when that is asked for', async () => {
+    const objects = randomObjects(6, 900);
+    const a = node();
+    await putEach(a, objects);
+    await blobs.remove([entry(2), entry(3)]);
+    const b = node();
+    const has = await b.has(SPACE, idsOf(objects));
+    expect(has.size).toBe(4);
+    // For as long as somebody may know them, packs stay that nobody names.
+    for (let day = 0; day < 3; day++) {
+      await b.compact(SPACE);
+      await b.put(SPACE, randomObjects(1, 50));
+      clock.advance(24 * 60 * 60_000);
+    }
+    const last = [...objects.slice(1, 3)];
+    expect((await a.has(SPACE, idsOf(last))).size).toBe(0);
+    expect((await a.get(SPACE, idsOf(last))).size).toBe(2);
+    for (const each of [a, b, node()]) await expectWhole(each, SPACE, objects);
+  });
+
   it('says no longer that it has what lay in blobs that are gone', async () => {
     const objects = randomObjects(5, 900);
     await putEach(node(), objects);

@@ -3,6 +3,7 @@ import type { IndexedBlob } from './bucket-index.ts';
 import { packBase, packName } from './index-entry.ts';
 import type { IndexLog } from './index-log.ts';
 import { buildPacks, packOf } from './pack-builder.ts';
+import { isRestartedLately } from './known-before.ts';
 import type { SpaceBucketDeps } from './space-bucket.ts';
 
 export interface BucketCompactionDeps extends SpaceBucketDeps {
@@ -99,7 +100,8 @@ async function sweep(deps: BucketCompactionDeps): Promise<number> {
 async function removeAbandoned(deps: BucketCompactionDeps): Promise<void> {
   const { blobs, index, space, folder, clock, log } = deps;
   const below = headLongAgo(deps, clock.now());
-  if (below === 0) return;
+  // What was lost of the log may have named them, and a node may know what lies there.
+  if (below === 0 || isRestartedLately(index, space, clock)) return;
   const found: string[] = [];
   for (let after: string | undefined; ;) {
     const page = await blobs.list(`${folder}/packs/`, { limit: 1_000, ...(after === undefined ? {} : { after }) });

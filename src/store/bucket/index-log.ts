@@ -6,6 +6,7 @@ import { RemoteError } from '../../core/ports/remote.ts';
 import type { BucketIndex } from './bucket-index.ts';
 import { decodeEntry, encodeEntry, ENTRY_START, entryName, lengthOfEntry, type DecodedEntry, type IndexChange } from './index-entry.ts';
 import { findRestart, listEntries, restartLog, type LostEntries } from './index-restart.ts';
+import { takeRestart } from './known-before.ts';
 import { loadSnapshot } from './index-snapshot.ts';
 
 /** The log of one space, which all nodes on a bucket share: numbered blobs, made once each. */
@@ -158,7 +159,8 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
       const entries = isRead ? [first] : await Promise.all(Array.from({ length: ahead }, (_, more) => readEntry(next + more)));
       for (const entry of entries) {
         if (entry === null) return endOr(index.head(space).position + 1);
-        if (!take(entry)) return 'torn';
+        if (entry.entry.change.type === 'restart') takeRestart(index, space, entry, clock);
+        else if (!take(entry)) return 'torn';
       }
     }
   }
@@ -172,7 +174,7 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
   /** Where the log is torn: goes on at the newest restart behind that, or begins one. */
   async function goOnBehind(): Promise<void> {
     const restart = await findRestart(deps, index.head(space).position);
-    if (restart !== null) return void index.apply(space, restart);
+    if (restart !== null) return takeRestart(index, space, restart, clock);
     const lost = await restartLog(deps);
     if (lost !== null) onLost(lost);
   }

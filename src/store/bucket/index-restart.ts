@@ -160,9 +160,9 @@ async function listPacks({ blobs, folder }: RestartDeps): Promise<Set<string>> {
 }
 
 /** The whole index, as a restart and what is too much for it. Blobs in which nothing lies come along: their bytes are still to be removed. */
-function* changesOf(index: BucketIndex, space: SpaceId): Generator<IndexChange> {
+export function* changesOf(index: BucketIndex, space: SpaceId): Generator<IndexChange & { readonly blobs: readonly KeptBlob[] }> {
   let [kept, objects, isFirst] = [[] as KeptBlob[], 0, true];
-  const change = (): IndexChange =>
+  const change = (): IndexChange & { readonly blobs: readonly KeptBlob[] } =>
     isFirst ? { type: 'restart', condemned: index.condemned(space), blobs: kept } : { type: 'restated', blobs: kept };
   for (const { name, size, dataAt } of index.blobs(space)) {
     const lying = index.inBlob(space, name).map(({ id, offset, size: length }) => ({ id, offset, size: length }));

@@ -11,6 +11,7 @@ import { compactBucket } from './bucket-compaction.ts';
 import { packName } from './index-entry.ts';
 import { createIndexLog } from './index-log.ts';
 import type { LostEntries } from './index-restart.ts';
+import { isRestartedLately, knownBefore } from './known-before.ts';
 import { writeSnapshot } from './index-snapshot.ts';
 import { buildPacks, packOf, type BuiltPack } from './pack-builder.ts';
 
@@ -210,7 +211,30 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
       }
       left = [...now.values()];
     }
+    await findKnownBefore(
+      asked.filter((id) => !objects.has(id)),
+      objects,
+    );
     return objects;
+  }
+
+  /** Adds what the log lost, and this node knew: it is put again, since no other one can find it. */
+  async function findKnownBefore(ids: readonly ObjectId[], into: Map<ObjectId, Uint8Array>): Promise<void> {
+    if (ids.length === 0 || !isRestartedLately(index, space, clock)) return;
+    const located = index.find(knownBefore(space), ids).filter(({ id }) => !index.find(space, [id]).length);
+    const found = (await readObjects(blobs, folder, located)).flatMap(({ located: { id }, bytes }) =>
+      bytes === null ? [] : [{ id, bytes }],
+    );
+    if (found.length === 0) return;
+    await put(found);
+    for (const { id, bytes } of found) into.set(id, bytes);
+  }
+
+  function put(objects: readonly SealedObject[]): Promise<void> {
+    return new Promise((done, failed) => {
+      waiting.push({ objects, done: () => done(), failed });
+      void exclusively(flushGroup);
+    });
   }
 
   function foundDamaged({ id, blob }: LocatedObject): DamagedObject {
@@ -220,12 +244,7 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
 
   return {
     fresh,
-    put(objects) {
-      return new Promise((done, failed) => {
-        waiting.push({ objects, done: () => done(), failed });
-        void exclusively(flushGroup);
-      });
-    },
+    put,
     async has(ids) {
       if (ids.length === 0) return new Set();
       await fresh();
