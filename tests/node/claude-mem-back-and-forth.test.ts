@@ -21,7 +21,7 @@ let nodes: Record<'ana' | 'bea', SatchelNode>;
 const MACHINES = ['ana', 'bea'] as const;
 /** When each row was made: by nothing else it is the same all along. */
 const ROWS = [1_760_000_000_001, 1_760_000_000_002, 1_760_000_000_003];
-const COLUMNS = ['subtitle', 'text'];
+const COLUMNS = ['subtitle', 'text', 'title'];
 const ROUNDS = extent(12, 50);
 const seeds = extent(['1', '2'], ['1', '2', '3', '4', '5', '6']);
 

@@ -6,6 +6,7 @@ import type { Row } from '../../kinds/rows/row-body.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { compareDecimals } from './decimal.ts';
 import { digestOf } from './digest.ts';
+import { newestOf } from './feed-index.ts';
 import { KIND_OF } from './kind-of.ts';
 import { GATEWAY_DEVICE, gatewayLocal, mutationBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import { mutationProblem } from './mutation.ts';
@@ -27,6 +28,8 @@ export interface ItemsToOpsDeps {
   readonly names: NameBook;
   readonly feed: FeedLook;
   readonly now: number;
+  /** Up to where in the feed what devices pushed is captured. */
+  readonly captured: number;
   /** As whose rows this machine's worker knows what no device pushed here, by item and by subject. */
   readonly standing: () => Promise<ReadonlyMap<string, StandingElsewhere>>;
   /** Of what is so since a position of the log. */
@@ -145,12 +148,17 @@ function subjectsOf(kind: RowKind, payloads: readonly Payload[], session: string
   return subjects;
 }
 
-/** Rows of the feed that are this item, and are there. */
-async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, { feed }: ItemsToOpsDeps): Promise<Entity[]> {
+/**
+ * Rows of the feed that are this item, and are there. One that its device pushed by other words a moment ago is it by those that it had: not
+ * known, it would be served a second time, as the gateway's own, and its new words would be taken for another row's.
+ */
+async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, { feed, captured }: ItemsToOpsDeps): Promise<Entity[]> {
   const entities: Entity[] = [];
   for (const entity of new Set([...subjects].flatMap((subject) => [...feed.index.about(subject)]))) {
     const mark = feed.index.newest(entity);
-    if (mark === undefined || !subjects.has(mark.subject)) continue;
+    if (mark === undefined) continue;
+    const known = mark.number <= captured ? mark : newestOf(feed.index.of(entity).filter(({ number }) => number <= captured));
+    if (!subjects.has(mark.subject) && (known === undefined || !subjects.has(known.subject))) continue;
     const { revision } = mark;
     const entry = await feed.entry(mark.number);
     if (entry === null) continue;

@@ -244,8 +244,11 @@ async function goneWith(entry: FeedEntry, { sessions, feed }: OpsToItemsDeps): P
     .filter(({ number, subject }) => number < entry.number && subject !== '')
     .at(-1);
   if (before === undefined || before.subject === entry.subject) return [];
-  for (const other of feed.index.about(before.subject))
-    if (other !== entry.entity && feed.index.newest(other)?.subject === before.subject) return [];
+  for (const other of feed.index.about(before.subject)) {
+    const isTold = other !== entry.entity && feed.index.newest(other)?.subject === before.subject;
+    // What is served as no device's is this very item.
+    if (isTold && feed.index.of(other).some(({ origin }) => origin !== GATEWAY_ORIGIN)) return [];
+  }
   const earlier = await feed.entry(before.number);
   const says = earlier === null ? null : (JSON.parse(earlier.body) as OpBody);
   if (says === null || says.kind === 'mutation' || says.deleted) return [];

@@ -232,6 +232,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     const shown: Applied[] = [];
     const never: { item: Item; reason: string }[] = [];
     let waiting = 0;
+    const captured = await cursor();
     let known: ReturnType<typeof readStanding> | null = null;
     const standing = (): ReturnType<typeof readStanding> => (known ??= readStanding(store, user));
     for (const each of some) {
@@ -244,7 +245,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
         continue;
       }
       const revisions = { now: clock.now(), revisionAt: (since: number) => revisionAt(term, since) };
-      const made = await itemToOps(each, position, { rows: ahead, sessions, names, feed, standing, ...revisions });
+      const made = await itemToOps(each, position, { rows: ahead, sessions, names, feed, captured, standing, ...revisions });
       if (made.type === 'later' && !made.isTold) waiting += 1;
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;
