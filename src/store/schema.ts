@@ -17,7 +17,7 @@ export interface StoreSchema {
   readonly documents: { readonly collection: string; readonly id: string; readonly value: string };
   readonly feeds: { readonly number: Generated<number>; readonly name: string; readonly epoch: string; readonly head: number };
   readonly feed_entries: FeedEntryRow;
-  readonly feed_bodies: { readonly feed: number; readonly number: number; readonly body: string };
+  readonly feed_bodies: { readonly feed: number; readonly number: number; readonly body: string; readonly said: string | null };
 }
 
 export interface RecordRow {

@@ -73,7 +73,7 @@ describe('a postgres store', () => {
     await withStores(4, async (stores, { schema }) => {
       const appended = await Promise.all(stores.map((store) => store.write((tx) => tx.logs.append(SPACE, EMPTY_HEAD, [record(0)]))));
       expect(appended.filter(Boolean)).toHaveLength(1);
-      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(5);
+      expect(await server.query(database.database, `select number from "${schema}".migrations`)).toHaveLength(6);
     });
   });
 

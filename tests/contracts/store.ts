@@ -133,6 +133,21 @@ export function describeStoreContract(name: string, open: () => Promise<StoreSub
         expect(second).toEqual({ number: 2, ...entry('b') });
       });
 
+      it('keep what was said where something else is served in its place, until that is erased', async () => {
+        await begin('f');
+        const standIns = [
+          { ...entry('a'), said: 'by a' },
+          { ...entry('b'), said: 'by b' },
+        ];
+        await append('f', ...standIns, entry('c'));
+        expect(await read('f')).toEqual([...standIns, entry('c')].map((each, at) => ({ number: at + 1, ...each })));
+        await store.write((tx) => tx.feeds.erase('f', [{ number: 1, body: 'nothing', subject: 'still' }]));
+        expect(await read('f', 0, { entries: 2, bytes: 1e9 })).toEqual([
+          { number: 1, ...entry('a'), subject: 'still', body: 'nothing' },
+          { number: 2, ...standIns[1] },
+        ]);
+      });
+
       it('begin new epochs, which only grow', async () => {
         await begin('f');
         await store.write((tx) => tx.feeds.renewEpochs(3));

@@ -210,6 +210,51 @@ it.each(seeds)('of two devices that each have the rows as their own, at two gate
   await expectAllWords(words);
 });
 
+it.each(seeds)('of two devices that were copied from one another, at one gateway, no word is lost (%s)', async (seed) => {
+  const random = createSeededRandom(`doubles ${seed}`);
+  const words = new Words();
+  nodes = { ana: await place.start('ana', { port: ports.ana }), bea: await place.start('bea', { live: false }) };
+  const devices = [await clientOf(nodes.ana, 'device-1'), await clientOf(nodes.ana, 'device-2')].map((client, at) => ({
+    client,
+    held: new Map<number, Record<string, unknown>>(),
+    unsent: [] as ReturnType<typeof row>[],
+    revision: 0,
+    number: (made: number) => String(ROWS.indexOf(made) + 1 + 10 * at),
+  }));
+  type Device = (typeof devices)[number];
+  const say = (of: Device, made: number, cells: Record<string, unknown>): void => {
+    const payload = { title: `row ${made}`, created_at_epoch: String(made), ...of.held.get(made), ...cells };
+    of.held.set(made, payload);
+    of.revision += 1;
+    of.unsent.push(row(of.client.device, { local: of.number(made), rev: String(of.revision), payload }));
+  };
+  const push = async ({ client, unsent }: Device): Promise<void> => {
+    const ops = unsent.splice(0);
+    if (ops.length > 0) expect((await client.push(ops)).status).toBe(200);
+  };
+  for (const device of devices) {
+    for (const made of ROWS) say(device, made, {});
+    await push(device);
+  }
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const device of devices) {
+      for (let edits = random.below(3); edits > 0; edits -= 1) {
+        const made = ROWS[random.below(ROWS.length)]!;
+        const column = COLUMNS[random.below(COLUMNS.length)]!;
+        const over = device.held.get(made)?.[column] ?? null;
+        say(device, made, { [column]: words.write(made, column, device.client.device, over) });
+      }
+      if (random.chance(0.6)) await push(device);
+    }
+    if (random.chance(0.12)) await restart('ana', () => sleep(random.below(100)));
+    else await sleep(random.below(400));
+  }
+  for (const device of devices) await push(device);
+  const watcher = await clientOf(nodes.ana, 'device-watch');
+  await settle(async () => [await spaceCells(nodes.ana), await feedCells(watcher)]);
+  await expectAllWords(words);
+});
+
 it.each(seeds)('of a worker that syncs through its node, and a database that a source carries, no word is lost (%s)', async (seed) => {
   const random = createSeededRandom(`worker and source ${seed}`);
   const words = new Words();

@@ -16,6 +16,8 @@ export interface FeedEntry {
   readonly time: number;
   /** The bytes served. */
   readonly body: string;
+  /** What its writer said, where something else is served in its place. */
+  readonly said?: string;
 }
 
 export type FeedAddition = Omit<FeedEntry, 'number'>;
@@ -45,8 +47,8 @@ export interface FeedTable {
   read(feed: string, after: number, limit: { readonly entries: number; readonly bytes: number }): Promise<FeedEntry[]>;
   /** What the entries behind `after` are about, ascending, without their bodies. O(what is found). */
   marks(feed: string, after: number, limit: number): Promise<FeedMark[]>;
-  /** Puts other bodies under numbers that were given, which are about nothing any more: what was there is gone for good. */
-  erase(feed: string, bodies: readonly { readonly number: number; readonly body: string }[]): Promise<void>;
+  /** Puts other bodies under numbers that were given, which are about nothing any more, or what `subject` says: what was there, and said, is gone for good. */
+  erase(feed: string, bodies: readonly { readonly number: number; readonly body: string; readonly subject?: string }[]): Promise<void>;
   /** The names of all feeds. */
   list(): Promise<string[]>;
   /** Begins a new epoch in every feed, later than the one before and than `least`: this store may be behind what it served. */

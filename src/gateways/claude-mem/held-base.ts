@@ -46,9 +46,10 @@ export async function heldBefore(
     mark.number < number && (mark.origin === origin || (mark.origin === GATEWAY_ORIGIN && mark.number <= upTo));
   const mark = index.of(entity).filter(isHeld).at(-1);
   const found = mark === undefined ? null : await entry(mark.number);
-  // Another op stands in place of a double, and of what was erased.
-  if (found === null || digestOf(found.body) !== found.digest) return null;
-  const says = JSON.parse(found.body) as OpBody;
+  const text = found?.said ?? found?.body;
+  // Another op stands in place of what was erased, and of a double whose words versions before 2026-12 did not keep.
+  if (found === null || text === undefined || digestOf(text) !== found.digest) return null;
+  const says = JSON.parse(text) as OpBody;
   return says.kind === 'mutation' || says.deleted ? null : says.payload;
 }
 

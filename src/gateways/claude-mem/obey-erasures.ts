@@ -8,6 +8,7 @@ import { sessionSaid, type FeedLook } from './ops-to-items.ts';
 import type { RowsOfSpace } from './rows-of-space.ts';
 import type { OpBody } from './schema.ts';
 import type { SessionBook } from './session-book.ts';
+import { doubledBy } from './subject.ts';
 import type { SyncFeeds } from './sync-feed.ts';
 
 const OBEYED = 'claude-mem-obeyed';
@@ -35,15 +36,18 @@ export async function obeyErasures(deps: {
   if (newest !== undefined && newest.position > obeyed) {
     const erased: number[] = [];
     const named = new Map<number, string>();
-    for await (const { number, entity, subject, body } of feed.entries()) {
-      if (subject === '') continue;
+    const doubles: { readonly number: number; readonly subject: string }[] = [];
+    for await (const { number, entity, subject, body, said } of feed.entries()) {
+      // What a double was is not what the row is now.
+      if (said !== undefined) doubles.push({ number, subject });
+      if (subject === '' || doubledBy({ subject }) !== null) continue;
       const says = JSON.parse(body) as OpBody;
       if (feed.index.newest(entity)?.number !== number || says.kind === 'mutation' || says.deleted) erased.push(number);
       else named.set(number, payloadToRow(says.kind, says.payload, sessionName(await sessions.keyOf(sessionSaid(says.payload)))).name);
     }
     const there = await rows.there([...new Set([...named.values()].flatMap((name) => [name, names.of(name)]))]);
     for (const [number, name] of named) if (!there.has(name) && !there.has(names.of(name))) erased.push(number);
-    await feeds.erase(user, erased);
+    await feeds.erase(user, [...erased.map((number) => ({ number })), ...doubles]);
   }
   await store.write((tx) => tx.documents.put(OBEYED, user, lastDrop));
 }

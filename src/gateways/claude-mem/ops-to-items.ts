@@ -3,6 +3,7 @@ import type { Item } from '../../core/item.ts';
 import type { FeedEntry } from '../../core/ports/feeds.ts';
 import type { Found } from '../../core/replica/workspace.ts';
 import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
+import { sameRow } from '../../kinds/rows/collided-columns.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
@@ -15,6 +16,7 @@ import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { memItem, type RowsOfSpace } from './rows-of-space.ts';
 import type { OpBody } from './schema.ts';
 import { madeFromHistory } from './unknown-base.ts';
+import { doubledBy } from './subject.ts';
 import { sessionRow, type SessionBook, type SessionSaid } from './session-book.ts';
 
 /** What the feed holds besides the entries at hand. */
@@ -166,13 +168,71 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     wished.set(name, current === null ? row : layRow(kind, row, current));
   }
 
+  /** The item of the row that an entity was told as before this entry. */
+  async function itemToldAs(entity: string, { number }: FeedEntry): Promise<string | null> {
+    const told = feed.index.of(entity).findLast((mark) => mark.number < number && mark.subject !== '');
+    const natural = told === undefined ? null : await naturalAt(told.number, deps);
+    return natural === null ? null : itemOf(natural, false);
+  }
+
+  /** What a device says more of another one's row: of that, whatever words it tells it by. Clients, who are given no such word, are told what comes of it. */
+  async function double(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {
+    const said = sessionSaid(payload);
+    const named = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
+    const isFirst = isFirstWord(entry, feed.index);
+    const isThere = isFirst && (await now(named.name)) !== null;
+    const name = isThere ? named.name : ((await itemToldAs(doubledBy(entry) ?? '', entry)) ?? (await itemOf(named.name, isFirst)));
+    deps.names.learn(name, named.row);
+    const current = await now(name);
+    const clientsHave = await deps.told(name);
+    const made = current === null ? null : await madeByDouble(entry, kind, { name, row: named.row }, current);
+    if (made !== null && !made.isNews) return;
+    await wishSession(said);
+    if (made !== null) bases.set(name, made.base);
+    wished.set(name, made?.row ?? named.row);
+    tellAgain.set(name, clientsHave);
+  }
+
+  async function madeByDouble(entry: FeedEntry, kind: RowKind, named: NamedRow, current: Row): Promise<MadeFrom> {
+    const { name, row } = named;
+    const none: MadeFrom = { base: null, row: current, isNews: false };
+    if (sameRow(layRow(kind, row, current), current)) return none;
+    const shown = await madeFromShown(entry, kind, named);
+    if (shown !== null) return shown;
+    const payload = await heldBefore(entry, feed, deps.written);
+    if (payload === null) return (await madeFromHistory(kind, named, { current, known: null }, there)) ?? none;
+    const held = payloadToRow(kind, payload, sessionName(await sessions.keyOf(sessionSaid(payload)))).row;
+    const made = await madeFromHeld(kind, { name, row, held }, current, there);
+    if (made !== null) return made;
+    const [base = null] = await there.said(name);
+    return { base, row: layRow(kind, row, current), isNews: true };
+  }
+
+  /** A row goes with its double while it says what the device had: what was edited since outlives that. */
+  async function endDouble(entry: FeedEntry, kind: RowKind, doubled: string): Promise<void> {
+    const name = await itemToldAs(doubled, entry);
+    const current = name === null ? null : await now(name);
+    const payload = await heldBefore(entry, feed, deps.written);
+    if (name === null || current === null || payload === null) return;
+    const held = payloadToRow(kind, payload, sessionName(await sessions.keyOf(sessionSaid(payload)))).row;
+    if (!sameRow(layRow(kind, held, current), current)) return;
+    tellAgain.set(name, await deps.told(name));
+    const [base] = await there.said(name);
+    if (base !== undefined && !wished.has(name)) bases.set(name, base);
+    wished.set(name, null);
+  }
+
   for (const entry of entries) {
     const says = saidIn(entry);
     if (says === null) continue;
     if (says.kind === 'mutation') {
       for (const [name, row] of await mutated(says.mutation, entry.time, { rows, sessions })) wished.set(name, row);
-    } else if (says.deleted) for (const name of await goneWith(entry, deps)) wished.set(await itemOf(name, false), null);
-    else await live(entry, says.kind, says.payload);
+    } else if (says.deleted) {
+      const doubled = doubledUntil(entry, feed.index);
+      if (doubled === null) for (const name of await goneWith(entry, deps)) wished.set(await itemOf(name, false), null);
+      else await endDouble(entry, says.kind, doubled);
+    } else if (doubledBy(entry) === null) await live(entry, says.kind, says.payload);
+    else await double(entry, says.kind, says.payload);
   }
   const found = [...wished].map(([name, row]): Found => {
     const item = memItem(name);
@@ -221,9 +281,9 @@ function overlay(there: ReadonlyMap<string, Row>, wished: ReadonlyMap<string, Ro
   return rows;
 }
 
-/** What an entry says that a device pushed; `null` for what the gateway made itself, or served in place of a double. */
-export function saidIn({ origin, body, digest }: FeedEntry): OpBody | null {
-  return origin === GATEWAY_ORIGIN || digestOf(body) !== digest ? null : (JSON.parse(body) as OpBody);
+/** What an entry says that a device pushed; `null` for what the gateway made itself, and for what nobody knows any more. */
+export function saidIn({ origin, body, digest, said = body }: FeedEntry): OpBody | null {
+  return origin === GATEWAY_ORIGIN || digestOf(said) !== digest ? null : (JSON.parse(said) as OpBody);
 }
 
 export function sessionSaid(payload: Payload): SessionSaid {
@@ -239,20 +299,29 @@ export function sessionSaid(payload: Payload): SessionSaid {
 
 /** What named this row until this entry, and names no other row. */
 async function goneWith(entry: FeedEntry, { sessions, feed }: OpsToItemsDeps): Promise<string[]> {
-  const before = feed.index
-    .of(entry.entity)
-    .filter(({ number, subject }) => number < entry.number && subject !== '')
-    .at(-1);
-  if (before === undefined || before.subject === entry.subject) return [];
+  const before = feed.index.of(entry.entity).findLast(({ number, subject }) => number < entry.number && subject !== '');
+  if (before === undefined || before.subject === entry.subject || doubledBy(before) !== null) return [];
   for (const other of feed.index.about(before.subject)) {
     const isTold = other !== entry.entity && feed.index.newest(other)?.subject === before.subject;
     // What is served as no device's is this very item.
     if (isTold && feed.index.of(other).some(({ origin }) => origin !== GATEWAY_ORIGIN)) return [];
   }
-  const earlier = await feed.entry(before.number);
-  const says = earlier === null ? null : (JSON.parse(earlier.body) as OpBody);
-  if (says === null || says.kind === 'mutation' || says.deleted) return [];
-  return [payloadToRow(says.kind, says.payload, sessionName(await sessions.keyOf(sessionSaid(says.payload)))).name];
+  const natural = await naturalAt(before.number, { sessions, feed });
+  return natural === null ? [] : [natural];
+}
+
+/** The name of the row by the words that stand under a number of the feed; `null` for no row. */
+async function naturalAt(number: number, { sessions, feed }: Pick<OpsToItemsDeps, 'sessions' | 'feed'>): Promise<string | null> {
+  const entry = await feed.entry(number);
+  const says = entry === null ? null : (JSON.parse(entry.said ?? entry.body) as OpBody);
+  if (says === null || says.kind === 'mutation' || says.deleted) return null;
+  return payloadToRow(says.kind, says.payload, sessionName(await sessions.keyOf(sessionSaid(says.payload)))).name;
+}
+
+/** Of which entity this one was a double until this entry; `null` for none. */
+function doubledUntil({ entity, number }: FeedEntry, index: FeedIndex): string | null {
+  const before = index.of(entity).findLast((mark) => mark.number < number);
+  return before === undefined ? null : doubledBy(before);
 }
 
 type Changed = [name: string, row: Row];

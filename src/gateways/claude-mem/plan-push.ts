@@ -5,7 +5,7 @@ import { digestOf } from './digest.ts';
 import { layered, newestOf, type FeedIndex } from './feed-index.ts';
 import { GATEWAY_DEVICE, nothingBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import type { Op, OpBody } from './schema.ts';
-import { subjectOf } from './subject.ts';
+import { doubledBy, doubleOf, subjectOf } from './subject.ts';
 import { wordAbove } from './told-revisions.ts';
 
 /** Where a pushed op stands. */
@@ -52,17 +52,23 @@ export async function planPush(
     const pushed = pushedOf(index, entity);
     if (pushed !== undefined && compareDecimals(revision, pushed) < 0) return fail(`invalid_ops: stale_revision:${entity}:${revision}`);
     const subject = subjectOfOp(op);
-    const double = subject === '' ? null : elsewhere(index, subject, entity, origin);
+    const double = subject === '' ? null : (doubledBefore(index, entity) ?? elsewhere(index, subject, entity, origin));
     const end = double === null ? null : await endOfOurs(double, bodyAt, time);
     if (end !== null) {
       index.add({ ...end, number: index.last + 1 });
       additions.push(end);
     }
     const isDouble = double !== null && end === null;
-    const body = isDouble ? standIn(op) : op.body;
-    const addition = { entity, revision, digest: op.digest, subject: isDouble ? '' : subject, origin, time, body };
+    const addition = {
+      entity,
+      revision,
+      digest: op.digest,
+      origin,
+      time,
+      ...(isDouble ? standIn(op, double) : { subject, body: op.body }),
+    };
     const number = index.last + 1;
-    const above = servedAbove(index, entity, revision);
+    const above = isDouble ? null : servedAbove(index, entity, revision);
     index.add({ ...addition, number });
     additions.push(addition);
     acks.push({ op, number });
@@ -76,11 +82,19 @@ export async function planPush(
 }
 
 /**
- * In place of what nobody is to be given a second time: an op without effect. Not one of that row: in another feed, which knew of no double,
- * the same row has the same revision with other bytes, and a client that reads both would stop there for ever.
+ * In place of what nobody is to be given a second time: an op without effect, and what was said, which is of the one row. Not an op of this row: in
+ * another feed, which knew of no double, it has the same revision with other bytes, and a client that reads both would stop there for ever.
  */
-function standIn({ says }: Op): string {
-  return nothingBody(GATEWAY_DEVICE, uuidOf(`${says.id}\0${says.entity_rev}`));
+function standIn({ says, body }: Op, { entity }: FeedMark): Pick<FeedAddition, 'subject' | 'body' | 'said'> {
+  return { subject: doubleOf(entity), body: nothingBody(GATEWAY_DEVICE, uuidOf(`${says.id}\0${says.entity_rev}`)), said: body };
+}
+
+/** The row, while it is there, that this one was a double of until now, by whatever words both are told. */
+function doubledBefore(index: FeedIndex, entity: string): FeedMark | null {
+  const before = index.newest(entity);
+  const row = before === undefined ? null : doubledBy(before);
+  const mark = row === null ? undefined : index.newest(row);
+  return mark === undefined || mark.subject === '' || doubledBy(mark) !== null ? null : mark;
 }
 
 /** Takes away the row that was served as the gateway's own, since a device turned out to have it; `null` where it is another device's. */
@@ -116,7 +130,8 @@ function servedAbove(index: FeedIndex, entity: string, revision: string): string
 
 /** Another device's row that says the same now, where this one is not served already; the gateway's own last. */
 function elsewhere(index: FeedIndex, subject: string, entity: string, origin: string): FeedMark | null {
-  if ((index.newest(entity)?.subject ?? '') !== '') return null;
+  const now = index.newest(entity);
+  if (now !== undefined && now.subject !== '' && doubledBy(now) === null) return null;
   let found: FeedMark | null = null;
   for (const other of index.about(subject)) {
     const mark = index.newest(other);

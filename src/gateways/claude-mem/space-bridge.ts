@@ -21,6 +21,7 @@ import { GATEWAY_ORIGIN } from './plan-push.ts';
 import { createRowsOfSpace, memItem, type RowsOfSpace } from './rows-of-space.ts';
 import { createSessionBook, type SessionBook } from './session-book.ts';
 import { readStanding, sawStanding, unseenStanding } from './standing-rows.ts';
+import { doubledBy } from './subject.ts';
 import { feedOf, type SyncFeeds } from './sync-feed.ts';
 import { revisionAt } from './told-revisions.ts';
 
@@ -279,18 +280,19 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
   };
 }
 
-/** In their order, no row twice at once: its next word is made from what came of the one before. */
+/** In their order, no row twice at once, be it by a double: its next word is made from what came of the one before. */
 function* oneWordEach(entries: readonly FeedEntry[]): Generator<FeedEntry[]> {
   let some: FeedEntry[] = [];
   const told = new Set<string>();
   for (const entry of entries) {
-    if (entry.origin !== GATEWAY_ORIGIN && told.has(entry.entity)) {
+    const rows = entry.origin === GATEWAY_ORIGIN ? [] : [entry.entity, doubledBy(entry) ?? entry.entity];
+    if (rows.some((row) => told.has(row))) {
       yield some;
       some = [];
       told.clear();
     }
     some.push(entry);
-    if (entry.origin !== GATEWAY_ORIGIN) told.add(entry.entity);
+    for (const row of rows) told.add(row);
   }
   if (some.length > 0) yield some;
 }
@@ -301,7 +303,7 @@ function messageOf(found: readonly Found[]): string {
 
 function learnFrom(entry: FeedEntry, sessions: SessionBook): void {
   // Most are neither, and parsing costs.
-  if (!entry.body.includes('"content_session_id":"')) return;
+  if (!(entry.said ?? entry.body).includes('"content_session_id":"')) return;
   const says = saidIn(entry);
   if (says === null || (says.kind !== 'mutation' && says.deleted)) return;
   const named = says.kind !== 'mutation' ? says.payload : says.mutation['op'] === 'set_prompt_session' ? says.mutation['fields'] : null;

@@ -24,3 +24,15 @@ function keyOf(kind: RowKind, payload: Payload): unknown[] {
       return [text('content_session_id'), text('prompt_number'), text('created_at_epoch')];
   }
 }
+
+const DOUBLE = '=';
+
+/** In place of a subject: what a device says more of this entity, another device's, which is the same row. Nobody is told it as a row of its own. */
+export function doubleOf(entity: string): string {
+  return DOUBLE + entity;
+}
+
+/** The entity that such a mark is more of; `null` for one that is told, or gone. */
+export function doubledBy({ subject }: { readonly subject: string }): string | null {
+  return subject.startsWith(DOUBLE) ? subject.slice(DOUBLE.length) : null;
+}

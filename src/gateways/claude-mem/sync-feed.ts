@@ -44,8 +44,8 @@ export interface SyncFeeds {
    * Durable when it resolves.
    */
   add(user: string, additions: readonly FeedAddition[]): Promise<void>;
-  /** Takes what stands under these numbers out of the feed: they hold ops without effect from now on. */
-  erase(user: string, numbers: readonly number[]): Promise<void>;
+  /** Takes what stands under these numbers out of the feed: they hold ops without effect from now on, about nothing or what `subject` says. */
+  erase(user: string, numbers: readonly { readonly number: number; readonly subject?: string }[]): Promise<void>;
   /** Calls back with a user who is here for the first time. Gives back what ends it. */
   onBegin(listener: (user: string) => void): () => void;
   /** Gives back what ends it. */
@@ -143,7 +143,7 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
 
     erase: (user, numbers) =>
       inTurn(user, async () => {
-        const bodies = numbers.map((number) => ({ number, body: nothingBody(GATEWAY_DEVICE, uuidOf(`${feedOf(user)}\0${number}`)) }));
+        const bodies = numbers.map((each) => ({ ...each, body: nothingBody(GATEWAY_DEVICE, uuidOf(`${feedOf(user)}\0${each.number}`)) }));
         if (bodies.length > 0) await store.write((tx) => tx.feeds.erase(feedOf(user), bodies));
         indexes.forget(feedOf(user));
       }),

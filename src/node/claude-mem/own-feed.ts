@@ -9,7 +9,7 @@ export async function ownFeed(store: Store, feeds: Pick<SyncFeeds, 'index'>, use
     index: await feeds.index(user),
     async told(number) {
       const [entry] = await store.read((tx) => tx.feeds.read(feedOf(user), number - 1, { entries: 1, bytes: 1 }));
-      return entry === undefined || entry.number !== number ? null : toldIn(JSON.parse(entry.body) as OpBody);
+      return entry === undefined || entry.number !== number ? null : toldIn(JSON.parse(entry.said ?? entry.body) as OpBody);
     },
   };
 }

@@ -8,6 +8,7 @@ import { createDirectTransactions } from '../direct-transactions.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { historyMigration } from '../history-migration.ts';
+import { saidMigration } from '../said-migration.ts';
 import { migrate } from '../migrations.ts';
 import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type DirectAccess, type SqlStoreOptions } from '../sql-store.ts';
@@ -28,7 +29,7 @@ import { ROW_SECURITY } from './row-security.ts';
 import { runAgain } from './run-again.ts';
 import { quoted } from './transaction-settings.ts';
 
-const MIGRATIONS = [firstMigration, feedMigration, objectMigration, indexMigration, historyMigration];
+const MIGRATIONS = [firstMigration, feedMigration, objectMigration, indexMigration, historyMigration, saidMigration];
 const OLDEST = 150_000;
 /** Milliseconds: it reads the whole table. */
 const VACUUM_TIMEOUT = 6 * 60 * 60_000;

@@ -4,6 +4,7 @@ import type { Store } from '../../core/ports/store.ts';
 import { feedMigration } from '../feed-migration.ts';
 import { firstMigration } from '../first-migration.ts';
 import { historyMigration } from '../history-migration.ts';
+import { saidMigration } from '../said-migration.ts';
 import { migrate } from '../migrations.ts';
 import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type SqlStoreOptions } from '../sql-store.ts';
@@ -14,7 +15,7 @@ import { openSqliteFile } from './sqlite-file.ts';
 import { createSqliteDriver, type SqliteDriver } from './sqlite-driver.ts';
 import { createSqliteKysely, sqliteKysely } from './sqlite-kysely.ts';
 
-const MIGRATIONS = [firstMigration, feedMigration, historyMigration];
+const MIGRATIONS = [firstMigration, feedMigration, historyMigration, saidMigration];
 /** They are the same for every file. */
 const QUERIES = new Map<string, CompiledQuery>();
 

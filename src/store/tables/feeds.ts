@@ -47,7 +47,7 @@ export function createFeedTable(scope: TableScope): FeedTable {
       const rows = additions.map((addition) => ({ ...addition, number: ++number }));
       for (const batch of insertBatches(dialect, COLUMNS, rows)) {
         const entries = batch.map((row) => entryOf(feed, row));
-        const bodies = batch.map((row) => ({ feed, number: row.number, body: row.body }));
+        const bodies = batch.map(({ number, body, said = null }) => ({ feed, number, body, said }));
         await kept(`feed entries ${batch.length}`, valuesOf(entries), () => scope.db.insertInto('feed_entries').values(entries));
         await kept(`feed bodies ${batch.length}`, valuesOf(bodies), () => scope.db.insertInto('feed_bodies').values(bodies));
       }
@@ -69,16 +69,16 @@ export function createFeedTable(scope: TableScope): FeedTable {
             join.onRef('feed_bodies.feed', '=', 'feed_entries.feed').onRef('feed_bodies.number', '=', 'feed_entries.number'),
           )
           .selectAll('feed_entries')
-          .select('feed_bodies.body')
+          .select(['feed_bodies.body', 'feed_bodies.said'])
           .where('feed_entries.feed', '=', found.feed)
           .where('feed_entries.number', '>', page.at(-1)?.number ?? after)
           .orderBy('feed_entries.number')
           .limit(Math.min(PAGE, limit.entries - page.length))
           .execute();
-        for (const { number, entity, revision, digest, subject, origin, time, body } of rows) {
+        for (const { number, entity, revision, digest, subject, origin, time, body, said } of rows) {
           bytes += Buffer.byteLength(body);
           if (page.length > 0 && bytes > limit.bytes) return page;
-          page.push({ number, entity, revision, digest, subject, origin, time, body });
+          page.push({ number, entity, revision, digest, subject, origin, time, body, ...(said === null ? {} : { said }) });
         }
         if (rows.length < PAGE) break;
       }
@@ -101,14 +101,14 @@ export function createFeedTable(scope: TableScope): FeedTable {
     async erase(name, bodies) {
       const found = await find(name);
       if (found === null) return;
-      for (const { number, body } of bodies) {
-        await scope.db.updateTable('feed_bodies').set({ body }).where('feed', '=', found.feed).where('number', '=', number).execute();
+      for (const { number, body, subject = '' } of bodies) {
         await scope.db
-          .updateTable('feed_entries')
-          .set({ subject: '' })
+          .updateTable('feed_bodies')
+          .set({ body, said: null })
           .where('feed', '=', found.feed)
           .where('number', '=', number)
           .execute();
+        await scope.db.updateTable('feed_entries').set({ subject }).where('feed', '=', found.feed).where('number', '=', number).execute();
       }
     },
 
