@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Content } from '../../core/content.ts';
 import type { Row, RowValue } from '../../kinds/rows/row-body.ts';
-import { madeFromHeld } from './held-base.ts';
+import { madeFromHeld, madeFromUnread } from './held-base.ts';
 
 type Cells = Readonly<Record<string, RowValue>>;
 
@@ -66,4 +66,17 @@ describe('what a row is made from that its device tells of again', () => {
     const from = await made({ facts: '["f","g"]' }, { facts: '["f","g"]', subtitle: 'b' }, was);
     expect(from).toMatchObject({ base: '0', cells: { facts: '["f", "g"]', subtitle: 'b', text: 'theirs' } });
   });
+});
+
+it('where what is there cannot be read, a row is made from what its device had, if a state tells that', async () => {
+  const was = [null, rowOf({ subtitle: 'a', text: 't' }), rowOf({ subtitle: 'x' })];
+  const rows = {
+    said: async () => was.map((_, at) => ({ digest: String(at) }) as unknown as Content),
+    rowOf: async ({ digest }: Content) => was[Number(digest)] ?? null,
+  };
+  const says = (held: Cells) => ({ name: 'an item', held: rowOf(held), row: rowOf({ ...held, subtitle: 'b' }) });
+  const from = await madeFromUnread('observation', says({ subtitle: 'a', text: 't' }), rows);
+  expect(from).toMatchObject({ base: { digest: '1' }, isNews: true });
+  expect(from?.row).toEqual(rowOf({ subtitle: 'b', text: 't' }));
+  expect(await madeFromUnread('observation', says({ subtitle: 'other' }), rows)).toBeNull();
 });

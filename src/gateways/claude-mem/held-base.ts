@@ -100,6 +100,24 @@ export async function madeFromHeld(
   return { base: nearest.base, row: nearest.row, isNews: !sameRow(row, held) };
 }
 
+/**
+ * As {@link madeFromHeld}, where the body of what the space has now cannot be read: what the device had tells what it edited, without that. `null`
+ * where what it had cannot be read either.
+ */
+export async function madeFromUnread(
+  kind: RowKind,
+  { name, row, held }: { readonly name: string; readonly row: Row; readonly held: Row },
+  rows: Pick<RowsOfSpace, 'rowOf' | 'said'>,
+): Promise<MadeFrom | null> {
+  for (const base of await rows.said(name)) {
+    const there = await rows.rowOf(base);
+    if (there === null || !sameRow(layRow(kind, held, there), there)) continue;
+    const edited = layEdits(there, held, row);
+    return { base, row: edited, isNews: !sameRow(edited, there) };
+  }
+  return null;
+}
+
 /** Whether nobody else changed what was edited between the two, as far as the space says now. */
 function isFree(current: Row, held: Row, says: Row): boolean {
   return [...new Set([...held.keys(), ...says.keys()])].every((column) => {

@@ -2,13 +2,13 @@ import type { Content } from '../../core/content.ts';
 import type { Item } from '../../core/item.ts';
 import type { FeedEntry } from '../../core/ports/feeds.ts';
 import type { Found } from '../../core/replica/workspace.ts';
-import { MEM_PREFIX, sessionName } from '../../kinds/claude-mem/names.ts';
+import { MEM_PREFIX, sessionGroup, sessionName } from '../../kinds/claude-mem/names.ts';
 import { sameRow } from '../../kinds/rows/collided-columns.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
 import { isFirstWord, isSameByPlace, isSameRowOf, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
-import { heldBefore, layEdits, madeFromHeld, type WrittenTo } from './held-base.ts';
+import { heldBefore, layEdits, madeFromHeld, madeFromUnread, type WrittenTo } from './held-base.ts';
 import { naturalName, type NameBook } from './name-book.ts';
 import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
 import type { RowKind } from './payload.ts';
@@ -95,8 +95,8 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   /** As {@link madeFromShown}, of a row that its device told of before. Its edits alone, where what it said then is in these entries. */
   async function madeFromBefore(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
     const current = await now(name);
-    const payload = current === null ? null : await heldBefore(entry, feed, deps.written);
-    if (current === null || payload === null) return null;
+    const payload = await heldBefore(entry, feed, deps.written);
+    if (payload === null || (current === null && !(await isUnread(name)))) return null;
     const held = payloadToRow(kind, payload, sessionName(await sessions.keyOf(sessionSaid(payload))));
     if ((await itemOf(held.name, false)) !== name) return null;
     const base = bases.get(name);
@@ -104,7 +104,9 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
       const before = wished.get(name) ?? (base === null ? current : await there.rowOf(base));
       return before === null ? null : { base, row: layEdits(before, held.row, row), isNews: true };
     }
-    return wished.has(name) ? null : madeFromHeld(kind, { name, row, held: held.row }, current, there);
+    if (wished.has(name)) return null;
+    const said = { name, row, held: held.row };
+    return current === null ? madeFromUnread(kind, said, there) : madeFromHeld(kind, said, current, there);
   }
 
   /** The item that this row was where it stands, before it was told by other words; `null` where its words say which it is. */
@@ -122,12 +124,19 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     return !isFirst || (row !== null && naturalName(known, row) === natural) ? known : natural;
   }
 
+  /** Whether a row is there whose body is not: it came while the home of the space cannot be reached. */
+  async function isUnread(name: string): Promise<boolean> {
+    return !wished.has(name) && (await there.there([name])).has(name);
+  }
+
   /** The item that this row was until its device told it by other words, which name no other one. */
   async function renamed(entry: FeedEntry, { name, row }: NamedRow): Promise<string | null> {
     const [gone] = await goneWith(entry, deps);
     const item = gone === undefined ? null : await itemOf(gone, false);
-    const before = item === null || item === (await itemOf(name, false)) || (await now(name)) !== null ? null : await now(item);
-    return before !== null && isSameRowOf(before, row) ? item : null;
+    if (item === null || item === (await itemOf(name, false)) || (await now(name)) !== null) return null;
+    const before = await now(item);
+    if (before === null) return (await isUnread(item)) && sessionGroup(item) === sessionGroup(name) ? item : null;
+    return isSameRowOf(before, row) ? item : null;
   }
 
   async function live(entry: FeedEntry, kind: RowKind, payload: Payload): Promise<void> {

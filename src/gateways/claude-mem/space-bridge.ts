@@ -179,13 +179,15 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
       const page = (await read(after)).filter(({ number }) => number <= to);
       const last = page.at(-1);
       if (last === undefined) break;
-      const wished = await opsToItems(page, { rows, sessions, names, feed: await feedNow(), handedOver: null, told, written });
-      const found = fresh(await withoutLeftOut(wished.found, scope, rows));
-      const isFound = new Set(found.map(({ item }) => itemKey(item)));
-      const ofFound = (some: Wished['told']): Wished['told'] => some.filter(({ item }) => isFound.has(itemKey(item)));
-      await show(ofFound(wished.madeFrom));
-      if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
-      await show(ofFound(wished.told));
+      for (const some of oneWordEach(page)) {
+        const wished = await opsToItems(some, { rows, sessions, names, feed: await feedNow(), handedOver: null, told, written });
+        const found = fresh(await withoutLeftOut(wished.found, scope, rows));
+        const isFound = new Set(found.map(({ item }) => itemKey(item)));
+        const ofFound = (some: Wished['told']): Wished['told'] => some.filter(({ item }) => isFound.has(itemKey(item)));
+        await show(ofFound(wished.madeFrom));
+        if (found.length > 0) await workspace.capture(found, { message: messageOf(found), writer: BRIDGE_WRITER });
+        await show(ofFound(wished.told));
+      }
       after = last.number;
     }
     await reopenLeftOut(workspace);
