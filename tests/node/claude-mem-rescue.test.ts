@@ -325,10 +325,12 @@ it('a row that another one keeps out is told with that one, and what helps; nobo
     evidence: [expect.stringContaining('the row that it refers to is not here') as string],
   });
   expect(await checkOf('source:claude-mem.not-here')).toBeUndefined();
+  expect((await ask(node, 'status', {})).spaces[0]?.sources.find(({ id }) => id === 'claude-mem')).toMatchObject({ in_the_way: 1 });
   other.run('DELETE FROM sdk_sessions');
   await ask(node, 'sync', {});
   expect([other.get('SELECT count(*) FROM sdk_sessions'), other.get('SELECT title FROM observations')]).toEqual([1, 'one']);
   expect(await checkOf('source:claude-mem.in-the-way')).toBeUndefined();
+  expect((await ask(node, 'status', {})).spaces[0]?.sources.find(({ id }) => id === 'claude-mem')).toMatchObject({ in_the_way: 0 });
 });
 
 it.each(['reject', 'approve'] as const)(

@@ -7,7 +7,7 @@ import type { RowSource } from '../row-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
 import { TORN } from '../../sources/claude-mem/project-scope.ts';
 import type { NamedReason } from '../../sources/file-tree/reports.ts';
-import { IN_THE_WAY } from '../../sources/sqlite-rows/write-row.ts';
+import { isInTheWay } from '../../sources/sqlite-rows/write-row.ts';
 import { isOutOfScope, OUT_OF_SCOPE } from '../../sources/sqlite-rows/row-scope.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 
@@ -73,8 +73,6 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
     checks.push(warned(`${id}.skipped`, 'low', `${counted(skipped.length, 'row is', 'rows are')} not carried`, null, some(skipped)));
   return checks;
 }
-
-const isInTheWay = ({ reason }: NamedReason): boolean => reason.startsWith(IN_THE_WAY);
 
 function reasonsOf(reasons: Iterable<string>): string[] {
   const counts = new Map<string, number>();

@@ -76,6 +76,20 @@ describe('the verdict', () => {
     );
   });
 
+  it('says how many rows are not the same here, since others are in their way', () => {
+    const source = { path: '/home/ada/.claude-mem/claude-mem.db', state: 'ok', detail: null };
+    const at = (count: number) => judge([space('personal', { ...atPi, sources: [{ ...source, in_the_way: count }] })]);
+    expect(at(0).inSync).toBe(true);
+    expect(at(1)).toEqual({
+      verdict:
+        'Not everything is in sync: 1 row is not the same in claude-mem’s database here as elsewhere: another one is in its way. Which: satchel doctor',
+      inSync: false,
+    });
+    expect(at(2).verdict).toBe(
+      'Not everything is in sync: 2 rows are not the same in claude-mem’s database here as elsewhere: others are in their way. Which: satchel doctor',
+    );
+  });
+
   it('says of a file that is not carried before somebody mends it, and not of what stays local for good', () => {
     const source = { path: '~/.claude', state: 'ok', detail: null };
     const pipe = { item: 'rules/pipe', reason: 'is neither a file nor a link', mendable: false };

@@ -26,6 +26,8 @@ export interface JudgedSpace {
     readonly detail: string | null;
     /** Items that cannot be put in place, since the remote does not have their bodies. */
     readonly lacking?: number;
+    /** Rows of claude-mem that are not in the database here, as it has others of which it holds one alone. */
+    readonly in_the_way?: number;
     readonly skipped?: readonly { readonly item: string; readonly reason: string; readonly mendable?: boolean }[];
   }[];
 }
@@ -111,6 +113,8 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   if (lacking !== null) return { verdict: `Not in sync: ${lacking}`, inSync: false };
   const left = leftOutText(spaces);
   if (left !== null) return { verdict: `Not everything is in sync: ${left}`, inSync: false };
+  const inTheWay = inTheWayText(spaces);
+  if (inTheWay !== null) return { verdict: `Not everything is in sync: ${inTheWay}`, inSync: false };
   if (node.claudeMem != null) return { verdict: `Not everything is in sync: ${node.claudeMem.problem}`, inSync: false };
   const times = judged.flatMap(({ last_sync: last }) => (last === null ? [] : [Date.parse(last)]));
   const ago = times.length === 0 ? '' : `, ${agoText(node.now - Math.min(...times))} ago`;
@@ -180,6 +184,16 @@ function leftOutText(spaces: readonly JudgedSpace[]): string | null {
   const { item, reason } = first.entry;
   const more = left.length === 1 ? 'Mend it' : `So ${left.length === 2 ? 'is 1 more' : `are ${left.length - 1} more`}. Mend them`;
   return `${whose(first.space)}${item} is not carried: ${reason}. ${more}; how: satchel doctor`;
+}
+
+/** Rows of claude-mem that stand otherwise here than elsewhere until one of two is deleted; `null`: none. */
+function inTheWayText(spaces: readonly JudgedSpace[]): string | null {
+  const countIn = ({ sources }: JudgedSpace): number => sources.reduce((sum, { in_the_way: count = 0 }) => sum + count, 0);
+  const space = spaces.find((each) => countIn(each) > 0);
+  if (space === undefined) return null;
+  const count = countIn(space);
+  const [are, others] = count === 1 ? ['is', 'another one is in its way'] : ['are', 'others are in their way'];
+  return `${whose(space)}${counted(count, 'row')} ${are} not the same in claude-mem’s database here as elsewhere: ${others}. Which: satchel doctor`;
 }
 
 function placesOf(spaces: readonly JudgedSpace[]): string {

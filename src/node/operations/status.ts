@@ -21,6 +21,7 @@ import { presentMachines } from '../present-machines.ts';
 import { rootState } from '../root-state.ts';
 import { skippedHere } from '../skipped-here.ts';
 import type { SourceState } from '../../sources/file-tree/reports.ts';
+import { isInTheWay } from '../../sources/sqlite-rows/write-row.ts';
 import { unknownPaths } from '../unknown-paths.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation } from './operation.ts';
@@ -83,6 +84,8 @@ export interface SourceStatus {
   readonly waiting: readonly { readonly item: string; readonly reason: string }[];
   /** Of those, how many wait for a body that the remote does not have. */
   readonly lacking: number;
+  /** Of claude-mem's rows: how many are not in its database here, as it has others of which it holds one alone. */
+  readonly in_the_way: number;
   /** Items that cannot be shown here. */
   readonly unshown: readonly { readonly item: string; readonly reason: string }[];
 }
@@ -226,6 +229,7 @@ async function sourceStatus(node: SatchelNode, open: OpenSpace, tree: TreeSource
     missing_values: await missingHere(node, open, tree, states),
     waiting: source.waiting().map(({ name, reason }) => ({ item: name, reason })),
     lacking: source.waiting().filter(({ lacksBody }) => lacksBody === true).length,
+    in_the_way: 0,
     unshown: states.flatMap(({ item, problem }) => (problem === null ? [] : [{ item: item.name, reason: problem }])),
   };
 }
@@ -262,6 +266,7 @@ function rowsStatus({ definition, source, health }: RowSource): SourceStatus[] {
       missing_values: [],
       waiting: [],
       lacking: source.waiting().filter(({ lacksBody }) => lacksBody === true).length,
+      in_the_way: source.waiting().filter(isInTheWay).length,
       unshown: unshown ?? [],
     },
   ];

@@ -157,7 +157,12 @@ function raiseBelow(
 }
 
 /** Begins the reason of a row that waits since a column has to be unlike all others. */
-export const IN_THE_WAY = 'another row here has its place';
+const IN_THE_WAY = 'another row here has its place';
+
+/** Whether something waits for that. */
+export function isInTheWay({ reason }: { readonly reason: string }): boolean {
+  return reason.startsWith(IN_THE_WAY);
+}
 
 /** What the database itself does not take: `null` for any other trouble. `other`: says which row has these columns' values already. */
 export function refusalOf(
