@@ -16,7 +16,7 @@ export const migrateVerb = defineCommand({
   notes:
     'While the hub does not run. The password comes from SATCHEL_STORE_PASSWORD, PGPASSWORD, or a file of mode 0600. Every record and body is compared before the hub goes over; ' +
     'interrupted, it goes on where it was. The old store stays where it is, and serves nobody any more.\n' +
-    'JSON: {moved, resumed, to, spaces, records, objects, bytes, documents}.',
+    'JSON: {moved, before (it was moved before this command, which moved nothing), since (when that was; null where it was not noted), resumed, to, spaces, records, objects, bytes, documents}.',
   async run(context): Promise<CommandResult> {
     const { to, dryRun } = context.options;
     if (to === undefined) throw new CommandFailure(EXIT.usage, 'usage', 'say where to: --to postgres://USER@HOST/DATABASE');
@@ -40,14 +40,29 @@ export const migrateVerb = defineCommand({
           context.progress.update(now);
         },
       });
-      const { isMoved, isResumed, spaces, records, objects, bytes, documents } = done;
+      const { isMoved, isResumed, before, spaces, records, objects, bytes, documents } = done;
       const what = `${counted(spaces, 'log')} (${counted(records, 'record')}), ${counted(objects, 'encrypted body', 'encrypted bodies')} (${formatBytes(bytes)})`;
-      const human = isMoved
-        ? `Moved to ${done.to}: ${what}. All of it was compared.\nStart the hub again: satchel up (config.json says where its store is now)`
-        : `Would move to ${done.to}: ${what}. Nothing was changed.`;
+      const since = before?.at == null ? null : new Date(before.at).toISOString();
+      const human =
+        before !== null
+          ? `This store was moved to ${done.to} before${since === null ? '' : `, on ${since}`}, with ${what}. Since then the hub’s store is there, and what the hub took lies there alone: there is nothing to move.\nStart the hub: satchel up`
+          : isMoved
+            ? `Moved to ${done.to}: ${what}. All of it was compared.\nStart the hub again: satchel up (config.json says where its store is now)`
+            : `Would move to ${done.to}: ${what}. Nothing was changed.`;
       return {
         human: context.asCalled(human),
-        json: { moved: isMoved, resumed: isResumed, to: done.to, spaces, records, objects, bytes, documents },
+        json: {
+          moved: isMoved,
+          before: before !== null,
+          since,
+          resumed: isResumed,
+          to: done.to,
+          spaces,
+          records,
+          objects,
+          bytes,
+          documents,
+        },
       };
     } catch (error) {
       if (error instanceof MigrateRefused) throw new CommandFailure(EXIT.refused, 'refused', error.message, { next: error.next });

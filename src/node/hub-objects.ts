@@ -54,13 +54,14 @@ const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
  */
 export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects> {
   const { config, builtIn } = deps;
+  const asked = config.objects === undefined ? null : parsed(config.objects);
   const kept = await claim(deps, null);
-  if (kept?.address === null && config.objects !== undefined) {
+  if (kept?.address === null && asked !== null) {
     throw new StoreUnusable(
       'refused',
       'hubs on this database keep chunks in it: a bucket is given to a database by the first hub that is started on it',
       undefined,
-      'Leave --objects and SATCHEL_OBJECTS out',
+      'Leave --objects and SATCHEL_OBJECTS out. To have a bucket, start another hub with one, with a home and a database or schema (?schema=NAME) of its own, and move each space there: satchel spaces move --help',
     );
   }
   const text = kept?.address ?? config.objects;
@@ -69,7 +70,7 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   if (kept === undefined && !config.hub)
     throw refused('only a hub keeps chunks in a bucket, for others: satchel up --hub --objects ADDRESS; or set "hub": true');
   const address = parsed(text);
-  if (kept !== undefined && config.objects !== undefined && parsed(config.objects).text !== address.text) {
+  if (kept !== undefined && asked !== null && asked.text !== address.text) {
     throw refused(
       `the chunks of this store are in ${address.text}, and it was told of another bucket: leave --objects and SATCHEL_OBJECTS out`,
     );

@@ -135,7 +135,7 @@ describe('a hub’s own store moves into a database', () => {
     expect([code, moved]).toEqual([0, expect.objectContaining({ moved: true, resumed: true, spaces: 1 })]);
     expect(await countOf('log_records')).toBe(moved.records);
     expect(await countOf('objects')).toBe(moved.objects);
-    expect(JSON.parse((await migrate()).stdout)).toMatchObject({ moved: true });
+    expect(moved).toMatchObject({ before: false, since: null });
     expect(existsSync(index)).toBe(false);
   });
 
@@ -150,6 +150,31 @@ describe('a hub’s own store moves into a database', () => {
     expect(await countOf('index_words')).toBe(0);
     expect((await hub.run(['store', 'reindex', 'index.db'])).code).toBe(2);
     await hub.stop();
+    // Once more, after it went on there: nothing is moved, and nothing is said to be.
+    const now = await countOf('log_records');
+    for (const more of [['--dry-run'], []]) {
+      const again = await hub.run(['store', 'migrate', '--to', database.url, ...more]);
+      expect([again.code, again.stdout]).toEqual([
+        0,
+        expect.stringMatching(
+          /^This store was moved to postgres:.* before, on 20\d\d-.*, with 1 log \(\d+ records\).*there is nothing to move\.\n.*satchel up\n$/,
+        ),
+      ]);
+      const told = JSON.parse((await migrate(...more)).stdout) as Moved;
+      expect(told).toMatchObject({ moved: true, resumed: false, before: true, since: expect.stringMatching(/^20\d\d-/) });
+      expect(told.records).toBeLessThan(now);
+    }
+    expect(await countOf('log_records')).toBe(now);
+    // It keeps bodies in the database for good.
+    const bucket = await hub.run(['up', '--port', port, '--objects', 's3://bucket/team?region=eu-central-1']);
+    expect([bucket.code, bucket.stderr]).toEqual([
+      5,
+      expect.stringMatching(/keep chunks in it[^]*start another hub with one[^]*satchel spaces move --help/),
+    ]);
+    for (const bad of ['ftp://bucket/team', 'secret=abc']) {
+      const refused = await hub.run(['up', '--port', port, '--objects', bad]);
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--objects: ')]);
+    }
     const file = path.join(hub.store, 'config.json');
     const settings = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     expect(settings).toMatchObject({ hub: true, store: database.url });

@@ -43,6 +43,8 @@ export interface Migrated extends StoreAmount {
   /** It was begun before, and went on. */
   readonly isResumed: boolean;
   readonly isMoved: boolean;
+  /** It was done before this: nothing was moved now, and the amount is what the old store holds. `at`: milliseconds, where it was noted. */
+  readonly before: { readonly at: number | null } | null;
 }
 
 /** What keeps this store from being moved, and what to do. */
@@ -118,9 +120,12 @@ async function move(
       `this node keeps spaces of its own (${own.map(({ name }) => name).join(', ')}), and only a hub’s store can be shared`,
       'Start a hub on the database with a home of its own, and move them there: satchel spaces move --help',
     );
-  const movedTo = await readMoved(home);
-  if (movedTo !== null && movedTo !== to)
-    throw new MigrateRefused(`this store was moved before, to ${movedTo}`, 'That one is what counts since then. Start the hub: satchel up');
+  const moved = await readMoved(home);
+  if (moved !== null && moved.to !== to)
+    throw new MigrateRefused(
+      `this store was moved before, to ${moved.to}`,
+      'That one is what counts since then. Start the hub: satchel up',
+    );
   const amount = await amountOf(from);
   if (isPlan) {
     const probe = await probeSharedStore(to, config);
@@ -128,29 +133,31 @@ async function move(
     const identity = await readIdentity(path.join(home.keys, 'machine.json'));
     const machine = identity === null ? null : createSigningKey(hexToBytes(identity.seed)).machine;
     if (probe.keptBy !== null && probe.keptBy !== machine) throw keptByOther(isOther(probe.keptBy, machine));
-    if (movedTo === null && !probe.isMoving && probe.hasLogs) throw holdsLogs();
-    return { ...amount, to: probe.address, isResumed: movedTo !== null || probe.isMoving, isMoved: false };
+    if (moved === null && !probe.isMoving && probe.hasLogs) throw holdsLogs();
+    const before = probe.isMoving ? null : moved;
+    return { ...amount, to: probe.address, isResumed: before === null && probe.isMoving, isMoved: before !== null, before };
   }
   const database = await openSharedStore(to, config, { clock, random });
   try {
     const machine = await loadMachineIdentity(home, { random, wrapping: createAgeKeyWrapping() });
     const other = await claimForMove(database.store, machine.key.machine);
     if (other !== null) throw keptByOther(other);
-    const isResumed = movedTo !== null || (await isMoving(database.store));
-    if (movedTo === null) {
-      if (!isResumed && (await database.store.read((tx) => tx.logs.spaces())).length > 0) throw holdsLogs();
+    const isUnderWay = await isMoving(database.store);
+    const before = isUnderWay ? null : moved;
+    if (moved === null) {
+      if (!isUnderWay && (await database.store.read((tx) => tx.logs.spaces())).length > 0) throw holdsLogs();
       await setMoving(database.store, true);
       const place = { store: database.store, objects: bucket ?? database.objects };
       await copyStore(from, place, amount, onProgress);
       await compareStores(from, place, amount, onProgress);
-      await noteMoved(home, to);
+      await noteMoved(home, { to, at: clock.now() });
     }
     // From here on the old store serves nobody. What is left is said again where it was not said to the end.
     await setMoving(database.store, false);
     // What search finds is indexed anew there.
     await removeIndexFile(home.index);
     await saveSettings(config.file, () => ({ hub: true, store: to }));
-    return { ...amount, to: database.address, isResumed, isMoved: true };
+    return { ...amount, to: database.address, isResumed: isUnderWay, isMoved: true, before };
   } finally {
     await database.objects.close();
     await database.store.close();

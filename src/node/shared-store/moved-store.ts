@@ -7,22 +7,29 @@ import { readPrivate, writePrivate, type NodeHome } from '../home.ts';
 /** Says that the embedded store in this home was moved, and where to: it must never serve its logs again. */
 export const movedFile = (home: NodeHome): string => path.join(home.root, 'store-moved.json');
 
-/** Where the embedded store was moved; `null` where it was not. */
-export async function readMoved(home: NodeHome): Promise<string | null> {
-  const text = await readPrivate(movedFile(home));
-  if (text === null) return null;
-  const { to } = JSON.parse(text) as { to?: unknown };
-  return typeof to === 'string' ? to : null;
+export interface MovedStore {
+  readonly to: string;
+  /** Milliseconds; `null` where it was not noted. */
+  readonly at: number | null;
 }
 
-export async function noteMoved(home: NodeHome, to: string): Promise<void> {
-  await writePrivate(movedFile(home), JSON.stringify({ to }));
+/** Where the embedded store was moved; `null` where it was not. */
+export async function readMoved(home: NodeHome): Promise<MovedStore | null> {
+  const text = await readPrivate(movedFile(home));
+  if (text === null) return null;
+  const { to, at } = JSON.parse(text) as { to?: unknown; at?: unknown };
+  return typeof to === 'string' ? { to, at: typeof at === 'number' ? at : null } : null;
+}
+
+export async function noteMoved(home: NodeHome, moved: MovedStore): Promise<void> {
+  await writePrivate(movedFile(home), JSON.stringify(moved));
 }
 
 /** Throws where the embedded store here was moved: two hubs with one key would each order the same logs. */
 export async function refuseMoved(home: NodeHome): Promise<void> {
-  const to = await readMoved(home);
-  if (to === null) return;
+  const moved = await readMoved(home);
+  if (moved === null) return;
+  const { to } = moved;
   throw new StoreUnusable(
     'refused',
     `the store in ${home.root} was moved to ${to}, which goes on from there: start it with --hub --store ${to}, or set "store" in config.json; a move that was interrupted ends with: satchel store migrate --to ${to}`,
