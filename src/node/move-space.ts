@@ -10,6 +10,18 @@ import { OperationFailure } from './operations/operation.ts';
 
 const MOVES_AT_ONCE = 8;
 
+const moving = new WeakSet<OpenSpace>();
+
+/** While this node moves a space itself, nothing follows: the home that it moves from, and the replica, are in use until the entry is changed. */
+export async function whileMoving<T>(open: OpenSpace, work: () => Promise<T>): Promise<T> {
+  moving.add(open);
+  try {
+    return await work();
+  } finally {
+    moving.delete(open);
+  }
+}
+
 /** Moves a space's home remote and goes on from there. Safe to repeat after an interruption. */
 export async function moveToRemote(
   node: SatchelNode,
@@ -19,13 +31,15 @@ export async function moveToRemote(
 ): Promise<void> {
   const open = node.spaces.get(space);
   if (open === undefined) throw new OperationFailure('usage', 'no-space', 'there is no such space here');
-  const to = await connectHere(node, target);
-  try {
-    await moveHome(open.replica, await open.runner.connected(), to, encodeDescriptor(target), onProgress);
-  } finally {
-    await to.close();
-  }
-  await node.updateSpace({ ...open.entry, remote: target });
+  await whileMoving(open, async () => {
+    const to = await connectHere(node, target);
+    try {
+      await moveHome(open.replica, await open.runner.connected(), to, encodeDescriptor(target), onProgress);
+    } finally {
+      await to.close();
+    }
+    await node.updateSpace({ ...open.entry, remote: target });
+  });
 }
 
 /** What the move record says, for members. */
@@ -46,13 +60,14 @@ export function parseDescriptor(text: string): RemoteDescriptor | null {
 /** Where the log moved elsewhere, the entry follows. True where it did. */
 export async function followMove(node: SatchelNode, space: SpaceId): Promise<boolean> {
   const open = node.spaces.get(space);
-  if (open === undefined) return false;
+  if (open === undefined || moving.has(open)) return false;
   const moved = await movedTo(open, node.deps.machine.key.machine);
   if (moved === null) return false;
   const { remote } = moved;
   node.log.info({ space }, 'the home remote moved');
   await open.runner.idle();
   if (node.spaces.get(space) !== open) return true; // another was faster to follow
+  if (moving.has(open)) return false;
   await node.updateSpace({ ...open.entry, remote });
   return true;
 }

@@ -11,7 +11,7 @@ import { isOnlyHere } from '../only-here.ts';
 import { connectHere } from '../connect.ts';
 import { fallenStatus, type FallenStatus } from '../fallen-status.ts';
 import { findSpace } from '../find-space.ts';
-import { encodeDescriptor } from '../move-space.ts';
+import { encodeDescriptor, whileMoving } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { machineNames } from '../machine-names.ts';
 import { presentMachines } from '../present-machines.ts';
@@ -115,18 +115,20 @@ export const moveSpaceOperation = defineOperation({
     if (input.lost && !isHere) await makePlace(node, target);
     const leftOut = new Set<ObjectId>();
     const intact = input.lost && !alreadyThere ? await intactHome(open) : null;
-    const to = isHere ? node.local : await connectHere(node, target);
-    try {
-      const said = (done: number, total: number): void => progress(done, total, 'records');
-      if (!input.lost) await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), said);
-      else if (intact !== null) await moveHome(replica, intact, to, encodeDescriptor(target), said, leftOut);
-      else await reviveHome(replica, to, encodeDescriptor(target), leftOut);
-    } catch (error) {
-      throw error instanceof ObjectsLost ? lostBodies(error, entry.name, input.remote) : error;
-    } finally {
-      if (!isHere) await to.close();
-    }
-    const now = await node.updateSpace({ ...entry, remote: isHere ? null : target });
+    const said = (done: number, total: number): void => progress(done, total, 'records');
+    const now = await whileMoving(open, async () => {
+      const to = isHere ? node.local : await connectHere(node, target);
+      try {
+        if (!input.lost) await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), said);
+        else if (intact !== null) await moveHome(replica, intact, to, encodeDescriptor(target), said, leftOut);
+        else await reviveHome(replica, to, encodeDescriptor(target), leftOut);
+      } catch (error) {
+        throw error instanceof ObjectsLost ? lostBodies(error, entry.name, input.remote) : error;
+      } finally {
+        if (!isHere) await to.close();
+      }
+      return node.updateSpace({ ...entry, remote: isHere ? null : target });
+    });
     // Who looks where it is, as where a hub was restored, finds the way.
     const toBeTold = input.lost && !alreadyThere && intact === null ? await othersIn(node, now) : [];
     const left_out = { bodies: leftOut.size, items: leftOut.size === 0 ? [] : await itemsWith(now.replica, leftOut) };
