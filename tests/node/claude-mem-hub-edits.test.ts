@@ -97,3 +97,27 @@ describe('rows that were given to others as the gateway’s own', () => {
     await afterwards({ narratives: [['one', 'about one'], ['three', 'about three'], two], learned: ['edited'] });
   });
 });
+
+describe('a row that was edited before its worker was connected anew, and once more before that runs', () => {
+  it('is not written over by its own earlier edit', async () => {
+    bea.observation('s1', 'of bea', { synced_at: null });
+    await atHome.push();
+    await expect.poll(() => titles(ana), patience).toContain('of bea');
+    const away = new ModelWorker(await runWorker(place, 'ana', await connectElsewhere(place, 'ana', anaNode, beaNode)), ana);
+    await rounds(away, atHome);
+    const edited = ['of bea', 'two'];
+    for (const title of edited) ana.run('update observations set narrative = ? where title = ?', 'first', title);
+    const again = new ModelWorker(await runWorker(place, 'ana', await connectElsewhere(place, 'ana', anaNode, beaNode)), ana);
+    for (const title of edited) ana.run('update observations set narrative = ? where title = ?', 'second', title);
+    await pulls(atHome, () => edited.map((title) => cell(bea, 'narrative', title)), ['first', 'first']);
+    await rounds(again, atHome);
+    expect(edited.map((title) => cell(ana, 'narrative', title))).toEqual(['second', 'second']);
+    const all = [
+      ['of bea', 'second'],
+      ['one', 'about one'],
+      ['three', 'about three'],
+      ['two', 'second'],
+    ];
+    await afterwards({ narratives: all, learned: ['learned Do it'] });
+  });
+});

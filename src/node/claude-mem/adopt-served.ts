@@ -59,6 +59,11 @@ export function findServedElsewhere({ file, device, served, isAllPushed, itemAt 
     const to = { device: other.device, local: other.local };
     marks.push({ kind, local, before: origin, origin: to, revision: standingRevision(other, meaningOf(kind, payload)) });
   };
+  /** What stands here is served by now, as an edit that was told by a space: taken in, it would be written over what came since. */
+  const raise = ({ kind, local, origin, revision: has }: StandingRow, payload: Payload, known: ServedRow): void => {
+    const revision = standingRevision(known, meaningOf(kind, payload), has);
+    if (compareDecimals(revision, has) > 0) marks.push({ kind, local, before: origin, origin, revision });
+  };
   for (const page of readStandingRows(file)) {
     for (const row of page) {
       const payload = saidBy(row)?.payload;
@@ -66,7 +71,10 @@ export function findServedElsewhere({ file, device, served, isAllPushed, itemAt 
       const { kind, local, origin } = row;
       const own = device === null ? undefined : served.get(kind, device, local);
       const known = origin === null ? own : served.get(kind, origin.device, origin.local);
-      if (known !== undefined && known.subject !== '') continue;
+      if (known !== undefined && known.subject !== '') {
+        if (origin !== null) raise(row, payload, known);
+        continue;
+      }
       const subject = subjectOf(kind, payload);
       if (origin !== null && own !== undefined && isSameRow(own, subject, traitsOf(kind, payload), served)) {
         marks.push({ kind, local, before: origin, origin: null, revision: pushedRevision(own) });
@@ -122,10 +130,10 @@ export async function findStandingElsewhere(
   return found;
 }
 
-/** The state that stands here. What was never served so was written here: it stays, until its device says more. */
-function standingRevision({ states, revision }: ServedRow, meaning: string): string {
+/** The state that stands here. What was never served so was written here: it stays, until its device says more (`otherwise`: the newest of it). */
+function standingRevision({ states, revision }: ServedRow, meaning: string, otherwise = revision): string {
   const same = states.filter((state) => state.meaning === meaning).map((state) => state.revision);
-  return same.reduce((most, each) => (compareDecimals(each, most) > 0 ? each : most), same[0] ?? revision);
+  return same.reduce((most, each) => (compareDecimals(each, most) > 0 ? each : most), same[0] ?? otherwise);
 }
 
 type SaidByRow = Extract<OpBody, { readonly deleted: false; readonly payload: unknown }>;

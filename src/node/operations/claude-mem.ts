@@ -5,6 +5,7 @@ import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
 import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
 import type { ItemAt } from '../claude-mem/adopt-served.ts';
+import { settleCaptured, watchCaptured } from '../claude-mem/settle-captured.ts';
 import { itemsByNumber } from '../claude-mem/handed-over.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
@@ -130,14 +131,18 @@ export const claudeMemReconnectingOperation = defineOperation({
   ): Promise<{ unlooked: string | null; untold: Untold | null; marked: number; unmarked: string | null; numbers: string | null }> {
     const { claudeMemWorker: worker, deps } = node;
     const untold = await tellDeletions(node);
-    const unlooked = await wholeLook(node);
+    const captured = watchCaptured(node);
+    const unlooked = await wholeLook(node).finally(captured.end);
     const numbers = numbersGiven(worker.claudeMemHome);
+    const itemAt = to === null || unlooked !== null ? undefined : await itemsInDatabase(node);
     const adopted =
       to === null
         ? ok(0)
         : 'own' in to
           ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
-          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), unlooked === null ? await itemsInDatabase(node) : undefined);
+          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), itemAt);
+    if (to !== null && 'url' in to && itemAt !== undefined && adopted.ok)
+      await settleCaptured(node, { captured: captured.names, itemAt, to });
     return { unlooked, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });

@@ -7,7 +7,7 @@ export interface RowMark {
   /** Its number here, and what it was marked as until now. */
   readonly local: string;
   readonly before: StandingRow['origin'];
-  /** `null`: this database's own. */
+  /** `null`: this database's own. As before: only a higher revision is written, and nothing counts as marked. */
   readonly origin: StandingRow['origin'];
   /** Of the state that stands here: claude-mem's client takes in what is above. */
   readonly revision: string;
@@ -42,9 +42,15 @@ function markRow(database: Database.Database, { kind, local, before, origin, rev
   const isTaken =
     origin !== null &&
     database
-      .prepare(`select 1 from ${OWN_TABLES[kind]} where origin_device_id = ? and origin_local_id = ?`)
-      .get(origin.device, origin.local) !== undefined;
+      .prepare(`select 1 from ${OWN_TABLES[kind]} where origin_device_id = ? and origin_local_id = ? and id <> ?`)
+      .get(origin.device, origin.local, local) !== undefined;
   if (isTaken) return 0;
+  if (before !== null && before.device === origin?.device && before.local === origin.local) {
+    const raise = `update ${OWN_TABLES[kind]} set sync_rev = ?
+      where id = ? and origin_device_id is ? and origin_local_id is ? and cast(sync_rev as integer) < cast(? as integer)`;
+    database.prepare(raise).run(revision, local, before.device, before.local, revision);
+    return 0;
+  }
   const { changes } = database
     .prepare(
       `update ${OWN_TABLES[kind]} set origin_device_id = ?, origin_local_id = ?, sync_rev = ?, synced_at = coalesce(synced_at, ?)
