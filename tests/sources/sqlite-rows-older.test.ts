@@ -188,6 +188,34 @@ describe('an older state of a database in its place', () => {
     expect(a.db.rows()).toEqual(b.db.rows());
   });
 
+  it.each(['restore', 'delete'] as const)('lets deletions go on of rows that nobody asks about (%s)', async (answer) => {
+    const [a, b, { settle }] = await two();
+    observe(a.db, 'old');
+    await settle();
+    const copy = copyOf(a);
+    edit(a, 'one', 'edited here');
+    observe(a.db, 'five');
+    await settle();
+    await putInPlace(a, copy);
+    await settle();
+    expect(a.source.state()).toMatchObject(older('1', '1', '0'));
+    // One stood there after the copy was put back; the other is in question, and stays so.
+    a.db.run("DELETE FROM observations WHERE title IN ('two', 'one')");
+    b.db.run("DELETE FROM observations WHERE title = 'three'");
+    await settle();
+    await settle();
+    expect(a.source.state()).toMatchObject(older('0', '2', '0'));
+    expect(titles(b)).toBe('five=about five;four=about four;old=about old;one=edited here');
+    expect(titles(a)).toBe('four=about four;old=about old');
+    await a.source.answerDeletions(answer);
+    await settle();
+    expect(a.source.state()).toEqual({ type: 'ok' });
+    expect(titles(a)).toBe(
+      answer === 'delete' ? 'four=about four;old=about old' : 'five=about five;four=about four;old=about old;one=edited here',
+    );
+    expect(b.db.rows()).toEqual(a.db.rows());
+  });
+
   it('that is read back into the file while the node has it open is one', async () => {
     const [a, b, { settle }] = await two();
     const copy = copyOf(a);

@@ -46,7 +46,7 @@ export async function takeAbsences(
   const before = memory.held;
   if (isReplaced) memory.held = batches.hold(seen !== null);
   else await batches.release();
-  const judged = isReplaced ? holdAll(context, vanished) : judge(context, vanished, shown);
+  const judged = isReplaced ? judgeHeld(context, vanished, shown, isOther || before === null) : judge(context, vanished, shown);
   const { older, returned } = (isReplaced ? memory.held : null) ?? { older: new Set<string>(), returned: new Set<string>() };
   const isOver = older.size + returned.size + judged.hold.length === 0;
   if (!isReplaced || (isOver && seen !== null)) memory.held = null;
@@ -104,6 +104,23 @@ function rows(count: number): string {
 function holdAll({ memory: { confirmed } }: RowsContext, vanished: readonly Place[]): ReturnType<typeof judgeAbsences> {
   const names = namesOf(vanished);
   return { take: names.filter((name) => confirmed.has(name)), hold: names.filter((name) => !confirmed.has(name)) };
+}
+
+/**
+ * Which absences count as wishes, of a database that is another state and waits for an answer: what stood there when that was found (`isFound`: now)
+ * and went since, in the file that is open, is deleted as ever. What is asked about goes on being held.
+ */
+function judgeHeld(context: RowsContext, vanished: readonly Place[], shown: number, isFound: boolean): ReturnType<typeof judgeAbsences> {
+  const { state } = context.memory;
+  if (isFound || state.type !== 'older-state') return holdAll(context, vanished);
+  const asked = new Set(state.names);
+  const isSince = ({ name, rowid }: Place): boolean => rowid !== null && !asked.has(name);
+  const held = holdAll(
+    context,
+    vanished.filter((place) => !isSince(place)),
+  );
+  const since = judge(context, vanished.filter(isSince), shown);
+  return { take: [...held.take, ...since.take], hold: [...held.hold, ...since.hold] };
 }
 
 /** Which absences count as wishes to delete: judged all together, and then table by table. */
