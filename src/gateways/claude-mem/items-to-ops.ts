@@ -32,6 +32,8 @@ export interface ItemsToOpsDeps {
   readonly captured: number;
   /** As whose rows this machine's worker knows what no device pushed here, by item and by subject. */
   readonly standing: () => Promise<ReadonlyMap<string, StandingElsewhere>>;
+  /** The device of that worker; `null` for none. */
+  readonly worker: () => Promise<string | null>;
   /** Of what is so since a position of the log. */
   readonly revisionAt: (position: number) => string;
 }
@@ -70,15 +72,17 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   const subjects = subjectsOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
   const known = await entitiesOf(kind, subjects, deps);
   const entities = known.length > 0 ? known : await toldOtherwise(kind, name, session, payload, deps);
-  if (item.content === null)
-    return { type: 'ops', additions: tombstones(kind, entities, revision, deps.now, Number(payload['created_at_epoch'])) };
+  if (item.content === null) {
+    const { held, doubled } = entities.length === 0 ? { held: [], doubled: [] } : await heldAs(entities, kind, name, subjects, deps);
+    const additions = tombstones(kind, [...held, ...doubled], revision, deps.now, Number(payload['created_at_epoch']));
+    return { type: 'ops', additions };
+  }
   const problem = payloadProblem(kind, payload);
   if (problem !== null) return { type: 'never', reason: problem };
   if (parent === null || parent.position === null) return { type: 'later', isTold: false };
   deps.names.learn(name, row);
   const since = deps.revisionAt(Math.max(position, parent.position));
-  const told = entities.length > 0 ? entities : [(await standingEntity(kind, [name, ...subjects], deps)) ?? ownEntity(name)];
-  const { held, doubled } = apart(told);
+  const { held, doubled } = await heldAs(entities, kind, name, subjects, deps);
   const live = liveOps(kind, payload, held, since, deps.now);
   if (live.type !== 'ops') return live;
   return {
@@ -123,6 +127,25 @@ async function gone({ item }: Outstanding, kind: RowKind, revision: string, deps
   }
   const additions = [...entities.values()].flatMap(({ entity, born }) => tombstones(kind, [entity], revision, deps.now, born));
   return { type: 'ops', additions };
+}
+
+/** Under which names clients hold a row from now on, and under which they did. */
+async function heldAs(
+  entities: readonly Entity[],
+  kind: RowKind,
+  name: string,
+  subjects: ReadonlySet<string>,
+  deps: ItemsToOpsDeps,
+): Promise<ReturnType<typeof apart>> {
+  const known = [name, ...subjects];
+  if (entities.length === 0) return { held: [(await standingEntity(kind, known, deps)) ?? ownEntity(name)], doubled: [] };
+  const worker = entities.some(({ device }) => device !== GATEWAY_DEVICE) ? await deps.worker() : null;
+  const isWorkers = ({ device }: Entity): boolean => device === worker;
+  // It went from the database where it was made, and came there again from another node's feed: under its first name nothing would reach it.
+  const standing = entities.some(isWorkers) ? await standingEntity(kind, known, deps) : null;
+  if (standing === null) return apart(entities);
+  const others = apart(entities.filter((entity) => !isWorkers(entity)));
+  return { held: [standing, ...others.held], doubled: [...entities.filter(isWorkers), ...others.doubled] };
 }
 
 /** A row that a device turned out to have is its alone, also where that told it by other words than it was served by. */

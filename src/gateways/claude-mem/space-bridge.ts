@@ -212,7 +212,35 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     await sawStanding(store, user);
   }
 
+  const workerDevice = async (): Promise<string | null> => (await deps.handedOver())?.device ?? null;
+
+  /**
+   * Rows that stand in this machine's database as another device's, and that this feed tells as its worker's own: they went from there, and came
+   * again from another node's feed. Told under the names that they have now, since nothing reaches them under the others.
+   */
+  async function renameStanding(): Promise<void> {
+    const standing = await unseenStanding(store, user);
+    const worker = standing.length === 0 ? null : await workerDevice();
+    if (worker === null) return;
+    const { index } = await feedNow();
+    const isOwnHere = ({ subject }: { readonly subject: string }): boolean =>
+      [...index.about(subject)].some(
+        (entity) => index.newest(entity)?.subject === subject && index.of(entity).some(({ origin }) => origin === worker),
+      );
+    const renamed = standing.filter(isOwnHere).map(({ name }) => memItem(name));
+    for (let from = 0; from < renamed.length; from += SERVE_AT_ONCE) {
+      const some = renamed.slice(from, from + SERVE_AT_ONCE);
+      const states = await replica.visible(some);
+      const there = some.flatMap((item) => {
+        const content = states.get(itemKey(item))?.content ?? null;
+        return content === null || replica.isDrafted(item) ? [] : [{ item, content, shown: content, local: null }];
+      });
+      await serveSome(there);
+    }
+  }
+
   async function serve(): Promise<Pick<BridgeReport, 'served' | 'waiting'>> {
+    await renameStanding();
     await endStanding();
     const outstanding = await workspace.outstanding();
     // Parents first: a row is served once its session is there.
@@ -248,7 +276,16 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
         continue;
       }
       const revisions = { now: clock.now(), revisionAt: (since: number) => revisionAt(term, since) };
-      const made = await itemToOps(each, position, { rows: ahead, sessions, names, feed, captured, standing, ...revisions });
+      const made = await itemToOps(each, position, {
+        rows: ahead,
+        sessions,
+        names,
+        feed,
+        captured,
+        standing,
+        worker: workerDevice,
+        ...revisions,
+      });
       if (made.type === 'later' && !made.isTold) waiting += 1;
       if (made.type === 'never') never.push({ item: each.item, reason: made.reason });
       if (made.type !== 'ops') continue;

@@ -136,9 +136,10 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
 
     add: (user, additions) =>
       inTurn(user, async () => {
-        await append(user, null, async (index) =>
-          ok({ additions: additions.filter((each) => index.find(each.entity, each.revision) === undefined && !isPushedAs(each, index)) }),
-        );
+        const ended = new Set(additions.filter(({ subject }) => subject === '').map(({ entity }) => entity));
+        const isNew = (each: FeedAddition, index: FeedIndex): boolean =>
+          index.find(each.entity, each.revision) === undefined && !isPushedAs(each, index, ended);
+        await append(user, null, async (index) => ok({ additions: additions.filter((each) => isNew(each, index)) }));
       }),
 
     erase: (user, numbers) =>
@@ -168,11 +169,11 @@ export function createSyncFeeds({ store, clock }: { readonly store: Store; reado
   };
 }
 
-/** Whether a row that nobody was told of yet is one that a device has. */
-function isPushedAs({ entity, subject }: FeedAddition, index: FeedIndex): boolean {
+/** Whether a row that nobody was told of yet is one that a device has. `ended`: what is taken away with it. */
+function isPushedAs({ entity, subject }: FeedAddition, index: FeedIndex, ended: ReadonlySet<string>): boolean {
   if (subject === '' || index.newest(entity) !== undefined) return false;
   return [...index.about(subject)].some((other) => {
     const mark = index.newest(other);
-    return mark?.subject === subject && mark.origin !== GATEWAY_ORIGIN;
+    return !ended.has(other) && mark?.subject === subject && mark.origin !== GATEWAY_ORIGIN;
   });
 }
