@@ -33,7 +33,7 @@ export const resolveCommand = defineCommand({
   ],
   notes:
     'Without --take or --file it lists what there is to choose from.\n' +
-    'Of a memory of claude-mem the columns are taken that both machines had changed; what else was changed of it stays. Any other version is taken whole: what stands in place and is not in it goes, from the file on all machines, not from the history. On a terminal it says what and asks; without one it says so afterwards, with what brings it back: satchel restore ID.\n' +
+    'Of a memory of claude-mem the columns are taken that both machines had changed; what else was changed of it stays. With --file it takes the row as `satchel show ITEM --raw` prints it. Any other version is taken whole: what stands in place and is not in it goes, from the file on all machines, not from the history. On a terminal it says what and asks; without one it says so afterwards, with what brings it back: satchel restore ID.\n' +
     'Exit 3 where a version is still kept beside it. JSON: {item, settled, left, took, lost: {keys, lines} or null, columns: [column] or null, replaced (the revision that brings it back; or null), done}.',
   async run(context): Promise<CommandResult> {
     const { take, sibling, all, file, yes, space } = context.options;

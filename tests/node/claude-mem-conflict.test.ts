@@ -82,3 +82,18 @@ it('so does what was changed since', async () => {
   expect(shown(dbAna)).toEqual(['of bea', 'newer', '["a", "b"]', 'told by ana']);
   expect(cell(dbBea, 'subtitle', 'of bea')).toBe('newer');
 });
+
+const own = (body: unknown) => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)).toString('base64');
+
+it('of one’s own making is a row, and that row', async () => {
+  const { item } = await conflict();
+  const held = JSON.parse((await ask(ana, 'show', { item, raw: true })).body) as Record<string, unknown>;
+  const given = (body: unknown) => ask(ana, 'resolve', { item, take: 'body', body: own(body), all: true });
+  await expect(given('words, not a row')).rejects.toMatchObject({ kind: 'usage', type: 'no-row', next: expect.stringContaining('--raw') });
+  await expect(given({ title: null })).rejects.toMatchObject({ kind: 'usage', type: 'no-row' });
+  await expect(given({ title: 'of both' })).rejects.toMatchObject({ kind: 'usage', type: 'another-row' });
+  expect((await ask(ana, 'conflicts', {})).conflicts).toHaveLength(1);
+  expect(await given({ ...held, title: 'of both' })).toMatchObject({ settled: 1, left: 0, done: true });
+  await syncAll();
+  for (const each of [dbAna, dbBea]) expect(shown(each)).toEqual(['of both', 'new', '["a", "b"]', 'told by ana']);
+});

@@ -7,6 +7,7 @@ import { findSpace } from '../find-space.ts';
 import { lackingIn, lacksNothing, type Lacking } from '../lacking.ts';
 import { machineNames } from '../machine-names.ts';
 import type { OpenSpace } from '../node.ts';
+import { ownRow } from '../own-row.ts';
 import { rowConflict } from '../row-conflict.ts';
 import { approveOwn, noteWaiting } from '../pending/approve-own.ts';
 import { createRecordAuthors } from '../record-author.ts';
@@ -111,7 +112,7 @@ export const resolveOperation = defineOperation({
     const chosen = choose(item, siblings, input);
     const left = siblings.length - chosen.length;
     const row = input.take === 'sibling' ? await rowConflict(node, open, chosen[0] as Sibling, current) : null;
-    const given = row?.taken ?? (input.take === 'body' ? Buffer.from(input.body ?? '', 'base64') : null);
+    const given = row?.taken ?? (input.take === 'body' ? await ownRow(open, item, current, Buffer.from(input.body ?? '', 'base64')) : null);
     const lost =
       input.take === 'current' || row?.taken != null
         ? null
