@@ -19,7 +19,7 @@ export function watchCaptured({ spaces }: SatchelNode): { readonly names: Readon
 }
 
 /** When that gateway is asked again, in milliseconds after the time before. */
-const ASKED_AFTER = [250, 500, 1_000, 2_000];
+const ASKED_AFTER = [250, 500, 1_000, 2_000, 3_000];
 
 /**
  * Until another node's gateway serves what was just captured of rows that its workers know, a few seconds at most: then they are marked as what
