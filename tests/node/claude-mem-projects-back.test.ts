@@ -36,7 +36,8 @@ async function both(...titles: readonly string[]): Promise<{ readonly a: Machine
   const b = await place.start('b', { live: false });
   await ask(b, 'join', { link: (await ask(a, 'invite', {})).link, name: 'bee', trust_own: true });
   dbA.session('s', { project: 'diary' });
-  for (const title of titles) dbA.observation('s', title, { project: 'diary', narrative: `about ${title}` });
+  for (const [at, title] of titles.entries())
+    dbA.observation('s', title, { project: 'diary', narrative: `about ${title}`, created_at_epoch: 1_780_000_000_000 + at });
   await settle(a, b);
   expect(rows(dbB)).toEqual(rows(dbA));
   return { a: { db: dbA, node: a }, b: { db: dbB, node: b } };
@@ -172,3 +173,77 @@ it('keeps what was kept here alone, where the space was made to forget it meanwh
   expect(rows(a.db)).toEqual(kept);
   expect((await ask(b.node, 'status', {})).spaces[0]).toMatchObject({ conflicts: 0, pending: 0 });
 });
+
+type State = { readonly title: string; readonly narrative: string } | null;
+
+/** What a row is to be after both sides did what they did to it; `both`: a conflict, with either in place. */
+function merged(base: State, [ours, theirs]: readonly [State, State]): State | 'both' {
+  const same = (x: State, y: State): boolean => JSON.stringify(x) === JSON.stringify(y);
+  if (same(ours, base)) return theirs;
+  if (same(theirs, base) || theirs === null) return ours;
+  if (ours === null || base === null) return theirs;
+  const pick = (key: 'title' | 'narrative'): string | null =>
+    ours[key] === base[key] ? theirs[key] : theirs[key] === base[key] || theirs[key] === ours[key] ? ours[key] : null;
+  const [title, narrative] = [pick('title'), pick('narrative')];
+  return title === null || narrative === null ? 'both' : { title, narrative };
+}
+
+it.each([1, 2])(
+  'ends as after a long time offline, whatever is done in whichever order (seed %s)',
+  async (seed) => {
+    let state = seed;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return (state >>> 8) % below;
+    };
+    const { a, b } = await both(...Array.from({ length: 12 }, (_, at) => `row ${at}`));
+    const machines = [a, b];
+    const at = (db: MemDatabase): Map<number, State & object> =>
+      new Map(
+        (
+          db.sql.prepare('SELECT created_at_epoch AS id, title, narrative FROM observations').all() as ({ id: number } & (State & object))[]
+        ).map(({ id, title, narrative }) => [id, { title, narrative }]),
+      );
+    let [words, epoch] = [0, 1_790_000_000_000];
+    const inConflict = new Set<number>();
+    for (let round = 0; round < 5; round += 1) {
+      const base = at(a.db);
+      expect(at(b.db)).toEqual(base);
+      const [first, second] = random(3) === 0 ? [true, true] : random(2) === 0 ? [true, false] : [false, true];
+      if (first) await choose(a, 'local');
+      if (second) await choose(b, 'local');
+      const fresh = new Map<number, State>();
+      for (let deed = 0; deed < 16; deed += 1) {
+        const { db, node } = machines[random(2)]!;
+        const there = [...at(db).keys()].filter((id) => !inConflict.has(id));
+        const id = there[random(Math.max(1, there.length))];
+        const kind = random(8);
+        words += 1;
+        if (kind === 0) {
+          const row = { title: `new ${words}`, narrative: 'new' };
+          db.observation('s', row.title, { project: 'diary', narrative: row.narrative, created_at_epoch: (epoch += 1) });
+          fresh.set(epoch, row);
+        } else if (kind === 1) await ask(node, 'sync', {});
+        else if (kind === 2) await choose({ db, node }, random(2) === 0 ? 'local' : 'personal', 'other');
+        else if (id === undefined || fresh.has(id)) continue;
+        else if (kind === 3) db.run('DELETE FROM observations WHERE created_at_epoch = ?', id);
+        else if (kind === 4) db.run('UPDATE observations SET title = ? WHERE created_at_epoch = ?', `title ${words}`, id);
+        else db.run('UPDATE observations SET narrative = ? WHERE created_at_epoch = ?', `words ${words}`, id);
+      }
+      const [ours, theirs] = [at(a.db), at(b.db)];
+      for (const machine of machines) await choose(machine, 'personal');
+      await settle(b.node, a.node);
+      for (const [id, row] of fresh) expect([id, at(a.db).get(id), at(b.db).get(id)]).toEqual([id, row, row]);
+      for (const [id, before] of base) {
+        const expected = merged(before, [ours.get(id) ?? null, theirs.get(id) ?? null]);
+        const ends = [at(a.db).get(id) ?? null, at(b.db).get(id) ?? null];
+        if (expected === 'both') inConflict.add(id);
+        else expect([seed, round, id, ...ends]).toEqual([seed, round, id, expected, expected]);
+      }
+      expect(await conflicts(a)).toBe(inConflict.size);
+    }
+    expect(inConflict.size).toBeGreaterThan(0);
+    for (const { db } of machines) db.check();
+  },
+  60_000,
+);

@@ -220,6 +220,40 @@ describe('a project that is shared with a team', () => {
     await expect.poll(() => dbA.get("SELECT subtitle FROM observations WHERE title = 's-bob seen'")).toBe('later');
   });
 
+  it('is merged with what members did while it stayed on a machine', async () => {
+    configure('a', [{ project: 'app', space: 'team' }]);
+    const [dbA, dbB] = [database('a'), database('b')];
+    dbA.session('s', { project: 'app' });
+    for (const title of ['bobs', 'adas', 'both', 'gone here', 'gone there']) dbA.observation('s', title, { project: 'app' });
+    const a = await place.start('a');
+    const b = await place.start('b');
+    await team(a, b);
+    await expect.poll(() => titles(dbB).length).toBe(5);
+    await settle(a, b);
+    await ask(a, 'claude-mem-project-place', { project: 'app', to: { type: 'local' } });
+    const edit = (db: MemDatabase, title: string, narrative: string): void =>
+      db.run('UPDATE observations SET narrative = ? WHERE title = ?', narrative, title);
+    for (const title of ['adas', 'both']) edit(dbA, title, 'by ada');
+    for (const title of ['bobs', 'both']) edit(dbB, title, 'by bob');
+    dbA.run("DELETE FROM observations WHERE title = 'gone here'");
+    dbB.run("DELETE FROM observations WHERE title = 'gone there'");
+    await settle(a, b);
+    expect([titles(dbA), titles(dbB)]).toEqual([
+      ['adas', 'bobs', 'both', 'gone there'],
+      ['adas', 'bobs', 'both', 'gone here'],
+    ]);
+    await ask(a, 'claude-mem-project-place', { project: 'app', to: { type: 'space', space: 'team' } });
+    await settle(a, b);
+    for (const db of [dbA, dbB])
+      expect(db.sql.prepare('SELECT title, narrative FROM observations ORDER BY title').raw().all()).toEqual([
+        ['adas', 'by ada'],
+        ['bobs', 'by bob'],
+        ['both', 'by bob'],
+      ]);
+    expect((await ask(a, 'status', {})).spaces.find(({ name }) => name === 'team')).toMatchObject({ conflicts: 1 });
+    expect(await sessionsIn(a, 'personal')).toEqual({});
+  });
+
   it('waits for an answer where a row looks like a secret', async () => {
     const token = 'ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8';
     configure('a', [{ project: 'app', space: 'team' }]);
