@@ -1,3 +1,4 @@
+import type { SpaceId } from '../core/ids.ts';
 import type { Blobs } from '../core/ports/blobs.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { RemoteError } from '../core/ports/remote.ts';
@@ -14,6 +15,8 @@ export interface BucketWatch {
   ask(): Promise<void>;
   /** Tells of each change, from now on, until the function that it gives is called. */
   onChange(heard: (problem: StoreUnavailable | null) => void): () => void;
+  /** Tells of each space of which the bucket lost entries, those that were told before included; to one at most. */
+  onLost(heard: (space: SpaceId) => void): void;
   /** Looks now and then, until the signal aborts, so that what is wrong is known before somebody needs it, and so is that it is over. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -24,6 +27,8 @@ export interface WatchedBucket extends BucketWatch {
   answered(): void;
   /** One failed. That it does not answer counts once a look of the watch's own found the same: one that failed is no outage. */
   failed(error: RemoteError): void;
+  /** It lost entries of that space, and this hub began its log of bodies anew. */
+  lost(space: SpaceId): void;
   /** It did not answer the last look, and the next one is under way or soon: nobody need wait for what would not come. */
   readonly isAway: boolean;
 }
@@ -71,6 +76,8 @@ export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): Watch
   let isRunning = false;
   let isOver = false;
   let heardAt = -Infinity;
+  let hearLost: ((space: SpaceId) => void) | null = null;
+  const early = new Set<SpaceId>();
   let sleeping = new AbortController();
 
   function become(next: StoreUnavailable | null): void {
@@ -136,6 +143,15 @@ export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): Watch
     onChange(heard) {
       listeners.add(heard);
       return () => void listeners.delete(heard);
+    },
+    onLost(heard) {
+      hearLost = heard;
+      for (const space of early) heard(space);
+      early.clear();
+    },
+    lost(space) {
+      if (hearLost === null) early.add(space);
+      else hearLost(space);
     },
     async run(signal) {
       isRunning = true;

@@ -43,7 +43,7 @@ export const PLACE = { collection: 'hub-chunks', id: 'place' } as const;
 const { collection: COLLECTION, id: ID } = PLACE;
 const BATCH = 100;
 const LOST_ENTRIES =
-  'the bucket lost entries of the log of encrypted bodies: it goes on with the bodies that are known to be there; machines bring the others again once they are missed, all at once by: satchel store verify --read-data';
+  'the bucket lost entries of the log of encrypted bodies: it goes on with the bodies that are known to be there, and the others are wanted of machines';
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
 
@@ -77,14 +77,16 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   }
   const blobs = await open(address, kept === undefined && deps.probed !== address.text, deps);
   const watched = await open(address, false, deps, LOOK_RETRIES);
+  const watch = createBucketWatch({ ...deps, blobs: watched });
   const bucket = createBucketObjects({
     ...deps,
     blobs,
     index: path.join(deps.home.root, 'bucket-index.db'),
-    onLost: ({ space, entries, blobs: packs, objects }) =>
-      deps.log.warn({ bucket: address.text, space, entries, packs, objects }, LOST_ENTRIES),
+    onLost: ({ space, entries, blobs: packs, objects }) => {
+      deps.log.warn({ bucket: address.text, space, entries, packs, objects }, LOST_ENTRIES);
+      watch.lost(space);
+    },
   });
-  const watch = createBucketWatch({ ...deps, blobs: watched });
   const close = async (): Promise<void> => {
     await bucket.close();
     await watched.close();

@@ -50,6 +50,7 @@ import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
 import { followedLogs, followAppends } from './shared-store/follow-appends.ts';
 import { tryStore } from './shared-store/try-store.ts';
 import { createElapsed, createSystemClock, createSystemRandom } from './system.ts';
+import { wantLost } from './want-again.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
 import { putRemote } from './remote-registry.ts';
 
@@ -288,7 +289,10 @@ export class SatchelNode {
     if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
     this.#loops.push(this.#giveBack.run(this.#stopping.signal));
-    if (this.objects.bucket !== undefined) this.#loops.push(this.objects.bucket.run(this.#stopping.signal));
+    if (this.objects.bucket !== undefined) {
+      this.#loops.push(this.objects.bucket.run(this.#stopping.signal));
+      this.objects.bucket.onLost((space) => void this.#loops.push(wantLost(this, space)));
+    }
     if (this.shared !== null) {
       const { shared: notices, local, store, log, deps } = this;
       const followed = [followedLogs(local), followedFeeds(this.#served.claudeMem)];

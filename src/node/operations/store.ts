@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ObjectId, SpaceId } from '../../core/ids.ts';
+import type { SpaceId } from '../../core/ids.ts';
 import { liveContents, objectsOf } from '../../core/replica/live-objects.ts';
 import { planPrune, prune } from '../../core/replica/prune.ts';
 import { verifyKeptLog, verifySpace, type VerifyReport } from '../../core/replica/verify.ts';
@@ -10,6 +10,7 @@ import { readRecoverySecret } from '../recovery-file.ts';
 import { findSpace } from '../find-space.ts';
 import type { SatchelNode } from '../node.ts';
 import { spaceField } from './fields.ts';
+import { wantAgain } from '../want-again.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -83,8 +84,6 @@ export interface PruneResult {
   readonly pruned: boolean;
 }
 
-/** Of a remote: core/ports/remote.ts. */
-const ASKED_AT_ONCE = 1_000;
 const DAY = 24 * 60 * 60 * 1000;
 
 export const pruneOperation = defineOperation({
@@ -136,12 +135,6 @@ export const verifyOperation = defineOperation({
     return { sound, store: node.store.place === null ? 'sqlite' : 'postgres', database, spaces };
   },
 });
-
-/** Asked for, what cannot be given is wanted of the machines that have it. */
-async function wantAgain(node: SatchelNode, space: SpaceId, ids: readonly ObjectId[]): Promise<void> {
-  for (let at = 0; at < ids.length; at += ASKED_AT_ONCE) await node.local.getObjects(space, ids.slice(at, at + ASKED_AT_ONCE));
-  await node.local.wantedObjects?.(space, null); // noted by then
-}
 
 export interface BackupMade extends BackupResult {
   /** Of the recovery key that opens it: whether its words were written down (or made elsewhere); `null`: none opens it. */
