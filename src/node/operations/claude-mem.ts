@@ -18,6 +18,8 @@ import { tellDeletions, type Untold } from '../claude-mem/tell-deletions.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
 import { whyUnusable } from '../claude-mem/why-unusable.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
+import { removeOwnBroughtAgain } from '../../sources/claude-mem-health/doubles.ts';
+import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { readForeign } from '../read-foreign.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
@@ -131,6 +133,7 @@ export const claudeMemReconnectingOperation = defineOperation({
   ): Promise<{ unlooked: string | null; untold: Untold | null; marked: number; unmarked: string | null; numbers: string | null }> {
     const { claudeMemWorker: worker, deps } = node;
     const untold = await tellDeletions(node);
+    removeBroughtAgain(worker.claudeMemHome);
     const captured = watchCaptured(node);
     const unlooked = await wholeLook(node).finally(captured.end);
     const numbers = numbersGiven(worker.claudeMemHome);
@@ -157,6 +160,16 @@ async function itemsInDatabase({ spaces, store }: SatchelNode): Promise<ItemAt |
   );
   const items = { observation, summary, prompt };
   return (kind, local) => items[kind]?.get(local) ?? null;
+}
+
+/** Where the database cannot be written, they stand twice, and doctor names them. */
+function removeBroughtAgain(claudeMemHome: string): void {
+  const file = path.join(claudeMemHome, 'claude-mem.db');
+  try {
+    if (mayNotOpen(file) === null) removeOwnBroughtAgain(file);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'SqliteError') throw error;
+  }
 }
 
 /** Why nobody could look; `null` where somebody did, or there is no space to tell. */

@@ -42,12 +42,33 @@ export function lookForDoubles(file: string): Ailment | null {
   };
 }
 
-/** Numbers of the rows to do without: of each set one stays, this machine’s own before one that was synced here. */
-function doublesIn(database: Database, { table, id, key }: (typeof TABLES)[number]): number[] {
+/**
+ * Removes what the worker's own sync brought of rows that this machine made, and that say the very same in every column that counts: that comes
+ * where the worker was given them before it had sent them, and was led elsewhere before it heard that they are its own. Gives how many. O(rows);
+ * safe to repeat, and while the worker goes on. Throws where the database cannot be read, or written.
+ */
+export function removeOwnBroughtAgain(file: string): number {
+  const find = (database: Database): (readonly [table: string, ids: readonly number[]])[] =>
+    TABLES.map((each) => [each.table, doublesIn(database, each, true)] as const);
+  // Most have none, and need not be written.
+  if ((lookInto(file, find) ?? []).every(([, ids]) => ids.length === 0)) return 0;
+  return changeIn(file, (database) => {
+    let count = 0;
+    for (const [table, ids] of find(database))
+      for (const id of ids) count += database.prepare(`DELETE FROM ${table} WHERE id = ?`).run(id).changes;
+    return count;
+  });
+}
+
+/** Numbers of the rows to do without: of each set one stays, this machine’s own before one that was synced here. `ofOwn`: of what was synced, beside an own one. */
+function doublesIn(database: Database, { table, id, key }: (typeof TABLES)[number], ofOwn = false): number[] {
   const there = columnsOf(database, table);
   if (!there.has('id') || !key.every((column) => there.has(column))) return [];
   const same = [...new Set([...key, ...MEM_COLUMNS[id].keys()])].filter((column) => there.has(column) && !LEFT_OUT.has(column));
+  if (ofOwn && !there.has('origin_device_id')) return [];
   const own = there.has('origin_device_id') ? 'origin_device_id IS NOT NULL, ' : '';
-  const ranked = `SELECT id, row_number() OVER (PARTITION BY ${same.join(', ')} ORDER BY ${own}id) AS place FROM ${table}`;
-  return database.prepare<[], number>(`SELECT id FROM (${ranked}) WHERE place > 1 ORDER BY id`).pluck().all();
+  const among = `PARTITION BY ${same.join(', ')}`;
+  const isBeside = ofOwn ? `, origin_device_id IS NOT NULL AND max(origin_device_id IS NULL) OVER (${among})` : ', 1';
+  const ranked = `SELECT id, row_number() OVER (${among} ORDER BY ${own}id) AS place${isBeside} AS counts FROM ${table}`;
+  return database.prepare<[], number>(`SELECT id FROM (${ranked}) WHERE place > 1 AND counts ORDER BY id`).pluck().all();
 }
