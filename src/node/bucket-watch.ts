@@ -52,7 +52,7 @@ const NOT_LET_IN = 10_000;
 const REFUSED =
   'Correct what opens the bucket, in buckets.json beside config.json or in the environment of this hub (docs/guides/object-storage.md), and start it again';
 const DAMAGED =
-  'Put back what is damaged there from a copy of the bucket, or remove that blob: the log goes on without it, and machines bring again what is missing. Where it is of a newer Satchel, update this one';
+  'Update Satchel on this hub, where a newer one keeps bodies in that bucket; else put back what is damaged there from a copy of the bucket, or remove that blob: the log goes on without it, and machines bring again what is missing';
 const UNREACHABLE = 'Bring the bucket within reach: it is asked again by itself, and clients come again meanwhile';
 
 /** Trouble of a hub's bucket as trouble of its store, with what helps; any other error as it is. */

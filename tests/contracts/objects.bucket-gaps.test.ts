@@ -151,6 +151,20 @@ describe('a bucket that lost entries of a log of objects', () => {
     expect(losses).toHaveLength(1);
   });
 
+  it.each([2, 4])('goes on behind entry %i of 4, which rotted', async (position) => {
+    const objects = randomObjects(4, 900);
+    const a = node();
+    await putEach(a, objects);
+    const bytes = (await blobs.read(entry(position))) as Uint8Array;
+    bytes[20] = (bytes[20] ?? 0) ^ 1;
+    await blobs.write(entry(position), bytes);
+    const b = node();
+    expect((await b.has(SPACE, idsOf(objects))).size).toBe(3);
+    expect(losses).toEqual([{ space: SPACE, entries: [position], blobs: 0, objects: 3 }]);
+    for (const each of [a, b]) await each.put(SPACE, objects);
+    for (const each of [a, b, node()]) await expectExactly(each, SPACE, objects);
+  });
+
   it('looks again behind the end where it was idle, before it writes there', async () => {
     const objects = randomObjects(5, 900);
     const [a, b] = [node(), node()];

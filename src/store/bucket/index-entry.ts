@@ -110,6 +110,14 @@ export function lengthOfEntry(bytes: Uint8Array): Result<number, string> {
   return length > HEADER_BYTES ? fail('the header is too long') : ok(ENTRY_START + length + HASH);
 }
 
+/** Whether these bytes begin with what somebody wrote as an entry, though its reader may be too old for it. Never throws. O(size). */
+export function isWholeEntry(bytes: Uint8Array): boolean {
+  const length = lengthOfEntry(bytes);
+  if (!length.ok || bytes.length < length.value) return false;
+  const hash = bytesToHex(bytes.subarray(length.value - HASH, length.value));
+  return bytesToHex(sha256(bytes.subarray(0, length.value - HASH))) === hash;
+}
+
 /** Foreign bytes, with data or without. Never throws. O(size). */
 export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry, string> {
   const length = lengthOfEntry(bytes);

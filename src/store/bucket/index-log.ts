@@ -4,7 +4,16 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import type { BucketIndex } from './bucket-index.ts';
-import { decodeEntry, encodeEntry, ENTRY_START, entryName, lengthOfEntry, type DecodedEntry, type IndexChange } from './index-entry.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  ENTRY_START,
+  entryName,
+  isWholeEntry,
+  lengthOfEntry,
+  type DecodedEntry,
+  type IndexChange,
+} from './index-entry.ts';
 import { findRestart, listEntries, restartLog, type LostEntries } from './index-restart.ts';
 import { takeRestart } from './known-before.ts';
 import { loadSnapshot } from './index-snapshot.ts';
@@ -50,9 +59,16 @@ const QUIET = 10 * 60_000;
 /** New runs that others were quicker to begin, before it is given up for now. */
 const MENDS = 8;
 
+/** Its bytes are not what anybody wrote there. One that is whole, and cannot be read, is of a newer Satchel: that is no damage. */
+class RottenEntry extends RemoteError {
+  constructor(message: string) {
+    super('protocol', message);
+  }
+}
+
 export function createIndexLog(options: IndexLogDeps): IndexLog {
   const { blobs, index, space, folder, random, clock, onLost = () => undefined } = options;
-  const deps = { ...options, readEntry };
+  const deps = { ...options, readEntry: readSound };
   /** No entry was behind the last one that this node knows, when it looked last. */
   let isEndSure = false;
   let lookedAt = -Infinity;
@@ -67,12 +83,23 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
     let bytes = await blobs.read(name, { offset: 0, length: FIRST_BYTES });
     if (bytes === null) return null;
     const length = lengthOfEntry(bytes);
-    if (!length.ok) throw damaged(position, length.error);
+    if (!length.ok) throw new RottenEntry(damaged(position, length.error).message);
     if (length.value > bytes.length) bytes = await blobs.read(name, { offset: 0, length: length.value });
     const decoded = decodeEntry(bytes ?? new Uint8Array(ENTRY_START));
+    if (!decoded.ok && !isWholeEntry(bytes ?? new Uint8Array(0))) throw new RottenEntry(damaged(position, decoded.error).message);
     if (!decoded.ok) throw damaged(position, decoded.error);
     if (decoded.value.entry.space !== space || decoded.value.entry.position !== position) throw damaged(position, 'it is of another place');
     return decoded.value;
+  }
+
+  /** As {@link readEntry}; `null` for one that rotted, too. */
+  async function readSound(position: number): Promise<DecodedEntry | null> {
+    try {
+      return await readEntry(position);
+    } catch (error) {
+      if (error instanceof RottenEntry) return null;
+      throw error;
+    }
   }
 
   /** Whether it is the one behind the head by now, or was taken before. */
@@ -138,7 +165,7 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
   async function catchUp(): Promise<void> {
     const now = clock.now();
     if (Math.abs(now - lookedAt) > QUIET) isEndSure = false;
-    for (let tries = 0; (await readOn()) === 'torn'; tries++) {
+    for (let tries = 0; (await readWhole()) === 'torn'; tries++) {
       if (tries === MENDS) throw damaged(index.head(space).position + 1, 'it is missing, and others are behind it');
       isEndSure = false;
       await goOnBehind();
@@ -146,11 +173,24 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
     lookedAt = now;
   }
 
+  /** What rotted is as good as gone: the log is torn there. */
+  async function readWhole(): Promise<'end' | 'torn'> {
+    try {
+      return await readOn();
+    } catch (error) {
+      if (error instanceof RottenEntry) return 'torn';
+      throw error;
+    }
+  }
+
   /** Takes what is behind the head of the index, up to the end of the log or to where it is torn. */
   async function readOn(): Promise<'end' | 'torn'> {
     const from = index.head(space).position + 1;
-    const [first, state] = await Promise.all([readEntry(from), verify()]);
-    if (state === 'lost' && (first === null || first.entry.previous !== index.head(space).hash)) return 'torn';
+    const [read, state] = await Promise.allSettled([readEntry(from), verify()]);
+    if (state.status === 'rejected') throw state.reason;
+    if (read.status === 'rejected') throw read.reason;
+    const first = read.value;
+    if (state.value === 'lost' && (first === null || first.entry.previous !== index.head(space).hash)) return 'torn';
     if (index.head(space).position + 1 === from && first === null) return endOr(from);
     for (let taken = 0, ahead = 1; ; taken += ahead, ahead = Math.min(AHEAD, ahead * 2)) {
       if (taken > MANY && taken <= MANY + AHEAD) await loadSnapshot({ blobs, folder, space, index }, isThere);

@@ -72,7 +72,7 @@ export async function restartLog(deps: RestartDeps): Promise<LostEntries | null>
   const draft = bytesToHex(sha256(`what is left of ${space}`)) as SpaceId;
   try {
     const listed = await listEntries(deps, 0);
-    const known = await collectKnown(deps, draft, listed);
+    const { known, rotten } = await collectKnown(deps, draft, listed);
     const packs = await listPacks(deps);
     const gone = await dropGone(deps, draft, new Set([...listed.map(entryName), ...packs]));
     const bases = Array.from(packs, (name) => packBase(name) ?? 0).filter(Number.isSafeInteger);
@@ -85,34 +85,39 @@ export async function restartLog(deps: RestartDeps): Promise<LostEntries | null>
       [position, previous] = [entry.position, hash];
     }
     if (position === highest) return null;
-    return { space, entries: missingOf(listed), blobs: gone, objects: index.count(draft) };
+    return { space, entries: [...missingOf(listed), ...rotten].toSorted((a, b) => a - b), blobs: gone, objects: index.count(draft) };
   } finally {
     index.forget(draft);
   }
 }
 
-/** Everything that is still said of where objects lie. Answers the last position that was known here. */
+/** Everything that is still said of where objects lie. Answers the last position that was known here, and what could not be read. */
 async function collectKnown(
   { blobs, index, space, folder, readEntry }: RestartDeps,
   draft: SpaceId,
   listed: readonly number[],
-): Promise<number> {
+): Promise<{ readonly known: number; readonly rotten: readonly number[] }> {
   index.forget(draft);
   const known = index.head(space).position;
   // The snapshot of another node may know more; and one whose own entry is lost is as good as before.
   await loadSnapshot({ blobs, folder, space, index }, async () => true, draft);
   if (index.head(draft).position <= known) await copyIndex(index, space, draft);
   const behind = listed.filter((position) => position > index.head(draft).position);
+  const rotten: number[] = [];
   for (let at = 0; at < behind.length; at += AHEAD) {
-    for (const decoded of await Promise.all(behind.slice(at, at + AHEAD).map(readEntry))) {
-      if (decoded === null) continue;
+    const positions = behind.slice(at, at + AHEAD);
+    for (const [which, decoded] of (await Promise.all(positions.map(readEntry))).entries()) {
+      if (decoded === null) {
+        rotten.push(positions[which] ?? 0);
+        continue;
+      }
       const { position, previous } = decoded.entry;
       // As if it followed: what the lost ones said is not known, and what this one says is.
       index.loading.end(draft, { position: position - 1, hash: previous }, 0);
       index.apply(draft, decoded);
     }
   }
-  return known;
+  return { known, rotten };
 }
 
 async function copyIndex(index: BucketIndex, from: SpaceId, to: SpaceId): Promise<void> {
