@@ -28,7 +28,7 @@ export function syncRemedy(type: string | null, problem: string | null, space: R
         : 'Run: satchel join (as a new machine, where it was removed), or satchel spaces move --help (where the remote lost it)';
     case 'rolled-back':
     case 'forked':
-      return 'Run: satchel spaces move --help';
+      return `Look for what was done there (was it restored?). To go on with what it holds, on an owner’s machine: ${reviveCommand(space)}: what it lacks of this machine’s log lands again behind that`;
     default:
       return 'Run: satchel doctor';
   }

@@ -89,7 +89,7 @@ export async function copyLog(
 }
 
 /** Whether our newest record stands in the target's log, which may have gone on behind it. */
-async function holdsOurs(replica: Replica, target: Remote, local: Head): Promise<boolean> {
+export async function holdsOurs(replica: Replica, target: Remote, local: Head): Promise<boolean> {
   const { records } = await target.read(replica.space, local.position, { records: 1, bytes: 1 });
   const record = records[0] === undefined ? null : decodeRecord(records[0]);
   return record?.ok === true && record.value.hash === local.hash;

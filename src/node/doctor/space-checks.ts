@@ -2,6 +2,8 @@ import { shellWord } from '../../config/private-file.ts';
 import { BUCKET_KEYS } from '../add-remedy.ts';
 import { counted } from '../counted.ts';
 import { PlaceLost, RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+import type { Head } from '../../core/log/record.ts';
+import { holdsOurs } from '../../core/replica/copy-log.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { missingKey } from '../missing-key.ts';
@@ -11,6 +13,7 @@ import { isLeftBehind, lackingParts, neverSentText } from '../operations/status-
 import { readRecoverySecret } from '../recovery-file.ts';
 import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
+import type { SyncProblemType } from '../sync-problem.ts';
 import { syncRemedy, type RemedySpace } from '../sync-remedy.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 import { checkFallen } from './fallen-checks.ts';
@@ -53,13 +56,14 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
         `Run: satchel spaces move ${entry.name} REMOTE (one that they reach), or start the node with satchel up --host 0.0.0.0 and invite them again`,
       ),
     ];
-  if (entry.remote === null) return [passed(id, 'its log is ordered at this node')];
+  if (entry.remote === null) return [failedSync(id, open, 'this node') ?? passed(id, 'its log is ordered at this node')];
   const { address } = await placeHere(node.store, entry.remote);
   try {
     const remote = await node.openRemote(entry);
     try {
       const there = await remote.head(entry.space);
-      const here = (await replica.head())?.position ?? -1;
+      const head = await replica.head();
+      const here = head?.position ?? -1;
       const reached =
         there === null
           ? failed(id, 'high', `${address} knows no such space, or no longer lists this machine`, whereNotShown(entry))
@@ -71,6 +75,7 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
                 `Run: satchel spaces move ${entry.name} ${shellWord(entry.remote.address)} --lost`,
               )
             : (failedSync(id, open, address) ??
+              (head === null || (await holdsOurs(replica, remote, head)) ? null : parted(id, open, address, head)) ??
               passed(id, `${address} answers`, [`it is at record ${there.position}, this machine at ${here}`]));
       return [reached, ...(await checkClock(node, entry.name, address))];
     } finally {
@@ -96,10 +101,28 @@ function whereNotShown(entry: OpenSpace['entry']): string {
 }
 
 /** It can be asked, and what was tried last failed all the same, and will again: it may be read there, and not written, say. */
-function failedSync(id: string, { runner }: OpenSpace, address: string): Check | null {
+function failedSync(id: string, { entry, runner }: OpenSpace, address: string): Check | null {
   const { problem, problemType: type } = runner.state;
-  if (problem === null || (type !== 'unauthorized' && type !== 'refused' && type !== 'unfit' && type !== 'protocol')) return null;
-  return failed(id, 'high', `${address} answers, and the last sync failed: ${problem}`, remoteRemedy(address, type));
+  if (problem === null || type === null || ELSEWHERE.has(type)) return null;
+  const next = isOfRemote(type)
+    ? remoteRemedy(address, type)
+    : type === 'failed'
+      ? 'It is tried again by itself. To try now: satchel sync'
+      : syncRemedy(type, problem, spaceOf(entry));
+  return failed(id, 'high', `${address} answers, and the last sync failed: ${problem}`, next);
+}
+
+/** Also where nothing was synced since, as where no node runs. */
+function parted(id: string, { entry }: OpenSpace, address: string, { position }: Head): Check {
+  const reason = `${address} shows another history than this machine has seen, at record ${position} or before`;
+  return failed(id, 'high', reason, syncRemedy('forked', reason, spaceOf(entry)));
+}
+
+/** It answered just now; and what its own checks name. */
+const ELSEWHERE: ReadonlySet<SyncProblemType> = new Set(['unreachable', 'waiting-for-key', 'unknown-feature', 'not-a-member']);
+
+function isOfRemote(type: SyncProblemType): type is 'unauthorized' | 'refused' | 'unfit' | 'protocol' {
+  return type === 'unauthorized' || type === 'refused' || type === 'unfit' || type === 'protocol';
 }
 
 /** What helps where a home does not do what it is asked. */

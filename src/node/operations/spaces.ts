@@ -3,7 +3,7 @@ import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { PlaceLost, RemoteError, type Remote } from '../../core/ports/remote.ts';
 import type { ObjectId } from '../../core/ids.ts';
-import { ObjectsLost } from '../../core/replica/copy-log.ts';
+import { ObjectsLost, OtherHistory } from '../../core/replica/copy-log.ts';
 import { itemsWith } from '../../core/replica/items-with.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
@@ -123,7 +123,9 @@ export const moveSpaceOperation = defineOperation({
         else if (intact !== null) await moveHome(replica, intact, to, encodeDescriptor(target), said, leftOut);
         else await reviveHome(replica, to, encodeDescriptor(target), leftOut);
       } catch (error) {
-        throw error instanceof ObjectsLost ? lostBodies(error, entry.name, input.remote) : error;
+        if (error instanceof ObjectsLost) throw lostBodies(error, entry.name, input.remote);
+        if (error instanceof OtherHistory) throw otherHistory(error);
+        throw error;
       } finally {
         if (!isHere) await to.close();
       }
@@ -144,6 +146,16 @@ function lostBodies({ message }: ObjectsLost, name: string, remote: string): Ope
     'bodies-lost',
     message,
     `On a machine that has them, run: satchel sync, or satchel store verify --read-data; then run the same again. Where none has them, to go without: ${again} --lost`,
+  );
+}
+
+/** The present home answers, so that nothing of it is given up for what stands there. */
+function otherHistory({ message }: OtherHistory): OperationFailure {
+  return new OperationFailure(
+    'refused',
+    'other-history',
+    message,
+    'What stands there has records that are not in this log, as where somebody wrote there after the space left it. It stays as it is, and the space where it is; nothing is lost. Move it to another place, or to a new hub: satchel remotes add --help',
   );
 }
 
