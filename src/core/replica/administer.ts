@@ -8,7 +8,7 @@ import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
 import { encodeSecrets, openSecrets } from './secrets.ts';
 import { toStored } from './chain.ts';
-import { pull } from './transfer.ts';
+import { pull } from './pull.ts';
 
 /** The caller is no owner of the space, or the space does not allow what was asked. Nothing was changed. */
 export class NotAllowed extends Error {

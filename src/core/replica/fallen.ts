@@ -68,12 +68,27 @@ async function notLanded(replica: Replica, commits: readonly StoredRecord[]): Pr
   for (const stored of commits) {
     const landing = landings.get(keyOf(stored));
     if (landing?.how === 'itself') continue;
-    const commit = landing === undefined ? null : await opened(replica, stored);
+    const whole = landing === undefined && !namesErased(replica, stored) ? null : await opened(replica, stored);
+    const commit = whole === null ? null : withoutErasedChanges(replica, whole);
+    if (commit !== null && commit !== whole && commit.changes.length === 0) continue;
     // What cannot be opened any more is believed.
     const isThere = landing !== undefined && (commit === null || (await deps.store.read((tx) => isReached(tx, space, commit, landing))));
     if (!isThere) left.push(stored);
   }
   return left;
+}
+
+function namesErased(replica: Replica, { bytes }: StoredRecord): boolean {
+  const record = decodeRecord(bytes);
+  return record.ok && record.value.header.objects.some((id) => replica.droppedObject(id) === 'erased');
+}
+
+/** Nobody waits for what was erased, nor brings it. The same commit where nothing of it was. */
+function withoutErasedChanges(replica: Replica, commit: Commit): Commit {
+  const changes = commit.changes.filter(
+    (change) => !contentsOf(change).some(({ pieces }) => pieces.some(({ object }) => replica.droppedObject(object) === 'erased')),
+  );
+  return changes.length === commit.changes.length ? commit : { ...commit, changes };
 }
 
 /** Those of which drafts of this machine do not bring all bodies: the others are in the log as soon as they are sent. */

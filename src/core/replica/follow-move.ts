@@ -4,6 +4,7 @@ import { decodeRecord, EMPTY_HEAD, hasValidSignature, type Head } from '../log/r
 import type { Remote } from '../ports/remote.ts';
 import type { StoreTransaction } from '../ports/store.ts';
 import { isCopied, OtherHistory } from './copy-log.ts';
+import { keepErasures } from './fallen-erasures.ts';
 import { completeUpTo, gapUntil } from './late-join.ts';
 import type { Replica } from './replica.ts';
 import type { Divergence } from './chain.ts';
@@ -55,7 +56,11 @@ export async function fallBackTo(
   also?: (tx: StoreTransaction) => Promise<void>,
 ): Promise<void> {
   await completeUpTo(replica, remote, position);
-  await replica.fallBack(position, also);
+  const keeps = await keepErasures(replica, position);
+  await replica.fallBack(position, async (tx) => {
+    await keeps(tx);
+    await also?.(tx);
+  });
 }
 
 /**

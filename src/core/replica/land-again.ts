@@ -3,6 +3,7 @@ import { carriedKey } from '../log/carried.ts';
 import { decodeControl } from '../log/control.ts';
 import { decodeRecord } from '../log/record.ts';
 import type { StoreTransaction } from '../ports/store.ts';
+import { withoutErased } from './fallen-erasures.ts';
 import { isReached, landingsOf } from './landings.ts';
 import { objectsOfReland, relandKey, relandToWishes, removeReland, replaceReland, UNLANDED, withoutGone, type Reland } from './reland.ts';
 import type { Replica } from './replica.ts';
@@ -28,7 +29,11 @@ export async function landWaiting(replica: Replica): Promise<void> {
       replica,
       waiting.map(({ reland }) => reland),
     ));
-  for (const { key, reland } of waiting) {
+  for (const { key, reland: fallen } of waiting) {
+    const reland = await withoutErased(replica, fallen);
+    if (reland === null) continue;
+    // Kept as it is now: what was sealed anew is not sealed once more by the next look.
+    if (reland !== fallen) await replica.deps.store.write((tx) => replaceReland(tx, replica.space, key, reland));
     await landOne(replica, reland, drafted, passed, (tx, later) =>
       later === null ? removeReland(tx, replica.space, key) : replaceReland(tx, replica.space, key, later),
     );

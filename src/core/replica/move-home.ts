@@ -6,6 +6,7 @@ import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
 import { copyLog, isCopiedFromHere, ObjectsLost, sourceWhileItAnswers } from './copy-log.ts';
 import { decideAgain, keepDecisions } from './fallen-decisions.ts';
+import { eraseAgain } from './erase-again.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
 import { backfill, gapUntil } from './late-join.ts';
 import { obeyDropsAgain } from './prune-obey.ts';
@@ -68,6 +69,7 @@ export async function reviveHome(replica: Replica, target: Remote, descriptor: s
   }
   await appendControl(replica, target, () => moveRecord(replica, descriptor));
   await decideAgain(replica, target);
+  await eraseAgain(replica, target); // before anybody brings it again
   await landAgain(replica);
   await obeyDropsAgain(replica, target);
 }

@@ -105,7 +105,7 @@ function sort(drops: readonly DropRecord[], { held, drafted }: Obeyed): { pruned
 }
 
 /** The valid prune and erase records from a position on. */
-async function dropsFrom(replica: Replica, from: number): Promise<DropRecord[]> {
+export async function dropsFrom(replica: Replica, from: number): Promise<DropRecord[]> {
   const { space } = replica;
   return replica.deps.store.read(async (tx) => {
     const drops: DropRecord[] = [];

@@ -91,19 +91,31 @@ async function lostCommits(
  */
 export async function resealRelands(relands: readonly Reland[], bodies: Bodies, keyId: number): Promise<Reland[]> {
   const resealed: Reland[] = [];
-  for (const reland of relands) {
-    resealed.push(
-      await withBodies(reland, async (content) => {
-        // What an erase record put in an object's place falls with the record.
-        if (content.pieces.every((piece) => piece.keyId <= keyId && !bodies.isReplaced(piece.object))) return content;
-        const body = await readIfThere(content, bodies);
-        if (body === null) return null;
-        const [pieces] = await bodies.store([body], reland.id, keyId);
-        return { ...content, pieces: pieces ?? [] };
-      }),
-    );
-  }
+  // What an erase record put in an object's place falls with the record.
+  const staysAsItIs = ({ pieces }: Content): boolean => pieces.every((piece) => piece.keyId <= keyId && !bodies.isReplaced(piece.object));
+  for (const reland of relands)
+    resealed.push(await resealBodies(reland, bodies, keyId, (content) => (staysAsItIs(content) ? 'as it is' : content)));
   return resealed;
+}
+
+/**
+ * A reland with bodies sealed anew, where they can be read. `from` says where each is read; `null`: it cannot be had any more.
+ * Throws BodyUnavailable while offline. O(bytes of them).
+ */
+export async function resealBodies(
+  reland: Reland,
+  bodies: Bodies,
+  keyId: number,
+  from: (content: Content) => Content | 'as it is' | null,
+): Promise<Reland> {
+  return withBodies(reland, async (content) => {
+    const source = from(content);
+    if (source === 'as it is') return content;
+    const body = source === null ? null : await readIfThere(source, bodies);
+    if (body === null) return null;
+    const [pieces] = await bodies.store([body], reland.id, keyId);
+    return { ...content, pieces: pieces ?? [] };
+  });
 }
 
 /** Relands without the bodies of which objects `isGone`: pruned or erased before the log fell back. */

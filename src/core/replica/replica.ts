@@ -10,6 +10,7 @@ import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { putSound } from './bring-again.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
+import { FALLEN_ERASURES, type FallenErasure } from './fallen-erasures.ts';
 import { Mutex } from './mutex.ts';
 import { prepareFall } from './prepare-fall.ts';
 import { remembered } from './remembered.ts';
@@ -66,6 +67,8 @@ export class Replica {
   readonly relands: () => Promise<readonly { readonly key: string; readonly reland: Reland }[]>;
   /** Items of which earlier versions stand here until what fell was gone through. */
   readonly unlanded: () => Promise<ReadonlySet<string>>;
+  /** What had been erased by records that fell, and is to be erased again. */
+  readonly fallenErasures: () => Promise<readonly FallenErasure[]>;
   /** How far the records before the checkpoint are that this replica began with; `null`: nothing is missing. */
   readonly backfill: () => Promise<Backfill | null>;
 
@@ -77,6 +80,11 @@ export class Replica {
     this.head = async () => this.#replay.end ?? lookUpHead();
     this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)), `documents in ${relandsOf(space)}`);
     this.unlanded = remembered(store, () => store.read((tx) => itemsUnlanded(tx, space)), `documents in ${UNLANDED}`);
+    this.fallenErasures = remembered(
+      store,
+      async () => (await store.read((tx) => tx.documents.get<readonly FallenErasure[]>(FALLEN_ERASURES, space))) ?? [],
+      `documents in ${FALLEN_ERASURES}`,
+    );
     this.backfill = remembered(
       store,
       async () => (await store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space))) ?? null,

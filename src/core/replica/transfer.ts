@@ -4,12 +4,16 @@ import { encodeCommit, objectsNamed, piecesNamed } from '../log/commit-codec.ts'
 import type { Commit } from '../log/commit.ts';
 import { EMPTY_HEAD, encodeRecord, headAfter, sealRecord, type Head, type LogRecord } from '../log/record.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
-import { toStored, verifyChain, type Divergence } from './chain.ts';
+import { toStored, type Divergence } from './chain.ts';
+import { eraseAgain } from './erase-again.ts';
 import { followMove } from './follow-move.ts';
 import { landAgain } from './land-again.ts';
 import { obeyDrops } from './prune-obey.ts';
+import { acceptRecords, pull } from './pull.ts';
 import type { Replica } from './replica.ts';
 import { createUpload } from './upload.ts';
+
+export { pull };
 
 export interface SyncReport {
   readonly pulled: number;
@@ -19,7 +23,6 @@ export interface SyncReport {
   readonly moved: boolean;
 }
 
-const PAGE = { records: 512, bytes: 8 * 1024 * 1024 };
 /** What a remote takes at once is 8 MiB of records (core/ports/remote.ts). */
 const SEGMENT = { drafts: 64, recordBytes: 7 * 1024 * 1024, objectBytes: 16 * 1024 * 1024 };
 const MOVES_AT_ONCE = 8;
@@ -69,53 +72,9 @@ export async function readFrom(
 /** What fell back lands again, what was dropped is deleted, and then all drafts go. */
 async function send(replica: Replica, remote: Remote, onProgress: (done: number, total: number) => void): ReturnType<typeof push> {
   await landAgain(replica);
+  await eraseAgain(replica, remote);
   await obeyDrops(replica, remote);
   return push(replica, remote, onProgress);
-}
-
-/**
- * Reads the records behind the local head, verifies their chain, and replays them. Drafts are rebased once, in the end.
- * Cost: O(records and drafts).
- */
-export async function pull(
-  replica: Replica,
-  remote: Remote,
-  onProgress: (done: number, total: number) => void = () => undefined,
-  heard: Head | null = null,
-): Promise<{ readonly pulled: number; readonly divergence: Divergence | null }> {
-  let pulled = 0;
-  for (;;) {
-    const local = (await replica.head()) ?? EMPTY_HEAD;
-    const answer = await remote.read(replica.space, local.position + 1, heard === null ? PAGE : { ...PAGE, heard });
-    const divergence = answer.records.length === 0 ? compareHeads(answer.head, local) : await acceptRecords(replica, answer.records, local);
-    if (divergence === null && answer.records.length > 0) {
-      pulled += answer.records.length;
-      onProgress(pulled, pulled + Math.max(0, (answer.head?.position ?? 0) - local.position - answer.records.length));
-      // Head and records are of one moment: where they meet there is nothing more to ask for.
-      if ((await replica.head())?.hash !== answer.head?.hash) continue;
-    }
-    if (divergence === null || pulled > 0) await replica.catchUp();
-    return { pulled, divergence };
-  }
-}
-
-function compareHeads(remote: Head | null, local: Head): Divergence | null {
-  if (remote === null) return local.position < 0 ? null : { type: 'rolled-back', remote, local };
-  if (remote.position < local.position) return { type: 'rolled-back', remote, local };
-  if (remote.position === local.position && remote.hash !== local.hash) return { type: 'forked', remote, local };
-  return null;
-}
-
-/**
- * Verifies that foreign records continue the local log at the head they were asked for, stores and replays them. The
- * drafts are not rebased yet.
- * Where another exchange went on from there meanwhile, nothing is stored: the caller asks again from the new head.
- */
-async function acceptRecords(replica: Replica, encoded: readonly Uint8Array[], asked: Head): Promise<Divergence | null> {
-  const chain = verifyChain(encoded, asked, replica.space);
-  if (!chain.ok) return chain.error;
-  await replica.follow({ ...chain.value, after: asked });
-  return null;
 }
 
 /**
