@@ -195,3 +195,41 @@ it('keeps deleted what was deleted behind a lost version', async () => {
   await expectEverywhere([author, owner], home, FILE, null);
   expect((await owner.history(FILE)).toSorted()).toContain(LOST);
 });
+
+describe('a file that was created and deleted while the owner was away', () => {
+  it.each([
+    ['its author', () => [author]],
+    ['its author before a third machine', () => [author, third]],
+    ['a third machine that has it before its author', () => [third, author]],
+  ])('stays deleted when %s comes, and is in the history', async (_, machines) => {
+    for (const machine of [author, owner, third]) await syncWith(machine.replica, space.hub);
+    await writes(author, BESIDE, FIRST);
+    await writes(author, FILE, LOST);
+    await syncWith(third.replica, space.hub);
+    await shows(third);
+    await author.remove(FILE);
+    await syncWith(author.replica, space.hub);
+    await syncWith(owner.replica, space.hub);
+    await shows(owner);
+    const home = await gone();
+    const coming = machines();
+    for (const machine of [...coming, ...coming, owner]) {
+      await syncWith(machine.replica, home);
+      await shows(machine);
+      expect(await machine.read(FILE)).toBeNull();
+    }
+    await expectEverywhere([...coming, owner], home, FILE, null);
+    expect(await owner.history(FILE)).toEqual([LOST]);
+    expect(await owner.read(BESIDE)).toBe(FIRST);
+  });
+
+  it('stays deleted when its author comes, where it was edited before', async () => {
+    for (const body of [FIRST, LOST, LATER]) await writes(author, FILE, body);
+    await author.remove(FILE);
+    await syncWith(author.replica, space.hub);
+    await syncWith(owner.replica, space.hub);
+    const home = await gone();
+    await expectEverywhere([author, owner], home, FILE, null);
+    expect(new Set(await owner.history(FILE))).toEqual(new Set([FIRST, LOST, LATER]));
+  });
+});

@@ -89,10 +89,14 @@ async function landedOf({ deps, space }: Replica, versions: readonly Version[]):
     const claimed = versions.filter(({ commit }) => landings.has(commit));
     const held = new Map<string, Held>();
     for (const { item } of claimed) if (!held.has(itemKey(item))) held.set(itemKey(item), await heldOf(tx, space, item));
+    const isHeld = ({ item, digest }: Version): boolean => digest !== null && (held.get(itemKey(item)) as Held).digests.has(digest);
     // Who carries a commit may have landed a part of it.
-    return claimed.filter(({ item, digest, commit }) => {
-      const { digests, deletedAt } = held.get(itemKey(item)) as Held;
-      return digest === null ? deletedAt.has((landings.get(commit) as Landing).position) : digests.has(digest);
+    const parted = new Set(claimed.filter((version) => version.digest !== null && !isHeld(version)).map(({ commit }) => commit));
+    return claimed.filter((version) => {
+      if (version.digest !== null) return isHeld(version);
+      const { deletedAt, isGone } = held.get(itemKey(version.item)) as Held;
+      // Of what never came to be in this log no record says that it was deleted. It may have been a rename, though, of which the other half is missing.
+      return deletedAt.has((landings.get(version.commit) as Landing).position) || (isGone && !parted.has(version.commit));
     });
   });
 }
@@ -101,17 +105,20 @@ interface Held {
   readonly digests: ReadonlySet<ContentDigest>;
   /** Positions of records that deleted it. */
   readonly deletedAt: ReadonlySet<number>;
+  /** Not there now: deleted, or not in this log at all. */
+  readonly isGone: boolean;
 }
 
 async function heldOf(tx: StoreTransaction, space: SpaceId, item: Item): Promise<Held> {
   const digests = new Set<ContentDigest>();
   const deletedAt = new Set<number>();
+  const isGone = ((await tx.items.get(space, [item])).get(itemKey(item))?.content ?? null) === null;
   for (let before: number | undefined; ;) {
     const page = await tx.items.history(space, item, { limit: HISTORY_PAGE, ...(before === undefined ? {} : { before }) });
     for (const { content, position } of page)
       if (content === null) deletedAt.add(position);
       else digests.add(content.digest);
     before = page.at(-1)?.position;
-    if (page.length < HISTORY_PAGE) return { digests, deletedAt };
+    if (page.length < HISTORY_PAGE) return { digests, deletedAt, isGone };
   }
 }
