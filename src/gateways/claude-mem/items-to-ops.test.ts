@@ -49,6 +49,7 @@ it('tells an edit made elsewhere under the number that the row has, though its d
     now: 0,
     captured: 1,
     standing: async () => new Map(),
+    worker: async () => null,
     revisionAt: (position: number) => revisionAt(0, position),
   } as unknown as ItemsToOpsDeps;
   const item = { item: memItem(name), content: content('edited'), shown: content('shown') };
