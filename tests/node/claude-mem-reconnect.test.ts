@@ -38,7 +38,8 @@ beforeEach(async () => {
   for (const title of ['b0', 'b1', 'b2']) bea.observation('s1', title);
   ana.summary('s1', 'Do it');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  await expect.poll(() => titles(bea), patience).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2']);
+  // On both: what comes behind the one pull below would wait for another.
+  for (const of of [ana, bea]) await expect.poll(() => titles(of), patience).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2']);
   first = new ModelWorker(await runWorker(place, 'ana', await connect(place, 'ana', anaNode)), ana);
   await first.pull();
   for (let at = 0; at < 6; at += 1) ana.observation('s1', `x${at}`);
