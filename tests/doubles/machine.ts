@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../src/core/ports/objects.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { toStored } from '../../src/core/replica/chain.ts';
-import { pull } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
 import { createKindRegistry } from '../../src/kinds/registry.ts';
 
 import { createCompressionDouble } from './compression.ts';

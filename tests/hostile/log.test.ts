@@ -7,7 +7,8 @@ import { createSpace } from '../../src/core/replica/create-space.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
 import type { Divergence } from '../../src/core/replica/chain.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { Forger } from './forge.ts';
 import { createWorld, decoded, expectUnharmed, hubServing, recordsAt, snapshotOf, type Snapshot, type World } from './world.ts';
 

@@ -5,7 +5,8 @@ import { bytesToHex, hexToBytes, type CommitId, type ObjectId } from '../../src/
 import { LIMITS } from '../../src/core/limits.ts';
 import { encodeRecord, sealRecord, type LogRecord } from '../../src/core/log/record.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
-import { pull, push } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { push } from '../../src/core/replica/transfer.ts';
 import { textItem } from '../replica/home.ts';
 import { DIGEST, emptyPut, Forger, resigned } from './forge.ts';
 import { createWorld, decoded, expectInSync, expectUnharmed, recordsAt, snapshotOf, voidsOf, type World } from './world.ts';

@@ -12,7 +12,7 @@ import type { ReplicaDeps } from '../../src/core/replica/deps.ts';
 import { moveHome } from '../../src/core/replica/move-home.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
 import { encodeSecrets } from '../../src/core/replica/secrets.ts';
-import { pull } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
 import { createLocalRemote } from '../../src/remotes/local.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';

@@ -1,6 +1,7 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSecretWatch } from '../../src/node/secrets/secret-watch.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 import { createSmallSpace } from '../replica/small-space.ts';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace } from './small-space.ts';
 
 it('takes an answer that another exchange was faster to store for what it is', async () => {

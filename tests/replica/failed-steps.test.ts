@@ -6,7 +6,8 @@ import { changeRole } from '../../src/core/replica/administer.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
 import { verifyChain } from '../../src/core/replica/chain.ts';
 import { decodeRecord, EMPTY_HEAD } from '../../src/core/log/record.ts';
-import { pull, push, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { push, syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, SmallMachine, type SmallSpace } from './small-space.ts';
 
 const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };

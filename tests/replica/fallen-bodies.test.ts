@@ -6,7 +6,8 @@ import type { Remote } from '../../src/core/ports/remote.ts';
 import { revoke } from '../../src/core/replica/administer.ts';
 import { dropLanded, fallenOf } from '../../src/core/replica/fallen.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { sha256 } from '../../src/core/crypto/hash.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
 

@@ -7,7 +7,8 @@ import { fallenOf } from '../../src/core/replica/fallen.ts';
 import { recover, replaceRecoveryKey } from '../../src/core/replica/recover.ts';
 import { createRecoveryKey } from '../../src/core/replica/recovery-key.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
 
 const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };

@@ -7,7 +7,8 @@ import { listErasures } from '../../src/core/replica/forget-compliance.ts';
 import { forget } from '../../src/core/replica/forget.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
 import { prune } from '../../src/core/replica/prune.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
 
 /** The home is gone with a body that nobody near has, and the log falls to before records that forgot or pruned others. */

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
 import { RemoteError, type Remote } from '../../src/core/ports/remote.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
 
 /** What fell with the home, and is about to land again, is in place: no earlier version is put there meanwhile. */

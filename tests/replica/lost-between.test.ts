@@ -3,7 +3,8 @@ import type { Item } from '../../src/core/item.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { fallenOf } from '../../src/core/replica/fallen.ts';
 import { reviveHome } from '../../src/core/replica/move-home.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub, type SmallMachine, type SmallSpace } from './small-space.ts';
 
 /** The home is gone, and with it a version between others, of which the machine that moves the space holds the later one. */

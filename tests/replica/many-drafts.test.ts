@@ -3,7 +3,8 @@ import type { Item } from '../../src/core/item.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import type { Store, StoreTransaction } from '../../src/core/ports/store.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, SmallMachine, type SmallSpace } from './small-space.ts';
 import { extent } from '../setup/extent.ts';
 

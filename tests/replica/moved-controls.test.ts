@@ -4,7 +4,8 @@ import type { Remote } from '../../src/core/ports/remote.ts';
 import { changeRole, HomeMoved, renameMember } from '../../src/core/replica/administer.ts';
 import { forget } from '../../src/core/replica/forget.ts';
 import { moveHome } from '../../src/core/replica/move-home.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, openHub } from './small-space.ts';
 
 const FILE: Item = { kind: 'text', name: 'CLAUDE.md' };

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, type SmallMachine } from './small-space.ts';
 
 const FILE = { kind: 'text', name: 'CLAUDE.md' };

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Item } from '../../src/core/item.ts';
 import { revoke } from '../../src/core/replica/administer.ts';
-import { pull, syncWith } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { syncWith } from '../../src/core/replica/transfer.ts';
 import { createSmallSpace, type SmallMachine, type SmallSpace } from './small-space.ts';
 
 const LOG: Item = { kind: 'jsonl', name: 'history.jsonl' };

@@ -1,4 +1,5 @@
-import { pull, push } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
+import { push } from '../../src/core/replica/transfer.ts';
 import { act, apply, deliverLate, expectEmptyCapture, scan, sync, turn } from './actions.ts';
 import { administer, changeHome } from './administration.ts';
 import { burst, edit, makeLink, resolve, restore, stampUnit } from './editing.ts';

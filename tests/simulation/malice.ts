@@ -5,7 +5,7 @@ import { encodeCommit } from '../../src/core/log/commit-codec.ts';
 import { encodeControl, type ControlPayload, type MemberEntry } from '../../src/core/log/control.ts';
 import { decodeRecord, encodeRecord, sealRecord, type Head, type LogRecord } from '../../src/core/log/record.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
-import { pull } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
 import { expectVoid } from './forgeries.ts';
 import type { SimMachine } from './machine.ts';
 import type { SimPlace } from './places.ts';

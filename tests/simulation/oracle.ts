@@ -4,7 +4,7 @@ import { listRelands } from '../../src/core/replica/reland.ts';
 import { decodeCommit } from '../../src/core/log/commit-codec.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { addMember } from '../../src/core/replica/administer.ts';
-import { pull } from '../../src/core/replica/transfer.ts';
+import { pull } from '../../src/core/replica/pull.ts';
 import { isTemporary } from '../../src/core/ports/files.ts';
 import type { SimMachine } from './machine.ts';
 import { Bodies } from '../../src/core/replica/bodies.ts';

@@ -13,18 +13,28 @@ import { sealText } from './sealed-text.ts';
 /**
  * Erases again what was erased by records that fell: nothing of it stands in the log that goes on, but machines that heard of nothing
  * since would bring it. What the log or a draft of this machine names at present waits until it does not. Throws NotAllowed, RemoteError.
- * Nothing where nothing fell; else O(items), and O(bytes of what stands in the place of others).
+ * Nothing where nothing fell. What only waits costs O(items) and asks nothing of the remote; else O(bytes of what stands in the place of others), besides.
  */
 export async function eraseAgain(replica: Replica, remote: Remote): Promise<void> {
   const fallen = await replica.fallenErasures();
   if (fallen.length === 0 || !replica.canSend || !isOwner(replica.membership, replica.machine)) return;
   let left: FallenErasure[] = [];
   for (const erasure of fallen) {
-    let waiting: FallenErasure | null = null;
+    const { objects: due, later, kept } = await partErasure(replica, erasure);
+    if (kept > 0)
+      replica.deps.log('what was forgotten is not erased again where it shares bytes with others', {
+        space: replica.space,
+        objects: kept,
+      });
+    if (due.length === 0) {
+      if (later !== null) left = [...left, later];
+      continue;
+    }
+    let waiting = later;
     await appendControl(replica, remote, async () => {
       const parted = await partErasure(replica, erasure);
-      waiting = parted.later;
       const { objects, replaced, standIns } = parted;
+      waiting = parted.later;
       if (objects.length === 0) return null;
       await remote.putObjects(replica.space, standIns);
       const { space, keyId, keys, deps } = replica;
@@ -32,17 +42,21 @@ export async function eraseAgain(replica: Replica, remote: Remote): Promise<void
     });
     if (waiting !== null) left = [...left, waiting];
   }
-  if (left.length === fallen.length && left.every((one, index) => one.objects.length === fallen[index]?.objects.length)) return;
+  if (left.length === fallen.length && left.every((one, index) => sizeOf(one) === sizeOf(fallen[index]))) return;
   const { store } = replica.deps;
   await store.write((tx) =>
     left.length === 0 ? tx.documents.remove(FALLEN_ERASURES, replica.space) : tx.documents.put(FALLEN_ERASURES, replica.space, left),
   );
 }
 
+const sizeOf = (erasure: FallenErasure | undefined) => (erasure === undefined ? 0 : erasure.objects.length + erasure.replaced.length);
+
 interface PartedErasure {
   readonly objects: readonly ObjectId[];
   readonly replaced: FallenErasure['replaced'];
   readonly standIns: readonly SealedObject[];
+  /** Objects from which something was cut and whose rest is not here: they are kept, and with them what was cut. */
+  readonly kept: number;
   /** What is in use, and has to wait; `null`: nothing. */
   readonly later: FallenErasure | null;
 }
@@ -59,11 +73,13 @@ async function partErasure(replica: Replica, { objects, replaced, reason }: Fall
   const pairs = replaced.filter(({ from, to }) => standIns.has(to) && !inUse.has(from) && replica.droppedObject(from) === null);
   const replacedNow = new Set(pairs.map(({ from }) => from));
   const waiting = objects.filter((id) => inUse.has(id) && replica.droppedObject(id) === null);
+  const kept = replaced.filter(({ from, to }) => !standIns.has(to) && !inUse.has(from) && replica.droppedObject(from) === null);
   const waitingPairs = replaced.filter(({ from }) => inUse.has(from) && replica.droppedObject(from) === null);
   return {
     objects: [...new Set([...[...due].filter((id) => !whole.has(id)), ...replacedNow])],
     replaced: pairs,
     standIns: [...new Set(pairs.map(({ to }) => to))].map((id) => ({ id, bytes: standIns.get(id) as Uint8Array })),
+    kept: kept.length,
     later: waiting.length + waitingPairs.length === 0 ? null : { objects: waiting, replaced: waitingPairs, reason },
   };
 }

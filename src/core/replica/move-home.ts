@@ -13,7 +13,7 @@ import { obeyDropsAgain } from './prune-obey.ts';
 import { landAgain } from './land-again.ts';
 import type { Replica } from './replica.ts';
 import { openText, sealText } from './sealed-text.ts';
-import { pull } from './transfer.ts';
+import { pull } from './pull.ts';
 
 /**
  * Moves the space's home remote: copies the log to `target`, then appends an owner-signed move record at the present

@@ -13,7 +13,7 @@ import { createRecoveryKey, genesisProof, replacementProof, type RecoveryKey } f
 import type { Replica } from './replica.ts';
 import { encodeSecrets, openSecrets, proofIn } from './secrets.ts';
 import { openText, sealText } from './sealed-text.ts';
-import { pull } from './transfer.ts';
+import { pull } from './pull.ts';
 
 const ATTEMPTS = 20;
 /** Recoveries that one after the other were begun at an old home, and never ended. */

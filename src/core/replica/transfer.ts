@@ -13,8 +13,6 @@ import { acceptRecords, pull } from './pull.ts';
 import type { Replica } from './replica.ts';
 import { createUpload } from './upload.ts';
 
-export { pull };
-
 export interface SyncReport {
   readonly pulled: number;
   readonly pushed: number;

@@ -1,8 +1,7 @@
 import type { RowsContext } from './context.ts';
 import { impliedRow, newBody } from './shown-form.ts';
 import type { TableAccess } from './table-access.ts';
-
-const PAGE_ROWS = 250;
+import { tablePages } from './table-pages.ts';
 
 /**
  * Whether any row of the database is one that is known, by its place and all that it says, or by its natural key. None is in one that was made
@@ -14,10 +13,7 @@ export async function hasKnownRow({ memory, database }: RowsContext, tables: Rea
   const names = new Map<string, string>();
   for (const [table, access] of tables) {
     const { reference, nameOf } = access.shape.profile;
-    for (let after = -1; ;) {
-      const page = await database.read(() => access.page(after, PAGE_ROWS));
-      const last = page.at(-1);
-      if (last === undefined) break;
+    for await (const page of tablePages(database, access)) {
       for (const found of page) {
         if (index.at(table, found.rowid)?.digest === found.digest) return true;
         const parent =
@@ -27,7 +23,6 @@ export async function hasKnownRow({ memory, database }: RowsContext, tables: Rea
         if (index.of(name) !== undefined) return true;
         names.set(`${table} ${found.rowid}`, name);
       }
-      after = last.rowid;
     }
   }
   return false;

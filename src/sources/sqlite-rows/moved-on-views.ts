@@ -11,6 +11,7 @@ import { isOutOfScope } from './row-scope.ts';
 import { impliedRow, isSameRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 import type { TableShape } from './table-shape.ts';
+import { tablePages } from './table-pages.ts';
 
 /** What an item was at some time. */
 export interface Version {
@@ -31,8 +32,6 @@ export interface MovedOnDeps {
   /** Names of items that may be the same row under other words. */
   readonly alike: (name: string) => Promise<readonly string[]>;
 }
-
-const PAGE_ROWS = 500;
 /** A digest that no row has. */
 const OTHER_DIGEST = '0'.repeat(16);
 
@@ -71,10 +70,7 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
     const taken = new Set<string>();
     for (const [table, access] of database.tables()) {
       const unknown: Unknown[] = [];
-      for (let after = -1; ;) {
-        const page = await database.read(() => access.page(after, PAGE_ROWS));
-        const last = page.at(-1);
-        if (last === undefined) break;
+      for await (const page of tablePages(database, access)) {
         for (const found of page) {
           const parent = parentOf(access, found, names);
           const place = places.get(placeKey(table, found.rowid));
@@ -85,7 +81,6 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
           if (name !== null) taken.add(name);
           else if (natural !== null) unknown.push({ access, found, natural, parent });
         }
-        after = last.rowid;
       }
       // Those that stand there by their own words first: what is left may be another one's former words.
       const reworded: Unknown[] = [];

@@ -9,6 +9,7 @@ import { noteOf, placeOf, type Place } from './row-index.ts';
 import { OF_NO_TABLE } from './ready-rows.ts';
 import { impliedRow, isSameRow, newBody } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
+import { tablePages } from './table-pages.ts';
 
 export interface CopyDeps {
   /** The copy. Nobody else has it open. */
@@ -35,8 +36,6 @@ interface Reworded {
   readonly natural: string | null;
   readonly parent: string | null;
 }
-
-const PAGE_ROWS = 500;
 /** No row's digest: it is compared with what it was. */
 const OTHERWISE = '0'.repeat(16);
 
@@ -67,10 +66,7 @@ export async function viewsForCopy({ file, profile, clock, views: all, read, tol
     for (const [table, access] of database.tables()) {
       const naturals = new Set<string>();
       const reworded: Reworded[] = [];
-      for (let after = -1; ;) {
-        const page = await database.read(() => access.page(after, PAGE_ROWS));
-        const last = page.at(-1);
-        if (last === undefined) break;
+      for await (const page of tablePages(database, access)) {
         for (const found of page) {
           const parent = parentOf(access, found, names);
           const known = (await told?.(table, found, parent)) ?? null;
@@ -90,7 +86,6 @@ export async function viewsForCopy({ file, profile, clock, views: all, read, tol
           const name = isSame ? place.name : natural;
           if (name !== null) names.set(placeKey(table, found.rowid), name);
         }
-        after = last.rowid;
       }
       for (const row of reworded) if (await isEdited(access, row, naturals)) sure.add(row.place.name);
     }

@@ -2,7 +2,7 @@ import type { MachineId, SpaceId } from '../../../src/core/ids.ts';
 import { addMember } from '../../../src/core/replica/administer.ts';
 import { backfill, beginWithCheckpoint, writeCheckpoint } from '../../../src/core/replica/late-join.ts';
 import { Replica } from '../../../src/core/replica/replica.ts';
-import { pull } from '../../../src/core/replica/transfer.ts';
+import { pull } from '../../../src/core/replica/pull.ts';
 import { createHubRemote } from '../../../src/remotes/hub/hub-remote.ts';
 import { peakMegabytes } from '../process-figures.ts';
 import { createBenchMachine } from './bench-space.ts';
