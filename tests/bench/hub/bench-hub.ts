@@ -57,6 +57,9 @@ export interface HubReport {
   readonly turnedAway: Readonly<Record<string, number>>;
 }
 
+/** Turns of the small changes in batches: of three, the first is of code not warm yet. */
+const BATCH_TURNS = 7;
+
 /** Machines that write into spaces of their own, and into one; batches of small changes; clients that read a log; live listeners; a log that grows long; a fresh machine that joins one. */
 export const HUB_LOADS = ['own', 'race', 'batches', 'pull', 'listeners', 'long', 'fresh'] as const;
 export type HubLoad = (typeof HUB_LOADS)[number];
@@ -94,7 +97,9 @@ export async function benchHub({ parent, rounds, scale, records, loads, kinds, t
       if (loads.includes('listeners')) await tellMany(inTurn, owner, scale, note);
     }
     const changes = Math.max(2_000, Math.round(scale * 40_000));
-    const batches = loads.includes('batches') ? await rateBatches(ground, hubs, owner, { rounds: Math.max(3, rounds), changes, tell }) : [];
+    const batches = loads.includes('batches')
+      ? await rateBatches(ground, hubs, owner, { rounds: Math.max(BATCH_TURNS, rounds), changes, tell })
+      : [];
     const isLong = loads.includes('long');
     const grown = isLong ? await growLogs(hubs, owner, records, tell) : null;
     const lateJoin = grown === null ? null : await joinLate(hubs[0]!, grown.space, seed, folder, tell);

@@ -53,7 +53,7 @@ it('says what was turned away, and what bodies take that lie elsewhere', () => {
   expect(text).toContain('| 5051 | PostgreSQL, bucket | 20.0, 9.5 | 140 | 50, 30 | 4.0 MB, elsewhere | 90, 40 |');
 });
 
-it('says what batches of small changes reach of the raw rate', () => {
+it('says what batches of small changes reach of the raw rate of the same turn', () => {
   const rate = (place: BatchRate['place'], perSecond: number, round: number): BatchRate => ({
     kind: 'PostgreSQL',
     place,
@@ -61,9 +61,18 @@ it('says what batches of small changes reach of the raw rate', () => {
     changes: 100,
     perSecond,
   });
-  const batches = [10, 30, 20].flatMap((each, round) => [rate('its store, in process', each, round), rate('raw inserts', 2 * each, round)]);
+  // The medians are 20 and 60, their turns' ratios 0.5, 0.5 and 0.25.
+  const turns = [
+    [10, 20],
+    [30, 60],
+    [20, 80],
+  ];
+  const batches = turns.flatMap(([each = 0, raw = 0], round) => [
+    rate('its store, in process', each, round),
+    rate('raw inserts', raw, round),
+  ]);
   const text = hubReportToText({ rows: [], batches, long: [], restarts: [], lateJoin: null, fresh: [], turnedAway: {} });
-  expect(text).toContain('| PostgreSQL |  | 20 (0.50 ×) | 40 (1.00 ×) |');
+  expect(text).toContain('| PostgreSQL |  | 20 (0.50 ×) | 60 (1.00 ×) |');
 });
 
 it('says what a fresh machine took', () => {

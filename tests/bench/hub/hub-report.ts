@@ -1,4 +1,4 @@
-import { BATCH, BATCH_PLACES } from './batches.ts';
+import { BATCH, BATCH_PLACES, type BatchRate } from './batches.ts';
 import type { HubReport, HubRow } from './bench-hub.ts';
 import { HUB_KINDS } from './hub-peer.ts';
 import { percentile } from './measured.ts';
@@ -30,14 +30,20 @@ export function hubReportToText({ rows, batches, long, restarts, lateJoin, fresh
   if (batches.length > 0) {
     lines.push('', `| changes a second, ${BATCH} to an append | ${BATCH_PLACES.join(' | ')} |`, '|---|---|---|---|');
     for (const kind of HUB_KINDS) {
-      const of = (place: string): number =>
-        percentile(
-          batches.filter((rate) => rate.kind === kind && rate.place === place).map((rate) => rate.perSecond),
-          0.5,
-        );
+      const ratesOf = (place: string): readonly BatchRate[] => batches.filter((rate) => rate.kind === kind && rate.place === place);
+      const raw = new Map(ratesOf('raw inserts').map(({ round, perSecond }) => [round, perSecond]));
       const cells = BATCH_PLACES.map((place) => {
-        const rate = of(place);
-        return Number.isNaN(rate) ? '' : `${rate.toFixed(0)} (${(rate / of('raw inserts')).toFixed(2)} ×)`;
+        const rates = ratesOf(place);
+        if (rates.length === 0) return '';
+        const rate = percentile(
+          rates.map(({ perSecond }) => perSecond),
+          0.5,
+        ).toFixed(0);
+        // Beside the raw inserts of the same turn: what else the machine does differs from turn to turn.
+        const ratios = rates
+          .map(({ round, perSecond }) => perSecond / (raw.get(round) ?? Number.NaN))
+          .filter((ratio) => !Number.isNaN(ratio));
+        return ratios.length === 0 ? rate : `${rate} (${percentile(ratios, 0.5).toFixed(2)} ×)`;
       });
       if (cells.some((cell) => cell !== '')) lines.push(`| ${kind} | ${cells.join(' | ')} |`);
     }
