@@ -4,7 +4,8 @@ import type { ObjectId, SpaceId } from '../core/ids.ts';
 import { RemoteError, type RemoteErrorType } from '../core/ports/remote.ts';
 import { createMemoryObjects } from '../store/chunks/memory-objects.ts';
 import { withBucketTrouble } from './bucket-trouble.ts';
-import { createBucketWatch } from './bucket-watch.ts';
+import { StoppedLog } from '../store/bucket/index-log.ts';
+import { createBucketWatch, type WatchedBucket } from './bucket-watch.ts';
 
 const SPACE = 'ab'.repeat(32) as SpaceId;
 const SOME = ['cd'.repeat(32) as ObjectId];
@@ -24,7 +25,7 @@ function makeBucket() {
         signal?.addEventListener('abort', sleeper.wake, { once: true });
       }),
   };
-  const bucket = { answers: null as RemoteErrorType | 'silence' | null, asked: 0, looks: 0 };
+  const bucket = { answers: null as RemoteErrorType | 'silence' | null, asked: 0, looks: 0, readOn: 0, stops: null as StoppedLog | null };
   const fails = <T>(work: () => Promise<T>): Promise<T> => {
     if (bucket.answers === 'silence') return new Promise<T>(() => undefined);
     if (bucket.answers !== null) return Promise.reject(new RemoteError(bucket.answers, `${ADDRESS}: so it is`));
@@ -42,7 +43,13 @@ function makeBucket() {
   };
   const logged: string[] = [];
   const note = (_details: unknown, text?: string): void => void logged.push(text ?? '');
-  const watch = createBucketWatch({ blobs: { address: ADDRESS, read }, clock: moved, log: { warn: note as never, info: note as never } });
+  const log = { warn: note as never, info: note as never };
+  const readOn = async (space: SpaceId): Promise<void> => {
+    bucket.readOn += 1;
+    watch.read(space, bucket.stops);
+    if (bucket.stops !== null) throw bucket.stops;
+  };
+  const watch: WatchedBucket = createBucketWatch({ blobs: { address: ADDRESS, read }, clock: moved, log, readOn });
   return {
     bucket,
     watch,
@@ -145,6 +152,33 @@ describe('trouble of a hub’s bucket', () => {
     stop.abort();
     await running;
     expect(watch.problem).toBeNull();
+  });
+
+  it('is of one space where what the bucket says of it cannot be read on, and is looked after by itself', async () => {
+    const { bucket, watch, logged, pass } = makeBucket();
+    const stop = new AbortController();
+    const running = watch.run(stop.signal);
+    bucket.stops = new StoppedLog('entry 7: it is of an unknown type', true);
+    watch.read(SPACE, bucket.stops);
+    expect(watch.problem).toBeNull();
+    expect(watch.stopped.get(SPACE)).toMatchObject({
+      reason: 'refused',
+      remedy: expect.stringContaining('Update Satchel on this hub') as string,
+    });
+    await pass(30_000);
+    expect([bucket.readOn, watch.stopped.size]).toEqual([1, 1]);
+    watch.read(SPACE, new StoppedLog('entry 7: it is of another place', false));
+    expect(watch.stopped.get(SPACE)?.remedy).toContain('from a copy of the bucket');
+    bucket.stops = null;
+    await pass(30_000);
+    await pass(30_000);
+    expect([bucket.readOn, watch.stopped.size]).toEqual([2, 0]);
+    expect(logged).toEqual([
+      'the log of encrypted bodies of a space cannot be read on',
+      'the log of encrypted bodies of a space is read on',
+    ]);
+    stop.abort();
+    await running;
   });
 
   it('is looked after soon, whoever noticed it', async () => {

@@ -4,6 +4,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import { RemoteError } from '../core/ports/remote.ts';
 import { StoreUnavailable } from '../core/ports/store.ts';
 import type { HubLog } from '../gateways/native/hub-app.ts';
+import { StoppedLog } from '../store/bucket/index-log.ts';
 
 /** What is known of a hub's bucket: by looking, and by what became of what the hub asked of it. */
 export interface BucketWatch {
@@ -15,6 +16,10 @@ export interface BucketWatch {
   ask(): Promise<void>;
   /** Tells of each change, from now on, until the function that it gives is called. */
   onChange(heard: (problem: StoreUnavailable | null) => void): () => void;
+  /** Spaces of whose bodies nothing is taken or given, since what the bucket says of them cannot be read on, as of the last time. */
+  readonly stopped: ReadonlyMap<SpaceId, StoreUnavailable>;
+  /** Has it read on now, so that {@link stopped} is right of that space. Two requests. Throws `StoreUnavailable`. */
+  readOn(space: SpaceId): Promise<void>;
   /** Tells of each space of which the bucket lost entries, those that were told before included; to one at most. */
   onLost(heard: (space: SpaceId) => void): void;
   /** Looks now and then, until the signal aborts, so that what is wrong is known before somebody needs it, and so is that it is over. */
@@ -29,6 +34,8 @@ export interface WatchedBucket extends BucketWatch {
   failed(error: RemoteError): void;
   /** It lost entries of that space, and this hub began its log of bodies anew. */
   lost(space: SpaceId): void;
+  /** What it says of the bodies of that space was read to its end (`null`), or to what cannot be read. */
+  read(space: SpaceId, stopped: StoppedLog | null): void;
   /** It did not answer the last look, and the next one is under way or soon: nobody need wait for what would not come. */
   readonly isAway: boolean;
 }
@@ -38,6 +45,8 @@ export interface BucketWatchDeps {
   readonly blobs: Pick<Blobs, 'address' | 'read'>;
   readonly clock: Clock;
   readonly log: Pick<HubLog, 'warn' | 'info'>;
+  /** Has what it says of the bodies of a space read on. */
+  readonly readOn: (space: SpaceId) => Promise<void>;
 }
 
 /** Milliseconds: a look of its own ends by itself before {@link LOOK_LIMIT}, and that is for what nothing ends. */
@@ -53,6 +62,8 @@ const REFUSED =
   'Correct what opens the bucket, in buckets.json beside config.json or in the environment of this hub (docs/guides/object-storage.md), and start it again';
 const DAMAGED =
   'Update Satchel on this hub, where a newer one keeps bodies in that bucket; else put back what is damaged there from a copy of the bucket, or remove that blob: the log goes on without it, and machines bring again what is missing';
+const NEWER =
+  'Update Satchel on this hub: a newer one keeps bodies of that space in the bucket. Nothing is lost meanwhile: machines keep what they send until it is taken';
 const UNREACHABLE = 'Bring the bucket within reach: it is asked again by itself, and clients come again meanwhile';
 
 /** Trouble of a hub's bucket as trouble of its store, with what helps; any other error as it is. */
@@ -64,18 +75,25 @@ function troubleOf(error: RemoteError, message: string): StoreUnavailable {
   const isAway = error.type === 'unreachable';
   return new StoreUnavailable(isAway ? 'unreachable' : 'refused', message, {
     retryAfter: error.retryAfter ?? AWAY,
-    remedy: isAway ? UNREACHABLE : error.type === 'protocol' ? DAMAGED : REFUSED,
+    remedy: remedyOf(error),
     cause: error,
   });
 }
 
-export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): WatchedBucket {
+function remedyOf(error: RemoteError): string {
+  if (error.type === 'unreachable') return UNREACHABLE;
+  if (error instanceof StoppedLog && error.isNewer) return NEWER;
+  return error.type === 'protocol' ? DAMAGED : REFUSED;
+}
+
+export function createBucketWatch({ blobs, clock, log, readOn: readNow }: BucketWatchDeps): WatchedBucket {
   const { address } = blobs;
   const listeners = new Set<(problem: StoreUnavailable | null) => void>();
   let problem: StoreUnavailable | null = null;
   let isRunning = false;
   let isOver = false;
   let heardAt = -Infinity;
+  const stopped = new Map<SpaceId, StoreUnavailable>();
   let hearLost: ((space: SpaceId) => void) | null = null;
   const early = new Set<SpaceId>();
   let sleeping = new AbortController();
@@ -123,8 +141,53 @@ export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): Watch
     throw trouble;
   }
 
+  function read(space: SpaceId, by: StoppedLog | null): void {
+    if (by === null) {
+      if (stopped.delete(space)) log.info({ bucket: address, space }, 'the log of encrypted bodies of a space is read on');
+      return;
+    }
+    const trouble = troubleOf(by, by.message);
+    if (!stopped.has(space))
+      log.warn(
+        { bucket: address, space, error: by.message, next: trouble.remedy },
+        'the log of encrypted bodies of a space cannot be read on',
+      );
+    stopped.set(space, trouble);
+  }
+
+  async function readOn(space: SpaceId): Promise<void> {
+    if (isRunning && problem?.reason === 'unreachable') throw problem;
+    try {
+      await readNow(space);
+    } catch (error) {
+      throw bucketTrouble(error);
+    }
+  }
+
+  /** Whoever needs a body of such a space asks anyway; this is for those of which nobody asks anything. Never rejects. */
+  async function readStopped(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await clock.sleep(QUIET, signal);
+      for (const space of [...stopped.keys()]) {
+        if (signal.aborted) return;
+        await readOn(space).catch(notAsked);
+      }
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Trouble is known by now, and said where it changed. */
+  function notAsked(error: unknown): void {
+    if (error instanceof StoreUnavailable || isOver) return;
+    log.warn({ bucket: address, error: String(error) }, 'the bucket could not be asked');
+    heardAt = clock.now();
+  }
+
   return {
     address,
+    stopped,
+    read,
+    readOn,
     get problem() {
       return problem;
     },
@@ -163,6 +226,7 @@ export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): Watch
         };
         signal.addEventListener('abort', end, { once: true });
       });
+      void readStopped(signal);
       while (!signal.aborted) {
         const wait = problem === null ? QUIET : problem.reason === 'unreachable' ? AWAY : NOT_LET_IN;
         const rest = heardAt + wait - clock.now();
@@ -172,13 +236,7 @@ export function createBucketWatch({ blobs, clock, log }: BucketWatchDeps): Watch
           await clock.sleep(rest, sleeping.signal);
           continue;
         }
-        const asked = ask().catch((error: unknown) => {
-          // Trouble is known by now, and said where it changed.
-          if (error instanceof StoreUnavailable || isOver) return;
-          log.warn({ bucket: address, error: String(error) }, 'the bucket could not be asked');
-          heardAt = clock.now();
-        });
-        await Promise.race([asked, ended]);
+        await Promise.race([ask().catch(notAsked), ended]);
       }
       isRunning = false;
     },

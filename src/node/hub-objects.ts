@@ -77,7 +77,7 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   }
   const blobs = await open(address, kept === undefined && deps.probed !== address.text, deps);
   const watched = await open(address, false, deps, LOOK_RETRIES);
-  const watch = createBucketWatch({ ...deps, blobs: watched });
+  const watch = createBucketWatch({ ...deps, blobs: watched, readOn: (space) => bucket.readOn(space) });
   const bucket = createBucketObjects({
     ...deps,
     blobs,
@@ -86,6 +86,7 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
       deps.log.warn({ bucket: address.text, space, entries, packs, objects }, LOST_ENTRIES);
       watch.lost(space);
     },
+    onRead: (space, stopped) => watch.read(space, stopped),
   });
   const close = async (): Promise<void> => {
     await bucket.close();

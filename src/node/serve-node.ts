@@ -1,6 +1,7 @@
 import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
 import { isLoopback } from '../gateways/native/guard.ts';
 import type { Listener } from '../gateways/native/listener.ts';
+import type { HubPart } from '../gateways/native/hub-app.ts';
 import type { TlsIdentity } from '../gateways/native/tls-identity.ts';
 import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
@@ -63,7 +64,7 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
       const problem = node.objects.bucket?.problem ?? null;
       if (problem?.reason === 'refused') throw problem;
     },
-    away: () => ((node.objects.bucket?.problem ?? null) === null ? [] : ['bucket']),
+    away: () => partsAway(node),
     version: node.options.version,
     requests: node.meter,
     ...(metrics === null ? {} : { metrics }),
@@ -88,6 +89,11 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
   });
   await writePrivate(node.home.token, token);
   return { listener, tls, claudeMem: claudeMem.gateway, bridge, metrics };
+}
+
+function partsAway({ objects: { bucket } }: SatchelNode): HubPart[] {
+  if (bucket === undefined) return [];
+  return [...(bucket.problem === null ? [] : ['bucket' as const]), ...(bucket.stopped.size === 0 ? [] : ['some-bodies' as const])];
 }
 
 /** What other machines see: the logs that are ordered here. Copies of other homes' logs take no appends. */

@@ -37,7 +37,7 @@ describe('satchel status --hub', () => {
       well: true,
       metrics: false,
       last_backup: null,
-      store: { type: 'sqlite', place: null, bucket: null, bucket_problem: null, problem: null },
+      store: { type: 'sqlite', place: null, bucket: null, bucket_problem: null, stopped_spaces: 0, problem: null },
       spaces: { count: 1, machines: 1, machines_last_hour: 1, machines_last_day: 1, largest: [{ machines: 1 }] },
       requests: { failed: 0, failures: [] },
     });

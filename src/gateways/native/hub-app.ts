@@ -19,8 +19,8 @@ import type { UpgradeHandler } from './upgrade.ts';
 
 export type HubLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
-/** `bucket`: where encrypted bodies are. */
-export type HubPart = 'bucket';
+/** `bucket`: where encrypted bodies are. `some-bodies`: those of spaces of which this hub cannot read what the bucket says. */
+export type HubPart = 'bucket' | 'some-bodies';
 
 export interface HubServerDeps {
   /** What this hub serves: the remote on its own store. Not closed with the server. */

@@ -1,11 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { compress } from 'hono/compress';
 import { ApiError, closingError } from './api-error.ts';
-import type { HubApp, HubContext, HubServerDeps } from './hub-app.ts';
+import type { HubApp, HubContext, HubPart, HubServerDeps } from './hub-app.ts';
 import { errorAnswers, hex32 } from './schema.ts';
 
+const SAID: Readonly<Record<HubPart, string>> = {
+  bucket: 'the bucket behind this hub does not answer',
+  'some-bodies': 'this hub cannot read what its bucket says of the encrypted bodies of some spaces: satchel doctor there says more',
+};
+
 const healthy = z.object({ status: z.literal('ok') });
-const degraded = z.object({ status: z.literal('degraded'), away: z.array(z.enum(['bucket'])) });
+const degraded = z.object({ status: z.literal('degraded'), away: z.array(z.enum(['bucket', 'some-bodies'])) });
 
 const healthRoute = createRoute({
   method: 'get',
@@ -60,7 +65,7 @@ export function addPublicRoutes(app: HubApp, { key, health, away = () => [], log
   app.openapi(readyRoute, async (c) => {
     await touch(c);
     const parts = away();
-    if (parts.length > 0) throw new ApiError('unavailable', `the ${parts.join(' and the ')} behind this hub does not answer`, 5);
+    if (parts.length > 0) throw new ApiError('unavailable', parts.map((part) => SAID[part]).join('; '), 5);
     return c.json({ status: 'ok' as const }, 200);
   });
 

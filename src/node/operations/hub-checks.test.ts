@@ -5,7 +5,7 @@ const now = Date.parse('2026-11-21T12:00:00Z');
 const GIB = 1024 ** 3;
 
 const well: Parameters<typeof hubChecks>[0] = {
-  store: { type: 'sqlite', place: null, bytes: 1, bucket: null, bucket_problem: null, problem: null },
+  store: { type: 'sqlite', place: null, bytes: 1, bucket: null, bucket_problem: null, stopped_spaces: 0, problem: null },
   spaces: { count: 1, records: 1, bytes: 1, wanted: 0, machines: 1, machines_last_hour: 0, machines_last_day: 0, largest: [] },
   last_backup: { at: '2026-11-20T12:00:00Z', bytes: 1 },
   requests: { last_hour: 1000, failed: 0, refused: 9, failures: [] },
@@ -13,6 +13,7 @@ const well: Parameters<typeof hubChecks>[0] = {
   home: { root: '/hub', log: '/hub/node.log' },
   remedy: null,
   bucketRemedy: null,
+  stoppedChecks: [],
   now,
 };
 

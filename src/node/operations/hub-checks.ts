@@ -9,6 +9,8 @@ type Facts = Pick<HubStatus, 'store' | 'spaces' | 'last_backup' | 'requests' | '
   readonly remedy: string | null;
   /** The same of the bucket. */
   readonly bucketRemedy: string | null;
+  /** Spaces of whose bodies what the bucket says cannot be read on: {@link checkStopped}. */
+  readonly stoppedChecks: readonly Check[];
   /** Milliseconds since 1970. */
   readonly now: number;
 };
@@ -28,6 +30,7 @@ export function hubChecks(facts: Facts): Check[] {
   return [
     checkStore(facts),
     ...checkBucket(facts),
+    ...facts.stoppedChecks,
     ...checkBodies(facts),
     checkRequests(facts),
     checkRoom(facts.home.root, facts.disk.free_bytes),

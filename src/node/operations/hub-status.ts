@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { isLoopback } from '../../gateways/native/guard.ts';
 import { lastBackup } from '../backup/last-backup.ts';
+import { checkStopped } from '../doctor/bucket-checks.ts';
 import type { Check } from '../doctor/check.ts';
 import { lookAtBucket, lookAtKept, type KeptSpace } from '../kept-spaces.ts';
 import type { SatchelNode } from '../node.ts';
@@ -44,6 +45,8 @@ export interface HubStoreStatus {
   readonly bucket: string | null;
   /** Why the bucket cannot be used; `null` while it can, and where there is none. Logs are served without it. */
   readonly bucket_problem: string | null;
+  /** Spaces of whose encrypted bodies this hub cannot read on what the bucket says: none are taken or given. */
+  readonly stopped_spaces: number;
   /** Why it does not answer; `null` while it does. */
   readonly problem: string | null;
 }
@@ -82,6 +85,8 @@ export const hubStatusOperation = defineOperation({
   async run(node, _, context): Promise<HubStatus> {
     const { meter, config, home, options, deps } = node;
     const { remedy, bucketRemedy, ...stored } = await lookAtStore(node, context);
+    const { bucket } = node.objects;
+    const stoppedChecks = bucket === undefined ? [] : checkStopped(bucket, 'hub.bodies-log');
     const recent = meter.recent();
     const { bavail, blocks, bsize } = await statfs(home.root);
     const disk = { free_bytes: bavail * bsize, total_bytes: blocks * bsize };
@@ -91,7 +96,7 @@ export const hubStatusOperation = defineOperation({
       refused: recent.refused,
       failures: recent.failures.map(({ at, method, route, status }) => ({ at: iso(at), method, route, status })),
     };
-    const checks = hubChecks({ ...stored, remedy, bucketRemedy, requests, disk, home, now: deps.clock.now() });
+    const checks = hubChecks({ ...stored, remedy, bucketRemedy, stoppedChecks, requests, disk, home, now: deps.clock.now() });
     return {
       well: checks.every(({ result }) => result !== 'fail'),
       address: node.address,
@@ -132,7 +137,7 @@ async function lookAtStore(node: SatchelNode, context: OperationContext): Promis
     const backup = await lastBackup(store);
     await noteLooked(store, node.deps.clock.now());
     return {
-      store: { ...about, bytes: await store.size(), problem: null },
+      store: { ...about, ...stoppedOf(node), bytes: await store.size(), problem: null },
       spaces,
       last_backup: backup === null ? null : { at: iso(backup.at), bytes: backup.bytes },
       remedy: null,
@@ -141,13 +146,18 @@ async function lookAtStore(node: SatchelNode, context: OperationContext): Promis
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     return {
-      store: { ...about, bytes: null, problem: error.message },
+      store: { ...about, ...stoppedOf(node), bytes: null, problem: error.message },
       spaces: null,
       last_backup: null,
       remedy: error.remedy,
       bucketRemedy,
     };
   }
+}
+
+/** As of now: looking at the spaces is what shows it. */
+function stoppedOf({ objects: { bucket } }: SatchelNode): Pick<HubStoreStatus, 'stopped_spaces'> {
+  return { stopped_spaces: bucket?.stopped.size ?? 0 };
 }
 
 async function lookAtSpaces(node: SatchelNode, { progress }: OperationContext): Promise<HubSpacesStatus> {

@@ -4,6 +4,7 @@ import type { Role } from '../../core/log/control.ts';
 import { headWords } from '../../core/joining/words.ts';
 import { HOUSEKEEPING_KINDS } from '../../kinds/claude-home/housekeeping.ts';
 import { readRecoverySecret } from '../recovery-file.ts';
+import { checkStopped } from '../doctor/bucket-checks.ts';
 import { memTrouble, type MemTrouble } from '../claude-mem/mem-trouble.ts';
 import { mnemeState, type MnemeClientLine } from '../mneme/mneme-state.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
@@ -125,6 +126,14 @@ export interface MnemeBrief {
   readonly client: MnemeClientLine;
 }
 
+/** Of a hub, with what helps. */
+function bucketTroubleOf({ objects: { bucket } }: SatchelNode): string | null {
+  if (bucket === undefined) return null;
+  if (bucket.problem !== null) return `${bucket.problem.message}. ${bucket.problem.remedy}`;
+  const [stopped] = checkStopped(bucket);
+  return stopped === undefined ? null : `${stopped.reason} (${stopped.evidence.join('; ')}). ${stopped.next_step ?? ''}`;
+}
+
 export const statusOperation = defineOperation({
   input: noInput,
   async run(node): Promise<Status> {
@@ -133,12 +142,11 @@ export const statusOperation = defineOperation({
     const left = spaces.length === 0 && !config.hub ? await listLeft(node.store) : [];
     const claudeMem = await memTrouble(node);
     const keeps = config.hub ? await keptSpaces(node) : [];
-    const bucket = node.objects.bucket?.problem ?? null;
     const { verdict, inSync } = judgeStatus(
       {
         isLive,
         isHub: config.hub,
-        bucketTrouble: bucket === null ? null : `${bucket.message}. ${bucket.remedy}`,
+        bucketTrouble: bucketTroubleOf(node),
         needsHubFlag: !isLive && !config.hub && (await roleOf(node)) === 'hub',
         address,
         now: node.deps.clock.now(),

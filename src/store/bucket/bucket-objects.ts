@@ -8,10 +8,13 @@ import type { ObjectStore } from '../../core/ports/objects.ts';
 import type { Random } from '../../core/ports/random.ts';
 import { checkObject } from '../chunks/check-object.ts';
 import { openBucketIndex } from './bucket-index.ts';
+import type { StoppedLog } from './index-log.ts';
 import type { LostEntries } from './index-restart.ts';
 import { openSpaceBucket, type SpaceBucket } from './space-bucket.ts';
 
 export interface BucketObjects extends ObjectStore {
+  /** Reads on what the bucket says of the objects of a space. Throws `StoppedLog` where it cannot. Two requests where nothing is new. */
+  readOn(space: SpaceId): Promise<void>;
   /** Lets go of what only saves work. */
   shrink(): void;
 }
@@ -28,6 +31,8 @@ export interface BucketObjectsOptions {
   readonly snapshotEvery?: number;
   /** Hears what the bucket lost of the log of a space, where this node began a new run of it for that. */
   readonly onLost?: (lost: LostEntries) => void;
+  /** Hears of each time that the log of a space was read to its end (`null`), or to what cannot be read. */
+  readonly onRead?: (space: SpaceId, stopped: StoppedLog | null) => void;
 }
 
 /** In the bucket, beside what others keep there. */
@@ -68,6 +73,7 @@ export function createBucketObjects(options: BucketObjectsOptions): BucketObject
       inlineBytes,
       snapshotEvery,
       onLost: options.onLost,
+      onRead: (stopped) => options.onRead?.(space, stopped),
     });
     spaces.set(space, opened);
     return opened;
@@ -93,6 +99,7 @@ export function createBucketObjects(options: BucketObjectsOptions): BucketObject
       } while (after !== null);
     },
     compact: async (space, { thorough = false } = {}) => bucketOf(space).compact(thorough),
+    readOn: (space) => bucketOf(space).fresh(),
     shrink() {
       if (!closed) index.shrink();
     },

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../core/crypto/hash.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
-import { decodeEntry, encodeEntry, lengthOfEntry, packName, type IndexChange, type IndexEntry } from './index-entry.ts';
+import { decodeEntry, encodeEntry, isWholeEntry, lengthOfEntry, packName, type IndexChange, type IndexEntry } from './index-entry.ts';
 import { decodePointer, decodeRows, encodePointer } from './index-snapshot.ts';
 
 const SPACE = '5a'.repeat(32) as SpaceId;
@@ -95,6 +95,17 @@ describe('entries of the log of objects', () => {
       error: expect.stringContaining('update Satchel'),
     });
     expect(decodeEntry(encodeEntry({ ...entryOf({ type: 'condemn', below: 1 }), position: 0 }).bytes).ok).toBe(false);
+  });
+
+  it('of a later version are told from those that rotted: nobody goes on over them as if they were gone', () => {
+    const later = Buffer.from(encodeEntry(entryOf({ type: 'condemn', below: 1 })).bytes.subarray(0, -32));
+    later.set(Buffer.from('SATLOG2'));
+    const whole = Buffer.concat([later, sha256(later), Buffer.from('data')]);
+    expect(isWholeEntry(whole)).toBe(true);
+    expect(decodeEntry(whole)).toMatchObject({ ok: false, error: expect.stringContaining('update Satchel') });
+    const rotten = Buffer.from(encodeEntry(entryOf({ type: 'condemn', below: 1 })).bytes);
+    rotten.set(Buffer.from('SATLOG2'));
+    expect([isWholeEntry(rotten), decodeEntry(rotten).ok]).toEqual([false, false]);
   });
 
   it('never make their reader throw, whatever the bytes', () => {

@@ -67,6 +67,8 @@ export interface DecodedEntry {
 }
 
 const MAGIC = Buffer.from('SATLOG1\n');
+/** Of this version, and of later ones: they keep the frame, so that what they wrote is told from what rotted. */
+const MAGICS = /^SATLOG[1-9]\n$/;
 const HASH = 32;
 /** Bytes before the header. */
 export const ENTRY_START = MAGIC.length + 4;
@@ -105,7 +107,8 @@ export function encodeEntry(entry: IndexEntry): { readonly bytes: Uint8Array; re
 /** How many bytes the entry has before its data, from its first `ENTRY_START` bytes. */
 export function lengthOfEntry(bytes: Uint8Array): Result<number, string> {
   const begin = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (begin.length < ENTRY_START || !begin.subarray(0, MAGIC.length).equals(MAGIC)) return fail('this is no entry of the log of objects');
+  if (begin.length < ENTRY_START || !MAGICS.test(begin.toString('latin1', 0, MAGIC.length)))
+    return fail('this is no entry of the log of objects');
   const length = begin.readUInt32BE(MAGIC.length);
   return length > HEADER_BYTES ? fail('the header is too long') : ok(ENTRY_START + length + HASH);
 }
@@ -126,6 +129,7 @@ export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry, string> {
   if (bytes.length < dataAt) return fail('the entry is cut off');
   const hash = bytesToHex(bytes.subarray(dataAt - HASH, dataAt));
   if (bytesToHex(sha256(bytes.subarray(0, dataAt - HASH))) !== hash) return fail('the entry is damaged');
+  if (!MAGIC.equals(bytes.subarray(0, MAGIC.length))) return fail('the entry: it is of an unknown version: update Satchel');
   const entry = parseCanonical('the entry', bytes.subarray(ENTRY_START, dataAt - HASH), HEADER_BYTES, readEntry);
   return entry.ok ? ok({ entry: entry.value, hash, dataAt }) : entry;
 }

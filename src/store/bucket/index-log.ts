@@ -44,6 +44,8 @@ export interface IndexLogDeps {
   readonly clock: Clock;
   /** Hears what the bucket lost of the log, where this node began a new run of it for that. */
   readonly onLost?: ((lost: LostEntries) => void) | undefined;
+  /** Hears of each time that the log was read to its end (`null`), or to what cannot be read. Not of a bucket that failed. */
+  readonly onRead?: ((stopped: StoppedLog | null) => void) | undefined;
 }
 
 /** Read first of each entry: enough for most headers. */
@@ -59,6 +61,16 @@ const QUIET = 10 * 60_000;
 /** New runs that others were quicker to begin, before it is given up for now. */
 const MENDS = 8;
 
+/** The log of a space's objects cannot be read on: neither can what lies behind that be given, nor anything be taken. */
+export class StoppedLog extends RemoteError {
+  /** What stands there is whole: a newer Satchel wrote it. */
+  readonly isNewer: boolean;
+  constructor(message: string, isNewer: boolean) {
+    super('protocol', message);
+    this.isNewer = isNewer;
+  }
+}
+
 /** Its bytes are not what anybody wrote there. One that is whole, and cannot be read, is of a newer Satchel: that is no damage. */
 class RottenEntry extends RemoteError {
   constructor(message: string) {
@@ -67,7 +79,7 @@ class RottenEntry extends RemoteError {
 }
 
 export function createIndexLog(options: IndexLogDeps): IndexLog {
-  const { blobs, index, space, folder, random, clock, onLost = () => undefined } = options;
+  const { blobs, index, space, folder, random, clock, onLost = () => undefined, onRead = () => undefined } = options;
   const deps = { ...options, readEntry: readSound };
   /** No entry was behind the last one that this node knows, when it looked last. */
   let isEndSure = false;
@@ -75,8 +87,8 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
   let running: Promise<void> | null = null;
   let queued: Promise<void> | null = null;
 
-  const damaged = (position: number, reason: string): RemoteError =>
-    new RemoteError('protocol', `${blobs.address}: entry ${position} of the objects of space ${space}: ${reason}`);
+  const damaged = (position: number, reason: string, isNewer = false): StoppedLog =>
+    new StoppedLog(`${blobs.address}: entry ${position} of the objects of space ${space}: ${reason}`, isNewer);
 
   async function readEntry(position: number): Promise<DecodedEntry | null> {
     const name = `${folder}/${entryName(position)}`;
@@ -87,7 +99,7 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
     if (length.value > bytes.length) bytes = await blobs.read(name, { offset: 0, length: length.value });
     const decoded = decodeEntry(bytes ?? new Uint8Array(ENTRY_START));
     if (!decoded.ok && !isWholeEntry(bytes ?? new Uint8Array(0))) throw new RottenEntry(damaged(position, decoded.error).message);
-    if (!decoded.ok) throw damaged(position, decoded.error);
+    if (!decoded.ok) throw damaged(position, decoded.error, true);
     if (decoded.value.entry.space !== space || decoded.value.entry.position !== position) throw damaged(position, 'it is of another place');
     return decoded.value;
   }
@@ -223,6 +235,10 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
   async function run(): Promise<void> {
     try {
       await catchUp();
+      onRead(null);
+    } catch (error) {
+      if (error instanceof StoppedLog) onRead(error);
+      throw error;
     } finally {
       if (queued === null) running = null;
     }

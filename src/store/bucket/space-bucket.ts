@@ -9,7 +9,7 @@ import type { BucketIndex, LocatedObject } from './bucket-index.ts';
 import { readObjects } from './bucket-reader.ts';
 import { compactBucket } from './bucket-compaction.ts';
 import { packName } from './index-entry.ts';
-import { createIndexLog } from './index-log.ts';
+import { createIndexLog, type StoppedLog } from './index-log.ts';
 import type { LostEntries } from './index-restart.ts';
 import { isRestartedLately, knownBefore } from './known-before.ts';
 import { writeSnapshot } from './index-snapshot.ts';
@@ -43,6 +43,7 @@ export interface SpaceBucketDeps {
   /** After so many entries of the log, upkeep. */
   readonly snapshotEvery: number;
   readonly onLost?: ((lost: LostEntries) => void) | undefined;
+  readonly onRead?: ((stopped: StoppedLog | null) => void) | undefined;
 }
 
 interface WaitingPut {
