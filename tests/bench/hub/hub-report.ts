@@ -6,10 +6,10 @@ import { percentile } from './measured.ts';
 /** Tables in Markdown, of the medians of all rounds. */
 export function hubReportToText({ rows, batches, long, restarts, lateJoin, fresh, turnedAway }: HubReport): string {
   const loads = [...new Set(rows.map(({ load }) => load))];
-  const lines = [
-    '| | | a second | p50, p95 ms | CPU ms each: hub, database, clients | MB: hub, at most, database |',
-    '|---|---|---|---|---|---|',
-  ];
+  const lines =
+    rows.length === 0
+      ? []
+      : ['| | | a second | p50, p95 ms | CPU ms each: hub, database, clients | MB: hub, at most, database |', '|---|---|---|---|---|---|'];
   for (const load of loads) {
     for (const kind of HUB_KINDS) {
       const same = rows.filter((row) => row.load === load && row.kind === kind);
