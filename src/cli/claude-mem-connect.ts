@@ -34,6 +34,7 @@ export const connectVerb = defineCommand({
   notes:
     'Writes three settings into claude-mem’s settings.json; satchel claude-mem disconnect undoes it.\n' +
     'On a hub, and for any user but me, a gateway keeps what is pushed on that node alone, in plain text: it is in no sealed space, and satchel search does not find it.\n' +
+    'With --hub this machine first catches up with its others, whether its node runs or not: where their home does not answer, nothing is changed (exit 4).\n' +
     'Rows of its database that are served there as another device’s are marked so in it (origin_device_id), or they would stand twice.\nJSON: {file, url, user, marked (rows; null: nobody could tell)}.',
   async run(context) {
     const user = parseUser(context.options.user ?? PERSONAL_USER);

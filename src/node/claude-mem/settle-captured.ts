@@ -23,8 +23,8 @@ const ASKED_AFTER = [250, 500, 1_000, 2_000, 3_000];
 
 /**
  * Until another node's gateway serves what was just captured of rows that its workers know, a few seconds at most: then they are marked as what
- * is served. Its worker would take in, when it starts, what stood here, in place of what was written since. Where nobody serves it so soon, or
- * this node does not run, it does. At once where nothing was captured of such rows; else each time O(feed), over the network.
+ * is served. Its worker would take in, when it starts, what stood here, in place of what was written since. Where nobody serves it so soon, it
+ * does. At once where nothing was captured of such rows; else each time O(feed), over the network.
  */
 export async function settleCaptured(
   node: SatchelNode,
@@ -32,7 +32,7 @@ export async function settleCaptured(
 ): Promise<void> {
   const { claudeMemWorker: worker, deps } = node;
   const replica = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL)?.replica;
-  if (captured.size === 0 || !node.isLive || replica === undefined) return;
+  if (captured.size === 0 || replica === undefined) return;
   const before = revisionsOf(worker.claudeMemHome, captured, itemAt);
   for (const after of before.size === 0 ? [] : ASKED_AFTER) {
     await sleep(after);

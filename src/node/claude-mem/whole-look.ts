@@ -1,7 +1,7 @@
 import type { Item } from '../../core/item.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
 import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
-import { withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
+import { onlyShown, withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowSource } from '../row-sources.ts';
 import { moveOnViews } from './left-to-worker.ts';
@@ -14,17 +14,20 @@ export class Unlooked extends Error {
 /**
  * Captures what stands in claude-mem's database as its source would if it carried all rows, whoever carries them now: what was edited, made and
  * deleted there beside the worker. What the worker's own sync brought is no edit. Gives how many rows went at once, and so count as no wish.
- * Throws {@link Unlooked} where the database cannot be read; safe to repeat, and while the worker goes on. O(rows).
+ * Then, where `isToCatchUp`, puts in place what others changed and deleted of rows that stand there: new ones are left to the worker, which may be
+ * about to take them in. Throws {@link Unlooked} where the database cannot be read; safe to repeat, and while the worker goes on. O(rows).
  */
 export async function takeWholeLook(
   { deps, log, memRows }: Pick<SatchelNode, 'deps' | 'log' | 'memRows'>,
   { entry, replica, rows, rowNames }: Pick<OpenSpace, 'entry' | 'replica' | 'rows' | 'rowNames'>,
+  { isToCatchUp = false }: { readonly isToCatchUp?: boolean } = {},
 ): Promise<number> {
   const { clock, random } = deps;
   let held = 0;
   for (const { definition, source, health } of rows) {
     if (!definition.sessionsOnly) {
       await source.scan();
+      if (isToCatchUp) await source.apply();
       if (health.problem !== null) throw new Unlooked(health.problem);
       continue;
     }
@@ -34,14 +37,17 @@ export async function takeWholeLook(
     // What its sync brought, or sent, is in the space by that way, or on its way there.
     const isSent = ({ name }: Item, rowid: number): boolean =>
       sent.get(profile.tables.find(({ id }) => id === profile.tableOf(name))?.table ?? '')?.has(rowid) === true;
+    let isPutting = false;
     const looking = createRowSource(whole, replica, {
       ...{ clock, random, log, turns: memRows.turns },
       scope: memRows.scopeFor(entry.name, rowNames),
-      through: (workspace) => withoutOthers(workspace, isSent),
+      through: (workspace) => onlyShown(withoutOthers(workspace, isSent), () => isPutting),
       moveOn: (workspace) => moveOnViews(whole, { replica, clock }, workspace),
     });
     try {
       const { state } = await looking.source.scan();
+      isPutting = true;
+      if (isToCatchUp) await looking.source.apply();
       if (looking.health.problem !== null) throw new Unlooked(looking.health.problem);
       if (state.type === 'mass-deletion' || state.type === 'root-missing') held += state.names.length;
       if (state.type === 'older-state') held += state.gone.length;

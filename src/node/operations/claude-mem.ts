@@ -21,6 +21,7 @@ import { PERSONAL, type SatchelNode } from '../node.ts';
 import { removeOwnBroughtAgain } from '../../sources/claude-mem-health/doubles.ts';
 import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { readForeign } from '../read-foreign.ts';
+import { catchUpFirst, sendCaptured } from './catch-up-first.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -117,7 +118,8 @@ const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().mi
  * Before `connect` and `disconnect` write anything: captures what was edited, made and deleted in claude-mem's database beside a worker that
  * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
  * worker is to go. `unlooked` and `unmarked` say why nobody could. `untold`: what the worker deleted, and the node that it synced with until now
- * could not be told.
+ * could not be told. Where it is to go to another node's gateway, what others changed and deleted comes first: refused, before anything is
+ * changed, where that cannot be known.
  */
 export const claudeMemReconnectingOperation = defineOperation({
   input: z.strictObject({
@@ -130,12 +132,16 @@ export const claudeMemReconnectingOperation = defineOperation({
   async run(
     node,
     { to },
+    { progress },
   ): Promise<{ unlooked: string | null; untold: Untold | null; marked: number; unmarked: string | null; numbers: string | null }> {
     const { claudeMemWorker: worker, deps } = node;
+    const isElsewhere = to !== null && 'url' in to;
+    if (isElsewhere) await catchUpFirst(node, (done, total) => progress(done, total, 'commits'));
     const untold = await tellDeletions(node);
     removeBroughtAgain(worker.claudeMemHome);
     const captured = watchCaptured(node);
-    const unlooked = await wholeLook(node).finally(captured.end);
+    const unlooked = await wholeLook(node, isElsewhere).finally(captured.end);
+    if (isElsewhere) await sendCaptured(node);
     const numbers = numbersGiven(worker.claudeMemHome);
     const itemAt = to === null || unlooked !== null ? undefined : await itemsInDatabase(node);
     const adopted =
@@ -144,8 +150,7 @@ export const claudeMemReconnectingOperation = defineOperation({
         : 'own' in to
           ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
           : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), itemAt);
-    if (to !== null && 'url' in to && itemAt !== undefined && adopted.ok)
-      await settleCaptured(node, { captured: captured.names, itemAt, to });
+    if (isElsewhere && itemAt !== undefined && adopted.ok) await settleCaptured(node, { captured: captured.names, itemAt, to });
     return { unlooked, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });
@@ -173,11 +178,11 @@ function removeBroughtAgain(claudeMemHome: string): void {
 }
 
 /** Why nobody could look; `null` where somebody did, or there is no space to tell. */
-async function wholeLook(node: SatchelNode): Promise<string | null> {
+async function wholeLook(node: SatchelNode, isToCatchUp: boolean): Promise<string | null> {
   const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
   if (open === undefined || !open.replica.canWrite) return null;
   try {
-    await takeWholeLook(node, open);
+    await takeWholeLook(node, open, { isToCatchUp });
     return null;
   } catch (error) {
     if (error instanceof Unlooked) return error.message;

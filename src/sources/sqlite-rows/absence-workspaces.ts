@@ -62,6 +62,17 @@ export function withoutOthers(workspace: Workspace, isOthers: (item: Item, rowid
   };
 }
 
+/** While that `holds`, nothing is outstanding that was never shown: rows that are not there yet come by another way. */
+export function onlyShown(workspace: Workspace, holds: () => boolean): Workspace {
+  return {
+    ...workspace,
+    async outstanding() {
+      const all = await workspace.outstanding();
+      return holds() ? all.filter(({ shown }) => shown !== null) : all;
+    },
+  };
+}
+
 const isAbsent = ({ type }: Found): boolean => type === 'absent';
 
 function captureSome(workspace: Workspace, found: readonly Found[], note: Parameters<Workspace['capture']>[1]): Promise<CaptureReport> {
