@@ -155,7 +155,7 @@ const WORDS = [
   ['revision', 'a version of an item, such as 3f9a12cd'],
   ['space', 'what a set of machines shares, with its whole history; yours is called personal'],
   ['record', 'one step of a space’s history, numbered'],
-  ['remote', 'where the encrypted history of a space is kept: a node, a hub or a folder'],
+  ['remote', 'where the encrypted history of a space is kept: a node, a hub, a folder, a bucket or a git repository'],
   ['node, hub', 'the program as it runs on a machine; a hub keeps spaces for others and cannot read them'],
 ] as const;
 

@@ -21,7 +21,7 @@ export const resolveCommand = defineCommand({
       value: 'ID',
       summary: 'settle this one of the versions kept beside it, and leave the others open: see satchel conflicts',
     },
-    all: { type: 'flag', summary: 'settle all of them, where there are several: what is in place stays, or --file takes its place' },
+    all: { type: 'flag', summary: 'settle all of them, where there are several: by --take current, or by --file' },
     file: { type: 'text', value: 'FILE', summary: 'take this file’s content; `-` reads standard input' },
     yes: { type: 'flag', summary: 'do not ask, even where something that is in place would go' },
     space: { type: 'text', value: 'SPACE', summary: 'which space (default: your personal one)' },

@@ -41,7 +41,7 @@ describe('satchel remotes add', () => {
   });
 
   it.each([
-    ['a wrong secret', 'wrong', 'bucket', /\nCorrect what opens it, in buckets\.json/],
+    ['a wrong secret', 'wrong', 'bucket', /\nCorrect that: what opens a bucket stands in buckets\.json/],
     ['none', '', 'bucket', /\nRun the same again when that is done/],
     ['a bucket that is not there', undefined, 'elsewhere', /make it first[^\n]*\nChoose another bucket, or correct its address/],
   ] as const)('says so where it is given %s, and what to do, and shows no secret', async (_, secret, bucket, next) => {
