@@ -4,7 +4,8 @@ import type { RemoteAddress } from '../remotes/drivers.ts';
 type Place = 'folder' | 'bucket' | 'git';
 type Refusal = Exclude<RemoteErrorType, 'unreachable'>;
 
-export const BUCKET_KEYS = 'Correct that: what opens a bucket stands in buckets.json beside config.json, or in the environment (docs/guides/bucket.md)';
+export const BUCKET_KEYS =
+  'Correct that: what opens a bucket stands in buckets.json beside config.json, or in the environment (docs/guides/bucket.md)';
 
 /** What helps where a place was tried out, and is no remote now: what is wrong there stands in the error's message. */
 const REMEDIES: Readonly<Record<Place, Readonly<Record<Refusal, string>>>> = {
