@@ -9,8 +9,10 @@ import type { Dropped } from './segment.ts';
 
 /** The objects of one space, a blob each, named by content: what is there is what belongs there. Drops are followed by the caller. */
 export interface BucketObjects {
-  /** Those of `ids` that are there. A request each that was not seen before. */
+  /** Those of `ids` that are there, as far as was seen: what was seen once is not looked at again. A request each that was not. */
   has(ids: readonly ObjectId[]): Promise<Set<ObjectId>>;
+  /** Those of `ids` that are there now: somebody may have taken blobs out of the bucket. A request each. */
+  look(ids: readonly ObjectId[]): Promise<Set<ObjectId>>;
   /** A request each, 16 at once. */
   put(objects: readonly SealedObject[]): Promise<void>;
   get(ids: readonly ObjectId[]): Promise<Map<ObjectId, Uint8Array>>;
@@ -42,11 +44,17 @@ export function createBucketObjects(blobs: Blobs, folder: string, drops: Drops):
     return true;
   }
 
+  async function has(ids: readonly ObjectId[]): Promise<Set<ObjectId>> {
+    const wanted = [...new Set(ids)];
+    const found = await mapAtOnce(wanted, isThere);
+    return new Set(wanted.filter((_, at) => found[at]));
+  }
+
   return {
-    async has(ids) {
-      const wanted = [...new Set(ids)];
-      const found = await mapAtOnce(wanted, isThere);
-      return new Set(wanted.filter((_, at) => found[at]));
+    has,
+    async look(ids) {
+      for (const id of ids) seen.delete(id);
+      return has(ids);
     },
     async put(objects) {
       const wanted = [...new Map(objects.map((object) => [object.id, object])).values()];
@@ -62,7 +70,7 @@ export function createBucketObjects(blobs: Blobs, folder: string, drops: Drops):
       await mapAtOnce([...new Set(ids)], async (id) => {
         const key = name(id, drops.generation(id));
         const bytes = await blobs.read(key);
-        if (bytes === null) return;
+        if (bytes === null) return void seen.delete(id);
         if (sha256Hex(bytes) !== id) throw damaged(key, 'it does not match its name');
         found.set(id, bytes);
       });

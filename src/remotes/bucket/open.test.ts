@@ -285,6 +285,20 @@ describe('what goes wrong', () => {
   });
 });
 
+it('says what somebody took out of the bucket, although it was seen there, and takes it again', async () => {
+  const key = createSigningKey(randomBytes(32));
+  const writer = createSpaceWriter({ key, genesisBody: () => genesisOf(key.machine) });
+  const [object, other] = [sealedObject(500), sealedObject(400)];
+  const naming = writer.record(headAfter(writer.genesis), { objects: [object.id, other.id] });
+  const { remote } = await connect();
+  await remote.append(writer.space, EMPTY_HEAD, segment([writer.genesis, naming], [object, other]));
+  expect((await remote.hasObjects(writer.space, [object.id, other.id])).size).toBe(2);
+  await raw.remove([`spaces/${writer.space}/objects/${object.id}`]);
+  expect([...(await remote.hasObjects(writer.space, [object.id, other.id]))]).toEqual([other.id]);
+  await remote.putObjects(writer.space, [object, other]);
+  expect((await (await connect()).remote.getObjects(writer.space, [object.id, other.id])).size).toBe(2);
+});
+
 describe('deletions', () => {
   async function pruned() {
     const key = createSigningKey(randomBytes(32));

@@ -137,7 +137,7 @@ export async function openBucketRemote(blobs: Blobs, { clock, random }: BucketDe
         checkObjectIds(ids);
         if (ids.length === 0) return new Set();
         await inside.follow();
-        return inside.objects.has(ids);
+        return inside.objects.look(ids);
       }),
     putObjects: (space, batch) =>
       guarded(async () => {
