@@ -25,7 +25,14 @@ function makeBucket() {
         signal?.addEventListener('abort', sleeper.wake, { once: true });
       }),
   };
-  const bucket = { answers: null as RemoteErrorType | 'silence' | null, asked: 0, looks: 0, readOn: 0, stops: null as StoppedLog | null };
+  const bucket = {
+    answers: null as RemoteErrorType | 'silence' | null,
+    asked: 0,
+    looks: 0,
+    readOn: 0,
+    known: [] as SpaceId[],
+    stops: null as StoppedLog | null,
+  };
   const fails = <T>(work: () => Promise<T>): Promise<T> => {
     if (bucket.answers === 'silence') return new Promise<T>(() => undefined);
     if (bucket.answers !== null) return Promise.reject(new RemoteError(bucket.answers, `${ADDRESS}: so it is`));
@@ -49,7 +56,13 @@ function makeBucket() {
     watch.read(space, bucket.stops);
     if (bucket.stops !== null) throw bucket.stops;
   };
-  const watch: WatchedBucket = createBucketWatch({ blobs: { address: ADDRESS, read }, clock: moved, log, readOn });
+  const watch: WatchedBucket = createBucketWatch({
+    blobs: { address: ADDRESS, read },
+    clock: moved,
+    log,
+    readOn,
+    known: () => Promise.resolve(bucket.known),
+  });
   return {
     bucket,
     watch,
@@ -177,6 +190,24 @@ describe('trouble of a hub’s bucket', () => {
       'the log of encrypted bodies of a space cannot be read on',
       'the log of encrypted bodies of a space is read on',
     ]);
+    stop.abort();
+    await running;
+  });
+
+  it('is looked for in each space that this hub knew before, once; where the bucket is away, when it is back', async () => {
+    const { bucket, watch, pass } = makeBucket();
+    const stop = new AbortController();
+    bucket.known = [SPACE, 'cd'.repeat(32) as SpaceId];
+    bucket.answers = 'unreachable';
+    await watch.ask().catch(() => undefined);
+    const running = watch.run(stop.signal);
+    await pass(0);
+    expect(bucket.readOn).toBe(0);
+    bucket.answers = null;
+    for (let looks = 0; looks < 30; looks++) await pass(2_000);
+    expect(bucket.readOn).toBe(2);
+    await pass(60_000);
+    expect(bucket.readOn).toBe(2);
     stop.abort();
     await running;
   });

@@ -47,6 +47,8 @@ export interface BucketWatchDeps {
   readonly log: Pick<HubLog, 'warn' | 'info'>;
   /** Has what it says of the bodies of a space read on. */
   readonly readOn: (space: SpaceId) => Promise<void>;
+  /** Spaces of whose bodies this hub knew before it began what the bucket said. */
+  readonly known: () => Promise<readonly SpaceId[]>;
 }
 
 /** Milliseconds: a look of its own ends by itself before {@link LOOK_LIMIT}, and that is for what nothing ends. */
@@ -86,7 +88,7 @@ function remedyOf(error: RemoteError): string {
   return error.type === 'protocol' ? DAMAGED : REFUSED;
 }
 
-export function createBucketWatch({ blobs, clock, log, readOn: readNow }: BucketWatchDeps): WatchedBucket {
+export function createBucketWatch({ blobs, clock, log, readOn: readNow, known }: BucketWatchDeps): WatchedBucket {
   const { address } = blobs;
   const listeners = new Set<(problem: StoreUnavailable | null) => void>();
   let problem: StoreUnavailable | null = null;
@@ -164,15 +166,33 @@ export function createBucketWatch({ blobs, clock, log, readOn: readNow }: Bucket
     }
   }
 
-  /** Whoever needs a body of such a space asks anyway; this is for those of which nobody asks anything. Never rejects. */
-  async function readStopped(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await clock.sleep(QUIET, signal);
-      for (const space of [...stopped.keys()]) {
+  /**
+   * Reads on of each space once, so that a bucket that became another one meanwhile is noticed before somebody misses something; then of
+   * those that are stopped: whoever needs a body of one asks anyway, and of some nobody asks anything. One by one. Never rejects.
+   */
+  async function readOnByItself(signal: AbortSignal): Promise<void> {
+    let left: readonly SpaceId[] | null = null;
+    for (; !signal.aborted; await clock.sleep(QUIET, signal)) {
+      left ??= await known().catch((error: unknown) => {
+        notAsked(error);
+        return null;
+      });
+      const later: SpaceId[] = [];
+      for (const space of new Set([...(left ?? []), ...stopped.keys()])) {
         if (signal.aborted) return;
-        await readOn(space).catch(notAsked);
+        if (!(await isReadOn(space)) && !stopped.has(space)) later.push(space);
       }
-      if (signal.aborted) return;
+      if (left !== null) left = later;
+    }
+  }
+
+  async function isReadOn(space: SpaceId): Promise<boolean> {
+    try {
+      await readOn(space);
+      return true;
+    } catch (error) {
+      notAsked(error);
+      return false;
     }
   }
 
@@ -226,7 +246,7 @@ export function createBucketWatch({ blobs, clock, log, readOn: readNow }: Bucket
         };
         signal.addEventListener('abort', end, { once: true });
       });
-      void readStopped(signal);
+      void readOnByItself(signal);
       while (!signal.aborted) {
         const wait = problem === null ? QUIET : problem.reason === 'unreachable' ? AWAY : NOT_LET_IN;
         const rest = heardAt + wait - clock.now();

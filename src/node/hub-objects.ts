@@ -44,6 +44,8 @@ const { collection: COLLECTION, id: ID } = PLACE;
 const BATCH = 100;
 const LOST_ENTRIES =
   'the bucket lost entries of the log of encrypted bodies: it goes on with the bodies that are known to be there, and the others are wanted of machines';
+const OTHER_STATE =
+  'the bucket is another state of itself, as one that was put back from a copy: it goes on with the bodies that are there, and the others are wanted of machines';
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
 
@@ -77,13 +79,18 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   }
   const blobs = await open(address, kept === undefined && deps.probed !== address.text, deps);
   const watched = await open(address, false, deps, LOOK_RETRIES);
-  const watch = createBucketWatch({ ...deps, blobs: watched, readOn: (space) => bucket.readOn(space) });
+  const known = async (): Promise<SpaceId[]> => {
+    const spaces = await deps.store.read(({ logs }) => logs.spaces());
+    return spaces.flatMap((each) => [each, shelfOf(each)]).filter((each) => bucket.knows(each));
+  };
+  const watch = createBucketWatch({ ...deps, blobs: watched, readOn: (space) => bucket.readOn(space), known });
   const bucket = createBucketObjects({
     ...deps,
     blobs,
     index: path.join(deps.home.root, 'bucket-index.db'),
-    onLost: ({ space, entries, blobs: packs, objects }) => {
-      deps.log.warn({ bucket: address.text, space, entries, packs, objects }, LOST_ENTRIES);
+    onLost: ({ space, entries, end, blobs: packs, objects }) => {
+      const what = end === undefined ? { entries } : { ended: end.was, ends: end.is };
+      deps.log.warn({ bucket: address.text, space, ...what, packs, objects }, end === undefined ? LOST_ENTRIES : OTHER_STATE);
       watch.lost(space);
     },
     onRead: (space, stopped) => watch.read(space, stopped),

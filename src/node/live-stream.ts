@@ -25,7 +25,7 @@ export interface LiveStreamDeps {
   /** How many syncs failed in a row: whoever is away is listened for less often. */
   readonly failures: () => number;
   /** Heard of for the first time since it was silent: whoever comes back may have missed more than the head says. */
-  readonly onBack: () => void;
+  readonly onBack: (head: Head | null) => void;
   readonly onHead: (head: Head | null) => void;
   /** It ended. `wasHeard`: there may be news by now. */
   readonly onSilence: (wasHeard: boolean) => void;
@@ -44,7 +44,7 @@ export function createLiveStream(deps: LiveStreamDeps): LiveStream {
       if (heard) return deps.onHead(head);
       heard = true;
       current = until;
-      deps.onBack();
+      deps.onBack(head);
     };
     try {
       const remote = await deps.connected();

@@ -15,6 +15,9 @@ describe('a home that tells of its head again', () => {
       Array(5).fill(false),
     );
     expect(lost.isTold(head(2))).toBe(false);
+    lost.cameBack(head(3));
+    expect([lost.isTold(head(3)), lost.isTold(head(2))]).toEqual([true, false]);
+    clock.advance(60_000);
     const heeded = (): number => Array.from({ length: 100 }, () => lost.isTold(head(2))).filter(Boolean).length;
     expect(heeded()).toBe(30);
     expect(heeded()).toBe(0);

@@ -11,13 +11,15 @@ export interface LostBodies {
   readonly brought: number;
   /** The home is asked with the next sync, whenever it was asked last. */
   ask(): void;
+  /** The home is heard of again, and tells of this head: what else it told of meanwhile was missed, and it is asked. */
+  cameBack(head: Head | null): void;
   /** Whether a home that tells of this head means something else by it: its log stands there since it was told of last. */
   isTold(head: Head | null): boolean;
   /** Asks the home, where it is time, and brings what it wants. Never rejects: what fails is tried again. */
   bring(remote: Remote): Promise<void>;
 }
 
-/** Milliseconds after which a home is asked again that says nothing by itself: one behind several hubs tells only its own listeners. */
+/** Milliseconds after which a home is asked again that says nothing by itself: where the hubs of one database do not hear each other, each tells only of what itself missed. */
 const ASK_AGAIN = 10 * 60_000;
 
 /** So often within so many milliseconds a home is heeded that tells of its head again: one that never stops is not. */
@@ -42,6 +44,10 @@ export function createLostBodies({
       return brought;
     },
     ask: () => void (asked = null),
+    cameBack(head) {
+      told = head;
+      asked = null;
+    },
     isTold(head) {
       const isSame = head !== null && head.hash === told?.hash;
       told = head;

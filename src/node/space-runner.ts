@@ -102,7 +102,10 @@ export class SpaceRunner {
       log,
       connected,
       failures: () => this.#retries.failures,
-      onBack: () => this.kick(),
+      onBack: (head) => {
+        this.#lost.cameBack(head);
+        this.kick();
+      },
       onHead: (head) => this.#hear(head),
       onSilence: (wasHeard) => {
         this.#isCurrent = false;

@@ -39,7 +39,7 @@ export interface LocalRemoteDeps {
   readonly isShared?: boolean;
   /** Told of each deletion of objects, whose bytes are still there: give-back.ts. */
   readonly onDeleted?: () => void;
-  /** Told of each append here, before its caller. */
+  /** Told of each append here, before its caller, and of what is wanted anew: who hears of it looks at the head. */
   readonly onAppended?: (space: SpaceId) => void;
 }
 
@@ -97,12 +97,14 @@ export function createLocalRemote(deps: LocalRemoteDeps): LocalRemote {
     store,
     clock,
     logOf: (space) => storedLog(store, space),
-    // Heard of again, the same head says that something else is new.
-    onWanted: (space) =>
+    // Heard of again, the same head says that something else is new: to those who listen to another process, too.
+    onWanted: (space) => {
+      deps.onAppended?.(space);
       void headOf(space).then(
         (head) => watchers.notify(space, head),
         () => undefined,
-      ),
+      );
+    },
   });
 
   async function append(space: SpaceId, expected: Head, segment: Segment): Promise<AppendOutcome> {

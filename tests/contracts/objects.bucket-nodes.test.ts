@@ -9,6 +9,7 @@ import { createMemoryBucket, type MemoryBucket } from '../../src/blobs/memory/me
 import type { SealedObject } from '../../src/core/crypto/object-cipher.ts';
 import type { Blobs } from '../../src/core/ports/blobs.ts';
 import { RemoteError } from '../../src/core/ports/remote.ts';
+import type { LostEntries } from '../../src/store/bucket/index-restart.ts';
 import { createBucketObjects, type BucketObjects, type BucketObjectsOptions } from '../../src/store/bucket/bucket-objects.ts';
 import { hookBlobs, type BlobsCall, type BlobsHooks } from '../doubles/hooked-blobs.ts';
 import { expectExactly, expectWhole, idsOf, listOf, objectOf, randomObjects, SPACE } from './objects.ts';
@@ -289,8 +290,9 @@ describe('a bucket of several nodes', () => {
     await expectExactly(node('a'), SPACE, objects);
   });
 
-  it('notices at once that the bucket was restored to an older state, whoever writes first', async () => {
-    const [a, b] = [node('a'), node('b')];
+  it('notices at once that the bucket was restored to an older state, whoever writes first, and says what went', async () => {
+    const heard: LostEntries[] = [];
+    const [a, b] = [node('a', { onLost: (lost) => void heard.push(lost) }), node('b')];
     const objects = randomObjects(3, 1_000);
     await a.put(SPACE, objects.slice(0, 1));
     const then = await namesOf('log', 'packs');
@@ -300,6 +302,7 @@ describe('a bucket of several nodes', () => {
     await expectExactly(a, SPACE, objects.slice(0, 1));
     await b.put(SPACE, objects.slice(1));
     for (const each of [a, b, newcomer()]) await expectExactly(each, SPACE, objects);
+    expect(heard).toEqual([{ space: SPACE, entries: [], end: { was: 2, is: 1 }, blobs: 1, objects: 1 }]);
   });
 
   it('does not take a snapshot of what the bucket does not have any more', async () => {
@@ -332,6 +335,18 @@ describe('a bucket of several nodes', () => {
     expect((await a.has(SPACE, idsOf(objects))).size).toBe(1);
     await a.put(SPACE, objects);
     for (const each of [a, b, newcomer()]) await expectExactly(each, SPACE, objects);
+  });
+
+  it('has again what it saw to be damaged, once another node was brought it', async () => {
+    const [a, b] = [node('a'), node('b')];
+    const objects = randomObjects(2, 900);
+    await a.put(SPACE, objects);
+    await blobs.remove(await namesOf('packs'));
+    for (const each of [a, b]) await expect(each.get(SPACE, idsOf(objects))).rejects.toMatchObject({ name: 'DamagedObject' });
+    await expect(b.get(SPACE, idsOf(objects.slice(1)))).rejects.toMatchObject({ name: 'DamagedObject' });
+    await b.put(SPACE, objects);
+    expect(await a.has(SPACE, idsOf(objects))).toEqual(new Set(idsOf(objects)));
+    await expectExactly(a, SPACE, objects);
   });
 
   it('says which entry of the log it cannot read, where a newer Satchel may have written it', async () => {

@@ -15,6 +15,8 @@ import { openSpaceBucket, type SpaceBucket } from './space-bucket.ts';
 export interface BucketObjects extends ObjectStore {
   /** Reads on what the bucket says of the objects of a space. Throws `StoppedLog` where it cannot. Two requests where nothing is new. */
   readOn(space: SpaceId): Promise<void>;
+  /** Whether this node knows anything of what the bucket says of that space. */
+  knows(space: SpaceId): boolean;
   /** Lets go of what only saves work. */
   shrink(): void;
 }
@@ -100,6 +102,7 @@ export function createBucketObjects(options: BucketObjectsOptions): BucketObject
     },
     compact: async (space, { thorough = false } = {}) => bucketOf(space).compact(thorough),
     readOn: (space) => bucketOf(space).fresh(),
+    knows: (space) => index.head(space).position > 0,
     shrink() {
       if (!closed) index.shrink();
     },

@@ -83,6 +83,8 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
   const deps = { ...options, readEntry: readSound };
   /** No entry was behind the last one that this node knows, when it looked last. */
   let isEndSure = false;
+  /** What this node knew of a state of the bucket that is gone, until it is known what there is instead. */
+  let before: { readonly position: number; readonly blobs: readonly string[] } | null = null;
   let lookedAt = -Infinity;
   let running: Promise<void> | null = null;
   let queued: Promise<void> | null = null;
@@ -147,6 +149,8 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
     if (state === 'there' || index.head(space).position !== position) return 'sound'; // or moved on meanwhile
     if (state === 'absent' && (await hasHoles(position))) return 'lost';
     isEndSure = false;
+    const lying = index.blobs(space).flatMap(({ name, objects }) => (objects > 0 ? [name] : []));
+    if (position > 0) before ??= { position, blobs: lying };
     index.forget(space);
     await loadSnapshot({ blobs, folder, space, index }, isThere);
     return 'sound';
@@ -183,6 +187,11 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
       await goOnBehind();
     }
     lookedAt = now;
+    if (before === null) return;
+    const { position, blobs: lay } = before;
+    before = null;
+    const gone = lay.filter((name) => !index.hasBlob(space, name)).length;
+    onLost({ space, entries: [], end: { was: position, is: index.head(space).position }, blobs: gone, objects: index.count(space) });
   }
 
   /** What rotted is as good as gone: the log is torn there. */

@@ -11,6 +11,8 @@ export interface LostEntries {
   readonly space: SpaceId;
   /** Those that others are behind of, ascending. */
   readonly entries: readonly number[];
+  /** Where the bucket is another state of itself, as one that was put back from a copy: where the log ended when this node looked last, and where it ends. */
+  readonly end?: { readonly was: number; readonly is: number };
   /** Blobs that lay there as far as that is known, and do not any more. */
   readonly blobs: number;
   /** Objects that are known to be there. Those of entries that are gone are known to nobody, and so are missing, wherever they lie. */

@@ -70,8 +70,8 @@ const ENTRIES_WORTH = 100;
 export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
   const { blobs, index, space, folder, random, clock, packBytes, inlineBytes } = deps;
   const log = createIndexLog(deps);
-  /** Seen to be damaged since opening: not here, so that a put may bring them anew. */
-  const damaged = new Set<ObjectId>();
+  /** Seen to be damaged since opening, and where: not here, so that a put may bring them anew, by this node or another one. */
+  const damaged = new Map<ObjectId, LocatedObject>();
   const waiting: WaitingPut[] = [];
   let lane: Promise<unknown> = Promise.resolve();
   let compaction: Promise<unknown> = Promise.resolve();
@@ -91,8 +91,13 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
     lookedAt = now;
   }
 
+  function isDamaged({ id, blob, offset }: LocatedObject): boolean {
+    const seen = damaged.get(id);
+    return seen !== undefined && seen.blob === blob && seen.offset === offset;
+  }
+
   const here = (ids: readonly ObjectId[]): Set<ObjectId> =>
-    new Set(index.find(space, ids).flatMap(({ id }) => (damaged.has(id) ? [] : [id])));
+    new Set(index.find(space, ids).flatMap((located) => (isDamaged(located) ? [] : [located.id])));
 
   async function send(packs: readonly BuiltPack[]): Promise<string[]> {
     const { position } = index.head(space);
@@ -120,7 +125,7 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
         const change = {
           type: 'put' as const,
           packs: packs.map((pack, at) => packOf(pack, names[at] ?? null)),
-          heals: placed.flatMap(({ id }) => (damaged.has(id) ? [id] : [])),
+          heals: placed.flatMap((located) => (isDamaged(located) ? [located.id] : [])),
         };
         return { change, ...(isInline ? { data: only.bytes } : {}) };
       });
@@ -238,9 +243,9 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
     });
   }
 
-  function foundDamaged({ id, blob }: LocatedObject): DamagedObject {
-    damaged.add(id);
-    return new DamagedObject(space, id, `${blobs.address}: ${folder}/${blob}`);
+  function foundDamaged(located: LocatedObject): DamagedObject {
+    damaged.set(located.id, located);
+    return new DamagedObject(space, located.id, `${blobs.address}: ${folder}/${located.blob}`);
   }
 
   return {
