@@ -433,11 +433,14 @@ export class SatchelNode {
   #startSpace(open: OpenSpace): void {
     const { log, deps, config, store, claudeMemFeeds: feeds, claudeMemWorker: worker, memRows } = this;
     runSpace(open, this.#running());
-    const bridge = this.#served?.bridge;
-    if (bridge === undefined || config.hub || open.entry.name !== PERSONAL) return;
+    const served = this.#served;
+    if (served === null || config.hub || open.entry.name !== PERSONAL) return;
     const scope = { ...memRows.scopeFor(PERSONAL, open.rowNames), choices: JSON.stringify(memRows.choices) };
     const lastLook = createLastLook(this, open);
-    open.watches.push(bridge({ store, clock: deps.clock, feeds, log, worker, scope, lastLook }, open.replica, open.watching.signal));
+    const { bridge, claudeMem: gateway } = served;
+    open.watches.push(
+      bridge({ store, clock: deps.clock, feeds, log, worker, scope, lastLook, gateway }, open.replica, open.watching.signal),
+    );
   }
 
   #running(): RunSpaceDeps {

@@ -5,6 +5,7 @@ import type { BodyLimits } from './body-budget.ts';
 import type { Clients } from './clients.ts';
 import { createSyncApp, type SyncApp } from './routes.ts';
 import { createSyncSockets, type SyncSockets } from './sockets.ts';
+import type { SpaceServed } from './space-served.ts';
 import type { SyncFeeds } from './sync-feed.ts';
 
 export interface ClaudeMemGatewayDeps {
@@ -20,18 +21,31 @@ export interface ClaudeMemGateway extends Pick<SyncSockets, 'users' | 'catchUp'>
   readonly app: SyncApp;
   /** For upgrades of `…/v1/sync/ws`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Which space is behind a user's feed from now on, and how much of it is served: for whoever asks for the status. Gives back what ends it. */
+  tellServed(user: string, look: () => Promise<SpaceServed>): () => void;
   close(): void;
 }
 
 /** Serves claude-mem's cloud-sync protocol, so that its workers sync through this node. One object a store. */
 export function createClaudeMemGateway(deps: ClaudeMemGatewayDeps): ClaudeMemGateway {
   const sockets = createSyncSockets(deps);
-  const app = createSyncApp({ ...deps, onPulled: (caller, number) => sockets.pulled(caller, number) });
+  const looks = new Map<string, () => Promise<SpaceServed>>();
+  const app = createSyncApp({
+    ...deps,
+    onPulled: (caller, number) => sockets.pulled(caller, number),
+    servedOf: async (user) => (await looks.get(user)?.()) ?? null,
+  });
   return {
     app,
     upgrade: (request, socket, head) => sockets.upgrade(request, socket, head),
     users: () => sockets.users(),
     catchUp: (user) => sockets.catchUp(user),
+    tellServed(user, look) {
+      looks.set(user, look);
+      return () => {
+        if (looks.get(user) === look) looks.delete(user);
+      };
+    },
     close: () => sockets.close(),
   };
 }

@@ -10,6 +10,7 @@ import { isDecimal } from './decimal.ts';
 import { gzippedPage, takesGzip } from './gzipped-page.ts';
 import { Refusal } from './refusal.ts';
 import { OPS_PER_REQUEST, parseOp, parsePush, REQUEST_BYTES, type Op } from './schema.ts';
+import { SPACE_HEADER, spaceHeader, type SpaceServed } from './space-served.ts';
 import type { SyncFeeds } from './sync-feed.ts';
 import { changesAnswer, pushAnswer, statusAnswer } from './wire.ts';
 
@@ -18,6 +19,8 @@ export interface SyncRoutesDeps {
   readonly clients: Clients;
   /** Called with the last number that a device was given by a pull. */
   readonly onPulled?: (caller: SyncCaller, number: number) => void;
+  /** What a user's clients were given of a space; `null` where none is behind the user's feed. */
+  readonly servedOf?: (user: string) => Promise<SpaceServed | null>;
   /** What only the node's log may see. */
   readonly onFailure: (error: unknown) => void;
   readonly bodyLimits?: BodyLimits;
@@ -37,7 +40,7 @@ export type SyncApp = Hono<SyncEnv>;
 const PAGE_BYTES = 4_000_000;
 
 /** claude-mem's cloud-sync protocol 2, below the prefix that the app is mounted at. */
-export function createSyncApp({ feeds, clients, onPulled, onFailure, bodyLimits = BODY_LIMITS }: SyncRoutesDeps): SyncApp {
+export function createSyncApp({ feeds, clients, onPulled, servedOf, onFailure, bodyLimits = BODY_LIMITS }: SyncRoutesDeps): SyncApp {
   const bodies = createBodyBudget(bodyLimits);
   const app: SyncApp = new Hono<SyncEnv>();
 
@@ -81,7 +84,11 @@ export function createSyncApp({ feeds, clients, onPulled, onFailure, bodyLimits 
 
   app.get('/v1/sync/status', async (c) => {
     const { user } = c.get('caller');
-    return c.json(statusAnswer(await feeds.head(user), (await clients.devices(user)).length));
+    // Asked for the first time it begins, and only then anything of a space is served.
+    const head = await feeds.head(user);
+    const served = (await servedOf?.(user)) ?? null;
+    if (served !== null) c.header(SPACE_HEADER, spaceHeader(served));
+    return c.json(statusAnswer(head, (await clients.devices(user)).length));
   });
 
   app.notFound((c) => c.json({ error: 'no such route' }, 404));

@@ -13,6 +13,7 @@ import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { OWN_TABLES, readStandingRows } from '../../sources/claude-mem/own-rows.ts';
 import { readForeign } from '../read-foreign.ts';
 import { adoptServed, type AdoptDeps, type ItemAt } from './adopt-served.ts';
+import { awaitServed, type OwnPlace } from './await-served.ts';
 import { markOthers, type LocalWorkerDeps } from './local-worker.ts';
 import { ownFeed } from './own-feed.ts';
 import { raiseTaken } from './raise-taken.ts';
@@ -33,18 +34,23 @@ export interface HubPlace {
 
 /**
  * Before a worker first syncs with another node's gateway: marks the rows of its database that are served there as another device's. Gives
- * how many; `itemAt`: where its changes are told of by a space. The error says why nobody could tell. O(feed), over the network, and O(rows).
+ * how many; `itemAt`: where its changes are told of by a space; `own`: what this machine has of that, for which it waits a minute at most. The error
+ * says why nobody could tell all of them. O(feed), over the network, and O(rows).
  */
 export async function adoptFromHub(
   claudeMemHome: string,
   hub: HubPlace,
   now: number,
-  itemAt: ItemAt = () => null,
+  { itemAt = () => null, own = null }: { readonly itemAt?: ItemAt | undefined; readonly own?: OwnPlace | null } = {},
 ): Promise<Result<number, string>> {
+  const unserved = await awaitServed(hub, own);
   const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
   const device = settings.ok ? readDeviceId(settings.value) : null;
   const file = path.join(claudeMemHome, 'claude-mem.db');
-  return adopt({ file, device, now, itemAt, isAllPushed: false }, () => readRemoteRows({ ...hub, device: device ?? NO_DEVICE }));
+  const adopted = await adopt({ file, device, now, itemAt, isAllPushed: false }, () =>
+    readRemoteRows({ ...hub, device: device ?? NO_DEVICE }),
+  );
+  return adopted.ok && unserved !== null ? fail(unserved) : adopted;
 }
 
 /**

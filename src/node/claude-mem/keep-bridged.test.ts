@@ -35,6 +35,7 @@ it('a feed that begins while it is looked for is looked at', async () => {
     onMaySay: () => () => undefined,
     writePassedOver: () => Promise.resolve(0),
     handedOver: () => Promise.resolve(null),
+    tellServed: () => () => undefined,
   };
   const kept = keepBridged({ store, clock, feeds, replica: owner.replica, log, scope, ...says }, stop.signal);
   await expect.poll(() => looks).toBe(2);

@@ -1,6 +1,7 @@
 import type { BridgeScope } from '../../gateways/claude-mem/bridge-scope.ts';
 import { createSpaceBridge, BRIDGE_WRITER, isCarried, type SpaceBridgeDeps } from '../../gateways/claude-mem/space-bridge.ts';
 import type { SyncFeeds } from '../../gateways/claude-mem/sync-feed.ts';
+import { spaceMark, type LogPlace, type SpaceServed } from '../../gateways/claude-mem/space-served.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import type { HubLog } from '../../gateways/native/hub-app.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -23,6 +24,8 @@ export interface KeepBridgedDeps {
   readonly onMaySay: (listener: () => void) => () => void;
   readonly writePassedOver: SpaceBridgeDeps['writePassedOver'];
   readonly handedOver: SpaceBridgeDeps['handedOver'];
+  /** Has whoever asks told how much of the space is served. Gives back what ends it. */
+  readonly tellServed: (look: () => Promise<SpaceServed>) => () => void;
 }
 
 /** After so long without another push: a worker that has much to say goes on for a while. Milliseconds. */
@@ -43,13 +46,27 @@ const LOOK_FOR_ERASURES = 5_000;
  * without one there is no feed.
  */
 export async function keepBridged(
-  { store, clock, feeds, replica, log, maySay, onMaySay, writePassedOver, handedOver, scope }: KeepBridgedDeps,
+  { store, clock, feeds, replica, log, maySay, onMaySay, writePassedOver, handedOver, tellServed, scope }: KeepBridgedDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let pushedAt: number | null = null;
   let changed = true;
+  /** What the last exchange found, and whether it left nothing for a later one. */
+  let served: { readonly upTo: LogPlace | null; readonly isHeld: boolean; readonly isAll: boolean } = {
+    upTo: null,
+    isHeld: false,
+    isAll: false,
+  };
   let wake = (): void => undefined;
+  const placeNow = (): LogPlace | null => (replica.term === null ? null : { term: replica.term, position: replica.position });
+  // While nothing comes in: what came before has been told by then.
+  const look = (): Promise<SpaceServed> =>
+    replica.exclusive(() => {
+      const upTo = served.isAll && !changed ? placeNow() : served.upTo;
+      return Promise.resolve({ space: spaceMark(replica.space), upTo, isHeld: served.isHeld });
+    });
   const ends = [
+    tellServed(look),
     feeds.onAppend(({ user, device }) => {
       if (user !== PERSONAL_USER || device === null) return;
       pushedAt = clock.now();
@@ -96,9 +113,11 @@ export async function keepBridged(
       if (!changed && pushedAt === null) await pause(bridge === null ? null : LOOK_FOR_ERASURES);
       if (!changed && pushedAt === null && dropsSeen === replica.lastDrop) continue;
       changed = false; // before the look: a feed that begins meanwhile counts
+      served = { ...served, isAll: false };
       const isUsed = (await store.read((tx) => tx.feeds.head(feedOf(PERSONAL_USER)))) !== null;
       if (!isUsed) continue;
       if (!replica.canWrite) {
+        served = { ...served, isHeld: true };
         await pause(RETRY);
         changed = true;
         continue;
@@ -113,7 +132,10 @@ export async function keepBridged(
           user: PERSONAL_USER,
         });
         const serves = await maySay();
+        const upTo = await replica.exclusive(() => Promise.resolve(placeNow()));
+        served = { ...served, isHeld: !serves };
         const { waiting, unwritten } = await bridge.exchange({ serves });
+        if (serves) served = { upTo, isHeld: false, isAll: waiting === 0 };
         if (waiting + unwritten === 0 && serves) patience = LOOK_AGAIN;
         else {
           await pause(patience);

@@ -5,7 +5,7 @@ import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
 import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
 import type { ItemAt } from '../claude-mem/adopt-served.ts';
-import { settleCaptured, watchCaptured } from '../claude-mem/settle-captured.ts';
+import { placeOfPersonal } from '../claude-mem/await-served.ts';
 import { itemsByNumber } from '../claude-mem/handed-over.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
 import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
@@ -139,8 +139,7 @@ export const claudeMemReconnectingOperation = defineOperation({
     if (isElsewhere) await catchUpFirst(node, (done, total) => progress(done, total, 'commits'));
     const untold = await tellDeletions(node);
     removeBroughtAgain(worker.claudeMemHome);
-    const captured = watchCaptured(node);
-    const unlooked = await wholeLook(node, isElsewhere).finally(captured.end);
+    const unlooked = await wholeLook(node, isElsewhere);
     if (isElsewhere) await sendCaptured(node);
     const numbers = numbersGiven(worker.claudeMemHome);
     const itemAt = to === null || unlooked !== null ? undefined : await itemsInDatabase(node);
@@ -149,8 +148,7 @@ export const claudeMemReconnectingOperation = defineOperation({
         ? ok(0)
         : 'own' in to
           ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
-          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), itemAt);
-    if (isElsewhere && itemAt !== undefined && adopted.ok) await settleCaptured(node, { captured: captured.names, itemAt, to });
+          : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), { itemAt, own: await placeOfPersonal(node) });
     return { unlooked, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });
@@ -212,7 +210,7 @@ export const claudeMemReconnectedOperation = defineOperation({
         ? await adoptFromOwnFeed({ ...deps, clock }, worker.user)
         : isMarked
           ? ok(0)
-          : await adoptFromHub(deps.claudeMemHome, hub, clock.now(), await itemsInDatabase(node));
+          : await adoptFromHub(deps.claudeMemHome, hub, clock.now(), { itemAt: await itemsInDatabase(node) });
     return { reopened, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, live: node.isLive };
   },
 });

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
+import type { MemDatabase } from '../sources/mem-database.ts';
+import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { ask, Place } from './place.ts';
+
+/** bea's worker is the first that ever syncs through ana's gateway, while both databases hold the rows of both by Satchel. */
+let place: Place;
+let ana: MemDatabase;
+let bea: MemDatabase;
+let anaNode: SatchelNode;
+let beaNode: SatchelNode;
+
+const ROWS = ['of ana', 'of bea', 'other', 'third'];
+
+beforeEach(async () => {
+  place = await Place.create();
+  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
+  for (const of of [ana, bea]) of.session('s1');
+  for (const title of ['of ana', 'other']) ana.observation('s1', title);
+  for (const title of ['of bea', 'third']) bea.observation('s1', title);
+  ana.summary('s1', 'Do it');
+  bea.prompt('s1', 1, 'hello');
+  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  for (const of of [ana, bea]) await expect.poll(() => titles(of), patience).toEqual(ROWS);
+});
+afterEach(async () => {
+  for (const each of [ana, bea]) each.sql.close();
+  await place.dispose();
+});
+
+const narratives = (of: MemDatabase): unknown => of.sql.prepare('select title, narrative from observations order by title, id').raw().all();
+const edit = (title: string, narrative: string): void => bea.run('update observations set narrative = ? where title = ?', narrative, title);
+
+async function rounds(...workers: readonly ModelWorker[]): Promise<void> {
+  for (let round = 0; round < 12; round += 1) {
+    for (const worker of workers) {
+      await worker.pull();
+      await worker.push();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
+
+/** Both databases say so, once her worker is disconnected. */
+async function afterwards(edited: readonly string[], as: string): Promise<void> {
+  await disconnect(beaNode);
+  const expected = ROWS.map((title) => [title, edited.includes(title) ? as : `about ${title}`]);
+  const said = (): unknown => [ana, bea].map(narratives);
+  await expect.poll(said, patience).toEqual([expected, expected]);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(said()).toEqual([expected, expected]);
+  for (const table of ['session_summaries', 'user_prompts'])
+    expect([ana, bea].map((of) => of.get(`select count(*) from ${table}`))).toEqual([1, 1]);
+  expect((await ask(beaNode, 'conflicts', {})).conflicts).toEqual([]);
+}
+
+describe('a gateway that nobody used before', () => {
+  it('has served what the space has when a worker is connected to it: rows that are edited before that starts stand once', async () => {
+    const connected = await connectElsewhere(place, 'bea', beaNode, anaNode);
+    for (const title of ['of ana', 'of bea']) edit(title, 'edited');
+    bea.run("update session_summaries set learned = 'edited'");
+    const worker = new ModelWorker(await runWorker(place, 'bea', connected), bea);
+    await rounds(worker);
+    expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
+    await afterwards(['of ana', 'of bea'], 'edited');
+    expect([ana, bea].map((of) => of.get('select learned from session_summaries'))).toEqual(['edited', 'edited']);
+  });
+
+  it('and so where the worker synced through its own node before, and rows were edited there as well', async () => {
+    const own = await connect(place, 'bea', beaNode);
+    for (const title of ['of ana', 'of bea']) edit(title, 'first');
+    const atHome = new ModelWorker(await runWorker(place, 'bea', own), bea);
+    await rounds(atHome);
+    const connected = await connectElsewhere(place, 'bea', beaNode, anaNode);
+    for (const title of ['of ana', 'of bea', 'third']) edit(title, 'second');
+    await rounds(new ModelWorker(await runWorker(place, 'bea', connected), bea));
+    expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
+    await afterwards(['of ana', 'of bea', 'third'], 'second');
+  });
+
+  it('says so where it serves nothing before claude-mem there has run, which is connected to it', async () => {
+    const own = await connect(place, 'ana', anaNode);
+    const { token, url } = await ask(anaNode, 'claude-mem-token-add', { user: 'me', name: '' });
+    const to = { url, user: 'me', token };
+    const asked = (): Promise<unknown> => ask(beaNode, 'claude-mem-reconnecting', { to });
+    expect(await asked()).toMatchObject({ unlooked: null, unmarked: expect.stringContaining('start it there') });
+    const atHome = new ModelWorker(await runWorker(place, 'ana', own), ana);
+    await rounds(atHome);
+    expect(await asked()).toMatchObject({ unmarked: null, marked: 6 });
+  });
+
+  it('keeps nobody waiting for what no space is behind', async () => {
+    const hub = await place.start('hub', { hub: true });
+    const { token, url } = await ask(hub, 'claude-mem-token-add', { user: 'ada', name: '' });
+    const began = Date.now();
+    expect(await ask(beaNode, 'claude-mem-reconnecting', { to: { url, user: 'ada', token } })).toMatchObject({ unmarked: null, marked: 0 });
+    expect(Date.now() - began).toBeLessThan(3_000);
+  });
+});
