@@ -74,6 +74,19 @@ describe('beside a worker', () => {
     expect(b.db.rows()).toEqual(a.db.rows());
   });
 
+  it('lets a session go with its rows, where these were brought to follow it to another id before, and nobody compared them since', async () => {
+    const [a, b] = await two();
+    a.db.session('s');
+    a.db.observation('s', 'one');
+    await world?.settle();
+    a.db.run("UPDATE sdk_sessions SET memory_session_id = 'm-other'");
+    await world?.settle();
+    expect(b.db.get('SELECT memory_session_id FROM observations')).toBe('m-other');
+    a.db.run('DELETE FROM sdk_sessions');
+    await world?.settle();
+    for (const { db } of [a, b]) expect(db.rows()).toMatchObject({ sdk_sessions: [], observations: [] });
+  });
+
   it('captures what came under it before it writes the same row a second time', async () => {
     const [a, b] = await two();
     for (const { db } of [a, b]) db.session('s');

@@ -28,6 +28,8 @@ interface Tally {
   written: number;
   removed: number;
   readonly notHere: { readonly name: string; readonly reason: string }[];
+  /** Rows, by table and number, that others of this round refer to, which are to go and have to be captured before. */
+  readonly heldByLeaving: Set<string>;
 }
 
 /**
@@ -36,7 +38,7 @@ interface Tally {
  */
 export async function applyRound(context: RowsContext): Promise<ApplyReport> {
   const { memory, database } = context;
-  const tally: Tally = { written: 0, removed: 0, notHere: [] };
+  const tally: Tally = { written: 0, removed: 0, notHere: [], heldByLeaving: new Set() };
   if (memory.wholeVersion === null || memory.state.type === 'root-missing' || (await isRejudged(context)))
     await captureRound(context, { whole: true });
   let [next, isCaptured]: [Next, boolean] = ['done', false];
@@ -47,6 +49,7 @@ export async function applyRound(context: RowsContext): Promise<ApplyReport> {
     }
     await reopenNotHere(context);
     memory.plannedTo.clear();
+    tally.heldByLeaving.clear();
     memory.leftUnused = LEFT_UNUSED[round] ?? 0;
     const due = await plan(context);
     next = 'done';
@@ -251,10 +254,14 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
       tally.written += 1;
     }
   }
+  const leaving = settled.filter(({ result, outstanding }) => result.type === 'capture-first' && outstanding.content === null);
+  for (const spot of await referredToBy(context, leaving)) tally.heldByLeaving.add(spot);
   const revived: RevivedRow[] = [];
   for (const { result, outstanding } of settled) {
     if (result.type !== 'revived') continue;
     const { name } = outstanding.item;
+    // Whether it is needed is known when these went.
+    if (tally.heldByLeaving.has(spotOf(result.place.table, result.place.rowid))) continue;
     const isNeeded = !result.isGuarded || (await (context.isReferredTo?.(name) ?? true));
     if (isNeeded) revived.push({ outstanding, place: result.place });
     else memory.waiting.set(name, { digest: '', reason: 'rows refer to it that are still to go from here', parent: null, isLeaving: true });
@@ -263,6 +270,22 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
   if (revived.length > 0 || results.some(({ type }) => type === 'capture-first')) return 'capture';
   return results.some(({ type }) => type === 'plan-again') ? 'plan' : 'done';
 }
+
+/** What rows refer to, as they stand there now. */
+async function referredToBy({ database, profile, memory: { index } }: RowsContext, rows: readonly Settling[]): Promise<string[]> {
+  if (rows.length === 0) return [];
+  return database.read(() => {
+    const tables = database.tables();
+    return rows.flatMap(({ outstanding: { item } }) => {
+      const place = index.of(item.name);
+      const reference = profile.tables.find(({ id }) => id === place?.table)?.reference;
+      const parent = place?.rowid == null ? null : (tables.get(place.table)?.at(place.rowid)?.parent ?? null);
+      return reference != null && typeof parent === 'number' ? [spotOf(reference.table, parent)] : [];
+    });
+  });
+}
+
+const spotOf = (table: string, rowid: number | null): string => `${table} ${rowid}`;
 
 /** `first`: so many rows in the first one at most, and in each behind it twice as many as before. */
 function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[], first = limits.batchRows): Generator<Outstanding[]> {
