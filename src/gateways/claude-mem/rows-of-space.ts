@@ -32,7 +32,10 @@ export interface RowsOfSpace {
   rowOf(content: Content): Promise<Row | null>;
   /** Whether what cannot be read was erased everywhere, for good. */
   isForgotten(content: Content): Promise<boolean>;
-  /** The same rows as they are now, of which these are looked up at once, and each is read once. */
+  /**
+   * The same rows, each as it was when it was looked up first, and read once; these are looked up at once. What a row is and what it was are of one
+   * time: of what lands in between nobody can have made an edit.
+   */
   ahead(names: readonly string[]): Promise<RowsOfSpace>;
   /** All that are there under a prefix, by name. O(what is found). */
   under(prefix: string): Promise<Map<string, Row>>;
@@ -70,10 +73,10 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
   }
 
   /** What a conflict kept, and what a merge collapsed, never was the row. */
-  const versions = (name: string): Promise<Content[]> => past(name, ({ type }) => type !== 'keep' && type !== 'collapsed');
+  const wasIt = ({ type }: HistoryEntry): boolean => type !== 'keep' && type !== 'collapsed';
 
-  async function past(name: string, isMeant: (entry: HistoryEntry) => boolean): Promise<Content[]> {
-    const current = (await states([name])).get(name)?.content ?? null;
+  async function past(name: string, state: ItemState | undefined, isMeant: (entry: HistoryEntry) => boolean): Promise<Content[]> {
+    const current = state?.content ?? null;
     const history = await replica.deps.store.read((tx) => tx.items.history(replica.space, memItem(name), { limit: VERSIONS }));
     const before = history.filter(isMeant).map(({ content }) => content);
     const byDigest = new Map([current, ...before].flatMap((content) => (content === null ? [] : [[content.digest, content] as const])));
@@ -81,39 +84,45 @@ export function createRowsOfSpace(replica: Replica): RowsOfSpace {
   }
 
   const rows: RowsOfSpace = {
-    versions,
-    said: (name) => past(name, () => true),
+    versions: async (name) => past(name, (await states([name])).get(name), wasIt),
+    said: async (name) => past(name, (await states([name])).get(name), () => true),
     rowOf,
     isForgotten,
     async ahead(names) {
-      const found = await states([...new Set(names)]);
-      const looked = new Set(names);
-      const read = new Map<string, Promise<Row | null>>();
+      const found = new Map<string, Promise<ItemState | undefined>>();
+      const first = await states([...new Set(names)]);
+      for (const name of names) found.set(name, Promise.resolve(first.get(name)));
+      const stateOf = (name: string): Promise<ItemState | undefined> => {
+        const begun = found.get(name) ?? states([name]).then((state) => state.get(name));
+        found.set(name, begun);
+        return begun;
+      };
       const readAs = new Map<string, Promise<Row | null>>();
       const once = (content: Content): Promise<Row | null> => {
         const begun = readAs.get(content.digest) ?? rowOf(content);
         readAs.set(content.digest, begun);
         return begun;
       };
+      const contentOf = async (name: string): Promise<Content | null> => (await stateOf(name))?.content ?? null;
       const placed = new Map<string, Promise<PlacedRow | null>>();
-      const row = async (name: string): Promise<Row | null> => {
-        if (!looked.has(name)) return rows.row(name);
-        const content = found.get(name)?.content ?? null;
-        return content === null ? null : once(content);
-      };
       return {
         ...rows,
         rowOf: once,
-        row(name) {
-          const begun = read.get(name) ?? row(name);
-          read.set(name, begun);
-          return begun;
+        async row(name) {
+          const content = await contentOf(name);
+          return content === null ? null : once(content);
         },
         placed(name) {
           const begun = placed.get(name) ?? rows.placed(name);
           placed.set(name, begun);
           return begun;
         },
+        async there(of) {
+          const contents = await Promise.all(of.map(async (name) => [name, await contentOf(name)] as const));
+          return new Set(contents.flatMap(([name, content]) => (content === null ? [] : [name])));
+        },
+        versions: async (name) => past(name, await stateOf(name), wasIt),
+        said: async (name) => past(name, await stateOf(name), () => true),
       };
     },
     there: async (names) => new Set([...(await states(names))].flatMap(([name, { content }]) => (content === null ? [] : [name]))),
