@@ -20,7 +20,7 @@ import { BODY_BYTES, rowId, type OpBody } from './schema.ts';
 import type { SessionBook } from './session-book.ts';
 import type { StandingElsewhere } from './standing-rows.ts';
 import { subjectOf } from './subject.ts';
-import { stateAbove } from './told-revisions.ts';
+import { endAbove, stateAbove } from './told-revisions.ts';
 
 export interface ItemsToOpsDeps {
   readonly rows: RowsOfSpace;
@@ -87,7 +87,7 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   if (live.type !== 'ops') return live;
   return {
     type: 'ops',
-    additions: [...tombstones(kind, doubled, since, deps.now, Number(payload['created_at_epoch'])), ...live.additions],
+    additions: [...ends(kind, doubled, since, deps.now, Number(payload['created_at_epoch'])), ...live.additions],
   };
 }
 
@@ -194,14 +194,14 @@ async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, { feed, 
 
 /** Takes away a row that the worker has from a feed that is not here, and that went from the space before this feed told of it. */
 export function goneStanding(
-  { name, device, local }: StandingElsewhere & { readonly name: string },
+  { name, device, local, born }: StandingElsewhere & { readonly name: string },
   position: number,
   deps: Pick<ItemsToOpsDeps, 'feed' | 'now' | 'revisionAt'>,
 ): readonly FeedAddition[] {
   const table = tableOfName(name);
   const kind = table === null ? null : KIND_OF[table];
   if (kind === null || deps.feed.index.newest(rowId(kind, device, local)) !== undefined) return [];
-  return tombstones(kind, [{ device, local, said: null, revision: '0' }], deps.revisionAt(position), deps.now, 0);
+  return tombstones(kind, [{ device, local, said: null, revision: '0' }], deps.revisionAt(position), deps.now, born);
 }
 
 /** The row that this machine's worker has of it, from a feed that is not here; `null` for none, or one that this feed tells of. */
@@ -232,14 +232,25 @@ function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], r
   return { type: 'ops', additions };
 }
 
-function tombstones(kind: RowKind, entities: readonly Entity[], revision: string, time: number, deletedAt: number): FeedAddition[] {
+/** Of a row that is gone since the state of this revision. */
+function tombstones(kind: RowKind, entities: readonly Entity[], revision: string, time: number, born: number): FeedAddition[] {
   return entities
     .filter((entity) => compareDecimals(revision, entity.revision) > 0)
-    .map(({ device, local }) => {
-      // A time that is the same wherever this is served: clients keep none of it.
-      const body = tombstoneBody({ kind, device, local, revision }, Number.isFinite(deletedAt) ? deletedAt : 0);
-      return { ...entryOf(rowId(kind, device, local), revision, body, time), subject: '' };
-    });
+    .map((entity) => tombstone(kind, entity, revision, time, born));
+}
+
+/** Of a row that is there, and told under another name. */
+function ends(kind: RowKind, entities: readonly Entity[], revision: string, time: number, born: number): FeedAddition[] {
+  return entities.flatMap((entity) => {
+    const above = endAbove(revision, entity.revision);
+    return above === null ? [] : [tombstone(kind, entity, above, time, born)];
+  });
+}
+
+/** `born`: a time that is the same wherever this is served. Clients keep none of it. */
+function tombstone(kind: RowKind, { device, local }: Entity, revision: string, time: number, born: number): FeedAddition {
+  const body = tombstoneBody({ kind, device, local, revision }, Number.isFinite(born) ? born : 0);
+  return { ...entryOf(rowId(kind, device, local), revision, body, time), subject: '' };
 }
 
 /** Of a session clients take in the title. The rest of it comes with its rows. */

@@ -8,6 +8,8 @@ export interface StandingElsewhere {
   readonly local: string;
   /** The item that it is; `null` where the source of the database does not know. By its content alone it is not found once it is edited. */
   readonly name: string | null;
+  /** When it was made, in milliseconds since 1970; 0 where an earlier version noted it. */
+  readonly born: number;
 }
 
 const STANDING = 'claude-mem-standing';
@@ -19,7 +21,7 @@ const UNSEEN = 'claude-mem-standing-unseen';
  * another name than that one's, they would be others to the worker. Durable when it resolves.
  */
 export async function noteStanding(store: Store, user: string, rows: readonly StandingElsewhere[]): Promise<void> {
-  const noted = rows.map(({ subject, device, local, name }) => [subject, device, local, name]);
+  const noted = rows.map(({ subject, device, local, name, born }) => [subject, device, local, name, born]);
   const isEmpty = (await store.read((tx) => tx.documents.get(STANDING, user))) === null;
   if (isEmpty && rows.length === 0) return;
   await store.write(async (tx) => {
@@ -43,7 +45,7 @@ export async function sawStanding(store: Store, user: string): Promise<void> {
 
 /** By their items and by their subjects: neither looks like the other. O(what was noted). */
 export async function readStanding(store: Store, user: string): Promise<ReadonlyMap<string, StandingElsewhere>> {
-  const noted = await store.read((tx) => tx.documents.get<[string, string, string, (string | null)?][]>(STANDING, user));
-  const rows = (noted ?? []).map(([subject, device, local, name = null]) => ({ subject, device, local, name }));
+  const noted = await store.read((tx) => tx.documents.get<[string, string, string, (string | null)?, number?][]>(STANDING, user));
+  const rows = (noted ?? []).map(([subject, device, local, name = null, born = 0]) => ({ subject, device, local, name, born }));
   return new Map(rows.flatMap((row) => [...(row.name === null ? [] : [[row.name, row] as const]), [row.subject, row] as const]));
 }

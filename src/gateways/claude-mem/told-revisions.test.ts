@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { revisionAt, stateAbove, wordAbove } from './told-revisions.ts';
+import { endAbove, revisionAt, stateAbove, wordAbove } from './told-revisions.ts';
 
 const above = (a: string | null, b: string): boolean => a !== null && BigInt(a) > BigInt(b);
 
@@ -38,6 +38,19 @@ describe('revisions of what a feed tells beside the words of devices', () => {
     expect(stateAbove(revisionAt(0, 9), revisionAt(0, 10))).toBeNull();
     expect(stateAbove(revisionAt(0, 9), wordAbove(revisionAt(0, 10), '4'))).toBeNull();
     expect(stateAbove(revisionAt(0, 9), '4')).toBe(revisionAt(0, 9));
+  });
+
+  it('tell that a row goes by another name where no state and no word is told, above what was, and the row again above that', () => {
+    const state = revisionAt(3, 70);
+    const [word, other] = [wordAbove(state, '2'), wordAbove(state, '1')];
+    const told = [state, other, stateAbove(state, other)!, word, stateAbove(state, word)!].slice(1);
+    for (const before of ['4', revisionAt(3, 69), state, word, stateAbove(state, word)!]) {
+      const end = endAbove(state, before)!;
+      expect(above(end, before) && above(end, state) && above(revisionAt(3, 71), end)).toBe(true);
+      expect(told).not.toContain(end);
+    }
+    expect(above(stateAbove(state, endAbove(state, state)!), endAbove(state, state)!)).toBe(true);
+    expect(endAbove(state, revisionAt(3, 71))).toBeNull();
   });
 
   it('go on above what versions before 2026-12 served', () => {

@@ -7,6 +7,7 @@ import { compareDecimals } from './decimal.ts';
  *     (term + 1) · 2⁵⁰ + position · 2²⁰               what the row is since that position of the log
  *     … + 2 · revision of a device's word             this word, which came below what was served, once more above it
  *     … + 2 · revision of a device's word + 1         what the row is since that position, once more above that word
+ *     … + 1, or 2²⁰ − 1 where words were told         that since that position it is told under another name than this one
  *
  * They grow with the log, and are above all that devices count.
  */
@@ -37,6 +38,16 @@ export function stateAbove(revision: string, before: string): string | null {
   const last = BigInt(before);
   const next = last + 1n + (last & 1n);
   return stateOf(next) === stateOf(BigInt(revision)) ? next.toString() : null;
+}
+
+/**
+ * For that a row is told under another name in this feed, since the state of this revision: other feeds, which know of no other name, tell that state
+ * itself under this one. `before` was told last of it. `null` where a later state was told.
+ */
+export function endAbove(revision: string, before: string): string | null {
+  if (compareDecimals(before, revision) <= 0) return (BigInt(revision) + 1n).toString();
+  const last = (stateOf(BigInt(revision)) + (1n << POSITION_BITS) - 1n).toString();
+  return compareDecimals(last, before) > 0 ? last : null;
 }
 
 const stateOf = (revision: bigint): bigint => (revision >> POSITION_BITS) << POSITION_BITS;

@@ -124,7 +124,9 @@ export async function findStandingElsewhere(
       const { kind, origin } = row;
       if (origin === null || origin.device === device || index.of(rowId(kind, origin.device, origin.local)).length > 0) continue;
       const says = saidBy(row);
-      if (says !== null) found.push({ subject: subjectOf(kind, says.payload), ...origin, name: await nameAt(kind, row.local) });
+      if (says === null) continue;
+      const born = Number(says.payload['created_at_epoch']);
+      found.push({ subject: subjectOf(kind, says.payload), ...origin, name: await nameAt(kind, row.local), born });
     }
   }
   return found;
