@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RetryOptions } from '../../src/blobs/retries.ts';
 import type { Blobs } from '../../src/core/ports/blobs.ts';
@@ -27,6 +29,26 @@ async function setUp(
     () => double.close(),
   );
   return { blobs, double, stored: () => double.buckets.get('bucket') ?? new Map() };
+}
+
+const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'];
+
+/** An endpoint that answers everything with the page of a Wi-Fi. */
+async function openAzureBehindPage(fault: Fault): Promise<Blobs> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(fault === 'html' ? 200 : 404, { 'content-type': 'text/html' }).end('<!doctype html><p>Sign in & go on');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const key = randomBytes(32).toString('base64');
+  const address = `azure://devstoreaccount1/container?endpoint=http://127.0.0.1:${port}`;
+  const blobs = await openTestBlobs(address, { driver: 'azure', type: 'key', key }, QUICK);
+  stops.push(
+    () => blobs.close(),
+    async () => void server.close(),
+  );
+  return blobs;
 }
 
 const PATIENT = { ...QUICK, attemptTime: 1_000 };
@@ -93,6 +115,34 @@ describe('a bucket that fails', () => {
     await blobs.remove(['c']);
     expect(await blobs.size('c')).toBeNull();
     expect(await blobs.size('a')).toBeNull();
+  });
+
+  describe.each<[string, (fault: Fault) => Promise<Blobs>]>([
+    ['S3', async (fault) => (await setUp(Object.fromEntries(METHODS.map((method) => [method, Array<Fault>(9).fill(fault)])))).blobs],
+    ['Azure', openAzureBehindPage],
+  ])('a page in the place of %s', (_, open) => {
+    it.each(['html', 'html-404'] as const)('is no answer: nothing was written, is there, or is gone (%s)', async (fault) => {
+      const blobs = await open(fault);
+      const asked = [
+        blobs.create('a', randomBytes(10)),
+        blobs.write('a', randomBytes(10)),
+        blobs.read('a'),
+        blobs.read('a', { offset: 0, length: 5 }),
+        blobs.size('a'),
+        blobs.list('', { limit: 5 }),
+        blobs.remove(['a']),
+        blobs.remove(['a', 'b']),
+      ];
+      for (const answer of await Promise.allSettled(asked))
+        expect(answer).toMatchObject({
+          status: 'rejected',
+          reason: {
+            name: 'RemoteError',
+            type: 'unreachable',
+            message: expect.stringMatching(/what answers there is no (S3|Azure)/) as string,
+          },
+        });
+    });
   });
 
   it('gives up in the end, and says that nothing is known', async () => {

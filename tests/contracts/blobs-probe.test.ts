@@ -44,7 +44,7 @@ describe('the probe of a bucket', () => {
       'unauthorized: the secret does not belong to the access key (403)',
     );
     expect((await attachDouble({ buckets: ['another'] })).said).toBe('unfit: there is no such bucket: make it first (404)');
-    expect((await attachDouble({ fault: () => 'html' })).said).toMatch(/^protocol: /);
+    expect((await attachDouble({ fault: () => 'html' })).said).toMatch(/^unreachable: .*what answers there is no S3/);
     const nobody = await attachTestBlobs('s3://bucket?endpoint=http://127.0.0.1:1', {
       driver: 's3',
       accessKeyId: 'a',

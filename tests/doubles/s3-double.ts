@@ -51,11 +51,16 @@ export type Fault =
   | 'drop-late'
   /** Done, and answered a byte now and a few then. */
   | 'slow'
-  /** The page of some proxy. */
-  | 'html';
+  /** The page of some proxy or Wi-Fi, in the place of an answer: as a success, or as what is not there. */
+  | 'html'
+  | 'html-404';
 
 const ACCESS_KEY = 'double';
 const SECRET = 'double-secret';
+const PAGE = {
+  headers: { 'content-type': 'text/html; charset=utf-8' },
+  body: Buffer.from('<!doctype html><title>Sign in</title><p>Sign in & go on'),
+};
 const LATE = 150;
 /** Parts of an answer that dawdles, and the milliseconds between them. */
 const PARTS = 5;
@@ -103,7 +108,8 @@ export async function startS3Double(options: S3DoubleOptions = {}): Promise<S3Do
       case '503-slow-down':
         return send(response, failure(503, 'SlowDown'));
       case 'html':
-        return send(response, { status: 200, body: Buffer.from('<!doctype html><title>Sign in</title><p>Sign in & go on') });
+      case 'html-404':
+        return send(response, { ...PAGE, status: fault === 'html' ? 200 : 404 });
       case '500-done':
         await act();
         return send(response, failure(500, 'InternalError'));

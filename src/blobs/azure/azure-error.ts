@@ -1,4 +1,5 @@
 import { RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+import { NotTheStore } from '../not-the-store.ts';
 import { judgeNetworkError, retryAfterOf } from '../network-error.ts';
 import type { Judgement } from '../retries.ts';
 
@@ -29,6 +30,8 @@ const STATUSES: Readonly<Record<number, readonly [RemoteErrorType, again: boolea
 
 /** An error of the SDK: what the server said, what the network did, or an answer that is none. */
 export function judgeAzureError(place: string, error: unknown, now: number): Judgement {
+  const page = pageOf(error);
+  if (page !== null) return { error: new RemoteError('unreachable', `${place}: ${NO_AZURE} (${page})`, { cause: error }), again: false };
   const status = statusOf(error);
   if (status === null) {
     if (codeOf(error) === 'PARSE_ERROR') {
@@ -50,7 +53,8 @@ export function judgeAzureError(place: string, error: unknown, now: number): Jud
 }
 
 /** Whatever Azure answers has a code. */
-const NO_AZURE = 'what answers there is no Azure Blob Storage: is that the endpoint of the account, with the right http:// or https://?';
+const NO_AZURE =
+  'what answers there is no Azure Blob Storage: is that the endpoint of the account, with the right http:// or https://, and does no proxy or login page of this network stand between?';
 const SENTENCE = 500;
 
 /** What the server said about it, which may name what helps, as Azurite does: without the lines that follow, of the request and its time. */
@@ -58,6 +62,25 @@ function sentenceOf(error: unknown, code: string): string {
   const [first = ''] = (error instanceof Error ? error.message : '').split('\n');
   return first.trim() === '' || first.trim() === code ? code : `${code}: ${first.trim().slice(0, SENTENCE)}`;
 }
+
+/** A blob that is not there; not a container that is not there. A HEAD has no code but in its header. */
+export function isAbsent(error: unknown): boolean {
+  return statusOf(error) === 404 && codeOf(error) !== 'ContainerNotFound' && pageOf(error) === null;
+}
+
+/**
+ * The HTTP status of a page that stood in the place of the store, as a success or as what is not there: Azure numbers each answer. It may
+ * be a network's, which goes by itself: asked again by whoever wants it, and not at once.
+ */
+function pageOf(error: unknown): number | null {
+  if (error instanceof NotTheStore) return error.answer;
+  const status = answerOf(error)?.status;
+  if (status === undefined || !isHeeded(status) || headerOf(error, 'x-ms-request-id') !== undefined) return null;
+  return status;
+}
+
+/** Statuses that say something of a blob. */
+export const isHeeded = (status: number): boolean => (status >= 200 && status < 300) || status === 404;
 
 /** The HTTP status of an answer that was an error. */
 export function statusOf(error: unknown): number | null {
@@ -70,9 +93,14 @@ export function codeOf(error: unknown): string | null {
 }
 
 function headerOf(error: unknown, name: string): string | undefined {
-  const response =
-    error instanceof Error && 'response' in error
-      ? (error.response as { headers?: { get(name: string): string | undefined } } | undefined)
-      : undefined;
-  return response?.headers?.get(name);
+  return answerOf(error)?.headers?.get(name);
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly headers?: { get(name: string): string | undefined };
+}
+
+function answerOf(error: unknown): Answer | undefined {
+  return error instanceof Error && 'response' in error ? (error.response as Answer | undefined) : undefined;
 }

@@ -6,7 +6,8 @@ import { createOnce } from '../create-once.ts';
 import type { AzureCredentials } from '../credentials.ts';
 import type { DriverDeps } from '../driver-deps.ts';
 import { createRetries } from '../retries.ts';
-import { codeOf, judgeAzureError, statusOf } from './azure-error.ts';
+import { heedOnlyAzure } from './heed-only-azure.ts';
+import { codeOf, isAbsent, judgeAzureError, statusOf } from './azure-error.ts';
 
 /** Requests that answer without a body of ours or theirs. */
 const NO_BYTES = 0;
@@ -27,6 +28,7 @@ export async function openAzure(address: AzureAddress, credentials: AzureCredent
     credentials.type === 'key' ? new sdk.StorageSharedKeyCredential(address.account, credentials.key) : new sdk.AnonymousCredential(),
     { retryOptions: { maxTries: 1 } }, // we know better what may be repeated
   );
+  pipeline.factories.unshift(heedOnlyAzure);
   const query = credentials.type === 'sas' ? `?${credentials.sas.replace(/^\?/, '')}` : '';
   const container = new sdk.ContainerClient(`${address.endpoint}/${address.container}${query}`, pipeline);
   const { prefix } = address;
@@ -136,11 +138,6 @@ export async function openAzure(address: AzureAddress, credentials: AzureCredent
 interface ListPage {
   readonly continuationToken?: string;
   readonly segment: { readonly blobItems: readonly { readonly name: string; readonly properties: { readonly contentLength?: number } }[] };
-}
-
-/** A blob that is not there; not a container that is not there. A HEAD has no code but in its header. */
-function isAbsent(error: unknown): boolean {
-  return statusOf(error) === 404 && codeOf(error) !== 'ContainerNotFound';
 }
 
 /** Not a copy. */

@@ -7,6 +7,7 @@ import { createOnce } from '../create-once.ts';
 import type { S3Credentials } from '../credentials.ts';
 import type { DriverDeps } from '../driver-deps.ts';
 import { createRetries } from '../retries.ts';
+import { heedOnlyS3 } from './heed-only-s3.ts';
 import { judgeS3Error, statusOf } from './s3-error.ts';
 
 const CONNECT_TIME = 10_000;
@@ -41,6 +42,7 @@ export async function openS3(address: S3Address, credentials: S3Credentials, dep
         requestHandler: { connectionTimeout: CONNECT_TIME, httpAgent: { maxSockets: 64 }, httpsAgent: { maxSockets: 64 } },
       }),
   );
+  heedOnlyS3(client);
   const judge = (error: unknown) => judgeS3Error(address.text, error, deps.clock.now());
   const retries = createRetries({ ...deps, judge, ...(deps.retries === undefined ? {} : { options: deps.retries }) });
   /** Some servers refuse to delete several at once. */

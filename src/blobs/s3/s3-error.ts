@@ -1,4 +1,5 @@
 import { RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+import { NotTheStore } from '../not-the-store.ts';
 import { judgeNetworkError, retryAfterOf } from '../network-error.ts';
 import type { Judgement } from '../retries.ts';
 
@@ -35,6 +36,9 @@ const STATUSES: Readonly<Record<number, readonly [RemoteErrorType, again: boolea
 
 /** An error of the SDK: what the server said, what the network did, or an answer that is none. */
 export function judgeS3Error(place: string, error: unknown, now: number): Judgement {
+  // It may be a network's page, which goes by itself: asked again by whoever wants it, and not at once.
+  if (error instanceof NotTheStore)
+    return { error: new RemoteError('unreachable', `${place}: ${NO_S3} (${error.answer})`, { cause: error }), again: false };
   const status = statusOf(error);
   if (status === null) {
     const judged = judgeNetworkError(place, error);
@@ -56,7 +60,8 @@ export function judgeS3Error(place: string, error: unknown, now: number): Judgem
   return { error: new RemoteError(type, `${place}: ${said} (${status})`, options), again };
 }
 
-const NO_S3 = 'what answers there is no S3: is that the endpoint of a store, with the right http:// or https://?';
+const NO_S3 =
+  'what answers there is no S3: is that the endpoint of a store, with the right http:// or https://, and does no proxy or login page of this network stand between?';
 
 /** The SDK could not read the answer as S3's: it says so in words for whoever writes programs with it. */
 function isNoS3(error: unknown): boolean {
