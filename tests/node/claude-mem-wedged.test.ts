@@ -12,6 +12,7 @@ import { ask, Place } from './place.ts';
 
 /** A worker that read another feed before, and holds states of rows under revisions that this one tells by other bytes. */
 let place: Place;
+let machine: string;
 let node: SatchelNode;
 let ana: MemDatabase;
 let worker: ModelWorker;
@@ -19,7 +20,8 @@ let other: SyncClient;
 
 const at = { created_at: '2026-01-01T00:00:00.000Z', created_at_epoch: 1_767_225_600_000, memory_session_id: 'm-1' };
 
-async function begin(machine: string, connectIt: (of: SatchelNode) => Promise<Connected>): Promise<void> {
+async function begin(name: string, connectIt: (of: SatchelNode) => Promise<Connected>): Promise<void> {
+  machine = name;
   place = await Place.create();
   ana = await mem(place, machine);
   ana.session('c-1', { memory_session_id: 'm-1' });
@@ -58,10 +60,36 @@ const named = async (): Promise<string[]> =>
   (await ask(node, 'doctor', {})).checks
     .filter(({ id, result }) => id === 'claude-mem.wedged' && result !== 'ok')
     .map(({ reason }) => reason);
+const status = async (): Promise<[inSync: boolean, verdict: string]> => {
+  const { in_sync: inSync, verdict } = await ask(node, 'status', {});
+  return [inSync, verdict];
+};
+const IN_SYNC = [true, expect.stringContaining('Everything is kept here')];
+const WEDGED = [false, expect.stringMatching(/^Not everything is in sync: claude-mem takes in nothing more .*repair wedged$/)];
+
+function logged(...lines: readonly string[]): void {
+  const logs = path.join(place.home(machine), '.claude-mem', 'logs');
+  mkdirSync(logs, { recursive: true });
+  writeFileSync(path.join(logs, 'claude-mem-2026-11-22.log'), lines.map((line) => `[2026-11-22 08:18:17.916] ${line}\n`).join(''));
+}
+const STARTED = '[INFO ] [CLOUD_SYNC] Cloud sync active — kicking post-launch catch-up drain {hubUrl=http://127.0.0.1:1/claude-mem}';
+const SAME = 'SyncApply: invalid op seq=1 kind=summary origin=other/7: same entity revision has a different canonical operation hash';
+const wedgedAt = (cursor: string, why = SAME): string =>
+  `[WARN ] [SYNC_CLIENT] Pull wedged: the same page keeps failing; backing off and retrying {cursor=${cursor}, failStreak=3, backoffMs=120000} ${why}`;
+
 const repair = async (apply: boolean) => (await ask(node, 'claude-mem-repair', { check: 'wedged', apply })).repairs;
 
 describe('through its own node', () => {
   beforeEach(() => begin('ana', (of) => connect(place, 'ana', of)));
+
+  it('is no state in sync, whatever it could not take in, until it starts anew', async () => {
+    const why = 'UNIQUE constraint failed: observations.memory_session_id, observations.content_hash';
+    logged(STARTED, wedgedAt(worker.cursor, why));
+    expect(await named()).toEqual([expect.stringContaining('cannot take in the page')]);
+    expect(await status()).toEqual([false, expect.stringContaining('claude-mem takes in nothing more')]);
+    logged(STARTED, wedgedAt(worker.cursor, why), STARTED);
+    expect([await named(), await status()]).toEqual([[], IN_SYNC]);
+  });
 
   it('is named, and takes in what is served and what is behind; what it had is kept beside', async () => {
     held('7', 'Do it', 'from elsewhere');
@@ -134,19 +162,15 @@ describe('through another node', () => {
     await other.push([summary('other', '7')]);
     await expect(worker.pull()).rejects.toThrow('wedged');
     expect(await named()).toEqual([]);
-    const logs = path.join(place.home('bea'), '.claude-mem', 'logs');
-    mkdirSync(logs);
-    const line = (cursor: string): string =>
-      `[2026-11-22 08:18:17.916] [WARN ] [SYNC_CLIENT] Pull wedged: the same page keeps failing; backing off and retrying {cursor=${cursor}, failStreak=3, backoffMs=120000} SyncApply: invalid op seq=1 kind=summary origin=other/7: same entity revision has a different canonical operation hash\n`;
-    writeFileSync(path.join(logs, 'claude-mem-2026-11-22.log'), line('5'));
-    expect(await named()).toEqual([]);
-    writeFileSync(path.join(logs, 'claude-mem-2026-11-22.log'), line('5') + line(worker.cursor));
-    expect(await named()).toEqual([expect.stringContaining('cannot take in the page')]);
+    logged(wedgedAt('5'));
+    expect([await named(), await status()]).toEqual([[], IN_SYNC]);
+    logged(wedgedAt('5'), wedgedAt(worker.cursor));
+    expect([await named(), await status()]).toEqual([[expect.stringContaining('cannot take in the page')], WEDGED]);
     expect(await repair(true)).toMatchObject([{ id: 'wedged', state: 'done' }]);
     // Its log says so still.
-    expect([await named(), await repair(true)]).toEqual([[], []]);
+    expect([await named(), await repair(true), await status()]).toEqual([[], [], IN_SYNC]);
     await worker.pull();
     expect(summaries()).toEqual([['Do it', 'much', 'other', '7']]);
-    expect([await named(), await repair(true)]).toEqual([[], []]);
+    expect([await named(), await repair(true), await status()]).toEqual([[], [], IN_SYNC]);
   });
 });

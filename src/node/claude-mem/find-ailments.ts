@@ -48,8 +48,8 @@ export async function findAilments(node: SatchelNode, askHub: typeof readRemoteF
     askHub !== null && !isHere ? await atHub(node, way, file, settings, askHub) : await inFeed(node, file, settings);
   // Of its worker, and of the hub itself, the same may be heard.
   const heard = ofDevice.filter(({ id }) => id !== 'refused' || ofSync.every((each) => each.id !== id));
-  const isToLog = way.type !== 'none' && !isHere && ofDevice.every(({ id }) => id !== 'wedged');
-  const logged = isToLog ? await findWedgeInLog(folder, file, askHub !== null) : null;
+  const isToLog = way.type !== 'none' && ofDevice.every(({ id }) => id !== 'wedged');
+  const logged = isToLog ? await findWedgeInLog(folder, file, isHere || askHub !== null) : null;
   const reworded = isHere && served !== null ? await findRewordedDoubles(served, () => takeIn(node)) : null;
   const inDatabase = found.map((each) => (each.id === 'doubles' && served !== null ? andMarked(each, served) : each));
   return [

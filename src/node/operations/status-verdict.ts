@@ -115,7 +115,10 @@ function stateOf(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   if (left !== null) return { verdict: `Not everything is in sync: ${left}`, inSync: false };
   const inTheWay = inTheWayText(spaces);
   if (inTheWay !== null) return { verdict: `Not everything is in sync: ${inTheWay}`, inSync: false };
-  if (node.claudeMem != null) return { verdict: `Not everything is in sync: ${node.claudeMem.problem}`, inSync: false };
+  if (node.claudeMem != null) {
+    const { problem, remedy } = node.claudeMem;
+    return { verdict: `Not everything is in sync: ${problem}${remedy === null ? '' : `. ${remedy}`}`, inSync: false };
+  }
   const times = judged.flatMap(({ last_sync: last }) => (last === null ? [] : [Date.parse(last)]));
   const ago = times.length === 0 ? '' : `, ${agoText(node.now - Math.min(...times))} ago`;
   const machines = Math.max(...judged.map((space) => space.machines));
