@@ -84,7 +84,21 @@ export async function openNodeStore(
         'only a hub keeps its store in a database, for others: satchel up --hub --store ADDRESS; or set "hub": true',
       );
     await refuseUnmoved(home, address);
-    const { store, objects, notices, index, size, address: place } = await openSharedStore(address, config, { clock, random });
+    const {
+      store,
+      objects,
+      notices,
+      index,
+      size,
+      address: place,
+    } = await openSharedStore(address, config, {
+      clock,
+      random,
+      onHang(problem) {
+        if (problem === null) log.info({}, 'the database answers again');
+        else log.warn({ error: problem.message }, 'the database does not answer');
+      },
+    });
     try {
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);

@@ -32,6 +32,9 @@ export interface PostgresServer {
   query(database: string, sql: string): Promise<Record<string, unknown>[]>;
   /** Ends it at once, as a crash does. */
   crash(): Promise<void>;
+  /** Has it hang: its connections stay open, new ones are taken, and nothing is answered. */
+  pause(): void;
+  resume(): void;
   /** Starts it again, at the same port. */
   start(): Promise<void>;
   /** Ends it, and removes what it kept. */
@@ -115,8 +118,27 @@ export async function startPostgres(options: PostgresSettings = {}): Promise<Pos
     }
   }
 
+  /** To the process itself and all that it made: first to itself, so that it makes no more. */
+  function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {
+    process.kill(pid, name);
+    for (const child of spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout.split('\n')) {
+      if (child === '') continue;
+      try {
+        process.kill(Number(child), name);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it ended meanwhile
+      }
+    }
+  }
+
   return {
     port,
+    pause() {
+      if (server?.pid !== undefined) signal(server.pid, 'SIGSTOP');
+    },
+    resume() {
+      if (server?.pid !== undefined) signal(server.pid, 'SIGCONT');
+    },
     get pid() {
       if (server?.pid === undefined) throw new Error('PostgreSQL does not run');
       return server.pid;
@@ -133,6 +155,7 @@ export async function startPostgres(options: PostgresSettings = {}): Promise<Pos
     },
     async dispose() {
       process.off('exit', endWithUs);
+      if (server?.pid !== undefined) signal(server.pid, 'SIGCONT');
       await end('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });
     },

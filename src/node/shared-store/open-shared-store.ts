@@ -5,6 +5,7 @@ import { readStorePassword } from '../../config/store-password.ts';
 import { problemToText } from '../../config/problem.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
+import type { StoreUnavailable } from '../../core/ports/store.ts';
 import type { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../store/postgres/postgres-options.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
@@ -15,7 +16,7 @@ import { HUB_COLLECTION, IDENTITY, MOVING } from './hub-identity.ts';
 export async function openSharedStore(
   address: string,
   config: Pick<Config, 'environment'>,
-  deps: { readonly clock: Clock; readonly random: Random },
+  deps: { readonly clock: Clock; readonly random: Random; readonly onHang?: (problem: StoreUnavailable | null) => void },
 ): Promise<PostgresDatabase> {
   const options = await optionsOf(address, config);
   // Loaded where it is needed: no other node has such a store.

@@ -14,6 +14,7 @@ import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type DirectAccess, type SqlStoreOptions } from '../sql-store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { explainFailure, READS_ONLY } from './failures.ts';
+import { createHangWatch } from './hang-watch.ts';
 import { createAppendNotices, type AppendNotices } from './append-notices.ts';
 import { holdParts, lockNumber } from './hold-parts.ts';
 import { LOCK_CLASS } from './lock-class.ts';
@@ -45,6 +46,8 @@ const INDEX_CONNECTIONS = 2;
 export interface PostgresDeps extends SqlStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** Hears that the database hangs, and that it does not any more (`null`). */
+  readonly onHang?: (problem: StoreUnavailable | null) => void;
 }
 
 /** What a node keeps in a PostgreSQL database, which others use at the same time. */
@@ -73,18 +76,20 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
     }
   };
   const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps)).catch(refusedSince);
-  const storePool = createPostgresPool(options);
+  const watch = createHangWatch(options, deps.onHang);
+  const storePool = createPostgresPool(options, watch);
   const driver = createPostgresDriver(storePool, options.schema);
   const db = new Kysely<StoreSchema>(postgresKysely(driver));
   try {
     await explained(() => prepare(db, options));
   } catch (error) {
+    watch.close();
     await db.destroy();
     throw error;
   }
   /** How to ask inside of a writing transaction that runs. */
   const accesses = new WeakMap<StoreTransaction, DirectAccess>();
-  const store = createSqlStore(db, createDirectTransactions(driver, postgresKysely(driver)), postgresDialect, {
+  const sqlStore = createSqlStore(db, createDirectTransactions(driver, postgresKysely(driver)), postgresDialect, {
     ...deps,
     isShared: true,
     around,
@@ -96,7 +101,8 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
       return held;
     },
   });
-  const objectPool = createPostgresPool({ ...options, connections: Math.max(2, Math.round((options.connections ?? 10) * OBJECTS_SHARE)) });
+  const objectConnections = Math.max(2, Math.round((options.connections ?? 10) * OBJECTS_SHARE));
+  const objectPool = createPostgresPool({ ...options, connections: objectConnections }, watch);
   const objects = createPostgresObjects({
     db: createPostgresKysely<ObjectSchema>(objectPool, options.schema),
     within: (tx) => (accesses.get(tx)?.db() as Kysely<unknown> as Kysely<ObjectSchema> | undefined) ?? null,
@@ -109,7 +115,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   const run = (sql: string, values: readonly unknown[]): Promise<void> => storePool.runAlone(sql, values);
   const notices = createAppendNotices({ options, clock: deps.clock, random: deps.random, run });
   const index = createIndexPlace({
-    connect: () => createPostgresKysely<unknown>(createPostgresPool({ ...options, connections: INDEX_CONNECTIONS }), options.schema),
+    connect: () => createPostgresKysely<unknown>(createPostgresPool({ ...options, connections: INDEX_CONNECTIONS }, watch), options.schema),
     around,
   });
   const size = (): Promise<number> =>
@@ -122,6 +128,13 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
           return rows[0]?.size ?? 0;
         }),
     );
+  const store: Store = {
+    ...sqlStore,
+    async close() {
+      watch.close();
+      await sqlStore.close();
+    },
+  };
   return { store, objects, notices, index, address: describePostgres(options), size };
 }
 

@@ -73,7 +73,7 @@ interface PostgresConnection extends DatabaseConnection {
   release(): void;
 }
 
-function createConnection({ client, release }: Lent): PostgresConnection {
+function createConnection({ client, release, watch }: Lent): PostgresConnection {
   /** Why nobody else may have it: nobody knows what it is in the midst of. */
   let broken: Error | undefined;
   /** What is to be sent before the next statement. */
@@ -85,12 +85,17 @@ function createConnection({ client, release }: Lent): PostgresConnection {
   client.on('error', breaks);
 
   async function noting<T>(work: Promise<T>): Promise<T> {
+    watch?.began();
+    let isAnswer = true;
     try {
       return await work;
     } catch (error) {
       // After an error that the server sent, the connection goes on.
-      if (error instanceof Error && !isSent(error)) breaks(error);
+      isAnswer = !(error instanceof Error) || isSent(error);
+      if (!isAnswer) breaks(error as Error);
       throw error;
+    } finally {
+      watch?.ended(isAnswer);
     }
   }
 

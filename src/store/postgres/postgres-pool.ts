@@ -2,6 +2,7 @@ import { Pool, type ClientConfig, type CustomTypesConfig, type PoolClient, type 
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { columnValues } from './column-values.ts';
 import { explainConnecting } from './failures.ts';
+import type { HangWatch } from './hang-watch.ts';
 import { socketThatKnows } from './known-greeting.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 
@@ -27,29 +28,61 @@ export interface PostgresPool {
 
 export interface Lent {
   readonly client: PoolClient;
+  /** To be told of each statement. */
+  readonly watch: HangWatch | null;
   /** Closed instead where it is `broken`. */
   readonly release: (broken: Error | undefined) => void;
 }
 
-export function createPostgresPool(options: PostgresOptions): PostgresPool {
+/** `watch`: while it says that the database hangs, nothing is asked. It is closed by who made it. */
+export function createPostgresPool(options: PostgresOptions, watch: HangWatch | null = null): PostgresPool {
   const { connections = CONNECTIONS } = options;
   const { queue = connections * QUEUE_PER_CONNECTION } = options;
   // What is asked next is sent before the answer to what was asked before: they come in order.
   const pool = new Pool({ ...clientOptions(options), max: connections, idleTimeoutMillis: IDLE_TIMEOUT, pipeline: true });
   // Of connections that lie idle: the next transaction gets another one, or says what is wrong.
   pool.on('error', ignored);
+  if (watch !== null) pool.on('connect', (client) => watch.cutsOff(client));
   /** Who has a connection, and who waits for one. */
   let asking = 0;
   let closed: Promise<void> | undefined;
+
+  /** A connection that comes too late goes back unused. */
+  function connect(): Promise<PoolClient> {
+    if (watch === null) return pool.connect();
+    if (watch.problem !== null) return Promise.reject(watch.problem);
+    return new Promise<PoolClient>((resolve, reject) => {
+      let isOver = false;
+      const end = (isAnswer: boolean): boolean => {
+        if (isOver) return false;
+        isOver = true;
+        stopHearing();
+        watch.ended(isAnswer);
+        return true;
+      };
+      const stopHearing = watch.onHang((problem) => {
+        if (end(false)) reject(problem);
+      });
+      watch.began();
+      pool.connect().then(
+        (client) => (end(false) ? resolve(client) : client.release()),
+        (error: unknown) => {
+          if (end(!isTimeout(error))) reject(error as Error);
+        },
+      );
+    });
+  }
+
   return {
     async acquire() {
       if (asking >= connections + queue)
         throw new StoreUnavailable('busy', `more than ${queue} transactions wait for the database`, { retryAfter: BUSY_RETRY });
       asking += 1;
       try {
-        const client = await pool.connect();
+        const client = await connect();
         return {
           client,
+          watch,
           release(broken) {
             asking -= 1;
             client.release(broken);
@@ -61,6 +94,7 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
       }
     },
     async runAlone(sql, values = [], timeout = QUERY_TIMEOUT) {
+      if (watch !== null && watch.problem !== null) throw watch.problem;
       await pool.query({ text: sql, values: [...values], query_timeout: timeout } as QueryConfig);
     },
     close: () => (closed ??= pool.end()),
@@ -90,6 +124,11 @@ export function clientOptions(options: PostgresOptions): ClientConfig {
     application_name: 'satchel',
     types: columnValues as CustomTypesConfig,
   };
+}
+
+/** It was waited for in vain: no answer of the database. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && /timeout/i.test(error.message);
 }
 
 function ignored(): void {}
