@@ -4,7 +4,7 @@ import type { ControlPayload } from '../log/control.ts';
 import { isOwner } from '../log/membership.ts';
 import type { Remote } from '../ports/remote.ts';
 import { appendControl, NotAllowed } from './administer.ts';
-import { copyLog, isCopiedFromHere, ObjectsLost, sourceWhileItAnswers } from './copy-log.ts';
+import { copyBodies, copyLog, isCopiedFromHere, ObjectsLost, sourceWhileItAnswers } from './copy-log.ts';
 import { decideAgain, keepDecisions } from './fallen-decisions.ts';
 import { eraseAgain } from './erase-again.ts';
 import { fallBackTo, lastShared } from './follow-move.ts';
@@ -30,13 +30,23 @@ export async function moveHome(
   leftOut: Set<ObjectId> | null = null,
 ): Promise<void> {
   const source = (ids: readonly ObjectId[]) => from.getObjects(replica.space, ids);
+  const isHere = target.objects !== undefined && target.objects === replica.deps.objects;
+  let brought = 0;
+  const bringBodies = async (): Promise<void> => {
+    if (isHere)
+      brought = await copyBodies(replica, target, brought, source, { leftOut, ...(onProgress === undefined ? {} : { onProgress }) });
+  };
   if ((await homeOf(replica)) !== descriptor) {
     await completeHistory(replica, from);
-    await copyKnowingDrops(replica, from, () => copyLog(replica, target, onProgress, source, leftOut));
+    await copyKnowingDrops(replica, from, async () => {
+      await copyLog(replica, target, onProgress, source, leftOut);
+      await bringBodies();
+    });
     // Where the answer of an earlier attempt got lost, the record is there: a second one nobody at the target would know.
     await appendControl(replica, from, async () => ((await homeOf(replica)) === descriptor ? null : moveRecord(replica, descriptor)));
   }
   await copyLog(replica, target, onProgress, source, leftOut);
+  await bringBodies(); // of what came between
   await obeyDropsAgain(replica, target);
 }
 
