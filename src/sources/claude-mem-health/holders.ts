@@ -101,6 +101,11 @@ export function isHeldWith(file: string, parts: readonly string[]): boolean {
   return holders.some(({ files }) => parts.every((part) => files.some(({ id }) => id === part)));
 }
 
+/** Whether a database, its log or the memory of that stands at its name. Cost: up to three stats. */
+export function isSomethingThere(file: string): boolean {
+  return ENDS.some(([, end]) => idOf(file + end) !== null);
+}
+
 /** Where the file really is, or was: links on the way are followed. */
 function realOf(file: string): string {
   const [itself, folder] = [unlessGone(() => realpathSync(file)), unlessGone(() => realpathSync(path.dirname(file)))];
