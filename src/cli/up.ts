@@ -76,13 +76,13 @@ export const upCommand = defineCommand({
     const wasStarted = await isStarted(home);
     const elsewhere = ({ host, port }: Partial<Pick<Config, 'host' | 'port'>>): string =>
       context.again({ ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) });
-    if (!wasStarted) await portFor(config, { elsewhere, isKnown: false });
+    await mayListen(config, home, { wasStarted, elsewhere });
     const isFirst = !config.hub && !wasStarted;
     if (isFirst && !options.yes && !(await mayCapture(context, config))) return NOT_BEGUN;
     return wasStarted ? begin() : orLeaveNothing(home, begin);
 
     async function begin(): Promise<CommandResult> {
-      if (!wasStarted) await mayServe(config, home, elsewhere);
+      await mayServe(config, home, elsewhere);
       for (let said = false; ; said = true) {
         try {
           const node = await openNode(config, 'up', copy);
@@ -133,6 +133,21 @@ async function orLeaveNothing(home: NodeHome, begin: () => Promise<CommandResult
   } finally {
     if (!isOthers && !(await isStarted(home))) await removeAllBut(before, home.root);
   }
+}
+
+/**
+ * Throws where it could not listen, or a file that it would serve with is wrong: before a database is claimed, be it by a home that has keys
+ * already, as one that was prepared. Where the store is in use, that is what there is to say, and who uses it has the port; and a work
+ * machine that ran, and takes the usual port, may take another one, by what its store says.
+ */
+async function mayListen(
+  config: Config,
+  home: NodeHome,
+  { wasStarted, elsewhere }: { readonly wasStarted: boolean; readonly elsewhere: ElsewhereText },
+): Promise<void> {
+  const { isHeld } = await import('../node/node-lock.ts');
+  if (await isHeld(home)) return;
+  if (!wasStarted || config.hub || config.isPortChosen) await portFor(config, { elsewhere, isKnown: wasStarted });
 }
 
 /** Throws where a file that it would serve with is wrong. */

@@ -59,6 +59,12 @@ export async function lockNode(home: NodeHome, purpose: string, clock: Clock): P
   }
 }
 
+/** Whether a process runs this node, or is at work on its store, as far as it said so. Makes nothing. */
+export async function isHeld(home: NodeHome): Promise<boolean> {
+  const holders = [await readHolder(home), await readRunning(home)];
+  return holders.some((holder) => holder !== null && isProcess(holder.pid));
+}
+
 function tryLock(file: string): Database.Database | null {
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600); // an older one may be open to others

@@ -27,6 +27,8 @@ interface Place {
   readonly good: S3Double;
   readonly bad: S3Double;
   readonly takenPort: number;
+  /** `keys/machine.json` of a hub that ran elsewhere: as a home is prepared for one more hub of it. */
+  readonly keys: string;
   /** Where something else than a database answers, by what it says to whoever begins. */
   readonly strangers: Readonly<Record<Stranger, number>>;
 }
@@ -112,6 +114,38 @@ const REFUSALS: readonly Refusal[] = [
     args: ({ good, database, takenPort }) => hub('--port', String(takenPort), '--store', database.url, '--objects', bucketAt(good)),
   },
   {
+    name: 'a port that is taken, in a home that has the keys',
+    code: 1,
+    says: /is taken by/,
+    args: ({ good, database, takenPort }) => hub('--port', String(takenPort), '--store', database.url, '--objects', bucketAt(good)),
+    files: ({ keys }) => ({ 'keys/machine.json': keys }),
+  },
+  {
+    name: 'a port that is taken, in a home that has the keys and says all in config.json',
+    code: 1,
+    says: /is taken by/,
+    args: () => ['up'],
+    env: () => ({ SATCHEL_PORT: '' }),
+    files: ({ keys, good, database, takenPort }) => ({
+      'keys/machine.json': keys,
+      'config.json': JSON.stringify({ hub: true, port: takenPort, store: database.url, objects: bucketAt(good) }),
+    }),
+  },
+  {
+    name: 'an address that is not of this machine, in a home that has the keys',
+    code: 2,
+    says: /is no address of this machine/,
+    args: ({ good, database }) => hub('--host', '192.0.2.1', '--port', '0', '--store', database.url, '--objects', bucketAt(good)),
+    files: ({ keys }) => ({ 'keys/machine.json': keys }),
+  },
+  {
+    name: 'a certificate that is damaged, in a home that has the keys',
+    code: 1,
+    says: /tls\.json is damaged/,
+    args: ({ good, database }) => hub('--host', '0.0.0.0', '--port', '0', '--store', database.url, '--objects', bucketAt(good)),
+    files: ({ keys }) => ({ 'keys/machine.json': keys, 'keys/tls.json': '{"key": "' }),
+  },
+  {
     name: 'an address that is not of this machine',
     code: 2,
     says: /is no address of this machine/,
@@ -156,6 +190,7 @@ describe('a first start that is refused', () => {
   let taken: Server;
   let answering: readonly Server[];
   let strangers: Place['strangers'];
+  let keys = '';
   let count = 0;
 
   beforeAll(async () => {
@@ -177,6 +212,10 @@ describe('a first start that is refused', () => {
         return [name, server] as const;
       }),
     );
+    const elsewhere = new Machine(root, 'elsewhere', program);
+    await elsewhere.start(hub('--port', '0'));
+    await elsewhere.kill();
+    keys = readFileSync(path.join(elsewhere.store, 'keys', 'machine.json'), 'utf8');
     answering = begun.map(([, server]) => server);
     strangers = Object.fromEntries(begun.map(([name, server]) => [name, (server.address() as AddressInfo).port])) as Place['strangers'];
   });
@@ -196,7 +235,7 @@ describe('a first start that is refused', () => {
 
   it.each(REFUSALS)('changes nothing: $name', async ({ code, says, args, env, files, before }) => {
     const database = await server.createDatabase();
-    const place: Place = { server, database, good, bad, takenPort: (taken.address() as AddressInfo).port, strangers };
+    const place: Place = { server, database, good, bad, takenPort: (taken.address() as AddressInfo).port, keys, strangers };
     await before?.(place);
     const machine = new Machine(root, `first${count++}`, program, {
       SATCHEL_S3_ACCESS_KEY_ID: good.accessKeyId,
