@@ -94,6 +94,32 @@ describe('an older state of a database in its place', () => {
     expect([a.source.state(), a.machine.replica.position]).toEqual([{ type: 'ok' }, position]);
   });
 
+  it('has no row of a session that is gone from it go to the one that gets its number', async () => {
+    const [a, b, { settle }] = await two();
+    const copy = copyOf(a);
+    a.db.session('gone', { id: 3 });
+    observe(a.db, 'five');
+    await settle();
+    await putInPlace(a, copy);
+    await settle();
+    expect(a.source.state()).toMatchObject(older('0', '2', '0'));
+    // One round brings both, and the number behind the one that is left unused is given out anew.
+    b.db.session('other');
+    b.db.observation('gone', 'of the one that is gone');
+    await settle();
+    const sessionsOf = ({ db }: MemMachine): string =>
+      db.get(
+        "SELECT group_concat(title || '=' || memory_session_id, ';') FROM (SELECT * FROM observations WHERE memory_session_id <> 'm-s')",
+      );
+    expect(a.db.get('SELECT count(*) FROM sdk_sessions')).toBe(2);
+    expect(sessionsOf(a)).toBeNull();
+    await a.source.answerDeletions('restore');
+    await settle();
+    expect(sessionsOf(a)).toBe('of the one that is gone=m-gone');
+    expect(b.db.rows()).toEqual(a.db.rows());
+    expect([...a.source.waiting(), ...a.source.skipped()]).toEqual([]);
+  });
+
   it('goes out as it is where that is the answer', async () => {
     const [a, b, { settle }] = await two();
     const copy = copyOf(a);

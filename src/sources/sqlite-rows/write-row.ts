@@ -3,10 +3,20 @@ import { decodeRow, sameValue, type Row, type RowValue } from '../../kinds/rows/
 import type { NewHere } from './new-here.ts';
 import { noteOf, type Place } from './row-index.ts';
 import type { RowTask, WriteContext, WriteResult } from './row-task.ts';
-import { formOf } from './shown-form.ts';
+import { formOf, impliedRow } from './shown-form.ts';
 import type { FoundRow, TableAccess } from './table-access.ts';
 
-export type Tables = ReadonlyMap<string, TableAccess>;
+type Tables = ReadonlyMap<string, TableAccess>;
+
+/** What is known inside the transaction that writes a batch. */
+export interface BatchState {
+  readonly tables: Tables;
+  /** What the batch put, by name. */
+  readonly places: ReadonlyMap<string, Place>;
+  readonly newHere: NewHere;
+  /** Names of rows of earlier that were found to stand there still. */
+  readonly standing: Set<string>;
+}
 
 /** A row that is to be inserted. */
 export interface Insertion {
@@ -25,13 +35,8 @@ export function putAt(access: TableAccess, { name, table }: RowTask, at: FoundRo
 }
 
 /** Writes one row inside the transaction, but for a new one, which is given back. */
-export function writeRow(
-  context: WriteContext,
-  tables: Tables,
-  places: ReadonlyMap<string, Place>,
-  newHere: NewHere,
-  task: RowTask,
-): WriteResult | (Insertion & { readonly type: 'new' }) {
+export function writeRow(context: WriteContext, batch: BatchState, task: RowTask): WriteResult | (Insertion & { readonly type: 'new' }) {
+  const { tables, newHere } = batch;
   const { name, table, place, problem } = task;
   if (problem?.type === 'waits') return { ...problem, type: 'waits', parent: null };
   if (problem?.type === 'not-here') return { type: 'not-here', reason: problem.reason };
@@ -46,7 +51,8 @@ export function writeRow(
   if (access === undefined) return { type: 'not-here', reason: 'the release of claude-mem here has no such table' };
   if (current === null && newHere.names.has(name)) return { type: 'capture-first' };
 
-  const parent = parentOf(context, tables, places, access, body);
+  const parent = parentOf(context, batch, access, body);
+  if (parent.type === 'unknown') return { type: 'capture-first' };
   if (parent.type === 'missing') return { type: 'waits', reason: 'the row that it refers to is not here', parent: parent.name };
   const form = formOf(body, access.shape, parent.value);
   if (current === null) {
@@ -88,16 +94,35 @@ function remove(
   return { type: 'removed' };
 }
 
-type Parent = { readonly type: 'found'; readonly value: RowValue | null } | { readonly type: 'missing'; readonly name: string };
+/** `unknown`: something else stands in its place by now, or it is told otherwise in all that it could be known by. */
+type Parent =
+  | { readonly type: 'found'; readonly value: RowValue | null }
+  | { readonly type: 'missing'; readonly name: string }
+  | { readonly type: 'unknown' };
 
-function parentOf({ memory }: WriteContext, tables: Tables, places: ReadonlyMap<string, Place>, { shape }: TableAccess, body: Row): Parent {
+function parentOf({ memory }: WriteContext, { tables, places, standing }: BatchState, { shape }: TableAccess, body: Row): Parent {
   const { reference } = shape.profile;
   const name = reference === null ? undefined : body.get(reference.key);
   if (reference === null || shape.via === null || typeof name !== 'string') return { type: 'found', value: null };
-  const rowid = (places.get(name) ?? memory.index.of(name))?.rowid ?? null;
-  const there = tables.get(reference.table);
-  const value = rowid === null ? null : (there?.valueAt(rowid, shape.via.equals) ?? null);
-  return value === null ? { type: 'missing', name } : { type: 'found', value };
+  const put = places.get(name);
+  const place = put ?? memory.index.of(name);
+  const there = place === undefined ? undefined : tables.get(reference.table);
+  const value = place?.rowid == null ? null : (there?.valueAt(place.rowid, shape.via.equals) ?? null);
+  if (value === null || place === undefined) return { type: 'missing', name };
+  if (put === undefined && !standing.has(name)) {
+    if (there === undefined || !standsAt(there, place)) return { type: 'unknown' };
+    standing.add(name);
+  }
+  return { type: 'found', value };
+}
+
+/** Whether a row stands where it was known, and not another one that got its number: of one that is gone and waits for an answer the place is kept. */
+function standsAt(access: TableAccess, { name, rowid, digest }: Place): boolean {
+  const found = rowid === null ? null : access.at(rowid);
+  if (found === null) return false;
+  const { shape } = access;
+  const { reference, nameOf } = shape.profile;
+  return found.digest === digest || (reference === null && nameOf(impliedRow(shape, found.row)) === name);
 }
 
 /** Columns whose values are to be others. What a machine works out for itself stays as it was worked out, unless the body says it. */
@@ -184,17 +209,11 @@ export function refusalOf(
 }
 
 /** Which row holds already what a task would write into these columns: its table and number, and the item that it is, where that is known. */
-export function rowInTheWay(
-  context: WriteContext,
-  tables: Tables,
-  places: ReadonlyMap<string, Place>,
-  { table, body }: RowTask,
-  columns: readonly string[],
-): string | null {
-  const access = tables.get(table);
+export function rowInTheWay(context: WriteContext, batch: BatchState, { table, body }: RowTask, columns: readonly string[]): string | null {
+  const access = batch.tables.get(table);
   const row = body === null ? null : decodeRow(body);
   if (access === undefined || row?.ok !== true || columns.length === 0) return null;
-  const parent = parentOf(context, tables, places, access, row.value);
+  const parent = parentOf(context, batch, access, row.value);
   const form = formOf(row.value, access.shape, parent.type === 'found' ? parent.value : null);
   const rowid = access.rowidWith(new Map(columns.map((column) => [column, form.get(column) ?? null])));
   if (rowid === null) return null;

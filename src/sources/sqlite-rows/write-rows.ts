@@ -2,7 +2,7 @@ import { lookForNew } from './new-here.ts';
 import type { Place } from './row-index.ts';
 import type { FoundRow } from './table-access.ts';
 import type { PlannedRow, RowTask, WriteContext, WriteResult, Written } from './row-task.ts';
-import { putAt, refusalOf, rowInTheWay, writeRow, type Insertion } from './write-row.ts';
+import { putAt, refusalOf, rowInTheWay, writeRow, type BatchState, type Insertion } from './write-row.ts';
 
 /**
  * Writes a batch in one transaction (`more`: others follow at once, and it is durable with them). What cannot be written is said; the rest is, unless it was planned as a whole: then nothing is, where one
@@ -46,6 +46,7 @@ function writeEach(context: WriteContext, batch: readonly RowTask[]): Written {
   const tables = database.tables();
   const places = new Map<string, Place>();
   const newHere = lookForNew(context, tables);
+  const state: BatchState = { tables, places, newHere, standing: new Set() };
   const lasts = new Map([...tables].map(([id, access]) => [id, access.lastRowid()]));
   const isFree = ({ rowid, first }: PlannedRow, table: string): boolean => {
     const last = lasts.get(table) ?? 0;
@@ -59,7 +60,7 @@ function writeEach(context: WriteContext, batch: readonly RowTask[]): Written {
       results[index] = result;
     } catch (error) {
       const task = batch[index] as RowTask;
-      const refusal = refusalOf(error, (columns) => rowInTheWay(context, tables, places, task, columns));
+      const refusal = refusalOf(error, (columns) => rowInTheWay(context, state, task, columns));
       if (refusal === null) throw error;
       results[index] = refusal;
     }
@@ -87,7 +88,7 @@ function writeEach(context: WriteContext, batch: readonly RowTask[]): Written {
     const { planned } = task;
     if (planned === null || together[0]?.task.table !== task.table) insertTogether();
     attempt(index, () => {
-      const made = writeRow(context, tables, places, newHere, task);
+      const made = writeRow(context, state, task);
       if (made.type !== 'new') return made;
       if (made.access.shape.profile.standIns !== null) return putAt(made.access, task, made.access.insert(made.values, null));
       // What was refused before is not noted each time that it is tried.
