@@ -75,6 +75,7 @@ export const connectVerb = defineCommand({
     const { file } = connected.value;
     const notes = [
       ...unlookedText(marked.unlooked),
+      ...unreadText(marked.unread),
       ...untoldText(marked.untold),
       ...adoptedText(all, context.asCalled('satchel claude-mem repair doubles')),
       ...(id === null && all.ok ? historyText(database, context.asCalled('satchel claude-mem repair history')) : []),
@@ -120,7 +121,7 @@ export const disconnectVerb = defineCommand({
   examples: ['satchel claude-mem disconnect'],
   notes: 'What somebody changed there since stays, and is named.\nJSON: {disconnected, file (null: it was not connected), left, kept}.',
   async run(context) {
-    const { unlooked, untold } = await prepare(context, null);
+    const { unlooked, unread, untold } = await prepare(context, null);
     const undone = await undoConnection(nodeHome(context.environment.home));
     if (!undone.ok)
       throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
@@ -132,7 +133,7 @@ export const disconnectVerb = defineCommand({
     if (connection.tokenId !== null) await askNode(context, 'claude-mem-token-remove', { id: connection.tokenId });
     await tellNode(context, null, null);
     const { file, left, kept } = connection;
-    const notes = [...unlookedText(unlooked), ...untoldText(untold)];
+    const notes = [...unlookedText(unlooked), ...unreadText(unread), ...untoldText(untold)];
     const note = notes.length === 0 ? {} : { note: notes.join('\n') };
     return {
       human: `claude-mem is disconnected: ${undoneWords(connection)} ${RESTART}`,
@@ -152,6 +153,8 @@ interface Wanted {
 interface Prepared {
   /** Why nobody could look at what was done beside its worker. */
   readonly unlooked: string | null;
+  /** Why what the hub that it leaves brought could not be read, and may have been edited here. */
+  readonly unread: string | null;
   /** What its worker deleted, and where it synced until now nobody could be told. */
   readonly untold: Untold | null;
   /** How many were marked, or why none could be. */
@@ -165,10 +168,10 @@ async function prepare(context: CommandContext, to: HubPlace | { readonly own: s
   if (!(await isStarted(nodeHome(context.environment.home)))) {
     const isElsewhere = to !== null && 'url' in to;
     const rows = isElsewhere ? await adoptFromHub(context.environment.claudeMemHome, to, Date.now()) : ok(0);
-    return { unlooked: null, untold: null, rows, numbers: null };
+    return { unlooked: null, unread: null, untold: null, rows, numbers: null };
   }
-  const { unlooked, untold, marked, unmarked, numbers } = await askNode(context, 'claude-mem-reconnecting', { to });
-  return { unlooked, untold, rows: unmarked === null ? ok(marked) : fail(unmarked), numbers };
+  const { unlooked, unread, untold, marked, unmarked, numbers } = await askNode(context, 'claude-mem-reconnecting', { to });
+  return { unlooked, unread, untold, rows: unmarked === null ? ok(marked) : fail(unmarked), numbers };
 }
 
 /** Its source leaves to the worker what that syncs by itself. Where no node ever ran there is none. */
@@ -186,6 +189,14 @@ async function tellNode(
 function unlookedText(unlooked: string | null): string[] {
   if (unlooked === null) return [];
   return [`What was changed in its database beside its own sync could not be looked at: ${printable(unlooked)}. It is looked at again.`];
+}
+
+/** Of rows that are known by their words alone. */
+function unreadText(unread: string | null): string[] {
+  if (unread === null) return [];
+  return [
+    `What it got of other machines’ rows could not be read where it synced (${printable(unread)}): one that was edited here may stand twice once that machine leaves that node as well.`,
+  ];
 }
 
 /** Of rows that the other machines have still. */

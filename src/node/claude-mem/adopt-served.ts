@@ -3,7 +3,7 @@ import { GATEWAY_DEVICE, gatewayLocal } from '../../gateways/claude-mem/make-op.
 import type { FeedIndex } from '../../gateways/claude-mem/feed-index.ts';
 import { ownRowToOp } from '../../gateways/claude-mem/own-row-op.ts';
 import type { RowKind } from '../../gateways/claude-mem/payload.ts';
-import { rowId, type OpBody } from '../../gateways/claude-mem/schema.ts';
+import { rowId } from '../../gateways/claude-mem/schema.ts';
 import { traitsOf } from '../../gateways/claude-mem/traits.ts';
 import type { Payload } from '../../gateways/claude-mem/op-rows.ts';
 import { meaningOf, type ServedRow, type ServedRows } from '../../gateways/claude-mem/served-rows.ts';
@@ -66,8 +66,8 @@ export function findServedElsewhere({ file, device, served, isAllPushed, itemAt 
   };
   for (const page of readStandingRows(file)) {
     for (const row of page) {
-      const payload = saidBy(row)?.payload;
-      if (payload === undefined) continue;
+      const payload = payloadOf(row);
+      if (payload === null) continue;
       const { kind, local, origin } = row;
       const own = device === null ? undefined : served.get(kind, device, local);
       const known = origin === null ? own : served.get(kind, origin.device, origin.local);
@@ -123,10 +123,10 @@ export async function findStandingElsewhere(
     for (const row of page) {
       const { kind, origin } = row;
       if (origin === null || origin.device === device || index.of(rowId(kind, origin.device, origin.local)).length > 0) continue;
-      const says = saidBy(row);
-      if (says === null) continue;
-      const born = Number(says.payload['created_at_epoch']);
-      found.push({ subject: subjectOf(kind, says.payload), ...origin, name: await nameAt(kind, row.local), born });
+      const payload = payloadOf(row);
+      if (payload === null) continue;
+      const born = Number(payload['created_at_epoch']);
+      found.push({ subject: subjectOf(kind, payload), ...origin, name: await nameAt(kind, row.local), born });
     }
   }
   return found;
@@ -138,10 +138,8 @@ function standingRevision({ states, revision }: ServedRow, meaning: string, othe
   return same.reduce((most, each) => (compareDecimals(each, most) > 0 ? each : most), same[0] ?? otherwise);
 }
 
-type SaidByRow = Extract<OpBody, { readonly deleted: false; readonly payload: unknown }>;
-
 /** What an op would say of it, whoever sent it; `null` for a row that no client could take. */
-function saidBy(row: StandingRow): SaidByRow | null {
+export function payloadOf(row: StandingRow): Payload | null {
   const op = ownRowToOp('satchel-look', { ...row, revision: '1' });
-  return op === null || op.says.kind === 'mutation' || op.says.deleted ? null : op.says;
+  return op === null || op.says.kind === 'mutation' || op.says.deleted ? null : op.says.payload;
 }

@@ -64,7 +64,8 @@ export async function awaitServed(gateway: Gateway, own: OwnPlace | null): Promi
   }
 }
 
-async function readSpaceServed({ url, user, token }: Gateway): Promise<SpaceServed | null> {
+/** `null`: no space is behind it, or nobody says so. */
+export async function readSpaceServed({ url, user, token }: Gateway): Promise<SpaceServed | null> {
   const headers = { authorization: `Bearer ${token}`, 'x-user-id': user, 'x-device-id': 'satchel-connect' };
   try {
     const answer = await fetch(`${url}/v1/sync/status`, { headers, redirect: 'error', signal: AbortSignal.timeout(ANSWERED_WITHIN) });

@@ -4,13 +4,15 @@ import { itemKey } from '../../core/item.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import type { Replica } from '../../core/replica/replica.ts';
-import type { Workspace } from '../../core/replica/workspace.ts';
-import { createRowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
+import type { Applied, Found, Workspace } from '../../core/replica/workspace.ts';
+import { createRowsOfSpace, memItem, type RowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
 import { MEM_PREFIX, sessionGroup, tableOfName } from '../../kinds/claude-mem/names.ts';
+import { encodeRow } from '../../kinds/rows/row-body.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
 import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
-import { movedOnViews, type Version } from '../../sources/sqlite-rows/moved-on-views.ts';
+import { movedOnViews, type BroughtAs, type BroughtRow, type Version } from '../../sources/sqlite-rows/moved-on-views.ts';
 import { OF_NO_TABLE } from '../../sources/sqlite-rows/ready-rows.ts';
+import type { RowScope } from '../../sources/sqlite-rows/row-scope.ts';
 import type { RowDefinition } from '../row-sources.ts';
 
 /** By space: claude-mem's own sync carries, or carried, its rows since the source did. */
@@ -28,11 +30,12 @@ async function isLeft(store: Store, space: SpaceId): Promise<boolean> {
 
 /**
  * Moves the views of the source of claude-mem's database on to what its worker's own sync brought since: else each state that came that way would
- * be taken for an edit of an older one. O(rows), and the history of each one that is not as the source knows it.
+ * be taken for an edit of an older one. `brought`: rows that it brought from where no space is; one that was edited since is first captured as it
+ * came, where `scope` has it be of this space. O(rows), and the history of each one that is not as the source knows it.
  */
 export async function moveOnViews(
   definition: RowDefinition,
-  { replica, clock }: { readonly replica: Replica; readonly clock: Clock },
+  { replica, clock, brought }: { readonly replica: Replica; readonly clock: Clock; readonly brought?: Brought | undefined },
   workspace: Workspace,
 ): Promise<void> {
   const { file } = definition;
@@ -47,7 +50,7 @@ export async function moveOnViews(
     return found;
   };
   const views = await workspace.views();
-  const moved = await movedOnViews({
+  const movedOn = await movedOnViews({
     ...{ file, clock, versions, profile: claudeMemProfile({ ...definition, sessionsOnly: false }) },
     views: views.values(),
     isKnownElsewhere: (table, rowid) => sent.get(table)?.has(rowid) === true,
@@ -55,13 +58,50 @@ export async function moveOnViews(
       const group = sessionGroup(name);
       return group === null ? [] : [...(await rows.under(`${MEM_PREFIX}${tableOfName(name)}/${group}/`)).keys()];
     },
+    broughtAs: brought?.as,
   });
+  const moved = [...movedOn.moved, ...(await captureBrought(movedOn.brought, brought?.scope, rows, workspace))];
   const isMoved = new Set(moved.map(({ item }) => itemKey(item)));
   // Left to the worker, their absence would be no deletion. What was shown is what it is made from.
   const back = [...views].flatMap(([key, { item, shown, local, notHere }]) =>
     notHere === OF_NO_TABLE && !isMoved.has(key) ? [{ item, content: shown, local }] : [],
   );
   if (moved.length + back.length > 0) await workspace.applied([...moved, ...back]);
+}
+
+/** What a hub without a space brought to a database. */
+export interface Brought {
+  readonly as: BroughtAs;
+  readonly scope: RowScope;
+}
+
+/**
+ * Rows of other devices that were edited here and are in no space yet: named by the words that they came with, they are the same that their device
+ * captures when it comes back from there. Gives their views, by which what they say now is an edit.
+ */
+async function captureBrought(
+  brought: readonly BroughtRow[],
+  scope: RowScope | undefined,
+  rows: RowsOfSpace,
+  workspace: Workspace,
+): Promise<Applied[]> {
+  const isScoped = ((await scope?.refresh()) ?? null) !== null;
+  const free: BroughtRow[] = [];
+  for (const row of brought) {
+    const verdict = isScoped ? scope?.judge(row.body, row.parent === null ? null : await rows.row(row.parent)) : undefined;
+    const isOurs = verdict?.type === 'by-name' ? scope?.judgeName(row.name, false) === null : verdict?.type !== 'out';
+    if (isOurs) free.push(row);
+  }
+  if (free.length === 0) return [];
+  const found = free.map(({ name, body }): Found => {
+    return { type: 'body', item: memItem(name), attributes: {}, body: encodeRow(body), local: null };
+  });
+  await workspace.capture(found, { message: `claude-mem: ${free.length} rows as they came from a hub`, writer: workspace.writer });
+  const views = await workspace.views(free.map(({ name }) => name));
+  return free.flatMap(({ name, local }) => {
+    const view = views.get(itemKey(memItem(name)));
+    return view?.shown == null ? [] : [{ item: view.item, content: view.shown, local }];
+  });
 }
 
 /** {@link moveOnViews}, once after the worker carried the rows. */

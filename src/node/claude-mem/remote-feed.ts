@@ -78,7 +78,7 @@ export async function pushRemoteOps({ url, user, token, device }: RemoteFeedPlac
 }
 
 /** Tells every op in order, and gives the epoch; what came before an error was told. */
-async function readRemoteOps(
+export async function readRemoteOps(
   { url, user, token, device }: RemoteFeedPlace,
   tell: (told: { readonly number: number; readonly op: Op }) => void,
 ): Promise<Result<string, FeedTrouble>> {

@@ -5,6 +5,7 @@ import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
 import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
 import type { ItemAt } from '../claude-mem/adopt-served.ts';
+import { readBroughtByHub } from '../claude-mem/brought-by-hub.ts';
 import { placeOfPersonal } from '../claude-mem/await-served.ts';
 import { itemsByNumber } from '../claude-mem/handed-over.ts';
 import { AILMENTS, repairAilments, type Repair } from '../claude-mem/repair-ailments.ts';
@@ -118,7 +119,7 @@ const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().mi
  * Before `connect` and `disconnect` write anything: captures what was edited, made and deleted in claude-mem's database beside a worker that
  * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
  * worker is to go. `unlooked` and `unmarked` say why nobody could. `untold`: what the worker deleted, and the node that it synced with until now
- * could not be told. Where it is to go to another node's gateway, what others changed and deleted comes first: refused, before anything is
+ * could not be told. `unread`: why rows that it got by a hub, and that were edited here, are not known by what they were. Where it is to go to another node's gateway, what others changed and deleted comes first: refused, before anything is
  * changed, where that cannot be known.
  */
 export const claudeMemReconnectingOperation = defineOperation({
@@ -133,13 +134,20 @@ export const claudeMemReconnectingOperation = defineOperation({
     node,
     { to },
     { progress },
-  ): Promise<{ unlooked: string | null; untold: Untold | null; marked: number; unmarked: string | null; numbers: string | null }> {
+  ): Promise<{
+    unlooked: string | null;
+    unread: string | null;
+    untold: Untold | null;
+    marked: number;
+    unmarked: string | null;
+    numbers: string | null;
+  }> {
     const { claudeMemWorker: worker, deps } = node;
     const isElsewhere = to !== null && 'url' in to;
     if (isElsewhere) await catchUpFirst(node, (done, total) => progress(done, total, 'commits'));
     const untold = await tellDeletions(node);
     removeBroughtAgain(worker.claudeMemHome);
-    const unlooked = await wholeLook(node, isElsewhere);
+    const { unlooked, unread } = await wholeLook(node, isElsewhere);
     if (isElsewhere) await sendCaptured(node);
     const numbers = numbersGiven(worker.claudeMemHome);
     const itemAt = to === null || unlooked !== null ? undefined : await itemsInDatabase(node);
@@ -149,7 +157,7 @@ export const claudeMemReconnectingOperation = defineOperation({
         : 'own' in to
           ? await adoptFromOwnFeed({ ...worker, clock: deps.clock }, to.own)
           : await adoptFromHub(worker.claudeMemHome, to, deps.clock.now(), { itemAt, own: await placeOfPersonal(node) });
-    return { unlooked, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
+    return { unlooked, unread, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });
 
@@ -175,15 +183,29 @@ function removeBroughtAgain(claudeMemHome: string): void {
   }
 }
 
-/** Why nobody could look; `null` where somebody did, or there is no space to tell. */
-async function wholeLook(node: SatchelNode, isToCatchUp: boolean): Promise<string | null> {
-  const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
-  if (open === undefined || !open.replica.canWrite) return null;
+/** What the hub that its worker leaves brought; none where the database cannot be read, which whoever looks into it next says. */
+async function broughtByHub(node: SatchelNode): ReturnType<typeof readBroughtByHub> {
   try {
-    await takeWholeLook(node, open, { isToCatchUp });
-    return null;
+    return await readBroughtByHub(node, (await itemsInDatabase(node)) ?? (() => null));
   } catch (error) {
-    if (error instanceof Unlooked) return error.message;
+    if (error instanceof Error && error.name === 'SqliteError') return ok(null);
+    throw error;
+  }
+}
+
+/** Why nobody could look; `null` where somebody did, or there is no space to tell. */
+async function wholeLook(
+  node: SatchelNode,
+  isToCatchUp: boolean,
+): Promise<{ readonly unlooked: string | null; readonly unread: string | null }> {
+  const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
+  if (open === undefined || !open.replica.canWrite) return { unlooked: null, unread: null };
+  try {
+    const brought = await broughtByHub(node);
+    await takeWholeLook(node, open, { isToCatchUp, broughtAs: brought.ok ? brought.value : null });
+    return { unlooked: null, unread: brought.ok ? null : brought.error };
+  } catch (error) {
+    if (error instanceof Unlooked) return { unlooked: error.message, unread: null };
     throw error;
   }
 }

@@ -31,6 +31,27 @@ export interface MovedOnDeps {
   readonly isKnownElsewhere: (table: string, rowid: number) => boolean;
   /** Names of items that may be the same row under other words. */
   readonly alike: (name: string) => Promise<readonly string[]>;
+  /** As what another way brought a row that says something else by now; `null` where nobody knows. */
+  readonly broughtAs?: BroughtAs | undefined;
+}
+
+/** Views that are to be moved on, and rows that are in the space by no way, and were edited since they were brought. */
+export interface MovedOn {
+  readonly moved: readonly Applied[];
+  readonly brought: readonly BroughtRow[];
+}
+
+/** By the row's place: each column that was told, `null` where it was told to be empty. `table` as the database calls it. */
+export type BroughtAs = (table: string, rowid: number) => ReadonlyMap<string, RowValue | null> | null;
+
+/** As it was brought. */
+export interface BroughtRow {
+  readonly name: string;
+  readonly body: Row;
+  /** The name of the row that it refers to. */
+  readonly parent: string | null;
+  /** The note on its view, by which it is found to be another by now. */
+  readonly local: string;
 }
 /** A digest that no row has. */
 const OTHER_DIGEST = '0'.repeat(16);
@@ -46,10 +67,9 @@ interface Unknown {
 /**
  * What the rows of a database are made from that another way wrote meanwhile: states that an item had since its view are what that way brought, and
  * no edits; what no state had is an edit of the newest state that it fits. A row that another way brought under words that were edited since is the
- * one item that was made with it and says most of the same. Gives the views that are to be moved on. O(rows), and the history of each one that is
- * not as it was shown.
+ * one item that was made with it and says most of the same. O(rows), and the history of each one that is not as it was shown.
  */
-export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
+export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
   const { file, profile, clock } = deps;
   const views = new Map<string, View>();
   const places = new Map<string, Place>();
@@ -61,9 +81,10 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
     if (place.rowid !== null) places.set(placeKey(place.table, place.rowid), place);
   }
   const moved: Applied[] = [];
+  const brought: BroughtRow[] = [];
   const database = createRowDatabase(file, profile, clock);
   try {
-    if (database.look() === 'missing') return [];
+    if (database.look() === 'missing') return { moved, brought };
     /** By number, of the rows that others refer to. */
     const names = new Map<string, string>();
     /** Items that stand somewhere. */
@@ -85,7 +106,7 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
       // Those that stand there by their own words first: what is left may be another one's former words.
       const reworded: Unknown[] = [];
       for (const row of unknown) if (!(await takeNatural(row))) reworded.push(row);
-      for (const row of reworded) await takeReworded(row);
+      for (const row of reworded) if (!(await takeBrought(row))) await takeReworded(row);
     }
 
     /** From its view on: what it was before that is brought by nobody. */
@@ -110,6 +131,20 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
       if (versions.length === 0) return false;
       taken.add(natural);
       note(access.shape, found, natural, madeFrom(access.shape, found.row, versions));
+      return true;
+    }
+
+    /** One that is known by what it was brought as. */
+    async function takeBrought({ access: { shape }, found, parent }: Unknown): Promise<boolean> {
+      const before = deps.broughtAs?.(shape.profile.table, found.rowid) ?? null;
+      if (before === null) return false;
+      const body = newBody(shape, asBefore(shape, found.row, before), parent);
+      const name = shape.profile.nameOf(impliedRow(shape, body));
+      if (name === null || taken.has(name) || (shape.profile.reference !== null && parent === null)) return false;
+      taken.add(name);
+      const versions = await versionsSince(name);
+      if (versions.length > 0) note(shape, found, name, madeFrom(shape, found.row, versions));
+      else brought.push({ name, body, parent, local: noteOf(found.rowid, OTHER_DIGEST, shape.mask) });
       return true;
     }
 
@@ -143,7 +178,19 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<Applied[]> {
     database.close();
   }
   const byItem = new Map(moved.map((each) => [itemKey(each.item), each]));
-  return [...byItem.values()];
+  return { moved: [...byItem.values()], brought };
+}
+
+/** What stood there when the columns that were told said so. */
+function asBefore({ columns }: TableShape, found: Row, told: ReadonlyMap<string, RowValue | null>): Row {
+  const row = new Map(found);
+  for (const { column, byDefault } of columns) {
+    const value = told.get(column);
+    if (value === undefined || sameMeaning(found.get(column), value ?? byDefault ?? undefined)) continue;
+    if (value === null) row.delete(column);
+    else row.set(column, value);
+  }
+  return row;
 }
 
 interface MadeFrom {
