@@ -83,7 +83,7 @@ export const connectVerb = defineCommand({
       ...(isInstalled && !existsSync(database)
         ? ['claude-mem has no database here yet: what its worker saves from its next start on is synced.']
         : []),
-      ...(id !== null && !since.isLive ? [context.asCalled(NOT_RUNNING)] : []),
+      ...(id !== null && !since.isLive ? [context.asCalled(NOT_RUNNING), context.asCalled(portText(url))] : []),
       ...(id === null ? [context.asCalled(elsewhereText(user))] : []),
     ];
     return {
@@ -244,6 +244,11 @@ async function findGateway(given: string, user: string, token: string) {
 function elsewhereText(user: string): string {
   const where = user === PERSONAL_USER ? 'Where that is a hub, what' : 'What';
   return `${where} claude-mem pushes there lies on that node in plain text, for whoever runs it: it is in no sealed space, and \`satchel search\` does not find it.`;
+}
+
+/** Of a node that does not run: where it will listen only config.json can say. */
+function portText(url: string): string {
+  return `Port ${new URL(url).port} is what config.json says: of a node that is started with another --port it is not known. Then run this again while that runs: satchel claude-mem connect`;
 }
 
 export function parseUser(user: string): string {

@@ -260,6 +260,7 @@ export async function runUp(
     const keyless = await sayMissingKeys(context, node);
     if (personal !== undefined && !keyless.includes(personal)) await sayCaptured(context, personal);
     await sayMissingPlaces(context, config);
+    await sayMisled(context, node);
     await sayWaiting(context, node);
     if (personal === undefined || !keyless.includes(personal))
       print('To add a machine: run here `satchel invite`, and paste its link on the other machine into: satchel join');
@@ -325,6 +326,17 @@ async function sayMissingPlaces({ print, style }: CommandContext, config: Config
   const { missingPlaces } = await import('../node/missing-places.ts');
   for (const { root, reason, remedy } of missingPlaces(config))
     print(style.yellow(`${printable(root)} ${reason}, so nothing of it is carried. ${remedy}`));
+}
+
+/** Of a port that is another one this time, or from now on. */
+async function sayMisled({ print, style, asCalled, environment }: CommandContext, node: SatchelNode): Promise<void> {
+  const { sayElsewhere } = await import('../node/claude-mem/gateway-url.ts');
+  const { readSyncPath } = await import('../node/claude-mem/sync-path.ts');
+  const elsewhere = sayElsewhere(await readSyncPath(node.home, environment.claudeMemHome), node);
+  if (elsewhere === null) return;
+  print(
+    style.yellow(asCalled(`${printable(elsewhere)}: what it saves waits. Run: satchel claude-mem connect; then start its worker again`)),
+  );
 }
 
 async function sayWaiting(context: CommandContext, node: SatchelNode): Promise<void> {

@@ -77,6 +77,31 @@ describe('where another program has the port', () => {
     expect(cem.output).not.toContain('for this time');
   });
 
+  it('is said where claude-mem’s settings name another port than the node listens on', async () => {
+    await cem.stop();
+    const usual = Number(portOf(cem));
+    const { stdout, stderr } = await cem.run(['claude-mem', 'connect']);
+    expect(stdout).toContain(`http://127.0.0.1:${usual}/claude-mem`);
+    expect(stderr).toContain(`Port ${usual} is what config.json says: of a node that is started with another --port it is not known`);
+    const probe = await take(0);
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    await cem.start(['up', '--port', `${port}`]);
+    const wrong = `claude-mem’s settings name http://127.0.0.1:${usual}/claude-mem, and this node listens at http://127.0.0.1:${port}`;
+    expect(cem.output).toContain(wrong);
+    expect((await cem.run(['status'])).stdout).toContain(
+      `Not syncing: what claude-mem saves is not taken: ${wrong}. Run: satchel claude-mem connect`,
+    );
+    expect((await cem.run(['doctor'])).stdout).toContain(wrong);
+    await cem.run(['claude-mem', 'connect']);
+    expect((await cem.run(['status'])).stdout).not.toContain('claude-mem');
+    await cem.stop();
+    await cem.run(['claude-mem', 'disconnect']);
+    await cem.start(['up', '--port', `${usual}`]);
+    expect(cem.output).not.toContain('claude-mem');
+  });
+
   it('names what stands there, a port that is free, and all that was given besides', async () => {
     const taken = new URL((JSON.parse(readFileSync(path.join(ana.store, 'running.json'), 'utf8')) as { address: string }).address).port;
     const hub = new Machine(root, 'hub', inject('program'));

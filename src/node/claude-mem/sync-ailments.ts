@@ -2,6 +2,7 @@ import type { Ailment } from '../../sources/claude-mem-health/ailment.ts';
 import { lookForLeftBehind } from '../../sources/claude-mem-health/left-behind.ts';
 import type { SatchelNode } from '../node.ts';
 import { readConnection } from './connection.ts';
+import { sayElsewhere } from './gateway-url.ts';
 import type { SyncPath } from './sync-path.ts';
 import { lastSyncError } from './worker-status.ts';
 
@@ -21,6 +22,8 @@ export async function findRefusal(node: SatchelNode, path: SyncPath, folder: str
   if (path.type === 'none' || !URL.canParse(path.url)) return null;
   const { host } = new URL(path.url);
   const isHere = path.type === 'own' || path.type === 'apart';
+  const elsewhere = sayElsewhere(path, node);
+  if (elsewhere !== null) return refused(elsewhere, [], OWN_TOKEN);
   const connection = isHere ? await readConnection(node.home) : null;
   const tokens = connection === null ? [] : await node.claudeMemClients.tokens();
   if (connection !== null && tokens.every(({ id }) => id !== connection.tokenId)) return unknownToken('this node', [], OWN_TOKEN);
@@ -33,16 +36,11 @@ export const FOREIGN_TOKEN =
   'Have one made there (satchel claude-mem serve --user NAME), and run: satchel claude-mem connect --hub URL --user NAME';
 
 export function unknownToken(who: string, evidence: readonly string[], advice: string): Ailment {
-  return {
-    id: 'refused',
-    result: 'fail',
-    severity: 'high',
-    reason: `${who} does not know the token that claude-mem shows`,
-    evidence,
-    would: [],
-    advice,
-    repair: null,
-  };
+  return refused(`${who} does not know the token that claude-mem shows`, evidence, advice);
+}
+
+function refused(reason: string, evidence: readonly string[], advice: string): Ailment {
+  return { id: 'refused', result: 'fail', severity: 'high', reason, evidence, would: [], advice, repair: null };
 }
 
 /** What its worker says that its hub said. */

@@ -13,7 +13,7 @@ import { importLocalHistory, localWorker } from '../claude-mem/local-worker.ts';
 import type { ImportReport } from '../claude-mem/import-history.ts';
 import { PERSONAL_USER } from '../claude-mem/personal-user.ts';
 import { takeWholeLook, Unlooked } from '../claude-mem/whole-look.ts';
-import { CLAUDE_MEM_PREFIX } from '../claude-mem/prefix.ts';
+import { gatewayUrl } from '../claude-mem/gateway-url.ts';
 import { readDeviceId } from '../claude-mem/settings-edit.ts';
 import { tellDeletions, type Untold } from '../claude-mem/tell-deletions.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
@@ -285,11 +285,3 @@ export const claudeMemRepairOperation = defineOperation({
     return { repairs: await repairAilments(node, only, apply) };
   },
 });
-
-/** How a worker on this machine reaches the gateway; where the node does not run, how it will. */
-function gatewayUrl(node: SatchelNode): string {
-  const { config } = node;
-  const origin = node.address ?? `http://${config.host}:${config.port}`;
-  const url = new URL(origin);
-  return url.origin + CLAUDE_MEM_PREFIX;
-}
