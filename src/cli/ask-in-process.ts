@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { StoreWasCopied, type CopyAnswer } from '../node/copied-store/settle-copy.ts';
+import { StoreWasCopied } from '../node/copied-store/settle-copy.ts';
 import { isDiskFull } from '../node/disk-full.ts';
 import { NodeIsRunning } from '../node/node-lock.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
-import { SatchelNode } from '../node/node.ts';
+import { SatchelNode, type NodeOptions } from '../node/node.ts';
 import { readVersion } from '../node/version.ts';
 import { OperationFailure } from '../node/operations/operation.ts';
 import { parseInput, runOperation } from '../node/operations/run.ts';
@@ -25,11 +25,17 @@ async function loadRoutes(node: SatchelNode): Promise<(app: HubApp) => void> {
   return (await import('../node/operations/routes.ts')).operationRoutes(node);
 }
 
-/** Opens this machine's node in this process. Throws CommandFailure where another process runs it. */
-/** @param purpose as one is told who waits for the store meanwhile. */
-export async function openNode(config: Config, purpose: string, copy?: CopyAnswer): Promise<SatchelNode> {
+/**
+ * Opens this machine's node in this process. Throws CommandFailure where another process runs it.
+ * @param purpose as one is told who waits for the store meanwhile.
+ */
+export async function openNode(
+  config: Config,
+  purpose: string,
+  { copy, onAsked }: Pick<NodeOptions, 'copy' | 'onAsked'> = {},
+): Promise<SatchelNode> {
   try {
-    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy });
+    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy, onAsked });
   } catch (error) {
     throw openingFailure(error, config) ?? error;
   }

@@ -12,6 +12,12 @@ export function shownTime(iso: string, now: number): string {
   return time.getFullYear() === today.getFullYear() ? `${day} ${clock}` : `${day} ${time.getFullYear()} ${clock}`;
 }
 
+/** Milliseconds since 1970, as `14:05:31`: of what is about to be. */
+export function shownSecond(at: number): string {
+  const time = new Date(at);
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
 /** `6 s ago`, `3 h 20 min ago`; from a day on the time itself. */
 export function shownAgo(iso: string, now: number): string {
   const ms = now - Date.parse(iso);

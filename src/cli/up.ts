@@ -15,6 +15,7 @@ import { CommandFailure, defineCommand, type CommandContext, type CommandResult 
 import { listenFailure, portFor, takenBy, type ElsewhereText } from './listen-address.ts';
 import { formatBytes, printable } from './output-style.ts';
 import { sayBucket } from './say-bucket.ts';
+import { saySilent } from './say-silent.ts';
 import { entriesOf, removeAllBut } from './unbegun-home.ts';
 
 /** Milliseconds. */
@@ -85,7 +86,7 @@ export const upCommand = defineCommand({
       await mayServe(config, home, elsewhere);
       for (let said = false; ; said = true) {
         try {
-          const node = await openNode(config, 'up', copy);
+          const node = await openNode(config, 'up', { copy, ...(said ? {} : { onAsked: saySilent(context) }) });
           if (said) await forgetWaiting(home);
           try {
             if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;

@@ -48,6 +48,8 @@ const OTHER_STATE =
   'the bucket is another state of itself, as one that was put back from a copy: it goes on with the bodies that are there, and the others are wanted of machines';
 /** Clients wait for an answer meanwhile, and try again themselves. One request that is never answered leaves time for others. */
 const RETRIES = { attempts: 6, patience: 20_000, attemptTime: 8_000 };
+/** Milliseconds that a bucket which never answers is waited for at most when it is opened. */
+export const BUCKET_LIMIT = RETRIES.patience + RETRIES.attemptTime;
 
 /**
  * Where a hub's objects are: what is built into its store, or a bucket. The store says which, so that hubs that share it cannot

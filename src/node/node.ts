@@ -48,7 +48,7 @@ import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
 import { followedLogs, followAppends } from './shared-store/follow-appends.ts';
-import { tryStore } from './shared-store/try-store.ts';
+import { tryStore, type OnAsked } from './shared-store/try-store.ts';
 import { createElapsed, createSystemClock, createSystemRandom } from './system.ts';
 import { wantLost } from './want-again.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
@@ -66,6 +66,8 @@ export interface NodeOptions {
   readonly purpose?: string;
   /** What this store is, where it is a copy of one that ordered logs. */
   readonly copy?: CopyAnswer | undefined;
+  /** Hears what its opening waits for. */
+  readonly onAsked?: OnAsked | undefined;
   /** Of its listener, other than usual. */
   readonly limits?: Partial<HubServerLimits> | undefined;
   /** Routes for this machine's commands. */
@@ -186,7 +188,7 @@ export class SatchelNode {
   /** Opens the store (made if new), and the spaces in it. */
   static async open(config: Config, options: NodeOptions): Promise<SatchelNode> {
     const home = nodeHome(config.environment.home);
-    const probed = await tryStore(config, home, { clock: createSystemClock(), random: createSystemRandom() });
+    const probed = await tryStore(config, home, { clock: createSystemClock(), random: createSystemRandom(), onAsked: options.onAsked });
     await prepareHome(home);
     const lock = await lockNode(home, options.purpose ?? 'satchel', createSystemClock());
     try {

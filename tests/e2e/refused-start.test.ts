@@ -277,6 +277,20 @@ describe('a first start that is refused', () => {
     await first.kill();
   });
 
+  it('says what it waits for, and until when, where a bucket never answers', async () => {
+    const silent = await startS3Double({ fault: () => 'silence' });
+    const machine = new Machine(root, `silent${count++}`, program, {
+      SATCHEL_S3_ACCESS_KEY_ID: silent.accessKeyId,
+      SATCHEL_S3_SECRET_ACCESS_KEY: silent.secretAccessKey,
+    });
+    const starting = machine.start(hub('--port', '0', '--objects', bucketAt(silent))).catch(() => undefined);
+    await until('it says so', () => /s3:\/\/bucket\/team\?endpoint=\S+ has not answered yet/.test(machine.output));
+    expect(machine.output).toMatch(/ has not answered yet: it is waited for until \d\d:\d\d:\d\d at the latest\.\n$/);
+    await machine.kill();
+    await starting;
+    await silent.close();
+  });
+
   it.each(['the database', 'the bucket'])('leaves nothing behind where %s is away, and it is stopped while it waits', async (what) => {
     const database = await server.createDatabase();
     const away = { store: database.url, objects: bucketAt(good) };

@@ -159,7 +159,8 @@ export async function probePostgres(
   options: PostgresOptions,
   wanted: readonly { readonly collection: string; readonly id: string }[] = [],
 ): Promise<PostgresProbe> {
-  const db = createPostgresKysely<StoreSchema>(createPostgresPool(options), options.schema);
+  const watch = createHangWatch(options);
+  const db = createPostgresKysely<StoreSchema>(createPostgresPool(options, watch), options.schema);
   try {
     return await db.transaction().execute(async (tx) => {
       await checkServer(tx, options);
@@ -195,6 +196,7 @@ export async function probePostgres(
   } catch (error) {
     throw explainFailure(error, options);
   } finally {
+    watch.close();
     await db.destroy();
   }
 }
