@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describePostgres } from '../store/postgres/postgres-options.ts';
 import { parseStoreAddress } from './store-address.ts';
 
 describe('the address of a store', () => {
@@ -35,6 +36,24 @@ describe('the address of a store', () => {
     expect(parseStoreAddress('postgres://ada@localhost/d?host=/var/run/postgresql')).toMatchObject({
       value: { host: '/var/run/postgresql', tls: 'off' },
     });
+  });
+
+  it.each([
+    ['postgres://ada@/d?host=/var/run/postgresql', { host: '/var/run/postgresql', port: 5432, user: 'ada', database: 'd' }],
+    ['postgresql://ada@:6543/d?schema=hub&host=%2Ftmp%2Fpg', { host: '/tmp/pg', port: 6543, schema: 'hub' }],
+  ])('takes a folder alone, as libpq does: %s', (text, value) => {
+    expect(parseStoreAddress(text)).toMatchObject({ ok: true, value });
+  });
+
+  it.each([
+    'postgres://ada@db.example.org:5432/satchel',
+    'postgres://ada@db.example.org:6543/satchel?schema=hub',
+    'postgres://ada%40home@[::1]:5432/my%20hub',
+    'postgres://ada@localhost:21432/d?host=/tmp/pg&schema=hub',
+  ])('is shown as it is taken, with the schema where that is another than usual: %s', (text) => {
+    const parsed = parseStoreAddress(text);
+    if (!parsed.ok) throw new Error(parsed.error);
+    expect(describePostgres({ ...parsed.value, password: 'geheim' })).toBe(text);
   });
 
   it.each([

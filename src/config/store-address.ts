@@ -35,7 +35,7 @@ export function parseStoreAddress(text: string): Result<StoreAddress, string> {
     );
   let url;
   try {
-    url = new URL(text);
+    url = new URL(isByFolder(text) ? text.replace(NO_HOST, '$1localhost') : text);
   } catch {
     return fail(`expected an address like ${SHAPE}`);
   }
@@ -67,6 +67,13 @@ export function parseStoreAddress(text: string): Result<StoreAddress, string> {
     authorityFile: url.searchParams.get('sslrootcert'),
     connections,
   });
+}
+
+/** As libpq takes it too: without a host before the path. */
+const NO_HOST = /^([a-z]+:\/\/(?:[^/?#@]*@)?)(?=[:/])/;
+
+function isByFolder(text: string): boolean {
+  return /[?&]host=(?:\/|%2f)/i.test(text);
 }
 
 function decode(text: string): string | null {

@@ -94,6 +94,29 @@ describe('a hub’s own store moves into a database', () => {
     await other.kill();
   });
 
+  it('refuses a schema with another program’s table of a name that is needed, dry as well, and leaves nothing there', async () => {
+    const theirs = await server.createDatabase();
+    await server.query(theirs.database, `create schema app authorization ${theirs.user}; create table app.documents (id int)`);
+    const to = `${theirs.url}?schema=app`;
+    const fresh = new Machine(root, 'fresh', program, { SATCHEL_STORE_PASSWORD: theirs.password });
+    for (const tried of [
+      () => hub.run(['store', 'migrate', '--to', to, '--dry-run']),
+      () => hub.run(['store', 'migrate', '--to', to]),
+      () => fresh.run(['up', '--hub', '--port', '0', '--store', to]),
+    ]) {
+      const { code, stdout, stderr } = await tried();
+      expect([code, stdout, stderr]).toEqual([
+        5,
+        '',
+        expect.stringMatching(/\?schema=app: .*"documents".*did not make.*\nName another schema: \?schema=/),
+      ]);
+    }
+    expect(await server.query(theirs.database, `select relname from pg_class where relnamespace = 'app'::regnamespace`)).toEqual([
+      { relname: 'documents' },
+    ]);
+    expect(existsSync(fresh.store)).toBe(false);
+  });
+
   it('refuses a copy, which may be of a hub that goes on', async () => {
     const copy = new Machine(root, 'copy', program, { SATCHEL_STORE_PASSWORD: database.password });
     cpSync(hub.store, copy.store, { recursive: true });

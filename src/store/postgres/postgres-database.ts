@@ -26,7 +26,8 @@ import { createPostgresDriver, createPostgresKysely, postgresKysely } from './po
 import { createPostgresObjects } from './postgres-objects.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 import { createPostgresPool } from './postgres-pool.ts';
-import { ROW_SECURITY } from './row-security.ts';
+import { ownNames, refuseForeignTables } from './own-tables.ts';
+import { rowSecurity } from './row-security.ts';
 import { runAgain } from './run-again.ts';
 import { quoted } from './transaction-settings.ts';
 
@@ -163,7 +164,7 @@ export async function probePostgres(
   const db = createPostgresKysely<StoreSchema>(createPostgresPool(options, watch), options.schema);
   try {
     return await db.transaction().execute(async (tx) => {
-      await checkServer(tx, options);
+      if (await checkServer(tx, options)) await refuseForeignTables(tx, options, MIGRATIONS);
       const address = describePostgres(options);
       const { rows } = await tx.executeQuery<{ made: boolean; writes: boolean | null }>(
         CompiledQuery.raw(
@@ -204,11 +205,11 @@ export async function probePostgres(
 /** Safe when several processes begin at once. */
 async function prepare(db: Kysely<StoreSchema>, options: PostgresOptions): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    if (await checkServer(tx, options)) return;
+    if (await checkServer(tx, options)) return refuseForeignTables(tx, options, MIGRATIONS);
     for (const lock of postgresDialect.migrationLock) await tx.executeQuery(CompiledQuery.raw(lock));
     await tx.executeQuery(CompiledQuery.raw(`create schema if not exists ${quoted(options.schema)}`));
   });
-  await migrate(db, postgresDialect, MIGRATIONS, describePostgres(options), [ROW_SECURITY]);
+  await migrate(db, postgresDialect, MIGRATIONS, describePostgres(options), [rowSecurity(ownNames(MIGRATIONS))]);
 }
 
 /** Whether the schema is there. */

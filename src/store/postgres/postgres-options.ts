@@ -18,7 +18,14 @@ export interface PostgresOptions {
   readonly queue?: number;
 }
 
-/** As shown to people. */
-export function describePostgres({ host, port, database, user }: PostgresOptions): string {
-  return `postgres://${user}@${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;
+/** A schema of this name is not shown: it is what counts where none is named. */
+const USUAL_SCHEMA = 'satchel';
+
+/** As shown to people, in the form that `--store` takes: user, host, port, database, and the schema where that is not the usual one. */
+export function describePostgres({ host, port, database, user, schema }: PostgresOptions): string {
+  const isSocket = host.startsWith('/');
+  const at = isSocket ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  const more = [...(isSocket ? [`host=${host}`] : []), ...(schema === USUAL_SCHEMA ? [] : [`schema=${schema}`])];
+  const query = more.length === 0 ? '' : `?${more.join('&')}`;
+  return `postgres://${encodeURIComponent(user)}@${at}:${port}/${encodeURIComponent(database)}${query}`;
 }
