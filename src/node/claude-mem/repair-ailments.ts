@@ -31,6 +31,7 @@ export const AILMENTS: readonly string[] = [
   'wal',
   'unreadable',
   'damage',
+  'missing-table',
   'schema',
   'newer-schema',
   'full-text',

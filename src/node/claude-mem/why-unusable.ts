@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { whyMalformed } from '../../sources/claude-mem-health/damage.ts';
+import { findMissingTables } from '../../sources/claude-mem-health/schema-drift.ts';
 import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { whyUnreadable } from '../../sources/claude-mem-health/unreadable.ts';
 import { whyOtherColumns } from '../../sources/claude-mem/own-rows.ts';
@@ -39,8 +40,15 @@ function damaged(file: string): Unusable | null {
   };
 }
 
-/** Of a release that has its own sync, but not the columns of its rows. */
+/** Without a table that its worker made once; or of a release that has its own sync, but not the columns of its rows. */
 function unknownSchema(file: string): Unusable | null {
+  const [table] = findMissingTables(file);
+  if (table !== undefined)
+    return {
+      type: 'unknown-schema',
+      reason: `claude-mem’s database lacks the table ${table}: ${file}`,
+      next: 'See how it is made anew: satchel doctor',
+    };
   const problem = whyOtherColumns(file);
   if (problem === null) return null;
   return {

@@ -2,6 +2,10 @@ import Database from 'better-sqlite3';
 import type { Ailment } from './ailment.ts';
 import { lookInto } from './mem-tables.ts';
 
+/** What brings all rows that a space has into a database that claude-mem makes anew. */
+export const MADE_ANEW =
+  'Stop its worker, move claude-mem.db and what begins with its name away, start it again, and answer satchel pending with reject: the rows are written there again, but for those that go to no space (satchel claude-mem projects): they are in that file alone, so keep it. Where it syncs by itself, bring what it made itself back with satchel claude-mem repair';
+
 /** Whether SQLite itself finds something wrong. O(size). */
 export function lookForDamage(file: string): Ailment | null {
   const problems = problemsOf(file);
@@ -13,8 +17,7 @@ export function lookForDamage(file: string): Ailment | null {
     reason: 'claude-mem’s database is damaged',
     evidence: problems.slice(0, 10),
     would: [],
-    advice:
-      'Stop its worker, move claude-mem.db and what begins with its name away, start it again, and answer satchel pending with reject: the rows are written there again, but for those that go to no space (satchel claude-mem projects): they are in the damaged file alone, so keep it. Where it syncs by itself, bring what it made itself back with satchel claude-mem repair',
+    advice: MADE_ANEW,
     repair: null,
   };
 }

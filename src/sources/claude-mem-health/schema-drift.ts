@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { MEM_COLUMNS } from '../../kinds/claude-mem/tables.ts';
 import type { Ailment } from './ailment.ts';
+import { MADE_ANEW } from './damage.ts';
 import { keepDatabase } from './keep-copy.ts';
 import { changeIn, columnsOf, lookInto } from './mem-tables.ts';
 
@@ -73,9 +74,40 @@ const LOCAL = new Set([
   ...['origin_device_id', 'origin_local_id', 'sync_rev', 'claude_session_id', 'sdk_session_id'],
 ]);
 
+/** Of every release that was looked at, with all of its tables. */
+const OLDEST = 20;
+
 /** Whether the tables are what claude-mem believes that they are. Reads names of columns only. */
 export function lookForSchemaDrift(file: string): Ailment[] {
-  return lookInto(file, (database) => [...missing(database, file), ...unknown(database)]) ?? [];
+  return lookInto(file, (database) => [...lost(missingTables(database)), ...missing(database, file), ...unknown(database)]) ?? [];
+}
+
+/** Tables of which a database says that it has them, and has not: its worker made them once, and does not again. */
+export function findMissingTables(file: string): string[] {
+  return lookInto(file, missingTables) ?? [];
+}
+
+function missingTables(database: Database): string[] {
+  if (!columnsOf(database, 'schema_versions').has('version')) return [];
+  const version = database.prepare<[], number | null>('SELECT max(version) FROM schema_versions').pluck().get() ?? 0;
+  return version < OLDEST ? [] : Object.keys(CORE).filter((table) => columnsOf(database, table).size === 0);
+}
+
+function lost(tables: readonly string[]): Ailment[] {
+  if (tables.length === 0) return [];
+  const [what, it] = tables.length === 1 ? ['a table', 'it'] : ['tables', 'them'];
+  return [
+    {
+      id: 'missing-table',
+      result: 'fail',
+      severity: 'high',
+      reason: `claude-mem’s database lacks ${what} that it says it has: its worker fails on ${it}`,
+      evidence: tables,
+      would: [],
+      advice: MADE_ANEW,
+      repair: null,
+    },
+  ];
 }
 
 function missing(database: Database, file: string): Ailment[] {
