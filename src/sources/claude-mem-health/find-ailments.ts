@@ -6,6 +6,7 @@ import { lookForForeignWal } from './foreign-wal.ts';
 import { lookForFullText } from './full-text.ts';
 import { lookForHeldFile } from './held-file.ts';
 import { mixedUnder } from './held-standing.ts';
+import { lookAtHolders } from './holders.ts';
 import { lookForSchemaDrift } from './schema-drift.ts';
 import { lookForStuckQueue, type QueueLook } from './sync-queue.ts';
 import { lookForUnreadable } from './unreadable.ts';
@@ -13,8 +14,11 @@ import { lookForUnreadable } from './unreadable.ts';
 /** All that is wrong with a database by itself. Reads only; what is behind a foreign log is not looked at. O(size). */
 export function findAilments(look: QueueLook): Ailment[] {
   const { file } = look;
-  const outside = [lookForHeldFile(file), existsSync(file) ? lookForForeignWal(file) : null].filter((found) => found !== null);
-  if (!existsSync(file) || outside.some(({ id }) => id === 'wal') || mixedUnder(file) !== null) return outside;
+  const holders = lookAtHolders(file);
+  const outside = [lookForHeldFile(file, holders), existsSync(file) ? lookForForeignWal(file, holders) : null].filter(
+    (found) => found !== null,
+  );
+  if (!existsSync(file) || outside.some(({ id }) => id === 'wal') || mixedUnder(file, holders) !== null) return outside;
   const unreadable = lookForUnreadable(file);
   if (unreadable !== null) return [...outside, unreadable];
   const damage = lookForDamage(file);

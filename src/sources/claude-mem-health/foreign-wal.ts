@@ -5,7 +5,7 @@ import { isOpenHere } from '../sqlite-rows/open-here.ts';
 import type { Ailment, Repaired } from './ailment.ts';
 import { blockedBy } from './ailment.ts';
 import { settle } from './held-file.ts';
-import { holdersOf, userOf } from './holders.ts';
+import { lookAtHolders, userOf, type HoldersLook } from './holders.ts';
 import { keepBytes } from './keep-copy.ts';
 import { lookAtState } from './mem-state.ts';
 import { signOfForeignWal } from './signs-of-foreign.ts';
@@ -16,8 +16,8 @@ import { WAL_HEADER } from './wal-frames.ts';
  * of the other. Only where nobody has them open. Both files stay as they are. Cost: as of {@link signOfForeignWal}; where there is no log, or
  * it was looked at before, two stats.
  */
-export function lookForForeignWal(file: string): Ailment | null {
-  const sign = foreignSign(file);
+export function lookForForeignWal(file: string, holders = lookAtHolders(file)): Ailment | null {
+  const sign = foreignSign(file, holders);
   if (sign === null) return null;
   return {
     id: 'wal',
@@ -36,19 +36,19 @@ export function lookForForeignWal(file: string): Ailment | null {
 }
 
 /** Whether a database must not be opened as it stands. Cost: as of {@link lookForForeignWal}. */
-export function hasForeignWal(file: string): boolean {
-  return foreignSign(file) !== null;
+export function hasForeignWal(file: string, holders = lookAtHolders(file)): boolean {
+  return foreignSign(file, holders) !== null;
 }
 
 /** What was found the last time, by database: the same files say the same again. */
 const found = new Map<string, { readonly marks: string; readonly sign: string | null }>();
 
-function foreignSign(file: string): string | null {
+function foreignSign(file: string, holders: HoldersLook): string | null {
   const marks = marksOf(file);
   if (marks === null) return null;
   const known = found.get(file);
   if (known?.marks === marks) return known.sign;
-  if (isOpen(file)) return null;
+  if (isOpen(file, holders)) return null;
   const sign = signOfForeignWal(file);
   // Somebody writes there who is not told of, as in a container: it was not one state that was looked at.
   if (marksOf(file) !== marks) return null;
@@ -67,11 +67,11 @@ function marksOf(file: string): string | null {
  * Whether somebody works with the log that is there, also this very process: whoever does sees the two as one already. Where nobody can tell who
  * has it open, this process knows of itself, and claude-mem says whether its worker runs.
  */
-function isOpen(file: string): boolean {
+function isOpen(file: string, holders: HoldersLook): boolean {
   if (isOpenHere(file)) return true;
-  const holders = holdersOf(file, { withOwn: true });
-  if (holders === null) return userOf(file) !== null;
-  return holders.some(({ files }) => files.some(({ part, isInPlace }) => part === 'wal' && isInPlace));
+  const all = holders.all();
+  if (all === null) return userOf(file) !== null;
+  return all.some(({ files }) => files.some(({ part, isInPlace }) => part === 'wal' && isInPlace));
 }
 
 async function setAside(file: string, backups: string): Promise<Repaired> {

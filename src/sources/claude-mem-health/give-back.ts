@@ -1,7 +1,7 @@
 import { linkSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import type { DatabasePart } from './database-part.ts';
 import type { Stray } from './held-standing.ts';
-import { holdersOf } from './holders.ts';
+import type { HoldersLook } from './holders.ts';
 
 /** A file that somebody has open under another name than it is looked for by. */
 export interface GiveBack {
@@ -15,7 +15,7 @@ export const ENDS: Readonly<Record<DatabasePart, string>> = { database: '', wal:
  * What to call by its own name again, so that those who have it open go on as if nothing had been: where all of it has a name, it is of one
  * database, and nobody else has those names. `null` where that is not so.
  */
-export function namesToGiveBack(file: string, all: readonly Stray[]): GiveBack[] | null {
+export function namesToGiveBack(file: string, all: readonly Stray[], holders: HoldersLook): GiveBack[] | null {
   const isWhole = ({ holder, hasItsLog }: Stray): boolean => hasItsLog && new Set(holder.files.map(({ part }) => part)).size === 3;
   if (!all.every(isWhole)) return null;
   const moved = new Map<DatabasePart, { readonly id: string; readonly from: string }>();
@@ -23,16 +23,16 @@ export function namesToGiveBack(file: string, all: readonly Stray[]): GiveBack[]
     if (name === null || (moved.get(part)?.id ?? id) !== id) return null;
     moved.set(part, { id, from: name });
   }
-  if (moved.size === 0 || [...moved.keys()].some((part) => !isFree(file, part))) return null;
+  if (moved.size === 0 || [...moved.keys()].some((part) => !isFree(file, part, holders))) return null;
   return [...moved].map(([part, { from }]) => ({ from, to: file + ENDS[part] }));
 }
 
 /** Nothing is there, or what somebody began who read and has it open no more. */
-function isFree(file: string, part: DatabasePart): boolean {
+function isFree(file: string, part: DatabasePart, holders: HoldersLook): boolean {
   const there = statSync(file + ENDS[part], { throwIfNoEntry: false });
   if (there === undefined) return true;
   if (part === 'database' || there.size > 0) return false;
-  return (holdersOf(file, { withOwn: true }) ?? []).every(({ files }) => files.every((each) => each.part !== part || !each.isInPlace));
+  return (holders.all() ?? []).every(({ files }) => files.every((each) => each.part !== part || !each.isInPlace));
 }
 
 /** False where it cannot be done, as between two disks: then all is as it was. What stands at a name by now is never replaced. */

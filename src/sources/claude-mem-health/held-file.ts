@@ -5,7 +5,7 @@ import type { Ailment, Repaired } from './ailment.ts';
 import type { DatabasePart } from './database-part.ts';
 import { giveBack, namesToGiveBack } from './give-back.ts';
 import { straysOf, type Stray } from './held-standing.ts';
-import type { Holder } from './holders.ts';
+import { lookAtHolders, type Holder } from './holders.ts';
 import { keepBytes } from './keep-copy.ts';
 import { moveAside, toMoveAside } from './move-aside.ts';
 
@@ -21,12 +21,12 @@ const RESTART = 'Now start claude-mem’s worker again (npx claude-mem restart).
  * A worker that goes on with a part of a database that has no name any more, or another one than it is looked for by: what it saves is in no
  * database that others open, or destroys what they save.
  */
-export function lookForHeldFile(file: string): Ailment | null {
-  const all = straysOf(file);
+export function lookForHeldFile(file: string, holders = lookAtHolders(file)): Ailment | null {
+  const all = straysOf(file, holders);
   const [stray] = all;
   if (stray === undefined) return null;
   const strays = all.flatMap((each) => each.strays);
-  const back = namesToGiveBack(file, all);
+  const back = namesToGiveBack(file, all, holders);
   const ends = all.map(({ holder }) => `kill -9 ${holder.pid}`).join('; ');
   const isOverwritten = all.some(({ standing }) => standing === 'overwritten');
   return {
@@ -46,7 +46,7 @@ export function lookForHeldFile(file: string): Ailment | null {
         : [
             'copy what the process has, before it ends',
             'take the rows of that copy in, from where they come into the database that is there now',
-            ...toMoveAside(file, all).map((name) => `move ${path.basename(name)} away: it is not of the database that is there`),
+            ...toMoveAside(file, all, holders).map((name) => `move ${path.basename(name)} away: it is not of the database that is there`),
             'then: start claude-mem’s worker again, so that it opens that one',
           ],
     advice: isOverwritten
@@ -76,8 +76,9 @@ function namesText(files: Stray['strays']): string {
 
 /** Nobody in this process may have the database open. */
 async function rescue(file: string, backups: string): Promise<Repaired> {
-  const all = straysOf(file);
-  const back = namesToGiveBack(file, all);
+  const holders = lookAtHolders(file);
+  const all = straysOf(file, holders);
+  const back = namesToGiveBack(file, all, holders);
   if (back !== null && giveBack(back)) {
     const lines = back.map(({ from, to }) => `${from} is ${path.basename(to)} again.`);
     return { type: 'done', lines: [...lines, 'The worker goes on with it.'], backup: null, rescued: [] };
@@ -97,7 +98,8 @@ async function rescue(file: string, backups: string): Promise<Repaired> {
       `Copied what process ${holder.pid} has open to ${copy}${hasItsLog ? '' : ', without its log, which was written over or cut'}.`,
     );
   }
-  for (const { from, to } of moveAside(toMoveAside(file, all), backups)) lines.push(`Moved ${path.basename(from)} to ${to}.`);
+  for (const { from, to } of moveAside(toMoveAside(file, all, lookAtHolders(file)), backups))
+    lines.push(`Moved ${path.basename(from)} to ${to}.`);
   if (rescued.length > 0) lines.push(RESTART);
   const isOther = all.some(({ hasItsLog }) => !hasItsLog);
   return { type: 'done', lines, backup: rescued[0] ?? null, rescued, isOther };

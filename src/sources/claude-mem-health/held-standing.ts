@@ -1,6 +1,6 @@
 import { isOpenHere } from '../sqlite-rows/open-here.ts';
 import { fitsMemory, type DatabasePart } from './database-part.ts';
-import { holdersOf, isSomethingThere, type HeldFile, type Holder } from './holders.ts';
+import { isSomethingThere, lookAtHolders, type HeldFile, type Holder } from './holders.ts';
 
 /**
  * How what a process has of a database stands to what is at its names. `whole`: it is that. `apart`: it is a set of its own, so that nobody
@@ -20,8 +20,8 @@ export interface Stray {
 }
 
 /** All that go on with something else; none where the system does not tell. Reads only. O(open files of this user). */
-export function straysOf(file: string): Stray[] {
-  return (holdersOf(file) ?? []).flatMap((holder): Stray[] => {
+export function straysOf(file: string, holders = lookAtHolders(file)): Stray[] {
+  return (holders.others() ?? []).flatMap((holder): Stray[] => {
     const strays = holder.files.filter(({ isInPlace }) => !isInPlace);
     const hasItsLog = isOpenHere(file) || hasLog(holder.files, strays);
     const isHere = strays.every(({ part }) => part !== 'database');
@@ -34,9 +34,9 @@ export function straysOf(file: string): Stray[] {
  * Why a database must not be opened: another process has a part of what stands there, and another part elsewhere. `null`: nothing says so.
  * Cost: as of {@link straysOf}; where nothing stands there, as for all who do not use claude-mem, three stats.
  */
-export function mixedUnder(file: string): string | null {
+export function mixedUnder(file: string, holders = lookAtHolders(file)): string | null {
   if (!isSomethingThere(file)) return null;
-  const stray = straysOf(file).find(({ standing }) => standing !== 'apart');
+  const stray = straysOf(file, holders).find(({ standing }) => standing !== 'apart');
   if (stray === undefined) return null;
   return `process ${stray.holder.pid} (${stray.holder.program}) goes on with files of it that were moved, deleted or written over (satchel claude-mem repair open-file)`;
 }

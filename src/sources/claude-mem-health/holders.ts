@@ -23,6 +23,20 @@ export interface HeldFile {
   readonly isInPlace: boolean;
 }
 
+/** Who has a database open, of one look at the processes for all that is asked in one go. Made where it is first asked. */
+export interface HoldersLook {
+  /** Besides this process; `null` as of {@link holdersOf}. */
+  others(): readonly Holder[] | null;
+  /** This process too. */
+  all(): readonly Holder[] | null;
+}
+
+export function lookAtHolders(file: string): HoldersLook {
+  let seen: { readonly holders: Holder[] | null } | null = null;
+  const all = (): Holder[] | null => (seen ??= { holders: holdersOf(file, { withOwn: true }) }).holders;
+  return { all, others: () => all()?.filter(({ pid }) => pid !== process.pid) ?? null };
+}
+
 const ENDS: readonly (readonly [DatabasePart, string])[] = [
   ['database', ''],
   ['wal', '-wal'],
@@ -54,7 +68,7 @@ export function holdersOf(file: string, { withOwn = false } = {}): Holder[] | nu
     if (parts.length === 0 && Number(pid) === worker)
       parts = named((target) => path.join(path.dirname(real), path.basename(withoutGone(target))));
     const isSought = parts.length > 0 || Number(pid) === worker;
-    const all = isSought ? [...parts, ...findMoved(file, open, parts, places)] : [];
+    const all = isSought ? [...parts, ...findMoved(file, open, parts, places, Number(pid) === process.pid)] : [];
     const files = all.flatMap(({ part, handle, target }): HeldFile[] => {
       const id = idOf(handle);
       if (id === null) return [];

@@ -2,16 +2,16 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ENDS, rename, type GiveBack } from './give-back.ts';
 import type { Stray } from './held-standing.ts';
-import { holdersOf } from './holders.ts';
+import type { HoldersLook } from './holders.ts';
 
 /**
  * Of what stands at the names beside a database, what is not its own, so that whoever opens it does not take it for that: the log and its
  * memory of a process whose database is another one by now, and a log that nobody has open where the worker has the database's own.
  */
-export function toMoveAside(file: string, all: readonly Stray[]): string[] {
+export function toMoveAside(file: string, all: readonly Stray[], looked: HoldersLook): string[] {
   const mixed = all.filter(({ standing }) => standing === 'mixed');
   if (mixed.length === 0) return [];
-  const holders = holdersOf(file, { withOwn: true }) ?? [];
+  const holders = looked.all() ?? [];
   return (['wal', 'shm'] as const).flatMap((part) => {
     const name = file + ENDS[part];
     const users = holders.filter(({ files }) => files.some((each) => each.part === part && each.isInPlace));

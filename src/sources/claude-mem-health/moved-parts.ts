@@ -21,13 +21,15 @@ export const withoutGone = (target: string): string => (target.endsWith(GONE) ? 
 /**
  * Of a process that has some part of a database: those of the missing ones that it has under another name, by what they hold, by which log is of
  * which memory, and by what they are called together. Of claude-mem's worker, known by nothing else: a database that was moved within its folder.
- * `places`: what stands at the names, as `device:inode`. O(its open files); reads some bytes of each that no other database has.
+ * `places`: what stands at the names, as `device:inode`. `isOwn`: it is this process, none of whose files are opened again, not those of other
+ * databases either: closing them would give up SQLite's locks on them. O(its open files); reads some bytes of each of another process.
  */
 export function findMoved(
   file: string,
   open: readonly OpenFile[],
   known: readonly Part[],
   places: ReadonlyMap<DatabasePart, string | null>,
+  isOwn: boolean,
 ): Part[] {
   const missing = (['wal', 'shm', 'database'] as const).filter((part) => known.every((each) => each.part !== part));
   if (missing.length === 0) return [];
@@ -37,12 +39,12 @@ export function findMoved(
     const id = isKnown.has(each.handle) ? null : idOf(each.handle);
     if (id === null) return [];
     const place = missing.find((part) => places.get(part) === id);
-    // What this process has open must not be opened again: closing it gives up SQLite's locks on it.
-    const part = place ?? ours.get(id) ?? (each.target.endsWith(GONE) ? null : partOf(each.handle));
+    const isUnreadable = isOwn || each.target.endsWith(GONE);
+    const part = place ?? ours.get(id) ?? (isUnreadable ? null : partOf(each.handle));
     return part === null || !missing.includes(part) ? [] : [{ ...each, part, isPlace: place !== undefined }];
   });
   const bases = new Set(open.map(({ target }) => target));
-  const isReadable = (each: Part): boolean => !ours.has(idOf(each.handle) ?? '');
+  const isReadable = (each: Part): boolean => !isOwn && !ours.has(idOf(each.handle) ?? '');
   const found: Part[] = [];
   // Twice: what is found last tells of the others what they are called.
   for (const part of [...missing, ...missing]) {
