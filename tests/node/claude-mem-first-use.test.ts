@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
+import { contentHash } from '../../src/kinds/claude-mem/content-hash.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
 import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
@@ -33,8 +34,8 @@ afterEach(async () => {
 const narratives = (of: MemDatabase): unknown => of.sql.prepare('select title, narrative from observations order by title, id').raw().all();
 const edit = (title: string, narrative: string): void => bea.run('update observations set narrative = ? where title = ?', narrative, title);
 
-async function rounds(...workers: readonly ModelWorker[]): Promise<void> {
-  for (let round = 0; round < 12; round += 1) {
+async function rounds(count: number, ...workers: readonly ModelWorker[]): Promise<void> {
+  for (let round = 0; round < count; round += 1) {
     for (const worker of workers) {
       await worker.pull();
       await worker.push();
@@ -62,7 +63,7 @@ describe('a gateway that nobody used before', () => {
     for (const title of ['of ana', 'of bea']) edit(title, 'edited');
     bea.run("update session_summaries set learned = 'edited'");
     const worker = new ModelWorker(await runWorker(place, 'bea', connected), bea);
-    await rounds(worker);
+    await rounds(12, worker);
     expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
     await afterwards(['of ana', 'of bea'], 'edited');
     expect([ana, bea].map((of) => of.get('select learned from session_summaries'))).toEqual(['edited', 'edited']);
@@ -72,10 +73,10 @@ describe('a gateway that nobody used before', () => {
     const own = await connect(place, 'bea', beaNode);
     for (const title of ['of ana', 'of bea']) edit(title, 'first');
     const atHome = new ModelWorker(await runWorker(place, 'bea', own), bea);
-    await rounds(atHome);
+    await rounds(12, atHome);
     const connected = await connectElsewhere(place, 'bea', beaNode, anaNode);
     for (const title of ['of ana', 'of bea', 'third']) edit(title, 'second');
-    await rounds(new ModelWorker(await runWorker(place, 'bea', connected), bea));
+    await rounds(12, new ModelWorker(await runWorker(place, 'bea', connected), bea));
     expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
     await afterwards(['of ana', 'of bea', 'third'], 'second');
   });
@@ -87,7 +88,7 @@ describe('a gateway that nobody used before', () => {
     const asked = (): Promise<unknown> => ask(beaNode, 'claude-mem-reconnecting', { to });
     expect(await asked()).toMatchObject({ unlooked: null, unmarked: expect.stringContaining('start it there') });
     const atHome = new ModelWorker(await runWorker(place, 'ana', own), ana);
-    await rounds(atHome);
+    await rounds(12, atHome);
     expect(await asked()).toMatchObject({ unmarked: null, marked: 6 });
   });
 
@@ -98,4 +99,30 @@ describe('a gateway that nobody used before', () => {
     expect(await ask(beaNode, 'claude-mem-reconnecting', { to: { url, user: 'ada', token } })).toMatchObject({ unmarked: null, marked: 0 });
     expect(Date.now() - began).toBeLessThan(3_000);
   });
+});
+
+it('a gateway’s own worker takes in what was served of its rows before it came, also where one was edited in between', async () => {
+  const away = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
+  await rounds(2, away);
+  for (const words of ['second', 'third']) {
+    const hash = contentHash('m-s1', 'of ana', words);
+    ana.run("update observations set narrative = ?, content_hash = ? where title = 'of ana'", words, hash);
+    const pulled = async (): Promise<unknown> => {
+      await away.pull();
+      return narratives(bea);
+    };
+    await expect.poll(pulled, patience).toContainEqual(['of ana', words]);
+  }
+  const own = new ModelWorker(await runWorker(place, 'ana', await connect(place, 'ana', anaNode)), ana);
+  await rounds(6, own, away);
+  expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
+  bea.run("update observations set narrative = 'by bea' where title = 'of ana'");
+  await disconnect(beaNode);
+  await expect.poll(() => narratives(bea), patience).toContainEqual(['of ana', 'by bea']);
+  const pulled = async (): Promise<unknown> => {
+    await own.pull();
+    return narratives(ana);
+  };
+  await expect.poll(pulled, patience).toContainEqual(['of ana', 'by bea']);
+  expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
 });

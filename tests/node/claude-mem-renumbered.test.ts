@@ -69,7 +69,11 @@ it('rows that have other numbers than they were pushed under are no rows that ar
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   expect([titles(ana), titles(bea)]).toEqual([rows, rows]);
-  expect(await problems()).toEqual([]);
+  const problemsAfter = async (): Promise<unknown> => {
+    await round();
+    return problems();
+  };
+  await expect.poll(problemsAfter, patience).toEqual([]);
   // As her worker does when it changes a row.
   ana.run("update observations set narrative = 'by ana', sync_rev = sync_rev + 1, synced_at = null where title = 'one'");
   const narratives = async (): Promise<unknown> => {

@@ -16,8 +16,8 @@ export interface ServedRow {
   readonly revision: string;
   /** By what it is known in that state; '' where it is gone. */
   readonly subject: string;
-  /** Every state that it had, by what it means. */
-  readonly states: readonly { readonly revision: string; readonly meaning: string }[];
+  /** Every state that it had, in the feed's order, by what it means; `hash`: an observation's `content_hash`, by which a client has it already. */
+  readonly states: readonly { readonly revision: string; readonly meaning: string; readonly hash: string | null }[];
 }
 
 /** The rows of a feed as its ops are read, in memory: about 700 bytes an op. */
@@ -41,7 +41,11 @@ export function createServedRows(): ServedRows {
       const { id, kind, entity_rev: revision, origin_device_id: device, origin_local_id: local } = says;
       const before = rows.get(id);
       const subject = says.deleted ? '' : subjectOf(kind, says.payload);
-      const states = [...(before?.states ?? []), ...(says.deleted ? [] : [{ revision, meaning: meaningOf(kind, says.payload) }])];
+      const hash = says.deleted ? null : says.payload['content_hash'];
+      const state = says.deleted
+        ? []
+        : [{ revision, meaning: meaningOf(kind, says.payload), hash: typeof hash === 'string' ? hash : null }];
+      const states = [...(before?.states ?? []), ...state];
       const isNewest = before === undefined || compareDecimals(revision, before.revision) > 0;
       rows.set(id, isNewest ? { kind, device, local, revision, subject, states } : { ...before, states });
       if (subject === '') return;

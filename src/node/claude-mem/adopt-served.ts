@@ -33,7 +33,7 @@ export type ItemAt = (kind: RowKind, local: string) => string | null;
  * Rows of a database that are served as another device's, under which claude-mem's client does not know them: they came by Satchel, from a
  * copied file, or by another node's feed. Unmarked, summaries and prompts would be given to it a second time. A row of its own that is pushed
  * becomes its own there, in place of one that no device has (`planPush`), which its node does that imports all of them; elsewhere one that says nothing
- * new, or whose changes the space tells of, is marked as the gateway's: to take that from those who have it would take what was edited there with it. One that is served as its own, and was marked as another's while its
+ * new, or whose changes the space tells of, is marked as the gateway's: to take that from those who have it would take what was edited there with it. So is one there that the feed tells of in several states: the worker reads them from the first, and would stop. One that is served as its own, and was marked as another's while its
  * worker synced elsewhere, is its own again. A row that was edited is told by what of its words is left, once all others are known. O(rows).
  */
 export function findServedElsewhere({ file, device, served, isAllPushed, itemAt = () => null }: Omit<AdoptDeps, 'now'>): RowMark[] {
@@ -45,8 +45,8 @@ export function findServedElsewhere({ file, device, served, isAllPushed, itemAt 
   const isFree = (row: StandingRow, payload: Payload, each: ServedRow): boolean => {
     if (each.device === device || taken.has(rowId(row.kind, each.device, each.local))) return false;
     if (row.origin !== null || each.device !== GATEWAY_DEVICE) return true;
-    const isPushed = isAllPushed || !row.isSent;
-    return !isPushed || (!isAllPushed && each.states.some(({ meaning }) => meaning === meaningOf(row.kind, payload)));
+    if (isAllPushed) return isInTheWay(row, each);
+    return row.isSent || each.states.some(({ meaning }) => meaning === meaningOf(row.kind, payload));
   };
   /** As the gateway serves the very item that stands there, by whatever words. */
   const asItem = ({ kind, local }: StandingRow): ServedRow | undefined => {
@@ -92,6 +92,15 @@ export function findServedElsewhere({ file, device, served, isAllPushed, itemAt 
     if (other !== undefined && alike.length === 1) mark(row, payload, other);
   }
   return marks;
+}
+
+/**
+ * Whether a client that reads a feed from its beginning would stop at this row: it is given the states of one that it does not know as its own, takes in
+ * the first that it has not, and cannot make that one what it has already.
+ */
+function isInTheWay({ cells: { content_hash: hash } }: StandingRow, { states }: ServedRow): boolean {
+  const first = states.findIndex((state) => state.hash !== null && state.hash !== hash);
+  return typeof hash === 'string' && first >= 0 && states.slice(first).some((state) => state.hash === hash);
 }
 
 /** Whether a row that is served, and is there, is the one that says so by now. */
