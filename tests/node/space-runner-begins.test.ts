@@ -37,7 +37,7 @@ it('begins with the checkpoint where nothing of the log is here, and does not re
     await runner.syncNow();
     expect(reads[0]).toBe(position); // the record that the checkpoint names, before any other
     expect(await replica.list()).toEqual(await owner.replica.list());
-    await until('the history is here', async () => (await replica.backfill()) === null);
+    await until('the history is here', async () => (await replica.notes.backfill()) === null);
     expect(await replica.list()).toEqual(await owner.replica.list());
   } finally {
     await runner.stop();

@@ -129,7 +129,7 @@ it.each(['what fell', 'something else'])('is what an edit is made of that is fou
   const head = await target.head(author.replica.space);
   expect(await syncWith(author.replica, target)).toMatchObject({ moved: true });
   await author.replica.fallBack((head?.position ?? 0) - 2);
-  expect((await author.replica.unlanded()).size).toBeGreaterThan(0);
+  expect((await author.replica.notes.unlanded()).size).toBeGreaterThan(0);
   const item = (of === 'what fell' ? FILE : OTHER) as Item;
   const edited = of === 'what fell' ? 'one\ntwo\nthree\n' : 'of its own\n';
   const report = await author.write(item, edited);

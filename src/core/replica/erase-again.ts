@@ -16,7 +16,7 @@ import { sealText } from './sealed-text.ts';
  * Nothing where nothing fell. What only waits costs O(items) and asks nothing of the remote; else O(bytes of what stands in the place of others), besides.
  */
 export async function eraseAgain(replica: Replica, remote: Remote): Promise<void> {
-  const fallen = await replica.fallenErasures();
+  const fallen = await replica.notes.fallenErasures();
   if (fallen.length === 0 || !replica.canSend || !isOwner(replica.membership, replica.machine)) return;
   let left: FallenErasure[] = [];
   for (const erasure of fallen) {

@@ -25,7 +25,7 @@ export interface Fallen {
 /** Cost: one look-up where nothing fell, else O(what fell and was not dropped, and drafts). */
 export async function fallenOf(replica: Replica): Promise<Fallen> {
   const { deps, space, machine } = replica;
-  const own = (await replica.relands()).filter(({ reland }) => reland.record === null).length;
+  const own = (await replica.notes.relands()).filter(({ reland }) => reland.record === null).length;
   const records = await deps.store.read((tx) => tx.logs.fallen(space));
   const others = new Map<MachineId, number>();
   const left = await notLanded(
@@ -42,7 +42,7 @@ export async function dropLanded(replica: Replica): Promise<void> {
   const commits = (await deps.store.read((tx) => tx.logs.fallen(space))).filter(({ type }) => type === 'commit');
   if (commits.length === 0) return;
   const waiting = new Set<CommitKey>([
-    ...(await replica.relands()).map(({ reland }) => relandKey(reland, machine)),
+    ...(await replica.notes.relands()).map(({ reland }) => relandKey(reland, machine)),
     ...replica.drafts.map(({ id }) => commitKey(machine, id)),
   ]);
   const others = await notLanded(

@@ -17,7 +17,7 @@ export async function landAgain(replica: Replica): Promise<void> {
 
 /** The same, inside the replica’s queue. */
 export async function landWaiting(replica: Replica): Promise<void> {
-  const waiting = await replica.relands();
+  const waiting = await replica.notes.relands();
   if (waiting.length === 0 || !replica.canWrite) return;
   const drafted = new Set<CommitKey | null>();
   for (const draft of replica.drafts)
@@ -38,7 +38,7 @@ export async function landWaiting(replica: Replica): Promise<void> {
       later === null ? removeReland(tx, replica.space, key) : replaceReland(tx, replica.space, key, later),
     );
   }
-  if ((await replica.unlanded()).size > 0) await replica.deps.store.write((tx) => tx.documents.remove(UNLANDED, replica.space));
+  if ((await replica.notes.unlanded()).size > 0) await replica.deps.store.write((tx) => tx.documents.remove(UNLANDED, replica.space));
 }
 
 /**

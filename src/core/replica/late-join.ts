@@ -3,7 +3,8 @@ import type { ObjectId, SpaceId } from '../ids.ts';
 import { RemoteError, type Remote } from '../ports/remote.ts';
 import type { StoredRecord, StoreTransaction } from '../ports/store.ts';
 import { openCheckpoint, openPages, sealCheckpoint } from './checkpoint.ts';
-import { BACKFILLS, type Backfill, type Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
+import { BACKFILLS, type Backfill } from './space-notes.ts';
 import { toStored, verifyChain } from './chain.ts';
 import { readState, StateDigest, statePages, type StatePart } from './state-pages.ts';
 import { usedCommits } from './used-commits.ts';
@@ -126,7 +127,7 @@ export async function isBackfilling(replica: Replica): Promise<boolean> {
 
 /** The position of the checkpoint that this replica began with, while records before it are missing; else `null`. */
 export async function gapUntil(replica: Replica): Promise<number | null> {
-  return (await replica.backfill())?.until.position ?? null;
+  return (await replica.notes.backfill())?.until.position ?? null;
 }
 
 /**
@@ -135,7 +136,7 @@ export async function gapUntil(replica: Replica): Promise<number | null> {
  */
 export async function completeUpTo(replica: Replica, remote: Remote, position: number): Promise<void> {
   const { space } = replica;
-  let waiting = await replica.backfill();
+  let waiting = await replica.notes.backfill();
   while (waiting !== null && waiting.next <= Math.min(position, waiting.until.position)) {
     const { records } = await remote.read(space, waiting.next, PAGE);
     const wanted = records.slice(0, Math.min(position, waiting.until.position) - waiting.next + 1);
@@ -189,7 +190,7 @@ export type BackfillResult = 'nothing' | 'more' | 'done' | 'mismatch' | 'diverge
  */
 export async function backfill(replica: Replica, remote: Remote): Promise<BackfillResult> {
   const { space, deps } = replica;
-  const waiting = await replica.backfill();
+  const waiting = await replica.notes.backfill();
   if (waiting === null) return 'nothing';
   if (waiting.next <= waiting.until.position) {
     const { records } = await remote.read(space, waiting.next, PAGE);

@@ -2,13 +2,15 @@ import type { Content } from '../content.ts';
 import type { SpaceKeys } from '../crypto/space-keys.ts';
 import type { ContentDigest, ObjectId, RecordHash } from '../ids.ts';
 import type { Item } from '../item.ts';
-import type { View } from '../ports/store.ts';
+import type { StoreTransaction, View } from '../ports/store.ts';
 import { withBodiesHere, withOwnCopies } from './fallen-bodies.ts';
 import { epochAt, withoutPruned } from './land-again.ts';
-import { readRelands, resealRelands, type Reland } from './reland.ts';
+import { putRelands, readRelands, resealRelands, type Reland } from './reland.ts';
 import type { Replica } from './replica.ts';
 import { resealViews } from './reseal-views.ts';
+import { BACKFILLS } from './space-notes.ts';
 import { viewsBehind } from './views-behind.ts';
+import { keptNotes, settledNotes } from './writer-notes.ts';
 
 /** What a log that falls back leaves behind. */
 export interface Fall {
@@ -40,6 +42,27 @@ export async function prepareFall(replica: Replica, position: number, keys: Spac
   const relands = await resealRelands(await withoutPruned(replica, found), bodies, keyId);
   const { views, sealed } = await resealViews(replica, relands, keyId, behind);
   return { relands, views, sealed, items, voids };
+}
+
+/** The log falls back to there, with all that was prepared, and drafts are none any more. O(views + drafts + records behind it). */
+export async function writeFall(
+  tx: StoreTransaction,
+  { space, drafts }: Pick<Replica, 'space' | 'drafts'>,
+  position: number,
+  { relands, views, voids }: Fall,
+): Promise<void> {
+  for (const [writer, changed] of views) {
+    await tx.views.put(space, writer, changed);
+    for (const notes of [keptNotes(space), settledNotes(space)]) await tx.documents.remove(notes, writer);
+  }
+  await putRelands(tx, space, relands);
+  await tx.drafts.remove(
+    space,
+    drafts.map(({ id }) => id),
+  );
+  await tx.logs.fallBack(space, position);
+  await tx.logs.dropFallen(space, voids);
+  await tx.documents.remove(BACKFILLS, space);
 }
 
 /** Items that records behind a position changed, or drafts. */

@@ -191,7 +191,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
 
   /** What fell, and was not gone through yet, is what the found was made from. Where the home is out of reach, it has to wait for what is not here. */
   async function landFirst(found: readonly Found[]): Promise<void> {
-    const unlanded = await replica.unlanded();
+    const unlanded = await replica.notes.unlanded();
     if (!found.some(({ item }) => unlanded.has(itemKey(item)))) return;
     try {
       await landWaiting(replica);
@@ -248,7 +248,7 @@ export function createReplicaWorkspace(replica: Replica, options: WorkspaceOptio
       reported.clear();
       looked.clear();
     }
-    const unlanded = await replica.unlanded();
+    const unlanded = await replica.notes.unlanded();
     for (const item of candidates) {
       const key = itemKey(item);
       if (unlanded.has(key)) {

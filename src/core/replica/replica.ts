@@ -10,29 +10,12 @@ import type { SpaceKeys } from '../crypto/space-keys.ts';
 import { putSound } from './bring-again.ts';
 import { Bodies } from './bodies.ts';
 import type { ReplicaDeps } from './deps.ts';
-import { FALLEN_ERASURES, type FallenErasure } from './fallen-erasures.ts';
 import { Mutex } from './mutex.ts';
-import { prepareFall } from './prepare-fall.ts';
-import { remembered } from './remembered.ts';
-import { itemsUnlanded, listRelands, putRelands, relandsOf, UNLANDED, type Reland } from './reland.ts';
+import { prepareFall, writeFall } from './prepare-fall.ts';
 import { newCommitId, SpaceDrafts } from './space-drafts.ts';
 import { KeyMissing } from './key-missing.ts';
-import { keptNotes, settledNotes } from './writer-notes.ts';
+import { createSpaceNotes, type SpaceNotes } from './space-notes.ts';
 import { Replay, type Fresh, type ReplayReport, type ReplayStop } from './replay.ts';
-
-/** Collection: what a replica that began with a checkpoint has yet to fetch of its log, by space. */
-export const BACKFILLS = 'backfills';
-
-/** What a replica that began with a checkpoint still has to fetch: the records before it, for its history. */
-export interface Backfill {
-  /** The next record to fetch. */
-  readonly next: number;
-  readonly previous: Head;
-  /** The checkpoint: where the records must lead. */
-  readonly until: Head;
-  /** What the checkpoint says of the state there. */
-  readonly digest: string;
-}
 
 /** `landed`: drafts of these items stand in the log now, as they are; nobody sees another content than before. */
 export type ChangeListener = (items: readonly Item[], how: 'changed' | 'landed') => void;
@@ -59,38 +42,12 @@ export class Replica {
   readonly #listeners = new Set<ChangeListener>();
   #remote: Remote | null = null;
   #stop: ReplayStop | null = null;
-  /** Of the log, without drafts. */
-  readonly #siblings: () => Promise<readonly Sibling[]>;
-  /** Where the local log ends; `null` before anything of it is here. Asks the store only after a write that was not replayed here. */
-  readonly head: () => Promise<Head | null>;
-  /** What fell back with the log, and is to land again. */
-  readonly relands: () => Promise<readonly { readonly key: string; readonly reland: Reland }[]>;
-  /** Items of which earlier versions stand here until what fell was gone through. */
-  readonly unlanded: () => Promise<ReadonlySet<string>>;
-  /** What had been erased by records that fell, and is to be erased again. */
-  readonly fallenErasures: () => Promise<readonly FallenErasure[]>;
-  /** How far the records before the checkpoint are that this replica began with; `null`: nothing is missing. */
-  readonly backfill: () => Promise<Backfill | null>;
+  readonly notes: SpaceNotes;
 
   private constructor(deps: ReplicaDeps, space: SpaceId) {
     this.deps = deps;
     this.space = space;
-    const { store } = deps;
-    const lookUpHead = remembered(store, () => store.read((tx) => tx.logs.head(space)), 'logs');
-    this.head = async () => this.#replay.end ?? lookUpHead();
-    this.relands = remembered(store, () => store.read((tx) => listRelands(tx, space)), `documents in ${relandsOf(space)}`);
-    this.unlanded = remembered(store, () => store.read((tx) => itemsUnlanded(tx, space)), `documents in ${UNLANDED}`);
-    this.fallenErasures = remembered(
-      store,
-      async () => (await store.read((tx) => tx.documents.get<readonly FallenErasure[]>(FALLEN_ERASURES, space))) ?? [],
-      `documents in ${FALLEN_ERASURES}`,
-    );
-    this.backfill = remembered(
-      store,
-      async () => (await store.read((tx) => tx.documents.get<Backfill>(BACKFILLS, space))) ?? null,
-      `documents in ${BACKFILLS}`,
-    );
-    this.#siblings = remembered(store, () => store.read((tx) => tx.items.siblings(space)), 'siblings');
+    this.notes = createSpaceNotes(deps.store, space);
     this.#replay = new Replay(deps, space);
     this.bodies = new Bodies({
       objects: deps.objects,
@@ -163,6 +120,11 @@ export class Replica {
   get keys(): SpaceKeys {
     if (this.#replay.keys === null) throw new KeyMissing(`this machine holds no key of space ${this.space}`);
     return this.#replay.keys;
+  }
+
+  /** Where the local log ends; `null` before anything of it is here. Asks the store only after a write that was not replayed here. */
+  async head(): Promise<Head | null> {
+    return this.#replay.end ?? this.notes.head();
   }
 
   /** Grows by one with each move of the home remote; `null` before anything of the log is here. */
@@ -260,7 +222,7 @@ export class Replica {
   /** Open conflicts, drafts included. */
   async siblings(item?: Item): Promise<Sibling[]> {
     const { overlay } = this.#drafts;
-    if (item === undefined) return overlay.withSiblings(await this.#siblings());
+    if (item === undefined) return overlay.withSiblings(await this.notes.siblings());
     return this.deps.store.read((tx) => overlay.siblings(tx, item));
   }
 
@@ -355,29 +317,18 @@ export class Replica {
    */
   async fallBack(position: number, also: (tx: StoreTransaction) => Promise<void> = async () => undefined): Promise<void> {
     await this.exclusive(async () => {
-      const { relands, views, sealed, items, voids } = await prepareFall(this, position, this.#replay.keys);
+      const fall = await prepareFall(this, position, this.#replay.keys);
       await this.deps.store.write(async (tx) => {
         await also(tx);
-        for (const [writer, changed] of views) {
-          await tx.views.put(this.space, writer, changed);
-          for (const notes of [keptNotes(this.space), settledNotes(this.space)]) await tx.documents.remove(notes, writer);
-        }
-        await putRelands(tx, this.space, relands);
-        await tx.drafts.remove(
-          this.space,
-          this.#drafts.overlay.drafts.map((d) => d.id),
-        );
-        await tx.logs.fallBack(this.space, position);
-        await tx.logs.dropFallen(this.space, voids);
-        await tx.documents.remove(BACKFILLS, this.space);
+        await writeFall(tx, this, position, fall);
         await this.#replay.clear(tx);
       });
       this.#isSettled = false;
       this.#replay.forget();
       this.#falls += 1;
-      for (const [digest, content] of sealed) this.#sealedAnew.set(digest, content);
-      for (const item of items) this.#untold.set(itemKey(item), item);
-      this.deps.log('log fell back', { space: this.space, position, relands: relands.length });
+      for (const [digest, content] of fall.sealed) this.#sealedAnew.set(digest, content);
+      for (const item of fall.items) this.#untold.set(itemKey(item), item);
+      this.deps.log('log fell back', { space: this.space, position, relands: fall.relands.length });
       await this.#catchUp(new Map());
     });
   }

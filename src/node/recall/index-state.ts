@@ -30,7 +30,7 @@ export async function readState(index: TextIndex, { space }: Replica): Promise<I
 /** What an index that is up to date now would say. */
 export async function currentState(replica: Replica): Promise<IndexState> {
   const { position, lastDrop: drop } = replica;
-  const isWhole = (await replica.backfill()) === null;
+  const isWhole = (await replica.notes.backfill()) === null;
   return { position, hash: (await hashAt(replica, position)) ?? '', drop, isWhole, origins: ORIGINS };
 }
 

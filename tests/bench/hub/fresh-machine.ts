@@ -1,6 +1,7 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { BACKFILLS, Replica } from '../../../src/core/replica/replica.ts';
+import { Replica } from '../../../src/core/replica/replica.ts';
+import { BACKFILLS } from '../../../src/core/replica/space-notes.ts';
 import { createKindRegistry } from '../../../src/kinds/registry.ts';
 import { createAgeKeyWrapping } from '../../../src/node/age-key-wrapping.ts';
 import { nodeHome } from '../../../src/node/home.ts';
