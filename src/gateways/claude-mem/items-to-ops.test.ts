@@ -6,7 +6,7 @@ import type { Row } from '../../kinds/rows/row-body.ts';
 import { createFeedIndex } from './feed-index.ts';
 import { goneStanding, itemToOps, type ItemsToOpsDeps } from './items-to-ops.ts';
 import { payloadToRow, rowToPayload, type Payload } from './op-rows.ts';
-import { subjectOfOp } from './plan-push.ts';
+import { GATEWAY_ORIGIN, subjectOfOp } from './plan-push.ts';
 import { memItem } from './rows-of-space.ts';
 import { parseOp, type Op } from './schema.ts';
 import { subjectOf } from './subject.ts';
@@ -45,7 +45,7 @@ function depsOf(entries: readonly FeedEntry[], rows: Readonly<Record<string, Row
       placed: async () => ({ row: session, position: 1 }),
     },
     sessions: { memoryIdsOf: () => ['m-1'] },
-    names: { learn: () => undefined, toldAs: () => [] },
+    names: { learn: () => undefined, toldAs: () => [], of: (natural: string) => natural },
     feed: { index, entry: async (number: number) => entries[number - 1] ?? null },
     now: 0,
     captured: 1,
@@ -118,4 +118,24 @@ it('tells that a row is gone by the same bytes, whether this feed told of it bef
   const standing = goneStanding({ subject: first.subject, device, local, name, born }, 7, depsOf([], {}));
   expect(gone).toMatchObject({ type: 'ops', additions: [{ subject: '' }] });
   expect(gone.type === 'ops' ? gone.additions : []).toEqual(standing);
+});
+
+it('tells a row under its number also where clients hold it by words that it had before a word of its device, which is a conflict, was captured', async () => {
+  const [before, edited, reworded] = [
+    op('1', { title: 'as it was' }),
+    op(revisionAt(0, 5), { title: 'edited elsewhere' }),
+    op('2', { title: 'reworded' }),
+  ];
+  // The word of the device was in the feed already when the edit was served, above it, and was captured behind that.
+  const entries = [entryOf(before, 1, DEVICE), entryOf(reworded, 2, DEVICE), entryOf(edited, 3, GATEWAY_ORIGIN)];
+  const { name } = payloadToRow('observation', payloadOf(before), SESSION);
+  const { name: natural, row: current } = payloadToRow('observation', payloadOf(edited), SESSION);
+  const { row: shown } = payloadToRow('observation', payloadOf(reworded), SESSION);
+  const again: Row = new Map([...current, ['title', 'edited once more']]);
+  const item = { item: memItem(name), content: content('again'), shown: content('shown') } as unknown as Item;
+  const deps = depsOf(entries, { again, shown });
+  const names = { learn: () => undefined, toldAs: () => [], of: (words: string) => (words === natural ? name : words) };
+  const rows = { ...deps.rows, row: async (of: string) => (of === SESSION ? session : null) };
+  const served = await itemToOps(item, 7, { ...deps, captured: 3, names, rows } as unknown as ItemsToOpsDeps);
+  expect(served).toMatchObject({ type: 'ops', additions: [{ entity: before.says.id, revision: revisionAt(0, 7) }] });
 });

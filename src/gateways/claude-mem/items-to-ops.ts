@@ -71,7 +71,7 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   const payload = rowToPayload(kind, row, facts);
   const subjects = subjectsOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
   const known = await entitiesOf(kind, subjects, deps);
-  const entities = known.length > 0 ? known : await toldOtherwise(kind, name, session, payload, deps);
+  const entities = known.length > 0 ? known : await toldOtherwise(kind, name, { session, payload, subjects }, deps);
   if (item.content === null) {
     const { held, doubled } = entities.length === 0 ? { held: [], doubled: [] } : await heldAs(entities, kind, name, subjects, deps);
     const additions = tombstones(kind, [...held, ...doubled], revision, deps.now, Number(payload['created_at_epoch']));
@@ -98,13 +98,22 @@ async function shownPayload({ content, shown }: Outstanding, kind: RowKind, sess
   return [rowToPayload(kind, row, factsOf(await rows.row(session), row))];
 }
 
-/** Rows of the feed that are this item, and that their devices tell by other words than it has, as where two machines reworded it. */
-async function toldOtherwise(kind: RowKind, name: string, session: string, payload: Payload, deps: ItemsToOpsDeps): Promise<Entity[]> {
+/**
+ * Rows of the feed that are this item, and that are told by other words than it has and was shown by, as where two machines reworded it: by
+ * those of their devices, or by what it said before one of these was captured.
+ */
+async function toldOtherwise(
+  kind: RowKind,
+  name: string,
+  { session, payload, subjects }: { readonly session: string; readonly payload: Payload; readonly subjects: ReadonlySet<string> },
+  deps: ItemsToOpsDeps,
+): Promise<Entity[]> {
   const entities: Entity[] = [];
-  for (const entity of await entitiesOf(kind, new Set(deps.names.toldAs(name)), deps)) {
-    const { said } = entity;
+  for (const entity of await entitiesEver(kind, new Set([...subjects, ...deps.names.toldAs(name)]), deps)) {
+    const { said, isNow } = entity;
     if (said === null || said.kind === 'mutation' || said.deleted) continue;
     const natural = payloadToRow(kind, said.payload, session).name;
+    if (!isNow && deps.names.of(natural) !== name) continue;
     // Another row may have these words by now.
     const isOther = natural !== name && (await deps.rows.row(natural)) !== null;
     if (!isOther && said.payload['created_at_epoch'] === payload['created_at_epoch']) entities.push(entity);
@@ -175,19 +184,28 @@ function subjectsOf(kind: RowKind, payloads: readonly Payload[], session: string
  * Rows of the feed that are this item, and are there. One that its device pushed by other words a moment ago is it by those that it had: not
  * known, it would be served a second time, as the gateway's own, and its new words would be taken for another row's.
  */
-async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, { feed, captured }: ItemsToOpsDeps): Promise<Entity[]> {
-  const entities: Entity[] = [];
+async function entitiesOf(kind: RowKind, subjects: ReadonlySet<string>, deps: ItemsToOpsDeps): Promise<Entity[]> {
+  return (await entitiesEver(kind, subjects, deps)).filter(({ isNow }) => isNow);
+}
+
+/** Rows of the feed that were any of these at some time; `isNow`: that are, or were when their devices' words were captured last. */
+async function entitiesEver(
+  kind: RowKind,
+  subjects: ReadonlySet<string>,
+  { feed, captured }: ItemsToOpsDeps,
+): Promise<(Entity & { readonly isNow: boolean })[]> {
+  const entities: (Entity & { readonly isNow: boolean })[] = [];
   for (const entity of new Set([...subjects].flatMap((subject) => [...feed.index.about(subject)]))) {
     const mark = feed.index.newest(entity);
     if (mark === undefined) continue;
     const known = mark.number <= captured ? mark : newestOf(feed.index.of(entity).filter(({ number }) => number <= captured));
-    if (!subjects.has(mark.subject) && (known === undefined || !subjects.has(known.subject))) continue;
+    const isNow = subjects.has(mark.subject) || (known !== undefined && subjects.has(known.subject));
     const { revision } = mark;
     const entry = await feed.entry(mark.number);
     if (entry === null) continue;
     const said = JSON.parse(entry.body) as OpBody;
     if (said.kind !== kind) continue;
-    entities.push({ device: said.origin_device_id, local: said.origin_local_id, said, revision });
+    entities.push({ device: said.origin_device_id, local: said.origin_local_id, said, revision, isNow });
   }
   return entities;
 }
