@@ -89,7 +89,7 @@ const move = defineCommand({
       lines.push(
         context.style.yellow(
           context.asCalled(
-            `Without ${counted(bodies, 'encrypted body', 'encrypted bodies')} that no machine within reach has${of}. One that has them brings them there: satchel store verify --read-data`,
+            `Without ${counted(bodies, 'encrypted body', 'encrypted bodies')} that no machine within reach has${of}. One that has them brings them there: satchel store verify --full`,
           ),
         ),
       );

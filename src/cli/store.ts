@@ -95,7 +95,7 @@ const verify = defineCommand({
   },
   examples: ['satchel store verify', 'satchel store verify --read-data', 'satchel store verify --full --json'],
   notes:
-    'What is missing or damaged here is fetched from the remote where it has it. With --read-data or --full, what the remote lacks and this machine has is brought there again; and where the log is kept, what is lost is wanted of its machines, which bring it as they sync. It looks for the bodies that must be here: of what is current and not sent yet, where the log is kept all that it names; with --full for all of the history. satchel store counts whatever lies here.\nJSON: {sound, store: "sqlite"|"postgres", database: […], spaces: [{space, name, kept_here, records, objects, read, healed, brought, lost, corrupt, problems: […], notes: […]}]}.',
+    'What is missing or damaged here is fetched from the remote where it has it. With --read-data, what the remote lacks of what is current, and this machine has, is brought there again, and with --full what it lacks of all history; where the log is kept, what is lost is wanted of its machines, which bring it as they sync. It looks for the bodies that must be here: of what is current and not sent yet, where the log is kept all that it names; with --full for all of the history. satchel store counts whatever lies here.\nJSON: {sound, store: "sqlite"|"postgres", database: […], spaces: [{space, name, kept_here, records, objects, read, healed, brought, lost, corrupt, problems: […], notes: […]}]}.',
   async run(context): Promise<CommandResult> {
     const depth = context.options.full ? 'full' : context.options.readData ? 'data' : 'names';
     const found = await askNode(context, 'verify', { depth });
@@ -111,27 +111,30 @@ const verify = defineCommand({
       lines.push(`${name}: ${counted(space.records, 'record')}, ${bodies}${read}${healed}${brought}`);
       lines.push(...space.problems.map((line) => style.red(`  ${printable(line)}`)), ...space.notes.map((line) => `  ${printable(line)}`));
     }
-    lines.push(found.sound ? soundLine(depth, context) : style.red(context.asCalled(`Something is damaged. ${remedy(found)}`)));
+    lines.push(found.sound ? soundLine(depth, context) : style.red(context.asCalled(`Something is damaged. ${remedy(found, depth)}`)));
     return { human: lines.join('\n'), json: found, exit: found.sound ? EXIT.ok : EXIT.failed };
   },
 });
 
+type Depth = 'names' | 'data' | 'full';
+
 /** What was not looked at is not sound for that. */
-function soundLine(depth: 'names' | 'data' | 'full', { asCalled }: CommandContext): string {
+function soundLine(depth: Depth, { asCalled }: CommandContext): string {
   if (depth !== 'names') return 'Everything is sound.';
   return asCalled(
     'Everything that was looked at is sound. Bodies were looked up, and not read; to read them too: satchel store verify --read-data',
   );
 }
 
-function remedy({ store, database, spaces }: Pick<OperationOutput<'verify'>, 'store' | 'database' | 'spaces'>): string {
+function remedy({ store, database, spaces }: Pick<OperationOutput<'verify'>, 'store' | 'database' | 'spaces'>, depth: Depth): string {
   if (database.length > 0 || spaces.some(({ corrupt }) => corrupt))
     return store === 'postgres'
       ? 'Restore the database from a backup of its own; what was appended since the machines bring again: satchel spaces move --help'
       : 'Keep this folder, and restore a backup beside it: satchel store restore FILE; or join again from another machine: satchel join';
   if (spaces.some(({ kept_here: isKept, lost }) => isKept && lost > 0))
     return 'Machines of the space that have these bodies bring them again: those that run do so now, others with their next satchel sync. Then run here: satchel store verify --read-data';
-  return 'A machine that has these bodies brings them to the remote: on it, run: satchel store verify --read-data. Then run the same here';
+  // Of the history a machine looks at the remote for nothing less.
+  return `On a machine that has them, run: satchel store verify ${depth === 'full' ? '--full' : '--read-data'}; that brings them to the remote. Then run the same here`;
 }
 
 const backup = defineCommand({

@@ -145,7 +145,7 @@ function lostBodies({ message }: ObjectsLost, name: string, remote: string): Ope
     'refused',
     'bodies-lost',
     message,
-    `On a machine that has them, run: satchel sync, or satchel store verify --read-data; then run the same again. Where none has them, to go without: ${again} --lost`,
+    `On a machine that has them, run: satchel store verify --full; then run the same again. Where none has them, to go without: ${again} --lost`,
   );
 }
 
