@@ -1,8 +1,10 @@
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Store } from '../../src/core/ports/store.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { openPostgres, probePostgres } from '../../src/store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../src/store/postgres/postgres-options.ts';
+import type { StoreUnusable } from '../../src/store/store-unusable.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 
 let server: PostgresServer;
@@ -23,10 +25,14 @@ async function shared(...statements: readonly string[]): Promise<PostgresOptions
 }
 const run = (sql: string) => server.query(database.database, sql);
 
-async function open(options: PostgresOptions): Promise<void> {
+async function open(options: PostgresOptions, work: (store: Store) => Promise<void> = async () => undefined): Promise<void> {
   const { store, objects } = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom() });
-  await objects.close();
-  await store.close();
+  try {
+    await work(store);
+  } finally {
+    await objects.close();
+    await store.close();
+  }
 }
 
 const relations = (schema: string) =>
@@ -85,4 +91,61 @@ it('names the user who made the tables to another one, who is shown none of thei
         `the tables in the schema "${options.schema}" were made by "${database.user}", and "second" is shown nothing of them`,
       ),
     });
+});
+
+describe('what a dump restores', () => {
+  /** A hub's database with a document, and its schema. */
+  async function filled(): Promise<PostgresOptions> {
+    const options = { ...(await server.createDatabase()), schema: 'satchel', tls: 'off' } as const;
+    await open(options, (store) => store.write((tx) => tx.documents.put('c', 'n', 1)));
+    return options;
+  }
+  const tablesOf = async (options: PostgresOptions): Promise<string[]> =>
+    (await server.query(options.database, `select tablename as name from pg_tables where schemaname = 'satchel'`)).map(({ name }) =>
+      String(name),
+    );
+  const refusal = async (options: PostgresOptions): Promise<StoreUnusable> => {
+    const [looked, opened] = await Promise.allSettled([probePostgres(options), open(options)]);
+    expect(looked).toMatchObject({ status: 'rejected', reason: { name: 'StoreUnusable', reason: 'refused' } });
+    expect(opened).toEqual(looked);
+    return (looked as PromiseRejectedResult).reason as StoreUnusable;
+  };
+
+  it('is written by the hub’s own user with the setting that the guide names: all rows are shown', async () => {
+    const options = await filled();
+    const [silent, told] = ['', '-c satchel.node=on'].map((set) => new Client({ ...options, options: set }));
+    for (const [client, rows] of [
+      [silent, 0],
+      [told, 1],
+    ] as const) {
+      await client?.connect();
+      expect((await client?.query('select * from satchel.documents'))?.rows).toHaveLength(rows);
+      await client?.end();
+    }
+  });
+
+  it('where it was shown no rows: named', async () => {
+    const options = await filled();
+    await server.query(options.database, `truncate ${(await tablesOf(options)).map((name) => `satchel.${name}`).join(', ')}`);
+    expect(await refusal(options)).toMatchObject({
+      message: expect.stringMatching(/"satchel" are Satchel’s, and hold nothing.*row-level security/),
+      remedy: expect.stringContaining('Dump again as docs/guides/several-hubs.md says'),
+    });
+  });
+
+  it('of another user: named with what gives it to the hub, and that does', async () => {
+    const options = await filled();
+    for (const name of await tablesOf(options)) await server.query(options.database, `alter table satchel.${name} owner to postgres`);
+    await server.query(options.database, 'alter schema satchel owner to postgres');
+    const { message, remedy } = await refusal(options);
+    expect(message).toContain(`the schema "satchel" was made by "postgres", and "${options.user}" may not use it`);
+    await server.query(options.database, String(/run: (.*)/.exec(remedy ?? '')?.[1]));
+    await open(options, async (store) => expect(await store.read((tx) => tx.documents.get('c', 'n'))).toBe(1));
+    // What a newer release alters is its owner's alone.
+    await server.query(options.database, 'delete from satchel.migrations where number = 6');
+    await expect(open(options)).rejects.toMatchObject({
+      reason: 'refused',
+      message: expect.stringContaining(`alter table "satchel"."feed_bodies" owner to "${options.user}"`),
+    });
+  });
 });

@@ -110,7 +110,7 @@ async function copyDatabase(node: SatchelNode): Promise<string> {
       'refused',
       'shared-store',
       'this hub’s store is in a database that is backed up by its own means',
-      'Use pg_dump, or what your database is backed up with',
+      'Use what your database is backed up with, or pg_dump as its superuser; as the hub’s own user: PGOPTIONS="-c satchel.node=on" pg_dump --enable-row-security …',
     );
   const { backups } = node.home;
   await makeFolders(backups);

@@ -67,6 +67,8 @@ export const READS_ONLY =
 
 /** What gives back a right that is missing; PostgreSQL's messages name what it is a right to. */
 function grantFor(message: string, { user, database, schema }: Pick<PostgresOptions, 'user' | 'database' | 'schema'>): string {
+  const [, owned] = /must be owner of table (\S+)/.exec(message) ?? [];
+  if (owned !== undefined) return `alter table "${schema}"."${owned}" owner to "${user}"`;
   if (/for database/.test(message)) return `grant connect on database "${database}" to "${user}"`;
   if (/for (?:table|relation|view)/.test(message))
     return `grant select, insert, update, delete on all tables in schema "${schema}" to "${user}"`;

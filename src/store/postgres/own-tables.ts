@@ -57,7 +57,7 @@ export async function refuseForeignTables(
   if (found.length === 0) return;
   const own = await ownSoFar(ask, migrations);
   const hidden = found.find(({ name, ours }) => ours && !own.has(name));
-  if (hidden !== undefined) throw hiddenFrom(options, hidden.owner);
+  if (hidden !== undefined) throw hidden.owner === options.user ? emptied(options) : hiddenFrom(options, hidden.owner);
   const foreign = found.find(({ name }) => !own.has(name));
   if (foreign !== undefined) throw heldByOther(options, foreign.name);
 }
@@ -95,5 +95,15 @@ function hiddenFrom({ schema, user, ...options }: PostgresOptions, owner: string
     `${describePostgres({ ...options, schema, user })}: the tables in the schema "${schema}" were made by "${owner}", and "${user}" is shown nothing of them`,
     undefined,
     `Name that user in the address, or another schema: ?schema=NAME`,
+  );
+}
+
+/** Nothing else leaves the tables there, and no note of what made them. */
+function emptied(options: PostgresOptions): StoreUnusable {
+  return new StoreUnusable(
+    'refused',
+    `${describePostgres(options)}: the tables in the schema "${options.schema}" are Satchel’s, and hold nothing, not even what version made them: that is what a dump restores which row-level security showed no rows`,
+    undefined,
+    'Dump again as docs/guides/several-hubs.md says (Backups), and restore that into an empty database; or name another schema: ?schema=NAME',
   );
 }

@@ -219,15 +219,17 @@ async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOption
     version: number;
     encoding: string;
     schema: string | null;
+    owner: string | null;
     creates: boolean;
     fills: boolean;
     reads_only: boolean;
   }>(
     CompiledQuery.raw(
       `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding,
-        current_schema() as schema, has_database_privilege(current_database(), 'create') as creates,
+        current_schema() as schema, (select pg_get_userbyid(nspowner) from pg_namespace where nspname = $1) as owner, has_database_privilege(current_database(), 'create') as creates,
         coalesce(has_schema_privilege(current_schema(), 'create'), true) as fills,
         current_setting('transaction_read_only') = 'on' as reads_only`,
+      [options.schema],
     ),
   );
   const [server] = rows;
@@ -237,6 +239,16 @@ async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOption
   if (server.encoding !== 'UTF8')
     throw new StoreUnusable('refused', `${where} keeps texts as ${server.encoding}: make a database with encoding 'UTF8'`);
   if (server.reads_only) throw new StoreUnusable('refused', `${where} ${READS_ONLY}`);
+  // Who may not use it is not told that it is there.
+  if (server.schema === null && server.owner !== null) {
+    const [schema, user] = [quoted(options.schema), quoted(options.user)];
+    throw new StoreUnusable(
+      'refused',
+      `${where}: the schema ${schema} was made by "${server.owner}", and ${user} may not use it`,
+      undefined,
+      `Where a dump was restored, restore it as ${user}; else let "${server.owner}" run: grant usage, create on schema ${schema} to ${user}; grant all on all tables in schema ${schema} to ${user}`,
+    );
+  }
   if (server.schema === null && !server.creates) {
     const statement = `create schema ${quoted(options.schema)} authorization ${quoted(options.user)}`;
     throw new StoreUnusable('refused', `${where}: "${options.user}" may make no schema there. Let the database’s owner run: ${statement}`);
