@@ -8,42 +8,37 @@ import type { HubServerLimits } from '../gateways/native/limits.ts';
 import type { SpaceId } from '../core/ids.ts';
 import type { RemoteDescriptor } from '../core/joining/link.ts';
 import { EMPTY_HEAD } from '../core/log/record.ts';
-import { NotAllowed } from '../core/replica/administer.ts';
 import type { Remote } from '../core/ports/remote.ts';
 import { createSpace } from '../core/replica/create-space.ts';
-import { Mutex } from '../core/replica/mutex.ts';
 import type { ReplicaDeps } from '../core/replica/deps.ts';
 import { whileUnused } from '../core/replica/prune-obey.ts';
-import { claudeMemKind } from '../kinds/claude-mem/claude-mem-kind.ts';
 import { withAppendTurns } from '../remotes/append-turns.ts';
 import { createGiveBack, type GiveBack } from '../remotes/give-back.ts';
 import { createLocalRemote, type LocalRemote } from '../remotes/local.ts';
 import type { AppendNotices } from '../store/postgres/append-notices.ts';
-import { createLastLook } from './claude-mem/last-look.ts';
 import { createMemRows, type MemRows } from './claude-mem/mem-rows.ts';
 import type { LocalWorkerDeps } from './claude-mem/local-worker.ts';
 import { connectHere } from './connect.ts';
 import { admitCopy } from './copied-store/admit-copy.ts';
 import type { CopyAnswer } from './copied-store/settle-copy.ts';
 import { nodeHome, prepareHome, removePrivate, writePrivate, type NodeHome } from './home.ts';
-import { createWipeErased, type WipeErased } from './wipe-erased.ts';
+import { createWipeErased } from './wipe-erased.ts';
 import { createIdleMemory, type IdleMemory } from './idle-memory.ts';
 import { InvitationKeeper } from './invitation-keeper.ts';
 import type { KeptObjects, KeptStore } from './kept-store.ts';
 import { createHeard, type Heard } from './kept-spaces.ts';
-import { followMove } from './move-space.ts';
 import { createMeter, type Meter } from './metrics/meter.ts';
 import { meteredStore } from './metrics/metered-store.ts';
 import { lockNode } from './node-lock.ts';
 import { createMnemeService, type MnemeService } from './mneme/mneme-service.ts';
 import { keepRecoverySecret } from './recovery-file.ts';
 import { createRecall, type Recall } from './recall/recall.ts';
-import { listSpaces, PERSONAL, putSpace, removeSpace, type SpaceEntry } from './space-registry.ts';
+import { listSpaces, PERSONAL, type SpaceEntry } from './space-registry.ts';
 import { openNodeStore, type NodeStore } from './open-node-store.ts';
-import { openSpace, type OpenSpace } from './open-space.ts';
+import { NodeSpaces } from './node-spaces.ts';
+import type { OpenSpace } from './open-space.ts';
 import { followOwnName } from './own-name.ts';
 import { reachableHost } from './own-tls.ts';
-import { endSpace, runSpace, watchRows, type RunSpaceDeps } from './run-space.ts';
 import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
@@ -52,7 +47,6 @@ import { tryStore, type OnAsked } from './shared-store/try-store.ts';
 import { createElapsed, createSystemClock, createSystemRandom } from './system.ts';
 import { wantLost } from './want-again.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
-import { putRemote } from './remote-registry.ts';
 
 export { PERSONAL } from './space-registry.ts';
 export type { OpenSpace } from './open-space.ts';
@@ -88,7 +82,7 @@ export class SatchelNode {
   /** Where other hubs use the same store: what they tell each other. */
   readonly shared: AppendNotices | null;
   readonly log: HubLog;
-  readonly spaces = new Map<SpaceId, OpenSpace>();
+  readonly spaces: ReadonlyMap<SpaceId, OpenSpace>;
   readonly invitations: InvitationKeeper;
   /** What `search` asks. */
   readonly recall: Recall;
@@ -109,12 +103,9 @@ export class SatchelNode {
   readonly #lock: { release(): void };
   readonly #stopping = new AbortController();
   readonly #memory: IdleMemory;
-  readonly #wipeErased: WipeErased;
   readonly #giveBack: GiveBack;
-  readonly #updates = new Mutex();
-  /** Settled when the last space that was opened anew is there. */
-  #reopening: Promise<void> = Promise.resolve();
   readonly #fileThreads: ThreadPool | null;
+  readonly #opened: NodeSpaces;
   #served: Served | null = null;
   #loops: Promise<void>[] = [];
 
@@ -137,6 +128,26 @@ export class SatchelNode {
     this.#lock = lock;
     const script = threadScript();
     this.#fileThreads = script === null ? null : createThreadPool(script, FILE_THREADS);
+    this.#memory = createIdleMemory({
+      clock: deps.clock,
+      signal: this.#stopping.signal,
+      release: async () => {
+        for (const { replica, rows } of this.spaces.values()) {
+          replica.bodies.forgetPlain();
+          for (const { source } of rows) source.shrink();
+        }
+        objects.shrink();
+        await store.shrink().catch((error: unknown) => log.warn({ error: String(error) }, 'memory could not be given back'));
+      },
+    });
+    this.#opened = new NodeSpaces(this, {
+      memory: this.#memory,
+      wipeErased: createWipeErased(store, deps.clock, this.#stopping.signal),
+      fileThreads: this.#fileThreads,
+      stopped: this.#stopping.signal,
+      served: () => this.#served,
+    });
+    this.spaces = this.#opened.all;
     this.#giveBack = createGiveBack({
       store,
       objects,
@@ -170,19 +181,6 @@ export class SatchelNode {
       personal: PERSONAL,
       names: () => [...this.spaces.values()].map(({ rowNames }) => rowNames),
     });
-    this.#wipeErased = createWipeErased(store, deps.clock, this.#stopping.signal);
-    this.#memory = createIdleMemory({
-      clock: deps.clock,
-      signal: this.#stopping.signal,
-      release: async () => {
-        for (const { replica, rows } of this.spaces.values()) {
-          replica.bodies.forgetPlain();
-          for (const { source } of rows) source.shrink();
-        }
-        objects.shrink();
-        await store.shrink().catch((error: unknown) => log.warn({ error: String(error) }, 'memory could not be given back'));
-      },
-    });
   }
 
   /** Opens the store (made if new), and the spaces in it. */
@@ -197,7 +195,7 @@ export class SatchelNode {
       // Where nobody asked for figures, no transaction pays for them.
       const store = config.metrics ? meteredStore(kept, meter, createElapsed()) : kept;
       const node = new SatchelNode(config, home, { ...opened, store, deps: { ...opened.deps, store } }, lock, options, meter);
-      for (const entry of await listSpaces(store)) await node.#openSpace(entry);
+      for (const entry of await listSpaces(store)) await node.#opened.open(entry);
       await followOwnName(node);
       return node;
     } catch (error) {
@@ -216,78 +214,34 @@ export class SatchelNode {
   }
 
   /** Registers a space whose log begins in the store, or comes with the first pull, and opens it. */
-  async addSpace(entry: SpaceEntry): Promise<OpenSpace> {
-    // All hubs on it would open it, and act as one machine at once.
-    if (this.shared !== null) throw new NotAllowed('a hub whose store others share keeps no spaces of its own');
-    await putSpace(this.store, entry);
-    const open = await this.#openSpace(entry);
-    if (this.isLive) this.#startSpace(open);
-    return open;
+  addSpace(entry: SpaceEntry): Promise<OpenSpace> {
+    return this.#opened.add(entry);
   }
 
   /** Writes a changed entry; a changed remote is connected anew. One after the other. */
   updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
-    return this.#updates.run(() => this.#updateSpace(entry));
+    return this.#opened.update(entry);
   }
 
   /** Opens a space anew where its databases are to be carried otherwise by now. False where they are not. */
   reopenChanged(space: SpaceId): Promise<boolean> {
-    return this.#updates.run(async () => {
-      const open = this.spaces.get(space);
-      if (open === undefined || this.#stopping.signal.aborted) return false;
-      const wanted = await this.memRows.definitions(open.entry.name, open.rowNames);
-      if (JSON.stringify(wanted) === JSON.stringify(open.rows.map(({ definition }) => definition))) return false;
-      await this.#updateSpace(open.entry);
-      return true;
-    });
+    return this.#opened.reopenChanged(space);
   }
 
   /** Resolves when no space is being opened anew: meanwhile it is not among {@link SatchelNode.spaces}. */
-  async reopened(): Promise<void> {
-    await this.#reopening;
+  reopened(): Promise<void> {
+    return this.#opened.reopened();
   }
 
-  #updateSpace(entry: SpaceEntry): Promise<OpenSpace> {
-    const replaced = this.#replaceSpace(entry);
-    const over = replaced.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#reopening = over;
-    return replaced;
-  }
-
-  async #replaceSpace(entry: SpaceEntry): Promise<OpenSpace> {
-    const before = this.spaces.get(entry.space);
-    if (before !== undefined) {
-      if (before.entry.remote?.address !== entry.remote?.address) {
-        await this.invitations.withdrawAll(entry.space);
-        await this.#keepRemote(before);
-      }
-      await this.#closeSpace(before);
-    }
-    return this.addSpace(entry);
-  }
-
-  /** Where a space was, it may come again: a hub is known by the key that its invitation proved. Not what another member is itself. */
-  async #keepRemote({ entry, replica }: OpenSpace): Promise<void> {
-    const { remote } = entry;
-    if (remote === null || replica.term === null) return;
-    const isMembers = [...replica.membership.members.keys()].some((member) => member === remote.hubKey);
-    if (!isMembers) await putRemote(this.store, { descriptor: remote, addedAt: this.deps.clock.now() });
-  }
-
-  async dropSpace(space: SpaceId): Promise<void> {
-    const open = this.spaces.get(space);
-    if (open !== undefined) await this.#closeSpace(open);
-    await removeSpace(this.store, space);
+  dropSpace(space: SpaceId): Promise<void> {
+    return this.#opened.drop(space);
   }
 
   /** Listens, at the configured port or another one, watches, syncs, until {@link close}. */
   async start(port = this.config.port): Promise<void> {
     this.#served = await serveNode(this, port, () => this.#memory.touch());
     await writePrivate(this.home.running, JSON.stringify({ pid: process.pid, address: this.address }));
-    for (const open of this.spaces.values()) this.#startSpace(open);
+    for (const open of this.spaces.values()) this.#opened.run(open);
     if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
     this.#loops.push(this.#giveBack.run(this.#stopping.signal));
@@ -352,11 +306,10 @@ export class SatchelNode {
     await this.mneme.stop();
     await this.#served?.listener.close();
     this.#served?.metrics?.close();
-    // A space that is being opened anew is there in full, then.
-    await this.#updates.run(() => Promise.resolve());
+    await this.#opened.settled();
     // Nobody answers there any more, however long the rest takes.
     if (this.#served !== null) await removePrivate(this.home.running);
-    for (const open of [...this.spaces.values()]) await this.#closeSpace(open);
+    await this.#opened.closeAll();
     await Promise.allSettled(this.#loops);
     await this.#memory.ended();
     await this.deps.sealing?.close();
@@ -368,94 +321,6 @@ export class SatchelNode {
 
   #wakeUp(reason: WakeReason): void {
     this.log.info({ reason }, reason === 'late' ? 'timers were late: this machine was busy, or stopped' : 'woke up');
-    for (const { entry, runner } of this.spaces.values()) {
-      // What is ordered here needs no network, and serves others.
-      if (entry.remote === null) continue;
-      runner.wakeUp(reason).catch((error: unknown) => this.log.error({ error: String(error) }, 'a connection could not be dropped'));
-    }
-  }
-
-  async #openSpace(entry: SpaceEntry): Promise<OpenSpace> {
-    const open = await openSpace(entry, {
-      config: this.config,
-      deps: this.deps,
-      log: this.log,
-      memory: this.#memory,
-      fileThreads: this.#fileThreads,
-      memRows: this.memRows,
-      isLive: () => this.isLive,
-      openRemote: () => this.openRemote(entry),
-      onSynced: async (replica) => {
-        await this.recall.obeyErasures(replica);
-        await this.#wipeErased.synced(replica);
-        await followOwnName(this).catch((error: unknown) =>
-          this.log.warn({ error: String(error) }, 'its new name could not be written down'),
-        );
-      },
-      onElsewhere: () => void setImmediate(() => void this.#followMove(entry.space)),
-      onSettings: () => void setImmediate(() => void this.#followRows(entry.space)),
-      onSyncFailure: (type) => this.meter.syncFailures.add(1, type),
-    });
-    this.spaces.set(entry.space, open);
-    // Other members' rows: from the first on they have a place here.
-    open.replica.onChange((items) => {
-      if (open.rows.length === 0 && items.some(({ kind }) => kind === claudeMemKind.id)) setImmediate(() => void this.#attachRows(open));
-    });
-    return open;
-  }
-
-  /** While the space goes on: nobody's sync is broken off for it. */
-  async #attachRows(open: OpenSpace): Promise<void> {
-    try {
-      await this.#updates.run(async () => {
-        if (open.rows.length > 0 || this.spaces.get(open.entry.space) !== open || this.#stopping.signal.aborted) return;
-        await open.attachRows();
-        for (const { source } of open.rows) await source.apply();
-        if (this.isLive) watchRows(open, this.#running());
-      });
-    } catch (error) {
-      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'rows of claude-mem could not be put in place');
-    }
-  }
-
-  /** claude-mem's worker may sync by another way now, whoever said so: then its source carries more, or less. */
-  async #followRows(space: SpaceId): Promise<void> {
-    try {
-      await this.reopenChanged(space);
-    } catch (error) {
-      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'what is carried of claude-mem could not be changed');
-    }
-  }
-
-  async #closeSpace(open: OpenSpace): Promise<void> {
-    this.spaces.delete(open.entry.space);
-    await endSpace(open, this.log);
-  }
-
-  #startSpace(open: OpenSpace): void {
-    const { log, deps, config, store, claudeMemFeeds: feeds, claudeMemWorker: worker, memRows } = this;
-    runSpace(open, this.#running());
-    const served = this.#served;
-    if (served === null || config.hub || open.entry.name !== PERSONAL) return;
-    const scope = { ...memRows.scopeFor(PERSONAL, open.rowNames), choices: JSON.stringify(memRows.choices) };
-    const lastLook = createLastLook(this, open);
-    const { bridge, claudeMem: gateway } = served;
-    open.watches.push(
-      bridge({ store, clock: deps.clock, feeds, log, worker, scope, lastLook, gateway }, open.replica, open.watching.signal),
-    );
-  }
-
-  #running(): RunSpaceDeps {
-    return { clock: this.deps.clock, log: this.log, touch: () => this.#memory.touch() };
-  }
-
-  /** Runs after the sync that found it, since it replaces the runner that synced. */
-  async #followMove(space: SpaceId): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
-    try {
-      await followMove(this, space);
-    } catch (error) {
-      this.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'the move of the home remote could not be followed');
-    }
+    this.#opened.wakeUp(reason);
   }
 }
