@@ -41,7 +41,7 @@ function depsOf(entries: readonly FeedEntry[], rows: Readonly<Record<string, Row
   return {
     rows: {
       rowOf: async ({ digest }: Content) => rows[String(digest)] ?? null,
-      row: async () => session,
+      row: async (name: string) => (name === SESSION ? session : null),
       placed: async () => ({ row: session, position: 1 }),
     },
     sessions: { memoryIdsOf: () => ['m-1'] },

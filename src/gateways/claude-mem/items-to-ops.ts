@@ -10,7 +10,7 @@ import { newestOf } from './feed-index.ts';
 import { KIND_OF } from './kind-of.ts';
 import { GATEWAY_DEVICE, gatewayLocal, mutationBody, rowBody, tombstoneBody, uuidOf } from './make-op.ts';
 import { mutationProblem } from './mutation.ts';
-import type { NameBook } from './name-book.ts';
+import { naturalName, type NameBook } from './name-book.ts';
 import { payloadToRow, rowToPayload, type Payload, type SessionFacts } from './op-rows.ts';
 import { saidIn, sessionSaid, type FeedLook } from './ops-to-items.ts';
 import { payloadProblem, type RowKind } from './payload.ts';
@@ -69,7 +69,8 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   if (parent === null && item.content !== null) return LATER;
   const facts = factsOf(parent?.row ?? null, row);
   const payload = rowToPayload(kind, row, facts);
-  const subjects = subjectsOf(kind, [payload, ...(await shownPayload(item, kind, session, deps))], session, deps);
+  const before = await shownPayload(item, kind, session, deps);
+  const subjects = subjectsOf(kind, [payload, ...before], session, deps);
   const known = await entitiesOf(kind, subjects, deps);
   const entities = known.length > 0 ? known : await toldOtherwise(kind, name, { session, payload, subjects }, deps);
   if (item.content === null) {
@@ -80,6 +81,8 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   const problem = payloadProblem(kind, payload);
   if (problem !== null) return { type: 'never', reason: problem };
   if (parent === null || parent.position === null) return { type: 'later', isTold: false };
+  const other = before.length === 0 ? null : await anotherOfItsWords(kind, { name, session, payload, before }, deps);
+  if (other !== null) return { type: 'later', isTold: other === 'stays' };
   deps.names.learn(name, row);
   const since = deps.revisionAt(Math.max(position, parent.position));
   const { held, doubled } = await heldAs(entities, kind, name, subjects, deps);
@@ -96,6 +99,36 @@ async function shownPayload({ content, shown }: Outstanding, kind: RowKind, sess
   const row = content === null || shown === null ? null : await rows.rowOf(shown);
   if (row === null || row.get(SESSION) !== session) return [];
   return [rowToPayload(kind, row, factsOf(await rows.row(session), row))];
+}
+
+/**
+ * Whether an observation that was reworded has the words of another one by now, which clients hold: they hold one of a session with the same words alone,
+ * and would stop for ever at an update that makes a second one. `goes`: in the space that one has others by now, or is gone, and the feed tells so next.
+ */
+async function anotherOfItsWords(
+  kind: RowKind,
+  {
+    name,
+    session,
+    payload,
+    before,
+  }: { readonly name: string; readonly session: string; readonly payload: Payload; readonly before: Payload[] },
+  deps: ItemsToOpsDeps,
+): Promise<'stays' | 'goes' | null> {
+  const [subjects, shown] = [subjectsOf(kind, [payload], session, deps), subjectsOf(kind, before, session, deps)];
+  if (kind !== 'observation' || [...subjects].some((subject) => shown.has(subject))) return null;
+  const own = new Set((await entitiesOf(kind, shown, deps)).map(({ device, local }) => rowId(kind, device, local)));
+  const others = (await entitiesOf(kind, subjects, deps)).filter(({ device, local }) => !own.has(rowId(kind, device, local)));
+  if (others.length === 0) return null;
+  const { name: natural } = payloadToRow(kind, payload, session);
+  for (const each of new Set([natural, deps.names.of(natural)])) {
+    const there = each === name ? null : await deps.rows.row(each);
+    if (there !== null && naturalName(each, there) === natural) return 'stays';
+  }
+  // A device that told of this very item first by its new words tells when it was made.
+  const isOther = ({ said }: Entity): boolean =>
+    said !== null && said.kind !== 'mutation' && !said.deleted && said.payload['created_at_epoch'] !== payload['created_at_epoch'];
+  return others.some(isOther) ? 'goes' : null;
 }
 
 /**
