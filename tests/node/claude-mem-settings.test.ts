@@ -69,6 +69,26 @@ it('status says that its token is refused, before its worker has noticed, and wh
   }
 });
 
+it.each(['', '{"CLAUDE_MEM_MODEL": "x", "CLAUDE_MEM_CLOUD_SYNC_TO'])(
+  'settings that are written in place are read when they are whole: half of them would give the rows back to the source (%j)',
+  async (half) => {
+    const node = await place.start('a');
+    await connect(place, 'a', node);
+    const carried = (): unknown => [...node.spaces.values()].flatMap(({ rows }) => rows.map(({ definition }) => definition.sessionsOnly));
+    expect(carried()).toEqual([true]);
+    const opened = [...node.spaces.values()];
+    const whole = await readFile(settings, 'utf8');
+    await writeFile(settings, half);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await writeFile(settings, whole);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect([...node.spaces.values()].map((open, at) => open === opened[at])).toEqual([true]);
+    // What stays so is meant.
+    await writeFile(settings, '');
+    await expect.poll(carried).toEqual([false]);
+  },
+);
+
 it('a database that cannot be read is said by sync and projects, and a choice counts all the same', async () => {
   await writeFile(
     path.join(path.dirname(settings), 'claude-mem.db'),
