@@ -126,3 +126,24 @@ it('a gateway’s own worker takes in what was served of its rows before it came
   await expect.poll(pulled, patience).toContainEqual(['of ana', 'by bea']);
   expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
 });
+
+it('a gateway’s own worker gets nothing before its database was looked at: what went from that until it runs does not come back', async () => {
+  const away = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
+  await rounds(2, away);
+  const connected = await connect(place, 'ana', anaNode);
+  ana.run("delete from observations where title = 'other'");
+  ana.run("update observations set narrative = 'edited' where title = 'third'");
+  const own = new ModelWorker(await runWorker(place, 'ana', connected), ana);
+  await rounds(4, own, away);
+  const left = [
+    ['of ana', 'about of ana'],
+    ['of bea', 'about of bea'],
+    ['third', 'edited'],
+  ];
+  const goneOn = async (): Promise<unknown> => {
+    await rounds(1, own, away);
+    return [ana, bea].map(narratives);
+  };
+  await expect.poll(goneOn, patience).toEqual([left, left]);
+  expect((await ask(anaNode, 'conflicts', {})).conflicts).toEqual([]);
+});

@@ -86,7 +86,9 @@ export async function itemToOps(item: Outstanding, position: number, deps: Items
   deps.names.learn(name, row);
   const since = deps.revisionAt(Math.max(position, parent.position));
   const { held, doubled } = await heldAs(entities, kind, name, subjects, deps);
-  const live = liveOps(kind, payload, held, since, deps.now);
+  // What a client left out since it has its double it would be without, once that is taken away.
+  const leftOut = new Set(doubled.map(hashTold).filter((hash) => hash !== null));
+  const live = liveOps(kind, payload, held, { revision: since, time: deps.now, leftOut });
   if (live.type !== 'ops') return live;
   return {
     type: 'ops',
@@ -268,12 +270,26 @@ function ownEntity(name: string): Entity {
   return { device: GATEWAY_DEVICE, local: gatewayLocal(name), said: null, revision: '0' };
 }
 
-function liveOps(kind: RowKind, payload: Payload, entities: readonly Entity[], revision: string, time: number): Served {
+/** By which a client has an observation already, whosever it is; `null` for other rows. */
+function hashTold({ said }: Entity): string | null {
+  if (said === null || said.kind !== 'observation' || said.deleted) return null;
+  const hash = said.payload['content_hash'];
+  return typeof hash === 'string' ? hash : null;
+}
+
+/** `leftOut`: hashes of observations that are told even where they say that already. */
+function liveOps(
+  kind: RowKind,
+  payload: Payload,
+  entities: readonly Entity[],
+  { revision, time, leftOut }: { readonly revision: string; readonly time: number; readonly leftOut: ReadonlySet<string> },
+): Served {
   const additions: FeedAddition[] = [];
   const wanted = meaning(payload);
-  for (const { device, local, said, revision: before } of entities) {
+  for (const entity of entities) {
+    const { device, local, said, revision: before } = entity;
     const isSame = said !== null && said.kind !== 'mutation' && !said.deleted && meaning(said.payload) === wanted;
-    const above = isSame ? null : stateAbove(revision, before);
+    const above = isSame && !leftOut.has(hashTold(entity) ?? '') ? null : stateAbove(revision, before);
     if (above === null) continue;
     const body = rowBody({ kind, device, local, revision: above }, payload);
     if (Buffer.byteLength(body) > BODY_BYTES)

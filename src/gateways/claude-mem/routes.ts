@@ -19,6 +19,8 @@ export interface SyncRoutesDeps {
   readonly clients: Clients;
   /** Called with the last number that a device was given by a pull. */
   readonly onPulled?: (caller: SyncCaller, number: number) => void;
+  /** Resolves once a caller may be told what its user's feed holds, which has begun by then. */
+  readonly untilReady?: (caller: SyncCaller) => Promise<void>;
   /** What a user's clients were given of a space; `null` where none is behind the user's feed. */
   readonly servedOf?: (user: string) => Promise<SpaceServed | null>;
   /** What only the node's log may see. */
@@ -40,7 +42,15 @@ export type SyncApp = Hono<SyncEnv>;
 const PAGE_BYTES = 4_000_000;
 
 /** claude-mem's cloud-sync protocol 2, below the prefix that the app is mounted at. */
-export function createSyncApp({ feeds, clients, onPulled, servedOf, onFailure, bodyLimits = BODY_LIMITS }: SyncRoutesDeps): SyncApp {
+export function createSyncApp({
+  feeds,
+  clients,
+  onPulled,
+  untilReady,
+  servedOf,
+  onFailure,
+  bodyLimits = BODY_LIMITS,
+}: SyncRoutesDeps): SyncApp {
   const bodies = createBodyBudget(bodyLimits);
   const app: SyncApp = new Hono<SyncEnv>();
 
@@ -71,6 +81,10 @@ export function createSyncApp({ feeds, clients, onPulled, servedOf, onFailure, b
     const limit = countOf(c.req.query('limit') ?? String(OPS_PER_REQUEST), 'limit');
     if (limit === 0) throw new Refusal(400, 'limit must be positive');
     await admit(caller, clients);
+    if (untilReady !== undefined) {
+      await feeds.head(caller.user);
+      await untilReady(caller);
+    }
     const changes = await feeds.changes(caller.user, since, { entries: Math.min(limit, OPS_PER_REQUEST), bytes: PAGE_BYTES });
     onPulled?.(caller, changes.entries.at(-1)?.number ?? since);
     const answer = changesAnswer(changes, since);
