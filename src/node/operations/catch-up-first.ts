@@ -28,6 +28,18 @@ export async function catchUpFirst(node: SatchelNode, onProgress: (done: number,
   }
 }
 
+/**
+ * Where no running node does: has the personal space know what the worker pushed to another node meanwhile, before its rows are looked at. One that is
+ * edited before the space knows it has no name by which it is that row. Where nobody can be asked, it is as it was.
+ */
+export async function catchUpIfAway({ isLive, spaces }: SatchelNode): Promise<void> {
+  const open = [...spaces.values()].find(({ entry }) => entry.name === PERSONAL);
+  if (isLive || open === undefined || open.rows.length === 0) return;
+  await open.runner.syncNow().catch((error: unknown) => {
+    if (!(error instanceof RemoteError)) throw error;
+  });
+}
+
 /** Sends what was captured since, where no running node does. What cannot be sent waits, as ever. */
 export async function sendCaptured({ isLive, spaces }: SatchelNode): Promise<void> {
   const open = [...spaces.values()].find(({ entry }) => entry.name === PERSONAL);

@@ -22,7 +22,7 @@ import { PERSONAL, type SatchelNode } from '../node.ts';
 import { removeOwnBroughtAgain } from '../../sources/claude-mem-health/doubles.ts';
 import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { readForeign } from '../read-foreign.ts';
-import { catchUpFirst, sendCaptured } from './catch-up-first.ts';
+import { catchUpFirst, catchUpIfAway, sendCaptured } from './catch-up-first.ts';
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
@@ -145,6 +145,7 @@ export const claudeMemReconnectingOperation = defineOperation({
     const { claudeMemWorker: worker, deps } = node;
     const isElsewhere = to !== null && 'url' in to;
     if (isElsewhere) await catchUpFirst(node, (done, total) => progress(done, total, 'commits'));
+    else await catchUpIfAway(node);
     const untold = await tellDeletions(node);
     removeBroughtAgain(worker.claudeMemHome);
     const { unlooked, unread } = await wholeLook(node, isElsewhere);

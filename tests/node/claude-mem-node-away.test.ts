@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { SatchelNode } from '../../src/node/node.ts';
+import { freePort } from '../claude-mem/real-worker.ts';
+import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
+import type { MemDatabase } from '../sources/mem-database.ts';
+import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { Place } from './place.ts';
+
+/** bea's worker syncs through ana's node for a while in which her own does not run. */
+let place: Place;
+let ana: MemDatabase;
+let bea: MemDatabase;
+let beaNode: SatchelNode;
+
+beforeEach(async () => {
+  place = await Place.create();
+  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
+  for (const of of [ana, bea]) of.session('s1');
+  bea.observation('s1', 'old');
+  let anaNode: SatchelNode;
+  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  await expect.poll(() => titles(ana), patience).toEqual(['old']);
+  const worker = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
+  await worker.pull();
+  await place.stop('bea');
+  bea.observation('s1', 'new', { synced_at: null });
+  bea.summary('s1', 'Do it', { synced_at: null });
+  await worker.push();
+  await expect.poll(() => titles(ana), patience).toEqual(['new', 'old']);
+});
+afterEach(async () => {
+  for (const each of [ana, bea]) each.sql.close();
+  await place.dispose();
+});
+
+it.each(['own', 'none'] as const)('what it pushed meanwhile is known before it is edited, where it goes on to %s', async (way) => {
+  const port = await freePort();
+  beaNode = await place.start('bea', { live: false, port });
+  const connected = way === 'own' ? await connect(place, 'bea', beaNode) : await disconnect(beaNode);
+  await place.stop('bea');
+  bea.run("update observations set narrative = 'edited' where title = 'new'");
+  bea.run("update session_summaries set learned = 'edited'");
+  beaNode = await place.start('bea', { port });
+  const worker = connected === undefined ? null : new ModelWorker(await runWorker(place, 'bea', connected), bea);
+  const said = async (): Promise<unknown> => {
+    await worker?.pull();
+    await worker?.push();
+    return [ana, bea].map((of) => [
+      of.sql.prepare('select title, narrative from observations order by title, id').raw().all(),
+      of.sql.prepare('select learned from session_summaries').pluck().all(),
+    ]);
+  };
+  const each = [
+    [
+      ['new', 'edited'],
+      ['old', 'about old'],
+    ],
+    ['edited'],
+  ];
+  await expect.poll(said, patience).toEqual([each, each]);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(await said()).toEqual([each, each]);
+});
