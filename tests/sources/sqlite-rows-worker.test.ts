@@ -87,6 +87,21 @@ describe('beside a worker', () => {
     for (const { db } of [a, b]) expect(db.rows()).toMatchObject({ sdk_sessions: [], observations: [] });
   });
 
+  it('takes from a session what its rows are known by, where these go first, and changed under it since they were looked at', async () => {
+    const [a, b] = await two();
+    a.db.session('s');
+    a.db.observation('s', 'one');
+    await world?.settle();
+    a.db.run("UPDATE sdk_sessions SET memory_session_id = 'm-other'");
+    await world?.settle();
+    // As where an older state of its database counts.
+    a.db.run('DELETE FROM observations');
+    a.db.run('UPDATE sdk_sessions SET memory_session_id = NULL');
+    await world?.settle();
+    expect(b.db.rows()).toEqual(a.db.rows());
+    expect(b.db.get('SELECT count(*) FROM sdk_sessions WHERE memory_session_id IS NULL')).toBe(1);
+  });
+
   it('captures what came under it before it writes the same row a second time', async () => {
     const [a, b] = await two();
     for (const { db } of [a, b]) db.session('s');

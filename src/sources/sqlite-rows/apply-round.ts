@@ -5,6 +5,7 @@ import { breathe, type RowsContext } from './context.ts';
 import { fetchBodies, readyRows, type ReadyRow } from './ready-rows.ts';
 import { reopenNotHere } from './reopen-not-here.ts';
 import { reviveRows, type RevivedRow } from './revive-rows.ts';
+import type { Place } from './row-index.ts';
 import { beginSeries, type Series } from './row-series.ts';
 import type { RowTask, Written } from './row-task.ts';
 import { writeRows } from './write-rows.ts';
@@ -228,9 +229,14 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
   });
   if (applied.length > 0) await workspace.applied(applied);
   for (const [table, rowid] of seenTo) memory.seenTo.set(table, rowid);
+  const leaving = settled.filter(({ result, outstanding }) => result.type === 'capture-first' && outstanding.content === null);
+  for (const spot of await referredToBy(context, leaving)) tally.heldByLeaving.add(spot);
+  const isHeldBack = (place: Place | undefined): boolean => place !== undefined && tally.heldByLeaving.has(spotOf(place));
   const notHere = settled.flatMap(({ result, outstanding: { item } }) =>
-    // What stands there otherwise goes on doing so, and waits for another answer.
-    result.type === 'not-here' && !memory.putBack.has(item.name) ? [{ item, reason: result.reason }] : [],
+    // What stands there otherwise goes on doing so, and waits for another answer. What rows are in the way of that are to go is tried when they went.
+    result.type === 'not-here' && !memory.putBack.has(item.name) && !isHeldBack(memory.index.of(item.name))
+      ? [{ item, reason: result.reason }]
+      : [],
   );
   if (notHere.length > 0) await workspace.notHere(notHere);
   for (const { item, reason } of notHere) tally.notHere.push({ name: item.name, reason });
@@ -254,14 +260,12 @@ async function settle(context: RowsContext, { results, seenTo }: Written, rows: 
       tally.written += 1;
     }
   }
-  const leaving = settled.filter(({ result, outstanding }) => result.type === 'capture-first' && outstanding.content === null);
-  for (const spot of await referredToBy(context, leaving)) tally.heldByLeaving.add(spot);
   const revived: RevivedRow[] = [];
   for (const { result, outstanding } of settled) {
     if (result.type !== 'revived') continue;
     const { name } = outstanding.item;
     // Whether it is needed is known when these went.
-    if (tally.heldByLeaving.has(spotOf(result.place.table, result.place.rowid))) continue;
+    if (isHeldBack(result.place)) continue;
     const isNeeded = !result.isGuarded || (await (context.isReferredTo?.(name) ?? true));
     if (isNeeded) revived.push({ outstanding, place: result.place });
     else memory.waiting.set(name, { digest: '', reason: 'rows refer to it that are still to go from here', parent: null, isLeaving: true });
@@ -280,12 +284,12 @@ async function referredToBy({ database, profile, memory: { index } }: RowsContex
       const place = index.of(item.name);
       const reference = profile.tables.find(({ id }) => id === place?.table)?.reference;
       const parent = place?.rowid == null ? null : (tables.get(place.table)?.at(place.rowid)?.parent ?? null);
-      return reference != null && typeof parent === 'number' ? [spotOf(reference.table, parent)] : [];
+      return reference != null && typeof parent === 'number' ? [spotOf({ table: reference.table, rowid: parent })] : [];
     });
   });
 }
 
-const spotOf = (table: string, rowid: number | null): string => `${table} ${rowid}`;
+const spotOf = ({ table, rowid }: Pick<Place, 'table' | 'rowid'>): string => `${table} ${rowid}`;
 
 /** `first`: so many rows in the first one at most, and in each behind it twice as many as before. */
 function* batchesOf({ limits }: RowsContext, due: readonly Outstanding[], first = limits.batchRows): Generator<Outstanding[]> {
