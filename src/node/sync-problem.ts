@@ -1,4 +1,4 @@
-import { PlaceLost, RemoteError } from '../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, RemoteError } from '../core/ports/remote.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Divergence } from '../core/replica/chain.ts';
 import type { SyncReport } from '../core/replica/transfer.ts';
@@ -11,6 +11,7 @@ export type SyncProblemType =
   | 'not-a-member'
   | 'not-shown'
   | 'place-lost'
+  | 'place-damaged'
   | 'failed';
 
 export interface SyncProblem {
@@ -22,6 +23,7 @@ export interface SyncProblem {
 /** What kind of problem it is that a sync failed with. */
 export function problemTypeOf(error: unknown): SyncProblemType {
   if (error instanceof PlaceLost) return 'place-lost';
+  if (error instanceof PlaceDamaged) return 'place-damaged';
   return error instanceof RemoteError ? error.type : 'failed';
 }
 

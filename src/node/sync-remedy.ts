@@ -19,6 +19,8 @@ export function syncRemedy(type: string | null, problem: string | null, space: R
         : 'It is tried again by itself, and nothing is lost meanwhile. To try now: satchel sync';
     case 'place-lost':
       return `Bring the right one back; or, where it is to be the home again, with all that this machine has: ${reviveCommand(space)}`;
+    case 'place-damaged':
+      return `Put it back there as it was, as from a backup (a git branch: to the commit before), and it goes on by itself. Where that cannot be, on an owner’s machine, to another remote, with all that this machine has: ${leaveCommand(space)}`;
     case 'not-a-member':
       return 'Run: satchel leave';
     case 'not-shown':
@@ -38,6 +40,11 @@ export function syncRemedy(type: string | null, problem: string | null, space: R
 export function reviveCommand(space: RemedySpace | null): string {
   if (space === null || space.remote === null) return 'satchel spaces move SPACE REMOTE --lost';
   return `satchel spaces move ${shellWord(printable(space.name))} ${shellWord(printable(space.remote))} --lost`;
+}
+
+/** What keeps a space elsewhere, with nothing taken from a home that does not do any more. */
+function leaveCommand(space: RemedySpace | null): string {
+  return `satchel spaces move ${space === null ? 'SPACE' : shellWord(printable(space.name))} REMOTE --lost`;
 }
 
 function isPlace({ remote }: RemedySpace): boolean {

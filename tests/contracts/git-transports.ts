@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { expect } from 'vitest';
 import { EMPTY_HEAD, headAfter } from '../../src/core/log/record.ts';
 import type { GitDeps } from '../../src/remotes/git/open.ts';
-import { startGitOverHttp } from '../services/git-over-http.ts';
+import { startGitOverHttp, type GitOverHttp } from '../services/git-over-http.ts';
 import { startGitOverSsh } from '../services/git-over-ssh.ts';
 import { createGitPlaces, gitEnvironment, type GitPlaces } from './git-place.ts';
 import { createSpaceWriter, sealedObject, segment } from './space-writer.ts';
@@ -36,7 +36,7 @@ export async function gitOverSsh(): Promise<GitTransport> {
 }
 
 /** http with a password, which git has from a helper of its user's. */
-export async function gitOverHttp(): Promise<GitTransport> {
+export async function gitOverHttp(): Promise<GitTransport & Pick<GitOverHttp, 'pretend'>> {
   const places = await createGitPlaces();
   const host = await startGitOverHttp(places.folder, 'someone', 'a password');
   const helper = `!printf 'username=someone\\\\npassword=a password\\\\n'`;
@@ -46,6 +46,7 @@ export async function gitOverHttp(): Promise<GitTransport> {
     places,
     addressOf: (path) => `${host.prefix}/${basename(path)}`,
     options: {},
+    pretend: host.pretend,
     async stop() {
       await host.stop();
       await places.dispose();

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_HEAD, headAfter, type Head } from '../../src/core/log/record.ts';
-import { RemoteError, type Remote, type RemoteErrorType } from '../../src/core/ports/remote.ts';
+import { PlaceDamaged, RemoteError, type Remote, type RemoteErrorType } from '../../src/core/ports/remote.ts';
 import { createGitRepository } from '../../src/remotes/git/open.ts';
 import { createGitPlaces, git, gitAddress, gitEnvironment, gitRandom } from '../contracts/git-place.ts';
 import { folderBytes } from '../bench/folder-size.ts';
@@ -221,6 +221,40 @@ describe('a repository that somebody else writes to', () => {
       Buffer.from(`tree ${store('tree', Buffer.alloc(0))}\nauthor ${ident}\ncommitter ${ident}\n\n${randomBytes(8).toString('hex')}\n`),
     );
   }
+});
+
+describe('a repository that is damaged', () => {
+  /** Takes an object's file away, or leaves it without a byte. */
+  async function damage(oid: string, how: 'gone' | 'empty'): Promise<void> {
+    const file = join(repository, 'objects', oid.slice(0, 2), oid.slice(2));
+    await rm(file);
+    if (how === 'empty') await writeFile(file, '');
+  }
+
+  it.each([
+    ['the commit of a branch is gone', '', 'gone'],
+    ['the commit of a branch is empty', '', 'empty'],
+    ['its directory is gone', '^{tree}', 'gone'],
+    ['its directory is empty', '^{tree}', 'empty'],
+    ['a segment is gone', ':log/000000/000/000000000000', 'gone'],
+    ['a segment is empty', ':log/000000/000/000000000000', 'empty'],
+  ] as const)('where %s: named as that, to whoever comes, and to whoever writes', async (_what, part, how) => {
+    await damage(inRepository('rev-parse', `${branch}${part}`), how);
+    const victim = await open();
+    for (const asked of [
+      () => victim.read(writer.space, 0, PAGE),
+      () => victim.append(writer.space, head, segment([writer.record(head)])),
+    ]) {
+      const error = await fails(asked(), 'protocol');
+      expect([error, error.message]).toEqual([expect.any(PlaceDamaged), expect.stringMatching(/^git\+file:.*: the repository is damaged/)]);
+    }
+    await victim.close();
+    // Who has it in a cache reads on. What is pushed onto it mends it, or shows that the cache is of no use: then it is named.
+    const push = () => machine.append(writer.space, head, segment([writer.record(head)])).catch((error: unknown) => error);
+    let pushed = await push();
+    if (pushed instanceof RemoteError && pushed.type === 'unreachable') pushed = await push();
+    if (!(pushed instanceof PlaceDamaged)) expect(pushed).toMatchObject({ type: 'appended' });
+  });
 });
 
 describe('nothing of a repository is executed, and nothing is checked out', () => {

@@ -9,6 +9,8 @@ export interface GitOverHttp {
   readonly prefix: string;
   /** Requests that came without the password, or with another. */
   readonly strangers: () => number;
+  /** From now on this page is answered to whatever is asked, as a Wi-Fi or a proxy does; `null`: the repositories again. */
+  readonly pretend: (page: string | null) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -17,8 +19,10 @@ export async function startGitOverHttp(folder: string, user: string, password: s
   const backend = join(execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim(), 'git-http-backend');
   const expected = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   let strangers = 0;
+  let instead: string | null = null;
 
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    if (instead !== null) return void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(instead);
     if (request.headers.authorization !== expected) {
       strangers += 1;
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end('who are you?');
@@ -83,6 +87,7 @@ export async function startGitOverHttp(folder: string, user: string, password: s
     port,
     prefix: `git+http://127.0.0.1:${port}`,
     strangers: () => strangers,
+    pretend: (page) => void (instead = page),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

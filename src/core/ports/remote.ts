@@ -168,3 +168,13 @@ export class PlaceLost extends RemoteError {
     super('unreachable', message);
   }
 }
+
+/**
+ * The place answers, and what stands there is not what was written: damaged, gone in part, or somebody else's. It does not mend itself by trying
+ * again; where it is put back as it was, all goes on. The message says what is wrong, without a way out: whoever shows it knows the space.
+ */
+export class PlaceDamaged extends RemoteError {
+  constructor(message: string) {
+    super('protocol', message);
+  }
+}

@@ -1,7 +1,7 @@
 import { shellWord } from '../../config/private-file.ts';
 import { BUCKET_KEYS } from '../add-remedy.ts';
 import { counted } from '../counted.ts';
-import { PlaceLost, RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
 import type { Head } from '../../core/log/record.ts';
 import { holdsOurs } from '../../core/replica/copy-log.ts';
 import { decodeCommit } from '../../core/log/commit-codec.ts';
@@ -13,7 +13,7 @@ import { isLeftBehind, lackingParts, neverSentText } from '../operations/status-
 import { readRecoverySecret } from '../recovery-file.ts';
 import { revocationOf } from '../revocation.ts';
 import { placeHere } from '../remote-registry.ts';
-import type { SyncProblemType } from '../sync-problem.ts';
+import { problemTypeOf, type SyncProblemType } from '../sync-problem.ts';
 import { syncRemedy, type RemedySpace } from '../sync-remedy.ts';
 import { failed, passed, some, warned, type Check } from './check.ts';
 import { checkFallen } from './fallen-checks.ts';
@@ -84,7 +84,8 @@ async function checkRemote(node: SatchelNode, open: OpenSpace): Promise<Check[]>
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error;
     // It answers, and is another one: that does not mend itself.
-    if (error instanceof PlaceLost) return [failed(id, 'high', error.message, syncRemedy('place-lost', error.message, spaceOf(entry)))];
+    if (error instanceof PlaceLost || error instanceof PlaceDamaged)
+      return [failed(id, 'high', error.message, syncRemedy(problemTypeOf(error), error.message, spaceOf(entry)))];
     const next = remoteRemedy(address, error.type);
     const check = error.type === 'unreachable' ? warned(id, 'medium', error.message, next) : failed(id, 'high', error.message, next);
     const problem = runner.state.problem;

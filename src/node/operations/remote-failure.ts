@@ -1,4 +1,4 @@
-import { PlaceLost, type RemoteError } from '../../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, type RemoteError } from '../../core/ports/remote.ts';
 import { WrongBucketsFile } from '../bucket-credentials.ts';
 import { syncRemedy } from '../sync-remedy.ts';
 import { OperationFailure } from './operation.ts';
@@ -7,6 +7,8 @@ import { OperationFailure } from './operation.ts';
 export function remoteFailure(error: RemoteError, next?: string): OperationFailure {
   const { type, message } = error;
   if (error instanceof WrongBucketsFile) return new OperationFailure('usage', 'config', message, 'Correct it, then run the same again');
+  if (error instanceof PlaceDamaged)
+    return new OperationFailure('refused', 'place-damaged', message, next ?? syncRemedy('place-damaged', message));
   const kind = type === 'unreachable' ? 'unreachable' : type === 'unauthorized' || type === 'refused' ? 'refused' : 'failed';
   return new OperationFailure(kind, type, message, next ?? (error instanceof PlaceLost ? syncRemedy('place-lost', message) : undefined));
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RemoteDescriptor } from '../../core/joining/link.ts';
 import { headWords } from '../../core/joining/words.ts';
-import { PlaceLost, RemoteError, type Remote } from '../../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, RemoteError, type Remote } from '../../core/ports/remote.ts';
 import type { ObjectId } from '../../core/ids.ts';
 import { ObjectsLost, OtherHistory } from '../../core/replica/copy-log.ts';
 import { itemsWith } from '../../core/replica/items-with.ts';
@@ -125,6 +125,7 @@ export const moveSpaceOperation = defineOperation({
       } catch (error) {
         if (error instanceof ObjectsLost) throw lostBodies(error, entry.name, input.remote);
         if (error instanceof OtherHistory) throw otherHistory(error);
+        if (error instanceof PlaceDamaged) throw damagedHome(error, open);
         throw error;
       } finally {
         if (!isHere) await to.close();
@@ -202,6 +203,7 @@ async function presentHome({ entry, runner }: OpenSpace): Promise<Remote> {
     await remote.head(entry.space);
     return remote;
   } catch (error) {
+    if (error instanceof PlaceDamaged) throw damagedHome(error, { entry });
     if (!(error instanceof RemoteError) || error.type !== 'unreachable') throw error;
     const at = { name: entry.name, remote: entry.remote?.address ?? null };
     if (error instanceof PlaceLost) throw remoteFailure(error, syncRemedy('place-lost', error.message, at));
@@ -212,6 +214,10 @@ async function presentHome({ entry, runner }: OpenSpace): Promise<Remote> {
       `Bring it within reach; or, where it is lost for good: satchel spaces move ${entry.name} REMOTE --lost`,
     );
   }
+}
+
+function damagedHome(error: PlaceDamaged, { entry }: Pick<OpenSpace, 'entry'>): OperationFailure {
+  return remoteFailure(error, syncRemedy('place-damaged', error.message, { name: entry.name, remote: entry.remote?.address ?? null }));
 }
 
 async function findRemote(node: SatchelNode, text: string): Promise<RemoteDescriptor> {

@@ -1,9 +1,9 @@
-import { PlaceLost, RemoteError } from '../../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, RemoteError } from '../../core/ports/remote.ts';
 import type { SyncReport } from '../../core/replica/transfer.ts';
 import { lacksKey, missingKeyFailure } from '../missing-key.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { revocationOf } from '../revocation.ts';
-import { describeDivergence } from '../sync-problem.ts';
+import { describeDivergence, problemTypeOf } from '../sync-problem.ts';
 import { syncRemedy } from '../sync-remedy.ts';
 import { OperationFailure } from './operation.ts';
 import { remoteFailure } from './remote-failure.ts';
@@ -25,7 +25,9 @@ export async function syncSpace(
   };
   const at = { name: entry.name, remote: entry.remote?.address ?? null };
   const report = await runner.syncAround(capture, onProgress).catch((error: unknown) => {
-    throw error instanceof PlaceLost ? remoteFailure(error, syncRemedy('place-lost', error.message, at)) : error;
+    throw error instanceof PlaceLost || error instanceof PlaceDamaged
+      ? remoteFailure(error, syncRemedy(problemTypeOf(error), error.message, at))
+      : error;
   });
   const revoked = await revocationOf(node, open);
   if (revoked !== null)

@@ -1,5 +1,5 @@
 import { equalBytes, sha256 } from '../../core/crypto/hash.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceDamaged } from '../../core/ports/remote.ts';
 import { FRAME_MAGIC, FRAME_PREFIX, encodeFrame as encodeAnyFrame } from '../frame-bytes.ts';
 import { openFile } from './open-file.ts';
 
@@ -90,6 +90,6 @@ async function withFile<T>(path: string, work: (read: Read, size: number) => Pro
   }
 }
 
-export function torn(path: string, how: string): RemoteError {
-  return new RemoteError('protocol', `${path} is damaged (${how}): copy it again from where the folder came from, or restore it`);
+export function torn(path: string, how: string): PlaceDamaged {
+  return new PlaceDamaged(`${path} is damaged (${how}): copy it again from where the folder came from, or restore it`);
 }

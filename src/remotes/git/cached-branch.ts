@@ -3,7 +3,7 @@ import { RemoteError } from '../../core/ports/remote.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { CacheFiles } from './cache-files.ts';
 import type { GitBranch } from './git-branch.ts';
-import { isCacheDamage } from './git-errors.ts';
+import { isCacheDamage, repositoryDamaged } from './git-errors.ts';
 import type { FetchHow, GitHost } from './git-host.ts';
 import type { GitObject, Oid } from './git-object.ts';
 import { CacheBroken, type ObjectReader } from './object-reader.ts';
@@ -73,8 +73,14 @@ export function createCachedBranch({ host, name, files, reader, clock, look, not
     } catch (error) {
       if (!(error instanceof CacheBroken)) throw error;
       await startAnew(firstLine(error));
-      await refresh();
-      return work();
+      try {
+        await refresh();
+        return await work();
+      } catch (again) {
+        // A cache that was just made is sound: what makes it none comes from there.
+        if (again instanceof CacheBroken) throw repositoryDamaged(host.address.text, again.message);
+        throw again;
+      }
     }
   }
 

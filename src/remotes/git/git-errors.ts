@@ -1,4 +1,6 @@
-import { RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+import { PlaceDamaged, RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
+
+export const NO_GIT_HOST = 'what answers there is no git host, but a Wi-Fi’s page, or a proxy’s, perhaps';
 
 /** What git says, in the words of its C locale, and what it means to the caller. The first that matches counts. */
 const MEANINGS: readonly (readonly [pattern: RegExp, type: RemoteErrorType, words: string])[] = [
@@ -38,11 +40,24 @@ const MEANINGS: readonly (readonly [pattern: RegExp, type: RemoteErrorType, word
   [/no space left|disk quota|quota exceeded|storage limit|over.*quota/i, 'refused', 'there is no room'],
   [/exceeds .*(limit|size)|file size limit|too large/i, 'refused', 'the git host does not take so much at once'],
   [/hook declined|protected branch|pre-receive|not allowed to push|push declined/i, 'refused', 'the git host does not take what is pushed'],
+  [/info\/refs not valid|invalid server response|bad line length character/i, 'unreachable', NO_GIT_HOST],
   [/does not appear to be a git repository|no such file or directory/i, 'unreachable', 'there is no git repository (any more)'],
 ];
 
+/** The host itself lacks, or cannot read, what its branch consists of. */
+const DAMAGED_THERE = /not our ref|repository corruption on the remote side/i;
+
+/** A host's repository that is not whole. `said`: what git had to say. */
+export function repositoryDamaged(address: string, said: string): PlaceDamaged {
+  const words = lastWords(said);
+  return new PlaceDamaged(
+    `${address}: the repository is damaged, what a branch of it consists of is not there${words === '' ? '' : ` (git: ${words})`}`,
+  );
+}
+
 /** The error of a git that failed. Its words come from the host in part: they are shortened, and have no control characters. */
 export function gitError(address: string, stderr: string): RemoteError {
+  if (DAMAGED_THERE.test(stderr)) return repositoryDamaged(address, stderr);
   const said = lastWords(stderr);
   const meaning = MEANINGS.find(([pattern]) => pattern.test(stderr));
   const words = meaning === undefined ? 'git could not reach the repository' : meaning[2];

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { withinRoom, type FetchRoom, type OverRoom } from './fetch-room.ts';
 import type { GitAddress } from './git-address.ts';
-import { gitError } from './git-errors.ts';
+import { gitError, NO_GIT_HOST } from './git-errors.ts';
 import { isOid, type Oid } from './git-object.ts';
 import { isAtLeast, type GitProgram, type GitResult } from './git-program.ts';
 import type { PushOutcome } from './git-branch.ts';
@@ -84,6 +84,13 @@ export function createGitHost({ git, address, clock, room, signal }: GitHostDeps
     said: stderr,
   });
 
+  /** Throws `unreachable` where what answers does not speak git's protocol: any page at all passes for a repository of git's oldest kind, without a branch. */
+  async function refusePage(cache: string): Promise<void> {
+    await git.version();
+    const { stderr } = await git.run(cache, ['ls-remote', 'satchel', `${PREFIX}*`], { signal, env: { GIT_TRACE_PACKET: '1' } });
+    if (!/ packet: +\S+< /.test(stderr)) throw new RemoteError('unreachable', `${address.text}: ${NO_GIT_HOST}`);
+  }
+
   async function push(cache: string, refspec: string, ref: string, expected: Oid | null): Promise<PushResult> {
     const args = [
       'push',
@@ -119,6 +126,7 @@ export function createGitHost({ git, address, clock, room, signal }: GitHostDeps
         const [oid, ref = ''] = each.split('\t');
         if (isOid(oid) && ref.startsWith(PREFIX)) found.set(ref.slice(PREFIX.length), oid);
       }
+      if (found.size === 0 && /^https?$/.test(address.transport)) await refusePage(cache);
       return found;
     },
     async otherBranches(cache) {

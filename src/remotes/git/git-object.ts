@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { PlaceDamaged, type RemoteError } from '../../core/ports/remote.ts';
 
 /** Name of a git object: SHA-1 of what it holds, as 40 hex characters. It finds things again; what it finds is verified by Satchel's own hashes. */
 export type Oid = string & { readonly __oid: true };
@@ -93,5 +93,5 @@ export function parseCommit(oid: Oid, bytes: Uint8Array): Commit {
 
 /** What stands in the repository is not what Satchel writes. */
 export function foreign(what: string): RemoteError {
-  return new RemoteError('protocol', `the git repository holds what Satchel did not write there: ${what}`);
+  return new PlaceDamaged(`the git repository holds what Satchel did not write there: ${what}`);
 }

@@ -9,6 +9,15 @@ export interface GitResult {
   readonly stderr: string;
 }
 
+type GitEnvironment = Readonly<Record<string, string>>;
+
+export interface GitRunOptions {
+  readonly signal: AbortSignal;
+  readonly input?: string;
+  /** Besides what all runs have. */
+  readonly env?: GitEnvironment;
+}
+
 /** The real git, found on PATH. */
 export interface GitProgram {
   /** Major and minor. Throws `unfit` where git is missing or older than 2.20. One process, once. */
@@ -17,7 +26,7 @@ export interface GitProgram {
    * Runs it to its end on a cache. Throws `unreachable` where it says nothing for too long, which is when it and its
    * children are killed; and when `signal` aborts. What it says otherwise is the caller's to judge.
    */
-  run(cache: string, args: readonly string[], options: { readonly signal: AbortSignal; readonly input?: string }): Promise<GitResult>;
+  run(cache: string, args: readonly string[], options: GitRunOptions): Promise<GitResult>;
   /** Starts one that answers until it is killed. */
   start(cache: string, args: readonly string[]): ChildProcess;
 }
@@ -60,20 +69,26 @@ export function createGitProgram({ clock, environment, allowed, quiet = QUIET }:
     GIT_PAGER: 'cat',
   };
 
-  function start(cache: string | null, args: readonly string[]): ChildProcess {
+  function start(cache: string | null, args: readonly string[], more: GitEnvironment = {}): ChildProcess {
     const where = cache === null ? [] : [`--git-dir=${cache}`];
     return spawn('git', [...where, ...args], {
       cwd: cache ?? '/',
-      env,
+      env: { ...env, ...more },
       detached: true,
       windowsHide: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
 
-  async function run(cache: string | null, args: readonly string[], signal: AbortSignal, input = ''): Promise<GitResult> {
+  async function run(
+    cache: string | null,
+    args: readonly string[],
+    signal: AbortSignal,
+    input = '',
+    more: GitEnvironment = {},
+  ): Promise<GitResult> {
     if (signal.aborted) throw new RemoteError('unreachable', 'the git repository was closed');
-    const child = start(cache, args);
+    const child = start(cache, args, more);
     let [stdout, stderr] = ['', ''];
     let heard = true;
     let tooMuch = false;
@@ -143,7 +158,7 @@ export function createGitProgram({ clock, environment, allowed, quiet = QUIET }:
       version.catch(() => versions.delete(path));
       return version;
     },
-    run: (cache, args, { signal, input }) => run(cache, args, signal, input),
+    run: (cache, args, { signal, input, env }) => run(cache, args, signal, input, env),
     start,
   };
 }
