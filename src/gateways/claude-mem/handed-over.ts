@@ -23,6 +23,12 @@ export interface HandedOver {
   shown(names: readonly string[]): Promise<ReadonlyMap<string, readonly Content[]>>;
 }
 
+/** With what of it counts for what a row is made from. */
+export interface Untold extends HandedOver {
+  /** {@link shown}, without rows that clients hold otherwise: what they were told last is what such a row is made from. */
+  untold(names: readonly string[]): Promise<ReadonlyMap<string, readonly Content[]>>;
+}
+
 /** Whether nothing was ever said of a row before. */
 export function isFirstWord({ entity, number }: FeedEntry, index: FeedIndex): boolean {
   return index.of(entity).every((mark) => mark.number >= number);

@@ -7,7 +7,7 @@ import { sameRow } from '../../kinds/rows/collided-columns.ts';
 import { encodeRow, type Row } from '../../kinds/rows/row-body.ts';
 import { digestOf } from './digest.ts';
 import type { FeedIndex } from './feed-index.ts';
-import { isFirstWord, isSameByPlace, isSameRowOf, madeFrom, type HandedOver, type MadeFrom } from './handed-over.ts';
+import { isFirstWord, isSameByPlace, isSameRowOf, madeFrom, type MadeFrom, type Untold } from './handed-over.ts';
 import { heldBefore, layEdits, madeFromHeld, madeFromUnread, type WrittenTo } from './held-base.ts';
 import { naturalName, type NameBook } from './name-book.ts';
 import { layRow, payloadToRow, type NamedRow, type Payload } from './op-rows.ts';
@@ -33,12 +33,14 @@ export interface OpsToItemsDeps {
   readonly names: NameBook;
   readonly feed: FeedLook;
   /** `null`: nothing was. */
-  readonly handedOver: HandedOver | null;
+  readonly handedOver: Untold | null;
   /** What clients were shown of a row last, or what was captured of it since; `null` for nothing. */
   readonly told: (name: string) => Promise<Content | null>;
   /** What was written into the database of this machine's worker; `null` for nothing. */
   readonly written: WrittenTo | null;
 }
+
+const NONE: ReadonlyMap<string, readonly Content[]> = new Map();
 
 /** What pushed entries wish. */
 export interface Wished {
@@ -55,7 +57,8 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   const { sessions, handedOver, feed } = deps;
   const { said, handed, placed } = await namesIn(entries, deps);
   const there = await deps.rows.ahead(said);
-  const shown = handedOver === null || handed.length === 0 ? new Map<string, readonly Content[]>() : await handedOver.shown(handed);
+  const isHanded = handedOver !== null && handed.length > 0;
+  const [shown, untold] = isHanded ? [await handedOver.shown(handed), await handedOver.untold(handed)] : [NONE, NONE];
   const bases = new Map<string, Content | null>();
   const tellAgain = new Map<string, Content | null>();
   let standingAll: ReadonlyMap<string, Content> | undefined;
@@ -80,7 +83,7 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
   }
 
   async function madeFromShown(entry: FeedEntry, kind: RowKind, { name, row }: NamedRow): Promise<MadeFrom | null> {
-    const contents = shown.get(name) ?? [];
+    const contents = untold.get(name) ?? [];
     const isTheirs = handedOver !== null && entry.origin === handedOver.device && isFirstWord(entry, feed.index);
     return contents.length === 0 || !isTheirs || wished.has(name) || bases.has(name) ? null : madeFrom(kind, row, contents, there);
   }
@@ -143,7 +146,11 @@ export async function opsToItems(entries: readonly FeedEntry[], deps: OpsToItems
     const said = sessionSaid(payload);
     const named = payloadToRow(kind, payload, sessionName(await sessions.keyOf(said)));
     const { row } = named;
-    const at = (await itemAt(entry, named)) ?? (await renamed(entry, named));
+    const placedAt = await itemAt(entry, named);
+    const at = placedAt ?? (await renamed(entry, named));
+    // Clients that hold it under another name, by other words, are told that it goes by this one.
+    const clientsHave = placedAt === null ? null : await deps.told(placedAt);
+    if (placedAt !== null && clientsHave !== null) tellAgain.set(placedAt, clientsHave);
     if (at !== null) deps.names.learn(at, row);
     const name = at ?? (await itemOf(named.name, isFirstWord(entry, feed.index)));
     const stands = await now(name);

@@ -11,7 +11,7 @@ import type { Row } from '../../kinds/rows/row-body.ts';
 import { DEFAULT_PLATFORM } from '../../kinds/claude-mem/names.ts';
 import { LEFT_OUT, leftOut, neverCaptured, reopenLeftOut, withoutLeftOut, type BridgeScope } from './bridge-scope.ts';
 import { capturedUpTo, noteCaptured } from './captured-cursor.ts';
-import type { HandedOver } from './handed-over.ts';
+import type { HandedOver, Untold } from './handed-over.ts';
 import { readWrittenTo, type WrittenTo } from './held-base.ts';
 import { createNameBook } from './name-book.ts';
 import { obeyErasures } from './obey-erasures.ts';
@@ -111,7 +111,7 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     await learnAhead(after);
     // Before the entries are read: what is written from then on may come after what they say.
     const written = await writtenTo();
-    let handedOver: HandedOver | null | undefined;
+    let handedOver: Untold | null | undefined;
     for (;;) {
       const page = await read(after);
       const last = page.at(-1);
@@ -150,13 +150,12 @@ export async function createSpaceBridge(deps: SpaceBridgeDeps): Promise<SpaceBri
     return found;
   }
 
-  /** Of what was handed over, rows that clients hold nothing else of: what they were told last is what a row is made from. */
-  async function notToldYet(): Promise<HandedOver | null> {
+  async function notToldYet(): Promise<Untold | null> {
     const handedOver = await deps.handedOver();
     if (handedOver === null) return null;
     return {
       ...handedOver,
-      async shown(names) {
+      async untold(names) {
         const shown = await handedOver.shown(names);
         const views = await workspace.views([...shown.keys()]);
         const isNextFrom = (name: string, contents: readonly Content[]): boolean => {
