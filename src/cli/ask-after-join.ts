@@ -88,6 +88,6 @@ async function stillWaiting(ask: Ask, { path }: PendingEntry): Promise<PendingEn
   return (await ask('pending', {})).pending.find((entry) => entry.type === 'first-apply' && !entry.rejected && entry.path === path);
 }
 
-function isYes(answer: string | null): boolean {
+export function isYes(answer: string | null): boolean {
   return answer !== null && /^\s*y/i.test(answer);
 }

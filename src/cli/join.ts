@@ -3,9 +3,9 @@ import { shellWord } from '../config/private-file.ts';
 import { parseJoinLink } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
-import { askAfterJoin, type Ask } from './ask-after-join.ts';
+import { askAfterJoin, isYes, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
-import { counted } from '../node/counted.ts';
+import { counted, namedShortly } from '../node/counted.ts';
 import { lackingBodies } from '../node/operations/status-verdict.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
@@ -28,6 +28,10 @@ export const joinCommand = defineCommand({
       type: 'flag',
       summary: 'put in place unasked what your own machines write and can run programs: see satchel approve --help',
     },
+    switch: {
+      type: 'flag',
+      summary: 'go over from a space that this machine shares with others: its folders are in the new one from then on',
+    },
     words: { type: 'text', value: '-', summary: '`-` reads the 12 words from standard input, with an address (default: asks for them)' },
     port: {
       type: 'number',
@@ -40,7 +44,7 @@ export const joinCommand = defineCommand({
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
   notes:
-    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, pending}.',
+    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), pending}.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
@@ -51,6 +55,7 @@ export const joinCommand = defineCommand({
       ...wish,
       trust_own: options.trustOwn,
       approve_first: options.yes,
+      switch: options.switch,
       ...(options.name === undefined ? {} : { name: options.name }),
     };
     const isServed = (await readRunning(nodeHome(environment.home))) !== null;
@@ -66,7 +71,8 @@ export const joinCommand = defineCommand({
       );
     const skip = { trust: options.yes || options.trustOwn };
     if (!isServed && !options.once && !context.json) return joinAndStay(context, input, port, skip);
-    const joined = await askNode(context, 'join', input);
+    const joined = await joinAsked(context, (name, asked) => askNode(context, name, asked), input);
+    if (joined === null) return STAYED;
     await rememberPort(await context.config(), port);
     if (context.json) return describe(context, joined);
     context.print(describe(context, joined).human);
@@ -146,6 +152,25 @@ function linkIn(text: string): string {
   }
 }
 
+/** Who said No. */
+const STAYED: CommandResult = { human: 'Nothing was changed.', json: null };
+
+/** On a terminal a machine that shares its space with others is asked whether it goes over; `null` where it does not. */
+async function joinAsked(context: CommandContext, ask: Ask, input: OperationInput<'join'>): Promise<OperationOutput<'join'> | null> {
+  try {
+    return await ask('join', input);
+  } catch (error) {
+    const isAsked = error instanceof CommandFailure && error.type === 'shares-a-space' && input.approve_first !== true;
+    const answer = isAsked ? await context.ask(goingOver(error.message)) : null;
+    if (answer === null) throw error;
+    return isYes(answer) ? ask('join', { ...input, switch: true }) : null;
+  }
+}
+
+function goingOver(why: string): string {
+  return `${printable(why[0]?.toUpperCase() ?? '')}${printable(why.slice(1))}.\nThe others go on without it, and its history stays here under another name. Go over? [y/N] `;
+}
+
 async function joinAndStay(
   context: CommandContext,
   input: OperationInput<'join'>,
@@ -162,7 +187,8 @@ async function joinAndStay(
   return useNode(config, 'join', async (node) => {
     const ask: Ask = async (name, asked) => (await runInProcess(context, node, name, asked)) as OperationOutput<typeof name>;
     await portFor(config, { elsewhere, isKnown: isHome(node) });
-    const joined = await ask('join', input);
+    const joined = await joinAsked(context, ask, input);
+    if (joined === null) return STAYED;
     await rememberPort(config, port);
     context.print(describe(context, joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, ask, { ...skip, count: true });
@@ -188,10 +214,20 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
       : `Joined ${printable(joined.inviter)}’s space as ${printable(joined.name)} (${joined.role}): ${counted(joined.items, 'item')} from ${joined.remote}.`;
   const lines = [place, `Both machines show the same words for the same history: ${joined.words}`];
   if (joined.lacking > 0) lines.push(asCalled(`Not everything could be put in place: ${lackingBodies(joined.lacking, joined.remote)}`));
+  if (joined.left_behind !== null) lines.push(...behindLines(asCalled, joined.left_behind));
   if (joined.name !== joined.asked_name)
     lines.push(
       `Another machine is called ${printable(joined.asked_name)}, so this one is ${printable(joined.name)} there.`,
       `${asCalled('To call it otherwise: satchel machines rename')} ${shellWord(printable(joined.name))} NAME`,
     );
   return { human: lines.join('\n'), json: joined };
+}
+
+/** The others hold the folders' machine for one of theirs still: only one of them can take it off their list. */
+function behindLines(asCalled: CommandContext['asCalled'], left: NonNullable<OperationOutput<'join'>['left_behind']>): string[] {
+  const { name, machines, id } = left;
+  return [
+    `What it shared with ${printable(namedShortly(machines))} stays here as ${name}: no folder goes to it any more.`,
+    asCalled(`There this machine is still listed. To take it off, run on one of them: satchel machines revoke ${id.slice(0, 12)}`),
+  ];
 }

@@ -103,7 +103,9 @@ function describe(context: CommandContext, space: SpaceStatus): string[] {
     `${style.bold(printable(space.name))}: ${counted(space.items, 'item')}, ${formatBytes(space.bytes)}, on ${counted(space.machines, 'machine')}`,
   ];
   if (isLeftBehind(space.name))
-    lines.push('  what this machine had of its own before it joined: kept with its history, and no folder writes to it');
+    lines.push(
+      `  what this machine ${space.machines > 1 ? 'shared with others' : 'had of its own'} before it joined: kept with its history, and no folder writes to it`,
+    );
   if (space.revoked !== null) return [...lines, ...revokedLines(context, space, space.revoked)];
   if (space.drafts > 0)
     lines.push(

@@ -23,13 +23,13 @@ import { discoverHub } from '../remotes/hub/discover-hub.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { addRemedy } from './add-remedy.ts';
 import { connectHere } from './connect.ts';
-import { discardIfEmpty } from './empty-space.ts';
 import { syncAtHome } from './move-space.ts';
 import type { OpenSpace, SatchelNode } from './node.ts';
 import { PERSONAL } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
 import { remoteFailure } from './operations/remote-failure.ts';
 import { LEFT_BEHIND } from './operations/status-verdict.ts';
+import { refuseGoingOver, sharedSpace, stepAside, type LeftBehind } from './step-aside.ts';
 
 export interface JoinWish {
   /** A join link; or null to join by words. */
@@ -39,10 +39,19 @@ export interface JoinWish {
   readonly words: string | null;
   /** What this machine is to be called there; its present name where absent. */
   readonly name?: string | undefined;
+  /** Whether this machine's folders may go over from a space that it shares with others. */
+  readonly switches?: boolean | undefined;
 }
 
 export type Joined =
-  | { readonly type: 'space'; readonly space: OpenSpace; readonly inviter: string; readonly role: string; readonly askedName: string }
+  | {
+      readonly type: 'space';
+      readonly space: OpenSpace;
+      readonly inviter: string;
+      readonly role: string;
+      readonly askedName: string;
+      readonly behind: LeftBehind | null;
+    }
   | { readonly type: 'hub'; readonly remote: RemoteDescriptor; readonly hub: string; readonly askedName: string };
 
 const LOOK_EVERY = 300;
@@ -63,7 +72,7 @@ export async function join(
   let remote: Remote | null = null;
   try {
     remote = await connectHere(node, invitation.remote);
-    const { offer, answer, askedName } = await exchange(node, invitation, remote, wish.name ?? node.deps.machine.name, onWait, signal);
+    const { offer, answer, askedName, behind } = await exchange(node, invitation, remote, wish, onWait, signal);
     if (!answer.accepted)
       throw new OperationFailure(
         'refused',
@@ -73,7 +82,7 @@ export async function join(
       );
     if (invitation.invites === 'hub') return { type: 'hub', remote: invitation.remote, hub: offer.inviterName, askedName };
     const space = await follow(node, offer, invitation, answer.head, onProgress);
-    return { type: 'space', space, inviter: offer.inviterName, role: answer.role, askedName };
+    return { type: 'space', space, inviter: offer.inviterName, role: answer.role, askedName, behind };
   } catch (error) {
     throw explained(error, invitation.remote);
   } finally {
@@ -156,11 +165,12 @@ async function exchange(
   node: SatchelNode,
   invitation: Invitation,
   remote: Remote,
-  name: string,
+  wish: JoinWish,
   onWait: (message: string) => void,
   signal: AbortSignal,
-): Promise<{ offer: Offer; answer: JoinAnswer; askedName: string }> {
+): Promise<{ offer: Offer; answer: JoinAnswer; askedName: string; behind: LeftBehind | null }> {
   const { clock, machine } = node.deps;
+  const name = wish.name ?? machine.name;
   const keys = invitationKeys(invitation.secret);
   const offerLetter = await remote.mailboxes.read(keys.mailbox, OFFER_SLOT);
   if (offerLetter === null) throw noInvitation();
@@ -192,6 +202,9 @@ async function exchange(
     );
   if (offer.value.inviter === machine.key.machine)
     throw new OperationFailure('usage', 'own-link', 'this machine made that invitation itself', 'Use it on the other machine');
+  // Before anything is asked of the inviter: the link is good for another try.
+  const behind = takesPlace(node, offer.value) ? await sharedSpace(node, offer.value.space) : null;
+  if (behind !== null && wish.switches !== true) refuseGoingOver(behind, offer.value.inviterName);
   node.introduced = true;
   const { request, askedName } = await postRequest(node, remote, name, offerLetter, keys, offer.value.expires + 10 * 60_000);
   let waited = 0;
@@ -206,7 +219,7 @@ async function exchange(
           'this invitation was used already, by another machine',
           'Make a new one: satchel invite',
         );
-      return { offer: offer.value, answer: answer.value, askedName };
+      return { offer: offer.value, answer: answer.value, askedName, behind };
     }
     if (waited === 10) onWait(`Waiting for ${offer.value.inviterName}: its node must be running to let this machine in.`);
     if (clock.now() > offer.value.expires + 60_000)
@@ -263,8 +276,8 @@ async function follow(
 ): Promise<OpenSpace> {
   // A store that was restored, or copied, may have it already, without its keys; and one that looked for it where its home was lost, with them.
   const had = node.spaces.get(offer.space)?.entry;
-  const name = had === undefined || had.name.startsWith(LEFT_BEHIND) ? PERSONAL : had.name;
-  if (name === PERSONAL) await stepAside(node, offer.space);
+  const name = takesPlace(node, offer) ? PERSONAL : (had?.name ?? PERSONAL);
+  const putBack = name === PERSONAL ? await stepAside(node, offer.space) : null;
   const entry = {
     space: offer.space,
     name,
@@ -277,6 +290,7 @@ async function follow(
   if (open === undefined) throw new Error('a space that was just added is gone');
   const refuse = async (why: string): Promise<never> => {
     await (had === undefined ? node.dropSpace(offer.space) : node.updateSpace(had));
+    await putBack?.();
     throw new OperationFailure('refused', 'untrusted-log', why);
   };
   if (report.divergence !== null) return refuse(`the log that the remote shows cannot be trusted: ${report.divergence.type}`);
@@ -290,13 +304,11 @@ async function follow(
   return open;
 }
 
-/** A personal space that this machine made before it joined keeps its history under another name; its files join. One without history goes. */
-export async function stepAside(node: SatchelNode, joining: SpaceId): Promise<void> {
-  for (const open of [...node.spaces.values()]) {
-    if (open.entry.name !== PERSONAL || open.entry.space === joining) continue;
-    if (await discardIfEmpty(node, open)) continue;
-    await node.updateSpace({ ...open.entry, name: `${LEFT_BEHIND}${open.entry.space.slice(0, 6)}` });
-  }
+/** Whether this machine's folders are to be in the space that is offered, from the moment it is joined. A hub is joined with the space that is here. */
+function takesPlace(node: SatchelNode, { space }: Offer): boolean {
+  if (space === NO_SPACE) return false;
+  const had = node.spaces.get(space)?.entry;
+  return had === undefined || had.name === PERSONAL || had.name.startsWith(LEFT_BEHIND);
 }
 
 function noInvitation(): OperationFailure {

@@ -13,7 +13,7 @@ import { encodeDescriptor, parseDescriptor, syncAtHome } from './move-space.ts';
 import { placeHere, putPlace } from './remote-registry.ts';
 import { forgetLog } from './forget-log.ts';
 import { lacksKey } from './missing-key.ts';
-import { stepAside } from './join.ts';
+import { stepAside } from './step-aside.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';

@@ -6,6 +6,7 @@ import { refuseOtherRole } from '../node-role.ts';
 import { isOwner } from '../../core/log/membership.ts';
 import { renameMember } from '../../core/replica/administer.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
+import type { LeftBehind } from '../step-aside.ts';
 import { callItself, followOwnName, ownNameIn } from '../own-name.ts';
 import { takenNames, uniqueName } from '../unique-name.ts';
 import { moveToRemote } from '../move-space.ts';
@@ -29,6 +30,8 @@ export interface JoinResult {
   readonly words: string;
   /** Of the items, how many are not put in place, since the remote does not have their bodies. */
   readonly lacking: number;
+  /** The space that this machine shared with others, and that its folders left for this one. */
+  readonly left_behind: LeftBehind | null;
   /** What waits for an answer on this machine: satchel pending. */
   readonly pending: number;
 }
@@ -39,6 +42,8 @@ export const joinOperation = defineOperation({
     address: z.string().max(2048).nullable().default(null),
     words: z.string().max(512).nullable().default(null),
     name: machineNameField.optional(),
+    /** Goes over from a space that this machine shares with others. */
+    switch: z.boolean().default(false),
     /** What one's own machines write is put in place unasked. */
     trust_own: z.boolean().default(false),
     /** Writes over this machine's files without asking first; a copy of them is made. */
@@ -47,7 +52,7 @@ export const joinOperation = defineOperation({
   async run(node, input, { say, signal, progress }): Promise<JoinResult> {
     if (node.config.hub) throw new OperationFailure('refused', 'is-hub', 'this node is a hub: machines join it, it joins nobody');
     await refuseOtherRole(node);
-    const joined = await join(node, input, say, signal, (done, total) => progress(done, total, 'commits'));
+    const joined = await join(node, { ...input, switches: input.switch }, say, signal, (done, total) => progress(done, total, 'commits'));
     const asked = joined.askedName;
     // Not before: a link that is refused changes nothing.
     if (joined.type === 'hub' && asked !== node.deps.machine.name) await callItself(node, asked);
@@ -72,6 +77,7 @@ export const joinOperation = defineOperation({
       items: counts.items,
       lacking: lackingBodiesOf(now),
       words: head === null ? '' : headWords(head.hash),
+      left_behind: joined.type === 'space' ? joined.behind : null,
       pending: (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
         (sum, count) => sum + count,
         0,
