@@ -1,21 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { PATIENCE } from './tests/setup/patience.ts';
+import { testsIn } from './tests/setup/test-files.ts';
 
 const LONG = 'tests/**/*.long.test.ts';
 /** Of the services in tests/services. */
 const INSTALLED = '**/node_modules/**';
-
-/** Paths of the test files in a folder. Not of what is installed there: this file is evaluated anew for each project. */
-function testsIn(folder: string): string[] {
-  return readdirSync(join(import.meta.dirname, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : testsIn(path);
-    return path.endsWith('.test.ts') ? [path] : [];
-  });
-}
 
 /** Files that put something in the place of a module: it must not have been loaded by another file before. */
 const MOCKING = ['src', 'tests']

@@ -1,19 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { PATIENCE } from './tests/setup/patience.ts';
+import { testsIn } from './tests/setup/test-files.ts';
 import { runAgain } from './tests/setup/run-again.ts';
 
 /**
  * Of the short run: tests of laws, which look at other cases each time here, where the short run always looks at the same; and what
  * does more here (tests/setup/extent.ts).
  */
-const ALSO_SHORT = ['src', 'tests'].flatMap((folder) =>
-  readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts') && !name.endsWith('.long.test.ts'))
-    .map((name) => `${folder}/${name}`)
-    .filter((path) => /from '(?:fast-check|.*\/setup\/extent\.ts)'/.test(readFileSync(join(import.meta.dirname, path), 'utf8'))),
-);
+const ALSO_SHORT = ['src', 'tests']
+  .flatMap(testsIn)
+  .filter((path) => !path.endsWith('.long.test.ts'))
+  .filter((path) => /from '(?:fast-check|.*\/setup\/extent\.ts)'/.test(readFileSync(join(import.meta.dirname, path), 'utf8')));
 
 /** Held over a store that runs every transaction twice: what one does besides writing must not count twice. */
 const AGAIN = 'tests/{replica,gateways}/**/*.test.ts';
