@@ -27,14 +27,15 @@ export const doctorCommand = defineCommand({
     const { checkHome } = await import('../node/doctor/home-checks.ts');
     const { loadConfig } = await import('../config/config.ts');
     const config = await loadConfig(context.environment);
-    const checks = [
+    const ofHome = [
       ...(await checkHome(home, process.version, await sharedStore(context, config))),
       checkConfig(config),
       await checkService(context),
     ];
     // Opening a node makes what is missing: one that was never started is left as it is.
-    if (await isStarted(home)) checks.push(...(await askChecks(context)));
-    else checks.push(...(await checkMnemeAlone(context)));
+    const asked = (await isStarted(home)) ? await askChecks(context) : await checkMnemeAlone(context);
+    // Of one thing the node that runs knows more.
+    const checks = [...ofHome.filter(({ id }) => !asked.some((check) => check.id === id)), ...asked];
     const bad = checks.filter((check) => check.result === 'fail').length;
     const warnings = checks.filter((check) => check.result === 'warn').length;
     const shown = checks.filter(

@@ -15,6 +15,7 @@ import { CommandFailure, defineCommand, type CommandContext, type CommandResult 
 import { listenFailure, portFor, takenBy, type ElsewhereText } from './listen-address.ts';
 import { formatBytes, printable } from './output-style.ts';
 import { sayBucket } from './say-bucket.ts';
+import { sayRoom } from './say-room.ts';
 import { saySilent } from './say-silent.ts';
 import { entriesOf, removeAllBut } from './unbegun-home.ts';
 
@@ -254,7 +255,7 @@ export async function runUp(
       `Port ${config.port} is for this time: without --port the next start takes ${usualPort === 0 ? 'any free one' : usualPort}, where machines that know this one do not look. To keep it: "port": ${config.port} in ${config.file}`,
     );
   sayMneme(context, node);
-  const saidEnough = sayBucket(context, node);
+  const saidEnough = [sayBucket(context, node), sayRoom(context, node)];
   if (config.hub) print('To keep a machine’s spaces here, run on this hub: satchel invite');
   else {
     const personal = [...node.spaces.values()].sort((a, b) => compareSpaces(a.entry, b.entry))[0];
@@ -271,7 +272,7 @@ export async function runUp(
   const news = config.hub || !context.isTerminal ? Promise.resolve() : (await import('./watch-news.ts')).watchNews(context, node);
   if (!signal.aborted) await once(signal, 'abort');
   await news;
-  saidEnough();
+  for (const end of saidEnough) end();
   return { human: 'Stopped.', json: { stopped: true } };
 }
 

@@ -1,4 +1,5 @@
 import { RemoteError } from '../core/ports/remote.ts';
+import type { StoreUnavailable } from '../core/ports/store.ts';
 import { bucketTrouble, type WatchedBucket } from './bucket-watch.ts';
 import type { KeptObjects } from './kept-store.ts';
 
@@ -40,4 +41,19 @@ export function withBucketTrouble(objects: Omit<KeptObjects, 'bucket'>, watch: W
     close: () => objects.close(),
     bucket: watch,
   };
+}
+
+/**
+ * That a bucket refuses, as anybody may be told: with the code and status that it answered, and not where it is or as whom it is asked,
+ * which its message may name.
+ */
+export function bucketRefusal({ message, cause }: StoreUnavailable): string {
+  const [status] = /(?<=\()\d{3}(?=\)$)/.exec(message) ?? [];
+  const said = cause instanceof Error ? cause.cause : undefined;
+  const names = said instanceof Error ? ['code' in said ? said.code : null, said.name] : [];
+  const code = names.find(
+    (name): name is string => typeof name === 'string' && /^[A-Z][A-Za-z]{3,40}$/.test(name) && !name.endsWith('Error'),
+  );
+  const answered = [code, status].filter((part) => part !== undefined).join(', ');
+  return `the bucket behind this hub does not let it in${answered === '' ? '' : ` (it answers ${answered})`}`;
 }

@@ -39,6 +39,7 @@ import { NodeSpaces } from './node-spaces.ts';
 import type { OpenSpace } from './open-space.ts';
 import { followOwnName } from './own-name.ts';
 import { reachableHost } from './own-tls.ts';
+import { createRoomWatch, type RoomWatch } from './room-watch.ts';
 import { serveNode, type Served } from './serve-node.ts';
 import { createThreadPool, threadScript, type ThreadPool } from './threads/thread-pool.ts';
 import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
@@ -90,6 +91,8 @@ export class SatchelNode {
   readonly heard: Heard;
   /** What it counts while it runs. */
   readonly meter: Meter;
+  /** Whether there is room for what others send. */
+  readonly room: RoomWatch;
   readonly options: NodeOptions;
   /** Who may sync through the claude-mem gateway. */
   readonly claudeMemClients: Clients;
@@ -125,6 +128,7 @@ export class SatchelNode {
     this.log = log;
     this.options = options;
     this.meter = meter;
+    this.room = createRoomWatch({ home, isElsewhere: config.store !== undefined, clock: deps.clock, log });
     this.#lock = lock;
     const script = threadScript();
     this.#fileThreads = script === null ? null : createThreadPool(script, FILE_THREADS);
@@ -245,6 +249,7 @@ export class SatchelNode {
     if (this.config.mneme.enabled) await this.mneme.start(this.config.mneme);
     this.#loops.push(this.invitations.run(this.#stopping.signal));
     this.#loops.push(this.#giveBack.run(this.#stopping.signal));
+    this.#loops.push(this.room.run(this.#stopping.signal));
     if (this.objects.bucket !== undefined) {
       this.#loops.push(this.objects.bucket.run(this.#stopping.signal));
       this.objects.bucket.onLost((space) => void this.#loops.push(wantLost(this, space)));

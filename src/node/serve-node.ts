@@ -1,4 +1,5 @@
 import { createApiToken, type StoredToken } from '../gateways/native/api-tokens.ts';
+import { ApiError } from '../gateways/native/api-error.ts';
 import { isLoopback } from '../gateways/native/guard.ts';
 import type { Listener } from '../gateways/native/listener.ts';
 import type { HubPart } from '../gateways/native/hub-app.ts';
@@ -7,6 +8,7 @@ import type { ClaudeMemGateway } from '../gateways/claude-mem/gateway.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
 import type { bridgePersonal } from './claude-mem/bridge-personal.ts';
 import type { Config } from '../config/config.ts';
+import { bucketRefusal } from './bucket-trouble.ts';
 import { writePrivate, type NodeHome } from './home.ts';
 import { readMetricsToken } from './metrics/metrics-token.ts';
 import { meteredRemote } from './metrics/metered-remote.ts';
@@ -62,9 +64,11 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
       await store.read((tx) => tx.documents.get('health', 'probe'));
       // Seen by this hub alone: another one may be let in.
       const problem = node.objects.bucket?.problem ?? null;
-      if (problem?.reason === 'refused') throw problem;
+      if (problem?.reason === 'refused') throw new ApiError('unavailable', bucketRefusal(problem));
+      await node.room.look();
     },
     away: () => partsAway(node),
+    noRoom: (error) => node.room.failed(error),
     version: node.options.version,
     requests: node.meter,
     ...(metrics === null ? {} : { metrics }),
@@ -91,9 +95,12 @@ export async function serveNode(node: SatchelNode, port: number, touch: () => vo
   return { listener, tls, claudeMem: claudeMem.gateway, bridge, metrics };
 }
 
-function partsAway({ objects: { bucket } }: SatchelNode): HubPart[] {
-  if (bucket === undefined) return [];
-  return [...(bucket.problem === null ? [] : ['bucket' as const]), ...(bucket.stopped.size === 0 ? [] : ['some-bodies' as const])];
+function partsAway({ objects: { bucket }, room }: SatchelNode): HubPart[] {
+  const away: HubPart[] = [];
+  if (bucket !== undefined && bucket.problem !== null) away.push('bucket');
+  if (bucket !== undefined && bucket.stopped.size > 0) away.push('some-bodies');
+  if (room.problem !== null) away.push('room');
+  return away;
 }
 
 /** What other machines see: the logs that are ordered here. Copies of other homes' logs take no appends. */

@@ -1,4 +1,4 @@
-import { PlaceDamaged, PlaceLost, RemoteError } from '../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, RemoteError, RemoteFull } from '../core/ports/remote.ts';
 import type { Replica } from '../core/replica/replica.ts';
 import type { Divergence } from '../core/replica/chain.ts';
 import type { SyncReport } from '../core/replica/transfer.ts';
@@ -12,6 +12,7 @@ export type SyncProblemType =
   | 'not-shown'
   | 'place-lost'
   | 'place-damaged'
+  | 'remote-full'
   | 'failed';
 
 export interface SyncProblem {
@@ -24,6 +25,7 @@ export interface SyncProblem {
 export function problemTypeOf(error: unknown): SyncProblemType {
   if (error instanceof PlaceLost) return 'place-lost';
   if (error instanceof PlaceDamaged) return 'place-damaged';
+  if (error instanceof RemoteFull) return 'remote-full';
   return error instanceof RemoteError ? error.type : 'failed';
 }
 

@@ -17,6 +17,8 @@ export function syncRemedy(type: string | null, problem: string | null, space: R
       return problem?.endsWith(NO_NODE_THERE) === true
         ? 'Start it there (satchel up, or in a clone npm start): this machine goes on by itself, and loses nothing meanwhile'
         : 'It is tried again by itself, and nothing is lost meanwhile. To try now: satchel sync';
+    case 'remote-full':
+      return 'Make room there: this machine goes on by itself then, and loses nothing meanwhile';
     case 'place-lost':
       return `Bring the right one back; or, where it is to be the home again, with all that this machine has: ${reviveCommand(space)}`;
     case 'place-damaged':

@@ -38,6 +38,8 @@ export type Fault =
   /** An error, and nothing done. */
   | '500'
   | '503-slow-down'
+  /** Refuses, as one whose user was suspended. */
+  | '403-suspended'
   /** Done, and answered with an error. */
   | '500-done'
   /** The connection breaks before or after it was done, or in the middle of the answer. */
@@ -105,6 +107,8 @@ export async function startS3Double(options: S3DoubleOptions = {}): Promise<S3Do
         return send(response, await act());
       case '500':
         return send(response, failure(500, 'InternalError'));
+      case '403-suspended':
+        return send(response, failure(403, 'UserSuspended'));
       case '503-slow-down':
         return send(response, failure(503, 'SlowDown'));
       case 'html':

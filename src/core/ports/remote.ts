@@ -178,3 +178,10 @@ export class PlaceDamaged extends RemoteError {
     super('protocol', message);
   }
 }
+
+/** The remote answers, and has no room for what is sent: what is there can be read. It counts as unreachable, since that ends by itself when there is room. */
+export class RemoteFull extends RemoteError {
+  constructor(message: string, retryAfter?: number) {
+    super('unreachable', message, retryAfter === undefined ? {} : { retryAfter });
+  }
+}

@@ -24,8 +24,8 @@ export interface Store {
 /** The store is not there now, or has more to do than it can: nothing was written, or nobody knows whether; later it may be there again. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
-  /** `refused`: it lets us in no longer, or not do what is to be done. */
-  readonly reason: 'busy' | 'unreachable' | 'refused';
+  /** `refused`: it lets us in no longer, or not do what is to be done; `full`: there is no room on its disk for what was to be written. */
+  readonly reason: 'busy' | 'unreachable' | 'refused' | 'full';
   /** Milliseconds after which to try again. */
   readonly retryAfter: number;
   /** What a person can do about it. */
@@ -46,6 +46,7 @@ const REMEDIES: Readonly<Record<StoreUnavailable['reason'], string>> = {
   busy: 'Make room for more connections: ?connections=N behind the address of the store, and max_connections of the database',
   unreachable: 'Start the database, or make room for more connections',
   refused: 'Have it let in what is refused; a new password is read when the hub starts again',
+  full: 'Make room on its disk: it goes on by itself, and machines keep what they send until it is taken',
 };
 
 /** What the store reads of its own is no longer what it wrote. */

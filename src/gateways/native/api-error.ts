@@ -25,6 +25,7 @@ export const ERROR_STATUS = {
   busy: 503,
   unavailable: 503,
   closing: 503,
+  full: 507,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
@@ -54,8 +55,7 @@ export function closingError(): ApiError {
 export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof StoreUnavailable) {
-    const code = error.reason === 'busy' ? 'busy' : 'unavailable';
-    return new ApiError(code, SAID[error.reason], Math.ceil(error.retryAfter / 1000));
+    return new ApiError(CODE[error.reason], SAID[error.reason], Math.ceil(error.retryAfter / 1000));
   }
   if (!(error instanceof RemoteError)) return null;
   if (error.type === 'refused') return new ApiError('refused', error.message);
@@ -64,11 +64,14 @@ export function toApiError(error: unknown): ApiError | null {
   return null;
 }
 
+const CODE = { busy: 'busy', unreachable: 'unavailable', refused: 'unavailable', full: 'full' } as const;
+
 /** Where the store is, and as whom it is asked, is for the hub's log. */
-const SAID = {
+export const SAID = {
   busy: 'this hub has more to do than it can: try again',
   unreachable: 'the store behind this hub does not answer',
   refused: 'the store behind this hub does not let it do that now',
+  full: 'the disk of this hub is full: it takes nothing new until there is room',
 } as const;
 
 export function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {

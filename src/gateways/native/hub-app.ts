@@ -7,6 +7,7 @@ import type { MachineId } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
 import type { Remote } from '../../core/ports/remote.ts';
+import type { StoreUnavailable } from '../../core/ports/store.ts';
 import type { StoredToken } from './api-tokens.ts';
 import type { HubAuthority } from './authority.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -19,8 +20,11 @@ import type { UpgradeHandler } from './upgrade.ts';
 
 export type HubLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
-/** `bucket`: where encrypted bodies are. `some-bodies`: those of spaces of which this hub cannot read what the bucket says. */
-export type HubPart = 'bucket' | 'some-bodies';
+/**
+ * `bucket`: where encrypted bodies are. `some-bodies`: those of spaces of which this hub cannot read what the bucket says. `room`: for
+ * anything new.
+ */
+export type HubPart = 'bucket' | 'some-bodies' | 'room';
 
 export interface HubServerDeps {
   /** What this hub serves: the remote on its own store. Not closed with the server. */
@@ -33,10 +37,12 @@ export interface HubServerDeps {
   readonly log: HubLog;
   /** Tokens for the routes under /v1/node, asked at every request there. */
   readonly tokens: () => Promise<readonly StoredToken[]>;
-  /** Touches the store; throws where it does not answer. */
+  /** Touches the store; throws where it does not answer, or refuses: an `ApiError` in words for everybody. */
   readonly health: () => Promise<void>;
   /** What is away, as was seen last, and without which the hub serves all the same, though not everything. */
   readonly away?: () => readonly HubPart[];
+  /** Told of what a request failed with. That there was no room for what it brought, or `null` where it was something else. */
+  readonly noRoom?: (error: unknown) => StoreUnavailable | null;
   /** Shown at /v1/hub and in the OpenAPI document. */
   readonly version: string;
   readonly limits?: Partial<HubServerLimits>;

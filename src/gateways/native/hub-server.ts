@@ -124,7 +124,8 @@ async function checkToken(c: HubContext, deps: HubServerDeps, bearer: string): P
   if (!isAllowed(token, c.req.method)) throw new ApiError('forbidden', 'this token may only look');
 }
 
-function answerError(error: unknown, c: HubContext, deps: HubServerDeps): Response {
+function answerError(thrown: unknown, c: HubContext, deps: HubServerDeps): Response {
+  const error = deps.noRoom?.(thrown) ?? thrown;
   const known = error instanceof HTTPException ? fromHttpException(error) : (toApiError(error) ?? whileClosing(error, c, deps));
   if (known === null) {
     deps.log.error({ request: c.env.requestId, err: error }, 'a request met a bug or a failing store');

@@ -1,16 +1,21 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { compress } from 'hono/compress';
-import { ApiError, closingError } from './api-error.ts';
+import { StoreUnavailable } from '../../core/ports/store.ts';
+import { ApiError, closingError, SAID } from './api-error.ts';
 import type { HubApp, HubContext, HubPart, HubServerDeps } from './hub-app.ts';
 import { errorAnswers, hex32 } from './schema.ts';
 
-const SAID: Readonly<Record<HubPart, string>> = {
+const LACKS: Readonly<Record<HubPart, string>> = {
   bucket: 'the bucket behind this hub does not answer',
   'some-bodies': 'this hub cannot read what its bucket says of the encrypted bodies of some spaces: satchel doctor there says more',
+  room: SAID.full,
 };
 
+/** Seconds. */
+const COME_BACK_IN = 5;
+
 const healthy = z.object({ status: z.literal('ok') });
-const degraded = z.object({ status: z.literal('degraded'), away: z.array(z.enum(['bucket', 'some-bodies'])) });
+const degraded = z.object({ status: z.literal('degraded'), away: z.array(z.enum(['bucket', 'some-bodies', 'room'])) });
 
 const healthRoute = createRoute({
   method: 'get',
@@ -18,7 +23,8 @@ const healthRoute = createRoute({
   summary: 'Whether the hub and its store answer',
   responses: {
     200: {
-      description: 'They do; `degraded`: without what is named, so that logs are served, and encrypted bodies are not',
+      description:
+        'They do; `degraded`: without what is named, so that logs are served, and encrypted bodies are not; without `room`, so that nothing new is taken',
       content: { 'application/json': { schema: z.union([healthy, degraded]) } },
     },
     ...errorAnswers,
@@ -51,8 +57,10 @@ export function addPublicRoutes(app: HubApp, { key, health, away = () => [], log
     try {
       await health();
     } catch (error) {
-      log.error({ request: c.env.requestId, err: error }, 'the store does not answer');
-      throw new ApiError('unavailable', 'the store does not answer', 5);
+      const said = error instanceof ApiError || error instanceof StoreUnavailable ? error : null;
+      const message = said instanceof StoreUnavailable ? SAID[said.reason] : (said?.message ?? 'the store does not answer');
+      log.error({ request: c.env.requestId, err: error }, message);
+      throw new ApiError('unavailable', message, COME_BACK_IN);
     }
   }
 
@@ -65,7 +73,7 @@ export function addPublicRoutes(app: HubApp, { key, health, away = () => [], log
   app.openapi(readyRoute, async (c) => {
     await touch(c);
     const parts = away();
-    if (parts.length > 0) throw new ApiError('unavailable', parts.map((part) => SAID[part]).join('; '), 5);
+    if (parts.length > 0) throw new ApiError('unavailable', parts.map((part) => LACKS[part]).join('; '), COME_BACK_IN);
     return c.json({ status: 'ok' as const }, 200);
   });
 

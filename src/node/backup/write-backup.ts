@@ -6,6 +6,7 @@ import { Encrypter } from 'age-encryption';
 import { makeFolders } from '../make-folders.ts';
 import type { ObjectId, SpaceId } from '../../core/ids.ts';
 import { DamagedObject } from '../../core/ports/objects.ts';
+import { isDiskFull } from '../disk-full.ts';
 import { readPrivate } from '../home.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { OperationFailure } from '../operations/operation.ts';
@@ -62,6 +63,8 @@ export async function writeBackup(node: SatchelNode, file: string, to: readonly 
     const { size: bytes } = await stat(file);
     await noteBackup(node.store, { at: node.deps.clock.now(), bytes });
     return { file, bytes, recipients, ...found };
+  } catch (error) {
+    throw isDiskFull(error) ? noRoom(path.dirname(file)) : error;
   } finally {
     await rm(partial, { force: true });
     await rm(copy, { force: true });
@@ -102,6 +105,15 @@ async function refuseMissingFolder(folder: string): Promise<void> {
     );
 }
 
+function noRoom(folder: string): OperationFailure {
+  return new OperationFailure(
+    'failed',
+    'disk-full',
+    `the disk of ${folder} is full: no backup was written`,
+    'Make room there, and run the same again',
+  );
+}
+
 /** In the node's own folder, since it is plaintext; copies that a killed process left are removed first. */
 async function copyDatabase(node: SatchelNode): Promise<string> {
   const backUp = node.store.backup?.bind(node.store);
@@ -116,7 +128,12 @@ async function copyDatabase(node: SatchelNode): Promise<string> {
   await makeFolders(backups);
   for (const name of await readdir(backups)) if (name.startsWith('copy-')) await rm(path.join(backups, name), { force: true });
   const copy = path.join(backups, `copy-${process.pid}-${node.deps.clock.now()}.db`);
-  await backUp(copy);
+  try {
+    await backUp(copy);
+  } catch (error) {
+    await rm(copy, { force: true });
+    throw isDiskFull(error) ? noRoom(backups) : error;
+  }
   return copy;
 }
 

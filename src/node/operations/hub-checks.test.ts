@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { StoreUnavailable } from '../../core/ports/store.ts';
 import { hubChecks } from './hub-checks.ts';
 
 const now = Date.parse('2026-11-21T12:00:00Z');
@@ -14,6 +15,7 @@ const well: Parameters<typeof hubChecks>[0] = {
   remedy: null,
   bucketRemedy: null,
   stoppedChecks: [],
+  full: null,
   now,
 };
 
@@ -61,9 +63,16 @@ describe('what is wrong with a hub', () => {
 
   it.each([
     [0.99 * GIB, 'warn'],
-    [0.05 * GIB, 'fail'],
+    [0.05 * GIB, 'warn'],
+    [0, 'fail'],
   ])('is little room: %d bytes', (free, result) => {
     expect(resultsOf({ disk: { ...well.disk, free_bytes: free } })['disk.space']).toBe(result);
+  });
+
+  it('is that nothing is taken for want of room, whatever is free', () => {
+    const full = new StoreUnavailable('full', 'the disk of the database is full', { retryAfter: 1, remedy: 'Make room there' });
+    const check = hubChecks({ ...well, full }).find(({ id }) => id === 'disk.space');
+    expect(check).toMatchObject({ result: 'fail', reason: full.message, next_step: full.remedy });
   });
 
   it('is a backup that is missing or old, unless a database has its own, or there is nothing to lose', () => {

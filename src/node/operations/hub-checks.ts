@@ -1,3 +1,4 @@
+import type { StoreUnavailable } from '../../core/ports/store.ts';
 import { checkRoom } from '../doctor/disk-room.ts';
 import { failed, passed, warned, type Check } from '../doctor/check.ts';
 import type { NodeHome } from '../home.ts';
@@ -11,6 +12,8 @@ type Facts = Pick<HubStatus, 'store' | 'spaces' | 'last_backup' | 'requests' | '
   readonly bucketRemedy: string | null;
   /** Spaces of whose bodies what the bucket says cannot be read on: {@link checkStopped}. */
   readonly stoppedChecks: readonly Check[];
+  /** Why nothing new is taken for want of room; `null`: there is some. */
+  readonly full: StoreUnavailable | null;
   /** Milliseconds since 1970. */
   readonly now: number;
 };
@@ -33,7 +36,7 @@ export function hubChecks(facts: Facts): Check[] {
     ...facts.stoppedChecks,
     ...checkBodies(facts),
     checkRequests(facts),
-    checkRoom(facts.home.root, facts.disk.free_bytes),
+    checkRoom(facts.home.root, facts.disk.free_bytes, facts.full),
     ...checkBackup(facts),
   ];
 }

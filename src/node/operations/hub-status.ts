@@ -88,6 +88,7 @@ export const hubStatusOperation = defineOperation({
     const { bucket } = node.objects;
     const stoppedChecks = bucket === undefined ? [] : checkStopped(bucket, 'hub.bodies-log');
     const recent = meter.recent();
+    await node.room.look();
     const { bavail, blocks, bsize } = await statfs(home.root);
     const disk = { free_bytes: bavail * bsize, total_bytes: blocks * bsize };
     const requests = {
@@ -96,7 +97,17 @@ export const hubStatusOperation = defineOperation({
       refused: recent.refused,
       failures: recent.failures.map(({ at, method, route, status }) => ({ at: iso(at), method, route, status })),
     };
-    const checks = hubChecks({ ...stored, remedy, bucketRemedy, stoppedChecks, requests, disk, home, now: deps.clock.now() });
+    const checks = hubChecks({
+      ...stored,
+      remedy,
+      bucketRemedy,
+      stoppedChecks,
+      requests,
+      disk,
+      full: node.room.problem,
+      home,
+      now: deps.clock.now(),
+    });
     return {
       well: checks.every(({ result }) => result !== 'fail'),
       address: node.address,
@@ -135,7 +146,10 @@ async function lookAtStore(node: SatchelNode, context: OperationContext): Promis
   try {
     const spaces = await lookAtSpaces(node, context);
     const backup = await lastBackup(store);
-    await noteLooked(store, node.deps.clock.now());
+    await noteLooked(store, node.deps.clock.now()).catch((error: unknown) => {
+      // How a hub is that has no room is asked for all the same.
+      if (node.room.failed(error) === null) throw error;
+    });
     return {
       store: { ...about, ...stoppedOf(node), bytes: await store.size(), problem: null },
       spaces,

@@ -1,5 +1,6 @@
-import { PlaceDamaged, PlaceLost, type RemoteError } from '../../core/ports/remote.ts';
+import { PlaceDamaged, PlaceLost, RemoteFull, type RemoteError } from '../../core/ports/remote.ts';
 import { WrongBucketsFile } from '../bucket-credentials.ts';
+import { problemTypeOf } from '../sync-problem.ts';
 import { syncRemedy } from '../sync-remedy.ts';
 import { OperationFailure } from './operation.ts';
 
@@ -10,5 +11,6 @@ export function remoteFailure(error: RemoteError, next?: string): OperationFailu
   if (error instanceof PlaceDamaged)
     return new OperationFailure('refused', 'place-damaged', message, next ?? syncRemedy('place-damaged', message));
   const kind = type === 'unreachable' ? 'unreachable' : type === 'unauthorized' || type === 'refused' ? 'refused' : 'failed';
-  return new OperationFailure(kind, type, message, next ?? (error instanceof PlaceLost ? syncRemedy('place-lost', message) : undefined));
+  const hasRemedy = error instanceof PlaceLost || error instanceof RemoteFull;
+  return new OperationFailure(kind, type, message, next ?? (hasRemedy ? syncRemedy(problemTypeOf(error), message) : undefined));
 }

@@ -4,6 +4,7 @@ import { StoreUnavailable } from '../../core/ports/store.ts';
 import { RemoteError } from '../../core/ports/remote.ts';
 import { followMoves } from '../move-space.ts';
 import { DamagedKeyFile } from '../damaged-key-file.ts';
+import { isDiskFull } from '../disk-full.ts';
 import { missingKeyFailure } from '../missing-key.ts';
 import type { SatchelNode } from '../node.ts';
 import { OperationFailure, type OperationContext } from './operation.ts';
@@ -49,6 +50,7 @@ async function toFailure(node: SatchelNode, error: unknown): Promise<unknown> {
   if (error instanceof KeyMissing)
     return (await someMissingKey(node)) ?? new OperationFailure('refused', 'no-key', error.message, 'Run: satchel doctor');
   if (error instanceof RemoteError) return remoteFailure(error);
+  if (isDiskFull(error)) return new OperationFailure('failed', 'disk-full', 'the disk is full', `Make room where ${node.home.root} is`);
   return error;
 }
 

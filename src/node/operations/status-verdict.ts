@@ -35,8 +35,8 @@ export interface JudgedSpace {
 export interface JudgedNode {
   readonly isLive: boolean;
   readonly isHub: boolean;
-  /** Of a hub: why its bucket cannot be used, with what helps. */
-  readonly bucketTrouble?: string | null;
+  /** Of a hub: why its bucket cannot be used, or that it has no room, with what helps. */
+  readonly hubTrouble?: string | null;
   /** It is a hub’s store, and nothing that is written says so: it is started with --hub. */
   readonly needsHubFlag?: boolean;
   readonly address: string | null;
@@ -85,7 +85,7 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
   if (spaces.length === 0 && !node.isHub && left[0] !== undefined)
     return `this machine left ${left.map(({ name }) => name).join(', ')}, ${agoText(node.now - left[0].at)} ago. Run: satchel join`;
   if (!node.isLive) return `the node is not running. Run: satchel up${node.needsHubFlag === true ? ' --hub' : ''}`;
-  if (node.bucketTrouble != null) return node.bucketTrouble;
+  if (node.hubTrouble != null) return node.hubTrouble;
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)
     if (space.problem !== null) return `${whose(space)}${sentence(space.problem)} ${syncRemedy(space.problem_type, space.problem, space)}`;

@@ -126,8 +126,10 @@ export interface MnemeBrief {
   readonly client: MnemeClientLine;
 }
 
-/** Of a hub, with what helps. */
-function bucketTroubleOf({ objects: { bucket } }: SatchelNode): string | null {
+/** What keeps a hub from serving, with what helps. */
+async function hubTroubleOf({ config, objects: { bucket }, room }: SatchelNode): Promise<string | null> {
+  if (config.hub) await room.look();
+  if (config.hub && room.problem !== null) return `${room.problem.message}. ${room.problem.remedy}`;
   if (bucket === undefined) return null;
   if (bucket.problem !== null) return `${bucket.problem.message}. ${bucket.problem.remedy}`;
   const [stopped] = checkStopped(bucket);
@@ -146,7 +148,7 @@ export const statusOperation = defineOperation({
       {
         isLive,
         isHub: config.hub,
-        bucketTrouble: bucketTroubleOf(node),
+        hubTrouble: await hubTroubleOf(node),
         needsHubFlag: !isLive && !config.hub && (await roleOf(node)) === 'hub',
         address,
         now: node.deps.clock.now(),

@@ -1,5 +1,5 @@
 import { HUB_LIMITS } from '../../core/hub-protocol/limits.ts';
-import { RemoteError } from '../../core/ports/remote.ts';
+import { RemoteError, RemoteFull } from '../../core/ports/remote.ts';
 import type { Result } from '../../core/result.ts';
 import type { Answer } from './http-exchange.ts';
 
@@ -33,6 +33,7 @@ export function toRefusalError(answer: Answer): RemoteError {
   const text = `the hub answered: ${message} (${code})`;
   const { status } = answer;
   if (status === 401) return new RemoteError('unauthorized', text);
+  if (code === 'full') return new RemoteFull(text, retryAfterOf(answer));
   if (code === 'damaged') return new RemoteError('protocol', text);
   if (status === 408 || status === 429 || status >= 500) {
     const retryAfter = retryAfterOf(answer);

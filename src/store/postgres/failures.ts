@@ -5,6 +5,9 @@ import { NoPostgres } from './known-greeting.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 
 const OUTAGE_RETRY = 2_000;
+const FULL_RETRY = 10_000;
+/** PostgreSQL's name for a disk without room. */
+const DISK_FULL = '53100';
 
 /** The transaction lost against another one, and can be run again: serialization failures and deadlocks. */
 export function isConflict(error: unknown): boolean {
@@ -13,7 +16,7 @@ export function isConflict(error: unknown): boolean {
 
 /** The database went away, starts, stops, or has no connection left: later it may be there again. */
 export function isOutage(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(?:08|57P|53)/.test(error.code ?? '') || error.code === '25P03';
+  if (error instanceof DatabaseError) return /^(?:08|57P|53(?!100))/.test(error.code ?? '') || error.code === '25P03';
   if (!(error instanceof Error) || error instanceof CommitUnclear) return false;
   if ('code' in error && typeof error.code === 'string') return NETWORK.test(error.code);
   return BROKEN.test(error.message);
@@ -37,6 +40,8 @@ export function explainFailure(error: unknown, options: PostgresOptions): unknow
       retryAfter: OUTAGE_RETRY,
       cause: error.cause,
     });
+  if (error instanceof DatabaseError && error.code === DISK_FULL)
+    return new StoreUnavailable('full', `the disk of ${where} is full: ${error.message}`, { retryAfter: FULL_RETRY, cause: error });
   const refused = refusal(error, options);
   if (refused === ASKS) return new PasswordMissing(`${where}: ${refused}`, error);
   if (refused !== null) return new StoreUnusable('refused', `${where}: ${refused}`, error);
