@@ -69,7 +69,8 @@ export function parseBlobsAddress(text: string): Result<BlobsAddress, string> {
 }
 
 function parseS3(bucket: string, path: string, params: URLSearchParams): Result<S3Address, string> {
-  if (!BUCKET.test(bucket)) return fail('the address names no bucket: s3://bucket/prefix');
+  if (!BUCKET.test(bucket))
+    return fail('the address names no bucket, whose name has 3 to 63 letters, digits and . _ -: s3://bucket/prefix');
   const prefix = parsePrefix(path);
   if (!prefix.ok) return prefix;
   const given = params.get('endpoint');

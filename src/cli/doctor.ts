@@ -69,7 +69,7 @@ async function sharedStore({ environment }: CommandContext, config: LoadedConfig
   const { probeSharedStore } = await import('../node/shared-store/open-shared-store.ts');
   const running = await readRunning(nodeHome(environment.home));
   return {
-    probe: async () => (await probeSharedStore(address, { environment })).address,
+    probe: () => probeSharedStore(address, { environment }),
     address,
     isAsked: running !== null && isProcess(running.pid),
   };

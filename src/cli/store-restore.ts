@@ -29,8 +29,14 @@ export const restoreVerb = defineCommand({
       throw new CommandFailure(EXIT.usage, 'no-file', `${file} cannot be read: ${error.message}`);
     });
     if (!found.isFile()) throw new CommandFailure(EXIT.usage, 'no-file', `${file} is no file, and no backup`);
+    const { refuseFilled, restoreBackup, RestoreRefused } = await import('../node/backup/restore-backup.ts');
+    const said = (error: unknown): unknown =>
+      error instanceof RestoreRefused ? new CommandFailure(EXIT.refused, error.type, error.message, { next: REMEDIES[error.type] }) : error;
+    // Before anybody looks for a key.
+    await refuseFilled(home).catch((error: unknown) => {
+      throw said(error);
+    });
     const identity = await identityOf(context, await readKey(context, context.options.key));
-    const { restoreBackup, RestoreRefused } = await import('../node/backup/restore-backup.ts');
     const { BackupUnreadable } = await import('../node/backup/backup-format.ts');
     const { createSystemRandom } = await import('../node/system.ts');
     context.progress.start('restoring', found.size, 'bytes');
@@ -52,11 +58,9 @@ export const restoreVerb = defineCommand({
       const { made, machine, objects, asSameMachine } = restored;
       return { human, json: { made, machine, objects, same_machine: asSameMachine } };
     } catch (error) {
-      if (error instanceof RestoreRefused)
-        throw new CommandFailure(EXIT.refused, error.type, error.message, { next: REMEDIES[error.type] });
       if (error instanceof BackupUnreadable)
         throw new CommandFailure(EXIT.failed, 'unreadable', error.message, { next: 'Use another backup' });
-      throw error;
+      throw said(error);
     } finally {
       context.progress.stop();
     }

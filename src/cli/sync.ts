@@ -2,7 +2,7 @@ import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { heldBackText, lackingBodies } from '../node/operations/status-verdict.ts';
 import { EXIT } from './exit-codes.ts';
-import { defineCommand, type CommandResult } from './frame-command.ts';
+import { defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
 
 export const syncCommand = defineCommand({
@@ -31,9 +31,16 @@ export const syncCommand = defineCommand({
     const isHeldBack = result.spaces.some((s) => s.held_back > 0);
     const open = result.spaces.some((s) => s.conflicts + s.pending > 0);
     return {
-      human: lines.length === 0 ? context.asCalled('No space here yet. Run: satchel up, or satchel join') : lines.join('\n'),
+      human: lines.length === 0 ? context.asCalled(await nothingToSync(context)) : lines.join('\n'),
       json: result,
       exit: isHeldBack ? EXIT.refused : open ? EXIT.open : isIncomplete ? EXIT.failed : EXIT.ok,
     };
   },
 });
+
+async function nothingToSync(context: CommandContext): Promise<string> {
+  const isHub = (await context.config()).hub || (await askNode(context, 'status', {})).hub;
+  return isHub
+    ? 'A hub has no spaces of its own: its machines sync with it. How it is: satchel status'
+    : 'No space here yet. Run: satchel up, or satchel join';
+}

@@ -68,15 +68,15 @@ describe('loadConfig', () => {
       [
         "config.json: port: expected a number, got a string. Set port to a whole number from 0 to 65535, e.g. 4600",
         "config.json: logLevel: expected one of trace, debug, info, warn, error, silent, got a string. Choose one of them",
-        "config.json: sources[0].path: expected an absolute path, or one that starts with ~/, got a string. Set sources[0].path to the folder to capture, e.g. ~/notes",
+        "config.json: sources[0].path: expected an absolute path, or one that starts with ~/. Set sources[0].path to the folder to capture, e.g. ~/notes",
         "config.json: sources[1].pth: is not a known key. Did you mean path?",
-        "config.json: sources[2].id: expected lower-case letters, digits and dashes, 64 at most, got a string. Set sources[2].id to a short name, e.g. notes",
+        "config.json: sources[2].id: expected lower-case letters, digits and dashes, 64 at most. Set sources[2].id to a short name, e.g. notes",
         "config.json: sources[2].path: expected a string, got 7. Set sources[2].path to the folder to capture, e.g. ~/notes",
         "config.json: prot: is not a known key. Did you mean port?",
         "config.json: sources[1].id: is the id of an earlier source too. Give each source an id of its own",
         "the environment: SATCHEL_PORT: expected at most 65535, got 70000. Set SATCHEL_PORT to a whole number from 0 to 65535, e.g. 4600",
         "the environment: SATCHEL_HUB: expected a boolean, got a string. Set SATCHEL_HUB to true or false",
-        "the command line: --host: expected a host name or an IP address, without scheme, port or brackets, got a string. Set --host to a host name or an IP address, e.g. 127.0.0.1",
+        "the command line: --host: expected a host name or an IP address, without scheme, port or brackets. Set --host to a host name or an IP address, e.g. 127.0.0.1",
       ]
     `);
   });
@@ -120,6 +120,24 @@ describe('loadConfig', () => {
     expect(await problemsOf({ sources: 'notes' })).toEqual([
       'config.json: sources: expected a list (array), got a string. Set sources to a list, e.g. [{"id": "notes", "path": "~/notes"}]',
     ]);
+  });
+
+  it('says of the address of a bucket, and of a proxy, what is wrong with it', async () => {
+    const wrong = { hub: true, proxies: ['10.0.0.0/8'] };
+    const [where, who] = [
+      'Set objects to where a bucket is, e.g. s3://bucket/prefix?endpoint=https://minio.example.org',
+      'Set proxies[0] to a list of IP addresses, e.g. ["10.0.0.5"]',
+    ];
+    const proxy = `config.json: proxies[0]: expected an IP address each: networks (10.0.0.0/8) and names are not taken. ${who}`;
+    for (const [objects, says] of [
+      [
+        's3://key:geheim@bucket',
+        'expected an address without credentials: command lines and configuration are shown to others. What opens a bucket stands in buckets.json, or in the environment',
+      ],
+      ['gs://bucket', 'expected an address that begins with s3:// or azure://'],
+      ['s3://my bucket', 'expected the address of a bucket, without spaces and of 2,000 characters at most'],
+    ])
+      expect((await problemsOf({ ...wrong, objects })).toSorted()).toEqual([proxy, `config.json: objects: ${says}. ${where}`].toSorted());
   });
 
   it('refuses a home that others can write to', async () => {

@@ -11,7 +11,9 @@ const absolutePath = z
   )
   .refine((value) => !value.includes('\0'), 'expected a path without NUL');
 
-const proxies = z.array(z.union([z.ipv4(), z.ipv6()])).max(64);
+const proxies = z
+  .array(z.union([z.ipv4(), z.ipv6()], 'expected an IP address each: networks (10.0.0.0/8) and names are not taken'))
+  .max(64);
 
 /** Without a path: an origin. */
 const publicUrl = z
@@ -27,6 +29,19 @@ const store = z.string().superRefine((text, issues) => {
   const parsed = parseStoreAddress(text);
   if (!parsed.ok) issues.addIssue({ code: 'custom', message: parsed.error });
 });
+
+/** What it has to be exactly is said when it is opened. */
+const objects = z.string().superRefine((text, issues) => {
+  if (!OBJECTS.test(text)) issues.addIssue({ code: 'custom', message: whyNoBucket(text) });
+});
+
+/** Never with the text, which may hold a secret. */
+function whyNoBucket(text: string): string {
+  if (!/^(?:s3|azure):\/\//.test(text)) return 'expected an address that begins with s3:// or azure://';
+  if (text.includes('@'))
+    return 'expected an address without credentials: command lines and configuration are shown to others. What opens a bucket stands in buckets.json, or in the environment';
+  return 'expected the address of a bucket, without spaces and of 2,000 characters at most';
+}
 
 const source = z.strictObject({
   /** Names the source in views and messages; stays the same when the path moves. */
@@ -93,7 +108,7 @@ export const configSchema = z.strictObject({
   /** `postgres://user@host/database`: of hubs only. */
   store: store.optional(),
   /** `s3://bucket/prefix?endpoint=…`, `azure://account/container/prefix`: of hubs only. */
-  objects: z.string().regex(OBJECTS, 'expected the address of a bucket, without credentials').optional(),
+  objects: objects.optional(),
   logLevel: z.enum(LOG_LEVELS).default('info'),
   /** Tell Prometheus at /metrics, behind the token in SATCHEL_HOME/metrics-token. */
   metrics: z.boolean().default(false),

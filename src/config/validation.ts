@@ -19,10 +19,15 @@ export function issueToProblems(issue: Issue, where: string, input: unknown, nam
   // A number is no secret; nor is what is short and was to be a port.
   const named =
     typeof wrong === 'number' ? String(wrong) : name === ENVIRONMENT_SETTINGS.port && isShort(wrong) ? JSON.stringify(wrong) : null;
-  const message = `${expectation(issue)}, got ${named ?? typeName(wrong)}`;
+  // Of a text that has another form than it should, its type says nothing.
+  const isForm = typeof wrong === 'string' && wrong !== '' && FORMS.has(issue.code);
+  const message = isForm && named === null ? expectation(issue) : `${expectation(issue)}, got ${named ?? typeName(wrong)}`;
   if (issue.code === 'invalid_value') return [{ where, key, message, fix: 'Choose one of them' }];
   return [{ where, key, message, fix: `Set ${key}${hint(issue.path, key)}` }];
 }
+
+/** Issues that are about what a text says. */
+const FORMS: ReadonlySet<string | undefined> = new Set(['custom', 'invalid_format', 'invalid_union']);
 
 function isShort(value: unknown): boolean {
   return typeof value === 'string' && /^[\x20-\x7e]{1,8}$/.test(value);

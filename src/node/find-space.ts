@@ -8,6 +8,13 @@ export function findSpace(node: SatchelNode, wanted: string | undefined): OpenSp
   const name = wanted ?? PERSONAL;
   const found = all.filter(({ entry }) => entry.name === name || (name.length >= 6 && entry.space.startsWith(name)));
   if (found.length === 1) return found[0] as OpenSpace;
+  if (all.length === 0 && node.config.hub)
+    throw new OperationFailure(
+      'usage',
+      'no-space',
+      'a hub has no spaces of its own',
+      'Run it on a machine of the space. What this hub keeps for others: satchel status',
+    );
   const known = all.map(({ entry }) => entry.name).join(', ');
   if (found.length > 1)
     throw new OperationFailure('usage', 'ambiguous-space', `more than one space is called ${name}`, `Use more of its id: satchel spaces`);

@@ -138,7 +138,11 @@ export async function probeNewBucket(config: Config, deps: Pick<HubObjectsDeps, 
 
 function parsed(text: string): BlobsAddress {
   const address = parseBlobsAddress(text);
-  if (!address.ok) throw new StoreUnusable('misconfigured', `--objects: ${address.error}`);
+  if (!address.ok)
+    throw new StoreUnusable(
+      'misconfigured',
+      `where bodies are kept (--objects, SATCHEL_OBJECTS, or objects in config.json): ${address.error}`,
+    );
   return address.value;
 }
 

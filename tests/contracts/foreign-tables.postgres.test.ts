@@ -93,6 +93,14 @@ it('names the user who made the tables to another one, who is shown none of thei
     });
 });
 
+it('tells whether row policies hold for the user that it is', async () => {
+  const options = await shared();
+  expect(await probePostgres(options)).toMatchObject({ isUnbound: false });
+  await run(`alter role ${database.user} bypassrls`);
+  expect(await probePostgres(options)).toMatchObject({ isUnbound: true });
+  await run(`alter role ${database.user} nobypassrls`);
+});
+
 describe('what a dump restores', () => {
   /** A hub's database with a document, and its schema. */
   async function filled(): Promise<PostgresOptions> {

@@ -455,9 +455,11 @@ export const MEANING: MeaningUses = {
       { args: ['store', 'restore', '{outside}/nothing.age', '--key', '{key}'], says: /nothing\.age cannot be read/ },
     ],
     '--key': [
-      { args: ['store', 'restore', '{outside}/secret.md'], says: /no terminal to ask for the recovery key[^]*--key/ },
-      { args: ['store', 'restore', '{outside}/secret.md', '--key', '{outside}/nothing'], says: /nothing cannot be read/ },
-      { args: ['store', 'restore', '{outside}/secret.md', '--key', '-'], input: 'x', says: /24 words, not 1/ },
+      { args: ['store', 'restore', '{outside}/secret.md'], says: /no terminal to ask for the recovery key[^]*--key/, fresh: true },
+      // Where there is a home already, nobody is asked for a key.
+      { args: ['store', 'restore', '{outside}/secret.md'], exit: 5, says: /not empty/ },
+      { args: ['store', 'restore', '{outside}/secret.md', '--key', '{outside}/nothing'], says: /nothing cannot be read/, fresh: true },
+      { args: ['store', 'restore', '{outside}/secret.md', '--key', '-'], input: 'x', says: /24 words, not 1/, fresh: true },
       { args: ['store', 'restore', '{outside}/secret.md', '--key', '{key}'], exit: 5, says: /not empty|another one/ },
       { args: ['store', 'restore', '{outside}/secret.md', '--key', '{key}'], fresh: true, exit: 1, says: /no backup[^]*another backup/ },
     ],

@@ -60,6 +60,14 @@ it('a hub that may only read is not well, and says what right it lacks', async (
   expect(await stored()).toEqual({ problem: null });
 });
 
+it('a hub that logs in as a superuser is warned that row policies keep nobody out', async () => {
+  await server.query('postgres', `alter role ${database.user} superuser`);
+  const { code, stdout } = await hub.run(['doctor']);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/warn store\.database: .*used as a superuser[^]*a user of its own/)]);
+  await server.query('postgres', `alter role ${database.user} nosuperuser`);
+  expect((await hub.run(['doctor', '--all'])).stdout).not.toContain('superuser');
+});
+
 it('a database that lets the user connect no longer is told how to, and so is one of another’s schema', async () => {
   await server.query('postgres', `revoke connect on database ${database.database} from public, ${database.user}`);
   await hub.stop();

@@ -77,7 +77,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   }
 }
 
-async function refuseFilled(home: string): Promise<void> {
+/** Throws {@link RestoreRefused}. */
+export async function refuseFilled(home: string): Promise<void> {
   const names = await readdir(home).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;

@@ -11,8 +11,8 @@ import { checkRoom } from './disk-room.ts';
 
 /** A database that this hub keeps its store in. */
 export interface SharedStore {
-  /** Looks whether it can be used: its address as shown to people, or an error that says why not. */
-  readonly probe: () => Promise<string>;
+  /** Looks whether it can be used: its address as shown to people, and whether row policies hold for this user; or an error that says why not. */
+  readonly probe: () => Promise<{ readonly address: string; readonly isUnbound: boolean }>;
   /** As shown to people. */
   readonly address: string;
   /** A hub runs on it here, and says itself how it is. */
@@ -70,7 +70,14 @@ async function checkPlace(home: NodeHome): Promise<Check> {
 
 async function checkShared({ probe, address, isAsked }: SharedStore): Promise<Check> {
   try {
-    return passed('store.database', `${await probe()} answers`);
+    const found = await probe();
+    if (!found.isUnbound) return passed('store.database', `${found.address} answers`);
+    return warned(
+      'store.database',
+      'low',
+      `${found.address} is used as a superuser, or as one who is under no row policies: they keep other programs of that user from nothing`,
+      'Let the hub log in as a user of its own, who owns its schema and nothing else: docs/guides/several-hubs.md',
+    );
   } catch (error) {
     // What a service is given, or a password in another shell, is not here: that says nothing of the database.
     if (error instanceof PasswordMissing && isAsked)

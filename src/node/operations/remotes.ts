@@ -22,6 +22,7 @@ import { listRemotes, placeHere, putPlace, putRemote, removeRemote } from '../re
 import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { remoteFailure } from './remote-failure.ts';
+import { sayWhereSlow } from './say-slow.ts';
 
 /** Of branches that are not Satchel's. */
 const NAMED = 3;
@@ -106,7 +107,9 @@ export const addRemoteOperation = defineOperation({
       );
     }
     try {
-      const added = await addPlace(node, address.value, { as, batchEvery, say });
+      const place = address.value;
+      const waiting = `${printable(place.text)} is being tried out, and is slow, or does not answer: it is waited for.`;
+      const added = await sayWhereSlow({ clock: node.deps.clock, say }, waiting, () => addPlace(node, place, { as, batchEvery, say }));
       return { ...added, lost_home_of: await lostHomes(node, added.address) };
     } catch (error) {
       throw error instanceof RemoteError ? remoteFailure(error, addRemedy(address.value.driver, error.type)) : error;

@@ -29,6 +29,8 @@ export interface SharedStoreProbe {
   /** As shown to people. */
   readonly address: string;
   readonly hasLogs: boolean;
+  /** Row policies do not hold for the user that it logs in as. */
+  readonly isUnbound: boolean;
   /** The hub that keeps it; `null`: none does yet. */
   readonly keptBy: string | null;
   /** A move of a store into it was begun, and did not end. */

@@ -149,6 +149,8 @@ function refusedSince(error: unknown): never {
 export interface PostgresProbe {
   /** As shown to people. */
   readonly address: string;
+  /** It logs in as a superuser, or as one who is under no row policies: they do not hold then. */
+  readonly isUnbound: boolean;
   /** Whether there is any record of a log. */
   readonly hasLogs: boolean;
   /** Those that were asked for, in that order; `undefined` where there is none. */
@@ -166,14 +168,16 @@ export async function probePostgres(
     return await db.transaction().execute(async (tx) => {
       if (await checkServer(tx, options)) await refuseForeignTables(tx, options, MIGRATIONS);
       const address = describePostgres(options);
-      const { rows } = await tx.executeQuery<{ made: boolean; writes: boolean | null }>(
+      const { rows } = await tx.executeQuery<{ made: boolean; writes: boolean | null; unbound: boolean }>(
         CompiledQuery.raw(
-          `select to_regclass('documents') is not null and to_regclass('log_records') is not null as made,
+          `select exists (select from pg_roles where rolname = current_user and (rolsuper or rolbypassrls)) as unbound,
+             to_regclass('documents') is not null and to_regclass('log_records') is not null as made,
             has_table_privilege(to_regclass('documents'), 'insert') and has_table_privilege(to_regclass('documents'), 'update')
               and has_table_privilege(to_regclass('log_records'), 'insert') as writes`,
         ),
       );
-      if (rows[0]?.made !== true) return { address, hasLogs: false, documents: wanted.map(() => undefined) };
+      const isUnbound = rows[0]?.unbound === true;
+      if (rows[0]?.made !== true) return { address, isUnbound, hasLogs: false, documents: wanted.map(() => undefined) };
       if (rows[0].writes !== true) {
         const statement = `grant select, insert, update, delete on all tables in schema ${quoted(options.schema)} to ${quoted(options.user)}`;
         throw new StoreUnusable(
@@ -192,7 +196,7 @@ export async function probePostgres(
         documents.push(found === undefined ? undefined : (JSON.parse(found.value) as unknown));
       }
       const record = await tx.selectFrom('log_records').select('position').limit(1).executeTakeFirst();
-      return { address, hasLogs: record !== undefined, documents };
+      return { address, isUnbound, hasLogs: record !== undefined, documents };
     });
   } catch (error) {
     throw explainFailure(error, options);
