@@ -10,6 +10,7 @@ import { Place } from './place.ts';
 let place: Place;
 let ana: MemDatabase;
 let bea: MemDatabase;
+let anaNode: SatchelNode;
 let beaNode: SatchelNode;
 
 beforeEach(async () => {
@@ -17,7 +18,6 @@ beforeEach(async () => {
   [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
   for (const of of [ana, bea]) of.session('s1');
   bea.observation('s1', 'old');
-  let anaNode: SatchelNode;
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
   await expect.poll(() => titles(ana), patience).toEqual(['old']);
   const worker = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
@@ -60,4 +60,39 @@ it.each(['own', 'none'] as const)('what it pushed meanwhile is known before it i
   await expect.poll(said, patience).toEqual([each, each]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(await said()).toEqual([each, each]);
+});
+
+it('a row that its node served to others before, and that was edited while that did not run, is that row where it goes on to its own node', async () => {
+  beaNode = await place.start('bea');
+  await disconnect(beaNode);
+  const away = new ModelWorker(await runWorker(place, 'ana', await connectElsewhere(place, 'ana', anaNode, beaNode)), ana);
+  await away.pull();
+  await away.push();
+  const port = Number(new URL(beaNode.address!).port);
+  await place.stop('bea');
+  bea.run("update observations set narrative = 'edited' where title = 'new'");
+  beaNode = await place.start('bea', { live: false, port });
+  const connected = await connect(place, 'bea', beaNode);
+  await place.stop('bea');
+  beaNode = await place.start('bea', { port });
+  const worker = new ModelWorker(await runWorker(place, 'bea', connected), bea);
+  const narratives = (of: MemDatabase): unknown =>
+    of.sql.prepare('select title, narrative from observations order by title, id').raw().all();
+  const each = [
+    ['new', 'edited'],
+    ['old', 'about old'],
+  ];
+  const goneOn = async (): Promise<unknown> => {
+    for (const one of [worker, away]) {
+      await one.pull();
+      await one.push();
+    }
+    return [ana, bea].map(narratives);
+  };
+  await expect.poll(goneOn, patience).toEqual([each, each]);
+  await disconnect(anaNode);
+  await disconnect(beaNode);
+  await expect.poll(() => [ana, bea].map(narratives), patience).toEqual([each, each]);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect([ana, bea].map(narratives)).toEqual([each, each]);
 });
