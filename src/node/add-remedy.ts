@@ -7,6 +7,9 @@ type Refusal = Exclude<RemoteErrorType, 'unreachable'>;
 export const BUCKET_KEYS =
   'Correct that: what opens a bucket stands in buckets.json beside config.json, or in the environment (docs/guides/bucket.md)';
 
+/** Where a node uses the bucket already. */
+export const BUCKET_KEYS_OF_NODE = `${BUCKET_KEYS}: the node reads that file anew whenever the bucket says no, within half a minute, and at once by satchel sync; for another environment it has to be started again`;
+
 /** What helps where a place was tried out, and is no remote now: what is wrong there stands in the error's message. */
 const REMEDIES: Readonly<Record<Place, Readonly<Record<Refusal, string>>>> = {
   folder: {

@@ -59,9 +59,9 @@ const QUIET = 30_000;
 const AWAY = 2_000;
 const NOT_LET_IN = 10_000;
 
-/** What opens a hub's bucket is read when it starts. */
+/** The file is read anew whenever the bucket says no (`renewed-blobs.ts`). */
 const REFUSED =
-  'Correct what opens the bucket, in buckets.json beside config.json or in the environment of this hub (docs/guides/object-storage.md), and start it again';
+  'Correct what opens the bucket (docs/guides/object-storage.md): in buckets.json beside config.json, which this hub reads anew by itself; or in its environment, and start it again';
 const DAMAGED =
   'Update Satchel on this hub, where a newer one keeps bodies in that bucket; else put back what is damaged there from a copy of the bucket, or remove that blob: the log goes on without it, and machines bring again what is missing';
 const NEWER =

@@ -5,15 +5,15 @@ import type { RemoteDescriptor } from '../core/joining/link.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError, type Remote } from '../core/ports/remote.ts';
-import { fail } from '../core/result.ts';
 import { openBucketRemote } from '../remotes/bucket/open.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { openFolderRemote } from '../remotes/folder/open.ts';
 import { openGitRemote, type GitDeps } from '../remotes/git/open.ts';
 import { createHubRemote } from '../remotes/hub/hub-remote.ts';
-import { bucketCredentials, WrongBucketsFile, type CredentialSources } from './bucket-credentials.ts';
+import type { CredentialSources } from './bucket-credentials.ts';
 import type { SatchelNode } from './node.ts';
 import { placeHere } from './remote-registry.ts';
+import { credentialsNow, renewedBlobs } from './renewed-blobs.ts';
 
 export interface ConnectDeps {
   readonly clock: Clock;
@@ -62,13 +62,11 @@ export async function connect(descriptor: RemoteDescriptor, { clock, random, key
     return openGitRemote(address, git);
   }
   if (address.driver !== 'hub') {
-    const credentials =
-      buckets === null ? fail({ message: 'nothing here opens buckets', isOfFile: false }) : await bucketCredentials(address.blobs, buckets);
-    if (!credentials.ok) {
-      const { message, isOfFile } = credentials.error;
-      throw isOfFile ? new WrongBucketsFile(message) : new RemoteError('unauthorized', message);
-    }
-    return openBucketRemote(await openBlobs(address.blobs, credentials.value, { clock, random, retries: RETRIES }), { clock, random });
+    if (buckets === null) throw new RemoteError('unauthorized', 'nothing here opens buckets');
+    const driver = { clock, random, retries: RETRIES };
+    const credentials = await credentialsNow(address.blobs, buckets);
+    const blobs = await openBlobs(address.blobs, credentials, driver);
+    return openBucketRemote(renewedBlobs(blobs, credentials, address.blobs, { sources: buckets, driver }), { clock, random });
   }
   if (descriptor.hubKey === undefined) throw new RemoteError('unfit', 'the key of this hub is not known: join it by a link or by words');
   return createHubRemote({

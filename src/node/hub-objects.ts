@@ -22,6 +22,7 @@ import { bucketTrouble, createBucketWatch, LOOK_RETRIES, type WatchedBucket } fr
 import { bucketCredentials } from './bucket-credentials.ts';
 import type { NodeHome } from './home.ts';
 import type { KeptObjects } from './kept-store.ts';
+import { renewedBlobs } from './renewed-blobs.ts';
 
 export interface HubObjectsDeps {
   readonly config: Config;
@@ -153,11 +154,13 @@ async function open(
   retries: Partial<RetryOptions> = RETRIES,
 ): Promise<Blobs> {
   const { home, bucketVariables: variables } = config.environment;
-  const credentials = await bucketCredentials(address, { home, variables });
+  const sources = { home, variables };
+  const credentials = await bucketCredentials(address, sources);
   if (!credentials.ok) throw new StoreUnusable(credentials.error.isOfFile ? 'misconfigured' : 'refused', credentials.error.message);
+  const driver = { clock, random, retries };
   try {
-    if (isNew) return await attachBlobs(address, credentials.value, { clock, random, retries });
-    return await openBlobs(address, credentials.value, { clock, random, retries });
+    const blobs = await (isNew ? attachBlobs : openBlobs)(address, credentials.value, driver);
+    return renewedBlobs(blobs, credentials.value, address, { sources, driver });
   } catch (error) {
     throw explained(error);
   }

@@ -28,6 +28,8 @@ export interface S3DoubleOptions {
   readonly conditional?: 'honest' | 'missing' | 'ignored' | 'racy';
   /** Lets everybody in, as s3rver. */
   readonly takesAnySecret?: boolean;
+  /** The secret that opens it now, where that changes. */
+  readonly secret?: () => string;
   /** Refuses to delete several at once, as Swift. */
   readonly deletesOne?: boolean;
   /** What to do wrong with a request; null for nothing. */
@@ -84,7 +86,7 @@ export async function startS3Double(options: S3DoubleOptions = {}): Promise<S3Do
     requests.push(`${method} ${key}`);
     const fault = options.fault?.(method, key) ?? null;
     const bucket = buckets.get(bucketName);
-    const isKnown = options.takesAnySecret === true || isSignedBy(request, body, ACCESS_KEY, SECRET);
+    const isKnown = options.takesAnySecret === true || isSignedBy(request, body, ACCESS_KEY, options.secret?.() ?? SECRET);
 
     const act = async (): Promise<Answer> => {
       if (!isKnown) return failure(403, 'SignatureDoesNotMatch');

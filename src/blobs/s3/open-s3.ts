@@ -31,7 +31,7 @@ export async function openS3(address: S3Address, credentials: S3Credentials, dep
         endpoint: address.endpoint,
         region: address.region,
         forcePathStyle: address.isPathStyle,
-        credentials: credentials,
+        credentials: { ...credentials }, // the SDK writes into it
         maxAttempts: 1, // we know better what may be repeated
         retryMode: 'standard',
         // Newer checksums are unknown to many servers. SHA-256 of what is sent is in the signature, and readers check.

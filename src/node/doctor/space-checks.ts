@@ -1,5 +1,5 @@
 import { shellWord } from '../../config/private-file.ts';
-import { BUCKET_KEYS } from '../add-remedy.ts';
+import { BUCKET_KEYS_OF_NODE } from '../add-remedy.ts';
 import { counted } from '../counted.ts';
 import { PlaceDamaged, PlaceLost, RemoteError, type RemoteErrorType } from '../../core/ports/remote.ts';
 import type { Head } from '../../core/log/record.ts';
@@ -142,7 +142,7 @@ function remoteRemedy(address: string, type: RemoteErrorType): string {
       if (git !== null)
         return `It goes on by itself once it may read and write there, as the user that runs Satchel, and this asks nothing: ${git}`;
       return driver === 's3' || driver === 'azure'
-        ? BUCKET_KEYS
+        ? BUCKET_KEYS_OF_NODE
         : driver === 'folder'
           ? 'Let this user read and write there (owner and mode of what it names); it goes on by itself'
           : 'Ask an owner: satchel machines';
