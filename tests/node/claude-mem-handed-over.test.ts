@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { undoConnection } from '../../src/node/claude-mem/connection.ts';
+import { itemKey } from '../../src/core/item.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
@@ -125,6 +126,25 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     await expect.poll(() => cell(bea, 'subtitle', 'two'), patience).toBe('from ana');
     await expect.poll(() => bea.get('select learned from session_summaries'), patience).toBe('from ana');
     await settle(['of s2', 'one', 'three', 'two']);
+  });
+
+  it('an edit here meanwhile of what was edited elsewhere as well is a conflict, which keeps both', async () => {
+    ana.run("update observations set subtitle = 'from ana' where title = 'two'");
+    await heardText('"subtitle":"from ana"');
+    bea.run("update observations set subtitle = 'from bea' where title = 'two'");
+    await firstRun();
+    const conflicted = async (): Promise<string[]> => (await ask(beaNode, 'conflicts', {})).conflicts.map(({ item }) => item);
+    await expect.poll(async () => (await conflicted()).length, patience).toBe(1);
+    const { replica } = [...beaNode.spaces.values()][0]!;
+    const item = { kind: 'claude-mem', name: (await conflicted())[0]! };
+    const [sibling] = await replica.siblings(item);
+    const there = (await replica.visible([item])).get(itemKey(item))?.content ?? null;
+    const bodies = await Promise.all([there, sibling?.content ?? null].map((each) => replica.bodies.read(each!)));
+    expect(bodies.map((body) => /"subtitle":"[^"]*"/.exec(Buffer.from(body).toString())?.[0])).toEqual([
+      '"subtitle":"from ana"',
+      '"subtitle":"from bea"',
+    ]);
+    expect(cell(ana, 'subtitle', 'two')).toBe('from ana');
   });
 
   it('what was forgotten does not come back', async () => {

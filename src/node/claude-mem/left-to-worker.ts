@@ -9,7 +9,7 @@ import { createRowsOfSpace, memItem, type RowsOfSpace } from '../../gateways/cla
 import { MEM_PREFIX, sessionGroup, tableOfName } from '../../kinds/claude-mem/names.ts';
 import { encodeRow } from '../../kinds/rows/row-body.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
-import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
+import { broughtRows, sentRows } from '../../sources/claude-mem/sent-rows.ts';
 import { movedOnViews, type BroughtAs, type BroughtRow, type Version } from '../../sources/sqlite-rows/moved-on-views.ts';
 import { OF_NO_TABLE } from '../../sources/sqlite-rows/ready-rows.ts';
 import type { RowScope } from '../../sources/sqlite-rows/row-scope.ts';
@@ -35,12 +35,12 @@ async function isLeft(store: Store, space: SpaceId): Promise<boolean> {
  */
 export async function moveOnViews(
   definition: RowDefinition,
-  { replica, clock, brought }: { readonly replica: Replica; readonly clock: Clock; readonly brought?: Brought | undefined },
+  { replica, clock, brought: byHub }: { readonly replica: Replica; readonly clock: Clock; readonly brought?: Brought | undefined },
   workspace: Workspace,
 ): Promise<void> {
   const { file } = definition;
   const rows = createRowsOfSpace(replica);
-  const sent = sentRows(file, true);
+  const [sent, brought] = [sentRows(file, true), broughtRows(file)];
   const versions = async (name: string): Promise<Version[]> => {
     const found: Version[] = [];
     for (const content of await rows.versions(name)) {
@@ -54,13 +54,14 @@ export async function moveOnViews(
     ...{ file, clock, versions, profile: claudeMemProfile({ ...definition, sessionsOnly: false }) },
     views: views.values(),
     isKnownElsewhere: (table, rowid) => sent.get(table)?.has(rowid) === true,
+    isBrought: (table, rowid) => brought.get(table)?.has(rowid) === true,
     async alike(name) {
       const group = sessionGroup(name);
       return group === null ? [] : [...(await rows.under(`${MEM_PREFIX}${tableOfName(name)}/${group}/`)).keys()];
     },
-    broughtAs: brought?.as,
+    broughtAs: byHub?.as,
   });
-  const moved = [...movedOn.moved, ...(await captureBrought(movedOn.brought, brought?.scope, rows, workspace))];
+  const moved = [...movedOn.moved, ...(await captureBrought(movedOn.brought, byHub?.scope, rows, workspace))];
   const isMoved = new Set(moved.map(({ item }) => itemKey(item)));
   // Left to the worker, their absence would be no deletion. What was shown is what it is made from.
   const back = [...views].flatMap(([key, { item, shown, local, notHere }]) =>

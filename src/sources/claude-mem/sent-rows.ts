@@ -20,3 +20,16 @@ export function sentRows(file: string, withHistory: boolean): ReadonlyMap<string
   });
   return sent;
 }
+
+/** Of them, those that are other devices': its client takes in all that becomes of these elsewhere. O(rows). */
+export function broughtRows(file: string): ReadonlyMap<string, ReadonlySet<number>> {
+  const brought = new Map<string, ReadonlySet<number>>();
+  lookInto(file, (database) => {
+    for (const table of Object.values(OWN_TABLES)) {
+      if (!columnsOf(database, table).has('origin_device_id')) continue;
+      const rows = database.prepare<[], number>(`SELECT id FROM ${table} WHERE origin_device_id IS NOT NULL`).pluck();
+      brought.set(table, new Set(rows.all()));
+    }
+  });
+  return brought;
+}

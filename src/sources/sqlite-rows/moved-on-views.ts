@@ -29,6 +29,8 @@ export interface MovedOnDeps {
   readonly versions: (name: string) => Promise<readonly Version[]>;
   /** Whether another way sent this row, or brought it: then it is in the space, by whatever words. `table` as the database calls it. */
   readonly isKnownElsewhere: (table: string, rowid: number) => boolean;
+  /** Whether another way brings what becomes of this row elsewhere, each state of it. Of others nobody knows which they were given. */
+  readonly isBrought: (table: string, rowid: number) => boolean;
   /** Names of items that may be the same row under other words. */
   readonly alike: (name: string) => Promise<readonly string[]>;
   /** As what another way brought a row that says something else by now; `null` where nobody knows. */
@@ -66,7 +68,7 @@ interface Unknown {
 
 /**
  * What the rows of a database are made from that another way wrote meanwhile: states that an item had since its view are what that way brought, and
- * no edits; what no state had is an edit of the newest state that it fits. A row that another way brought under words that were edited since is the
+ * no edits; what no state had is an edit of the newest state that it fits, or of the oldest, where nobody knows that it had a newer one. A row that another way brought under words that were edited since is the
  * one item that was made with it and says most of the same. O(rows), and the history of each one that is not as it was shown.
  */
 export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
@@ -109,6 +111,10 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
       for (const row of reworded) if (!(await takeBrought(row))) await takeReworded(row);
     }
 
+    function madeFrom(shape: TableShape, { row, rowid }: FoundRow, versions: readonly Version[]): MadeFrom | null {
+      return editOf(shape, row, versions, deps.isBrought(shape.profile.table, rowid));
+    }
+
     /** From its view on: what it was before that is brought by nobody. */
     async function versionsSince(name: string): Promise<readonly Version[]> {
       const all = await deps.versions(name);
@@ -121,7 +127,7 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
       const since = await versionsSince(name);
       const known = since.at(-1);
       if (known === undefined || !isSameRow(known.row, shape, found.row)) return known === undefined;
-      note(shape, found, name, madeFrom(shape, found.row, since));
+      note(shape, found, name, madeFrom(shape, found, since));
       return true;
     }
 
@@ -130,7 +136,7 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
       const versions = await versionsSince(natural);
       if (versions.length === 0) return false;
       taken.add(natural);
-      note(access.shape, found, natural, madeFrom(access.shape, found.row, versions));
+      note(access.shape, found, natural, madeFrom(access.shape, found, versions));
       return true;
     }
 
@@ -143,7 +149,7 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
       if (name === null || taken.has(name) || (shape.profile.reference !== null && parent === null)) return false;
       taken.add(name);
       const versions = await versionsSince(name);
-      if (versions.length > 0) note(shape, found, name, madeFrom(shape, found.row, versions));
+      if (versions.length > 0) note(shape, found, name, madeFrom(shape, found, versions));
       else brought.push({ name, body, parent, local: noteOf(found.rowid, OTHER_DIGEST, shape.mask) });
       return true;
     }
@@ -155,7 +161,7 @@ export async function movedOnViews(deps: MovedOnDeps): Promise<MovedOn> {
       for (const name of await deps.alike(natural)) {
         if (taken.has(name)) continue;
         const versions = (await versionsSince(name)).filter(({ row }) => isSameRow(row, shape, found.row) && isOf(shape, row, parent));
-        const from = madeFrom(shape, found.row, versions);
+        const from = madeFrom(shape, found, versions);
         if (from === null || from.sameWords === 0) continue;
         if (best !== null && best.near === from.near) isSure = false;
         if (best === null || from.near > best.near) [best, isSure] = [{ name, from, near: from.near }, true];
@@ -202,18 +208,21 @@ interface MadeFrom {
 }
 
 /**
- * The newest version of which a row is an edit in those columns alone that say what no version said; `null` where there is none. Columns that
- * are worked out are each machine's own.
+ * The version of which a row is an edit in those columns alone that say what no version said; `null` where there is none. Columns that are worked
+ * out are each machine's own. Of several the newest, where each came to the row (`hasEach`); else the oldest: of a newer one that it never was it
+ * would undo, without a word, what was edited elsewhere in these columns.
  */
-function madeFrom({ columns, profile }: TableShape, found: Row, versions: readonly Version[]): MadeFrom | null {
+function editOf({ columns, profile }: TableShape, found: Row, versions: readonly Version[], hasEach: boolean): MadeFrom | null {
   const told = columns.filter(({ column }) => !(column in profile.derived));
   const isAs = (row: Row, { column, byDefault }: TableShape['columns'][number]): boolean =>
     sameMeaning(row.get(column) ?? byDefault ?? undefined, found.get(column));
   const unedited = told.filter((column) => versions.some(({ row }) => isAs(row, column)));
-  const version = versions.find(({ row }) => unedited.every((column) => isAs(row, column)));
+  const isEdited = unedited.length < told.length;
+  const isFrom = ({ row }: Version): boolean => unedited.every((column) => isAs(row, column));
+  const version = isEdited && !hasEach ? versions.findLast(isFrom) : versions.find(isFrom);
   if (version === undefined) return null;
   const words = unedited.filter(({ column }) => profile.words.includes(column) && found.has(column));
-  return { version, isEdited: unedited.length < told.length, near: unedited.length, sameWords: words.length };
+  return { version, isEdited, near: unedited.length, sameWords: words.length };
 }
 
 function sameMeaning(a: RowValue | undefined, b: RowValue | undefined): boolean {
