@@ -32,10 +32,10 @@ async function loadRoutes(node: SatchelNode): Promise<(app: HubApp) => void> {
 export async function openNode(
   config: Config,
   purpose: string,
-  { copy, onAsked }: Pick<NodeOptions, 'copy' | 'onAsked'> = {},
+  { copy, onAsked, onBucket }: Pick<NodeOptions, 'copy' | 'onAsked' | 'onBucket'> = {},
 ): Promise<SatchelNode> {
   try {
-    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy, onAsked });
+    return await SatchelNode.open(config, { version: await readVersion(), routes: loadRoutes, purpose, copy, onAsked, onBucket });
   } catch (error) {
     throw openingFailure(error, config) ?? error;
   }

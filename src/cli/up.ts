@@ -14,7 +14,7 @@ import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { listenFailure, portFor, takenBy, type ElsewhereText } from './listen-address.ts';
 import { formatBytes, printable } from './output-style.ts';
-import { sayBucket } from './say-bucket.ts';
+import { sayBucket, sayFirstBucket } from './say-bucket.ts';
 import { sayRoom } from './say-room.ts';
 import { saySilent } from './say-silent.ts';
 import { entriesOf, removeAllBut } from './unbegun-home.ts';
@@ -87,7 +87,11 @@ export const upCommand = defineCommand({
       await mayServe(config, home, elsewhere);
       for (let said = false; ; said = true) {
         try {
-          const node = await openNode(config, 'up', { copy, ...(said ? {} : { onAsked: saySilent(context) }) });
+          const node = await openNode(config, 'up', {
+            copy,
+            onBucket: sayFirstBucket(context),
+            ...(said ? {} : { onAsked: saySilent(context) }),
+          });
           if (said) await forgetWaiting(home);
           try {
             if (!options.beginAnew && !(await mayBegin(context, node))) return NOT_BEGUN;

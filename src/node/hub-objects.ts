@@ -37,7 +37,12 @@ export interface HubObjectsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: HubLog;
+  /** Hears of a bucket that is the store's from now on. */
+  readonly onBucket?: OnBucket | undefined;
 }
+
+/** How many bodies that the store had built in are in its first bucket by now; `isKept` once, when all are, and the store says that it is its bucket. */
+export type OnBucket = (bucket: { readonly address: string; readonly copied: number; readonly isKept: boolean }) => void;
 
 /** Not of the place, but of what is kept there: it goes along when the store is moved into a database. */
 export const PLACE = { collection: 'hub-chunks', id: 'place' } as const;
@@ -104,9 +109,10 @@ export async function openHubObjects(deps: HubObjectsDeps): Promise<KeptObjects>
   };
   try {
     if (kept === undefined) {
-      await moveIn(bucket, deps);
+      const copied = await moveIn(bucket, deps, address.text);
       if ((await claim(deps, address.text))?.address !== address.text)
         throw refused('another hub gave this database another bucket just now');
+      deps.onBucket?.({ address: address.text, copied, isKept: true });
     } else await refuseStranger(watch);
   } catch (error) {
     await close();
@@ -187,7 +193,8 @@ async function claim({ config, store, isShared }: HubObjectsDeps, address: strin
 }
 
 /** What a store had built in goes along. Begun again after an interruption it sends what is missing. */
-async function moveIn(objects: ObjectStore, { store, builtIn, log }: HubObjectsDeps): Promise<void> {
+async function moveIn(objects: ObjectStore, { store, builtIn, log, onBucket }: HubObjectsDeps, address: string): Promise<number> {
+  let all = 0;
   const spaces = await store.read(({ logs }) => logs.spaces());
   for (const space of spaces.flatMap((each) => [each, shelfOf(each)])) {
     let moved = 0;
@@ -202,9 +209,12 @@ async function moveIn(objects: ObjectStore, { store, builtIn, log }: HubObjectsD
         Array.from(found, ([id, bytes]): SealedObject => ({ id, bytes })),
       );
       moved += ids.length;
+      all += ids.length;
+      onBucket?.({ address, copied: all, isKept: false });
     }
     if (moved > 0) log.info({ space, objects: moved }, 'chunks were copied into the bucket');
   }
+  return all;
 }
 
 /** A store that is restored from a backup has its chunks beside it, until it is given a bucket again. */

@@ -45,6 +45,7 @@ import { createThreadPool, threadScript, type ThreadPool } from './threads/threa
 import { feedNotice, followedFeeds } from './claude-mem/followed-feeds.ts';
 import { followedLogs, followAppends } from './shared-store/follow-appends.ts';
 import { tryStore, type OnAsked } from './shared-store/try-store.ts';
+import type { OnBucket } from './hub-objects.ts';
 import { createElapsed, createSystemClock, createSystemRandom } from './system.ts';
 import { wantLost } from './want-again.ts';
 import { watchForWake, type WakeReason } from './wake-watch.ts';
@@ -63,6 +64,7 @@ export interface NodeOptions {
   readonly copy?: CopyAnswer | undefined;
   /** Hears what its opening waits for. */
   readonly onAsked?: OnAsked | undefined;
+  readonly onBucket?: OnBucket | undefined;
   /** Of its listener, other than usual. */
   readonly limits?: Partial<HubServerLimits> | undefined;
   /** Routes for this machine's commands. */
@@ -194,7 +196,7 @@ export class SatchelNode {
     await prepareHome(home);
     const lock = await lockNode(home, options.purpose ?? 'satchel', createSystemClock());
     try {
-      const { store: kept, ...opened } = await openNodeStore(config, home, { copy: options.copy, probed });
+      const { store: kept, ...opened } = await openNodeStore(config, home, { copy: options.copy, probed, onBucket: options.onBucket });
       const meter = createMeter(opened.deps.clock);
       // Where nobody asked for figures, no transaction pays for them.
       const store = config.metrics ? meteredStore(kept, meter, createElapsed()) : kept;

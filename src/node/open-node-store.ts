@@ -16,7 +16,7 @@ import { createAgeKeyWrapping } from './age-key-wrapping.ts';
 import { settleCopy, type CopyAnswer } from './copied-store/settle-copy.ts';
 import type { NodeHome } from './home.ts';
 import type { KeptObjects, KeptStore } from './kept-store.ts';
-import { openHubObjects } from './hub-objects.ts';
+import { openHubObjects, type OnBucket } from './hub-objects.ts';
 import { claimHub } from './shared-store/hub-identity.ts';
 import { refuseMoved, refuseUnmoved } from './shared-store/moved-store.ts';
 import { openSharedStore } from './shared-store/open-shared-store.ts';
@@ -47,7 +47,11 @@ export interface NodeStore {
 export async function openNodeStore(
   config: Config,
   home: NodeHome,
-  { copy, probed }: { readonly copy: CopyAnswer | undefined; readonly probed: string | null },
+  {
+    copy,
+    probed,
+    onBucket,
+  }: { readonly copy: CopyAnswer | undefined; readonly probed: string | null; readonly onBucket?: OnBucket | undefined },
 ): Promise<NodeStore> {
   const random = createSystemRandom();
   const wrapping = createAgeKeyWrapping();
@@ -68,7 +72,7 @@ export async function openNodeStore(
     // Loaded where somebody searches.
     const index = createIndexFile(home.index, async (file) => (await import('./threads/threaded-index.ts')).openThreadedIndex(file));
     try {
-      const objects = await openHubObjects({ config, home, store, builtIn, isShared: false, clock, random, log, probed });
+      const objects = await openHubObjects({ config, home, store, builtIn, isShared: false, clock, random, log, probed, onBucket });
       return { store: { ...store, place: null, size }, objects, machine, shared: null, index };
     } catch (error) {
       await builtIn.close();
@@ -103,7 +107,18 @@ export async function openNodeStore(
       const machine = await loadMachineIdentity(home, { random, wrapping });
       await claimHub(store, machine.key.machine, home.keys);
       const kept = withUpkeep(store, objects, { place, size });
-      const chosen = await openHubObjects({ config, home, store, builtIn: kept.objects, isShared: true, clock, random, log, probed });
+      const chosen = await openHubObjects({
+        config,
+        home,
+        store,
+        builtIn: kept.objects,
+        isShared: true,
+        clock,
+        random,
+        log,
+        probed,
+        onBucket,
+      });
       return { store: kept.store, objects: chosen, machine, shared: notices, index };
     } catch (error) {
       await objects.close();

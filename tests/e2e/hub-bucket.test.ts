@@ -85,7 +85,13 @@ describe('a hub that keeps chunks in a bucket', () => {
     await hub.stop();
     expect(chunks()).toEqual([]);
     await hub.start(['up', '--hub', '--port', port, '--objects', address]);
+    const kept = `Encrypted bodies are kept in ${address} from now on: the store remembers it, so that --objects need not be given again.`;
+    expect(hub.output).toContain(kept);
+    expect(hub.output).toMatch(/\d+ encrypted bod(?:y|ies) of this store w(?:as|ere) copied there\./);
     expect(chunks().length).toBeGreaterThan(0);
+    await hub.stop();
+    await hub.start(['up', '--hub', '--port', port]);
+    expect(hub.output).not.toContain('from now on');
     expect([...(store.buckets.get('bucket')?.keys() ?? [])].filter((name) => name.includes('probe'))).toEqual([]);
     rmSync(path.join(hub.store, 'objects'), { recursive: true });
     await editsTravel(ana, bea, 'the bucket');
