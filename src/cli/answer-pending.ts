@@ -58,11 +58,19 @@ export function answerCommand(spec: {
 
 /** Where the copy of one's own files lies that a first apply changed, and what it left open. */
 export function firstApplyLines(
-  { asCalled }: Pick<CommandContext, 'asCalled'>,
+  context: Pick<CommandContext, 'asCalled'>,
   { answered, copies, conflicts }: OperationOutput<'answer-pending'>,
 ): string[] {
+  return copyLines(context, { copies, conflicts: answered.some(({ type }) => type === 'first-apply') ? conflicts : 0 });
+}
+
+/** The same, of what was answered without a question. */
+export function copyLines(
+  { asCalled }: Pick<CommandContext, 'asCalled'>,
+  { copies, conflicts }: Pick<OperationOutput<'answer-pending'>, 'copies' | 'conflicts'>,
+): string[] {
   const lines = copies.map((folder) => `A copy of what changed here is in ${printable(folder)}`);
-  if (conflicts > 0 && answered.some(({ type }) => type === 'first-apply'))
+  if (conflicts > 0)
     lines.push(
       asCalled(`${counted(conflicts, 'conflict is', 'conflicts are')} open: the other versions are kept beside. Run: satchel conflicts`),
     );

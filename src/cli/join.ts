@@ -3,11 +3,12 @@ import { shellWord } from '../config/private-file.ts';
 import { parseJoinLink } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
+import { copyLines } from './answer-pending.ts';
 import { askAfterJoin, isYes, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
 import { counted, namedShortly } from '../node/counted.ts';
 import { lackingBodies } from '../node/operations/status-verdict.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { portFor, type ElsewhereText } from './listen-address.ts';
@@ -44,7 +45,7 @@ export const joinCommand = defineCommand({
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
   notes:
-    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), pending}.',
+    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), copies: [folder], conflicts (with --yes: of this machine’s files that changed), pending}.\nExit 3 where, with --yes, a file of this machine’s was replaced by another version: its own is kept beside, as a conflict.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
@@ -77,7 +78,7 @@ export const joinCommand = defineCommand({
     if (context.json) return describe(context, joined);
     context.print(describe(context, joined).human);
     if (joined.joined === 'space') await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
-    return { human: '', json: joined };
+    return { human: '', json: joined, exit: exitOf(joined) };
   },
 });
 
@@ -214,13 +215,18 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
       : `Joined ${printable(joined.inviter)}’s space as ${printable(joined.name)} (${joined.role}): ${counted(joined.items, 'item')} from ${joined.remote}.`;
   const lines = [place, `Both machines show the same words for the same history: ${joined.words}`];
   if (joined.lacking > 0) lines.push(asCalled(`Not everything could be put in place: ${lackingBodies(joined.lacking, joined.remote)}`));
+  lines.push(...copyLines({ asCalled }, joined));
   if (joined.left_behind !== null) lines.push(...behindLines(asCalled, joined.left_behind));
   if (joined.name !== joined.asked_name)
     lines.push(
       `Another machine is called ${printable(joined.asked_name)}, so this one is ${printable(joined.name)} there.`,
       `${asCalled('To call it otherwise: satchel machines rename')} ${shellWord(printable(joined.name))} NAME`,
     );
-  return { human: lines.join('\n'), json: joined };
+  return { human: lines.join('\n'), json: joined, exit: exitOf(joined) };
+}
+
+function exitOf({ conflicts }: OperationOutput<'join'>): ExitCode {
+  return conflicts > 0 ? EXIT.open : EXIT.ok;
 }
 
 /** The others hold the folders' machine for one of theirs still: only one of them can take it off their list. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
@@ -75,5 +75,44 @@ describe('joining onto files of one’s own', () => {
       await terminal.end();
       expect(bea.read('rules/two.md')).toBe(answer === 'n' ? 'ana: rules/two.md\n' : 'bea: rules/two.md\n');
     }
+  });
+});
+
+describe('joining onto files of one’s own with nobody to ask', () => {
+  const { root, remove } = makeRoot();
+  const [ana, bea, cem, dan] = ['ana', 'bea', 'cem', 'dan'].map((name) => new Machine(root, name, inject('program'))) as [
+    Machine,
+    Machine,
+    Machine,
+    Machine,
+  ];
+  const link = async (): Promise<string> => (await ana.ask<{ link: string }>(['invite'])).link;
+
+  beforeAll(async () => {
+    ana.write('CLAUDE.md', 'ana: CLAUDE.md\n');
+    for (const machine of [bea, cem]) machine.write('CLAUDE.md', `${machine.name}: CLAUDE.md\n`);
+    await ana.start();
+  });
+  afterAll(async () => {
+    await Promise.all([ana, bea, cem, dan].map((machine) => machine.kill()));
+    remove();
+  });
+
+  it('says that a conflict is open, and where the copy lies, and ends with 3', async () => {
+    const joined = await bea.run(['join', await link(), '--name', 'bea', '--yes', '--trust-own', '--once']);
+    expect([joined.code, joined.stderr]).toEqual([3, '']);
+    const [, copy = ''] = /A copy of what changed here is in (.*)\n/.exec(joined.stdout) ?? [];
+    expect(readFileSync(path.join(copy, 'CLAUDE.md'), 'utf8')).toBe('bea: CLAUDE.md\n');
+    expect(joined.stdout).toMatch(/1 conflict is open: the other versions are kept beside\. Run: satchel conflicts/);
+    expect(bea.read('CLAUDE.md')).toBe('ana: CLAUDE.md\n');
+  });
+
+  it('and in JSON; where nothing of one’s own changed there is nothing to say', async () => {
+    const { code, stdout } = await cem.run(['join', await link(), '--name', 'cem', '--yes', '--once', '--json']);
+    const document = JSON.parse(stdout) as { copies: string[]; conflicts: number };
+    expect([code, document.copies.length, document.conflicts]).toEqual([3, 1, 1]);
+    expect(readFileSync(path.join(document.copies[0] ?? '', 'CLAUDE.md'), 'utf8')).toBe('cem: CLAUDE.md\n');
+    const quiet = await dan.run(['join', await link(), '--name', 'dan', '--yes', '--once']);
+    expect([quiet.code, quiet.stdout]).toEqual([0, expect.not.stringMatching(/conflict|A copy/)]);
   });
 });

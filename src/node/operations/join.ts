@@ -32,6 +32,10 @@ export interface JoinResult {
   readonly lacking: number;
   /** The space that this machine shared with others, and that its folders left for this one. */
   readonly left_behind: LeftBehind | null;
+  /** Folders with a copy of what was changed of this machine's own files, where that was allowed with `approve_first`. */
+  readonly copies: readonly string[];
+  /** Of those files, how many versions are kept beside what took their place, for somebody to settle. */
+  readonly conflicts: number;
   /** What waits for an answer on this machine: satchel pending. */
   readonly pending: number;
 }
@@ -62,7 +66,7 @@ export const joinOperation = defineOperation({
     const name = (await ownNameIn(node, open)) ?? asked;
     if (joined.type === 'hub') await moveToRemote(node, open.entry.space, joined.remote);
     if (input.trust_own) await setTrustOwn(node, true);
-    if (input.approve_first) await answerPending(node, 'approve', { type: 'first-apply' });
+    const { copies, names } = input.approve_first ? await approveFirst(node) : { copies: [], names: new Set<string>() };
     const now = node.spaces.get(open.entry.space) ?? open;
     const head = await now.replica.head();
     const counts = await node.store.read((tx) => tx.items.count(open.entry.space, HOUSEKEEPING_KINDS));
@@ -78,6 +82,8 @@ export const joinOperation = defineOperation({
       lacking: lackingBodiesOf(now),
       words: head === null ? '' : headWords(head.hash),
       left_behind: joined.type === 'space' ? joined.behind : null,
+      copies,
+      conflicts: (await now.replica.siblings()).filter(({ item }) => names.has(item.name)).length,
       pending: (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
         (sum, count) => sum + count,
         0,
@@ -85,6 +91,13 @@ export const joinOperation = defineOperation({
     };
   },
 });
+
+/** Where the copies of own files lie, and the names of the items that were put in place. */
+async function approveFirst(node: SatchelNode): Promise<{ readonly copies: readonly string[]; readonly names: ReadonlySet<string> }> {
+  const copies: string[] = [];
+  const answered = await answerPending(node, 'approve', { type: 'first-apply' }, undefined, (folder) => copies.push(folder));
+  return { copies, names: new Set(answered.flatMap(({ items }) => items.map(({ item }) => item))) };
+}
 
 /** The space that goes to a hub may have been there before, and its other machines know this one by the name that it has there. */
 async function beCalled(node: SatchelNode, open: OpenSpace, asked: string): Promise<void> {
