@@ -1,7 +1,10 @@
 import { EXIT } from './exit-codes.ts';
+import { StoreUnavailable } from '../core/ports/store.ts';
 import { counted } from '../node/counted.ts';
 import { CommandFailure, defineCommand, type CommandResult } from './frame-command.ts';
-import { formatBytes } from './output-style.ts';
+import { formatBytes, printable } from './output-style.ts';
+
+const LOOK_AT_IT = 'Look whether the database runs, and whether its disk or the network to it hangs';
 
 export const migrateVerb = defineCommand({
   summary: 'Move this hub’s store into a PostgreSQL database, which other hubs may share',
@@ -39,6 +42,11 @@ export const migrateVerb = defineCommand({
           if (what !== label) context.progress.start((label = what), total);
           context.progress.update(now);
         },
+        onSilent(limit) {
+          context.progress.stop();
+          label = '';
+          context.print(`${printable(to)} does not answer: it is given ${Math.ceil(limit / 1000)} s more`);
+        },
       });
       const { isMoved, isResumed, before, spaces, records, objects, bytes, documents } = done;
       const what = `${counted(spaces, 'log')} (${counted(records, 'record')}), ${counted(objects, 'encrypted body', 'encrypted bodies')} (${formatBytes(bytes)})`;
@@ -70,7 +78,13 @@ export const migrateVerb = defineCommand({
         throw new CommandFailure(EXIT.failed, 'copy-failed', error.message, {
           next: 'The hub goes on from its old store, as before: satchel up',
         });
-      throw openingFailure(error, config) ?? error;
+      const failure = openingFailure(error, config);
+      if (failure === null || !(error instanceof StoreUnavailable) || error.reason !== 'unreachable') throw failure ?? error;
+      // Nobody asks it again by itself, as a hub does.
+      throw new CommandFailure(failure.exit, failure.type, failure.message, {
+        next: `${LOOK_AT_IT}, and run the same again${dryRun ? '' : ': the move goes on where it was'}`,
+        cause: error,
+      });
     } finally {
       context.progress.stop();
     }

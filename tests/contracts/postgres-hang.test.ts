@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { StoreUnavailable } from '../../src/core/ports/store.ts';
 import { createSystemClock, createSystemRandom } from '../../src/node/system.ts';
 import { openPostgres, type PostgresDatabase } from '../../src/store/postgres/postgres-database.ts';
-import { startPostgres, type PostgresServer } from '../services/postgres.ts';
+import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 
 /** Milliseconds. */
 const BOUND = 12_000;
@@ -30,8 +30,8 @@ describe('a database that hangs', () => {
   });
   afterAll(() => server.dispose());
 
-  async function open(connections = 3): Promise<PostgresDatabase> {
-    const { host, port, database, user, password } = await server.createDatabase();
+  async function open(connections = 3, of?: TestDatabase): Promise<PostgresDatabase> {
+    const { host, port, database, user, password } = of ?? (await server.createDatabase());
     const options = { host, port, database, user, password, schema: 'satchel', tls: 'off', connections } as const;
     const onHang = (problem: StoreUnavailable | null): void => void said.push(problem?.message ?? null);
     const made = await openPostgres(options, { clock: createSystemClock(), random: createSystemRandom(), onHang });
@@ -48,6 +48,24 @@ describe('a database that hangs', () => {
     );
     return { ms: performance.now() - began, error };
   }
+
+  it('is not waited for by who opens it, or closes it', async () => {
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const made = await server.createDatabase();
+    const before = sockets();
+    const database = await open(3, made);
+    await read(database);
+    server.pause();
+    const began = performance.now();
+    await database.objects.close();
+    await database.store.close();
+    expect(performance.now() - began).toBeLessThan(WAITS);
+    // A connection that stays keeps the process.
+    await expect.poll(sockets, { timeout: WAITS }).toBe(before);
+    const opening = await failure(() => open(3, made));
+    expect(opening.error).toMatchObject({ name: 'StoreUnavailable', message: expect.stringContaining('nothing comes back') as string });
+    expect(opening.ms).toBeLessThan(WAITS);
+  });
 
   it('fails what was asked soon, and what is asked then at once; when it answers again, so does the store', async () => {
     const database = await open();

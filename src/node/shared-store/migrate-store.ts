@@ -35,6 +35,8 @@ export interface MigrateOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly onProgress: OnProgress;
+  /** Nothing comes back from the database: it is found to hang where nothing does within so many milliseconds. */
+  readonly onSilent?: (limit: number) => void;
 }
 
 export interface Migrated extends StoreAmount {
@@ -112,7 +114,7 @@ async function move(
   home: NodeHome,
   from: Place,
   bucket: ObjectStore | null,
-  { config, to, isPlan, clock, random, onProgress }: MigrateOptions,
+  { config, to, isPlan, clock, random, onProgress, onSilent }: MigrateOptions,
 ): Promise<Migrated> {
   const own = await listSpaces(from.store);
   if (own.length > 0)
@@ -127,8 +129,9 @@ async function move(
       'That one is what counts since then. Start the hub: satchel up',
     );
   const amount = await amountOf(from);
+  const hearing = onSilent === undefined ? {} : { onSilent };
   if (isPlan) {
-    const probe = await probeSharedStore(to, config);
+    const probe = await probeSharedStore(to, config, hearing);
     // Whose keys were lost is made none for being asked.
     const identity = await readIdentity(path.join(home.keys, 'machine.json'));
     const machine = identity === null ? null : createSigningKey(hexToBytes(identity.seed)).machine;
@@ -137,7 +140,7 @@ async function move(
     const before = probe.isMoving ? null : moved;
     return { ...amount, to: probe.address, isResumed: before === null && probe.isMoving, isMoved: before !== null, before };
   }
-  const database = await openSharedStore(to, config, { clock, random });
+  const database = await openSharedStore(to, config, { clock, random, ...hearing });
   try {
     const machine = await loadMachineIdentity(home, { random, wrapping: createAgeKeyWrapping() });
     const other = await claimForMove(database.store, machine.key.machine);

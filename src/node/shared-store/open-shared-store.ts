@@ -5,7 +5,7 @@ import { readStorePassword } from '../../config/store-password.ts';
 import { problemToText } from '../../config/problem.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Random } from '../../core/ports/random.ts';
-import type { StoreUnavailable } from '../../core/ports/store.ts';
+import type { HangHearing } from '../../store/postgres/hang-watch.ts';
 import type { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../store/postgres/postgres-options.ts';
 import { StoreUnusable } from '../../store/store-unusable.ts';
@@ -16,7 +16,7 @@ import { HUB_COLLECTION, IDENTITY, MOVING } from './hub-identity.ts';
 export async function openSharedStore(
   address: string,
   config: Pick<Config, 'environment'>,
-  deps: { readonly clock: Clock; readonly random: Random; readonly onHang?: (problem: StoreUnavailable | null) => void },
+  deps: { readonly clock: Clock; readonly random: Random } & HangHearing,
 ): Promise<PostgresDatabase> {
   const options = await optionsOf(address, config);
   // Loaded where it is needed: no other node has such a store.
@@ -40,14 +40,15 @@ export interface SharedStoreProbe {
 }
 
 /** Changes nothing there. Throws as {@link openSharedStore}. */
-export async function probeSharedStore(address: string, config: Pick<Config, 'environment'>): Promise<SharedStoreProbe> {
+export async function probeSharedStore(
+  address: string,
+  config: Pick<Config, 'environment'>,
+  hearing: HangHearing = {},
+): Promise<SharedStoreProbe> {
   const options = await optionsOf(address, config);
   const { probePostgres } = await import('../../store/postgres/postgres-database.ts');
-  const { documents, ...found } = await probePostgres(options, [
-    { collection: HUB_COLLECTION, id: IDENTITY },
-    { collection: HUB_COLLECTION, id: MOVING },
-    PLACE,
-  ]);
+  const wanted = [{ collection: HUB_COLLECTION, id: IDENTITY }, { collection: HUB_COLLECTION, id: MOVING }, PLACE];
+  const { documents, ...found } = await probePostgres(options, wanted, hearing);
   const [kept, moving, place] = documents as [{ readonly machine: string } | undefined, unknown, unknown];
   return { ...found, keptBy: kept?.machine ?? null, isMoving: moving !== undefined, hasPlace: place !== undefined };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type PoolClient } from 'pg';
+import { Client } from 'pg';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { describePostgres, type PostgresOptions } from './postgres-options.ts';
 import { clientOptions } from './postgres-pool.ts';
@@ -16,12 +16,17 @@ export interface HangWatch {
   began(): void;
   /** `isAnswer`: something came back for it, be it an error. */
   ended(isAnswer: boolean): void;
-  /** This connection is cut off when it hangs: what was asked on it fails then. */
-  cutsOff(client: PoolClient): void;
+  /** This connection is cut off when it hangs, until it is closed: what was asked on it fails then. */
+  cutsOff(connection: Cuttable): void;
   /** Calls back once when it is found to hang, until the function that it gives is called. */
   onHang(hear: (problem: StoreUnavailable) => void): () => void;
   /** Ends it. Idempotent. */
   close(): void;
+}
+
+export interface Cuttable {
+  destroy(): void;
+  once(event: 'close', heard: () => void): unknown;
 }
 
 /** Milliseconds without any answer after which it is looked at by a connection of its own; how long that has; and until the next look at one that hangs. */
@@ -34,13 +39,17 @@ const RETRY_AFTER = 2_000;
 const REMEDY =
   'Look whether the database, its disk or the network to it hangs: it is asked again by itself, and clients come again meanwhile';
 
-/** Nothing is asked while nothing is waited for. `onChange` hears what becomes of {@link HangWatch.problem}. */
-export function createHangWatch(
-  options: PostgresOptions,
-  onChange: (problem: StoreUnavailable | null) => void = () => undefined,
-): HangWatch {
+export interface HangHearing {
+  /** Hears what becomes of {@link HangWatch.problem}. */
+  readonly onHang?: (problem: StoreUnavailable | null) => void;
+  /** Nothing comes back, and it is about to be looked at, for so many milliseconds at most. */
+  readonly onSilent?: (limit: number) => void;
+}
+
+/** Nothing is asked while nothing is waited for. */
+export function createHangWatch(options: PostgresOptions, { onHang, onSilent }: HangHearing = {}): HangWatch {
   const closing = new AbortController();
-  const clients = new Set<PoolClient>();
+  const connections = new Set<Cuttable>();
   const listeners = new Set<(problem: StoreUnavailable) => void>();
   let problem: StoreUnavailable | null = null;
   let [waiting, answers] = [0, 0];
@@ -51,10 +60,10 @@ export function createHangWatch(
   function become(next: StoreUnavailable | null): void {
     if ((problem === null) === (next === null)) return;
     problem = next;
-    onChange(next);
+    onHang?.(next);
     if (next === null) return;
     for (const hear of [...listeners]) hear(next);
-    for (const client of [...clients]) streamOf(client).destroy();
+    for (const connection of [...connections]) connection.destroy();
   }
 
   /** As long as something is waited for, or it hangs. */
@@ -63,6 +72,7 @@ export function createHangWatch(
       await pause(problem === null ? UNANSWERED : AGAIN);
       if (closing.signal.aborted) return;
       if (problem === null && answers === seen && waiting > 0) {
+        onSilent?.(LOOK);
         // What comes back on another connection meanwhile shows that it does not hang, however busy it is.
         if ((await isSilent()) && answers === seen) become(hanging());
       } else if (problem !== null && !(await isSilent())) become(null);
@@ -113,9 +123,9 @@ export function createHangWatch(
       waiting -= 1;
       if (isAnswer) answers += 1;
     },
-    cutsOff(client) {
-      clients.add(client);
-      client.once('end', () => clients.delete(client));
+    cutsOff(connection) {
+      connections.add(connection);
+      connection.once('close', () => connections.delete(connection));
     },
     onHang(hear) {
       listeners.add(hear);
@@ -123,8 +133,4 @@ export function createHangWatch(
     },
     close: () => closing.abort(),
   };
-}
-
-function streamOf(client: PoolClient): { destroy(): void } {
-  return (client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }).connection.stream;
 }

@@ -14,7 +14,7 @@ import type { StoreSchema } from '../schema.ts';
 import { createSqlStore, type DirectAccess, type SqlStoreOptions } from '../sql-store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { explainFailure, READS_ONLY } from './failures.ts';
-import { createHangWatch } from './hang-watch.ts';
+import { createHangWatch, type HangHearing } from './hang-watch.ts';
 import { createAppendNotices, type AppendNotices } from './append-notices.ts';
 import { holdParts, lockNumber } from './hold-parts.ts';
 import { LOCK_CLASS } from './lock-class.ts';
@@ -44,11 +44,9 @@ const REFUSED_RETRY = 10_000;
 /** While somebody searches. */
 const INDEX_CONNECTIONS = 2;
 
-export interface PostgresDeps extends SqlStoreOptions {
+export interface PostgresDeps extends SqlStoreOptions, HangHearing {
   readonly clock: Clock;
   readonly random: Random;
-  /** Hears that the database hangs, and that it does not any more (`null`). */
-  readonly onHang?: (problem: StoreUnavailable | null) => void;
 }
 
 /** What a node keeps in a PostgreSQL database, which others use at the same time. */
@@ -77,7 +75,7 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
     }
   };
   const around = <T>(work: () => Promise<T>): Promise<T> => explained(() => runAgain(work, deps)).catch(refusedSince);
-  const watch = createHangWatch(options, deps.onHang);
+  const watch = createHangWatch(options, deps);
   const storePool = createPostgresPool(options, watch);
   const driver = createPostgresDriver(storePool, options.schema);
   const db = new Kysely<StoreSchema>(postgresKysely(driver));
@@ -132,8 +130,8 @@ export async function openPostgres(options: PostgresOptions, deps: PostgresDeps)
   const store: Store = {
     ...sqlStore,
     async close() {
-      watch.close();
-      await sqlStore.close();
+      // What is under way when the database begins to hang is not waited for here either.
+      await sqlStore.close().finally(() => watch.close());
     },
   };
   return { store, objects, notices, index, address: describePostgres(options), size };
@@ -161,8 +159,9 @@ export interface PostgresProbe {
 export async function probePostgres(
   options: PostgresOptions,
   wanted: readonly { readonly collection: string; readonly id: string }[] = [],
+  hearing: HangHearing = {},
 ): Promise<PostgresProbe> {
-  const watch = createHangWatch(options);
+  const watch = createHangWatch(options, hearing);
   const db = createPostgresKysely<StoreSchema>(createPostgresPool(options, watch), options.schema);
   try {
     return await db.transaction().execute(async (tx) => {

@@ -1,8 +1,9 @@
+import type { Socket } from 'node:net';
 import { Pool, type ClientConfig, type CustomTypesConfig, type PoolClient, type QueryConfig } from 'pg';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { columnValues } from './column-values.ts';
 import { explainConnecting } from './failures.ts';
-import type { HangWatch } from './hang-watch.ts';
+import type { Cuttable, HangWatch } from './hang-watch.ts';
 import { socketThatKnows } from './known-greeting.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 
@@ -12,6 +13,8 @@ const CONNECT_TIMEOUT = 10_000;
 const QUERY_TIMEOUT = 60_000;
 const IDLE_TIMEOUT = 60_000;
 const CONNECTIONS = 10;
+/** Milliseconds that the other end has to close a connection that was ended. */
+const GOODBYE = 1_000;
 /** Transactions that wait, for each connection. */
 const QUEUE_PER_CONNECTION = 32;
 const BUSY_RETRY = 1_000;
@@ -38,11 +41,20 @@ export interface Lent {
 export function createPostgresPool(options: PostgresOptions, watch: HangWatch | null = null): PostgresPool {
   const { connections = CONNECTIONS } = options;
   const { queue = connections * QUEUE_PER_CONNECTION } = options;
+  const sockets = new Set<Socket>();
+  // From its beginning on: one that is still being made has nobody else to end it soon.
+  const stream = (): Socket => {
+    const socket = socketThatKnows(options.tls !== 'off');
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    watch?.cutsOff(socket);
+    return socket;
+  };
   // What is asked next is sent before the answer to what was asked before: they come in order.
-  const pool = new Pool({ ...clientOptions(options), max: connections, idleTimeoutMillis: IDLE_TIMEOUT, pipeline: true });
+  const pool = new Pool({ ...clientOptions(options), stream, max: connections, idleTimeoutMillis: IDLE_TIMEOUT, pipeline: true });
   // Of connections that lie idle: the next transaction gets another one, or says what is wrong.
   pool.on('error', ignored);
-  if (watch !== null) pool.on('connect', (client) => watch.cutsOff(client));
+  if (watch !== null) pool.on('connect', (client) => watch.cutsOff(streamOf(client)));
   /** Who has a connection, and who waits for one. */
   let asking = 0;
   let closed: Promise<void> | undefined;
@@ -73,6 +85,14 @@ export function createPostgresPool(options: PostgresOptions, watch: HangWatch | 
     });
   }
 
+  /** A database that hangs never closes its end: connections that nobody uses any more would keep the process. */
+  async function end(): Promise<void> {
+    await pool.end();
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, GOODBYE).unref();
+  }
+
   return {
     async acquire() {
       if (asking >= connections + queue)
@@ -97,7 +117,7 @@ export function createPostgresPool(options: PostgresOptions, watch: HangWatch | 
       if (watch !== null && watch.problem !== null) throw watch.problem;
       await pool.query({ text: sql, values: [...values], query_timeout: timeout } as QueryConfig);
     },
-    close: () => (closed ??= pool.end()),
+    close: () => (closed ??= end()),
   };
 }
 
@@ -132,3 +152,8 @@ function isTimeout(error: unknown): boolean {
 }
 
 function ignored(): void {}
+
+/** With TLS it is another one than the socket below. */
+function streamOf(client: PoolClient): Cuttable {
+  return (client as unknown as { readonly connection: { readonly stream: Cuttable } }).connection.stream;
+}
