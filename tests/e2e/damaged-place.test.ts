@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
 import { Machine, makeRoot, until } from './machine.ts';
 
 describe('a git repository that is damaged', () => {
@@ -97,6 +98,61 @@ describe('a git repository that is damaged', () => {
     const moved = await ana.run(['spaces', 'move', 'personal', stick, '--lost']);
     expect([moved.code, moved.stdout]).toEqual([0, expect.stringContaining(`personal is kept at folder:${stick} now.`)]);
     expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.run(['store', 'verify', '--full'])).code).toBe(0);
+  });
+});
+
+describe('a bucket with a segment of its log that was written over', () => {
+  const { root, remove } = makeRoot();
+  const stick = path.join(root, 'stick');
+  let store: S3Double;
+  let ana: Machine;
+  let address = '';
+  const AWAY = 'satchel spaces move personal REMOTE --lost';
+
+  beforeAll(async () => {
+    store = await startS3Double();
+    address = `s3://bucket/team?endpoint=${store.endpoint}`;
+    ana = new Machine(root, 'ana', inject('program'), {
+      SATCHEL_S3_ACCESS_KEY_ID: store.accessKeyId,
+      SATCHEL_S3_SECRET_ACCESS_KEY: store.secretAccessKey,
+    });
+    mkdirSync(stick);
+    ana.write('CLAUDE.md', 'at home\n');
+    await ana.start();
+    await ana.ask(['remotes', 'add', address]);
+    await ana.ask(['remotes', 'add', stick]);
+    await ana.ask(['spaces', 'move', 'personal', address]);
+    await ana.ask(['sync']);
+    await ana.stop();
+  });
+  afterAll(async () => {
+    await ana.kill();
+    await store.close();
+    remove();
+  });
+
+  it('is named with the way out, which whoever asks to move is told too, and which works', async () => {
+    const blobs = store.buckets.get('bucket') as Map<string, Uint8Array>;
+    const segments = [...blobs.keys()].filter((name) => /\/log\/\d+$/.test(name)).toSorted();
+    expect(segments).not.toEqual([]);
+    blobs.set(segments.at(-1) as string, Buffer.from('garbage'));
+    for (const args of [['sync'], ['spaces', 'move', 'personal', stick], ['spaces', 'move', 'personal', address, '--lost']]) {
+      const { code, stderr } = await ana.run(args);
+      expect([args, code, stderr]).toEqual([
+        args,
+        5,
+        expect.stringMatching(/the blob .* of the bucket is damaged .*\nPut it back there as it was/),
+      ]);
+      expect(stderr).toContain(AWAY);
+    }
+    const doctor = await ana.run(['doctor']);
+    expect([doctor.code, doctor.stdout]).toEqual([
+      1,
+      expect.stringMatching(/FAIL space\.remote:personal: the blob .* is damaged[^]*→ Put it back/),
+    ]);
+    const moved = await ana.run(['spaces', 'move', 'personal', stick, '--lost']);
+    expect([moved.code, moved.stdout]).toEqual([0, expect.stringContaining(`personal is kept at folder:${stick} now.`)]);
     expect((await ana.run(['store', 'verify', '--full'])).code).toBe(0);
   });
 });
