@@ -38,6 +38,14 @@ async function connect(node: SatchelNode, to: RealWorker, user = 'me'): Promise<
   });
 }
 
+/**
+ * Where somebody else commits between what its client reads and writes in one transaction, SQLite refuses that at once as locked, whatever its busy
+ * timeout: it tries again by itself, and says so until then.
+ */
+async function expectUntroubled(worker: RealWorker): Promise<void> {
+  await expect.poll(() => worker.syncStatus(), patience).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+}
+
 async function expectEqual(
   some: readonly RealWorker[],
   counts: { observations: number; summaries: number; prompts: number },
@@ -54,7 +62,7 @@ async function expectEqual(
   for (const other of others) await expect.poll(() => (all(other) === all(first) ? null : [all(other), all(first)]), patience).toBeNull();
   for (const each of some) {
     expect(each.check()).toEqual([]);
-    expect(await each.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+    await expectUntroubled(each);
   }
 }
 
@@ -192,7 +200,7 @@ it('what becomes of a worker’s own rows elsewhere reaches its database, though
     await expect.poll(() => [titlesOf(a), titlesOf(b)], patience).toEqual([titles, titles]);
     await expect.poll(() => (held(a) === held(b) ? null : [held(a), held(b)]), patience).toBeNull();
     expect([a.check(), b.check()]).toEqual([[], []]);
-    expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+    await expectUntroubled(b);
   };
   for (const title of ['deleted on a', 'edited', 'stays']) await b.save(title);
   await a.save('from a');
@@ -254,7 +262,7 @@ it('what is done between connect and the worker’s next start is taken in, on e
   a.edit("DELETE FROM sdk_sessions WHERE content_session_id = 'c-three'");
   await a.save('last');
   await expectSame(['after', 'last', 'stays'], []);
-  expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+  await expectUntroubled(b);
 });
 
 it('a worker that was disconnected for a time, or is connected after others were given its rows, has nothing twice', async () => {
@@ -331,7 +339,7 @@ it('rows that the source wrote while a worker was disconnected are no trouble to
   await b.save('sent later');
   await expect.poll(() => a.memories().observations.length, patience).toBe(3);
   await same();
-  expect(await b.syncStatus()).toMatchObject({ lastError: null, quarantine: { count: 0 } });
+  await expectUntroubled(b);
   const failed = (await ask(second, 'doctor', {})).checks.filter(({ id, result }) => id.startsWith('claude-mem') && result === 'fail');
   expect(failed).toEqual([]);
 });
