@@ -194,7 +194,7 @@ it.each(seeds)('of two devices that each have the rows as their own, at two gate
     for (const machine of MACHINES) {
       for (let edits = random.below(3); edits > 0; edits -= 1) {
         const made = ROWS[random.below(ROWS.length)]!;
-        const column = OTHER_COLUMNS[random.below(OTHER_COLUMNS.length)]!;
+        const column = COLUMNS[random.below(COLUMNS.length)]!;
         const over = held[machine].get(made)?.[column] ?? null;
         say(machine, made, { [column]: words.write(made, column, machine, over) });
       }
