@@ -72,7 +72,7 @@ const move = defineCommand({
   },
   examples: ['satchel spaces move personal /media/stick/satchel', 'satchel spaces move personal here'],
   notes:
-    'A remote is made known first: satchel remotes add FOLDER; then it is moved there. An interrupted move is finished by the same command. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, left_out: {bodies, items: […]} (what no machine within reach has), fallen: {own, others: [{machine, changes, revoked}]} (changes that are not in the log until who has their contents brings them), only_here (other machines cannot reach it), to_be_told: [{name, role}]}.',
+    'A remote is made known first: satchel remotes add FOLDER; then it is moved there. An interrupted move is finished by the same command. A home that is said to be --lost, and answers, is moved from as usual, without the bodies that nobody has. Where the home before is lost, the other machines are to be told; how is said.\nJSON: {space, name, from, to (null: here), moved, left_out: {bodies, items: […]} (what no machine within reach has), fallen: {own, others: [{machine, changes, revoked}]} (changes that are not in the log until who has their contents brings them), only_here (other machines cannot reach it), to_be_told: [{name, role}], home_answered}.',
   async run(context) {
     const remote = context.args.remote === 'here' ? 'here' : remoteArgument(context.args.remote);
     const result = await askNode(context, 'space-move', { space: context.args.space, remote, lost: context.options.lost });
@@ -96,6 +96,8 @@ const move = defineCommand({
     }
     lines.push(...fallenLines(result.fallen).map((line) => context.style.yellow(printable(line))));
     if (result.only_here) lines.push(...onlyHereLines(context, result.name, context.options.lost ? null : result.from));
+    if (result.home_answered)
+      lines.push('The home before answered, and was moved from as usual: your other machines follow by themselves.');
     lines.push(...toBeToldLines(context, result));
     return { human: lines.join('\n'), json: result };
   },

@@ -29,6 +29,9 @@ import { PERSONAL } from './node.ts';
 import { OperationFailure } from './operations/operation.ts';
 import { remoteFailure } from './operations/remote-failure.ts';
 import { LEFT_BEHIND } from './operations/status-verdict.ts';
+import type { Divergence } from '../core/replica/chain.ts';
+import type { SpaceEntry } from './space-registry.ts';
+import { reviveCommand } from './sync-remedy.ts';
 import { refuseGoingOver, sharedSpace, stepAside, type LeftBehind } from './step-aside.ts';
 
 export interface JoinWish {
@@ -288,12 +291,15 @@ async function follow(
   const report = await syncAtHome(node, await node.updateSpace(entry), onProgress);
   const open = node.spaces.get(offer.space);
   if (open === undefined) throw new Error('a space that was just added is gone');
-  const refuse = async (why: string): Promise<never> => {
+  const refuse = async (why: string, next?: string): Promise<never> => {
     await (had === undefined ? node.dropSpace(offer.space) : node.updateSpace(had));
     await putBack?.();
-    throw new OperationFailure('refused', 'untrusted-log', why);
+    throw new OperationFailure('refused', 'untrusted-log', why, next);
   };
-  if (report.divergence !== null) return refuse(`the log that the remote shows cannot be trusted: ${report.divergence.type}`);
+  if (report.divergence !== null) {
+    const next = had === undefined ? undefined : otherDirection(had, open, report.divergence);
+    return refuse(`the log that the remote shows cannot be trusted: ${report.divergence.type}`, next);
+  }
   if (!isOwner(open.replica.membership, offer.inviter)) return refuse('the inviter is no owner in the log that the remote shows');
   for (const promised of [offer.head, head]) {
     const [record] = await node.store.read((tx) => tx.logs.read(offer.space, promised.position, { records: 1, bytes: 1 }));
@@ -302,6 +308,20 @@ async function follow(
     if (record?.hash !== promised.hash) return refuse('the log that the remote shows is not the one that the inviter has');
   }
   return open;
+}
+
+/**
+ * Where the home was given up on two machines, each of which made another one the home, the logs part, and a machine follows only to a later
+ * move than the last one that it knows: which of the two goes on has to be said there.
+ */
+function otherDirection({ name, remote }: SpaceEntry, { replica }: OpenSpace, divergence: Divergence): string | undefined {
+  if (divergence.type === 'broken' || divergence.remote === null) return undefined;
+  const { term } = replica.membership;
+  if (divergence.remote.term > term) return undefined;
+  const same = 'Where the home was given up on both machines (spaces move --lost), there are two now:';
+  if (divergence.remote.term < term)
+    return `${same} what this machine has was moved later, and goes on. Run here: satchel invite, and there: satchel join, with its link`;
+  return `${same} on the machine whose home is to go on, run the move once more, and let the other one in. If that is this one: ${reviveCommand({ name, remote: remote?.address ?? 'here' })}, then satchel invite, and its link there into satchel join`;
 }
 
 /** Whether this machine's folders are to be in the space that is offered, from the moment it is joined. A hub is joined with the space that is here. */

@@ -6,12 +6,13 @@ import type { ObjectId } from '../../core/ids.ts';
 import { ObjectsLost, OtherHistory } from '../../core/replica/copy-log.ts';
 import { itemsWith } from '../../core/replica/items-with.ts';
 import { moveHome, reviveHome } from '../../core/replica/move-home.ts';
+import { readFrom } from '../../core/replica/transfer.ts';
 import { parseRemoteAddress } from '../../remotes/drivers.ts';
 import { isOnlyHere } from '../only-here.ts';
 import { connectHere } from '../connect.ts';
 import { fallenStatus, type FallenStatus } from '../fallen-status.ts';
 import { findSpace } from '../find-space.ts';
-import { encodeDescriptor, whileMoving } from '../move-space.ts';
+import { encodeDescriptor, followMove, movedTo, whileMoving } from '../move-space.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { machineNames } from '../machine-names.ts';
 import { presentMachines } from '../present-machines.ts';
@@ -24,6 +25,9 @@ import { noInput } from './no-input.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 import { remoteFailure } from './remote-failure.ts';
 import { knownRemotes, makePlace } from './remotes.ts';
+
+/** Milliseconds that a home is waited for which did not answer of late, and is said to be lost. */
+const SILENT_LIMIT = 10_000;
 
 export interface SpaceLine {
   readonly space: string;
@@ -79,6 +83,8 @@ export interface MoveResult {
   readonly only_here: boolean;
   /** Where the home before was lost: the other machines, which no record there can send to the new one. */
   readonly to_be_told: readonly { readonly name: string; readonly role: string }[];
+  /** It was said to be lost, and answered: members are sent on from there, as by any move. */
+  readonly home_answered: boolean;
 }
 
 /** Checked and resumable: the log is copied, then a signed record at the old home sends every member to the new one. */
@@ -110,18 +116,24 @@ export const moveSpaceOperation = defineOperation({
         fallen: { own: 0, others: [] },
         only_here: await isOnlyHere(node, open),
         to_be_told: [],
+        home_answered: false,
       };
     }
     if (input.lost && !isHere) await makePlace(node, target);
     const leftOut = new Set<ObjectId>();
-    const intact = input.lost && !alreadyThere ? await intactHome(open) : null;
+    const intact = input.lost && !alreadyThere ? await whileMoving(open, () => intactHome(node, open)) : null;
+    if (intact !== null && (await movedTo(open, node.deps.machine.key.machine)) !== null)
+      throw await movedMeanwhile(node, open, input.remote);
+    let isSentOn = intact !== null;
     const said = (done: number, total: number): void => progress(done, total, 'records');
     const now = await whileMoving(open, async () => {
       const to = isHere ? node.local : await connectHere(node, target);
       try {
         if (!input.lost) await moveHome(replica, await presentHome(open), to, encodeDescriptor(target), said);
-        else if (intact !== null) await moveHome(replica, intact, to, encodeDescriptor(target), said, leftOut);
-        else await reviveHome(replica, to, encodeDescriptor(target), leftOut);
+        else {
+          if (intact !== null) isSentOn = await isMovedFrom(() => moveHome(replica, intact, to, encodeDescriptor(target), said, leftOut));
+          if (!isSentOn) await reviveHome(replica, to, encodeDescriptor(target), leftOut);
+        }
       } catch (error) {
         if (error instanceof ObjectsLost) throw lostBodies(error, entry.name, input.remote);
         if (error instanceof OtherHistory) throw otherHistory(error);
@@ -133,10 +145,18 @@ export const moveSpaceOperation = defineOperation({
       return node.updateSpace({ ...entry, remote: isHere ? null : target });
     });
     // Who looks where it is, as where a hub was restored, finds the way.
-    const toBeTold = input.lost && !alreadyThere && intact === null ? await othersIn(node, now) : [];
+    const toBeTold = input.lost && !alreadyThere && !isSentOn ? await othersIn(node, now) : [];
     const left_out = { bodies: leftOut.size, items: leftOut.size === 0 ? [] : await itemsWith(now.replica, leftOut) };
     const { own, others } = await fallenStatus(node, now);
-    return { ...result, moved: true, left_out, fallen: { own, others }, only_here: await isOnlyHere(node, now), to_be_told: toBeTold };
+    return {
+      ...result,
+      moved: true,
+      left_out,
+      fallen: { own, others },
+      only_here: await isOnlyHere(node, now),
+      to_be_told: toBeTold,
+      home_answered: isSentOn,
+    };
   },
 });
 
@@ -168,18 +188,46 @@ async function othersIn(node: SatchelNode, open: OpenSpace): Promise<MoveResult[
 }
 
 /**
- * The present home, where it answers and holds the log as it is here: what it lost is bodies alone, and members there can be
- * sent on. `null`: it is asked for nothing more, as one that did not answer of late is not asked at all.
+ * The present home, where it answers and holds the log as it is here, once what is new there was read: what it lost is bodies
+ * alone, and members there can be sent on, so that a space gets no second home by somebody's mistake. `null`: it is asked for nothing more. What
+ * does something wrong is not asked, and what did not answer of late not for long.
  */
-async function intactHome({ entry, replica, runner }: OpenSpace): Promise<Remote | null> {
-  if (runner.state.problem !== null) return null;
+async function intactHome(node: SatchelNode, { entry, replica, runner }: OpenSpace): Promise<Remote | null> {
+  const { problem, problemType } = runner.state;
+  if (problem !== null && problemType !== 'unreachable') return null;
   try {
-    const remote = await runner.connected();
+    const asked = runner.connected().then(async (remote) => ((await remote.head(entry.space)) === null ? null : remote));
+    const remote = await (problem === null ? asked : Promise.race([asked, node.deps.clock.sleep(SILENT_LIMIT).then(() => null)]));
+    if (remote === null || (await readFrom(replica, remote)).divergence !== null) return null;
     return (await remote.head(entry.space))?.hash === (await replica.head())?.hash ? remote : null;
   } catch (error) {
     if (error instanceof RemoteError) return null;
     throw error;
   }
+}
+
+/** False where it answers, and does not do what a move needs of it. */
+async function isMovedFrom(move: () => Promise<void>): Promise<boolean> {
+  try {
+    await move();
+    return true;
+  } catch (error) {
+    if (error instanceof RemoteError) return false;
+    throw error;
+  }
+}
+
+/** An owner moved the space on, which this machine did not know: it follows, and nothing is given up. */
+async function movedMeanwhile(node: SatchelNode, { entry }: OpenSpace, remote: string): Promise<OperationFailure> {
+  await followMove(node, entry.space);
+  const home = node.spaces.get(entry.space)?.entry.remote?.address ?? 'this node';
+  const again = `satchel spaces move ${shellWord(printable(entry.name))} ${shellWord(printable(remote))}`;
+  return new OperationFailure(
+    'refused',
+    'moved-meanwhile',
+    `${printable(entry.name)} was moved to ${printable(home)} meanwhile, and this machine follows there: nothing was given up, and nothing was changed`,
+    `To move it from there: ${again}`,
+  );
 }
 
 /** That it is kept there already is true only where it is. */
