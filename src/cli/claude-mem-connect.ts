@@ -56,7 +56,11 @@ export const connectVerb = defineCommand({
     const before = await readConnection(home);
     const hub = id === null ? { url, user, token } : null;
     // Before the settings: a worker that starts right then knows its rows.
-    const marked = await prepare(context, hub ?? { own: user });
+    const marked = await prepare(context, hub ?? { own: user }).catch(async (error: unknown) => {
+      // Nothing was changed, then: nor is a token left that nobody has.
+      if (id !== null) await askNode(context, 'claude-mem-token-remove', { id });
+      throw error;
+    });
     const connected = await writeConnection(
       home,
       claudeMemHome,

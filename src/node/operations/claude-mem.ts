@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
+import { refuseUnanswered } from '../claude-mem/answer-first.ts';
 import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
 import type { ItemAt } from '../claude-mem/adopt-served.ts';
 import { readBroughtByHub } from '../claude-mem/brought-by-hub.ts';
@@ -120,7 +121,7 @@ const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().mi
  * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
  * worker is to go. `unlooked` and `unmarked` say why nobody could. `untold`: what the worker deleted, and the node that it synced with until now
  * could not be told. `unread`: why rows that it got by a hub, and that were edited here, are not known by what they were. Where it is to go to another node's gateway, what others changed and deleted comes first: refused, before anything is
- * changed, where that cannot be known.
+ * changed, where that cannot be known. So is either while it waits for an answer whose rows stand in the database.
  */
 export const claudeMemReconnectingOperation = defineOperation({
   input: z.strictObject({
@@ -146,6 +147,8 @@ export const claudeMemReconnectingOperation = defineOperation({
     const isElsewhere = to !== null && 'url' in to;
     if (isElsewhere) await catchUpFirst(node, (done, total) => progress(done, total, 'commits'));
     else await catchUpIfAway(node);
+    const open = [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL);
+    if (open !== undefined) await refuseUnanswered(open);
     const untold = await tellDeletions(node);
     removeBroughtAgain(worker.claudeMemHome);
     const { unlooked, unread } = await wholeLook(node, isElsewhere);
