@@ -242,6 +242,7 @@ export const MEANING: MeaningUses = {
       { args: ['join', '{link}', '--name', 'a\nb'], says: /name: expected a name without line breaks/ },
       { args: ['join', '{link}', '--name', '\u001b[31mred'], says: /name: expected a name without line breaks, control characters/ },
     ],
+    '--switch': [{ args: ['join', '{link}', '--switch'], says: /made that invitation itself[^]*other machine/, running: true }],
     '--words': [
       { args: ['join', 'http://127.0.0.1:1', '--words', 'zoo zoo zoo'], says: /not given as arguments/ },
       ...WORDS.map(([words, says]) => ({ args: ['join', 'http://127.0.0.1:1', '--words', '-'], input: words, says })),
