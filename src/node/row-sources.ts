@@ -165,7 +165,8 @@ export function createRowSource(
   };
 }
 
-function pastOf(definition: RowDefinition, replica: Replica): RowPast {
+/** What the space knows of earlier times of a database's rows. */
+export function pastOf(definition: RowDefinition, replica: Replica): RowPast {
   const { kind, prefix } = claudeMemProfile(definition);
   const writers = createRecordWriters(replica);
   return createRowPast(replica, {

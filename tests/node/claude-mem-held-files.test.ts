@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeRow } from '../../src/kinds/rows/row-body.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
@@ -188,3 +189,56 @@ it.each(['emptied', 'written over'] as const)(
     expect(await titlesInSpace()).toBe(3 + theirs);
   },
 );
+
+it('what another program changes in the database that a worker writes over when it ends is kept by the repair, and what it was before is not taken for news', async () => {
+  node = await place.start('a');
+  const first = await worker();
+  await first.save('two');
+  await expect.poll(titlesInSpace, POLL).toBe(2);
+  await first.save("sql UPDATE observations SET narrative = 'by the worker' WHERE title = 'two'");
+  await expect.poll(() => narrativesInSpace(), POLL).toEqual({ one: 'about one', two: 'by the worker' });
+  await place.stop('a');
+  await first.save('sql PRAGMA wal_checkpoint(TRUNCATE)');
+  await first.save("sql UPDATE observations SET narrative = 'by the worker, again' WHERE title = 'two'");
+  for (const end of ['-wal', '-shm']) befall(end, 'unlinked');
+  const other = new MemDatabase(file, '13.25.3');
+  other.run("UPDATE observations SET narrative = 'by another program' WHERE title = 'one'");
+  other.close();
+  await first.save('three');
+  node = await place.start('a');
+  expect(await memIds()).toEqual(['claude-mem.open-file']);
+  const [done] = await repair();
+  expect(done).toMatchObject({
+    state: 'done',
+    lines: expect.arrayContaining([expect.stringContaining('what stands at its name')]) as string[],
+  });
+  const wanted = { one: 'by another program', three: 'held', two: 'by the worker, again' };
+  expect(await narrativesInSpace()).toEqual(wanted);
+  expect((await ask(node, 'conflicts', {})).conflicts).toEqual([]);
+  // It ends in order: its log is copied over what is there.
+  await first.save('sql PRAGMA wal_checkpoint(TRUNCATE)');
+  await first.kill();
+  await worker();
+  await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
+  await expect.poll(narrativesInFile, POLL).toEqual(wanted);
+  expect(await narrativesInSpace()).toEqual(wanted);
+});
+
+async function narrativesInSpace(): Promise<Record<string, unknown>> {
+  const { replica } = [...node.spaces.values()][0]!;
+  const found: [string, unknown][] = [];
+  for (const { content } of await replica.list({ prefix: 'claude-mem/observations/' })) {
+    const row = content === null ? null : decodeRow(await replica.bodies.read(content));
+    if (row?.ok === true) found.push([String(row.value.get('title')), row.value.get('narrative')]);
+  }
+  return Object.fromEntries(found);
+}
+
+function narrativesInFile(): Record<string, unknown> {
+  const made = new MemDatabase(file, '13.25.3');
+  try {
+    return Object.fromEntries(made.sql.prepare('SELECT title, narrative FROM observations').raw().all() as [string, unknown][]);
+  } finally {
+    made.close();
+  }
+}

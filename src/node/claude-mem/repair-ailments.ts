@@ -2,6 +2,7 @@ import path from 'node:path';
 import { mixedUnder } from '../../sources/claude-mem-health/held-standing.ts';
 import { userOf } from '../../sources/claude-mem-health/holders.ts';
 import { abandon } from '../../sources/sqlite-rows/open-here.ts';
+import { counted } from '../counted.ts';
 import type { SatchelNode } from '../node.ts';
 import { findAilments } from './find-ailments.ts';
 import { findLeftRows, noteLeftRows } from './left-rows.ts';
@@ -114,7 +115,7 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
         repairs.push({
           ...about,
           state: 'done',
-          lines: [...done.lines, ...(await takeIn(node, done.rescued, done.isOther ?? false))],
+          lines: [...done.lines, ...(await takeIn(node, done.rescued, done.beside ?? [], done.isOther ?? false))],
           backup: done.backup,
           next: null,
         });
@@ -122,19 +123,25 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
   }
 }
 
-async function takeIn(node: SatchelNode, files: readonly string[], isOther: boolean): Promise<string[]> {
+async function takeIn(node: SatchelNode, rescued: readonly string[], beside: readonly string[], isOther: boolean): Promise<string[]> {
   const lines: string[] = [];
-  for (const file of files) {
-    const { changes, carried } = await takeInRows(node, file, isOther);
-    await noteLeftRows(node, file, carried, isOther);
-    lines.push(
-      changes === null
-        ? `No space takes its rows now: they are in ${file}.`
-        : `${changes} ${changes === 1 ? 'row' : 'rows'} of it were new, and are in the space.`,
-    );
+  const copies = [
+    ...rescued.map((file) => ({ file, as: isOther ? ('other' as const) : ('going-on' as const) })),
+    ...beside.map((file) => ({ file, as: 'beside' as const })),
+  ];
+  for (const { file, as } of copies) {
+    const { changes, carried } = await takeInRows(node, file, as);
+    await noteLeftRows(node, file, carried, as !== 'going-on');
+    if (changes === null) lines.push(`No space takes its rows now: they are in ${file}.`);
+    else if (as === 'beside')
+      lines.push(`${counted(changes, 'row')} of what stands at its name ${was(changes)} new, and ${is(changes)} in the space.`);
+    else lines.push(`${counted(changes, 'row')} of it ${was(changes)} new, and ${is(changes)} in the space.`);
   }
-  return files.length === 0 ? lines : [...lines, ...(await putLeft(node))];
+  return copies.length === 0 ? lines : [...lines, ...(await putLeft(node))];
 }
+
+const was = (count: number): string => (count === 1 ? 'was' : 'were');
+const is = (count: number): string => (count === 1 ? 'is' : 'are');
 
 /** What goes to no space goes into the database at once, where that is there already; else it is said where it is, and what brings it back. */
 async function putLeft(node: SatchelNode): Promise<string[]> {

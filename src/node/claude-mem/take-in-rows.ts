@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Item } from '../../core/item.ts';
+import type { Workspace } from '../../core/replica/workspace.ts';
 import type { OpenSpace, SatchelNode } from '../node.ts';
 import { createRowsOfSpace } from '../../gateways/claude-mem/rows-of-space.ts';
 import { claudeMemProfile } from '../../sources/claude-mem/claude-mem-profile.ts';
 import { sentRows } from '../../sources/claude-mem/sent-rows.ts';
-import { onlyUnknown, withoutAbsences, withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
+import { onlyNeverSaid, onlyUnknown, withoutAbsences, withoutOthers } from '../../sources/sqlite-rows/absence-workspaces.ts';
 import { placeOf } from '../../sources/sqlite-rows/row-index.ts';
 import { isOutOfScope } from '../../sources/sqlite-rows/row-scope.ts';
 import { viewsForCopy } from '../../sources/sqlite-rows/views-for-copy.ts';
 import { localWorker } from './local-worker.ts';
 import { readSyncPath } from './sync-path.ts';
 import { toldOfCopy } from './told-of-copy.ts';
-import { createRowSource, ROWS_WRITER } from '../row-sources.ts';
+import { createRowSource, pastOf, ROWS_WRITER } from '../row-sources.ts';
 
 /** What became of a copy. */
 export interface TakenIn {
@@ -22,16 +23,22 @@ export interface TakenIn {
 }
 
 /**
- * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as changes of what stood there: a row that was edited
- * is an edit, one that is as it was shown is no news, what is not in the copy stays. `isOther`: the copy did not go on from what is carried, and
- * only rows that nobody here knows are taken in. Then puts them in place here. Safe to repeat. O(rows).
+ * What a copy of the database is to what is carried. `going-on`: it went on from that. `other`: it did not, and only rows that nobody here knows
+ * are taken in. `beside`: it may stand behind that in places, and others may have changed it: what it says that was never said before is taken in too,
+ * where nobody changed the row otherwise.
  */
-export async function takeInRows(node: SatchelNode, file: string, isOther = false): Promise<TakenIn> {
+export type CopyIs = 'going-on' | 'other' | 'beside';
+
+/**
+ * Brings the rows of a copy of claude-mem's database into the spaces that they go to, as changes of what stood there: a row that was edited
+ * is an edit, one that is as it was shown is no news, what is not in the copy stays. Then puts them in place here. Safe to repeat. O(rows).
+ */
+export async function takeInRows(node: SatchelNode, file: string, as: CopyIs = 'going-on'): Promise<TakenIn> {
   const spaces = [...node.spaces.values()].filter(({ rows, replica }) => rows.length > 0 && replica.canWrite);
   const carried = new Map<string, Set<number>>();
   if (spaces.length === 0) return { changes: null, carried };
   let changes = 0;
-  for (const open of spaces) changes += await takeInto(node, open, file, isOther, carried);
+  for (const open of spaces) changes += await takeInto(node, open, file, as, carried);
   for (const { rows } of spaces) {
     for (const { source } of rows) {
       await source.catchUp();
@@ -46,7 +53,7 @@ async function takeInto(
   node: SatchelNode,
   { entry, replica, rows, rowNames }: OpenSpace,
   file: string,
-  isOther: boolean,
+  as: CopyIs,
   carried: Map<string, Set<number>>,
 ): Promise<number> {
   const writer = `rescued:${createHash('sha256').update(file).digest('hex').slice(0, 16)}`;
@@ -65,7 +72,7 @@ async function takeInto(
     const tableNamed = (id: string): string => profile.tables.find((table) => table.id === id)?.table ?? '';
     // What its worker sent, or got, is told by its feed, and by the item that it is there.
     const sent = definition.sessionsOnly ? sentRows(file, isPushedHere) : new Map<string, ReadonlySet<number>>();
-    const worker = definition.sessionsOnly && isPushedHere && !isOther ? await localWorker({ ...parts, claudeMemHome }) : null;
+    const worker = definition.sessionsOnly && isPushedHere && as === 'going-on' ? await localWorker({ ...parts, claudeMemHome }) : null;
     const isSentAt = (table: string, rowid: number): boolean => sent.get(tableNamed(table))?.has(rowid) === true;
     const { user = '', device = null } = worker ?? {};
     const told = device === null ? undefined : await toldOfCopy({ ...parts, rows: inSpace, user, device, isSent: isSentAt });
@@ -78,6 +85,9 @@ async function takeInto(
     const { turns } = node.memRows;
     const tableOf = (item: string): string => tableNamed(profile.tableOf(item) ?? '');
     const isSent = ({ name }: Item, rowid: number): boolean => isSentAt(profile.tableOf(name) ?? '', rowid);
+    const past = pastOf(copied, replica);
+    const only = (workspace: Workspace): Workspace =>
+      as === 'going-on' ? withoutAbsences(workspace) : as === 'other' ? onlyUnknown(workspace) : onlyNeverSaid(workspace, past);
     const copy = createRowSource(copied, replica, {
       clock,
       random,
@@ -86,7 +96,7 @@ async function takeInto(
       scope,
       turns,
       isCopy: true,
-      through: (workspace) => withoutOthers((isOther ? onlyUnknown : withoutAbsences)(workspace), isSent),
+      through: (workspace) => withoutOthers(only(workspace), isSent),
     });
     try {
       const report = await copy.source.scan();

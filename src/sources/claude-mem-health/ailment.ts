@@ -27,6 +27,8 @@ export type Repaired =
       readonly rescued: readonly string[];
       /** Those are of another state than the one that is there: they add rows, and change none. */
       readonly isOther?: boolean;
+      /** What others may have changed in the database that is there, beside the process that was rescued: what is news in it is of this machine as well. */
+      readonly beside?: readonly string[];
     }
   /** Somebody has to do something first. Nothing was changed. */
   | { readonly type: 'blocked'; readonly reason: string; readonly next: string };

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -44,7 +45,7 @@ export function lookForHeldFile(file: string, holders = lookAtHolders(file)): Ai
       : back !== null
         ? back.map(({ from, to }) => `give ${from} its name back: ${path.basename(to)}`)
         : [
-            'copy what the process has, before it ends',
+            'copy what the process has, before it ends, and what stands there beside it',
             'take the rows of that copy in, from where they come into the database that is there now',
             ...toMoveAside(file, all, holders).map((name) => `move ${path.basename(name)} away: it is not of the database that is there`),
             'then: start claude-mem’s worker again, so that it opens that one',
@@ -85,6 +86,7 @@ async function rescue(file: string, backups: string): Promise<Repaired> {
   }
   const rescued: string[] = [];
   const lines: string[] = [];
+  const beside = await copyStanding(file, all, path.join(backups, 'at-its-name'), lines);
   for (const { holder, hasItsLog } of all) {
     const copy = await copyHeld(holder, hasItsLog, file, path.join(backups, `held-by-${holder.pid}`));
     if (copy === null)
@@ -102,24 +104,50 @@ async function rescue(file: string, backups: string): Promise<Repaired> {
     lines.push(`Moved ${path.basename(from)} to ${to}.`);
   if (rescued.length > 0) lines.push(RESTART);
   const isOther = all.some(({ hasItsLog }) => !hasItsLog);
-  return { type: 'done', lines, backup: rescued[0] ?? null, rescued, isOther };
+  return { type: 'done', lines, backup: rescued[0] ?? null, rescued, isOther, beside };
+}
+
+/**
+ * Copies the database that stands at its name where the process has that file, and a log of its own: what others write there since, it writes over
+ * when it ends. Adds to `lines` what was copied. None where the process has another file, or where others write all the while.
+ */
+async function copyStanding(file: string, all: readonly Stray[], folder: string, lines: string[]): Promise<string[]> {
+  const isBeside = all.some(({ strays }) => strays.length > 0 && strays.every(({ part }) => part !== 'database'));
+  if (!isBeside || !existsSync(file)) return [];
+  const copy = await copyParts(file, existsSync(`${file}-wal`) ? `${file}-wal` : undefined, folder);
+  if (copy === null) return [];
+  try {
+    settle(copy);
+  } catch (error) {
+    // Bytes are kept as they are: more than that nobody can tell of it.
+    lines.push(`Copied what stands at its name to ${copy}; it cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+  lines.push(`Copied what stands at its name to ${copy}: what others wrote there since, that process writes over when it ends.`);
+  return [copy];
 }
 
 /** The database as the process sees it, as one sound file; `null` where it was written all the while. Throws where it is damaged. */
 async function copyHeld({ files }: Holder, hasItsLog: boolean, file: string, folder: string): Promise<string | null> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const handleOf = (wanted: DatabasePart): string | undefined => {
     const parts = files.filter(({ part }) => part === wanted);
     return (parts.find(({ isInPlace }) => !isInPlace) ?? parts[0])?.handle;
   };
   const [database = file, wal] = [handleOf('database'), hasItsLog ? handleOf('wal') : undefined];
+  const copy = await copyParts(database, wal, folder);
+  return copy === null ? null : settle(copy);
+}
+
+/** A database and its log as they stand at one moment; `null` where they were written all the while. */
+async function copyParts(database: string, wal: string | undefined, folder: string): Promise<string | null> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const parts = [database, ...(wal === undefined ? [] : [wal])];
   const copy = path.join(folder, 'claude-mem.db');
   for (let tries = 0; tries < TRIES; tries += 1) {
     const before = await marksOf(parts);
     await keepBytes(database, copy);
     if (wal !== undefined) await keepBytes(wal, `${copy}-wal`);
-    if ((await marksOf(parts)) === before) return settle(copy);
+    if ((await marksOf(parts)) === before) return copy;
   }
   return null;
 }

@@ -1,5 +1,6 @@
 import { itemKey, type Item } from '../../core/item.ts';
 import type { CaptureReport, Found, Workspace } from '../../core/replica/workspace.ts';
+import type { RowPast } from './row-past.ts';
 
 const NOTHING: CaptureReport = { commits: 0, changes: 0, bytes: 0, conflicts: [], noted: 0, refused: [] };
 
@@ -39,6 +40,30 @@ export function onlyUnknown(workspace: Workspace): Workspace {
         found.filter((entry) => entry.type === 'same' || (!isAbsent(entry) && !isKnown(entry))),
         note,
       );
+    },
+  };
+}
+
+/**
+ * Nothing of what is gone, nor of what a row said once before, and of rows that others changed since nothing: what is left of a copy that may stand
+ * behind what is known was written into it by somebody. O(versions of each row that differs).
+ */
+export function onlyNeverSaid(workspace: Workspace, past: Pick<RowPast, 'wentOnAt'>): Workspace {
+  return {
+    ...workspace,
+    async capture(found, note) {
+      const views = await workspace.views(found.map(({ item }) => item.name));
+      const changed = new Set((await workspace.outstanding()).map(({ item }) => itemKey(item)));
+      const left: Found[] = [];
+      for (const entry of found) {
+        if (entry.type === 'same') left.push(entry);
+        if (entry.type !== 'body') continue;
+        const { item, body: bytes, attributes } = entry;
+        const shown = views.get(itemKey(item))?.shown ?? null;
+        if (shown !== null && changed.has(itemKey(item))) continue;
+        if ((await past.wentOnAt(item, { bytes, attributes }, shown)) === null) left.push(entry);
+      }
+      return captureSome(workspace, left, note);
     },
   };
 }
