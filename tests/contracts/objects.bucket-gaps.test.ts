@@ -178,6 +178,56 @@ describe('a bucket that lost entries of a log of objects', () => {
     await expectExactly(a, SPACE, [objects[0], ...objects.slice(2)] as SealedObject[]);
   });
 
+  describe('where an entry was made and lost between two looks of a node, and others are behind it', () => {
+    const MINUTE = 60_000;
+    let objects: SealedObject[];
+    let [a, b]: BucketObjects[] = [];
+    const at = (which: BucketObjects | undefined): BucketObjects => which as BucketObjects;
+
+    beforeEach(async () => {
+      objects = randomObjects(7, 900);
+      [a, b] = [node(), node()];
+      await putEach(at(a), objects.slice(0, 2));
+      await expectExactly(at(b), SPACE, objects.slice(0, 2));
+      clock.advance(MINUTE);
+      await putEach(at(a), objects.slice(2, 6));
+      await blobs.remove([entry(3), ...(await namesOf('packs')).slice(0, 2)]);
+    });
+
+    it.each(['the one that was behind', 'the one that made it', 'a new one'])(
+      'all see the same as soon as something is missed: first by %s',
+      async (who) => {
+        const first = who === 'a new one' ? node() : at(who === 'the one that made it' ? a : b);
+        const rest = await getSound(first, SPACE, idsOf(objects));
+        const lost = objects.slice(0, 6).filter(({ id }) => !rest.has(id));
+        expect(lost.length).toBeGreaterThanOrEqual(2);
+        await first.put(SPACE, lost);
+        clock.advance(MINUTE);
+        for (const each of [at(a), at(b), node()]) {
+          await getSound(each, SPACE, idsOf(objects.slice(0, 6)));
+          const left = await getSound(each, SPACE, idsOf(objects.slice(0, 6)));
+          const missing = objects.slice(0, 6).filter(({ id }) => !left.has(id));
+          // A new one may not know of what the lost entry said, and wants it of machines again.
+          await each.put(SPACE, missing);
+        }
+        clock.advance(MINUTE);
+        for (const each of [at(a), at(b), node()]) await expectWhole(each, SPACE, objects.slice(0, 6));
+        expect(await namesOf('log')).not.toContain(entry(3));
+      },
+    );
+
+    it('is seen by who looks at the log all the time, too', async () => {
+      await at(a).put(SPACE, objects.slice(0, 2)); // it knows of nothing that is lost
+      for (let minute = 0; minute < 12; minute++) {
+        await at(b).has(SPACE, idsOf(objects));
+        clock.advance(MINUTE);
+      }
+      expect((await at(b).has(SPACE, idsOf(objects.slice(3, 6)))).size).toBe(3);
+      await at(b).put(SPACE, objects.slice(6));
+      expect(await namesOf('log')).not.toContain(entry(3));
+    });
+  });
+
   it('is mended once by nodes that find it at one time, or die while they do', async () => {
     const objects = randomObjects(8, 900);
     await putEach(node(), objects);

@@ -22,6 +22,8 @@ import { loadSnapshot } from './index-snapshot.ts';
 export interface IndexLog {
   /** The index holds what was there when this was called. Two requests at one time where nothing is new; calls share them. */
   fresh(): Promise<void>;
+  /** Something is not where the index says, or not in it: the next {@link IndexLog.fresh} looks by a listing whether the log goes on behind a gap. */
+  doubt(): void;
   /**
    * Makes the next entry, of what `make` says of the index as it is just before; null: nothing any more. Another node's
    * entry that is there first is taken, and `make` asked again. Only one at a time. Answers its position.
@@ -56,8 +58,9 @@ const AHEAD = 16;
 const LONGEST_PAUSE = 1_000;
 /** Where so many are new, a snapshot may be quicker. */
 const MANY = 64;
-/** Milliseconds after which an entry may have come and gone, unseen. */
-const QUIET = 10 * 60_000;
+/** Milliseconds for which a listing says that the log goes on behind no gap; and less, for who misses something. An entry may have come and gone, unseen. */
+const LISTED_FOR = 10 * 60_000;
+const DOUBTED_AFTER = 10_000;
 /** New runs that others were quicker to begin, before it is given up for now. */
 const MENDS = 8;
 
@@ -81,11 +84,10 @@ class RottenEntry extends RemoteError {
 export function createIndexLog(options: IndexLogDeps): IndexLog {
   const { blobs, index, space, folder, random, clock, onLost = () => undefined, onRead = () => undefined } = options;
   const deps = { ...options, readEntry: readSound };
-  /** No entry was behind the last one that this node knows, when it looked last. */
-  let isEndSure = false;
+  /** When a listing said last that no entry is behind the last one that this node knows. */
+  let listedAt = -Infinity;
   /** What this node knew of a state of the bucket that is gone, until it is known what there is instead. */
   let before: { readonly position: number; readonly blobs: readonly string[] } | null = null;
-  let lookedAt = -Infinity;
   let running: Promise<void> | null = null;
   let queued: Promise<void> | null = null;
 
@@ -148,7 +150,7 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
     const state = position === 0 ? 'other' : await stateOf(position, hash);
     if (state === 'there' || index.head(space).position !== position) return 'sound'; // or moved on meanwhile
     if (state === 'absent' && (await hasHoles(position))) return 'lost';
-    isEndSure = false;
+    listedAt = -Infinity;
     const lying = index.blobs(space).flatMap(({ name, objects }) => (objects > 0 ? [name] : []));
     if (position > 0) before ??= { position, blobs: lying };
     index.forget(space);
@@ -164,29 +166,30 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
   }
 
   /**
-   * Whether there is no entry from `position` on, where none is at `position`. A listing says so, each time that the log was not looked at for
-   * a while: who looks at it all the time sees each entry before it can be lost. What was made since counts as none that is lost.
+   * Whether there is no entry from `position` on, where none is at `position`. A listing says so now and then, and whenever something is
+   * missed: an entry may have been made and lost between two looks, however near, and who goes on as if none were behind it would see none of
+   * what others write there. What was made since counts as none that is lost.
    */
   async function isEnd(position: number): Promise<boolean> {
-    if (isEndSure) return true;
+    if (isListedWithin(LISTED_FOR)) return true;
+    const now = clock.now();
     const listed = await listEntries(deps, position, AHEAD);
     for (const behind of listed) {
       if ((await readEntry(behind)) === null) continue; // a listing that is behind
       return false;
     }
-    isEndSure = true;
+    listedAt = now;
     return true;
   }
 
+  const isListedWithin = (ms: number): boolean => Math.abs(clock.now() - listedAt) <= ms;
+
   async function catchUp(): Promise<void> {
-    const now = clock.now();
-    if (Math.abs(now - lookedAt) > QUIET) isEndSure = false;
     for (let tries = 0; (await readWhole()) === 'torn'; tries++) {
       if (tries === MENDS) throw damaged(index.head(space).position + 1, 'it is missing, and others are behind it');
-      isEndSure = false;
+      listedAt = -Infinity;
       await goOnBehind();
     }
-    lookedAt = now;
     if (before === null) return;
     const { position, blobs: lay } = before;
     before = null;
@@ -268,12 +271,15 @@ export function createIndexLog(options: IndexLogDeps): IndexLog {
 
   return {
     fresh,
+    doubt() {
+      if (!isListedWithin(DOUBTED_AFTER)) listedAt = -Infinity;
+    },
     async append(make) {
       for (let lost = 0; ; lost++) {
         // Where many race, most of them would lose again at once.
         if (lost > 1) await clock.sleep(((random.bytes(1)[0] ?? 0) / 256) * Math.min(LONGEST_PAUSE, 10 * 2 ** lost));
         // Nothing is made while the index is made anew, or where entries may be behind.
-        if (!isEndSure) await fresh();
+        if (!isListedWithin(LISTED_FOR)) await fresh();
         const { position, hash } = index.head(space);
         const made = make();
         if (made === null) return null;

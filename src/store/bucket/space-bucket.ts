@@ -192,6 +192,7 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
     if (Math.abs(clock.now() - lookedAt) > STALE) await fresh();
     let left = index.find(space, asked);
     if (left.length < asked.length) {
+      log.doubt();
       await fresh();
       left = index.find(space, asked);
     }
@@ -202,6 +203,7 @@ export function openSpaceBucket(deps: SpaceBucketDeps): SpaceBucket {
         else objects.set(located.id, bytes);
       }
       if (missed.length === 0) break;
+      log.doubt();
       await fresh();
       const now = new Map(
         index
