@@ -18,7 +18,7 @@ import { markOthers, type LocalWorkerDeps } from './local-worker.ts';
 import { ownFeed } from './own-feed.ts';
 import { raiseTaken } from './raise-taken.ts';
 import { readRemoteRows } from './remote-feed.ts';
-import { readDeviceId } from './settings-edit.ts';
+import { deviceIdIn } from './settings-edit.ts';
 import { servedOp, type ServedFeed, type ServedOp } from './wedged-pull.ts';
 
 const PAGE = { entries: 500, bytes: 8_000_000 };
@@ -44,8 +44,9 @@ export async function adoptFromHub(
   { itemAt = () => null, own = null }: { readonly itemAt?: ItemAt | undefined; readonly own?: OwnPlace | null } = {},
 ): Promise<Result<number, string>> {
   const unserved = await awaitServed(hub, own);
-  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
-  const device = settings.ok ? readDeviceId(settings.value) : null;
+  const told = await ownDevice(claudeMemHome);
+  if (!told.ok) return told;
+  const device = told.value;
   const file = path.join(claudeMemHome, 'claude-mem.db');
   const adopted = await adopt({ file, device, now, itemAt, isAllPushed: false }, () =>
     readRemoteRows({ ...hub, device: device ?? NO_DEVICE }),
@@ -61,8 +62,9 @@ export async function adoptFromOwnFeed(
   { store, feeds, claudeMemHome, clock }: LocalWorkerDeps & { readonly clock: Clock },
   user: string,
 ): Promise<Result<number, string>> {
-  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
-  const device = settings.ok ? readDeviceId(settings.value) : null;
+  const own = await ownDevice(claudeMemHome);
+  if (!own.ok) return own;
+  const device = own.value;
   const file = path.join(claudeMemHome, 'claude-mem.db');
   const isThere = (await store.read((tx) => tx.feeds.head(feedOf(user)))) !== null;
   const settleOwn = async (): Promise<void> => {
@@ -75,6 +77,13 @@ export async function adoptFromOwnFeed(
     async () => ok(await (await readOwnFeed(store, user)).rows()),
     settleOwn,
   );
+}
+
+/** Which device its worker is; the error says why that cannot be told, and then all that it made would look like another one's. */
+export async function ownDevice(claudeMemHome: string): Promise<Result<string | null, string>> {
+  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
+  const device = settings.ok ? deviceIdIn(settings.value) : settings;
+  return device.ok ? device : fail(`claude-mem’s settings.json was left alone: ${device.error}`);
 }
 
 /** Stands for which rows are in a database: another one once a row is new. `null` where it cannot be read. */

@@ -45,6 +45,12 @@ export function writeSyncSettings(text: string | null, values: SyncSettingsBefor
   return ok(printed(text, root));
 }
 
+/** The same id, or why nobody can tell it: of a file that is no settings file no device is known, which is not that there is none. */
+export function deviceIdIn(text: string | null): Result<string | null, string> {
+  const parsed = parse(text);
+  return parsed.ok ? ok(readDeviceId(text)) : parsed;
+}
+
 /** The id that claude-mem gave itself when its sync first ran; `null` before that. */
 export function readDeviceId(text: string | null): string | null {
   const parsed = parse(text);

@@ -4,7 +4,7 @@ import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
 import { refuseUnanswered } from '../claude-mem/answer-first.ts';
-import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
+import { adoptFromHub, adoptFromOwnFeed, numbersGiven, ownDevice } from '../claude-mem/adopt-at-connect.ts';
 import type { ItemAt } from '../claude-mem/adopt-served.ts';
 import { readBroughtByHub } from '../claude-mem/brought-by-hub.ts';
 import { placeOfPersonal } from '../claude-mem/await-served.ts';
@@ -121,7 +121,7 @@ const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().mi
  * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
  * worker is to go. `unlooked` and `unmarked` say why nobody could. `untold`: what the worker deleted, and the node that it synced with until now
  * could not be told. `unread`: why rows that it got by a hub, and that were edited here, are not known by what they were. Where it is to go to another node's gateway, what others changed and deleted comes first: refused, before anything is
- * changed, where that cannot be known. So is either while it waits for an answer whose rows stand in the database.
+ * changed, where that cannot be known. So is either where its settings cannot be read, and while it waits for an answer whose rows stand in the database.
  */
 export const claudeMemReconnectingOperation = defineOperation({
   input: z.strictObject({
@@ -144,6 +144,7 @@ export const claudeMemReconnectingOperation = defineOperation({
     numbers: string | null;
   }> {
     const { claudeMemWorker: worker, deps } = node;
+    await refuseBadSettings(worker.claudeMemHome);
     const isElsewhere = to !== null && 'url' in to;
     if (isElsewhere) await catchUpFirst(node, (done, total) => progress(done, total, 'commits'));
     else await catchUpIfAway(node);
@@ -164,6 +165,12 @@ export const claudeMemReconnectingOperation = defineOperation({
     return { unlooked, unread, untold, marked: adopted.ok ? adopted.value : 0, unmarked: adopted.ok ? null : adopted.error, numbers };
   },
 });
+
+/** Whose rows are whose cannot be told without them, and nothing could be written into them afterwards. */
+async function refuseBadSettings(claudeMemHome: string): Promise<void> {
+  const device = await ownDevice(claudeMemHome);
+  if (!device.ok) throw new OperationFailure('failed', 'bad-settings', device.error, 'Mend or move it away, and run this again');
+}
 
 /** Which item of the personal space each row is, as the last look at the database knew it. O(rows). */
 async function itemsInDatabase({ spaces, store }: SatchelNode): Promise<ItemAt | undefined> {
@@ -263,6 +270,7 @@ export const claudeMemImportOperation = defineOperation({
     const { user, device, database, connection } = worker;
     const unusable = whyUnusable(database);
     if (unusable !== null) throw new OperationFailure('usage', unusable.type, unusable.reason, `${unusable.next}. Then run this again`);
+    await refuseBadSettings(node.claudeMemWorker.claudeMemHome);
     if (device === null)
       throw new OperationFailure(
         'failed',
