@@ -10,10 +10,12 @@ function setUp(options: Partial<RetryOptions> = {}, byte = 255) {
     now: () => now,
     sleep: (ms: number, signal?: AbortSignal) =>
       new Promise<void>((resolve) => {
-        if (signal !== undefined) return signal.addEventListener('abort', () => resolve(), { once: true });
-        pauses.push(Math.round(ms));
-        now += ms;
-        resolve();
+        const passes = setImmediate(() => {
+          pauses.push(Math.round(ms));
+          now += ms;
+          resolve();
+        });
+        signal?.addEventListener('abort', () => (clearImmediate(passes), resolve()), { once: true });
       }),
   };
   const judge = (error: unknown) => ({ error: error as Error, again: error instanceof RemoteError && error.type === 'unreachable' });
@@ -96,6 +98,25 @@ describe('createRetries', () => {
       });
     await expect(retries.run(0, hanging)).rejects.toMatchObject({ type: 'unreachable' });
     expect(limits).toEqual(expected);
+  });
+
+  it('cuts off what hangs when it is closed, what pauses, and what waits for its turn', async () => {
+    const clock = {
+      now: () => 0,
+      sleep: (_: number, signal?: AbortSignal) =>
+        new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),
+    };
+    const judge = (error: unknown) => ({ error: error as Error, again: true });
+    const retries = createRetries({ clock, random: { bytes: (n) => new Uint8Array(n).fill(9) }, judge, options: { parallel: 2 } });
+    const hanging = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+    const pausing = failing(Infinity, down);
+    const asked = [retries.run(0, pausing.attempt), retries.run(0, hanging), retries.run(0, hanging), retries.run(0, hanging)];
+    await new Promise((resolve) => setImmediate(resolve));
+    retries.close();
+    for (const outcome of await Promise.allSettled([...asked, retries.run(0, hanging)]))
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'RemoteError', type: 'unreachable' } });
+    expect(pausing.count()).toBe(1);
   });
 
   it('makes so many attempts at a time', async () => {

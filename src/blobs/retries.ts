@@ -14,6 +14,8 @@ export interface Retries {
    * attempt, and those that it turns out to bring. The signal aborts when it has taken too long.
    */
   run<T>(bytes: number, attempt: Attempt<T>): Promise<T>;
+  /** Cuts off what is under way, and lets nothing begin: a store that is silent holds nobody who ends. What was asked fails as `unreachable`. */
+  close(): void;
 }
 
 /** `bring`: so many bytes are on their way, which takes its time. */
@@ -54,6 +56,7 @@ export interface RetryDeps {
 export function createRetries({ clock, random, judge, options }: RetryDeps): Retries {
   const { attempts, firstPause, longestPause, patience, attemptTime, leastSpeed, parallel } = { ...RETRIES, ...options };
 
+  const closing = new AbortController();
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -70,7 +73,10 @@ export function createRetries({ clock, random, judge, options }: RetryDeps): Ret
   }
 
   async function bounded<T>(bytes: number, attempt: Attempt<T>): Promise<T> {
+    if (closing.signal.aborted) throw closed();
     const [late, over] = [new AbortController(), new AbortController()];
+    const cutOff = (): void => late.abort();
+    closing.signal.addEventListener('abort', cutOff);
     let limit = attemptTime + bytes / leastSpeed;
     const bring = (more: number): void => {
       limit += more / leastSpeed;
@@ -87,8 +93,10 @@ export function createRetries({ clock, random, judge, options }: RetryDeps): Ret
       return await attempt(late.signal, bring);
     } catch (error) {
       if (!late.signal.aborted) throw error;
+      if (closing.signal.aborted) throw closed();
       throw new RemoteError('unreachable', `no answer within ${Math.ceil(limit / 1000)} s`, { cause: error });
     } finally {
+      closing.signal.removeEventListener('abort', cutOff);
       over.abort();
       await timer;
     }
@@ -104,13 +112,16 @@ export function createRetries({ clock, random, judge, options }: RetryDeps): Ret
           const { error, again } = judge(thrown);
           const asked = error instanceof RemoteError ? (error.retryAfter ?? 0) : 0;
           const pause = asked + fraction(random) * Math.min(longestPause, firstPause * 2 ** (count - 1));
-          if (!again || count === attempts || clock.now() + pause > end) throw error;
-          await clock.sleep(pause);
+          if (!again || count === attempts || clock.now() + pause > end || closing.signal.aborted) throw error;
+          await clock.sleep(pause, closing.signal);
         }
       }
     },
+    close: () => closing.abort(),
   };
 }
+
+const closed = (): RemoteError => new RemoteError('unreachable', 'it was asked no longer, since this process ends');
 
 /** 0 to 1. */
 function fraction(random: Random): number {

@@ -145,6 +145,18 @@ describe('a bucket that fails', () => {
     });
   });
 
+  it('cuts off what it waits for when it is closed: a silent store holds nobody who ends', async () => {
+    const { blobs, double } = await setUp({ GET: ['silence'], PUT: ['silence'] });
+    const asked = [blobs.read('a'), blobs.create('b', randomBytes(10))];
+    await expect.poll(() => double.requests.length).toBe(2);
+    const began = performance.now();
+    await blobs.close();
+    for (const answer of await Promise.allSettled(asked))
+      expect(answer).toMatchObject({ status: 'rejected', reason: { type: 'unreachable' } });
+    // An attempt alone has 20 s.
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
   it('gives up in the end, and says that nothing is known', async () => {
     const { blobs, double } = await setUp({ PUT: Array<Fault>(50).fill('500'), GET: Array<Fault>(50).fill('drop') });
     await expect(blobs.create('a', randomBytes(10))).rejects.toMatchObject({ name: 'RemoteError', type: 'unreachable' });

@@ -130,6 +130,7 @@ export async function openAzure(address: AzureAddress, credentials: AzureCredent
       );
     },
     async close() {
+      retries.close();
       markers.clear();
     },
   };

@@ -157,6 +157,7 @@ export async function openS3(address: S3Address, credentials: S3Credentials, dep
       await Promise.all(names.map((name) => retries.run(NO_BYTES, (signal) => removeOne(name, signal))));
     },
     async close() {
+      retries.close();
       client.destroy();
     },
   };

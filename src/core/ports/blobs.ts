@@ -39,6 +39,7 @@ export interface Blobs {
   /** Removes blobs; those that are not there are left. 1,000 names at most. Idempotent. */
   remove(names: readonly string[]): Promise<void>;
 
+  /** Cuts off what is under way: it fails as `unreachable`, with an unknown outcome. */
   close(): Promise<void>;
 }
 

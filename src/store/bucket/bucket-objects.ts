@@ -43,6 +43,8 @@ const PACK_BYTES = 16 * 1024 * 1024;
 const INLINE_BYTES = 256 * 1024;
 const SNAPSHOT_EVERY = 512;
 const PAGE = 1_000;
+/** Milliseconds that what is under way has to end when the store is closed. */
+const ENDING = 5_000;
 /** A large put goes in slices, so that not all of it is in memory twice. */
 const SLICE_BYTES = 32 * 1024 * 1024;
 const SLICE_OBJECTS = 20_000;
@@ -109,9 +111,14 @@ export function createBucketObjects(options: BucketObjectsOptions): BucketObject
     async close() {
       if (closed) return;
       closed = true;
-      await Promise.all(Array.from(spaces.values(), (each) => each.close()));
-      index.close();
+      const ended = Promise.all(Array.from(spaces.values(), (each) => each.close()));
+      const over = new AbortController();
+      await Promise.race([ended, clock.sleep(ENDING, over.signal)]);
+      over.abort();
+      // A bucket that is silent holds nobody who ends: nothing of what is cut off now was acknowledged.
       await blobs.close();
+      await ended;
+      index.close();
     },
   };
 }
