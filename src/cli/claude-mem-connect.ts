@@ -33,7 +33,7 @@ export const connectVerb = defineCommand({
   examples: ['satchel claude-mem connect', 'satchel claude-mem connect --hub https://hub.example/claude-mem --user ada < token'],
   notes:
     'Writes three settings into claude-mem’s settings.json; satchel claude-mem disconnect undoes it.\n' +
-    'On a hub, and for any user but me, a gateway keeps what is pushed on that node alone, in plain text: it is in no sealed space, and satchel search does not find it.\n' +
+    'On a hub, and for any user but me, a gateway keeps what is pushed on that node alone, in plain text: it is in no sealed space, satchel search does not find it, and only machines that use that gateway too have it, until this one is disconnected.\n' +
     'With --hub this machine first catches up with its others, whether its node runs or not: where their home does not answer, nothing is changed (exit 4).\n' +
     'Rows of its database that are served there as another device’s are marked so in it (origin_device_id), or they would stand twice.\nJSON: {file, url, user, marked (rows; null: nobody could tell)}.',
   async run(context) {
@@ -247,7 +247,7 @@ async function findGateway(given: string, user: string, token: string) {
 /** What becomes of memories at a gateway of which nobody can tell from here whether a person's own space is behind it. */
 function elsewhereText(user: string): string {
   const where = user === PERSONAL_USER ? 'Where that is a hub, what' : 'What';
-  return `${where} claude-mem pushes there lies on that node in plain text, for whoever runs it: it is in no sealed space, and \`satchel search\` does not find it.`;
+  return `${where} claude-mem pushes there lies on that node in plain text, for whoever runs it: it is in no sealed space, and \`satchel search\` does not find it. Until \`satchel claude-mem disconnect\`, memories go to and come from those machines alone that use that gateway too.`;
 }
 
 /** Of a node that does not run: where it will listen only config.json can say. */
