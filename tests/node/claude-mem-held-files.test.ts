@@ -207,6 +207,10 @@ it('what another program changes in the database that a worker writes over when 
   await first.save('three');
   node = await place.start('a');
   expect(await memIds()).toEqual(['claude-mem.open-file']);
+  expect((await ask(node, 'doctor', {})).checks.find(({ id }) => id === 'source:claude-mem')).toMatchObject({
+    result: 'fail',
+    next_step: expect.stringContaining('satchel claude-mem repair') as string,
+  });
   const [done] = await repair();
   expect(done).toMatchObject({
     state: 'done',

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import type { SatchelNode } from '../node.ts';
 import type { RowSource } from '../row-sources.ts';
 import { heldRemedy } from '../held-remedy.ts';
+import { mayNotOpen } from '../../sources/claude-mem-health/may-not-open.ts';
 import { TORN } from '../../sources/claude-mem/project-scope.ts';
 import type { NamedReason } from '../../sources/file-tree/reports.ts';
 import { isInTheWay } from '../../sources/sqlite-rows/write-row.ts';
@@ -19,9 +20,10 @@ export async function checkRows(node: SatchelNode, { definition, source, workspa
   const checks: Check[] = [];
   if (health.problem !== null && health.problem === source.trouble())
     checks.push(failed(id, 'high', health.problem, 'Run: satchel claude-mem repair open-file', [definition.file]));
-  else if (health.problem !== null)
-    checks.push(failed(id, 'high', `its rows cannot be read or written: ${health.problem}`, `See ${node.home.log}`, [definition.file]));
-  else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.file]));
+  else if (health.problem !== null) {
+    const advice = mayNotOpen(definition.file) === null ? `See ${node.home.log}` : 'What a repair would do: satchel claude-mem repair';
+    checks.push(failed(id, 'high', `its rows cannot be read or written: ${health.problem}`, advice, [definition.file]));
+  } else if (state.type !== 'ok') checks.push(failed(id, 'high', state.message, heldRemedy(state.type), [definition.file]));
   else
     checks.push(
       passed(

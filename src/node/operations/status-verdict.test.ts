@@ -42,6 +42,17 @@ describe('the verdict', () => {
     );
   });
 
+  it('says what it waits for once, where that is why nothing syncs', () => {
+    const sources = [{ path: '/m.db', state: 'root-missing', detail: 'another database is in its place' }];
+    const why =
+      'Not syncing: another database is in its place (/m.db). Nothing counts as deleted. Bring it back, or answer: satchel pending';
+    expect(judge([space('personal', { pending: 1, sources })]).verdict).toBe(why);
+    expect(judge([space('personal', { pending: 2, sources })]).verdict).toBe(`${why}. Besides, 1 approval waits (satchel pending)`);
+    expect(judge([space('personal', { pending: 1, sources: [{ ...sources[0]!, state: 'failed' }] })]).verdict).toMatch(
+      /Besides, 1 approval/,
+    );
+  });
+
   it('says that claude-mem’s own sync is refused, or does not go on', () => {
     const problem = 'pi:4600 does not know the token that claude-mem shows';
     const refused = { ...LIVE, claudeMem: { refused: true, problem, remedy: 'Run: satchel claude-mem connect' } };

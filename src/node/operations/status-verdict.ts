@@ -71,7 +71,10 @@ export function compareSpaces(a: { readonly name: string }, b: { readonly name: 
 /** One line about all spaces: the worst there is, and what waits for a person. `spaces` in the order of {@link compareSpaces}. */
 export function judgeStatus(node: JudgedNode, spaces: readonly JudgedSpace[]): Verdict {
   const trouble = troubleOf(node, spaces);
-  const waiting = waitingText(spaces);
+  const said = sourceTrouble(spaces);
+  // What is asked about where it is said why nothing syncs is not said to wait besides.
+  const isSaid = (space: JudgedSpace): boolean => said !== null && said.text === trouble && said.isAsked && said.space === space;
+  const waiting = waitingText(spaces.map((space) => (isSaid(space) ? { ...space, pending: Math.max(0, space.pending - 1) } : space)));
   if (trouble !== null) return { verdict: `Not syncing: ${trouble}${waiting === '' ? '' : `. Besides, ${waiting}`}`, inSync: false };
   const state = stateOf(node, spaces);
   return { ...state, verdict: waiting === '' ? state.verdict : `${state.verdict}; ${waiting}` };
@@ -89,12 +92,26 @@ function troubleOf(node: JudgedNode, spaces: readonly JudgedSpace[]): string | n
   if (spaces.length === 0) return node.isHub ? null : 'no space here yet. Run: satchel join';
   for (const space of spaces)
     if (space.problem !== null) return `${whose(space)}${sentence(space.problem)} ${syncRemedy(space.problem_type, space.problem, space)}`;
-  for (const space of spaces)
-    for (const { path, state, detail } of space.sources)
-      if (state !== 'ok') return `${whose(space)}${detail ?? state} (${path}). ${heldRemedy(state)}`;
+  const source = sourceTrouble(spaces);
+  if (source !== null) return source.text;
   const { claudeMem = null } = node;
   if (claudeMem?.refused === true)
     return `what claude-mem saves is not taken: ${claudeMem.problem}. ${claudeMem.remedy ?? 'Run: satchel doctor'}`;
+  return null;
+}
+
+/** The first source that is not carried, and why. `isAsked`: an answer is what it waits for. */
+function sourceTrouble(
+  spaces: readonly JudgedSpace[],
+): { readonly text: string; readonly space: JudgedSpace; readonly isAsked: boolean } | null {
+  for (const space of spaces)
+    for (const { path, state, detail } of space.sources)
+      if (state !== 'ok')
+        return {
+          text: `${whose(space)}${detail ?? state} (${path}). ${heldRemedy(state)}`,
+          space,
+          isAsked: ['mass-deletion', 'root-missing', 'older-state'].includes(state),
+        };
   return null;
 }
 
