@@ -9,6 +9,7 @@ import { canSyncItself } from '../node/claude-mem/can-sync-itself.ts';
 import { readConnection, undoConnection, writeConnection } from '../node/claude-mem/connection.ts';
 import { PERSONAL_USER } from '../node/claude-mem/personal-user.ts';
 import { CLAUDE_MEM_PREFIX } from '../node/claude-mem/prefix.ts';
+import { whySettingsUnusable } from '../node/claude-mem/why-settings-unusable.ts';
 import { whyUnusable } from '../node/claude-mem/why-unusable.ts';
 import { counted } from '../node/counted.ts';
 import { isStarted, nodeHome } from '../node/home.ts';
@@ -46,6 +47,8 @@ export const connectVerb = defineCommand({
       throw new CommandFailure(EXIT.usage, unusable.type, printable(unusable.reason), {
         next: `${unusable.next}. Then run this again: nothing was changed`,
       });
+    const settings = await whySettingsUnusable(context.environment.claudeMemHome);
+    if (settings !== null) throw new CommandFailure(EXIT.usage, 'bad-settings', printable(settings.reason), { next: settings.next });
     if (!canSyncItself(database))
       throw new CommandFailure(EXIT.failed, 'no-own-sync', 'claude-mem here is older than 13.12 and has no sync of its own', {
         next: 'Leave it: Satchel carries its rows without. Or update claude-mem, start its worker once, and run this again',
@@ -69,7 +72,7 @@ export const connectVerb = defineCommand({
     );
     if (!connected.ok) {
       if (id !== null) await askNode(context, 'claude-mem-token-remove', { id });
-      throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${connected.error}`, {
+      throw new CommandFailure(EXIT.usage, 'bad-settings', `claude-mem’s settings.json was left alone: ${connected.error}`, {
         next: 'Mend or move it away, and run this again',
       });
     }
@@ -128,7 +131,7 @@ export const disconnectVerb = defineCommand({
     const { unlooked, unread, untold } = await prepare(context, null);
     const undone = await undoConnection(nodeHome(context.environment.home));
     if (!undone.ok)
-      throw new CommandFailure(EXIT.failed, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
+      throw new CommandFailure(EXIT.usage, 'bad-settings', `claude-mem’s settings.json was left alone: ${undone.error}`, {
         next: 'Mend it, and run this again',
       });
     const connection = undone.value;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { MemDatabase } from '../sources/mem-database.ts';
@@ -66,6 +66,53 @@ describe.each(BAD)('%s', (what, check) => {
     expect(await run('claude-mem', 'disconnect')).toMatchObject({ code: 0 });
     expect(readFileSync(settings, 'utf8')).toBe(BEFORE);
     expect((await run('claude-mem', 'serve')).stdout).toContain('Nobody may sync yet');
+  });
+});
+
+describe('settings that are no JSON', () => {
+  const CUT = BEFORE.slice(0, -3);
+
+  it('are refused by connect, whichever node it is to go to, before a token is read or made', async () => {
+    // As one file, beside which who only reads leaves nothing.
+    const database = new MemDatabase(file, '13.25.3');
+    database.sql.pragma('journal_mode = DELETE');
+    database.close();
+    writeFileSync(settings, CUT);
+    const before = folderState(folder);
+    for (const hub of [[], ['--hub', 'http://127.0.0.1:1']]) {
+      const { code, stderr } = await run('claude-mem', 'connect', ...hub);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/settings\.json was left alone: it is not JSON[^]*nothing was changed/)]);
+    }
+    expect(folderState(folder)).toEqual(before);
+    expect(existsSync(path.join(ana.store, 'claude-mem-connection.json'))).toBe(false);
+    expect((await run('claude-mem', 'serve')).stdout).toContain('Nobody may sync yet');
+  });
+
+  it('that became so after connect are refused by it, import and disconnect, which undoes all once they are mended', async () => {
+    new MemDatabase(file, '13.25.3').close();
+    expect((await run('claude-mem', 'connect')).code).toBe(0);
+    const mended = readFileSync(settings, 'utf8');
+    writeFileSync(settings, mended.slice(0, -3));
+    const before = folderState(folder);
+    for (const verb of ['connect', 'import', 'disconnect']) {
+      const { code, stderr } = await run('claude-mem', verb);
+      expect([verb, code, stderr]).toEqual([verb, 2, expect.stringContaining('settings.json was left alone: it is not JSON')]);
+    }
+    expect(folderState(folder)).toEqual(before);
+    writeFileSync(settings, mended);
+    expect((await run('claude-mem', 'disconnect')).code).toBe(0);
+    expect(readFileSync(settings, 'utf8')).toBe(BEFORE);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('a folder that this user may not write into is refused in the same way', async () => {
+    chmodSync(folder, 0o500);
+    try {
+      const { code, stderr } = await run('claude-mem', 'connect');
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/settings\.json was left alone: this user may not write/)]);
+      expect((await run('claude-mem', 'serve')).stdout).toContain('Nobody may sync yet');
+    } finally {
+      chmodSync(folder, 0o700);
+    }
   });
 });
 

@@ -42,7 +42,7 @@ it('connect refuses what would end with nothing synced: a claude-mem without syn
   mkdirSync(folderThere);
   const inTheWay = await connect(token.url, token.token);
   expect([inTheWay.code, inTheWay.stderr]).toEqual([
-    1,
+    2,
     expect.stringMatching(/left alone: a folder stands[^]*move it away, and run this again/),
   ]);
   rmSync(folderThere, { recursive: true });

@@ -31,7 +31,7 @@ it('connect and disconnect refuse settings that are no JSON before a row is mark
   const file = path.join(place.home('bea'), '.claude-mem', 'settings.json');
   const settings = await readFile(file, 'utf8');
   await writeFile(file, settings.slice(0, -3));
-  const refusal = { kind: 'failed', type: 'bad-settings', message: expect.stringContaining('left alone: it is not JSON') as string };
+  const refusal = { kind: 'usage', type: 'bad-settings', message: expect.stringContaining('left alone: it is not JSON') as string };
   await expect(ask(nodes.bea, 'claude-mem-reconnecting', { to: { own: 'me' } })).rejects.toMatchObject(refusal);
   await expect(ask(nodes.bea, 'claude-mem-reconnecting', {})).rejects.toMatchObject(refusal);
   await expect(ask(nodes.bea, 'claude-mem-import', {})).rejects.toMatchObject(refusal);

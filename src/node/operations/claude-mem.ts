@@ -4,7 +4,7 @@ import { isUser } from '../../gateways/claude-mem/user.ts';
 import { feedOf } from '../../gateways/claude-mem/sync-feed.ts';
 import { ok } from '../../core/result.ts';
 import { refuseUnanswered } from '../claude-mem/answer-first.ts';
-import { adoptFromHub, adoptFromOwnFeed, numbersGiven, ownDevice } from '../claude-mem/adopt-at-connect.ts';
+import { adoptFromHub, adoptFromOwnFeed, numbersGiven } from '../claude-mem/adopt-at-connect.ts';
 import type { ItemAt } from '../claude-mem/adopt-served.ts';
 import { readBroughtByHub } from '../claude-mem/brought-by-hub.ts';
 import { placeOfPersonal } from '../claude-mem/await-served.ts';
@@ -18,6 +18,7 @@ import { gatewayUrl } from '../claude-mem/gateway-url.ts';
 import { readDeviceId } from '../claude-mem/settings-edit.ts';
 import { tellDeletions, type Untold } from '../claude-mem/tell-deletions.ts';
 import { unreadableDatabase } from '../claude-mem/unreadable-database.ts';
+import { whySettingsUnusable } from '../claude-mem/why-settings-unusable.ts';
 import { whyUnusable } from '../claude-mem/why-unusable.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { removeOwnBroughtAgain } from '../../sources/claude-mem-health/doubles.ts';
@@ -121,7 +122,7 @@ const hubPlace = z.strictObject({ url: z.string().max(4096), user: z.string().mi
  * synced, while what stood there before is known. Then, before anybody syncs there, marks the rows that are served as another device's where the
  * worker is to go. `unlooked` and `unmarked` say why nobody could. `untold`: what the worker deleted, and the node that it synced with until now
  * could not be told. `unread`: why rows that it got by a hub, and that were edited here, are not known by what they were. Where it is to go to another node's gateway, what others changed and deleted comes first: refused, before anything is
- * changed, where that cannot be known. So is either where its settings cannot be read, and while it waits for an answer whose rows stand in the database.
+ * changed, where that cannot be known. So is either where its settings cannot be read or written, and while it waits for an answer whose rows stand in the database.
  */
 export const claudeMemReconnectingOperation = defineOperation({
   input: z.strictObject({
@@ -168,8 +169,8 @@ export const claudeMemReconnectingOperation = defineOperation({
 
 /** Whose rows are whose cannot be told without them, and nothing could be written into them afterwards. */
 async function refuseBadSettings(claudeMemHome: string): Promise<void> {
-  const device = await ownDevice(claudeMemHome);
-  if (!device.ok) throw new OperationFailure('failed', 'bad-settings', device.error, 'Mend or move it away, and run this again');
+  const unusable = await whySettingsUnusable(claudeMemHome);
+  if (unusable !== null) throw new OperationFailure('usage', 'bad-settings', unusable.reason, unusable.next);
 }
 
 /** Which item of the personal space each row is, as the last look at the database knew it. O(rows). */
