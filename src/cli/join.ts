@@ -45,7 +45,7 @@ export const joinCommand = defineCommand({
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
   notes:
-    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), copies: [folder], conflicts (with --yes: of this machine’s files that changed), pending}.\nExit 3 where, with --yes, a file of this machine’s was replaced by another version: its own is kept beside, as a conflict.',
+    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), copies: [folder], not_carried: [{path, problem}] (databases), conflicts (with --yes: of this machine’s files that changed), pending}.\nExit 3 where, with --yes, a file of this machine’s was replaced by another version: its own is kept beside, as a conflict.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
@@ -215,6 +215,10 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
       : `Joined ${printable(joined.inviter)}’s space as ${printable(joined.name)} (${joined.role}): ${counted(joined.items, 'item')} from ${joined.remote}.`;
   const lines = [place, `Both machines show the same words for the same history: ${joined.words}`];
   if (joined.lacking > 0) lines.push(asCalled(`Not everything could be put in place: ${lackingBodies(joined.lacking, joined.remote)}`));
+  for (const { path, problem } of joined.not_carried)
+    lines.push(
+      `Nothing of ${printable(path)} was carried, there or here: ${printable(problem)}. ${asCalled('What helps: satchel doctor')}`,
+    );
   lines.push(...copyLines({ asCalled }, joined));
   if (joined.left_behind !== null) lines.push(...behindLines(asCalled, joined.left_behind));
   if (joined.name !== joined.asked_name)

@@ -34,6 +34,8 @@ export interface JoinResult {
   readonly left_behind: LeftBehind | null;
   /** Folders with a copy of what was changed of this machine's own files, where that was allowed with `approve_first`. */
   readonly copies: readonly string[];
+  /** Databases of which nothing was carried, and why. */
+  readonly not_carried: readonly { readonly path: string; readonly problem: string }[];
   /** Of those files, how many versions are kept beside what took their place, for somebody to settle. */
   readonly conflicts: number;
   /** What waits for an answer on this machine: satchel pending. */
@@ -83,6 +85,9 @@ export const joinOperation = defineOperation({
       words: head === null ? '' : headWords(head.hash),
       left_behind: joined.type === 'space' ? joined.behind : null,
       copies,
+      not_carried: now.rows.flatMap(({ definition, health }) =>
+        health.problem === null ? [] : [{ path: definition.file, problem: health.problem }],
+      ),
       conflicts: (await now.replica.siblings()).filter(({ item }) => names.has(item.name)).length,
       pending: (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
         (sum, count) => sum + count,
