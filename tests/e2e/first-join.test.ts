@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot, until } from './machine.ts';
+import { putBadDatabase } from './put-bad-database.ts';
 import { CTRL_C, plain, Terminal } from './terminal.ts';
 
 /** On a terminal, by a person who has files already. */
@@ -80,12 +81,9 @@ describe('joining onto files of one’s own', () => {
 
 describe('joining onto files of one’s own with nobody to ask', () => {
   const { root, remove } = makeRoot();
-  const [ana, bea, cem, dan] = ['ana', 'bea', 'cem', 'dan'].map((name) => new Machine(root, name, inject('program'))) as [
-    Machine,
-    Machine,
-    Machine,
-    Machine,
-  ];
+  const [ana, bea, cem, dan, eva, fay] = ['ana', 'bea', 'cem', 'dan', 'eva', 'fay'].map(
+    (name) => new Machine(root, name, inject('program')),
+  ) as [Machine, Machine, Machine, Machine, Machine, Machine];
   const link = async (): Promise<string> => (await ana.ask<{ link: string }>(['invite'])).link;
 
   beforeAll(async () => {
@@ -94,7 +92,7 @@ describe('joining onto files of one’s own with nobody to ask', () => {
     await ana.start();
   });
   afterAll(async () => {
-    await Promise.all([ana, bea, cem, dan].map((machine) => machine.kill()));
+    await Promise.all([ana, bea, cem, dan, eva, fay].map((machine) => machine.kill()));
     remove();
   });
 
@@ -113,6 +111,25 @@ describe('joining onto files of one’s own with nobody to ask', () => {
     expect([code, document.copies.length, document.conflicts]).toEqual([3, 1, 1]);
     expect(readFileSync(path.join(document.copies[0] ?? '', 'CLAUDE.md'), 'utf8')).toBe('cem: CLAUDE.md\n');
     const quiet = await dan.run(['join', await link(), '--name', 'dan', '--yes', '--once']);
-    expect([quiet.code, quiet.stdout]).toEqual([0, expect.not.stringMatching(/conflict|A copy/)]);
+    expect([quiet.code, quiet.stdout]).toEqual([0, expect.not.stringMatching(/conflict|A copy|was carried/)]);
+  });
+
+  it('says that the rows of a database of claude-mem that cannot be opened are not carried', async () => {
+    putBadDatabase(eva.home, 'another log');
+    const joined = await eva.run(['join', await link(), '--name', 'eva', '--once']);
+    const line = joined.stdout.split('\n').find((each) => each.startsWith('Nothing of '));
+    expect([joined.code, line]).toEqual([
+      0,
+      expect.stringMatching(
+        /\.claude-mem\/claude-mem\.db was carried, there or here: .*is of another database.*What helps: satchel doctor$/,
+      ),
+    ]);
+  });
+
+  it('and in JSON', async () => {
+    putBadDatabase(fay.home, 'damaged');
+    const { not_carried: left } = await fay.ask<{ not_carried: unknown }>(['join', await link(), '--name', 'fay', '--once']);
+    const database = path.join(fay.home, '.claude-mem', 'claude-mem.db');
+    expect(left).toEqual([{ path: database, problem: expect.stringMatching(/\S/) as string }]);
   });
 });

@@ -30,12 +30,12 @@ export interface JoinResult {
   readonly words: string;
   /** Of the items, how many are not put in place, since the remote does not have their bodies. */
   readonly lacking: number;
+  /** Databases of which nothing was carried, and why. */
+  readonly not_carried: readonly { readonly path: string; readonly problem: string }[];
   /** The space that this machine shared with others, and that its folders left for this one. */
   readonly left_behind: LeftBehind | null;
   /** Folders with a copy of what was changed of this machine's own files, where that was allowed with `approve_first`. */
   readonly copies: readonly string[];
-  /** Databases of which nothing was carried, and why. */
-  readonly not_carried: readonly { readonly path: string; readonly problem: string }[];
   /** Of those files, how many versions are kept beside what took their place, for somebody to settle. */
   readonly conflicts: number;
   /** What waits for an answer on this machine: satchel pending. */
