@@ -1,5 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -226,6 +226,37 @@ it('what another program changes in the database that a worker writes over when 
   await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
   await expect.poll(narrativesInFile, POLL).toEqual(wanted);
   expect(await narrativesInSpace()).toEqual(wanted);
+});
+
+it('a database whose log others write all the while is not left to a worker that writes over it: the repair waits until it could be copied', async () => {
+  node = await place.start('a');
+  const first = await worker();
+  await first.save('two');
+  await expect.poll(titlesInSpace, POLL).toBe(2);
+  await place.stop('a');
+  await first.save('sql PRAGMA wal_checkpoint(TRUNCATE)');
+  await first.save('three');
+  for (const end of ['-wal', '-shm']) befall(end, 'unlinked');
+  node = await place.start('a');
+  // The log of another program. Each copy finds that it is newer than before.
+  const log = `${file}-wal`;
+  writeFileSync(log, '');
+  const script = `const { utimesSync } = require('fs'); let at = 1_700_000_000;
+    for (;;) utimesSync(process.argv[1], (at += 1), at);`;
+  const busy = spawn(process.execPath, ['-e', script, log]);
+  workers.push(busy);
+  const mtime = statSync(log).mtimeMs;
+  await expect.poll(() => statSync(log).mtimeMs, POLL).not.toBe(mtime);
+  const tried = await repair();
+  expect(tried).toMatchObject([{ state: 'blocked', next: expect.stringContaining('run this again') as string }]);
+  expect(tried[0]?.lines.join()).toContain('others write');
+  const ended = new Promise((resolve) => busy.once('exit', resolve));
+  busy.kill('SIGKILL');
+  await ended;
+  expect(await repair()).toMatchObject([
+    { state: 'done', lines: expect.arrayContaining([expect.stringContaining('what stands at its name')]) as string[] },
+  ]);
+  expect(await titlesInSpace()).toBe(3);
 });
 
 async function narrativesInSpace(): Promise<Record<string, unknown>> {

@@ -87,6 +87,12 @@ async function rescue(file: string, backups: string): Promise<Repaired> {
   const rescued: string[] = [];
   const lines: string[] = [];
   const beside = await copyStanding(file, all, path.join(backups, 'at-its-name'), lines);
+  if (beside === null)
+    return {
+      type: 'blocked',
+      reason: 'what stands at its name could not be copied: others write there all the while, and that process writes over it when it ends',
+      next: 'Wait until they are quiet, or end them, not claude-mem’s worker, and run this again',
+    };
   for (const { holder, hasItsLog } of all) {
     const copy = await copyHeld(holder, hasItsLog, file, path.join(backups, `held-by-${holder.pid}`));
     if (copy === null)
@@ -109,13 +115,13 @@ async function rescue(file: string, backups: string): Promise<Repaired> {
 
 /**
  * Copies the database that stands at its name where the process has that file, and a log of its own: what others write there since, it writes over
- * when it ends. Adds to `lines` what was copied. None where the process has another file, or where others write all the while.
+ * when it ends. Adds to `lines` what was copied. None where the process has another file; `null` where others write all the while.
  */
-async function copyStanding(file: string, all: readonly Stray[], folder: string, lines: string[]): Promise<string[]> {
+async function copyStanding(file: string, all: readonly Stray[], folder: string, lines: string[]): Promise<string[] | null> {
   const isBeside = all.some(({ strays }) => strays.length > 0 && strays.every(({ part }) => part !== 'database'));
   if (!isBeside || !existsSync(file)) return [];
   const copy = await copyParts(file, existsSync(`${file}-wal`) ? `${file}-wal` : undefined, folder);
-  if (copy === null) return [];
+  if (copy === null) return null;
   try {
     settle(copy);
   } catch (error) {
