@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -104,17 +104,28 @@ describe('settings that are no JSON', () => {
     expect(readFileSync(settings, 'utf8')).toBe(BEFORE);
   });
 
-  it.skipIf(process.getuid?.() === 0)('a folder that this user may not write into is refused in the same way', async () => {
-    chmodSync(folder, 0o500);
+  it('a folder that this user may not write into is refused in the same way', async () => {
+    const release = forbidWriting(folder);
     try {
       const { code, stderr } = await run('claude-mem', 'connect');
       expect([code, stderr]).toEqual([2, expect.stringMatching(/settings\.json was left alone: this user may not write/)]);
       expect((await run('claude-mem', 'serve')).stdout).toContain('Nobody may sync yet');
     } finally {
-      chmodSync(folder, 0o700);
+      release();
     }
   });
 });
+
+/** Answers what allows it again. No mode keeps root out: for root it is on a disk that can only be read. */
+function forbidWriting(of: string): () => void {
+  if (process.getuid?.() !== 0) {
+    chmodSync(of, 0o500);
+    return () => chmodSync(of, 0o700);
+  }
+  execFileSync('mount', ['--bind', of, of]);
+  execFileSync('mount', ['-o', 'remount,ro,bind', of]);
+  return () => void execFileSync('umount', [of]);
+}
 
 it('one that another program has locked for itself is called so, and not damaged', async () => {
   new MemDatabase(file, '13.25.3').close();
