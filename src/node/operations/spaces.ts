@@ -206,13 +206,13 @@ async function intactHome(node: SatchelNode, { entry, replica, runner }: OpenSpa
   }
 }
 
-/** False where it answers, and does not do what a move needs of it. */
+/** False where it answers, and does not do what a move needs of it. What stands at the new place is no fault of its. */
 async function isMovedFrom(move: () => Promise<void>): Promise<boolean> {
   try {
     await move();
     return true;
   } catch (error) {
-    if (error instanceof RemoteError) return false;
+    if (error instanceof RemoteError && !(error instanceof OtherHistory)) return false;
     throw error;
   }
 }
