@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, mem, pullsUntil, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { Place } from './place.ts';
 
 /** claude-mem holds one observation of a session with the same words, by their hash: an update that makes two of them the same fails, and its client stops. */
@@ -27,13 +27,7 @@ afterEach(async () => {
   await place.dispose();
 });
 
-async function pulls(what: () => unknown, expected: unknown): Promise<void> {
-  const pulled = async (): Promise<unknown> => {
-    await worker.pull();
-    return what();
-  };
-  await expect.poll(pulled, patience).toEqual(expected);
-}
+const pulls = (what: () => unknown, expected: unknown): Promise<void> => pullsUntil(worker, what, expected);
 
 const at = (row: number): number => 1_767_225_600_000 + row;
 const told = (): unknown => bea.sql.prepare('select title, subtitle from observations order by created_at_epoch').raw().all();

@@ -2,7 +2,18 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import {
+  cell,
+  connect,
+  connectElsewhere,
+  disconnect,
+  mem,
+  patience,
+  pullsUntil,
+  runWorker,
+  startBoth,
+  titles,
+} from './claude-mem-two-machines.ts';
 import { Place } from './place.ts';
 
 /** bea's worker reads ana's gateway, which told it of ana's rows as its own before ana's worker was connected to it. */
@@ -29,13 +40,7 @@ afterEach(async () => {
   await place.dispose();
 });
 
-async function pulls(what: () => unknown, expected: unknown): Promise<void> {
-  const pulled = async (): Promise<unknown> => {
-    await atAna.pull();
-    return what();
-  };
-  await expect.poll(pulled, patience).toEqual(expected);
-}
+const pulls = (what: () => unknown, expected: unknown): Promise<void> => pullsUntil(atAna, what, expected);
 
 const itemsOf = async (node: SatchelNode): Promise<string[]> => {
   const { replica } = [...node.spaces.values()][0]!;

@@ -6,12 +6,10 @@ import { decodeRecord, EMPTY_HEAD, sealRecord, type Head, type LogRecord } from 
 import { forget } from '../../src/core/replica/forget.ts';
 import type { Remote } from '../../src/core/ports/remote.ts';
 import { addMember, changeRole, revoke } from '../../src/core/replica/administer.ts';
-import { ObjectsLost } from '../../src/core/replica/copy-log.ts';
 import { moveHome, reviveHome } from '../../src/core/replica/move-home.ts';
 import { pull } from '../../src/core/replica/pull.ts';
 import { syncWith } from '../../src/core/replica/transfer.ts';
 import { Replica } from '../../src/core/replica/replica.ts';
-import { createLocalRemote } from '../../src/remotes/local.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
 import { createSmallSpace, openHub, SmallMachine, type SmallSpace } from './small-space.ts';
 
@@ -74,50 +72,6 @@ it('brings a restored home back although only the author holds the bodies that w
     expect(await machine.read(FILE)).toBe('two\n');
     expect(await machine.history(FILE)).toEqual(['one\n', 'two\n']);
   }
-});
-
-it('has all bodies of the log where a machine becomes the home itself, those before the newest and those that come meanwhile too', async () => {
-  await pull(other.replica, space.hub);
-  const write = async (body: string): Promise<void> => {
-    await other.write(FILE, body);
-    await syncWith(other.replica, space.hub);
-  };
-  for (const body of ['one\n', 'two\n', 'three\n']) await write(body);
-  const { replica } = space.owner;
-  await pull(replica, space.hub);
-  const here = createLocalRemote({ ...replica.deps, address: 'here:' });
-  let isFirst = true;
-  const from: Remote = {
-    ...space.hub,
-    async append(...segment) {
-      if (isFirst) {
-        isFirst = false;
-        for (const body of ['four\n', 'five\n']) await write(body);
-      }
-      return space.hub.append(...segment);
-    },
-  };
-  await moveHome(replica, from, here, 'here');
-  replica.setRemote(here);
-  expect(await space.owner.history(FILE)).toEqual(['one\n', 'two\n', 'three\n', 'four\n', 'five\n']);
-});
-
-it('does not become the home of a log whose bodies are nowhere to be had', async () => {
-  await pull(other.replica, space.hub);
-  for (const body of ['one\n', 'two\n']) {
-    await other.write(FILE, body);
-    await syncWith(other.replica, space.hub);
-  }
-  const { replica } = space.owner;
-  await pull(replica, space.hub);
-  const head = await replica.head();
-  const here = createLocalRemote({ ...replica.deps, address: 'here:' });
-  const bare: Remote = { ...space.hub, getObjects: async () => new Map() };
-  await expect(moveHome(replica, bare, here, 'here')).rejects.toThrow(ObjectsLost);
-  expect(await space.hub.head(replica.space)).toEqual(head);
-  const leftOut = new Set<ObjectId>();
-  await moveHome(replica, bare, here, 'here', undefined, leftOut);
-  expect(leftOut.size).toBe(2);
 });
 
 it('finishes an interrupted move with bodies from the old home', async () => {
