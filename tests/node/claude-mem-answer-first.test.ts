@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
-import { connect, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** A database of claude-mem's that another one takes the place of, on bea, and who asks for another way of syncing before that is answered. */
@@ -21,7 +21,7 @@ beforeEach(async () => {
   ana.session('s1');
   ana.observation('s1', 'a0');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  await expect.poll(() => titles(bea), patience).toEqual(['a0']);
+  await expect.poll(() => titles(bea)).toEqual(['a0']);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -61,7 +61,7 @@ describe('While it waits for an answer whose rows stand in claude-mem’s databa
     expect(await settingsOf('bea')).toBe(settings);
     await ask(beaNode, 'answer-pending', { answer: 'reject', ids: await waiting(beaNode) });
     await disconnect(beaNode);
-    await expect.poll(() => titles(bea), patience).toEqual(['a0']);
+    await expect.poll(() => titles(bea)).toEqual(['a0']);
     expect(bea.rows()).toEqual(ana.rows());
   });
 

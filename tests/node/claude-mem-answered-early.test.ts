@@ -7,7 +7,6 @@ import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
 
 /** A database that was deleted, and about which was answered before its worker made the next one. */
-const POLL = { timeout: 15_000, interval: 50 };
 
 let place: Place;
 let file: string;
@@ -21,7 +20,7 @@ beforeEach(async () => {
   made.session('s');
   for (const title of ['one', 'two']) made.observation('s', title);
   node = await place.start('a');
-  await expect.poll(titlesInSpace, POLL).toBe(2);
+  await expect.poll(titlesInSpace).toBe(2);
   made.close();
   for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
 });
@@ -32,7 +31,7 @@ const titlesInSpace = async (): Promise<number> =>
 
 async function reject(): Promise<void> {
   const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
-  await expect.poll(async () => (await pending()).length, POLL).toBe(1);
+  await expect.poll(async () => (await pending()).length).toBe(1);
   await ask(node, 'answer-pending', { answer: 'reject', ids: [(await pending())[0]?.id ?? ''] });
 }
 
@@ -41,7 +40,7 @@ const titlesIn = (made: MemDatabase): unknown => made.sql.prepare('SELECT title 
 it('is written into the next one as soon as that is there', async () => {
   await reject();
   const made = new MemDatabase(file, '13.25.3');
-  await expect.poll(() => titlesIn(made), POLL).toEqual(['one', 'two']);
+  await expect.poll(() => titlesIn(made)).toEqual(['one', 'two']);
   expect((await ask(node, 'pending', {})).pending).toEqual([]);
   made.close();
 });
@@ -53,7 +52,7 @@ it('is written into one that had no tables yet when it was answered', async () =
   await reject();
   begun.exec('DROP TABLE schema_versions');
   const made = new MemDatabase(file, '13.25.3');
-  await expect.poll(() => titlesIn(made), POLL).toEqual(['one', 'two']);
+  await expect.poll(() => titlesIn(made)).toEqual(['one', 'two']);
   begun.close();
   made.close();
 });
@@ -65,6 +64,6 @@ it('is written into one that its worker holds for itself when it is answered', a
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   made.run('COMMIT');
   await answered;
-  await expect.poll(() => titlesIn(made), POLL).toEqual(['one', 'two']);
+  await expect.poll(() => titlesIn(made)).toEqual(['one', 'two']);
   made.close();
 });

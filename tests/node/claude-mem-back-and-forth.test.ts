@@ -8,6 +8,7 @@ import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { row } from '../gateways/claude-mem-ops.ts';
 import { extent } from '../setup/extent.ts';
+import { PATIENCE } from '../setup/patience.ts';
 import { connect, mem, runWorker, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
@@ -149,7 +150,7 @@ async function settle(look: () => Promise<readonly unknown[]>): Promise<void> {
     return others.every((each) => each === first) ? null : [first, ...others];
   };
   for (let calm = 0; calm < 3;) {
-    await expect.poll(isSame, { timeout: 20_000, interval: 250 }).toBeNull();
+    await expect.poll(isSame, { ...PATIENCE, interval: 250 }).toBeNull();
     const before = JSON.stringify((await look()).map(sorted));
     await sleep(700);
     calm = JSON.stringify((await look()).map(sorted)) === before ? calm + 1 : 0;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { cell, connect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 let place: Place;
@@ -21,12 +21,12 @@ it('connect and disconnect refuse settings that are no JSON before a row is mark
   bea.session('s1');
   bea.observation('s1', 'b0');
   const nodes = await startBoth(place);
-  await expect.poll(() => titles(ana), patience).toEqual(['b0']);
+  await expect.poll(() => titles(ana)).toEqual(['b0']);
   const worker = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', nodes.bea)), bea);
   await worker.pull();
   bea.observation('s1', 'b1', { created_at_epoch: 1_760_000_005_000 });
   await worker.push();
-  await expect.poll(() => titles(ana), patience).toEqual(['b0', 'b1']);
+  await expect.poll(() => titles(ana)).toEqual(['b0', 'b1']);
 
   const file = path.join(place.home('bea'), '.claude-mem', 'settings.json');
   const settings = await readFile(file, 'utf8');
@@ -43,5 +43,5 @@ it('connect and disconnect refuse settings that are no JSON before a row is mark
 
   await writeFile(file, settings);
   ana.run("UPDATE observations SET narrative = 'edited' WHERE title = 'b1'");
-  await expect.poll(() => cell(bea, 'narrative', 'b1'), patience).toBe('edited');
+  await expect.poll(() => cell(bea, 'narrative', 'b1')).toBe('edited');
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth } from './claude-mem-two-machines.ts';
+import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -38,7 +38,7 @@ it.each([false, true])('rows stand once, whether its worker had pushed them by t
   bea.prompt('s1', 1, 'hello', { synced_at: null });
   const away = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   const served = async (): Promise<number> => ((await away.client.changes()).body['ops'] as unknown[]).length;
-  await expect.poll(served, patience).toBeGreaterThanOrEqual(2);
+  await expect.poll(served).toBeGreaterThanOrEqual(2);
   // As where they were not served yet when rows were marked.
   for (const table of ['session_summaries', 'user_prompts'])
     bea.run(`update ${table} set origin_device_id = null, origin_local_id = null, sync_rev = 1, synced_at = null`);
@@ -51,7 +51,7 @@ it.each([false, true])('rows stand once, whether its worker had pushed them by t
     [1, 1],
     [1, 1],
   ];
-  await expect.poll(both, patience).toEqual(once);
+  await expect.poll(both).toEqual(once);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const again = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
   for (let rounds = 0; rounds < 5; rounds += 1) {

@@ -149,7 +149,7 @@ it('rows at revisions that are taken go above them', async () => {
   await pushOwn();
   // What it had when it was connected is settled.
   const imported = (): Promise<unknown> => node.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
-  await expect.poll(imported, { timeout: 10_000 }).toMatchObject({ device: DEVICE });
+  await expect.poll(imported).toMatchObject({ device: DEVICE });
   // A database that was restored: the feed has later states of its rows.
   const payload = { title: 'shared one', memory_session_id: 'm-s1', narrative: 'about shared one', project: 'app', subtitle: 'later' };
   expect((await other.push([row(DEVICE, { local: '1', rev: '3', payload })])).status).toBe(200);
@@ -366,7 +366,7 @@ it.runIf(process.platform === 'linux')(
     };
     observation('saved while connected');
     await pushOwn();
-    await expect.poll(memories, { timeout: 15_000 }).toBe(3);
+    await expect.poll(memories).toBe(3);
     database!.run("UPDATE observations SET narrative = 'told otherwise', sync_rev = '2' WHERE title = 'saved while connected'");
     const edited = { title: 'saved while connected', narrative: 'told otherwise', memory_session_id: 'm-s1', project: 'app', ...at };
     expect(

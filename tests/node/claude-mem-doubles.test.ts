@@ -5,7 +5,7 @@ import { undoConnection, writeConnection } from '../../src/node/claude-mem/conne
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, mem, patience, runWorker, startBoth, type Connected } from './claude-mem-two-machines.ts';
+import { connect, mem, runWorker, startBoth, type Connected } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** Rows that a database had by Satchel, and that claude-mem's own sync then serves to it: it knows them by device and number alone. */
@@ -58,7 +58,7 @@ describe('a worker that was connected, disconnected and connected again', () => 
     const first = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
     ana.observation('s1', 'before');
     await first.push();
-    await expect.poll(async () => (await rowsOf(anaNode)).length, patience).toBe(2);
+    await expect.poll(async () => (await rowsOf(anaNode)).length).toBe(2);
     await disconnect(anaNode);
   });
 
@@ -66,7 +66,7 @@ describe('a worker that was connected, disconnected and connected again', () => 
     ana.observation('s1', 'zoo2');
     ana.summary('s1', 'Do it');
     ana.prompt('s1', 1, 'hello');
-    await expect.poll(async () => (await rowsOf(anaNode)).length, patience).toBe(5);
+    await expect.poll(async () => (await rowsOf(anaNode)).length).toBe(5);
     ana.run("update observations set title = 'zoo3' where title = 'zoo2'");
     ana.run("update session_summaries set request = 'Do that'");
     await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -76,7 +76,7 @@ describe('a worker that was connected, disconnected and connected again', () => 
     const again = await workerOf('ana', ana, await connect(place, 'ana', anaNode));
     // It is heard before it is served anything.
     await again.client.status();
-    await expect.poll(imported, patience).not.toBe(before);
+    await expect.poll(imported).not.toBe(before);
     await again.pull();
     expect(countsOf(ana)).toEqual([2, 1, 1]);
     await settled(again, [2, 1, 1]);
@@ -93,7 +93,7 @@ describe('rows that two machines have by Satchel', () => {
     ana.summary('s1', 'Do it');
     ana.prompt('s1', 1, 'hello');
     ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-    await expect.poll(() => countsOf(bea), patience).toEqual(all);
+    await expect.poll(() => countsOf(bea)).toEqual(all);
   });
 
   /** As `connect --hub` does at bea, with a token of ana's node. */
@@ -150,7 +150,7 @@ describe('rows that two machines have by Satchel', () => {
       .poll(async () => {
         await own.pull();
         return bea.get('select learned from session_summaries');
-      }, patience)
+      })
       .toBe('more');
     await settled(own, all);
     await disconnect(beaNode);

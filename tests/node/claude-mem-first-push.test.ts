@@ -251,7 +251,7 @@ describe('a later push of a row, from what its device said of it last', () => {
       ['4', 'change'],
     ] as const) {
       await pushes(rev, { subtitle: 'first', type });
-      await expect.poll(async () => (await inSpace(a))?.get('type'), { timeout: 15_000 }).toBe(type);
+      await expect.poll(async () => (await inSpace(a))?.get('type')).toBe(type);
       await settles({ subtitle: 'newer', text: 'of a', type });
     }
     expect(await conflicts()).toEqual([]);

@@ -3,7 +3,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { contentHash } from '../../src/kinds/claude-mem/content-hash.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** bea's worker is the first that ever syncs through ana's gateway, while both databases hold the rows of both by Satchel. */
@@ -24,7 +24,7 @@ beforeEach(async () => {
   ana.summary('s1', 'Do it');
   bea.prompt('s1', 1, 'hello');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  for (const of of [ana, bea]) await expect.poll(() => titles(of), patience).toEqual(ROWS);
+  for (const of of [ana, bea]) await expect.poll(() => titles(of)).toEqual(ROWS);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -49,7 +49,7 @@ async function afterwards(edited: readonly string[], as: string): Promise<void> 
   await disconnect(beaNode);
   const expected = ROWS.map((title) => [title, edited.includes(title) ? as : `about ${title}`]);
   const said = (): unknown => [ana, bea].map(narratives);
-  await expect.poll(said, patience).toEqual([expected, expected]);
+  await expect.poll(said).toEqual([expected, expected]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(said()).toEqual([expected, expected]);
   for (const table of ['session_summaries', 'user_prompts'])
@@ -111,19 +111,19 @@ it('a gateway’s own worker takes in what was served of its rows before it came
       await away.pull();
       return narratives(bea);
     };
-    await expect.poll(pulled, patience).toContainEqual(['of ana', words]);
+    await expect.poll(pulled).toContainEqual(['of ana', words]);
   }
   const own = new ModelWorker(await runWorker(place, 'ana', await connect(place, 'ana', anaNode)), ana);
   await rounds(6, own, away);
   expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
   bea.run("update observations set narrative = 'by bea' where title = 'of ana'");
   await disconnect(beaNode);
-  await expect.poll(() => narratives(bea), patience).toContainEqual(['of ana', 'by bea']);
+  await expect.poll(() => narratives(bea)).toContainEqual(['of ana', 'by bea']);
   const pulled = async (): Promise<unknown> => {
     await own.pull();
     return narratives(ana);
   };
-  await expect.poll(pulled, patience).toContainEqual(['of ana', 'by bea']);
+  await expect.poll(pulled).toContainEqual(['of ana', 'by bea']);
   expect([titles(ana), titles(bea)]).toEqual([ROWS, ROWS]);
 });
 
@@ -144,6 +144,6 @@ it('a gateway’s own worker gets nothing before its database was looked at: wha
     await rounds(1, own, away);
     return [ana, bea].map(narratives);
   };
-  await expect.poll(goneOn, patience).toEqual([left, left]);
+  await expect.poll(goneOn).toEqual([left, left]);
   expect((await ask(anaNode, 'conflicts', {})).conflicts).toEqual([]);
 });

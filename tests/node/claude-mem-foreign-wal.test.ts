@@ -9,7 +9,6 @@ import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
 
 /** A log that is put beside claude-mem's database, or under a node that has it open; and logs that are its own. */
-const POLL = { timeout: 8_000 };
 const OURS = ['one', 'two', 'three'];
 const MADE = 1_760_000_100_000;
 
@@ -113,7 +112,7 @@ describe('a log that was put beside a database that was closed in order', () => 
     await place.stop('a');
 
     const node = await place.start('a');
-    await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe('failed');
+    await expect.poll(async () => (await sourceOf(node))?.state).toBe('failed');
     expect(await titlesInSpace(node)).toBe(3);
     expect((await ask(node, 'status', {})).in_sync).toBe(false);
     expect(readFileSync(file).equals(before[0])).toBe(true);
@@ -121,7 +120,7 @@ describe('a log that was put beside a database that was closed in order', () => 
 
     expect((await ask(node, 'claude-mem-repair', { check: 'wal', apply: true })).repairs).toMatchObject([{ state: 'done' }]);
     expect(titlesIn(database())).toEqual(expect.arrayContaining(['one', 'two', 'three']));
-    await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe('ok');
+    await expect.poll(async () => (await sourceOf(node))?.state).toBe('ok');
     expect(await memIds(node)).toEqual(['claude-mem']);
     expect((await ask(node, 'pending', {})).pending).toEqual([]);
   });
@@ -202,10 +201,10 @@ describe('a log that is replaced while the node has it open', () => {
     made.session('s');
     made.observation('s', 'one');
     const node = await place.start('a');
-    await expect.poll(async () => await titlesInSpace(node), POLL).toBe(1);
+    await expect.poll(async () => await titlesInSpace(node)).toBe(1);
     made.sql.pragma('wal_checkpoint(PASSIVE)');
     made.observation('s', 'two');
-    await expect.poll(async () => await titlesInSpace(node), POLL).toBe(2);
+    await expect.poll(async () => await titlesInSpace(node)).toBe(2);
     closed(made);
     return node;
   }
@@ -218,21 +217,21 @@ describe('a log that is replaced while the node has it open', () => {
       if (how === 'written over') writeFileSync(`${file}-wal`, readFileSync(log));
       else renameSync(log, `${file}-wal`);
       rmSync(`${file}-shm`, { force: true });
-      await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe('failed');
+      await expect.poll(async () => (await sourceOf(node))?.state).toBe('failed');
       expect((await ask(node, 'status', {})).verdict).toContain('write-ahead log');
       expect(await memIds(node)).toEqual(['claude-mem.wal']);
       expect((await ask(node, 'sync', {})).spaces[0]?.not_carried).toMatchObject([{ path: file }]);
       await ask(node, 'claude-mem-repair', { check: 'wal', apply: true });
       // What only the log had that was written over is gone from the database, and from nowhere else before somebody says so.
       const isLost = how === 'written over';
-      await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe(isLost ? 'older-state' : 'ok');
+      await expect.poll(async () => (await sourceOf(node))?.state).toBe(isLost ? 'older-state' : 'ok');
       const again = database();
       again.observation('s', 'saved since');
       const { pending } = await ask(node, 'pending', {});
       expect(pending.length).toBe(isLost ? 1 : 0);
       if (isLost) await ask(node, 'answer-pending', { answer: 'reject', ids: pending.map(({ id }) => id) });
-      await expect.poll(() => titlesIn(again), POLL).toEqual(expect.arrayContaining(['one', 'saved since', 'two']));
-      await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe('ok');
+      await expect.poll(() => titlesIn(again)).toEqual(expect.arrayContaining(['one', 'saved since', 'two']));
+      await expect.poll(async () => (await sourceOf(node))?.state).toBe('ok');
       expect((await ask(node, 'sync', {})).spaces[0]?.not_carried).toEqual([]);
       again.check();
     },
@@ -244,16 +243,16 @@ describe('a log that is replaced while the node has it open', () => {
     const before = readFileSync(file);
     expect(await memIds(node)).toEqual(['claude-mem.wal']);
     expect(readFileSync(file).equals(before)).toBe(true);
-    await expect.poll(async () => (await sourceOf(node))?.state, POLL).toBe('failed');
+    await expect.poll(async () => (await sourceOf(node))?.state).toBe('failed');
   });
 
   it('and is its own again, or none, it reads on by itself, and nothing is gone', async () => {
     const node = await watching();
     for (const end of ['-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
     // What only the log had that has no name any more is in the database before a worker begins another one.
-    await expect.poll(() => existsSync(`${file}-wal`), POLL).toBe(true);
+    await expect.poll(() => existsSync(`${file}-wal`)).toBe(true);
     await (await worker()).save('saved since');
-    await expect.poll(async () => await titlesInSpace(node), POLL).toBe(3);
+    await expect.poll(async () => await titlesInSpace(node)).toBe(3);
     expect(await memIds(node)).toEqual(['claude-mem']);
     expect((await ask(node, 'pending', {})).pending).toEqual([]);
     await place.stop('a');

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** Both workers sync through a hub, where rows are in no space: what ana's database has of bea's by that, and is edited there, nobody tells but her node. */
@@ -21,7 +21,7 @@ beforeEach(async () => {
   ana.observation('s1', 'of ana');
   bea.observation('s1', 'of bea');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  for (const of of [ana, bea]) await expect.poll(() => titles(of), patience).toEqual(['of ana', 'of bea']);
+  for (const of of [ana, bea]) await expect.poll(() => titles(of)).toEqual(['of ana', 'of bea']);
   hub = await place.start('hub', { hub: true });
   workers = [];
   for (const [machine, of, node] of [['ana', ana, anaNode] as const, ['bea', bea, beaNode] as const]) {
@@ -67,7 +67,7 @@ const EXPECTED = {
 };
 
 async function bothSay(): Promise<void> {
-  await expect.poll(() => [ana, bea].map(said), patience).toEqual([EXPECTED, EXPECTED]);
+  await expect.poll(() => [ana, bea].map(said)).toEqual([EXPECTED, EXPECTED]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect([ana, bea].map(said)).toEqual([EXPECTED, EXPECTED]);
   expect((await ask(anaNode, 'conflicts', {})).conflicts).toEqual([]);

@@ -6,7 +6,7 @@ import { itemKey } from '../../src/core/item.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, patience, runWorker, startBoth, titles, type Connected } from './claude-mem-two-machines.ts';
+import { cell, connect, mem, runWorker, startBoth, titles, type Connected } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -31,7 +31,7 @@ beforeEach(async () => {
   bea.summary('s1', 'Do it', { synced_at: 1 });
   bea.prompt('s1', 1, 'hello', { synced_at: 1 });
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  await expect.poll(() => ana.rows(bea), patience).toEqual(bea.rows(ana));
+  await expect.poll(() => ana.rows(bea)).toEqual(bea.rows(ana));
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -45,7 +45,7 @@ const rowsOf = (node: SatchelNode): Promise<string[]> => {
 
 /** Until bea's node has heard of it. */
 async function heard(count: number): Promise<void> {
-  await expect.poll(async () => (await rowsOf(beaNode)).length, patience).toBe(count);
+  await expect.poll(async () => (await rowsOf(beaNode)).length).toBe(count);
 }
 
 /** Until bea's node has heard of rows that say so. */
@@ -57,7 +57,7 @@ async function heardText(...words: readonly string[]): Promise<void> {
     const text = bodies.map((body) => Buffer.from(body).toString()).join();
     return words.every((word) => text.includes(word));
   };
-  await expect.poll(hears, patience).toBe(true);
+  await expect.poll(hears).toBe(true);
 }
 
 const ALL = 8;
@@ -67,13 +67,13 @@ async function firstRun(): Promise<SyncClient> {
   const worker = await runWorker(place, 'bea', connected);
   await worker.changes();
   const imported = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
-  await expect.poll(imported, patience).toMatchObject({ device: 'device-bea' });
+  await expect.poll(imported).toMatchObject({ device: 'device-bea' });
   return worker;
 }
 
 /** Both are equal, and stay so. */
 async function settle(expected: readonly string[]): Promise<void> {
-  await expect.poll(() => [titles(ana), titles(bea)], patience).toEqual([expected, expected]);
+  await expect.poll(() => [titles(ana), titles(bea)]).toEqual([expected, expected]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect([titles(ana), titles(bea)]).toEqual([expected, expected]);
   // A hash that a machine worked out is its own.
@@ -102,7 +102,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     await heard(ALL - 2);
     await firstRun();
     await settle(['one', 'three', 'two']);
-    await expect.poll(() => [sessionsOf(ana), sessionsOf(bea)], patience).toEqual([['s1'], ['s1']]);
+    await expect.poll(() => [sessionsOf(ana), sessionsOf(bea)]).toEqual([['s1'], ['s1']]);
   });
 
   it('a row that was edited here outlives that, and so does its session, whole', async () => {
@@ -123,8 +123,8 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     ana.run("update session_summaries set learned = 'from ana'");
     await heardText('"subtitle":"from ana"', '"learned":"from ana"');
     await firstRun();
-    await expect.poll(() => cell(bea, 'subtitle', 'two'), patience).toBe('from ana');
-    await expect.poll(() => bea.get('select learned from session_summaries'), patience).toBe('from ana');
+    await expect.poll(() => cell(bea, 'subtitle', 'two')).toBe('from ana');
+    await expect.poll(() => bea.get('select learned from session_summaries')).toBe('from ana');
     await settle(['of s2', 'one', 'three', 'two']);
   });
 
@@ -134,7 +134,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     bea.run("update observations set subtitle = 'from bea' where title = 'two'");
     await firstRun();
     const conflicted = async (): Promise<string[]> => (await ask(beaNode, 'conflicts', {})).conflicts.map(({ item }) => item);
-    await expect.poll(async () => (await conflicted()).length, patience).toBe(1);
+    await expect.poll(async () => (await conflicted()).length).toBe(1);
     const { replica } = [...beaNode.spaces.values()][0]!;
     const item = { kind: 'claude-mem', name: (await conflicted())[0]! };
     const [sibling] = await replica.siblings(item);
@@ -156,7 +156,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     const worker = await firstRun();
     await settle(['of s2']);
     const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
-    await expect.poll(served, patience).not.toContain('about one');
+    await expect.poll(served).not.toContain('about one');
   });
 
   it('its node may have been away meanwhile', async () => {
@@ -192,7 +192,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
 it('a row that was told by other words before stays the same one when it is deleted elsewhere', async () => {
   bea.run("update observations set title = 'uno' where title = 'one'");
   bea.run("update session_summaries set request = 'Do that'");
-  await expect.poll(() => [titles(ana), ana.get('select request from session_summaries')], patience).toEqual([titles(bea), 'Do that']);
+  await expect.poll(() => [titles(ana), ana.get('select request from session_summaries')]).toEqual([titles(bea), 'Do that']);
   connected = await connect(place, 'bea', beaNode);
   ana.run("delete from observations where title = 'uno'");
   ana.run('delete from session_summaries');
@@ -237,7 +237,7 @@ describe('what is deleted in its database after it was connected, and before it 
     await heardText('"subtitle":"from ana"');
     const worker = await firstRun();
     const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
-    await expect.poll(served, patience).toContain('from ana');
+    await expect.poll(served).toContain('from ana');
     expect(titles(ana)).toEqual(['of s2', 'one', 'three', 'two']);
   });
 
@@ -249,7 +249,7 @@ describe('what is deleted in its database after it was connected, and before it 
     await writeFile(file, JSON.stringify({ ...written, CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID: 'device-other' }));
     ana.observation('s1', 'four', { synced_at: 1 });
     const imported = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-imported', 'me'));
-    await expect.poll(imported, patience).toMatchObject({ device: 'device-other' });
+    await expect.poll(imported).toMatchObject({ device: 'device-other' });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(titles(ana)).toEqual(['four', 'of s2', 'one', 'three', 'two']);
   });
@@ -271,7 +271,7 @@ it('most of a database gone at once is no wish: it comes again from the space', 
   bea.run('delete from observations');
   const worker = await firstRun();
   const served = async (): Promise<string> => JSON.stringify((await worker.changes()).body['ops']);
-  await expect.poll(served, patience).toContain('about more 29');
+  await expect.poll(served).toContain('about more 29');
   expect(titles(ana)).toHaveLength(34);
 });
 
@@ -301,13 +301,13 @@ it('rows that other clients were given as the space’s are its own from when it
   const { token, url } = await ask(beaNode, 'claude-mem-token-add', { user: 'me', name: '' });
   const other = createSyncClient({ url, token, user: 'me', device: 'device-other' });
   await other.changes();
-  await expect.poll(() => heldBy(other), patience).toEqual(OWN_ROWS.map((row) => row.replace('device-bea', 'satchel')));
+  await expect.poll(() => heldBy(other)).toEqual(OWN_ROWS.map((row) => row.replace('device-bea', 'satchel')));
   connected = await connect(place, 'bea', beaNode);
   const worker = await firstRun();
-  await expect.poll(() => heldBy(worker), patience).toEqual(OWN_ROWS);
+  await expect.poll(() => heldBy(worker)).toEqual(OWN_ROWS);
   // An edit elsewhere is one of that row.
   ana.run("update session_summaries set learned = 'from ana'");
-  await expect.poll(() => bea.get('select learned from session_summaries'), patience).toBe('from ana');
+  await expect.poll(() => bea.get('select learned from session_summaries')).toBe('from ana');
   expect(await heldBy(other)).toEqual(OWN_ROWS);
 });
 
@@ -317,10 +317,10 @@ it('so are those that were made while it was disconnected for a time', async () 
   expect(await undoConnection(beaNode.home)).toMatchObject({ ok: true });
   await ask(beaNode, 'claude-mem-reconnected', {});
   bea.summary('s2', 'Do more', { synced_at: 1 });
-  await expect.poll(() => ana.get('select count(*) from session_summaries'), patience).toBe(2);
+  await expect.poll(() => ana.get('select count(*) from session_summaries')).toBe(2);
   connected = await connect(place, 'bea', beaNode);
   const worker = await firstRun();
-  await expect.poll(() => heldBy(worker), patience).toEqual([...OWN_ROWS, 'device-bea summary']);
+  await expect.poll(() => heldBy(worker)).toEqual([...OWN_ROWS, 'device-bea summary']);
   // What the feed and the source carried meanwhile does not change anything.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(await heldBy(worker)).toEqual([...OWN_ROWS, 'device-bea summary']);

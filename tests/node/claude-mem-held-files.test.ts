@@ -11,7 +11,6 @@ import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
 
 /** A node and a worker that have claude-mem's database open while its files are moved, deleted or replaced under them. */
-const POLL = { timeout: 15_000, interval: 50 };
 
 let place: Place;
 let file: string;
@@ -88,15 +87,15 @@ describe.each([
       node = await place.start('a');
       const first = await worker();
       await first.save('two');
-      await expect.poll(titlesInSpace, POLL).toBe(2);
+      await expect.poll(titlesInSpace).toBe(2);
       for (const end of ends) befall(end, fate);
       await first.save('three');
-      await expect.poll(titlesInSpace, POLL).toBe(3);
+      await expect.poll(titlesInSpace).toBe(3);
       expect(await sourceOf()).toMatchObject({ state: 'failed', detail: expect.stringContaining('repair open-file') as string });
       expect((await ask(node, 'status', {})).in_sync).toBe(false);
       expect(await memIds()).toEqual(['claude-mem.open-file']);
       await first.save('four');
-      await expect.poll(titlesInSpace, POLL).toBe(4);
+      await expect.poll(titlesInSpace).toBe(4);
       // A log that was put there is another one's: the next worker must not find it.
       if (fate === 'replaced') expect(await repair()).toMatchObject([{ state: 'done' }]);
       await sleep(400);
@@ -104,8 +103,8 @@ describe.each([
       await sleep(400);
       const second = await worker();
       await second.save('five');
-      await expect.poll(titlesInSpace, POLL).toBe(5);
-      await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
+      await expect.poll(titlesInSpace).toBe(5);
+      await expect.poll(async () => (await sourceOf())?.state).toBe('ok');
       expect(await memIds()).toEqual(['claude-mem']);
       expect((await ask(node, 'pending', {})).pending).toEqual([]);
       await place.stop('a');
@@ -121,10 +120,10 @@ it.each(['moved', 'unlinked', 'replaced'] as const)(
     node = await place.start('a');
     const first = await worker();
     await first.save('two');
-    await expect.poll(titlesInSpace, POLL).toBe(2);
+    await expect.poll(titlesInSpace).toBe(2);
     befall('', fate);
     await first.save('three');
-    await expect.poll(async () => (await sourceOf())?.detail, POLL).toContain('repair open-file');
+    await expect.poll(async () => (await sourceOf())?.detail).toContain('repair open-file');
     expect((await ask(node, 'pending', {})).pending).toEqual([]);
     expect(await memIds()).toEqual(['claude-mem.open-file']);
     const [would] = (await ask(node, 'claude-mem-repair', {})).repairs;
@@ -143,14 +142,14 @@ it.each(['moved', 'unlinked', 'replaced'] as const)(
     const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
     if (fate !== 'moved') {
       // What is there is an older state, or none.
-      await expect.poll(async () => (await pending()).length, POLL).toBe(1);
+      await expect.poll(async () => (await pending()).length).toBe(1);
       await ask(node, 'answer-pending', { answer: 'reject', ids: (await pending()).map(({ id }) => id) });
     }
-    await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
-    await expect.poll(titlesInSpace, POLL).toBe(fate === 'moved' ? 5 : 4);
+    await expect.poll(async () => (await sourceOf())?.state).toBe('ok');
+    await expect.poll(titlesInSpace).toBe(fate === 'moved' ? 5 : 4);
     expect(await memIds()).toEqual(['claude-mem']);
     const wanted = fate === 'moved' ? ['five', 'four', 'one', 'three', 'two'] : ['five', 'one', 'three', 'two'];
-    await expect.poll(titlesInFile, POLL).toEqual(wanted);
+    await expect.poll(titlesInFile).toEqual(wanted);
   },
 );
 
@@ -164,7 +163,7 @@ it.each(['emptied', 'written over'] as const)(
     node = await place.start('a');
     const first = await worker();
     await first.save('two');
-    await expect.poll(titlesInSpace, POLL).toBe(2);
+    await expect.poll(titlesInSpace).toBe(2);
     if (fate === 'emptied') truncateSync(`${file}-wal`, 0);
     else writeFileSync(`${file}-wal`, readFileSync(`${at}-wal`));
     another.close();
@@ -172,7 +171,7 @@ it.each(['emptied', 'written over'] as const)(
     expect((await ask(node, 'claude-mem-repair', { check: 'open-file', apply: true })).repairs).toMatchObject([
       { state: 'nothing', next: expect.stringContaining('kill -9') as string },
     ]);
-    await expect.poll(async () => (await sourceOf())?.detail, POLL).toContain('repair open-file');
+    await expect.poll(async () => (await sourceOf())?.detail).toContain('repair open-file');
     await first.kill();
     if (fate === 'written over') {
       expect(await memIds()).toContain('claude-mem.wal');
@@ -181,11 +180,11 @@ it.each(['emptied', 'written over'] as const)(
     const second = await worker();
     await second.save('five');
     const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
-    await expect.poll(async () => (await pending()).length, POLL).toBe(1);
+    await expect.poll(async () => (await pending()).length).toBe(1);
     await ask(node, 'answer-pending', { answer: 'reject', ids: (await pending()).map(({ id }) => id) });
     // Rows that only the other log had came in by its repair.
     const theirs = fate === 'emptied' ? 0 : 40;
-    await expect.poll(() => titlesInFile().filter((title) => !title.startsWith('theirs')), POLL).toEqual(['five', 'one', 'two']);
+    await expect.poll(() => titlesInFile().filter((title) => !title.startsWith('theirs'))).toEqual(['five', 'one', 'two']);
     expect(await titlesInSpace()).toBe(3 + theirs);
   },
 );
@@ -194,9 +193,9 @@ it('what another program changes in the database that a worker writes over when 
   node = await place.start('a');
   const first = await worker();
   await first.save('two');
-  await expect.poll(titlesInSpace, POLL).toBe(2);
+  await expect.poll(titlesInSpace).toBe(2);
   await first.save("sql UPDATE observations SET narrative = 'by the worker' WHERE title = 'two'");
-  await expect.poll(() => narrativesInSpace(), POLL).toEqual({ one: 'about one', two: 'by the worker' });
+  await expect.poll(() => narrativesInSpace()).toEqual({ one: 'about one', two: 'by the worker' });
   await place.stop('a');
   await first.save('sql PRAGMA wal_checkpoint(TRUNCATE)');
   await first.save("sql UPDATE observations SET narrative = 'by the worker, again' WHERE title = 'two'");
@@ -223,8 +222,8 @@ it('what another program changes in the database that a worker writes over when 
   await first.save('sql PRAGMA wal_checkpoint(TRUNCATE)');
   await first.kill();
   await worker();
-  await expect.poll(async () => (await sourceOf())?.state, POLL).toBe('ok');
-  await expect.poll(narrativesInFile, POLL).toEqual(wanted);
+  await expect.poll(async () => (await sourceOf())?.state).toBe('ok');
+  await expect.poll(narrativesInFile).toEqual(wanted);
   expect(await narrativesInSpace()).toEqual(wanted);
 });
 
@@ -232,7 +231,7 @@ it('a database whose log others write all the while is not left to a worker that
   node = await place.start('a');
   const first = await worker();
   await first.save('two');
-  await expect.poll(titlesInSpace, POLL).toBe(2);
+  await expect.poll(titlesInSpace).toBe(2);
   await place.stop('a');
   await first.save('sql PRAGMA wal_checkpoint(TRUNCATE)');
   await first.save('three');
@@ -246,7 +245,7 @@ it('a database whose log others write all the while is not left to a worker that
   const busy = spawn(process.execPath, ['-e', script, log]);
   workers.push(busy);
   const mtime = statSync(log).mtimeMs;
-  await expect.poll(() => statSync(log).mtimeMs, POLL).not.toBe(mtime);
+  await expect.poll(() => statSync(log).mtimeMs).not.toBe(mtime);
   const tried = await repair();
   expect(tried).toMatchObject([{ state: 'blocked', next: expect.stringContaining('run this again') as string }]);
   expect(tried[0]?.lines.join()).toContain('others write');

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** bea's worker goes to ana's gateway while bea's node does not run, and ana deleted and edited meanwhile. */
@@ -20,7 +20,7 @@ beforeEach(async () => {
   for (const title of ['one', 'two', 'three', 'four']) bea.observation('s1', title);
   bea.summary('s1', 'Do it');
   bea.prompt('s1', 1, 'hello');
-  await expect.poll(() => count(ana), patience).toBe(6);
+  await expect.poll(() => count(ana)).toBe(6);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -91,7 +91,7 @@ describe('what others deleted and edited while the node of a machine was away', 
     await goOn(own);
     for (const title of ['five', 'six']) bea.observation('s1', title, { synced_at: null });
     await own.push();
-    await expect.poll(() => titles(ana), patience).toContain('six');
+    await expect.poll(() => titles(ana)).toContain('six');
     const port = await whileAway();
     ana.run("delete from observations where title = 'five'");
     ana.run("update observations set narrative = 'of ana' where title = 'six'");

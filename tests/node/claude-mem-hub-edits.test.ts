@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { cell, connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** ana's worker goes to bea's gateway with rows that her source carried, and that this gateway serves as its own: what is edited beside the workers. */
@@ -39,7 +39,7 @@ async function pulls(worker: ModelWorker, what: () => unknown, expected: unknown
     await worker.pull();
     return what();
   };
-  await expect.poll(pulled, patience).toEqual(expected);
+  await expect.poll(pulled).toEqual(expected);
 }
 
 /** Both workers go on for a while. */
@@ -61,7 +61,7 @@ async function afterwards(expected: { readonly narratives: unknown; readonly lea
   await disconnect(beaNode);
   await disconnect(anaNode);
   const said = (): unknown => [ana, bea].map((of) => ({ narratives: narratives(of), learned: learned(of) }));
-  await expect.poll(said, patience).toEqual([expected, expected]);
+  await expect.poll(said).toEqual([expected, expected]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(said()).toEqual([expected, expected]);
   expect([ana, bea].map((of) => of.get('select count(*) from user_prompts'))).toEqual([1, 1]);
@@ -102,7 +102,7 @@ describe('a row that was edited before its worker was connected anew, and once m
   it('is not written over by its own earlier edit', async () => {
     bea.observation('s1', 'of bea', { synced_at: null });
     await atHome.push();
-    await expect.poll(() => titles(ana), patience).toContain('of bea');
+    await expect.poll(() => titles(ana)).toContain('of bea');
     const away = new ModelWorker(await runWorker(place, 'ana', await connectElsewhere(place, 'ana', anaNode, beaNode)), ana);
     await rounds(away, atHome);
     const edited = ['of bea', 'two'];

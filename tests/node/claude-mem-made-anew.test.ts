@@ -7,7 +7,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient } from '../gateways/claude-mem-client.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, mem, patience, runWorker, startBoth, type Connected } from './claude-mem-two-machines.ts';
+import { connect, mem, runWorker, startBoth, type Connected } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** A database that was deleted, and written anew from the space: its rows have other numbers under the device id that pushed them. */
@@ -60,9 +60,9 @@ async function madeAnew(behind: number): Promise<void> {
   for (const table of ['observations', 'session_summaries', 'user_prompts'])
     ana.run(`INSERT INTO sqlite_sequence (name, seq) VALUES ('${table}', ${behind})`);
   const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(nodes.ana, 'pending', {})).pending;
-  await expect.poll(async () => (await pending()).length, patience).toBe(1);
+  await expect.poll(async () => (await pending()).length).toBe(1);
   await ask(nodes.ana, 'answer-pending', { answer: 'reject', ids: [(await pending())[0]!.id] });
-  await expect.poll(() => countsOf(ana), patience).toEqual(before);
+  await expect.poll(() => countsOf(ana)).toEqual(before);
 }
 
 /** The worker runs, under the device id that its settings say, and goes on for a while. Its refusals are its own affair. */
@@ -88,18 +88,18 @@ describe.each([
     nodes = await startBoth(place);
     work(bea, 'b1');
     work(ana, 'a1');
-    await expect.poll(() => countsOf(ana), patience).toEqual([2, 6, 6, 6]);
+    await expect.poll(() => countsOf(ana)).toEqual([2, 6, 6, 6]);
     connected = await connect(place, 'ana', nodes.ana);
     const worker = new ModelWorker(await runWorker(place, 'ana', connected), ana);
     await worker.pull();
     work(ana, 'a2');
     await worker.push();
     all = [3, 9, 9, 9];
-    await expect.poll(() => countsOf(bea), patience).toEqual(all);
+    await expect.poll(() => countsOf(bea)).toEqual(all);
     await disconnect(nodes.ana);
     work(bea, 'b2');
     all = [4, 12, 12, 12];
-    await expect.poll(() => countsOf(ana), patience).toEqual(all);
+    await expect.poll(() => countsOf(ana)).toEqual(all);
     await madeAnew(behind);
     connected = await connect(place, 'ana', nodes.ana);
   });
@@ -107,7 +107,7 @@ describe.each([
   it('is told from settings that were copied, doubles nothing before it is repaired, and nothing after', async () => {
     // A worker takes a while to start again.
     const marked = (): number => ana.get('select count(*) from session_summaries where origin_device_id is not null');
-    await expect.poll(marked, patience).toBeGreaterThan(0);
+    await expect.poll(marked).toBeGreaterThan(0);
     await running(connected);
     expect(countsOf(ana)).toEqual(all);
     const [found] = await checks(nodes.ana);
@@ -121,7 +121,7 @@ describe.each([
     expect(countsOf(ana)).toEqual(all);
     work(ana, 'a3');
     await running(connected);
-    await expect.poll(() => countsOf(bea), patience).toEqual([5, 15, 15, 15]);
+    await expect.poll(() => countsOf(bea)).toEqual([5, 15, 15, 15]);
     expect(countsOf(ana)).toEqual([5, 15, 15, 15]);
     expect(await checks(nodes.ana)).toEqual([]);
     for (const each of [ana, bea]) each.check();

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { whyUnusable } from '../../src/node/claude-mem/why-unusable.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { mem, patience, startBoth } from './claude-mem-two-machines.ts';
+import { mem, startBoth } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** ana's database has lost a table, which its worker does not make again: its schema_versions say that it is there. */
@@ -20,7 +20,7 @@ beforeEach(async () => {
   ana.session('s1');
   ana.observation('s1', 'one');
   ana.prompt('s1', 1, 'hello');
-  await expect.poll(() => prompts(bea), patience).toEqual(['hello']);
+  await expect.poll(() => prompts(bea)).toEqual(['hello']);
   await place.stop('ana');
   ana.run('drop table user_prompts');
   node = await place.start('ana');
@@ -54,8 +54,8 @@ it('is named by doctor, stays with all others, refuses connect, and is there aga
     if (existsSync(ana.file + end)) renameSync(ana.file + end, path.join(aside, `claude-mem.db${end}`));
   ana = await mem(place, 'ana');
   const waiting = async () => (await ask(node, 'pending', {})).pending.map(({ id }) => id);
-  await expect.poll(waiting, patience).toHaveLength(1);
+  await expect.poll(waiting).toHaveLength(1);
   await ask(node, 'answer-pending', { answer: 'reject', ids: await waiting() });
-  await expect.poll(() => prompts(ana), patience).toEqual(['hello']);
+  await expect.poll(() => prompts(ana)).toEqual(['hello']);
   expect([prompts(bea), await failed()]).toEqual([['hello'], []]);
 });

@@ -3,7 +3,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { freePort } from '../claude-mem/real-worker.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { Place } from './place.ts';
 
 /** bea's worker syncs through ana's node for a while in which her own does not run. */
@@ -19,14 +19,14 @@ beforeEach(async () => {
   for (const of of [ana, bea]) of.session('s1');
   bea.observation('s1', 'old');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  await expect.poll(() => titles(ana), patience).toEqual(['old']);
+  await expect.poll(() => titles(ana)).toEqual(['old']);
   const worker = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await worker.pull();
   await place.stop('bea');
   bea.observation('s1', 'new', { synced_at: null });
   bea.summary('s1', 'Do it', { synced_at: null });
   await worker.push();
-  await expect.poll(() => titles(ana), patience).toEqual(['new', 'old']);
+  await expect.poll(() => titles(ana)).toEqual(['new', 'old']);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -57,7 +57,7 @@ it.each(['own', 'none'] as const)('what it pushed meanwhile is known before it i
     ],
     ['edited'],
   ];
-  await expect.poll(said, patience).toEqual([each, each]);
+  await expect.poll(said).toEqual([each, each]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(await said()).toEqual([each, each]);
 });
@@ -89,10 +89,10 @@ it('a row that its node served to others before, and that was edited while that 
     }
     return [ana, bea].map(narratives);
   };
-  await expect.poll(goneOn, patience).toEqual([each, each]);
+  await expect.poll(goneOn).toEqual([each, each]);
   await disconnect(anaNode);
   await disconnect(beaNode);
-  await expect.poll(() => [ana, bea].map(narratives), patience).toEqual([each, each]);
+  await expect.poll(() => [ana, bea].map(narratives)).toEqual([each, each]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect([ana, bea].map(narratives)).toEqual([each, each]);
 });

@@ -105,7 +105,7 @@ describe('an older state of claude-mem’s database', () => {
   it('goes everywhere where that is approved, by a node that runs', async () => {
     const { a, b, dbA, dbB } = await restored();
     await b.start();
-    await expect.poll(async () => (await ask(b, 'pending', {})).pending.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await ask(b, 'pending', {})).pending.length).toBe(1);
     expect((await ask(b, 'status', {})).verdict).toMatch(
       /^Not syncing: another database, or an older state .*\. Which, and to answer: satchel pending/,
     );

@@ -5,7 +5,7 @@ import { writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
-import { patience, titles } from './claude-mem-two-machines.ts';
+import { titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** A machine whose claude-mem is connected to its own node, now as one user and now as another. */
@@ -51,9 +51,9 @@ async function inSpace(): Promise<number> {
 
 it('as whom its feed is no space’s, its rows are carried from the database, and doctor names that', async () => {
   await connect('ada');
-  await expect.poll(inSpace, patience).toBe(2);
+  await expect.poll(inSpace).toBe(2);
   database.observation('s1', 'saved as ada', { synced_at: 1 });
-  await expect.poll(inSpace, patience).toBe(3);
+  await expect.poll(inSpace).toBe(3);
   const { checks } = await ask(node, 'doctor', {});
   expect(checks.find(({ id }) => id === 'claude-mem.apart')).toMatchObject({
     result: 'warn',
@@ -65,13 +65,13 @@ it('as whom its feed is no space’s, its rows are carried from the database, an
 it('connected back as the person, what was saved in between comes by itself, as its own', async () => {
   const other = await connect('me');
   await other.changes();
-  await expect.poll(() => servedTo(other), patience).toEqual(['of before by local-device']);
+  await expect.poll(() => servedTo(other)).toEqual(['of before by local-device']);
   const ada = await connect('ada');
   await ada.changes();
   database.observation('s1', 'saved as ada', { synced_at: 1 });
-  await expect.poll(inSpace, patience).toBe(3);
+  await expect.poll(inSpace).toBe(3);
   const again = await connect('me');
-  await expect.poll(() => servedTo(again), patience).toEqual(['of before by local-device', 'saved as ada by local-device']);
+  await expect.poll(() => servedTo(again)).toEqual(['of before by local-device', 'saved as ada by local-device']);
   expect(titles(database)).toEqual(['of before', 'saved as ada']);
 });
 

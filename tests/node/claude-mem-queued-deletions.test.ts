@@ -3,7 +3,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { idOf, tombstone } from '../gateways/claude-mem-ops.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /** bea's worker deletes a row that it made itself and sent, and is led elsewhere before it told anybody. */
@@ -19,7 +19,7 @@ beforeEach(async () => {
   bea.session('s1');
   bea.observation('s1', 'before');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  await expect.poll(() => titles(ana), patience).toEqual(['before']);
+  await expect.poll(() => titles(ana)).toEqual(['before']);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -31,7 +31,7 @@ async function save(worker: ModelWorker, ...saved: readonly string[]): Promise<v
   await worker.pull();
   for (const title of saved) bea.observation('s1', title);
   await worker.push();
-  await expect.poll(() => titles(ana), patience).toEqual(['before', ...saved].sort());
+  await expect.poll(() => titles(ana)).toEqual(['before', ...saved].sort());
 }
 
 /** As its interface does: what it has to tell of that is written down in the same transaction. */
@@ -46,7 +46,7 @@ function remove(title: string): void {
 }
 
 async function settle(expected: readonly string[]): Promise<void> {
-  await expect.poll(() => [titles(ana), titles(bea)], patience).toEqual([expected, expected]);
+  await expect.poll(() => [titles(ana), titles(bea)]).toEqual([expected, expected]);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect([titles(ana), titles(bea)]).toEqual([expected, expected]);
   expect(await ask(beaNode, 'conflicts', {})).toMatchObject({ conflicts: [] });
@@ -86,7 +86,7 @@ describe('a deletion that claude-mem has not sent yet', () => {
     const second = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
     await second.pull();
     await second.push();
-    await expect.poll(() => titles(ana), patience).toEqual(['before', 'stays']);
+    await expect.poll(() => titles(ana)).toEqual(['before', 'stays']);
     await second.pull();
     await settle(['before', 'stays']);
   });

@@ -8,7 +8,6 @@ import {
   connectElsewhere,
   disconnect,
   mem,
-  patience,
   runWorker,
   startBoth,
   titles,
@@ -39,13 +38,13 @@ beforeEach(async () => {
   ana.summary('s1', 'Do it');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
   // On both: what comes behind the one pull below would wait for another.
-  for (const of of [ana, bea]) await expect.poll(() => titles(of), patience).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2']);
+  for (const of of [ana, bea]) await expect.poll(() => titles(of)).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2']);
   first = new ModelWorker(await runWorker(place, 'ana', await connect(place, 'ana', anaNode)), ana);
   await first.pull();
   for (let at = 0; at < 6; at += 1) ana.observation('s1', `x${at}`);
   await first.push();
-  await expect.poll(() => titles(bea).length, patience).toBe(12);
-  await expect.poll(() => titles(ana).length, patience).toBe(12);
+  await expect.poll(() => titles(bea).length).toBe(12);
+  await expect.poll(() => titles(ana).length).toBe(12);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -112,7 +111,7 @@ async function heard(title: string): Promise<void> {
     const bodies = await Promise.all(states.flatMap(({ content }) => (content === null ? [] : [replica.bodies.read(content)])));
     return bodies.some((body) => Buffer.from(body).toString().includes(`"title":"${title}"`));
   };
-  await expect.poll(hears, patience).toBe(true);
+  await expect.poll(hears).toBe(true);
 }
 
 const states = (): Record<string, unknown> =>

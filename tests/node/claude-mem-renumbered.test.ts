@@ -3,7 +3,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { tombstone } from '../gateways/claude-mem-ops.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, connectElsewhere, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { cell, connect, connectElsewhere, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -39,12 +39,12 @@ it('rows that have other numbers than they were pushed under are no rows that ar
   for (const title of rows) bea.observation('s1', title);
   bea.summary('s1', 'Do it');
   await home.push();
-  await expect.poll(() => titles(ana), patience).toEqual(rows);
-  await expect.poll(() => ana.get('select count(*) from session_summaries'), patience).toBe(1);
+  await expect.poll(() => titles(ana)).toEqual(rows);
+  await expect.poll(() => ana.get('select count(*) from session_summaries')).toBe(1);
   // ana's gateway serves them as nobody's once somebody asks, and as ana's once her worker is there.
   let hub = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await hub.client.changes();
-  await expect.poll(async () => ((await hub.client.changes()).body['ops'] as unknown[]).length, patience).toBe(4);
+  await expect.poll(async () => ((await hub.client.changes()).body['ops'] as unknown[]).length).toBe(4);
   hub = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await hub.pull();
   await hub.push();
@@ -55,7 +55,7 @@ it('rows that have other numbers than they were pushed under are no rows that ar
     .poll(async () => {
       await hub.pull();
       return origins();
-    }, patience)
+    })
     .toEqual(['device-ana']);
   const back = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
   const round = async (): Promise<void> => {
@@ -73,14 +73,14 @@ it('rows that have other numbers than they were pushed under are no rows that ar
     await round();
     return problems();
   };
-  await expect.poll(problemsAfter, patience).toEqual([]);
+  await expect.poll(problemsAfter).toEqual([]);
   // As her worker does when it changes a row.
   ana.run("update observations set narrative = 'by ana', sync_rev = sync_rev + 1, synced_at = null where title = 'one'");
   const narratives = async (): Promise<unknown> => {
     await round();
     return [ana, bea].map((of) => cell(of, 'narrative', 'one'));
   };
-  await expect.poll(narratives, patience).toEqual(['by ana', 'by ana']);
+  await expect.poll(narratives).toEqual(['by ana', 'by ana']);
   // As it deletes one.
   const local = String(ana.get("select id from observations where title = 'two'"));
   expect((await herOwn.client.push([tombstone('device-ana', { local, rev: '9' })])).status).toBe(200);
@@ -89,13 +89,13 @@ it('rows that have other numbers than they were pushed under are no rows that ar
     await round();
     return [titles(ana), titles(bea)];
   };
-  await expect.poll(left, patience).toEqual([rows.slice(0, 2), rows.slice(0, 2)]);
+  await expect.poll(left).toEqual([rows.slice(0, 2), rows.slice(0, 2)]);
   expect(await problems()).toEqual([]);
   // And back again.
   bea.run("update observations set subtitle = 'by bea' where title = 'one'");
   const away = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await away.pull();
   await away.push();
-  await expect.poll(() => cell(ana, 'subtitle', 'one'), patience).toBe('by bea');
+  await expect.poll(() => cell(ana, 'subtitle', 'one')).toBe('by bea');
   expect(titles(bea)).toEqual([...new Set(titles(bea))]);
 });

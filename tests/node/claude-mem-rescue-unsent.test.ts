@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { cell, connect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -18,10 +18,11 @@ let place: Place;
 let ana: MemDatabase;
 let bea: MemDatabase;
 let nodes: { readonly ana: SatchelNode; readonly bea: SatchelNode };
-let held: ChildProcessWithoutNullStreams;
+let end: (() => Promise<unknown>) | undefined;
 let say: (sql: string) => Promise<void>;
 
 beforeEach(async () => {
+  end = undefined;
   place = await Place.create();
   [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
   nodes = await startBoth(place);
@@ -31,11 +32,14 @@ beforeEach(async () => {
   for (const title of ['one', 'two', 'three']) bea.observation('s1', title);
   bea.summary('s1', 'Do it');
   await worker.push();
-  await expect
-    .poll(() => [titles(ana), ana.get('select request from session_summaries')], patience)
-    .toEqual([['one', 'three', 'two'], 'Do it']);
+  await expect.poll(() => [titles(ana), ana.get('select request from session_summaries')]).toEqual([['one', 'three', 'two'], 'Do it']);
   bea.close();
-  held = spawn(process.execPath, [fileURLToPath(new URL('mem-holder.mjs', import.meta.url)), bea.file], { stdio: 'pipe' });
+  const held = spawn(process.execPath, [fileURLToPath(new URL('mem-holder.mjs', import.meta.url)), bea.file], { stdio: 'pipe' });
+  const ended = once(held, 'exit');
+  end = async () => {
+    held.kill('SIGKILL');
+    await ended;
+  };
   const lines = createInterface({ input: held.stdout })[Symbol.asyncIterator]();
   await lines.next();
   say = async (sql) => {
@@ -44,8 +48,7 @@ beforeEach(async () => {
   };
 });
 afterEach(async () => {
-  held.kill('SIGKILL');
-  await once(held, 'exit');
+  await end?.();
   ana.close();
   await place.dispose();
 });
@@ -70,7 +73,7 @@ describe.runIf(process.platform === 'linux')('a row that was sent, and edited be
     await say("UPDATE observations SET subtitle = 'of bea', sync_rev = '2', synced_at = NULL WHERE title = 'two'");
     await say("UPDATE session_summaries SET request = 'Do that', sync_rev = '2', synced_at = NULL");
     await rescue();
-    await expect.poll(() => titles(ana), patience).toEqual(['ONE', 'three', 'two']);
+    await expect.poll(() => titles(ana)).toEqual(['ONE', 'three', 'two']);
     expect(cell(ana, 'subtitle', 'two')).toBe('of bea');
     expect(ana.sql.prepare('select request from session_summaries').pluck().all()).toEqual(['Do that']);
     expect((await ask(nodes.bea, 'conflicts', {})).conflicts).toEqual([]);
@@ -80,9 +83,9 @@ describe.runIf(process.platform === 'linux')('a row that was sent, and edited be
     ana.run("update observations set text = 'of ana', subtitle = 'of ana' where title in ('one', 'two')");
     await say("UPDATE observations SET title = 'ONE', sync_rev = '2', synced_at = NULL WHERE title = 'one'");
     await say("UPDATE observations SET subtitle = 'of bea', sync_rev = '2', synced_at = NULL WHERE title = 'two'");
-    await expect.poll(async () => (await bodies()).filter((body) => body.includes('of ana')).length, patience).toBe(2);
+    await expect.poll(async () => (await bodies()).filter((body) => body.includes('of ana')).length).toBe(2);
     await rescue();
-    await expect.poll(() => titles(ana), patience).toEqual(['ONE', 'three', 'two']);
+    await expect.poll(() => titles(ana)).toEqual(['ONE', 'three', 'two']);
     expect([cell(ana, 'text', 'ONE'), cell(ana, 'subtitle', 'two'), cell(ana, 'text', 'two')]).toEqual(['of ana', 'of ana', 'of ana']);
     expect((await ask(nodes.bea, 'conflicts', {})).conflicts.map(({ columns }) => columns)).toEqual([['subtitle']]);
   });
@@ -90,15 +93,15 @@ describe.runIf(process.platform === 'linux')('a row that was sent, and edited be
   it('outlives that it was deleted elsewhere, and what was not edited stays deleted', async () => {
     await say("UPDATE observations SET title = 'ONE', sync_rev = '2', synced_at = NULL WHERE title = 'one'");
     ana.run("delete from observations where title in ('one', 'two')");
-    await expect.poll(async () => (await bodies()).length, patience).toBe(1);
+    await expect.poll(async () => (await bodies()).length).toBe(1);
     await rescue();
-    await expect.poll(() => titles(ana), patience).toEqual(['ONE', 'three']);
+    await expect.poll(() => titles(ana)).toEqual(['ONE', 'three']);
     expect((await bodies()).length).toBe(2);
   });
 
   it('is another one where a number is another row’s, as in a database that was made anew', async () => {
     await say("UPDATE observations SET title = 'other', narrative = 'other', created_at_epoch = 5, synced_at = NULL WHERE title = 'one'");
     await rescue();
-    await expect.poll(() => titles(ana), patience).toEqual(['one', 'other', 'three', 'two']);
+    await expect.poll(() => titles(ana)).toEqual(['one', 'other', 'three', 'two']);
   });
 });

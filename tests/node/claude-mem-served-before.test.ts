@@ -2,18 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import {
-  cell,
-  connect,
-  connectElsewhere,
-  disconnect,
-  mem,
-  patience,
-  pullsUntil,
-  runWorker,
-  startBoth,
-  titles,
-} from './claude-mem-two-machines.ts';
+import { cell, connect, connectElsewhere, disconnect, mem, pullsUntil, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { Place } from './place.ts';
 
 /** bea's worker reads ana's gateway, which told it of ana's rows as its own before ana's worker was connected to it. */
@@ -29,7 +18,7 @@ beforeEach(async () => {
   [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
   ana.session('s1');
   ({ ana: anaNode, bea: beaNode } = await startBoth(place));
-  await expect.poll(() => bea.get('select count(*) from sdk_sessions'), patience).toBe(1);
+  await expect.poll(() => bea.get('select count(*) from sdk_sessions')).toBe(1);
   atAna = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await atAna.pull();
   for (const title of ['one', 'two']) ana.observation('s1', title);

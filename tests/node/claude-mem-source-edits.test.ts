@@ -3,7 +3,7 @@ import { undoConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, patience, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
+import { cell, connect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -30,10 +30,10 @@ beforeEach(async () => {
   worker = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
   await worker.pull();
   const captured = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-captured', 'me'));
-  await expect.poll(captured, patience).toBe(5);
+  await expect.poll(captured).toBe(5);
   expect(await undoConnection(beaNode.home)).toMatchObject({ ok: true });
   await ask(beaNode, 'claude-mem-reconnected', {});
-  await expect.poll(() => titles(ana), patience).toEqual(['one', 'three', 'two']);
+  await expect.poll(() => titles(ana)).toEqual(['one', 'three', 'two']);
 });
 afterEach(async () => {
   for (const each of [ana, bea]) each.sql.close();
@@ -53,9 +53,9 @@ describe('rows that a worker synced, and that the source writes while it is disc
     ana.run("update observations set subtitle = 'of ana' where title = 'two'");
     ana.run("update observations set title = 'ONE' where title = 'one'");
     ana.run("update session_summaries set learned = 'more'");
-    await expect.poll(() => titles(bea), patience).toEqual(['ONE', 'three', 'two']);
-    await expect.poll(() => cell(bea, 'subtitle', 'two'), patience).toBe('of ana');
-    await expect.poll(() => bea.get('select learned from session_summaries'), patience).toBe('more');
+    await expect.poll(() => titles(bea)).toEqual(['ONE', 'three', 'two']);
+    await expect.poll(() => cell(bea, 'subtitle', 'two')).toBe('of ana');
+    await expect.poll(() => bea.get('select learned from session_summaries')).toBe('more');
   });
 
   it('get another revision, and count as sent', () => {
@@ -90,7 +90,7 @@ describe('rows that a worker synced, and that the source writes while it is disc
 it('rows of other devices, and rows that are as they were, keep their revisions', async () => {
   bea.run("update observations set origin_device_id = 'x', origin_local_id = '1', sync_rev = '5' where title = 'two'");
   ana.run("update observations set subtitle = 'of ana' where title = 'two'");
-  await expect.poll(() => cell(bea, 'subtitle', 'two'), patience).toBe('of ana');
+  await expect.poll(() => cell(bea, 'subtitle', 'two')).toBe('of ana');
   expect(revisions('observations', 'title').map((row) => (row as unknown[])[1])).toEqual(['1', '1', '5']);
 });
 
@@ -99,11 +99,11 @@ it('what rows tell of their session is another state of them, where the source w
   const again = new ModelWorker(await runWorker(place, 'bea', { token, url }), bea);
   await again.pull();
   ana.run("update sdk_sessions set project = 'market'");
-  await expect.poll(() => bea.get('select project from sdk_sessions'), patience).toBe('market');
+  await expect.poll(() => bea.get('select project from sdk_sessions')).toBe('market');
   expect(revisions('user_prompts', 'prompt_number')).toEqual([[1, '2', 1]]);
   expect(revisions('observations', 'title').map((row) => (row as unknown[])[1])).toEqual(['1', '1', '1']);
   ana.run("update sdk_sessions set memory_session_id = 'm-other'");
-  await expect.poll(() => bea.get('select memory_session_id from sdk_sessions'), patience).toBe('m-other');
+  await expect.poll(() => bea.get('select memory_session_id from sdk_sessions')).toBe('m-other');
   expect(revisions('user_prompts', 'prompt_number')).toEqual([[1, '3', 1]]);
   expect(revisions('observations', 'title').map((row) => (row as unknown[])[1])).toEqual(['2', '2', '2']);
   expect(await ailments()).toEqual([]);

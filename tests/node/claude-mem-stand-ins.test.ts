@@ -84,19 +84,18 @@ const pick = (columns: readonly string[], cells: (column: string) => unknown): R
 /** Until the space has this one row, with what of conflicts is told, and a client nothing else. */
 async function expectOne(wanted: Record<string, unknown>, beside: readonly Record<string, unknown>[] = []): Promise<void> {
   const columns = Object.keys(wanted);
-  const patience = { timeout: 6_000 };
   const look = async () => ({
     space: (await inSpace()).map((each) => pick(columns, (column) => each.row.get(column))),
     beside: (await inSpace()).flatMap((each) => each.beside.map((kept, at) => pick(Object.keys(beside[at] ?? wanted), (c) => kept.get(c)))),
     served: (await held(third)).map((payload) => pick(columns, (column) => payload[column])),
   });
-  await expect.poll(look, patience).toEqual({ space: [wanted], beside, served: [wanted] });
+  await expect.poll(look).toEqual({ space: [wanted], beside, served: [wanted] });
   await new Promise((resolve) => setTimeout(resolve, 600));
   expect(await look()).toEqual({ space: [wanted], beside, served: [wanted] });
 }
 
 async function expectGone(): Promise<void> {
-  await expect.poll(async () => [await inSpace(), await held(third)], { timeout: 6_000 }).toEqual([[], []]);
+  await expect.poll(async () => [await inSpace(), await held(third)]).toEqual([[], []]);
 }
 
 describe.each(['observation', 'summary'] as const)('A double of another device’s %s', (kind) => {

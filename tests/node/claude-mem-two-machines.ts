@@ -8,15 +8,13 @@ import type { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
 import { ask, Place } from './place.ts';
 
-export const patience = { timeout: 15_000 };
-
 /** The worker takes in what it is served, until that is so. */
 export async function pullsUntil(worker: ModelWorker, what: () => unknown, expected: unknown): Promise<void> {
   const pulled = async (): Promise<unknown> => {
     await worker.pull();
     return what();
   };
-  await expect.poll(pulled, patience).toEqual(expected);
+  await expect.poll(pulled).toEqual(expected);
 }
 
 /** A home of this machine in the place, with an empty database of claude-mem's in it. */

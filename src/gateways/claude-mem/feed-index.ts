@@ -72,7 +72,10 @@ export function layered(below: FeedIndex): FeedIndex {
     of,
     find: (entity, revision) => own.find(entity, revision) ?? below.find(entity, revision),
     newest: (entity) => newestOf(of(entity)),
-    about: (subject) => new Set([...below.about(subject), ...own.about(subject)]),
+    about(subject) {
+      const above = [...own.about(subject)];
+      return above.length === 0 ? below.about(subject) : new Set([...below.about(subject), ...above]);
+    },
     entities: () => new Set([...below.entities(), ...own.entities()]),
   };
 }

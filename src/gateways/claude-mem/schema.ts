@@ -46,6 +46,8 @@ const BODY_KEYS = [
   'payload_sha256',
 ];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** Of one UTF-16 unit in UTF-8: most bodies are too short for a count. */
+const MOST_BYTES = 3;
 const DIGEST_OF_NULL = digestOf('null');
 
 /** A push as its JSON says it; the ops are looked at one by one, by {@link parseOp}. */
@@ -65,7 +67,7 @@ export function parseOp(op: unknown): Result<Op, string> {
   if (!isObject(op) || Object.keys(op).length !== 2) return fail('an op must contain exactly: body, operation_sha256');
   const { body, operation_sha256: digest } = op;
   if (typeof body !== 'string' || body === '') return fail('body must be a non-empty string');
-  if (Buffer.byteLength(body) > BODY_BYTES) return fail(`body exceeds ${BODY_BYTES} bytes`);
+  if (body.length > BODY_BYTES / MOST_BYTES && Buffer.byteLength(body) > BODY_BYTES) return fail(`body exceeds ${BODY_BYTES} bytes`);
   if (!isDigest(digest)) return fail('operation_sha256 must be an unpadded base64url SHA-256');
   if (digestOf(body) !== digest) return fail('operation_sha256 mismatch');
   const says = parseCanonicalJson(body);

@@ -2,7 +2,9 @@ import type { Replica } from '../../core/replica/replica.ts';
 import type { ClaudeMemGateway } from '../../gateways/claude-mem/gateway.ts';
 import { keepBridged, type KeepBridgedDeps } from './keep-bridged.ts';
 import type { LastLook } from './last-look.ts';
-import { isLocalHistoryServed, localWorker, type LocalWorkerDeps } from './local-worker.ts';
+import { isLocalHistoryServed, localWorker, settingsFile, type LocalWorkerDeps } from './local-worker.ts';
+import { connectionFile } from './connection.ts';
+import { rememberedOfFiles } from '../remembered-of-files.ts';
 import { PERSONAL_USER } from './personal-user.ts';
 import { createHandedOver } from './handed-over.ts';
 import { createPassedOverWriter } from './write-passed-over.ts';
@@ -36,8 +38,9 @@ export async function bridgePersonal(
   const maySay = (): Promise<boolean> => isLocalHistoryServed({ ...worker, clock: deps.clock, handedOver }, PERSONAL_USER, lastLook);
   const tellServed: KeepBridgedDeps['tellServed'] = (look) => gateway.tellServed(PERSONAL_USER, look);
   const holding = new AbortController();
+  const ownWorker = rememberedOfFiles([connectionFile(worker.home), settingsFile(worker)], () => localWorker(worker));
   const untilLooked = async (device: string): Promise<void> => {
-    const own = await localWorker(worker);
+    const own = await ownWorker();
     if (own === null || own.user !== PERSONAL_USER || own.device !== device) return;
     const until = deps.clock.now() + LOOKED_WITHIN;
     while (!(await lastLook.isTaken(own.connection)) && !holding.signal.aborted && deps.clock.now() < until)

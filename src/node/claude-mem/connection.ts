@@ -14,8 +14,11 @@ interface Details {
 
 export type Connection = Details & { readonly file: string };
 
+/** Where it is noted. */
+export const connectionFile = ({ root }: NodeHome): string => path.join(root, 'claude-mem-connection.json');
+
 const noteOf = (home: NodeHome): SettingsNote<SyncSettingsBefore, Details> =>
-  createSettingsNote(path.join(home.root, 'claude-mem-connection.json'), {
+  createSettingsNote(connectionFile(home), {
     read: readSyncSettings,
     write: writeSyncSettings,
     isOurs: (values, { url, user }) => values.CLAUDE_MEM_CLOUD_SYNC_HUB_URL === url && values.CLAUDE_MEM_CLOUD_SYNC_USER_ID === user,

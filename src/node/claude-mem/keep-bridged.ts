@@ -100,9 +100,10 @@ export async function keepBridged(
   /** Until no worker has pushed for a while, or some were pushing for too long. */
   async function settle(): Promise<void> {
     const began = clock.now();
-    await pause(SETTLE);
+    // No push wakes it: a worker that has much to say sends dozens a second.
+    await clock.sleep(SETTLE, signal);
     while (pushedAt !== null && !signal.aborted && clock.now() - pushedAt < QUIET && clock.now() - began < LATEST)
-      await pause(Math.max(1, QUIET - (clock.now() - pushedAt)));
+      await clock.sleep(Math.max(1, QUIET - (clock.now() - pushedAt)), signal);
   }
 
   try {

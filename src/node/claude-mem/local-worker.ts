@@ -35,6 +35,9 @@ export interface LocalWorkerDeps {
   readonly clients: Pick<Clients, 'wasShown' | 'onShown'>;
 }
 
+export const settingsFile = ({ claudeMemHome }: Pick<LocalWorkerDeps, 'claudeMemHome'>): string =>
+  path.join(claudeMemHome, 'settings.json');
+
 /** The worker of this machine that `connect` pointed at this very node; `null` for none. `device` is null until it first ran. */
 export async function localWorker({ home, claudeMemHome }: Pick<LocalWorkerDeps, 'home' | 'claudeMemHome'>): Promise<{
   readonly user: string;
@@ -45,7 +48,7 @@ export async function localWorker({ home, claudeMemHome }: Pick<LocalWorkerDeps,
 } | null> {
   const connection = await readConnection(home);
   if (connection === null || connection.tokenId === null) return null;
-  const settings = await readForeign(path.join(claudeMemHome, 'settings.json'));
+  const settings = await readForeign(settingsFile({ claudeMemHome }));
   const device = settings.ok ? readDeviceId(settings.value) : null;
   return { user: connection.user, device, database: path.join(claudeMemHome, 'claude-mem.db'), connection: connection.tokenId };
 }

@@ -19,7 +19,7 @@ export function createFeedTable(scope: TableScope): FeedTable {
   async function find(name: string): Promise<Found | null> {
     const cached = known.get(name);
     if (cached !== undefined) return cached;
-    const row = await scope.db.selectFrom('feeds').selectAll().where('name', '=', name).executeTakeFirst();
+    const [row] = await kept('feed', [name], () => scope.db.selectFrom('feeds').selectAll().where('name', '=', name));
     if (row === undefined) return null;
     const found = { feed: row.number, epoch: row.epoch, number: row.head };
     known.set(name, found);
@@ -63,18 +63,21 @@ export function createFeedTable(scope: TableScope): FeedTable {
       if (found === null) return page;
       let bytes = 0;
       while (page.length < limit.entries) {
-        const rows = await scope.db
-          .selectFrom('feed_entries')
-          .innerJoin('feed_bodies', (join) =>
-            join.onRef('feed_bodies.feed', '=', 'feed_entries.feed').onRef('feed_bodies.number', '=', 'feed_entries.number'),
-          )
-          .selectAll('feed_entries')
-          .select(['feed_bodies.body', 'feed_bodies.said'])
-          .where('feed_entries.feed', '=', found.feed)
-          .where('feed_entries.number', '>', page.at(-1)?.number ?? after)
-          .orderBy('feed_entries.number')
-          .limit(Math.min(PAGE, limit.entries - page.length))
-          .execute();
+        const from = page.at(-1)?.number ?? after;
+        const most = Math.min(PAGE, limit.entries - page.length);
+        const rows = await kept('feed page', [found.feed, from, most], () =>
+          scope.db
+            .selectFrom('feed_entries')
+            .innerJoin('feed_bodies', (join) =>
+              join.onRef('feed_bodies.feed', '=', 'feed_entries.feed').onRef('feed_bodies.number', '=', 'feed_entries.number'),
+            )
+            .selectAll('feed_entries')
+            .select(['feed_bodies.body', 'feed_bodies.said'])
+            .where('feed_entries.feed', '=', found.feed)
+            .where('feed_entries.number', '>', from)
+            .orderBy('feed_entries.number')
+            .limit(most),
+        );
         for (const { number, entity, revision, digest, subject, origin, time, body, said } of rows) {
           bytes += Buffer.byteLength(body);
           if (page.length > 0 && bytes > limit.bytes) return page;
