@@ -67,6 +67,24 @@ describe('a database that hangs', () => {
     expect(opening.ms).toBeLessThan(WAITS);
   });
 
+  it('is named as one that hangs also where it was to commit, which it may have done', async () => {
+    const database = await open();
+    await read(database);
+    const written = await failure(() =>
+      database.store.write(async (tx) => {
+        await tx.documents.put('a', 'b', 1);
+        server.pause();
+      }),
+    );
+    expect(written.error).toMatchObject({
+      name: 'StoreUnavailable',
+      message: expect.stringMatching(
+        /^postgres:.* does not answer: nothing comes back .*, in the midst of a commit, which it may have done$/,
+      ) as string,
+    });
+    expect(written.ms).toBeLessThan(BOUND);
+  });
+
   it('fails what was asked soon, and what is asked then at once; when it answers again, so does the store', async () => {
     const database = await open();
     await read(database);

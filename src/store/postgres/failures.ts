@@ -35,11 +35,13 @@ const BROKEN = /connection terminated|connection ended|timeout exceeded|query re
 export function explainFailure(error: unknown, options: PostgresOptions): unknown {
   if (error instanceof StoreUnavailable || error instanceof StoreUnusable) return error;
   const where = describePostgres(options);
-  if (error instanceof CommitUnclear)
-    return new StoreUnavailable('unreachable', `${where} went away in the midst of a commit, which it may have done`, {
+  if (error instanceof CommitUnclear) {
+    const what = error.cause instanceof StoreUnavailable ? `${error.cause.message},` : `${where} went away`;
+    return new StoreUnavailable('unreachable', `${what} in the midst of a commit, which it may have done`, {
       retryAfter: OUTAGE_RETRY,
       cause: error.cause,
     });
+  }
   if (error instanceof DatabaseError && error.code === DISK_FULL)
     return new StoreUnavailable('full', `the disk of ${where} is full: ${error.message}`, { retryAfter: FULL_RETRY, cause: error });
   const refused = refusal(error, options);

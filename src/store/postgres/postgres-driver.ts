@@ -123,7 +123,8 @@ function createConnection({ client, release, watch }: Lent): PostgresConnection 
       try {
         said = (await noting(client.query('commit'))).command;
       } catch (error) {
-        throw isOutage(error) ? new CommitUnclear('the connection broke while a transaction was committed', { cause: error }) : error;
+        if (!isOutage(error)) throw error;
+        throw new CommitUnclear('the connection broke while a transaction was committed', { cause: watch?.problem ?? error });
       }
       // Of a transaction in which something failed PostgreSQL commits nothing, and calls that no error.
       if (said !== 'COMMIT') throw new Error('a transaction went on behind a statement that failed, and was rolled back');
