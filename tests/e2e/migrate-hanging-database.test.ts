@@ -5,7 +5,7 @@ import { startPostgres, type PostgresServer } from '../services/postgres.ts';
 import { Machine, makeRoot } from './machine.ts';
 
 /** Milliseconds that a command waits at most for a database that never answers, on a machine that is busy. */
-const BOUND = 15_000;
+const BOUND = 25_000;
 
 describe('satchel store migrate to a database that hangs', () => {
   const { root, remove } = makeRoot();
