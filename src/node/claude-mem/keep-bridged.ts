@@ -34,7 +34,7 @@ const QUIET = 500;
 const LATEST = 60_000;
 /** What the space has new is served at once, but not one by one. */
 const SETTLE = 100;
-/** What waits for its place in the log, each time twice as long. */
+/** What waits for its place in the log, each time twice as long that nothing comes in. */
 const LOOK_AGAIN = 1_000;
 const LOOK_LATEST = 60_000;
 const RETRY = 10_000;
@@ -58,6 +58,7 @@ export async function keepBridged(
     isAll: false,
   };
   let wake = (): void => undefined;
+  const hasNews = (): boolean => changed || pushedAt !== null;
   const placeNow = (): LogPlace | null => (replica.term === null ? null : { term: replica.term, position: replica.position });
   // While nothing comes in: what came before has been told by then.
   const look = (): Promise<SpaceServed> =>
@@ -111,8 +112,8 @@ export async function keepBridged(
     let dropsSeen = -1;
     let bridge: Awaited<ReturnType<typeof createSpaceBridge>> | null = null;
     while (!signal.aborted) {
-      if (!changed && pushedAt === null) await pause(bridge === null ? null : LOOK_FOR_ERASURES);
-      if (!changed && pushedAt === null && dropsSeen === replica.lastDrop) continue;
+      if (!hasNews()) await pause(bridge === null ? null : LOOK_FOR_ERASURES);
+      if (!hasNews() && dropsSeen === replica.lastDrop) continue;
       changed = false; // before the look: a feed that begins meanwhile counts
       served = { ...served, isAll: false };
       const isUsed = (await store.read((tx) => tx.feeds.head(feedOf(PERSONAL_USER)))) !== null;
@@ -139,8 +140,9 @@ export async function keepBridged(
         if (serves) served = { upTo, isHeld: false, isAll: waiting === 0 };
         if (waiting + unwritten === 0 && serves) patience = LOOK_AGAIN;
         else {
-          await pause(patience);
-          patience = Math.min(LOOK_LATEST, patience * 2);
+          // What came in during the exchange woke nobody.
+          if (!hasNews()) await pause(patience);
+          if (!hasNews()) patience = Math.min(LOOK_LATEST, patience * 2);
           changed = true;
         }
       } catch (error) {
