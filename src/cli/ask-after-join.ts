@@ -25,25 +25,41 @@ Put in place unasked what your own machines write? [y/N] `;
 
 /**
  * The questions of a machine that just joined, on a terminal: whether to trust one's own machines, and the first apply
- * onto files of one's own. Without a terminal both wait, and the line that is printed says how to answer.
+ * onto files of one's own. Without a terminal both wait, and the lines that are printed say how to answer. Gives whether
+ * an approval or a conflict is open then.
  */
-export async function askAfterJoin(context: CommandContext, ask: Ask, skip: Skip): Promise<void> {
+export async function askAfterJoin(context: CommandContext, ask: Ask, skip: Skip): Promise<boolean> {
   if (!skip.trust && isYes(await context.ask(context.asCalled(TRUST)))) await ask('answer-pending', { answer: 'approve', trust_own: true });
-  const first = (await ask('pending', {})).pending.filter((entry) => entry.type === 'first-apply' && !entry.rejected);
-  for (const entry of first) await askFirst(context, ask, entry);
+  let isConflict = false;
+  for (const entry of (await ask('pending', {})).pending.filter(isFirstApply))
+    isConflict = (await askFirst(context, ask, entry)) || isConflict;
   const { pending, missing_values: missing } = await ask('pending', {});
   const left = pending.filter(({ rejected }) => !rejected).length;
-  if (left > 0 && skip.count !== true)
-    context.print(`${counted(left, 'thing waits', 'things wait')} for your answer. Run: satchel pending`);
+  for (const { id, title } of pending.filter(isFirstApply)) {
+    const shown = id.slice(0, 8);
+    context.print(
+      `Nothing was put in place in ${printable(title)} yet, since it would change files of yours. To see what: satchel pending ${shown}. To go ahead: satchel approve ${shown}`,
+    );
+  }
+  if (left > 0 && skip.count !== true) context.print(waitingLine(left));
   const lacking = missing.filter(({ waiting }) => !waiting).map(({ title }) => printable(title));
   if (lacking.length > 0)
     context.print(
       `${lacking.join(', ')}: not whole here, for want of secret values, which stay on their machine. How to give them: satchel status`,
     );
+  return left > 0 || isConflict;
 }
 
-/** The first apply onto files of one's own, as often as it takes to decide. */
-async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry): Promise<void> {
+export function waitingLine(count: number): string {
+  return `${counted(count, 'thing waits', 'things wait')} for your answer. Run: satchel pending`;
+}
+
+function isFirstApply({ type, rejected }: PendingEntry): boolean {
+  return type === 'first-apply' && !rejected;
+}
+
+/** The first apply onto files of one's own, as often as it takes to decide. Gives whether it left a conflict open. */
+async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry): Promise<boolean> {
   let entry: PendingEntry | undefined = waiting;
   for (const line of describePending(context, waiting)) context.print(line);
   while (entry !== undefined) {
@@ -60,12 +76,13 @@ async function askFirst(context: CommandContext, ask: Ask, waiting: PendingEntry
       entry = await stillWaiting(ask, entry);
       for (const line of entry === undefined ? [] : describePending(context, entry)) context.print(line);
     } else {
-      if (answer !== 'y' && answer !== 'yes') return;
+      if (answer !== 'y' && answer !== 'yes') return false;
       const answered = await ask('answer-pending', { answer: 'approve', ids: [entry.id] });
       for (const line of firstApplyLines(context, answered)) context.print(line);
-      return;
+      return answered.conflicts > 0;
     }
   }
+  return false;
 }
 
 async function conflictsIn(ask: Ask, { items }: PendingEntry): Promise<Conflict[]> {
@@ -85,7 +102,7 @@ async function chooseOne(context: CommandContext, ask: Ask, conflict: Conflict):
 }
 
 async function stillWaiting(ask: Ask, { path }: PendingEntry): Promise<PendingEntry | undefined> {
-  return (await ask('pending', {})).pending.find((entry) => entry.type === 'first-apply' && !entry.rejected && entry.path === path);
+  return (await ask('pending', {})).pending.find((entry) => isFirstApply(entry) && entry.path === path);
 }
 
 export function isYes(answer: string | null): boolean {

@@ -4,11 +4,11 @@ import { parseJoinLink } from '../core/joining/link.ts';
 import { wordsToSecret } from '../core/joining/words.ts';
 import type { OperationInput, OperationOutput } from '../node/operations/table.ts';
 import { copyLines } from './answer-pending.ts';
-import { askAfterJoin, isYes, type Ask } from './ask-after-join.ts';
+import { askAfterJoin, isYes, waitingLine, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
 import { counted, namedShortly } from '../node/counted.ts';
 import { lackingBodies } from '../node/operations/status-verdict.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
+import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
 import { printable } from './output-style.ts';
 import { portFor, type ElsewhereText } from './listen-address.ts';
@@ -45,7 +45,7 @@ export const joinCommand = defineCommand({
   },
   examples: ['satchel join', 'satchel invite --json | ssh laptop satchel join -', 'satchel join http://pi.local:4600'],
   notes:
-    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), copies: [folder], not_carried: [{path, problem}] (databases), conflicts (with --yes: of this machine’s files that changed), pending}.\nExit 3 where, with --yes, a file of this machine’s was replaced by another version: its own is kept beside, as a conflict.',
+    'Without an argument it asks for the link. JSON: {joined, space, name, asked_name, inviter, role, remote, items, words, lacking, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), copies: [folder], not_carried: [{path, problem}] (databases), conflicts (with --yes: of this machine’s files that changed), pending, not_applied: [folder] (nothing was put in place there yet: it would change files of this machine’s), next (the command that goes on; null: nothing waits)}.\nExit 3 where it joined and something waits for an answer, as the first write onto files of this machine’s without --yes, or where a file of this machine’s was replaced by another version: its own is kept beside, as a conflict.',
   longRunning: true,
   async run(context): Promise<CommandResult> {
     const wish = await readWish(context, context.args.link, context.options.words);
@@ -75,10 +75,13 @@ export const joinCommand = defineCommand({
     const joined = await joinAsked(context, (name, asked) => askNode(context, name, asked), input);
     if (joined === null) return STAYED;
     await rememberPort(await context.config(), port);
-    if (context.json) return describe(context, joined);
-    context.print(describe(context, joined).human);
-    if (joined.joined === 'space') await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
-    return { human: '', json: joined, exit: exitOf(joined) };
+    const described = describe(context, joined);
+    if (context.json) return described;
+    context.print(described.human);
+    if (joined.joined === 'hub' && joined.pending > 0) context.print(waitingLine(joined.pending));
+    if (joined.joined === 'hub') return { ...described, human: '' };
+    const isOpen = await askAfterJoin(context, (name, asked) => askNode(context, name, asked), skip);
+    return { human: '', json: joined, exit: isOpen || joined.conflicts > 0 ? EXIT.open : EXIT.ok };
   },
 });
 
@@ -226,11 +229,7 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
       `Another machine is called ${printable(joined.asked_name)}, so this one is ${printable(joined.name)} there.`,
       `${asCalled('To call it otherwise: satchel machines rename')} ${shellWord(printable(joined.name))} NAME`,
     );
-  return { human: lines.join('\n'), json: joined, exit: exitOf(joined) };
-}
-
-function exitOf({ conflicts }: OperationOutput<'join'>): ExitCode {
-  return conflicts > 0 ? EXIT.open : EXIT.ok;
+  return { human: lines.join('\n'), json: joined, exit: joined.conflicts + joined.pending > 0 ? EXIT.open : EXIT.ok };
 }
 
 /** The others hold the folders' machine for one of theirs still: only one of them can take it off their list. */

@@ -30,7 +30,7 @@ describe('consent on the command line', () => {
 
   it('joins without writing over anything, and says what waits', async () => {
     const joined = await bea.run(['join', await link(), '--once', '--name', 'bea']);
-    expect([joined.code, joined.stdout.includes('wait for your answer. Run: satchel pending')]).toEqual([0, true]);
+    expect([joined.code, joined.stdout.includes('wait for your answer. Run: satchel pending')]).toEqual([3, true]);
     expect([bea.read('CLAUDE.md'), bea.read('settings.json')]).toEqual(['of bea\n', null]);
     const pending = await bea.run(['pending']);
     expect([pending.code, pending.stdout.includes('replaces 1 of yours')]).toEqual([3, true]);

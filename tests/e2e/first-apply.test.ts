@@ -104,7 +104,7 @@ describe('a machine with a Claude home of its own joins, and leaves again', () =
   it('changes no file by joining, and says what it would', async () => {
     const { link } = await ana.ask<{ link: string }>(['invite']);
     const joined = await bea.run(['join', link, '--once', '--name', 'bea']);
-    expect([joined.code, joined.stdout]).toEqual([0, expect.stringContaining('satchel pending')]);
+    expect([joined.code, joined.stdout]).toEqual([3, expect.stringContaining('satchel pending')]);
     expect(state(bea)).toEqual(before);
     const [entry] = (await pending('first-apply')).filter(({ path: at }) => at === bea.claude);
     expect(entry?.what).toContain(`where its folder ${code} has them`);

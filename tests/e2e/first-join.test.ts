@@ -81,18 +81,18 @@ describe('joining onto files of one’s own', () => {
 
 describe('joining onto files of one’s own with nobody to ask', () => {
   const { root, remove } = makeRoot();
-  const [ana, bea, cem, dan, eva, fay] = ['ana', 'bea', 'cem', 'dan', 'eva', 'fay'].map(
-    (name) => new Machine(root, name, inject('program')),
-  ) as [Machine, Machine, Machine, Machine, Machine, Machine];
+  const machine = (name: string): Machine => new Machine(root, name, inject('program'));
+  const [ana, bea, cem, dan, eva] = [machine('ana'), machine('bea'), machine('cem'), machine('dan'), machine('eva')];
+  const [fay, gus, hal] = [machine('fay'), machine('gus'), machine('hal')];
   const link = async (): Promise<string> => (await ana.ask<{ link: string }>(['invite'])).link;
 
   beforeAll(async () => {
     ana.write('CLAUDE.md', 'ana: CLAUDE.md\n');
-    for (const machine of [bea, cem]) machine.write('CLAUDE.md', `${machine.name}: CLAUDE.md\n`);
+    for (const each of [bea, cem, gus, hal]) each.write('CLAUDE.md', `${each.name}: CLAUDE.md\n`);
     await ana.start();
   });
   afterAll(async () => {
-    await Promise.all([ana, bea, cem, dan, eva, fay].map((machine) => machine.kill()));
+    await Promise.all([ana, bea, cem, dan, eva, fay, gus, hal].map((each) => each.kill()));
     remove();
   });
 
@@ -112,6 +112,25 @@ describe('joining onto files of one’s own with nobody to ask', () => {
     expect(readFileSync(path.join(document.copies[0] ?? '', 'CLAUDE.md'), 'utf8')).toBe('cem: CLAUDE.md\n');
     const quiet = await dan.run(['join', await link(), '--name', 'dan', '--yes', '--once']);
     expect([quiet.code, quiet.stdout]).toEqual([0, expect.not.stringMatching(/conflict|A copy|was carried/)]);
+  });
+
+  it('says that nothing was put in place yet, and what to run, and ends with 3 where it may not ask', async () => {
+    const { code, stdout } = await gus.run(['join', await link(), '--name', 'gus', '--once']);
+    const [, id = ''] = /^([0-9a-f]{8}) .*replaces 1 of yours/m.exec(stdout) ?? [];
+    expect(stdout).toMatch(
+      `Nothing was put in place in ${gus.claude} yet, since it would change files of yours. To see what: satchel pending ${id}. To go ahead: satchel approve ${id}\n1 thing waits for your answer. Run: satchel pending\n`,
+    );
+    expect([code, id, gus.read('CLAUDE.md')]).toEqual([3, expect.stringMatching(/./), 'gus: CLAUDE.md\n']);
+    expect((await gus.run(['approve', id])).code).toBe(0);
+    expect(gus.read('CLAUDE.md')).toBe('ana: CLAUDE.md\n');
+  });
+
+  it('and in JSON; where nothing waits, there is nothing to run', async () => {
+    const joined = await hal.run(['join', await link(), '--name', 'hal', '--once', '--json']);
+    const waits = { pending: 1, not_applied: [hal.claude], next: 'satchel pending' };
+    expect([joined.code, JSON.parse(joined.stdout)]).toEqual([3, expect.objectContaining(waits)]);
+    const again = await dan.run(['join', await link(), '--name', 'dan', '--once', '--json']);
+    expect([again.code, JSON.parse(again.stdout)]).toEqual([0, expect.objectContaining({ pending: 0, not_applied: [], next: null })]);
   });
 
   it('says that the rows of a database of claude-mem that cannot be opened are not carried', async () => {

@@ -40,6 +40,10 @@ export interface JoinResult {
   readonly conflicts: number;
   /** What waits for an answer on this machine: satchel pending. */
   readonly pending: number;
+  /** Folders in which nothing was put in place yet: files of this machine's own would change, and that waits for its answer. */
+  readonly not_applied: readonly string[];
+  /** The command that goes on from here; `null` where nothing waits. */
+  readonly next: string | null;
 }
 
 export const joinOperation = defineOperation({
@@ -71,6 +75,10 @@ export const joinOperation = defineOperation({
     const { copies, names } = input.approve_first ? await approveFirst(node) : { copies: [], names: new Set<string>() };
     const now = node.spaces.get(open.entry.space) ?? open;
     const head = await now.replica.head();
+    const pending = (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
+      (sum, count) => sum + count,
+      0,
+    );
     const counts = await node.store.read((tx) => tx.items.count(open.entry.space, HOUSEKEEPING_KINDS));
     return {
       joined: joined.type,
@@ -89,10 +97,9 @@ export const joinOperation = defineOperation({
         health.problem === null ? [] : [{ path: definition.file, problem: health.problem }],
       ),
       conflicts: (await now.replica.siblings()).filter(({ item }) => names.has(item.name)).length,
-      pending: (await Promise.all([...node.spaces.values()].map((each) => countPending(node, each)))).reduce(
-        (sum, count) => sum + count,
-        0,
-      ),
+      pending,
+      not_applied: await foldersNotApplied(now),
+      next: pending > 0 ? 'satchel pending' : null,
     };
   },
 });
@@ -102,6 +109,13 @@ async function approveFirst(node: SatchelNode): Promise<{ readonly copies: reado
   const copies: string[] = [];
   const answered = await answerPending(node, 'approve', { type: 'first-apply' }, undefined, (folder) => copies.push(folder));
   return { copies, names: new Set(answered.flatMap(({ items }) => items.map(({ item }) => item))) };
+}
+
+async function foldersNotApplied({ sources }: OpenSpace): Promise<string[]> {
+  const folders: string[] = [];
+  for (const { definition, firstApply } of sources)
+    if ((await firstApply.state()) === 'waiting') folders.push(definition.shownAs ?? definition.root);
+  return folders;
 }
 
 /** The space that goes to a hub may have been there before, and its other machines know this one by the name that it has there. */
