@@ -6,10 +6,11 @@ import type { OperationInput, OperationOutput } from '../node/operations/table.t
 import { copyLines } from './answer-pending.ts';
 import { askAfterJoin, isYes, waitingLine, type Ask } from './ask-after-join.ts';
 import { askNode } from './ask-node.ts';
-import { counted, namedShortly } from '../node/counted.ts';
+import { counted } from '../node/counted.ts';
 import { lackingBodies } from '../node/operations/status-verdict.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandResult } from './frame-command.ts';
+import { leftBehindLines } from './left-behind-lines.ts';
 import { printable } from './output-style.ts';
 import { portFor, type ElsewhereText } from './listen-address.ts';
 
@@ -223,20 +224,11 @@ function describe({ asCalled }: CommandContext, joined: OperationOutput<'join'>)
       `Nothing of ${printable(path)} was carried, there or here: ${printable(problem)}. ${asCalled('What helps: satchel doctor')}`,
     );
   lines.push(...copyLines({ asCalled }, joined));
-  if (joined.left_behind !== null) lines.push(...behindLines(asCalled, joined.left_behind));
+  if (joined.left_behind !== null) lines.push(...leftBehindLines({ asCalled }, joined.left_behind));
   if (joined.name !== joined.asked_name)
     lines.push(
       `Another machine is called ${printable(joined.asked_name)}, so this one is ${printable(joined.name)} there.`,
       `${asCalled('To call it otherwise: satchel machines rename')} ${shellWord(printable(joined.name))} NAME`,
     );
   return { human: lines.join('\n'), json: joined, exit: joined.conflicts + joined.pending > 0 ? EXIT.open : EXIT.ok };
-}
-
-/** The others hold the folders' machine for one of theirs still: only one of them can take it off their list. */
-function behindLines(asCalled: CommandContext['asCalled'], left: NonNullable<OperationOutput<'join'>['left_behind']>): string[] {
-  const { name, machines, id } = left;
-  return [
-    `What it shared with ${printable(namedShortly(machines))} stays here as ${name}: no folder goes to it any more.`,
-    asCalled(`There this machine is still listed. To take it off, run on one of them: satchel machines revoke ${id.slice(0, 12)}`),
-  ];
 }

@@ -7,6 +7,7 @@ import { askNode } from './ask-node.ts';
 import { counted } from '../node/counted.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandFailure, defineCommand, type CommandContext, type CommandSpec } from './frame-command.ts';
+import { leftBehindLines } from './left-behind-lines.ts';
 import { printable } from './output-style.ts';
 import { renderTable } from './output-table.ts';
 import { remoteArgument } from './remotes.ts';
@@ -139,7 +140,7 @@ const recover = defineCommand({
   },
   examples: ['satchel keys recover https://pi.local:4600', 'satchel keys recover /media/stick/satchel'],
   notes:
-    'Makes this machine an owner. Where the log there is an old copy, from before the space moved, it is recovered where it says that it moved to.\nJSON: {recovered: [{space, name, items, position, machine, other_machines, remote, moved_with_record (null: it had not moved)}], remote, pending, running}.',
+    'Makes this machine an owner, and its folders are in what is recovered from then on: a space that they leave, and its history, stays here under another name. Where the log there is an old copy, from before the space moved, it is recovered where it says that it moved to.\nJSON: {recovered: [{space, name, items, position, machine, other_machines, remote, moved_with_record (null: it had not moved)}], remote, pending, left_behind: {space, name, machines: [name], id (this machine’s)} or null (the space with others that its folders left), running}.',
   async run(context) {
     const { at, words: given } = context.args;
     if (given !== undefined && given !== '-')
@@ -181,6 +182,7 @@ const recover = defineCommand({
       lines.push(
         `Still listed: ${others.map(printable).join(', ')}. ${context.asCalled('For each that is lost or stolen: satchel machines revoke NAME')}`,
       );
+    if (result.left_behind !== null) lines.push(...leftBehindLines(context, result.left_behind));
     // Whatever waits for nobody was put in place with it.
     if (result.pending > 0)
       lines.push(

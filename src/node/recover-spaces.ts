@@ -13,7 +13,8 @@ import { encodeDescriptor, parseDescriptor, syncAtHome } from './move-space.ts';
 import { placeHere, putPlace } from './remote-registry.ts';
 import { forgetLog } from './forget-log.ts';
 import { lacksKey } from './missing-key.ts';
-import { stepAside } from './step-aside.ts';
+import { LEFT_BEHIND, isLeftBehind } from './operations/status-verdict.ts';
+import { sharedSpace, stepAside } from './step-aside.ts';
 import { parseRemoteAddress } from '../remotes/drivers.ts';
 import { PERSONAL, type SatchelNode } from './node.ts';
 import { OperationFailure, type OperationContext } from './operations/operation.ts';
@@ -46,7 +47,10 @@ interface MovedFrom {
 /** Homes that an old copy leads to, each one naming the next. */
 const MOST_MOVES = 8;
 
-/** Makes this machine an owner of the spaces that a recovery key opens, and follows them. Safe to repeat. */
+/**
+ * Makes this machine an owner of the spaces that a recovery key opens, and follows them. Its folders are in one of them from
+ * then on, and leave the space that they were in: `behind`, where others share that. Safe to repeat.
+ */
 export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, context: Pick<OperationContext, 'say' | 'progress'>) {
   const { say, progress } = context;
   const candidates = await candidatesAt(node, wish);
@@ -61,10 +65,12 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, contex
   const elsewhere = refusals.filter(({ type }) => type === MOVED);
   if (done.length === 0) throw elsewhere[0] ?? nothingRecovered(wish, refusals[0]?.message ?? 'no space there names this recovery key');
   for (const { message, next } of elsewhere) say(`${message}. ${next}`);
+  const own = ownAmong(node, wish, done);
+  const behind = own === null ? null : await sharedSpace(node, own);
+  if (own !== null) await stepAside(node, own);
   const recovered = [];
-  for (const [index, { space, remote, movedFrom }] of done.entries()) {
-    if (index === 0) await stepAside(node, space);
-    const name = node.spaces.get(space)?.entry.name ?? (index === 0 ? PERSONAL : `recovered-${space.slice(0, 6)}`);
+  for (const { space, remote, movedFrom } of done) {
+    const name = space === own ? PERSONAL : (node.spaces.get(space)?.entry.name ?? `recovered-${space.slice(0, 6)}`);
     const open = await node.updateSpace({ space, name, remote, addedAt: node.deps.clock.now(), recoveryShown: true });
     // Before anything follows the log to the home that is lost.
     if (wish.lost && remote !== null && movedFrom !== null)
@@ -86,7 +92,17 @@ export async function recoverSpaces(node: SatchelNode, wish: RecoverWish, contex
       moved_with_record: movedFrom?.position ?? null,
     });
   }
-  return recovered;
+  return { recovered, behind };
+}
+
+/** The one that this machine's folders are to be in; `null` where they stay where they are. */
+function ownAmong({ spaces }: SatchelNode, { remote }: RecoverWish, found: readonly Found[]): SpaceId | null {
+  const named = (space: SpaceId): string | undefined => spaces.get(space)?.entry.name;
+  const own = found.find(({ space }) => named(space) === PERSONAL);
+  if (own !== undefined) return own.space;
+  // What is in this store without its key was not asked for as such: the folders stay in the space that has them.
+  if (remote === null && [...spaces.values()].some(({ entry }) => entry.name === PERSONAL)) return null;
+  return found.find(({ space }) => isLeftBehind(named(space) ?? LEFT_BEHIND))?.space ?? null;
 }
 
 async function candidatesAt(node: SatchelNode, { remote: at, recovery, space }: RecoverWish): Promise<readonly SpaceId[]> {

@@ -143,6 +143,38 @@ describe('all machines are lost, and the remote remains', () => {
     ]);
   });
 
+  it('says what its folders leave that is shared with others, and how it comes back', async () => {
+    const stick = path.join(place.root, 'stick');
+    const a = await place.start('a');
+    await place.write('a', 'on a stick\n');
+    const paper = await words(a);
+    await mkdir(stick, { recursive: true });
+    await ask(a, 'remote-add', { remote: stick });
+    await ask(a, 'space-move', { space: 'personal', remote: stick });
+    await ask(a, 'sync', {});
+    await place.lose('a');
+    const team = await place.start('team');
+    const b = await place.start('b', { live: false });
+    const { space: shared } = await ask(b, 'join', { link: (await ask(team, 'invite', {})).link });
+    const behind = {
+      space: shared,
+      name: `before-joining-${shared.slice(0, 6)}`,
+      machines: [team.deps.machine.name],
+      id: b.deps.machine.key.machine,
+    };
+    const { recovered, left_behind } = await ask(b, 'recover', { at: stick, words: paper });
+    expect([recovered, left_behind]).toEqual([[expect.objectContaining({ name: 'personal', items: 1 })], behind]);
+    const again = await ask(b, 'recover', { at: stick, words: paper });
+    expect(again.left_behind).toBeNull();
+
+    const back = await ask(b, 'join', { link: (await ask(team, 'invite', {})).link, switch: true });
+    expect([back.space, back.left_behind?.space]).toEqual([shared, recovered[0]?.space]);
+    // And once more the other way: what was left behind takes the place again, and is not kept under the name of what was.
+    const last = await ask(b, 'recover', { at: stick, words: paper });
+    expect([last.recovered.map(({ name }) => name), last.left_behind]).toEqual([['personal'], behind]);
+    expect((await ask(b, 'spaces', {})).spaces.map(({ name }) => name).toSorted()).toEqual([behind.name, 'personal']);
+  });
+
   it('says where a revoked machine still gets in: whoever has the folder has the folder', async () => {
     const stick = path.join(place.root, 'stick');
     const a = await place.start('a');

@@ -15,6 +15,7 @@ import { putSpace } from '../space-registry.ts';
 import { spaceField } from './fields.ts';
 import { noInput } from './no-input.ts';
 import { countPending } from '../pending/count-pending.ts';
+import type { LeftBehind } from '../step-aside.ts';
 import { defineOperation, OperationFailure } from './operation.ts';
 
 export interface KeysResult {
@@ -113,6 +114,8 @@ export interface RecoverResult {
   readonly remote: string;
   /** What waits for an answer before it is put in place. */
   readonly pending: number;
+  /** The space that this machine shared with others, and that its folders left for the recovered one. */
+  readonly left_behind: LeftBehind | null;
   /** The node that did it goes on by itself. */
   readonly running: boolean;
 }
@@ -136,13 +139,14 @@ export const recoverOperation = defineOperation({
     if (!secret.ok) throw new OperationFailure('usage', 'bad-words', secret.error, 'Read them again from where you wrote them down');
     const recovery = await createRecoveryKey(secret.value, node.deps.wrapping);
     const remote = at === HERE ? null : await describe(at);
-    const recovered = await recoverSpaces(node, { recovery, remote, space: (space ?? null) as SpaceId | null, lost }, { say, progress });
+    const wish = { recovery, remote, space: (space ?? null) as SpaceId | null, lost };
+    const { recovered, behind } = await recoverSpaces(node, wish, { say, progress });
     let pending = 0;
     for (const { space: id } of recovered) {
       const open = node.spaces.get(id);
       if (open !== undefined) pending += await countPending(node, open);
     }
-    return { recovered, remote: remote?.address ?? HERE, pending, running: node.isLive };
+    return { recovered, remote: remote?.address ?? HERE, pending, left_behind: behind, running: node.isLive };
   },
 });
 
