@@ -1,4 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -237,21 +238,22 @@ it('a database whose log others write all the while is not left to a worker that
   await first.save('three');
   for (const end of ['-wal', '-shm']) befall(end, 'unlinked');
   node = await place.start('a');
-  // The log of another program. Each copy finds that it is newer than before.
+  // The log of other programs, so long that none of its copies is made while all of them wait for a core: each finds that it is newer than before.
   const log = `${file}-wal`;
-  writeFileSync(log, '');
+  writeFileSync(log, Buffer.alloc(32 * 1024 * 1024));
   const script = `const { utimesSync } = require('fs'); let at = 1_700_000_000;
-    for (;;) utimesSync(process.argv[1], (at += 1), at);`;
-  const busy = spawn(process.execPath, ['-e', script, log]);
-  workers.push(busy);
-  const mtime = statSync(log).mtimeMs;
-  await expect.poll(() => statSync(log).mtimeMs).not.toBe(mtime);
+    for (;;) utimesSync(process.argv[1], (at += 1), at + Number(process.argv[2]));`;
+  const busy = [0.1, 0.2, 0.3].map((own) => spawn(process.execPath, ['-e', script, log, String(own)]));
+  workers.push(...busy);
+  const writers = new Set<number>();
+  const look = (): number[] => [...writers.add(Math.round((statSync(log).mtimeMs / 100) % 10))];
+  await expect.poll(look, { interval: 1 }).toEqual(expect.arrayContaining([1, 2, 3]));
   const tried = await repair();
   expect(tried).toMatchObject([{ state: 'blocked', next: expect.stringContaining('run this again') as string }]);
   expect(tried[0]?.lines.join()).toContain('others write');
-  const ended = new Promise((resolve) => busy.once('exit', resolve));
-  busy.kill('SIGKILL');
-  await ended;
+  const ended = busy.map((each) => once(each, 'exit'));
+  for (const each of busy) each.kill('SIGKILL');
+  await Promise.all(ended);
   expect(await repair()).toMatchObject([
     { state: 'done', lines: expect.arrayContaining([expect.stringContaining('what stands at its name')]) as string[] },
   ]);
