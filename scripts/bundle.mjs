@@ -1,6 +1,7 @@
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
+import { fewChunks } from './chunks.mjs';
 
 /** What stays a package: native code, and what is loaded by its name when it is needed. All else is in the bundle. */
 const EXTERNAL = ['better-sqlite3', '@toondepauw/node-zstd', 'pino'];
@@ -12,11 +13,16 @@ const EXTERNAL = ['better-sqlite3', '@toondepauw/node-zstd', 'pino'];
  * entries, by the path in `dist` without `.js`, which share the program's parts.
  */
 export async function bundle(root, dist, more = {}) {
+  const { plugin, codeSplitting } = fewChunks(root);
   const build = await rolldown({
     input: { 'cli/main': path.join(root, 'src/cli/main.ts'), 'cli/thread': path.join(root, 'src/node/threads/thread.ts'), ...more },
     platform: 'node',
     external: EXTERNAL,
     transform: { target: 'node20.19' },
+    plugins: [plugin],
+    preserveEntrySignatures: 'allow-extension',
+    // What one part loads when it is needed may be in a file that another loads at once.
+    checks: { ineffectiveDynamicImport: false },
   });
   try {
     const { output } = await build.write({
@@ -25,6 +31,7 @@ export async function bundle(root, dist, more = {}) {
       // `require` throughout: code that V8 takes from what was kept of it has no `import()` (src/cli/compiled-code.ts).
       dynamicImportInCjs: false,
       sourcemap: true,
+      codeSplitting,
       entryFileNames: '[name].js',
       chunkFileNames: 'cli/[name]-[hash].js',
     });

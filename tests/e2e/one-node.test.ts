@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Machine, makeRoot } from './machine.ts';
@@ -36,6 +36,16 @@ describe('one node a store', () => {
     expect((await machine.ask<{ running: boolean }>(['status'])).running).toBe(true);
     await machine.stop();
     expect(readdirSync(machine.store)).not.toContain('lock-holder.json');
+  });
+
+  it('is asked by commands that load nothing of what a node does', async () => {
+    const saying = path.join(machine.home, 'saying.cjs');
+    writeFileSync(saying, "process.on('exit', () => console.log(Object.keys(require.cache).join('\\n')))");
+    const { stdout } = await machine.run(['invite'], '', { ...machine.env, NODE_OPTIONS: `--require ${saying}` });
+    const loaded = stdout.split('\n').map((file) => path.basename(file).replace(/-.{8}\.js$/, ''));
+    expect(loaded).toContain('asking');
+    expect(loaded).not.toContain('node');
+    expect(loaded).not.toContain('beside');
   });
 
   it.each(['022', '000'])('keeps what it writes to its user, with umask %s', async (umask) => {
