@@ -35,7 +35,7 @@ export const doctorCommand = defineCommand({
     // Opening a node makes what is missing: one that was never started is left as it is.
     const asked = (await isStarted(home)) ? await askChecks(context) : await checkMnemeAlone(context);
     // Of one thing the node that runs knows more.
-    const checks = [...ofHome.filter(({ id }) => !asked.some((check) => check.id === id)), ...asked];
+    const checks = sayOnce([...ofHome.filter(({ id }) => !asked.some((check) => check.id === id)), ...asked]);
     const bad = checks.filter((check) => check.result === 'fail').length;
     const warnings = checks.filter((check) => check.result === 'warn').length;
     const shown = checks.filter(
@@ -90,6 +90,17 @@ async function askChecks(context: CommandContext): Promise<Check[]> {
     const next = error instanceof DamagedKeyFile ? error.remedy : error instanceof CommandFailure ? (error.next ?? null) : null;
     return [failed('node.opens', 'high', `the node cannot be asked: ${message}`, next)];
   }
+}
+
+/** A database that serves nobody is why the node cannot be asked either, or why it says of itself that it does not serve: one fault, with what follows from it. */
+function sayOnce(checks: readonly Check[]): Check[] {
+  const database = checks.find(({ id, result }) => id === 'store.database' && result === 'fail');
+  if (database === undefined) return [...checks];
+  const follows = checks.filter((check) => check !== database && check.result === 'fail' && check.reason.endsWith(database.reason));
+  const evidence = follows.map(({ reason }) => `${reason.slice(0, -database.reason.length).replace(/: $/, '')} for that reason`);
+  return checks.flatMap((check) =>
+    follows.includes(check) ? [] : [check === database ? { ...check, evidence: [...check.evidence, ...evidence] } : check],
+  );
 }
 
 /** mneme's client may sync with another machine's node. */
