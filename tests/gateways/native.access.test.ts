@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSigningKey } from '../../src/core/crypto/signing.ts';
 import { encodeAppend, encodeObjects } from '../../src/core/hub-protocol/wire.ts';
 import { EMPTY_HEAD, encodeRecord, headAfter } from '../../src/core/log/record.ts';
+import { DEFAULT_LIMITS } from '../../src/gateways/native/limits.ts';
 import { CHALLENGE_LIFETIME, SESSION_LIFETIME } from '../../src/gateways/native/sessions.ts';
 import { createSpaceWriter, sealedObject, segment } from '../contracts/space-writer.ts';
 import { random, roleKey, startHub, type HubPlace } from './native-place.ts';
@@ -207,6 +208,21 @@ describe('who may do what at a hub', () => {
       expect(answer.body.toString()).not.toContain('secret');
       expect((await ask(sick, '/readyz')).status).toBe(503);
       await sick.close();
+    });
+
+    it('say that a store does not answer that hangs, before who asks gives up', async () => {
+      expect(DEFAULT_LIMITS.healthTime).toBeLessThan(4_000); // what the probes of deploy/ wait
+      const never = new Promise<void>(() => undefined);
+      const hung = await startHub({ deps: { limits: { healthTime: 50 }, health: () => never } });
+      for (const path of ['/healthz', '/readyz']) {
+        const { status, json, headers } = await ask(hung, path);
+        expect([status, json.error, headers['retry-after']]).toEqual([
+          503,
+          { code: 'unavailable', message: 'the store behind this hub does not answer' },
+          '5',
+        ]);
+      }
+      await hung.close();
     });
 
     it('tell of a bucket that is away without being unwell, except to who asks whether everything is there', async () => {

@@ -58,7 +58,7 @@ export function createHubServer(deps: HubServerDeps): HubServer {
     else deps.log.debug(line, 'request');
   });
   app.use('/v1/*', authenticate(deps, sessions));
-  addPublicRoutes(app, deps);
+  addPublicRoutes(app, deps, limits);
   addAuthRoutes(app, routeDeps);
   addMailboxRoutes(app, routeDeps);
   addSpaceRoutes(app, routeDeps);

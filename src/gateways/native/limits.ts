@@ -23,6 +23,8 @@ export interface HubServerLimits {
   /** A connection on which nothing moves, either way. */
   readonly idleTimeout: number;
   readonly keepAliveTimeout: number;
+  /** Until whoever asks whether the hub is well is told that its store does not answer: less than the probes of deploy/ wait (4 s). */
+  readonly healthTime: number;
   /** How long a listener whose callers have another place to go still answers what comes on connections that are open, once it closes. */
   readonly lingerTime: number;
   /** How long requests in flight may take to end, once the listener closes. */
@@ -42,6 +44,7 @@ export const DEFAULT_LIMITS: HubServerLimits = {
   requestTimeout: 300_000,
   idleTimeout: 60_000,
   keepAliveTimeout: 65_000,
+  healthTime: 3_000,
   lingerTime: 1_000,
   shutdownTimeout: 5_000,
 };

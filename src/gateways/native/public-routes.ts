@@ -3,6 +3,7 @@ import { compress } from 'hono/compress';
 import { StoreUnavailable } from '../../core/ports/store.ts';
 import { ApiError, closingError, SAID } from './api-error.ts';
 import type { HubApp, HubContext, HubPart, HubServerDeps } from './hub-app.ts';
+import type { HubServerLimits } from './limits.ts';
 import { errorAnswers, hex32 } from './schema.ts';
 
 const LACKS: Readonly<Record<HubPart, string>> = {
@@ -51,16 +52,31 @@ const hubRoute = createRoute({
   },
 });
 
-export function addPublicRoutes(app: HubApp, { key, health, away = () => [], log, version }: HubServerDeps): void {
+export function addPublicRoutes(app: HubApp, deps: HubServerDeps, { healthTime }: Pick<HubServerLimits, 'healthTime'>): void {
+  const { key, clock, health, away = () => [], log, version } = deps;
+
   async function touch(c: HubContext): Promise<void> {
     if (c.env.closing.aborted) throw closingError();
     try {
-      await health();
+      await inTime(health());
     } catch (error) {
       const said = error instanceof ApiError || error instanceof StoreUnavailable ? error : null;
       const message = said instanceof StoreUnavailable ? SAID[said.reason] : (said?.message ?? 'the store does not answer');
       log.error({ request: c.env.requestId, err: error }, message);
       throw new ApiError('unavailable', message, COME_BACK_IN);
+    }
+  }
+
+  /** A store that hangs is known to only after it was looked at for longer than whoever asks here waits. */
+  async function inTime(answer: Promise<void>): Promise<void> {
+    const known = new AbortController();
+    const late = clock.sleep(healthTime, known.signal).then(() => {
+      throw new ApiError('unavailable', SAID.unreachable);
+    });
+    try {
+      await Promise.race([answer, late]);
+    } finally {
+      known.abort();
     }
   }
 
