@@ -79,12 +79,27 @@ export function holdersOf(file: string, { withOwn = false } = {}): Holder[] | nu
   return holders;
 }
 
+/** None of a process that is not ours to look at: which one of its files is asked for makes no difference, and each refusal costs as much as several answers. */
 function openFiles(pid: string): OpenFile[] {
-  return (listed(`/proc/${pid}/fd`) ?? []).flatMap((fd): OpenFile[] => {
-    const handle = `/proc/${pid}/fd/${fd}`;
-    const target = linkOf(handle);
-    return target?.startsWith('/') === true ? [{ handle, target }] : [];
+  const open: OpenFile[] = [];
+  unlessGone(() => {
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const handle = `/proc/${pid}/fd/${fd}`;
+      const target = targetOf(handle);
+      if (target?.startsWith('/') === true) open.push({ handle, target });
+    }
   });
+  return open;
+}
+
+/** `null`: it was closed meanwhile. */
+function targetOf(handle: string): string | null {
+  try {
+    return readlinkSync(handle);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 /** The process that claude-mem itself says is its worker, if it lives; for systems that do not tell who has a file open. */
@@ -129,10 +144,6 @@ function realOf(file: string): string {
 /** Processes come and go while they are looked at, and some are not ours to look at. */
 function listed(folder: string): string[] | null {
   return unlessGone(() => readdirSync(folder));
-}
-
-function linkOf(file: string): string | null {
-  return unlessGone(() => readlinkSync(file));
 }
 
 function programOf(pid: string): string {

@@ -4,6 +4,8 @@ import Database from 'better-sqlite3';
 export interface Connection {
   /** Whether it has what stands at the database's path. */
   isCurrent(): boolean;
+  /** Whether it was asked before if that may be opened, and all of it is the very files that were opened then. */
+  isAsAllowed(): boolean;
   /** What it has open, by `device:inode`. */
   parts(): ReadonlyMap<string, 'database' | 'wal' | 'shm'>;
   close(): void;
@@ -25,6 +27,14 @@ export function noteClosed(file: string, connection: Connection): void {
 /** Whether this thread has what stands at a database's path open. Cost: three stats. */
 export function isOpenHere(file: string): boolean {
   return [...(connections.get(file) ?? [])].some((connection) => connection.isCurrent());
+}
+
+/**
+ * Whether this thread was allowed to open what stands at a database's path, and has it open: no other process can have come by something else
+ * there since. Cost: three stats.
+ */
+export function isAllowedHere(file: string): boolean {
+  return [...(connections.get(file) ?? [])].some((connection) => connection.isAsAllowed());
 }
 
 /** What this thread has open of a database, whatever stands at its names by now, by `device:inode`. */

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTestClock } from '../../../tests/contracts/test-clock.ts';
 import { claudeMemProfile } from '../claude-mem/claude-mem-profile.ts';
 import { flushLog } from './flush-log.ts';
+import { isAllowedHere } from './open-here.ts';
 import { createRowDatabase, type RowDatabase } from './row-database.ts';
 
 let folder: string;
@@ -126,6 +127,27 @@ it('lets go of files that were replaced under it, and copies nothing back into t
   theirs.close();
   worker = new Database(file);
   expect([count(), worker.pragma('integrity_check', { simple: true })]).toEqual([1, 'ok']);
+});
+
+it('knows what it was allowed to open, until one of the files is another', async () => {
+  const unasked = open(flushLog);
+  expect(isAllowedHere(file)).toBe(false);
+  unasked.close();
+  const database = createRowDatabase(file, claudeMemProfile({ toolUses: false }), createTestClock(), { mayNotOpen: () => null });
+  expect(isAllowedHere(file)).toBe(false);
+  database.look();
+  await insert(database);
+  expect(isAllowedHere(file)).toBe(true);
+  for (const part of ['', '-wal', '-shm']) {
+    renameSync(file + part, `${file}-moved`);
+    expect(isAllowedHere(file)).toBe(false);
+    copyFileSync(`${file}-moved`, file + part);
+    expect(isAllowedHere(file)).toBe(false);
+    renameSync(`${file}-moved`, file + part);
+    expect(isAllowedHere(file)).toBe(true);
+  }
+  database.close();
+  expect(isAllowedHere(file)).toBe(false);
 });
 
 it('keeps what is open while others begin the log anew, whoever of them does', async () => {

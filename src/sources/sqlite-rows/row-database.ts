@@ -81,7 +81,7 @@ export function createRowDatabase(
   file: string,
   profile: RowsProfile,
   clock: Clock,
-  { mayNotOpen = () => null, isHeldByOthers = () => false, checkpointPages = CHECKPOINT_PAGES, flush = flushLog }: RowDatabaseOptions = {},
+  { mayNotOpen, isHeldByOthers = () => false, checkpointPages = CHECKPOINT_PAGES, flush = flushLog }: RowDatabaseOptions = {},
 ): RowDatabase {
   let open: {
     readonly database: Database.Database;
@@ -121,6 +121,10 @@ export function createRowDatabase(
   };
   const connection: Connection = {
     isCurrent,
+    isAsAllowed() {
+      if (mayNotOpen === undefined || open === null || open.isBroken || open.mark === null) return false;
+      return identityOf(file) === open.identity && isAsOpened(open.mark);
+    },
     parts: () => (open === null ? new Map() : partsOf(open.identity, open.mark)),
     close,
   };
@@ -215,7 +219,7 @@ export function createRowDatabase(
         if (!isAsOpened((open as NonNullable<typeof open>).mark)) copyBack();
         return 'same';
       }
-      const refusal = mayNotOpen(file);
+      const refusal = mayNotOpen?.(file) ?? null;
       if (refusal !== null) throw new DatabaseWithheld(refusal);
       if (identity === null) return 'missing';
       const database = new Database(file, { fileMustExist: true, timeout: 0 });
