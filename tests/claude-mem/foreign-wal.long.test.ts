@@ -3,7 +3,8 @@ import { copyFile, readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from '../node/place.ts';
-import { FIRST_WITH_SYNC, freePort, NEWEST, RealWorker } from './real-worker.ts';
+import { freePort } from '../setup/free-port.ts';
+import { FIRST_WITH_SYNC, NEWEST, RealWorker } from './real-worker.ts';
 
 /** Logs of real workers: of another machine's, and of one that was killed. */
 let place: Place;

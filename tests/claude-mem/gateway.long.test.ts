@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { undoConnection, writeConnection } from '../../src/node/claude-mem/connection.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ask, Place } from '../node/place.ts';
-import { FIRST_WITH_SYNC, freePort, NEWEST, RealWorker } from './real-worker.ts';
+import { freePort } from '../setup/free-port.ts';
+import { FIRST_WITH_SYNC, NEWEST, RealWorker } from './real-worker.ts';
 
 /** Real workers of two releases, through the gateways of real nodes. */
 let place: Place;

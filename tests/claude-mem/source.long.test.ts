@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ask, Place } from '../node/place.ts';
-import { FIRST_WITH_SYNC, freePort, NEWEST, RealWorker } from './real-worker.ts';
+import { freePort } from '../setup/free-port.ts';
+import { FIRST_WITH_SYNC, NEWEST, RealWorker } from './real-worker.ts';
 
 /** Real workers of two releases whose databases nodes capture and write beside them; their own sync is off. */
 let place: Place;

@@ -5,7 +5,8 @@ import { request } from 'node:https';
 import path from 'node:path';
 import { startS3Double, type S3Double } from '../doubles/s3-double.ts';
 import { STUCK, until } from '../e2e/machine.ts';
-import { freePorts, startDaemon, stopDaemons, type Daemon } from '../services/daemon.ts';
+import { startDaemon, stopDaemons, type Daemon } from '../services/daemon.ts';
+import { freePorts } from '../setup/free-port.ts';
 import { ensureDebianPackages } from '../services/debian-packages.ts';
 import { startPostgres, type PostgresServer, type TestDatabase } from '../services/postgres.ts';
 

@@ -2,10 +2,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../setup/free-port.ts';
 
 const SSHD = '/usr/sbin/sshd';
 const ATTEMPTS = 2_000;
@@ -85,17 +86,6 @@ async function standIn(folder: string): Promise<GitOverSsh> {
   await writeFile(path, '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n');
   await chmod(path, 0o755);
   return { prefix: 'git+ssh://127.0.0.1', command: path, isReal: false, stop: async () => undefined };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (address === null || typeof address === 'string' ? reject(new Error('no port')) : resolve(address.port)));
-    });
-  });
 }
 
 function answers(port: number): Promise<boolean> {

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, runCommand, startDaemon, stopDaemons, untilAnswers, type Daemon } from './daemon.ts';
+import { freePorts } from '../setup/free-port.ts';
+import { runCommand, startDaemon, stopDaemons, untilAnswers, type Daemon } from './daemon.ts';
 import { ensureDebianPackages } from './debian-packages.ts';
 import { makeBucket } from './make-bucket.ts';
 
