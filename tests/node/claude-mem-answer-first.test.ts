@@ -4,29 +4,20 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
-import { MemDatabase } from '../sources/mem-database.ts';
-import { connect, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { connect, disconnect, mem, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /** A database of claude-mem's that another one takes the place of, on bea, and who asks for another way of syncing before that is answered. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  ana.session('s1');
-  ana.observation('s1', 'a0');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana }) => {
+    ana.session('s1');
+    ana.observation('s1', 'a0');
+  }));
   await expect.poll(() => titles(bea)).toEqual(['a0']);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const settingsOf = (machine: string): Promise<string> => readFile(path.join(place.home(machine), '.claude-mem', 'settings.json'), 'utf8');
 

@@ -1,30 +1,21 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { connect, connectElsewhere, disconnect, runWorker, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /**
  * bea's worker goes to ana's node with rows that it just made. Her node brings them there by the space in the same moment, so that they are served to
  * her worker as nobody's until it has pushed them; and it is led away before it does.
  */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  bea.session('s1');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ bea }) => {
+    bea.session('s1');
+  }));
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const counts = (of: MemDatabase): unknown => ['session_summaries', 'user_prompts'].map((table) => of.get(`select count(*) from ${table}`));
 

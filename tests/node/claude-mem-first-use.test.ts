@@ -1,35 +1,26 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { contentHash } from '../../src/kinds/claude-mem/content-hash.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { connect, connectElsewhere, disconnect, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /** bea's worker is the first that ever syncs through ana's gateway, while both databases hold the rows of both by Satchel. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 
 const ROWS = ['of ana', 'of bea', 'other', 'third'];
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  for (const of of [ana, bea]) of.session('s1');
-  for (const title of ['of ana', 'other']) ana.observation('s1', title);
-  for (const title of ['of bea', 'third']) bea.observation('s1', title);
-  ana.summary('s1', 'Do it');
-  bea.prompt('s1', 1, 'hello');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana, bea }) => {
+    for (const of of [ana, bea]) of.session('s1');
+    for (const title of ['of ana', 'other']) ana.observation('s1', title);
+    for (const title of ['of bea', 'third']) bea.observation('s1', title);
+    ana.summary('s1', 'Do it');
+    bea.prompt('s1', 1, 'hello');
+  }));
   for (const of of [ana, bea]) await expect.poll(() => titles(of)).toEqual(ROWS);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const narratives = (of: MemDatabase): unknown => of.sql.prepare('select title, narrative from observations order by title, id').raw().all();
 const edit = (title: string, narrative: string): void => bea.run('update observations set narrative = ? where title = ?', narrative, title);

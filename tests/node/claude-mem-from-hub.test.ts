@@ -2,25 +2,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { connect, connectElsewhere, disconnect, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /** Both workers sync through a hub, where rows are in no space: what ana's database has of bea's by that, and is edited there, nobody tells but her node. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 let hub: SatchelNode;
 let workers: ModelWorker[];
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  for (const of of [ana, bea]) of.session('s1');
-  ana.observation('s1', 'of ana');
-  bea.observation('s1', 'of bea');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana, bea }) => {
+    for (const of of [ana, bea]) of.session('s1');
+    ana.observation('s1', 'of ana');
+    bea.observation('s1', 'of bea');
+  }));
   for (const of of [ana, bea]) await expect.poll(() => titles(of)).toEqual(['of ana', 'of bea']);
   hub = await place.start('hub', { hub: true });
   workers = [];
@@ -36,10 +31,7 @@ beforeEach(async () => {
   ana.run("update observations set narrative = 'by ana' where title = 'edited'");
   ana.run("update session_summaries set learned = 'by ana'");
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 async function rounds(count: number, ...some: readonly ModelWorker[]): Promise<void> {
   for (let round = 0; round < count; round += 1) {

@@ -6,37 +6,28 @@ import { itemKey } from '../../src/core/item.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, runWorker, startBoth, titles, type Connected } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { cell, connect, runWorker, titles, twoMachines, type Connected, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /**
  * Two machines whose sources carried all rows. Then bea's worker was connected to its node, so that the source there carries sessions
  * alone, and did not run yet: what becomes elsewhere of its rows until then.
  */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 let connected: Connected;
 
 beforeEach(async () => {
-  place = await Place.create();
-  ana = await mem(place, 'ana');
-  bea = await mem(place, 'bea');
-  for (const session of ['s1', 's2']) bea.session(session);
-  // Lists spelled as their writer did: an op says what they mean, and no more.
-  for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1, facts: '["a", "b"]' });
-  bea.observation('s2', 'of s2', { synced_at: 1 });
-  bea.summary('s1', 'Do it', { synced_at: 1 });
-  bea.prompt('s1', 1, 'hello', { synced_at: 1 });
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ bea }) => {
+    for (const session of ['s1', 's2']) bea.session(session);
+    // Lists spelled as their writer did: an op says what they mean, and no more.
+    for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1, facts: '["a", "b"]' });
+    bea.observation('s2', 'of s2', { synced_at: 1 });
+    bea.summary('s1', 'Do it', { synced_at: 1 });
+    bea.prompt('s1', 1, 'hello', { synced_at: 1 });
+  }));
   await expect.poll(() => ana.rows(bea)).toEqual(bea.rows(ana));
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const rowsOf = (node: SatchelNode): Promise<string[]> => {
   const { replica } = [...node.spaces.values()][0]!;

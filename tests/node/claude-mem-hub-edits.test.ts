@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import {
+  cell,
+  connect,
+  connectElsewhere,
+  disconnect,
+  runWorker,
+  titles,
+  twoMachines,
+  type TwoMachines,
+} from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /** ana's worker goes to bea's gateway with rows that her source carried, and that this gateway serves as its own: what is edited beside the workers. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 let atHome: ModelWorker;
 
 const TABLES = ['observations', 'session_summaries', 'user_prompts'];
@@ -18,10 +22,9 @@ const told = (of: MemDatabase): unknown[] => TABLES.flatMap((table) => of.sql.pr
 const count = (of: MemDatabase): number => told(of).length;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  ana.session('s1');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana }) => {
+    ana.session('s1');
+  }));
   atHome = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
   await atHome.pull();
   for (const title of ['one', 'two', 'three']) ana.observation('s1', title);
@@ -29,10 +32,7 @@ beforeEach(async () => {
   ana.prompt('s1', 1, 'hello');
   await pulls(atHome, () => count(bea), 5);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 async function pulls(worker: ModelWorker, what: () => unknown, expected: unknown): Promise<void> {
   const pulled = async (): Promise<unknown> => {

@@ -1,24 +1,17 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { freePort } from '../setup/free-port.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { Place } from './place.ts';
+import { connect, connectElsewhere, disconnect, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
 
 /** bea's worker syncs through ana's node for a while in which her own does not run. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  for (const of of [ana, bea]) of.session('s1');
-  bea.observation('s1', 'old');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana, bea }) => {
+    for (const of of [ana, bea]) of.session('s1');
+    bea.observation('s1', 'old');
+  }));
   await expect.poll(() => titles(ana)).toEqual(['old']);
   const worker = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await worker.pull();
@@ -28,10 +21,7 @@ beforeEach(async () => {
   await worker.push();
   await expect.poll(() => titles(ana)).toEqual(['new', 'old']);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 it.each(['own', 'none'] as const)('what it pushed meanwhile is known before it is edited, where it goes on to %s', async (way) => {
   const port = await freePort();

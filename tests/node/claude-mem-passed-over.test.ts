@@ -1,31 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import { mutation, row, tombstone } from '../gateways/claude-mem-ops.ts';
-import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { cell, connect, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /**
  * Two machines of one person: bea's worker syncs through its own node, and passes over all ops under its own device id; ana's database
  * is carried by its node's source, so that its rows can be edited and deleted.
  */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 let worker: SyncClient;
 
 beforeEach(async () => {
-  place = await Place.create();
-  ana = await mem(place, 'ana');
-  bea = await mem(place, 'bea');
-  bea.session('s1');
-  for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1 });
-  bea.summary('s1', 'Do it', { synced_at: 1 });
-  bea.prompt('s1', 1, 'hello', { synced_at: 1 });
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ bea }) => {
+    bea.session('s1');
+    for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1 });
+    bea.summary('s1', 'Do it', { synced_at: 1 });
+    bea.prompt('s1', 1, 'hello', { synced_at: 1 });
+  }));
   worker = await runWorker(place, 'bea', await connect(place, 'bea', beaNode));
   await worker.changes();
   // What was there before its sync was switched on is brought in, and is the space's as well.
@@ -33,10 +25,7 @@ beforeEach(async () => {
   await expect.poll(captured).toBe(5);
   await expect.poll(() => [titles(ana), ana.get('select count(*) from user_prompts')]).toEqual([['one', 'three', 'two'], 1]);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 /** As the worker pushes a row that was told by other words since. */
 async function send(title: string, narrative: string, rev: string, more: Record<string, unknown> = {}): Promise<void> {

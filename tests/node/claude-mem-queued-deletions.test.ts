@@ -1,30 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { idOf, tombstone } from '../gateways/claude-mem-ops.ts';
-import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, connectElsewhere, disconnect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { connect, connectElsewhere, disconnect, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /** bea's worker deletes a row that it made itself and sent, and is led elsewhere before it told anybody. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  bea.session('s1');
-  bea.observation('s1', 'before');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ bea }) => {
+    bea.session('s1');
+    bea.observation('s1', 'before');
+  }));
   await expect.poll(() => titles(ana)).toEqual(['before']);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 /** What it saved is on both machines. */
 async function save(worker: ModelWorker, ...saved: readonly string[]): Promise<void> {

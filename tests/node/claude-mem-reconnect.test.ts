@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import type { MemDatabase } from '../sources/mem-database.ts';
 import {
@@ -7,36 +6,31 @@ import {
   connect,
   connectElsewhere,
   disconnect,
-  mem,
   runWorker,
-  startBoth,
   titles,
+  twoMachines,
   type Connected,
+  type TwoMachines,
 } from './claude-mem-two-machines.ts';
 import { extent } from '../setup/extent.ts';
-import { ask, Place } from './place.ts';
+import { ask } from './place.ts';
 
 /**
  * bea's worker goes from one way of syncing to another, while rows are edited, deleted and made beside it. Before, both databases hold rows that
  * ana made while her worker was connected (`x`), that bea made (`b`), and that came by Satchel before anybody was connected (`a`).
  */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 let first: ModelWorker;
 
 type Way = 'own' | 'ana' | 'none';
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  for (const of of [ana, bea]) of.session('s1');
-  for (const title of ['a0', 'a1', 'a2']) ana.observation('s1', title);
-  for (const title of ['b0', 'b1', 'b2']) bea.observation('s1', title);
-  ana.summary('s1', 'Do it');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana, bea }) => {
+    for (const of of [ana, bea]) of.session('s1');
+    for (const title of ['a0', 'a1', 'a2']) ana.observation('s1', title);
+    for (const title of ['b0', 'b1', 'b2']) bea.observation('s1', title);
+    ana.summary('s1', 'Do it');
+  }));
   // On both: what comes behind the one pull below would wait for another.
   for (const of of [ana, bea]) await expect.poll(() => titles(of)).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2']);
   first = new ModelWorker(await runWorker(place, 'ana', await connect(place, 'ana', anaNode)), ana);
@@ -46,10 +40,7 @@ beforeEach(async () => {
   await expect.poll(() => titles(bea).length).toBe(12);
   await expect.poll(() => titles(ana).length).toBe(12);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 /** As `connect` and `disconnect` do; the worker has to be started again. */
 async function go(way: Way): Promise<Connected | null> {

@@ -1,31 +1,21 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { tombstone } from '../gateways/claude-mem-ops.ts';
-import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, connectElsewhere, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { cell, connect, connectElsewhere, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /**
  * bea's rows are pushed to her own node, then served by ana's as nobody's, to which her worker goes, and as ana's once her worker is connected: they
  * go from bea's database, and come again under other numbers. Then bea's worker comes home, where they are told under the numbers that they had.
  */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  bea.session('s1');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ bea }) => {
+    bea.session('s1');
+  }));
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 async function problems(): Promise<unknown> {
   const { checks } = await ask(beaNode, 'doctor', {});

@@ -1,31 +1,20 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
-import type { MemDatabase } from '../sources/mem-database.ts';
-import { connect, mem, pullsUntil, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { Place } from './place.ts';
+import { connect, pullsUntil, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
 
 /** claude-mem holds one observation of a session with the same words, by their hash: an update that makes two of them the same fails, and its client stops. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let beaNode: SatchelNode;
+let { place, ana, bea, beaNode } = {} as TwoMachines;
 let worker: ModelWorker;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  ({ bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, beaNode } = await twoMachines());
   worker = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
   await worker.pull();
   ana.session('s1');
   for (const [row, title] of ['one', 'two'].entries()) ana.observation('s1', title, { created_at_epoch: at(row) });
   await pulls(() => titles(bea), ['one', 'two']);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const pulls = (what: () => unknown, expected: unknown): Promise<void> => pullsUntil(worker, what, expected);
 

@@ -1,33 +1,33 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
-import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, connectElsewhere, disconnect, mem, pullsUntil, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { Place } from './place.ts';
+import {
+  cell,
+  connect,
+  connectElsewhere,
+  disconnect,
+  pullsUntil,
+  runWorker,
+  titles,
+  twoMachines,
+  type TwoMachines,
+} from './claude-mem-two-machines.ts';
 
 /** bea's worker reads ana's gateway, which told it of ana's rows as its own before ana's worker was connected to it. */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let anaNode: SatchelNode;
-let beaNode: SatchelNode;
+let { place, ana, bea, anaNode, beaNode } = {} as TwoMachines;
 let atAna: ModelWorker;
 
 beforeEach(async () => {
-  place = await Place.create();
-  [ana, bea] = [await mem(place, 'ana'), await mem(place, 'bea')];
-  ana.session('s1');
-  ({ ana: anaNode, bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, anaNode, beaNode } = await twoMachines(({ ana }) => {
+    ana.session('s1');
+  }));
   await expect.poll(() => bea.get('select count(*) from sdk_sessions')).toBe(1);
   atAna = new ModelWorker(await runWorker(place, 'bea', await connectElsewhere(place, 'bea', beaNode, anaNode)), bea);
   await atAna.pull();
   for (const title of ['one', 'two']) ana.observation('s1', title);
   await pulls(() => titles(bea), ['one', 'two']);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const pulls = (what: () => unknown, expected: unknown): Promise<void> => pullsUntil(atAna, what, expected);
 

@@ -1,32 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { undoConnection } from '../../src/node/claude-mem/connection.ts';
-import type { SatchelNode } from '../../src/node/node.ts';
 import { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
-import type { MemDatabase } from '../sources/mem-database.ts';
-import { cell, connect, mem, runWorker, startBoth, titles } from './claude-mem-two-machines.ts';
-import { ask, Place } from './place.ts';
+import { cell, connect, runWorker, titles, twoMachines, type TwoMachines } from './claude-mem-two-machines.ts';
+import { ask } from './place.ts';
 
 /**
  * Two machines of one person: bea's worker synced through its own node, and is disconnected. So the source of its database carries rows of which
  * the feed, and whoever reads it, holds states under their revisions.
  */
-let place: Place;
-let ana: MemDatabase;
-let bea: MemDatabase;
-let beaNode: SatchelNode;
+let { place, ana, bea, beaNode } = {} as TwoMachines;
 let worker: ModelWorker;
 
 beforeEach(async () => {
-  place = await Place.create();
-  ana = await mem(place, 'ana');
-  bea = await mem(place, 'bea');
-  bea.session('s1');
-  for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1 });
-  bea.summary('s1', 'Do it', { synced_at: 1 });
-  bea.prompt('s1', 1, 'hello', { synced_at: 1 });
-  const exclude = 'insert into sync_launch_exclusions select ?, cast(id as text), sync_rev from';
-  bea.run(`${exclude} observations where title = 'two'`, 'observation');
-  ({ bea: beaNode } = await startBoth(place));
+  ({ place, ana, bea, beaNode } = await twoMachines(({ bea }) => {
+    bea.session('s1');
+    for (const title of ['one', 'two', 'three']) bea.observation('s1', title, { synced_at: 1 });
+    bea.summary('s1', 'Do it', { synced_at: 1 });
+    bea.prompt('s1', 1, 'hello', { synced_at: 1 });
+    const exclude = 'insert into sync_launch_exclusions select ?, cast(id as text), sync_rev from';
+    bea.run(`${exclude} observations where title = 'two'`, 'observation');
+  }));
   worker = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
   await worker.pull();
   const captured = (): Promise<unknown> => beaNode.store.read((tx) => tx.documents.get('claude-mem-captured', 'me'));
@@ -35,10 +28,7 @@ beforeEach(async () => {
   await ask(beaNode, 'claude-mem-reconnected', {});
   await expect.poll(() => titles(ana)).toEqual(['one', 'three', 'two']);
 });
-afterEach(async () => {
-  for (const each of [ana, bea]) each.sql.close();
-  await place.dispose();
-});
+afterEach(() => place.dispose());
 
 const revisions = (table: string, column: string): unknown[] =>
   bea.sql.prepare(`select ${column}, sync_rev, synced_at from ${table} order by ${column}`).raw().all();

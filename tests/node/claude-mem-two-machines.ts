@@ -17,11 +17,11 @@ export async function pullsUntil(worker: ModelWorker, what: () => unknown, expec
   await expect.poll(pulled).toEqual(expected);
 }
 
-/** A home of this machine in the place, with an empty database of claude-mem's in it. */
+/** A home of this machine in the place, with an empty database of claude-mem's in it, which is closed with the place. */
 export async function mem(place: Place, machine: string): Promise<MemDatabase> {
   const folder = path.join(place.home(machine), '.claude-mem');
   await mkdir(folder, { recursive: true });
-  return new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3');
+  return place.closing(new MemDatabase(path.join(folder, 'claude-mem.db'), '13.25.3'));
 }
 
 export const titles = (of: MemDatabase): string[] =>
@@ -37,6 +37,31 @@ export async function startBoth(place: Place): Promise<{ readonly ana: SatchelNo
   await ask(joining, 'join', { link: (await ask(ana, 'invite', {})).link, name: 'bea' });
   await place.stop('bea');
   return { ana, bea: await place.start('bea') };
+}
+
+/** Two machines of one person in a place of their own, each with a database of claude-mem's. Both nodes are live; all of it ends with the place. */
+export interface TwoMachines {
+  place: Place;
+  ana: MemDatabase;
+  bea: MemDatabase;
+  anaNode: SatchelNode;
+  beaNode: SatchelNode;
+}
+
+/** @param fill what is in the databases before there are nodes. */
+export async function twoMachines(
+  fill: (databases: { readonly ana: MemDatabase; readonly bea: MemDatabase }) => void = () => undefined,
+): Promise<TwoMachines> {
+  const place = await Place.create();
+  try {
+    const databases = { ana: await mem(place, 'ana'), bea: await mem(place, 'bea') };
+    fill(databases);
+    const { ana: anaNode, bea: beaNode } = await startBoth(place);
+    return { place, ...databases, anaNode, beaNode };
+  } catch (error) {
+    await place.dispose();
+    throw error;
+  }
 }
 
 /** What a worker of `machine` is pointed at. */

@@ -24,6 +24,7 @@ export interface StartOptions {
 export class Place {
   readonly root: string;
   readonly #open = new Map<string, SatchelNode>();
+  readonly #closing: { close(): void }[] = [];
   private constructor(root: string) {
     this.root = root;
   }
@@ -75,7 +76,14 @@ export class Place {
     return readFile(path.join(this.home(machine), '.claude', name), 'utf8');
   }
 
+  /** Closes it before the nodes end. */
+  closing<T extends { close(): void }>(opened: T): T {
+    this.#closing.push(opened);
+    return opened;
+  }
+
   async dispose(): Promise<void> {
+    for (const each of this.#closing) each.close();
     for (const machine of [...this.#open.keys()]) await this.stop(machine);
     await rm(this.root, { recursive: true, force: true });
   }
