@@ -6,7 +6,7 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import type { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
-import { ask, Place } from './place.ts';
+import { ask, Place, type StartOptions } from './place.ts';
 
 /** The worker takes in what it is served, until that is so. */
 export async function pullsUntil(worker: ModelWorker, what: () => unknown, expected: unknown): Promise<void> {
@@ -30,9 +30,12 @@ export const titles = (of: MemDatabase): string[] =>
 export const cell = (of: MemDatabase, column: string, title: string): unknown =>
   of.get(`select ${column} from observations where title = ?`, title);
 
-/** The nodes of two machines of one person: bea joins ana, and both are live then. */
-export async function startBoth(place: Place): Promise<{ readonly ana: SatchelNode; readonly bea: SatchelNode }> {
-  const ana = await place.start('ana');
+/** The nodes of two machines of one person: bea joins ana, and both are live then. `options` of ana's. */
+export async function startBoth(
+  place: Place,
+  options: StartOptions = {},
+): Promise<{ readonly ana: SatchelNode; readonly bea: SatchelNode }> {
+  const ana = await place.start('ana', options);
   const joining = await place.start('bea', { live: false });
   await ask(joining, 'join', { link: (await ask(ana, 'invite', {})).link, name: 'bea' });
   await place.stop('bea');
