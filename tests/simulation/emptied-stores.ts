@@ -40,13 +40,17 @@ export async function takeStore(): Promise<SqliteStore> {
 async function createDatabase(): Promise<MemoryDatabase> {
   const opened = await openDatabase(':memory:');
   const { database } = opened;
-  const tables = database.prepare("select name from sqlite_master where type = 'table' and name <> 'migrations'").pluck().all() as string[];
+  // Last made first: a table is made after those that it refers to. To put off that check instead, by a pragma, would have SQLite
+  // prepare each kept statement anew.
+  const tables = database
+    .prepare("select name from sqlite_master where type = 'table' and name <> 'migrations' order by rowid desc")
+    .pluck()
+    .all() as string[];
   return { opened, deletions: tables.map((name) => database.prepare(`delete from "${name}"`)) };
 }
 
 function empty({ opened: { database }, deletions }: MemoryDatabase): void {
   database.transaction(() => {
-    database.pragma('defer_foreign_keys = ON'); // until the end, when no row is left
     for (const deletion of deletions) deletion.run();
   })();
 }

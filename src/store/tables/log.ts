@@ -133,13 +133,13 @@ export function createLogTable(scope: TableScope): LogTable {
     async commits(space, from, limit) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      const rows = await kept('commits', [number, from, COMMIT, limit], () =>
+      const rows = await kept('commits', [number, from, limit], () =>
         scope.db
           .selectFrom('log_records')
           .select(['position', 'signer', 'id'])
           .where('space', '=', number)
           .where('position', '>=', from)
-          .where('type', '=', COMMIT)
+          .where('type', '=', (eb) => eb.lit(COMMIT)) // bound, SQLite prepares it anew each time: the partial index may serve then
           .orderBy('position')
           .limit(limit),
       );
