@@ -26,7 +26,12 @@ export function commitKey(signer: MachineId, id: CommitId): CommitKey {
   return `${signer}${id}` as CommitKey;
 }
 
+/** What a Buffer's `toString('hex')` ends in. Node has it on the prototype, and does not promise to. */
+const { hexSlice } = Buffer.prototype as { readonly hexSlice?: (this: Uint8Array, start: number, end: number) => string };
+
+/** Makes no Buffer of them where it need not: V8 moves a small array off its heap for that, which takes longer than all else here. */
 export function bytesToHex(bytes: Uint8Array): string {
+  if (hexSlice !== undefined) return hexSlice.call(bytes, 0, bytes.length);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 

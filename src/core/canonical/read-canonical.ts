@@ -4,6 +4,8 @@ import { DEEPEST, FALSE, FLOATS, MAJOR, NULL, TRUE } from './forms.ts';
 
 /** Shorter byte strings are copied: a hash that is kept is not to keep the megabytes that it came with. */
 const COPIED_BELOW = 4 * 1024;
+/** So many, a hash, V8 holds in its own heap where they are copied one by one; a view of others' memory takes longer to make. */
+const SHORT_BYTES = 32;
 /** Shorter texts are read byte by byte, which takes less than a call. */
 const SHORT_TEXT = 24;
 /** What stands in a decoded text for bytes that are no UTF-8, or for itself. */
@@ -98,9 +100,14 @@ function take(reader: Reader, length: number): number {
 
 function readBytes(reader: Reader, length: number): Uint8Array {
   const at = take(reader, length);
-  const { buffer, byteOffset } = reader.bytes;
-  const part = new Uint8Array(buffer, byteOffset + at, length);
-  return length < COPIED_BELOW ? part.slice() : part;
+  const { bytes } = reader;
+  if (length > SHORT_BYTES) {
+    const part = new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
+    return length < COPIED_BELOW ? part.slice() : part;
+  }
+  const copy = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) copy[index] = bytes[at + index] as number;
+  return copy;
 }
 
 function readText(reader: Reader, length: number): string {

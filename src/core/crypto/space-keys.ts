@@ -30,12 +30,13 @@ export interface SpaceKeys {
 
 export function createSpaceKeys(secrets: SpaceSecrets): SpaceKeys {
   const digestKey = deriveKey(secrets.spaceKey, 'satchel/v1/content-digest');
-  const gearBytes = Buffer.from(deriveKey(secrets.spaceKey, 'satchel/v1/gear', 1024));
-  const gear = Uint32Array.from({ length: 256 }, (_, i) => gearBytes.readUInt32BE(i * 4));
+  let gear: Uint32Array | null = null;
   const cache = new Map<number, EpochKeys>();
   return {
     digestKey,
-    gear,
+    get gear() {
+      return (gear ??= gearOf(secrets.spaceKey)); // only large bodies are cut
+    },
     epoch(id) {
       const cached = cache.get(id);
       if (cached !== undefined) return cached;
@@ -46,6 +47,11 @@ export function createSpaceKeys(secrets: SpaceSecrets): SpaceKeys {
       return keys;
     },
   };
+}
+
+function gearOf(spaceKey: Bytes): Uint32Array {
+  const bytes = Buffer.from(deriveKey(spaceKey, 'satchel/v1/gear', 1024));
+  return Uint32Array.from({ length: 256 }, (_, i) => bytes.readUInt32BE(i * 4));
 }
 
 /** What an epoch record publishes: binds members to one key without showing it. */

@@ -1,8 +1,8 @@
 import { encodeCanonical, type Canonical } from '../canonical.ts';
 import { Malformed, parseCanonical, readBytes, readCount, readHex, readHexOrNull, readList } from '../canonical-fields.ts';
-import { sha256, sha256Hex, type Bytes } from '../crypto/hash.ts';
+import { sha256Hex, type Bytes } from '../crypto/hash.ts';
 import { verifySignature, type SigningKey } from '../crypto/signing.ts';
-import { bytesToHex, hexToBytes, ZERO_HASH, type CommitId, type MachineId, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
+import { hexToBytes, ZERO_HASH, type CommitId, type MachineId, type ObjectId, type RecordHash, type SpaceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 
@@ -120,7 +120,7 @@ export function decodeRecord(bytes: Bytes): Result<LogRecord, string> {
   const { headerBytes, signature, body } = parts.value;
   const header = parseCanonical('record header', headerBytes, LIMITS.recordBytes, parseHeader);
   if (!header.ok) return header;
-  if (body.length !== header.value.bodyLength || bytesToHex(sha256(body)) !== header.value.bodyHash)
+  if (body.length !== header.value.bodyLength || sha256Hex(body) !== header.value.bodyHash)
     return fail('record: body does not match its header');
   const record = { header: header.value, headerBytes, signature, body, hash: recordHash(headerBytes, signature) };
   return ok(new DecodedRecord(record, bytes));
