@@ -1,5 +1,4 @@
-import { createHash, createHmac, hash as hashAtOnce, timingSafeEqual } from 'node:crypto';
-import { bytesToHex } from '../ids.ts';
+import { createHash, createHmac, hash as hashAtOnce, timingSafeEqual, type Hash } from 'node:crypto';
 
 export type Bytes = Uint8Array;
 
@@ -7,14 +6,18 @@ export type Bytes = Uint8Array;
 export function sha256(...parts: readonly (Bytes | string)[]): Bytes {
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return hashAtOnce('sha256', only, 'buffer');
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  return hashOf(parts).digest();
 }
 
 export function sha256Hex(...parts: readonly (Bytes | string)[]): string {
   const [only] = parts;
-  return parts.length === 1 && only !== undefined ? hashAtOnce('sha256', only, 'hex') : bytesToHex(sha256(...parts));
+  return parts.length === 1 && only !== undefined ? hashAtOnce('sha256', only, 'hex') : hashOf(parts).digest('hex');
+}
+
+function hashOf(parts: readonly (Bytes | string)[]): Hash {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash;
 }
 
 /** HMAC-SHA256. */

@@ -71,6 +71,8 @@ export class Replay {
   #cursor: Cursor | null = null;
   #membership: Membership | null = null;
   #keys: SpaceKeys | null = null;
+  /** What the last keys were opened from: most control records hand out none, and to open an envelope takes a millisecond. */
+  #opened: (Pick<Membership, 'epochs'> & { readonly own: unknown; readonly keys: SpaceKeys | null }) | null = null;
   /** Keys that a control record at `position`, still ahead, hands to this machine. */
   #laterKeys: { readonly position: number; readonly keys: SpaceKeys } | null = null;
   /** Items that changed, and that no report has told of: a batch after them may have failed. */
@@ -350,8 +352,13 @@ export class Replay {
       return;
     }
     this.#laterKeys = null;
-    const secrets = await openSecrets(membership, machine.key.machine, machine.identity, wrapping);
-    this.#keys = secrets === null ? null : createSpaceKeys(secrets);
+    const { epochs, envelopes } = membership;
+    const own = envelopes.get(machine.key.machine);
+    if (this.#opened?.epochs !== epochs || this.#opened.own !== own) {
+      const secrets = await openSecrets(membership, machine.key.machine, machine.identity, wrapping);
+      this.#opened = { epochs, own, keys: secrets === null ? null : createSpaceKeys(secrets) };
+    }
+    this.#keys = this.#opened.keys;
   }
 }
 
