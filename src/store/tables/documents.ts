@@ -36,12 +36,9 @@ export function createDocumentTable(scope: TableScope): DocumentTable {
     },
 
     async list<T>(collection: string) {
-      const rows = await scope.db
-        .selectFrom('documents')
-        .select(['id', 'value'])
-        .where('collection', '=', collection)
-        .orderBy('id')
-        .execute();
+      const rows = await kept('documents', [collection], () =>
+        scope.db.selectFrom('documents').select(['id', 'value']).where('collection', '=', collection).orderBy('id'),
+      );
       return rows.map((row) => ({ id: row.id, value: JSON.parse(row.value) as T }));
     },
 

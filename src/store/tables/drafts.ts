@@ -9,7 +9,9 @@ export function createDraftTable(scope: TableScope): DraftTable {
     async list(space) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      const rows = await scope.db.selectFrom('drafts').select(['id', 'bytes']).where('space', '=', number).orderBy('sequence').execute();
+      const rows = await kept('drafts', [number], () =>
+        scope.db.selectFrom('drafts').select(['id', 'bytes']).where('space', '=', number).orderBy('sequence'),
+      );
       return rows.map((row) => ({ id: bytesToHex(row.id) as CommitId, bytes: row.bytes }));
     },
 

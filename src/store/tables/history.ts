@@ -82,13 +82,29 @@ export function createHistory(scope: TableScope): History {
     async byPosition(space, query) {
       const number = await scope.numberOf(space);
       if (number === null || query.limit < 1) return [];
-      let newest = scope.db.selectFrom('history').select('position').where('space', '=', number);
-      if (query.before !== undefined) newest = newest.where('position', '<', query.before);
-      const oldest = (await newest.orderBy('position', 'desc').limit(query.limit).execute()).at(-1);
+      const { before = Number.MAX_SAFE_INTEGER, limit } = query;
+      const newest = await kept('newest history', [number, before, limit], () =>
+        scope.db
+          .selectFrom('history')
+          .select('position')
+          .where('space', '=', number)
+          .where('position', '<', before)
+          .orderBy('position', 'desc')
+          .limit(limit),
+      );
+      const oldest = newest.at(-1);
       if (oldest === undefined) return [];
-      let rows = scope.db.selectFrom('history').select(COLUMNS).where('space', '=', number).where('position', '>=', oldest.position);
-      if (query.before !== undefined) rows = rows.where('position', '<', query.before);
-      return toEntries(number, await rows.orderBy('position', 'desc').orderBy('ordinal').execute());
+      const rows = await kept('history', [number, oldest.position, before], () =>
+        scope.db
+          .selectFrom('history')
+          .select(COLUMNS)
+          .where('space', '=', number)
+          .where('position', '>=', oldest.position)
+          .where('position', '<', before)
+          .orderBy('position', 'desc')
+          .orderBy('ordinal'),
+      );
+      return toEntries(number, rows);
     },
 
     async find(space, prefix) {

@@ -18,6 +18,20 @@ export function createItemTable(scope: TableScope): ItemTable {
   const { dialect, kept } = scope;
   const history = createHistory(scope);
   const siblings = createSiblings(scope);
+
+  /** The first page of all: what a small space is asked for all the time. */
+  async function listFirst(
+    number: number,
+    { deleted = false, limit }: { readonly deleted?: boolean; readonly limit: number },
+  ): Promise<ItemState[]> {
+    const all = () =>
+      scope.db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number).orderBy('kind').orderBy('name').limit(limit);
+    const rows = await kept(deleted ? 'items and deleted ones' : 'items', [number, limit], () =>
+      deleted ? all() : all().where('content', 'is not', null),
+    );
+    return rows.map((row) => rowToState(row, decodeContentLate));
+  }
+
   return {
     async get(space, items) {
       const states = new Map<string, ItemState>();
@@ -41,6 +55,7 @@ export function createItemTable(scope: TableScope): ItemTable {
       const number = await scope.numberOf(space);
       if (number === null) return [];
       const { kind, prefix, after } = query;
+      if (kind === undefined && prefix === undefined && after === undefined) return listFirst(number, query);
       const end = prefix === undefined ? null : endOfPrefix(prefix);
       let rows = scope.db.selectFrom('items').select(STATE_COLUMNS).where('space', '=', number);
       if (kind !== undefined) rows = rows.where('kind', '=', kind);

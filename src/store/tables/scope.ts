@@ -36,13 +36,15 @@ export function createTableScope(
   { known, queries, ask }: Kept,
   writing: (part: StorePart) => void,
 ): TableScope {
+  const kept = createKeptQueries(ask, queries);
   let made: Kysely<StoreSchema> | null = null;
   const db = (): Kysely<StoreSchema> => (made ??= makeDb());
 
   async function numberOf(space: SpaceId): Promise<number | null> {
     const cached = known.get(space);
     if (cached !== undefined) return cached;
-    const row = await db().selectFrom('spaces').select('number').where('id', '=', hexToBytes(space)).executeTakeFirst();
+    const id = hexToBytes(space);
+    const [row] = await kept('space', [id], () => db().selectFrom('spaces').select('number').where('id', '=', id));
     if (row === undefined) return null;
     known.set(space, row.number);
     return row.number;
@@ -68,7 +70,7 @@ export function createTableScope(
       return db();
     },
     dialect,
-    kept: createKeptQueries(ask, queries),
+    kept,
     writing,
     numberOf,
     numberFor,

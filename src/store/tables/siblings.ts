@@ -3,7 +3,7 @@ import { itemKey, type Item } from '../../core/item.ts';
 import type { Sibling } from '../../core/ports/store.ts';
 import { decodeContent, encodeContent } from '../content-codec.ts';
 import type { SiblingRow } from '../schema.ts';
-import { insertBatches, lastOfEach, listBatches } from './batches.ts';
+import { insertBatches, lastOfEach, listBatches, valuesOf } from './batches.ts';
 import type { TableScope } from './scope.ts';
 
 export interface Siblings {
@@ -15,24 +15,26 @@ export interface Siblings {
 }
 
 export function createSiblings(scope: TableScope): Siblings {
-  const { dialect } = scope;
+  const { dialect, kept } = scope;
   return {
     async add(space, siblings) {
       scope.writing('siblings');
       const number = await scope.numberFor(space);
       const rows = lastOfEach(siblings, (sibling) => `${itemKey(sibling.item)}\0${sibling.sibling}`);
       for (const batch of insertBatches(dialect, 7, rows)) {
-        await scope.db
-          .insertInto('siblings')
-          .values(batch.map((sibling) => siblingToRow(number, sibling)))
-          .onConflict((conflict) =>
-            conflict.columns(['space', 'kind', 'name', 'sibling']).doUpdateSet((eb) => ({
-              base: eb.ref('excluded.base'),
-              position: eb.ref('excluded.position'),
-              content: eb.ref('excluded.content'),
-            })),
-          )
-          .execute();
+        const values = batch.map((sibling) => siblingToRow(number, sibling));
+        const query = () =>
+          scope.db
+            .insertInto('siblings')
+            .values(values)
+            .onConflict((conflict) =>
+              conflict.columns(['space', 'kind', 'name', 'sibling']).doUpdateSet((eb) => ({
+                base: eb.ref('excluded.base'),
+                position: eb.ref('excluded.position'),
+                content: eb.ref('excluded.content'),
+              })),
+            );
+        await kept(`put sibling ${values.length}`, valuesOf(values), query);
       }
     },
 
@@ -54,9 +56,14 @@ export function createSiblings(scope: TableScope): Siblings {
     async list(space, item) {
       const number = await scope.numberOf(space);
       if (number === null) return [];
-      let rows = scope.db.selectFrom('siblings').selectAll().where('space', '=', number);
-      if (item !== undefined) rows = rows.where('kind', '=', item.kind).where('name', '=', item.name);
-      return (await rows.orderBy('position').orderBy('sibling').execute()).map(rowToSibling);
+      const all = () => scope.db.selectFrom('siblings').selectAll().where('space', '=', number).orderBy('position').orderBy('sibling');
+      const rows =
+        item === undefined
+          ? await kept('siblings', [number], all)
+          : await kept('siblings of an item', [number, item.kind, item.name], () =>
+              all().where('kind', '=', item.kind).where('name', '=', item.name),
+            );
+      return rows.map(rowToSibling);
     },
 
     async count(space) {

@@ -31,7 +31,9 @@ export function createViewTable(scope: TableScope): ViewTable {
       const number = await scope.numberOf(space);
       if (number === null) return [];
       if (under !== undefined && under.length <= MOST_RANGES) return listUnder(number, writer, under);
-      const rows = await scope.db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer).execute();
+      const rows = await kept('views', [number, writer], () =>
+        scope.db.selectFrom('views').select(COLUMNS).where('space', '=', number).where('writer', '=', writer),
+      );
       const isAsked = under === undefined ? null : namesAtAndUnder(under);
       return rows.filter((row) => isAsked === null || isAsked(row.name)).map(rowToView);
     },
@@ -89,9 +91,15 @@ export function createViewTable(scope: TableScope): ViewTable {
       if (number === null) return found;
       for (;;) {
         const last = found.at(-1);
-        let rows = scope.db.selectFrom('views').select('writer').where('space', '=', number);
-        if (last !== undefined) rows = rows.where('writer', '>', last);
-        const next = await rows.orderBy('writer').limit(1).executeTakeFirst();
+        const [next] = await kept('next writer', [number, last ?? '', 1], () =>
+          scope.db
+            .selectFrom('views')
+            .select('writer')
+            .where('space', '=', number)
+            .where('writer', '>', last ?? '')
+            .orderBy('writer')
+            .limit(1),
+        );
         if (next === undefined) return found;
         found.push(next.writer);
       }
