@@ -86,7 +86,7 @@ describe('a device id that was copied', () => {
     // Both go on: the other machine is first, and its row 3 is another.
     const theirs = row(DEVICE, { local: '3', payload: { title: 'theirs', memory_session_id: 'm-s1' } });
     expect((await other.push([theirs])).status).toBe(200);
-    expect(await checks()).toEqual([]);
+    expect(await checks()).toMatchObject([{ id: 'claude-mem.lost-rows', result: 'warn' }]);
     observation('ours');
     expect(await checks()).toMatchObject([{ id: 'claude-mem.device-id', result: 'fail', severity: 'high' }]);
     stop();
@@ -186,6 +186,24 @@ describe('a database that is not the one that pushed', () => {
     expect(await lost()).toBeUndefined();
   });
 
+  it('is named as one that may be meant so where fewer rows went, and repaired only where it is named', async () => {
+    await pushOwn();
+    observation('a third');
+    await pushOwn();
+    database!.run('DELETE FROM observations WHERE id = 1');
+    const advice = expect.stringMatching(/satchel claude-mem connect tells.*satchel claude-mem repair lost-rows/) as string;
+    const evidence = ['1 of 3 rows that this device pushed and nobody deleted are not there'];
+    expect(await lost()).toMatchObject({ result: 'warn', severity: 'low', evidence, next_step: advice });
+    stop();
+    const all = await ask(node, 'claude-mem-repair', { apply: true });
+    expect(all.repairs).toMatchObject([{ id: 'lost-rows', state: 'nothing', next: advice }]);
+    expect(settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID']).toBe(DEVICE);
+    await repair('lost-rows');
+    expect(settingsNow()['CLAUDE_MEM_CLOUD_SYNC_DEVICE_ID']).not.toBe(DEVICE);
+    openDatabase();
+    expect(await lost()).toBeUndefined();
+  });
+
   it('is not one where rows were deleted, here or elsewhere, or are about to be told of', async () => {
     await pushOwn();
     observation('a third');
@@ -197,9 +215,12 @@ describe('a database that is not the one that pushed', () => {
       `INSERT INTO sync_content_outbox (entity_id, kind, origin_local_id, entity_rev, body, operation_sha256, deleted, created_at_epoch)
        VALUES ('${entity}', 'observation', '1', '2', '{}', '', 1, 0)`,
     );
-    expect(await lost()).toBeUndefined();
+    expect(await lost()).toMatchObject({
+      result: 'warn',
+      evidence: ['1 of 3 rows that this device pushed and nobody deleted are not there'],
+    });
     database!.run('DELETE FROM sync_content_outbox');
-    expect((await other.push([tombstone(DEVICE, { local: '2', rev: '2' })])).status).toBe(200);
+    expect((await other.push(['1', '2'].map((local) => tombstone(DEVICE, { local, rev: '2' })))).status).toBe(200);
     expect(await lost()).toBeUndefined();
   });
 });

@@ -97,3 +97,19 @@ describe('a deletion that claude-mem has not sent yet', () => {
     expect(await ask(beaNode, 'claude-mem-reconnecting', {})).toMatchObject({ untold: { rows: 1, reason: 'it does not answer' } });
   });
 });
+
+it('a row that another program deletes beside the worker is named, and told to others where it is connected again', async () => {
+  const lost = async (): Promise<unknown> => (await ask(beaNode, 'doctor', {})).checks.find(({ id }) => id === 'claude-mem.lost-rows');
+  const worker = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
+  await save(worker, 'stays', 'too');
+  expect(await lost()).toBeUndefined();
+  bea.run("delete from observations where title = 'before'");
+  expect(await lost()).toMatchObject({
+    result: 'warn',
+    evidence: ['1 of 3 rows that this device pushed and nobody deleted are not there'],
+  });
+  const again = new ModelWorker(await runWorker(place, 'bea', await connect(place, 'bea', beaNode)), bea);
+  await again.pull();
+  await settle(['stays', 'too']);
+  await expect.poll(lost).toBeUndefined();
+});

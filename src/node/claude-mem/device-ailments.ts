@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { rowId } from '../../gateways/claude-mem/schema.ts';
 import { GATEWAY_DEVICE } from '../../gateways/claude-mem/make-op.ts';
+import { doubledBy, subjectOf } from '../../gateways/claude-mem/subject.ts';
+import type { FeedMark } from '../../core/ports/feeds.ts';
 import { counted } from '../counted.ts';
+import { payloadOf } from './adopt-served.ts';
 import { markRows } from '../../sources/claude-mem/mark-rows.ts';
-import { readOwnRows } from '../../sources/claude-mem/own-rows.ts';
+import { readOwnRows, readStandingRows } from '../../sources/claude-mem/own-rows.ts';
 import { blockedBy, needsStopped, type Ailment, type Repaired } from '../../sources/claude-mem-health/ailment.ts';
 import { userOf } from '../../sources/claude-mem-health/holders.ts';
 import { keepDatabase } from '../../sources/claude-mem-health/keep-copy.ts';
@@ -24,6 +27,8 @@ export interface DeviceLook {
   readonly names: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** The feed tells of all that is known to be deleted: of one that is behind the space, or that only others fill, that is not known. */
+  readonly isSettled: boolean;
   /** Where the feed is: takes in that nobody here uses the device id any more. */
   readonly renamed?: () => Promise<void>;
 }
@@ -94,36 +99,72 @@ function lookForLost(look: DeviceLook): Ailment[] {
   if (queued === null) return []; // there is none, or none that syncs: the worker has not made it yet
   const there = new Set(queued);
   for (const page of readOwnRows(file)) for (const { kind, local } of page) there.add(rowId(kind, device, local));
-  let [pushed, gone] = [0, 0];
+  let pushed = 0;
+  const gone: FeedMark[] = [];
   for (const entity of index.entities()) {
-    const isLive = (index.newest(entity)?.subject ?? '') !== '';
-    if (!isLive || !index.of(entity).some(({ origin }) => origin === device)) continue;
+    const newest = index.newest(entity);
+    if (newest === undefined || newest.subject === '' || !index.of(entity).some(({ origin }) => origin === device)) continue;
     pushed += 1;
-    if (!there.has(entity)) gone += 1;
+    if (!there.has(entity)) gone.push(newest);
   }
-  // Where others delete in the database beside the worker, some are gone as they were meant to be.
   // Of what is there as another's, its client passes over what becomes of it.
   const marked = countMarked(file, device);
-  if (marked === 0 && 2 * gone <= pushed) return [];
+  if (marked === 0 && 2 * gone.length <= pushed) return look.isSettled ? lookForMissing(look, gone, pushed) : [];
   return [
     {
-      id: 'lost-rows',
+      ...lostRows(look, gone.length, pushed),
       result: 'fail',
       severity: 'high',
       reason: 'claude-mem’s database is not the one that its rows were synced from, and its own sync does not bring those back',
-      evidence: [
-        `${gone} of ${counted(pushed, 'row')} that this device pushed and nobody deleted are not there`,
-        ...(marked === 0 ? [] : [`${counted(marked, 'row is', 'rows are')} there under another number`]),
-      ],
-      would: [
-        ...needsStopped(file),
-        'give claude-mem on this machine another device id, for which they are rows of another device',
-        'have it read everything again that is served',
-      ],
+      ...(marked === 0
+        ? {}
+        : { evidence: [missingText(gone.length, pushed), `${counted(marked, 'row is', 'rows are')} there under another number`] }),
       advice: null,
-      repair: (backups) => renameDevice(look, backups),
     },
   ];
+}
+
+/** Fewer: another program may have deleted them beside the worker, as somebody wanted, or a backup was put back. O(rows) where there are any. */
+function lookForMissing(look: DeviceLook, gone: readonly FeedMark[], pushed: number): Ailment[] {
+  const told = gone.filter((mark) => doubledBy(mark) === null);
+  if (told.length === 0) return [];
+  // A row that stands there by another number or device, as one that a repair removed the double of, is none that went.
+  const standing = new Set<string>();
+  for (const page of readStandingRows(look.file))
+    for (const row of page) {
+      const payload = payloadOf(row);
+      if (payload !== null) standing.add(subjectOf(row.kind, payload));
+    }
+  const missing = told.filter(({ subject }) => !standing.has(subject)).length;
+  if (missing === 0) return [];
+  return [
+    {
+      ...lostRows(look, missing, pushed),
+      result: 'warn',
+      severity: 'low',
+      reason: 'rows that were synced under claude-mem’s device id are not in its database, and its own sync does not bring them back',
+      advice:
+        'Where another program deleted them as you wanted: satchel claude-mem connect tells the others. Where they are lost, they come back by: satchel claude-mem repair lost-rows',
+      isToBeNamed: true,
+    },
+  ];
+}
+
+function lostRows(look: DeviceLook, missing: number, pushed: number): Pick<Ailment, 'id' | 'evidence' | 'would' | 'repair'> {
+  return {
+    id: 'lost-rows',
+    evidence: [missingText(missing, pushed)],
+    would: [
+      ...needsStopped(look.file),
+      'give claude-mem on this machine another device id, for which they are rows of another device',
+      'have it read everything again that is served',
+    ],
+    repair: (backups) => renameDevice(look, backups),
+  };
+}
+
+function missingText(missing: number, pushed: number): string {
+  return `${missing} of ${counted(pushed, 'row')} that this device pushed and nobody deleted are not there`;
 }
 
 /** Rows that are there as synced from this very device. */

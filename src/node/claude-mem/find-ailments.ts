@@ -7,7 +7,9 @@ import { readForeign } from '../read-foreign.ts';
 import { PERSONAL, type SatchelNode } from '../node.ts';
 import { findDeviceAilments } from './device-ailments.ts';
 import { findLeftRows } from './left-rows.ts';
+import { isLookTaken } from './last-look.ts';
 import { localWorker } from './local-worker.ts';
+import { PERSONAL_USER } from './personal-user.ts';
 import type { readRemoteFeed } from './remote-feed.ts';
 import { ownFeed } from './own-feed.ts';
 import { readOwnFeed } from './adopt-at-connect.ts';
@@ -155,7 +157,9 @@ async function inFeed(node: SatchelNode, file: string, settings: string): Promis
   const feed = await ownFeed(node.store, node.claudeMemFeeds, user);
   // Another machine that has the id comes again.
   const renamed = async (): Promise<void> => void (await node.claudeMemClients.removeDevice(user, device));
-  const found = await findDeviceAilments({ file, settings, device, names, now, feed, renamed });
+  const own = user === PERSONAL_USER ? [...node.spaces.values()].find(({ entry }) => entry.name === PERSONAL) : undefined;
+  const isSettled = own !== undefined && (await isLookTaken(node.store, own.entry.space, worker.connection));
+  const found = await findDeviceAilments({ file, settings, device, names, now, feed, isSettled, renamed });
   return andWedged(found, { file, device, feed: await readOwnFeed(node.store, user), isAllPushed: true, now });
 }
 
@@ -171,7 +175,7 @@ async function atHub(node: SatchelNode, way: SyncPath, file: string, settings: s
   const feed = await ask({ url: way.url, user: way.user, token, device });
   if (feed.ok) {
     const now = node.deps.clock.now();
-    const found = await findDeviceAilments({ file, settings, device, names: [], now, feed: feed.value });
+    const found = await findDeviceAilments({ file, settings, device, names: [], now, feed: feed.value, isSettled: false });
     return andWedged(found, { file, device, feed: feed.value.served, isAllPushed: false, now });
   }
   if (feed.error.type === 'refused') return { ...NOTHING_FOUND, ailments: [unknownToken(host, [feed.error.message], FOREIGN_TOKEN)] };

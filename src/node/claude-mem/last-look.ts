@@ -37,6 +37,11 @@ export async function areAbsencesDue(store: Store, home: NodeHome, space: SpaceI
   return carried === true && (await isBridgedHere(home));
 }
 
+/** Whether what went from the database before the worker came by this `connection` was told of: what is missing since, its feed does not know to be deleted. */
+export async function isLookTaken(store: Store, space: SpaceId, connection: string): Promise<boolean> {
+  return (await store.read((tx) => tx.documents.get<string>(LOOKED, space))) === connection;
+}
+
 type NodeParts = Pick<SatchelNode, 'store' | 'deps' | 'log' | 'home' | 'memRows'>;
 
 export function createLastLook(node: NodeParts, open: OpenSpace): LastLook {

@@ -94,9 +94,10 @@ export async function repairAilments(node: SatchelNode, only: string | null, app
     const found = all.filter(({ id }) => only === null || id === only);
     const ailment = found.find(({ id }) => repairs.every((repair) => repair.id !== id));
     if (ailment === undefined) return repairs;
-    const { id, reason, evidence, would, advice, repair } = ailment;
+    const { id, reason, evidence, would, advice, repair, isToBeNamed = false } = ailment;
     const about = { id, reason, evidence, would };
-    if (repair === null) repairs.push({ ...about, state: 'nothing', lines: [], backup: null, next: advice });
+    if (repair === null || (isToBeNamed && only === null))
+      repairs.push({ ...about, state: 'nothing', lines: [], backup: null, next: advice });
     else if (!apply) repairs.push({ ...about, state: 'would', lines: [], backup: null, next: null });
     else if (CHANGES_ROWS.has(id) && all.some((each) => each.id === INDEX)) {
       const next = `Run: satchel claude-mem repair ${INDEX} --yes`;

@@ -13,12 +13,12 @@ export async function checkClaudeMem(node: SatchelNode): Promise<Check[]> {
     return existsSync(path.join(claudeMemHome, 'claude-mem.db'))
       ? [passed('claude-mem', 'claude-mem’s database and its own queues are in order')]
       : [];
-  return ailments.map(({ id, result, severity, reason, evidence, repair, advice }) =>
+  return ailments.map(({ id, result, severity, reason, evidence, repair, advice, isToBeNamed = false }) =>
     (result === 'fail' ? failed : warned)(
       `claude-mem.${id}`,
       severity,
       reason,
-      repair === null ? advice : `What a repair would do: satchel claude-mem repair ${id}`,
+      repair === null || isToBeNamed ? advice : `What a repair would do: satchel claude-mem repair ${id}`,
       some(evidence),
     ),
   );

@@ -13,6 +13,8 @@ export interface Ailment {
   readonly would: readonly string[];
   /** What helps where no program should do it. */
   readonly advice: string | null;
+  /** It may be as somebody wants it: repaired only where it is named, and `advice` says how else it ends. */
+  readonly isToBeNamed?: boolean;
   /** `null`: nothing for a program. Looks again first; safe to repeat, and to be killed in. `backups` is a folder that is there. */
   readonly repair: ((backups: string) => Promise<Repaired>) | null;
 }
