@@ -3,7 +3,6 @@ import { decodeRow, type Row } from '../../src/kinds/rows/row-body.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import { row, tombstone } from '../gateways/claude-mem-ops.ts';
-import { freePort } from '../setup/free-port.ts';
 import { until } from '../setup/until.ts';
 import { startBoth } from './claude-mem-two-machines.ts';
 import { ask, Place } from './place.ts';
@@ -64,8 +63,8 @@ class TwoGateways {
     [this.worker, this.copy, this.third] = clients;
   }
 
-  static async start(place: Place, port: number): Promise<TwoGateways> {
-    const { ana: a, bea: b } = await startBoth(place, { port });
+  static async start(place: Place): Promise<TwoGateways> {
+    const { ana: a, bea: b } = await startBoth(place);
     return new TwoGateways(place, [a, b], [await clientOf(a, 'device-a'), await clientOf(b, 'device-b'), await clientOf(b, 'device-c')]);
   }
 
@@ -112,7 +111,7 @@ function withTwo(test: (two: TwoGateways) => Promise<void>): () => Promise<void>
   return async () => {
     const place = await Place.create();
     try {
-      await test(await TwoGateways.start(place, await freePort()));
+      await test(await TwoGateways.start(place));
     } finally {
       await place.dispose();
     }

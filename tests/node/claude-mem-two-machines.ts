@@ -6,7 +6,8 @@ import type { SatchelNode } from '../../src/node/node.ts';
 import { createSyncClient, type SyncClient } from '../gateways/claude-mem-client.ts';
 import type { ModelWorker } from '../gateways/claude-mem-model-worker.ts';
 import { MemDatabase } from '../sources/mem-database.ts';
-import { ask, Place, type StartOptions } from './place.ts';
+import { freePort } from '../setup/free-port.ts';
+import { ask, Place } from './place.ts';
 
 /** The worker takes in what it is served, until that is so. */
 export async function pullsUntil(worker: ModelWorker, what: () => unknown, expected: unknown): Promise<void> {
@@ -30,16 +31,16 @@ export const titles = (of: MemDatabase): string[] =>
 export const cell = (of: MemDatabase, column: string, title: string): unknown =>
   of.get(`select ${column} from observations where title = ?`, title);
 
-/** The nodes of two machines of one person: bea joins ana, and both are live then. `options` of ana's. */
-export async function startBoth(
-  place: Place,
-  options: StartOptions = {},
-): Promise<{ readonly ana: SatchelNode; readonly bea: SatchelNode }> {
-  const ana = await place.start('ana', options);
+/**
+ * The nodes of two machines of one person: bea joins ana, and both are live then, at ports at which they can be started again while others run
+ * beside them.
+ */
+export async function startBoth(place: Place): Promise<{ readonly ana: SatchelNode; readonly bea: SatchelNode }> {
+  const ana = await place.start('ana', { port: await freePort() });
   const joining = await place.start('bea', { live: false });
   await ask(joining, 'join', { link: (await ask(ana, 'invite', {})).link, name: 'bea' });
   await place.stop('bea');
-  return { ana, bea: await place.start('bea') };
+  return { ana, bea: await place.start('bea', { port: await freePort() }) };
 }
 
 /** Two machines of one person in a place of their own, each with a database of claude-mem's. Both nodes are live; all of it ends with the place. */
@@ -65,6 +66,21 @@ export async function twoMachines(
     await place.dispose();
     throw error;
   }
+}
+
+/** A test on two machines of its own, which may run beside others; `fill` as of {@link twoMachines}. */
+export function withTwoMachines(
+  fill: (databases: { readonly ana: MemDatabase; readonly bea: MemDatabase }) => void,
+  test: (two: TwoMachines) => Promise<void>,
+): () => Promise<void> {
+  return async () => {
+    const two = await twoMachines(fill);
+    try {
+      await test(two);
+    } finally {
+      await two.place.dispose();
+    }
+  };
 }
 
 /** What a worker of `machine` is pointed at. */
