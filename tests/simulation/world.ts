@@ -1,15 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { SpaceId } from '../../src/core/ids.ts';
 import { decodeRecord, EMPTY_HEAD, type LogRecord } from '../../src/core/log/record.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { createSqliteStore, type SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { MemoryDisk } from '../../src/sources/files/memory-disk.ts';
 import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { foundSpace } from '../doubles/machine.ts';
 import { createSeededRandom } from '../doubles/seeded-random.ts';
-import { takeStore } from './emptied-stores.ts';
+import { copyStore, takeStore } from './emptied-stores.ts';
 import { SimMachine } from './machine.ts';
 import type { Mail, SimRandom } from './network.ts';
 import { openBucketPlace } from './bucket-place.ts';
@@ -103,18 +100,11 @@ export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promis
   let time = 1_750_000_000_000;
   const worldTime = (): number => (time += 1);
   const stores: SqliteStore[] = [];
-  const folders: string[] = [];
   const noted = (store: SqliteStore): SqliteStore => {
     stores.push(store);
     return store;
   };
   const openStore = async (): Promise<SqliteStore> => noted(await takeStore());
-  const copyStore = async (original: Store): Promise<Store> => {
-    const folder = await mkdtemp(join(tmpdir(), 'satchel-simulation-'));
-    folders.push(folder);
-    await (original as SqliteStore).backup(join(folder, 'store'));
-    return noted(await createSqliteStore({ path: join(folder, 'store'), checksNesting: false }));
-  };
   const mail: Mail = { late: [] };
   const places = new Map<string, SimPlace>();
   const archive = createObjectStoreDouble();
@@ -184,7 +174,7 @@ export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promis
       return machine;
     },
     async copyMachine(original) {
-      const machine = await createMachine(await copyStore(original.store), original);
+      const machine = await createMachine(noted(await copyStore(original.store)), original);
       const index = machines.indexOf(original);
       world.member.push(world.member[index] === true);
       world.roles.push(world.roles[index] as Role);
@@ -217,7 +207,6 @@ export async function createWorld(seed: number, kind: PlaceKind = 'hub'): Promis
     },
     async close() {
       for (const store of stores) await store.close();
-      for (const folder of folders) await rm(folder, { recursive: true });
     },
   };
   return world;
