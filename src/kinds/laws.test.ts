@@ -4,6 +4,7 @@ import type { Attributes } from '../core/content.ts';
 import type { Kind, MergeOutcome, Version } from '../core/merge/kind.ts';
 import { KINDS } from './registry.ts';
 import { extent } from '../../tests/setup/extent.ts';
+import { anyCharacter } from '../../tests/doubles/any-character.ts';
 
 /** Names of each kind; a kind that is added without one fails here. */
 const NAMES: { readonly [kind: string]: readonly string[] } = {
@@ -74,7 +75,7 @@ const bodies = fc.oneof(
   { weight: 4, arbitrary: texts.map((all) => all.map(bytes)) },
   { weight: 4, arbitrary: json.map((all) => all.map(bytes)) },
   { weight: 1, arbitrary: fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 3, maxLength: 3 }) },
-  { weight: 1, arbitrary: fc.array(fc.string({ maxLength: 30, unit: 'binary' }).map(bytes), { minLength: 3, maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.array(fc.string({ maxLength: 30, unit: anyCharacter }).map(bytes), { minLength: 3, maxLength: 3 }) },
 );
 const attributes: fc.Arbitrary<Attributes> = fc.oneof(
   { weight: 8, arbitrary: fc.constant({}) },

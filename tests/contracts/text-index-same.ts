@@ -11,6 +11,7 @@ import {
 } from '../../src/core/ports/text-index.ts';
 import { openTextIndex } from '../../src/store/text-index/sqlite-text-index.ts';
 import { held, put } from './text-index.ts';
+import { anyCharacter } from '../doubles/any-character.ts';
 
 const SPACES = ['a'.repeat(64), 'b'.repeat(64)] as SpaceId[];
 const MACHINES = ['1'.repeat(64), '2'.repeat(64)] as MachineId[];
@@ -56,7 +57,7 @@ const WORDS = [
 ];
 const word = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...WORDS) },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 6 }) },
+  { weight: 1, arbitrary: fc.string({ unit: anyCharacter, maxLength: 6 }) },
 );
 const text = fc.array(word, { maxLength: 8 }).chain((words) => fc.constantFrom(' ', ', ').map((gap) => words.join(gap)));
 

@@ -21,6 +21,7 @@ import type { SpaceId } from '../../src/core/ids.ts';
 import { createKeyWrappingDouble } from '../doubles/key-wrapping.ts';
 import { random } from '../gateways/native-place.ts';
 import { mutated, noise, noiseOr } from './mutate.ts';
+import { anyCharacter } from '../doubles/any-character.ts';
 
 /** Parsers of files that somebody else may have written or changed: each names what is wrong, and leaves nothing behind. */
 let root: string;
@@ -254,7 +255,7 @@ describe('small foreign texts', () => {
     const good = encodeNote({ stat, sha256: 'ab'.repeat(32), length: 5, unsettled: false });
     expect(parseNote(good)).not.toBeNull();
     const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: anyCharacter }),
       fc.json(),
       mutated(Buffer.from(good)).map((bytes) => Buffer.from(bytes).toString('latin1')),
     );
@@ -269,7 +270,7 @@ describe('small foreign texts', () => {
 
   it('where a log moved to is an address, or nothing', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.constant('null')), (text) => {
+      fc.property(fc.oneof(fc.string({ unit: anyCharacter }), fc.json(), fc.constant('null')), (text) => {
         const descriptor = parseDescriptor(text);
         if (descriptor !== null) expect(typeof descriptor.address).toBe('string');
       }),

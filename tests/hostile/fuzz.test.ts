@@ -40,6 +40,7 @@ import { createObjectStoreDouble } from '../contracts/memory-store.ts';
 import { createSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { createTestClock } from '../contracts/test-clock.ts';
 import { extent } from '../setup/extent.ts';
+import { anyCharacter } from '../doubles/any-character.ts';
 
 /**
  * Every parser of foreign bytes, with noise and with valid bytes that were changed a little: none throws, none takes a
@@ -281,7 +282,7 @@ describe('parsers of joining', () => {
     });
     const bytes = Buffer.from(link);
     const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: anyCharacter }),
       mutated(bytes).map((b) => Buffer.from(b).toString('latin1')),
     );
     fc.assert(
@@ -297,7 +298,7 @@ describe('parsers of joining', () => {
   it('never throw on words, and take only what has its check', () => {
     const words = secretToWords(random.bytes(16));
     const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: anyCharacter }),
       mutated(Buffer.from(words)).map((b) => Buffer.from(b).toString('latin1')),
     );
     fc.assert(
@@ -313,7 +314,7 @@ describe('parsers of joining', () => {
 describe('the parser of names', () => {
   it('takes no name that leaves a root, and none in two spellings', () => {
     const part = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 6 }),
+      fc.string({ unit: anyCharacter, maxLength: 6 }),
       fc.constantFrom('..', '.', '', '/', '\\', '\0', 'C:', 'e\u0301', '\ud800', 'a'),
     );
     fc.assert(

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseClientId, parseContent, parseRoute } from '../../src/gateways/mneme/schema.ts';
 import { MnemePlace } from '../gateways/mneme-place.ts';
+import { anyCharacter } from '../doubles/any-character.ts';
 
 let place: MnemePlace;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ const healthy = async (): Promise<void> => expect((await place.ask('GET', '/heal
 
 describe('readers of what comes in', () => {
   const nasty = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.constantFrom(
       '/projects/%ZZ/lock',
       '/projects/../../etc/files',
@@ -25,7 +26,7 @@ describe('readers of what comes in', () => {
       `/projects/${'a'.repeat(5_000)}/lock`,
     ),
     fc
-      .tuple(fc.string({ unit: 'binary' }), fc.constantFrom('lock', 'files', 'files/log.jsonl'))
+      .tuple(fc.string({ unit: anyCharacter }), fc.constantFrom('lock', 'files', 'files/log.jsonl'))
       .map(([id, rest]) => `/projects/${id}/${rest}`),
   );
   it('never throw', () => {
@@ -67,7 +68,7 @@ describe('any request', () => {
       key: fc.constantFrom(undefined, null, '', 'wrong', 'x'.repeat(5_000)),
       body: fc.option(
         fc.oneof(
-          fc.string({ unit: 'binary' }),
+          fc.string({ unit: anyCharacter }),
           fc.json(),
           fc.uint8Array().map((bytes) => Buffer.from(bytes)),
         ),
@@ -96,7 +97,7 @@ describe('any request', () => {
 
   it('with any content is merged or kept beside, never thrown at', async () => {
     const content = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: anyCharacter }),
       fc.json(),
       fc.constantFrom(
         '{"files":{"__proto__":{"mentions":1e309}}}',

@@ -4,6 +4,7 @@ import { createKindRegistry } from '../registry.ts';
 import { classify } from './classify.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { matchPattern } from './match-pattern.ts';
+import { anyCharacter } from '../../../tests/doubles/any-character.ts';
 
 describe('the kind of a name', () => {
   it.each([
@@ -47,7 +48,7 @@ describe('the kind of a name', () => {
   it('is found for any name', () => {
     const registry = createKindRegistry();
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (name) => {
+      fc.property(fc.string({ unit: anyCharacter }), (name) => {
         expect(registry.get(classify(name, DEFAULT_RULES))).toBeDefined();
       }),
     );
