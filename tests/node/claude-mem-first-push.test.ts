@@ -118,7 +118,7 @@ function withTwo(test: (two: TwoGateways) => Promise<void>): () => Promise<void>
   };
 }
 
-describe.each([
+describe.concurrent.each([
   ['that its feed served as the gateway’s own', true],
   ['that its feed tells of from then on', false],
 ])('the first push of a row %s', (_, isServed) => {
@@ -132,7 +132,7 @@ describe.each([
     expect((await heldBy(copy)).map(({ origin_device_id: device }) => device)).toEqual(['satchel']);
   };
 
-  it.concurrent(
+  it(
     'as it was before an edit elsewhere leaves the edit',
     withTwo(async (two) => {
       await begin(two);
@@ -144,7 +144,7 @@ describe.each([
     }),
   );
 
-  it.concurrent(
+  it(
     'as it was between two edits elsewhere leaves both',
     withTwo(async (two) => {
       await begin(two);
@@ -156,7 +156,7 @@ describe.each([
     }),
   );
 
-  it.concurrent(
+  it(
     'with an edit of another column merges the two',
     withTwo(async (two) => {
       await begin(two);
@@ -168,7 +168,7 @@ describe.each([
     }),
   );
 
-  it.concurrent(
+  it(
     'with another edit of that column is a conflict, which keeps both',
     withTwo(async (two) => {
       await begin(two);
@@ -180,7 +180,7 @@ describe.each([
     }),
   );
 
-  it.concurrent(
+  it(
     'that nobody knows the base of, and says otherwise, is a conflict too',
     withTwo(async (two) => {
       await begin(two);
@@ -194,7 +194,7 @@ describe.each([
 });
 
 /** The device's client passes over all that is served under its own id, and so never got what was made of its row elsewhere. */
-describe('a later push of a row, from what its device said of it last', () => {
+describe.concurrent('a later push of a row, from what its device said of it last', () => {
   /** The device has the row as it was first; both machines, and the other clients, the newer subtitle. */
   const begin = async (two: TwoGateways): Promise<void> => {
     await two.says({ subtitle: 'first' }, { subtitle: 'newer' });
@@ -203,7 +203,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     expect(await two.conflicts()).toEqual([]);
   };
 
-  it.concurrent(
+  it(
     'with an edit of another column leaves the edit elsewhere, push after push',
     withTwo(async (two) => {
       await begin(two);
@@ -217,7 +217,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'with an edit of the column that was edited elsewhere is a conflict, which keeps both',
     withTwo(async (two) => {
       await begin(two);
@@ -227,7 +227,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'of several words at once is as one after the other',
     withTwo(async (two) => {
       await begin(two);
@@ -239,7 +239,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'by other words is that row still, and leaves the edit elsewhere, push after push',
     withTwo(async (two) => {
       await begin(two);
@@ -256,7 +256,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'by other words than it was told by elsewhere is a conflict, which keeps both',
     withTwo(async (two) => {
       await begin(two);
@@ -270,7 +270,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'by other words, several at once, is as one after the other',
     withTwo(async (two) => {
       await begin(two);
@@ -287,7 +287,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'by other words, which was deleted elsewhere, is there again',
     withTwo(async (two) => {
       await begin(two);
@@ -298,7 +298,7 @@ describe('a later push of a row, from what its device said of it last', () => {
     }),
   );
 
-  it.concurrent(
+  it(
     'with an edit of what no state but the present one says is that edit, and what others hold is told',
     withTwo(async (two) => {
       await begin(two);

@@ -102,8 +102,8 @@ const withConnected = (test: (on: HandedOver) => Promise<void>): (() => Promise<
     await test(on);
   });
 
-describe('what becomes of a worker’s rows elsewhere after it was connected, and before it first runs', () => {
-  it.concurrent(
+describe.concurrent('what becomes of a worker’s rows elsewhere after it was connected, and before it first runs', () => {
+  it(
     'deletions reach its database, and do not come back',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -116,7 +116,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'so do those of a session with all of its rows',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -128,7 +128,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'a row that was edited here outlives that, and so does its session, whole',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -145,7 +145,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'edits reach it, and are no conflict with what stands there',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -159,7 +159,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'an edit here meanwhile of what was edited elsewhere as well is a conflict, which keeps both',
     withConnected(async (on) => {
       const { ana, bea, beaNode } = on;
@@ -182,7 +182,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'what was forgotten does not come back',
     withConnected(async (on) => {
       const { anaNode } = on;
@@ -198,7 +198,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'its node may have been away meanwhile',
     withConnected(async (on) => {
       const { place, ana } = on;
@@ -212,7 +212,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'an edit here meanwhile outlives a deletion elsewhere, and what is new here is new there',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -226,7 +226,7 @@ describe('what becomes of a worker’s rows elsewhere after it was connected, an
     }),
   );
 
-  it.concurrent(
+  it(
     'an edit here of what tells a row outlives its deletion elsewhere: it is one, and stays',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -257,8 +257,8 @@ it.concurrent(
   }),
 );
 
-describe('what is deleted in its database after it was connected, and before it first runs', () => {
-  it.concurrent(
+describe.concurrent('what is deleted in its database after it was connected, and before it first runs', () => {
+  it(
     'is deleted elsewhere',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -270,7 +270,7 @@ describe('what is deleted in its database after it was connected, and before it 
     }),
   );
 
-  it.concurrent(
+  it(
     'is also where its node was away',
     withConnected(async (on) => {
       const { place, bea } = on;
@@ -283,7 +283,7 @@ describe('what is deleted in its database after it was connected, and before it 
     }),
   );
 
-  it.concurrent(
+  it(
     'goes with its session, if that was deleted',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -294,7 +294,7 @@ describe('what is deleted in its database after it was connected, and before it 
     }),
   );
 
-  it.concurrent(
+  it(
     'stays where it was changed elsewhere meanwhile',
     withConnected(async (on) => {
       const { ana, bea } = on;
@@ -308,7 +308,7 @@ describe('what is deleted in its database after it was connected, and before it 
     }),
   );
 
-  it.concurrent(
+  it(
     'is nothing that goes after it first ran, whatever device id it has later',
     withConnected(async (on) => {
       const { place, ana, bea, beaNode } = on;
@@ -325,7 +325,7 @@ describe('what is deleted in its database after it was connected, and before it 
     }),
   );
 
-  it.concurrent(
+  it(
     'is what it was told of last only: a row that comes again is there',
     withConnected(async (on) => {
       const { bea } = on;

@@ -118,7 +118,7 @@ function withGateway(test: (gateway: OneGateway) => Promise<void>): () => Promis
   };
 }
 
-describe.each(['observation', 'summary'] as const)('A double of another deviceâ€™s %s', (kind) => {
+describe.concurrent.each(['observation', 'summary'] as const)('A double of another deviceâ€™s %s', (kind) => {
   const { key, one, other } = COLUMNS[kind];
   const words = { [key]: 'as copied', [one]: 'old', [other]: 'old' };
 
@@ -130,7 +130,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
       await test(gateway);
     });
 
-  it.concurrent(
+  it(
     'is the same row where other columns than its words are edited',
     withDouble(async (gateway) => {
       await push(gateway.second, says(2, kind, 2, { ...words, [one]: 'by 2' }));
@@ -142,7 +142,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
     }),
   );
 
-  it.concurrent(
+  it(
     'is the same row by other words',
     withDouble(async (gateway) => {
       await push(gateway.second, says(2, kind, 2, { ...words, [key]: 'reworded' }));
@@ -154,7 +154,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
     }),
   );
 
-  it.concurrent(
+  it(
     'goes with it',
     withDouble(async (gateway) => {
       await push(gateway.second, deletes(2, kind, 2));
@@ -164,7 +164,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
     }),
   );
 
-  it.concurrent(
+  it(
     'comes back where it is edited, when the row was deleted by its own device',
     withDouble(async (gateway) => {
       await push(gateway.first, deletes(1, kind, 2));
@@ -174,7 +174,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
     }),
   );
 
-  it.concurrent(
+  it(
     'merges with what the rowâ€™s own device said meanwhile',
     withDouble(async (gateway) => {
       await push(gateway.first, says(1, kind, 2, { ...words, [other]: 'by 1' }));
@@ -188,7 +188,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
     }),
   );
 
-  it.concurrent(
+  it(
     'merges by other words with what the rowâ€™s own device said meanwhile',
     withDouble(async (gateway) => {
       await push(gateway.first, says(1, kind, 2, { ...words, [other]: 'by 1' }));
@@ -197,7 +197,7 @@ describe.each(['observation', 'summary'] as const)('A double of another deviceâ€
     }),
   );
 
-  it.concurrent(
+  it(
     'takes nothing away that the rowâ€™s own device said meanwhile',
     withDouble(async (gateway) => {
       await push(gateway.first, says(1, kind, 2, { ...words, [other]: 'by 1' }));
