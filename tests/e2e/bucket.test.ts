@@ -47,29 +47,29 @@ describe('two machines with nothing but a bucket between them', () => {
   it('says whose environment has to open it', async () => {
     const bare = machine('bare');
     await bare.start();
-    const { code, stderr } = await bare.run(['remotes', 'add', address]);
+    const { code, stderr } = await bare.runAsking(['remotes', 'add', address]);
     expect([code, stderr]).toEqual([
       5,
       expect.stringMatching(/set SATCHEL_S3_ACCESS_KEY_ID.*what the node of this machine was started with counts/),
     ]);
     writeFileSync(path.join(bare.store, 'buckets.json'), '{', { mode: 0o600 });
-    const broken = await bare.run(['remotes', 'add', address]);
+    const broken = await bare.runAsking(['remotes', 'add', address]);
     expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining('is not JSON')]);
     await bare.stop();
   });
 
   it('moves there, by an address without credentials', async () => {
-    const wrong = await ana.run(['remotes', 'add', address.replace('//bucket', `//me:hunter2@bucket`)]);
+    const wrong = await ana.runAsking(['remotes', 'add', address.replace('//bucket', `//me:hunter2@bucket`)]);
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('SATCHEL_S3_ACCESS_KEY_ID');
     expect(wrong.stderr).not.toContain('hunter2');
     expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: true, lost_home_of: [], batch_ms: 100 });
     expect(await ana.ask(['remotes', 'add', address])).toEqual({ address, made: false, lost_home_of: [], batch_ms: 100 });
-    const moved = await ana.run(['spaces', 'move', 'personal', address]);
+    const moved = await ana.runAsking(['spaces', 'move', 'personal', address]);
     expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
     expect(await ana.ask(['remotes'])).toEqual({ remotes: [{ address, driver: 's3', here: null, home_of: ['personal'] }] });
-    expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
-    await until('it is in sync', async () => (await ana.run(['status'])).code === 0);
+    expect((await ana.runAsking(['remotes', 'remove', address])).code).toBe(5);
+    await until('it is in sync', async () => (await ana.runAsking(['status'])).code === 0);
   });
 
   it('lets another machine in by a link, which says where and opens nothing', async () => {
@@ -96,7 +96,7 @@ describe('two machines with nothing but a bucket between them', () => {
     isAway = true;
     ana.write('rules/offline.md', 'written by ana meanwhile\n');
     bea.write('rules/offline-bea.md', 'written by bea meanwhile\n');
-    await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith(`Not syncing: `));
+    await until('ana says so', async () => (await ana.runAsking(['status'])).stdout.startsWith(`Not syncing: `));
     isAway = false;
     await until('both have both', () => bea.read('rules/offline.md') !== null && ana.read('rules/offline-bea.md') !== null);
     await editsTravel(ana, bea, 'back again');
@@ -141,14 +141,14 @@ describe('two machines with nothing but a bucket between them', () => {
       ]);
       expect(stderr).not.toContain('hidden');
     }
-    const doctor = await ana.run(['doctor']);
+    const doctor = await ana.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([
       1,
       expect.stringMatching(/FAIL space\.remote:personal: .*buckets\.json: is not JSON at line 2/),
     ]);
-    expect((await ana.run(['status'])).stdout).toMatch(/Not syncing: .*buckets\.json: is not JSON at line 2, column 34/);
+    expect((await ana.runAsking(['status'])).stdout).toMatch(/Not syncing: .*buckets\.json: is not JSON at line 2, column 34/);
     rmSync(file);
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
     await editsTravel(ana, bea, 'once it is mended');
   });
 

@@ -64,7 +64,7 @@ describe('docs/claude-home.md', () => {
     const cem = new Machine(root, 'cem', inject('program'));
     mkdirSync(cem.store, { mode: 0o700 });
     writeFileSync(path.join(cem.store, 'config.json'), example, { mode: 0o600 });
-    expect((await cem.run(['doctor'])).stderr).toBe('');
+    expect((await cem.runAsking(['doctor'])).stderr).toBe('');
   });
 
   it('has commands that do what they say, in their order', async () => {

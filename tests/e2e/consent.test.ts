@@ -32,24 +32,24 @@ describe('consent on the command line', () => {
     const joined = await bea.run(['join', await link(), '--once', '--name', 'bea']);
     expect([joined.code, joined.stdout.includes('wait for your answer. Run: satchel pending')]).toEqual([3, true]);
     expect([bea.read('CLAUDE.md'), bea.read('settings.json')]).toEqual(['of bea\n', null]);
-    const pending = await bea.run(['pending']);
+    const pending = await bea.runAsking(['pending']);
     expect([pending.code, pending.stdout.includes('replaces 1 of yours')]).toEqual([3, true]);
-    expect((await bea.run(['status'])).code).toBe(3);
+    expect((await bea.runAsking(['status'])).code).toBe(3);
   });
 
   it('puts in place what is approved, one by one, and says what is left', async () => {
-    const first = await bea.run(['approve', await idOf(bea, '.claude')]);
+    const first = await bea.runAsking(['approve', await idOf(bea, '.claude')]);
     expect([first.code, bea.read('CLAUDE.md')]).toEqual([3, 'of ana\n']);
     const [, copy = ''] = /A copy of what changed here is in (\S+before-joining\S+)\n/.exec(first.stdout) ?? [];
     expect(readFileSync(path.join(copy, 'CLAUDE.md'), 'utf8')).toBe('of bea\n');
     expect(first.stdout).toMatch(/1 conflict is open[^]*satchel conflicts/);
     expect(JSON.parse(bea.read('settings.json') ?? '')).toEqual({ theme: 'dark', permissions: { deny: ['Bash(curl:*)'] } });
-    const shown = await bea.run(['pending', await idOf(bea, 'deploy')]);
+    const shown = await bea.runAsking(['pending', await idOf(bea, 'deploy')]);
     expect([shown.code, shown.stdout.includes('+Deploy.')]).toEqual([3, true]);
     expect(bea.read('skills/deploy/SKILL.md')).toBeNull();
-    const all = await bea.run(['approve', '--all']);
+    const all = await bea.runAsking(['approve', '--all']);
     expect([all.code, bea.read('skills/deploy/SKILL.md')]).toEqual([0, 'Deploy.\n']);
-    expect((await bea.run(['pending'])).code).toBe(0);
+    expect((await bea.runAsking(['pending'])).code).toBe(0);
     expect(existsSync(path.join(bea.store, 'before-joining'))).toBe(true);
   });
 
@@ -61,8 +61,8 @@ describe('consent on the command line', () => {
     await until('cem has it unasked', () => cem.read('agents/reviewer.md') === 'Review.\n');
     await until('bea is asked', async () => (await idOf(bea, 'reviewer')) !== '');
     expect(bea.read('agents/reviewer.md')).toBeNull();
-    expect((await bea.run(['reject', await idOf(bea, 'reviewer')])).code).toBe(0);
-    expect((await bea.run(['approve', '--trust-own'])).code).toBe(0);
+    expect((await bea.runAsking(['reject', await idOf(bea, 'reviewer')])).code).toBe(0);
+    expect((await bea.runAsking(['approve', '--trust-own'])).code).toBe(0);
     expect(bea.read('agents/reviewer.md')).toBeNull();
     ana.write('agents/writer.md', 'Write.\n');
     await until('bea has it unasked', () => bea.read('agents/writer.md') === 'Write.\n');

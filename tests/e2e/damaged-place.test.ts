@@ -62,15 +62,15 @@ describe('a git repository that is damaged', () => {
   ] as const)('%s: named by whatever is asked, with what to do, and in sync when it is put back', async (_what, says, damage) => {
     restored();
     damage();
-    const { code, stderr } = await ana.run(['sync']);
+    const { code, stderr } = await ana.runAsking(['sync']);
     expect([code, stderr]).toEqual([5, expect.stringMatching(says)]);
     expect(stderr).toContain(BACK);
     expect(stderr).toContain(AWAY);
     await ana.start();
-    await until('status says so', async () => says.test((await ana.run(['status'])).stdout));
-    const status = await ana.run(['status']);
+    await until('status says so', async () => says.test((await ana.runAsking(['status'])).stdout));
+    const status = await ana.runAsking(['status']);
     expect([status.code, status.stdout]).toEqual([1, expect.stringContaining(AWAY)]);
-    const doctor = await ana.run(['doctor']);
+    const doctor = await ana.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([
       1,
       expect.stringMatching(new RegExp(`FAIL space\\.remote:personal: .*${says.source}[^]*→ ${BACK}`)),
@@ -85,7 +85,7 @@ describe('a git repository that is damaged', () => {
     }
     restored();
     ana.write('rules/a.md', `${says}\n`);
-    await until('it goes on by itself', async () => (await ana.run(['status'])).stdout.startsWith('In sync with'));
+    await until('it goes on by itself', async () => (await ana.runAsking(['status'])).stdout.startsWith('In sync with'));
     await ana.stop();
     rmSync(whole, { recursive: true });
     cpSync(repository, whole, { recursive: true });
@@ -95,9 +95,9 @@ describe('a git repository that is damaged', () => {
     rmSync(path.join(repository, 'objects'), { recursive: true });
     mkdirSync(path.join(repository, 'objects'));
     rmSync(path.join(ana.store, 'git'), { recursive: true });
-    const moved = await ana.run(['spaces', 'move', 'personal', stick, '--lost']);
+    const moved = await ana.runAsking(['spaces', 'move', 'personal', stick, '--lost']);
     expect([moved.code, moved.stdout]).toEqual([0, expect.stringContaining(`personal is kept at folder:${stick} now.`)]);
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
     expect((await ana.run(['store', 'verify', '--full'])).code).toBe(0);
   });
 });
@@ -146,12 +146,12 @@ describe('a bucket with a segment of its log that was written over', () => {
       ]);
       expect(stderr).toContain(AWAY);
     }
-    const doctor = await ana.run(['doctor']);
+    const doctor = await ana.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([
       1,
       expect.stringMatching(/FAIL space\.remote:personal: the blob .* is damaged[^]*→ Put it back/),
     ]);
-    const moved = await ana.run(['spaces', 'move', 'personal', stick, '--lost']);
+    const moved = await ana.runAsking(['spaces', 'move', 'personal', stick, '--lost']);
     expect([moved.code, moved.stdout]).toEqual([0, expect.stringContaining(`personal is kept at folder:${stick} now.`)]);
     expect((await ana.run(['store', 'verify', '--full'])).code).toBe(0);
   });

@@ -28,8 +28,8 @@ describe('two machines without a hub', () => {
   });
 
   it('takes what a fresh home holds, and a second machine by one link', async () => {
-    expect((await ana.run(['log'])).stdout).toContain('CLAUDE.md');
-    expect((await ana.run(['log', '--before', '0'])).stdout).toBe('Nothing is older than record 0.\n');
+    expect((await ana.runAsking(['log'])).stdout).toContain('CLAUDE.md');
+    expect((await ana.runAsking(['log', '--before', '0'])).stdout).toBe('Nothing is older than record 0.\n');
     const { link } = await ana.ask<Invitation>(['invite']);
     await bea.start(['join', link, '--name', 'bea']);
     await until('bea has it', () => bea.read('CLAUDE.md') === '# Be kind\n');
@@ -61,9 +61,9 @@ describe('two machines without a hub', () => {
     const body = '\ufeff# Tabs\there\r\nno \u001b[2J end';
     ana.write('rules/odd.md', body);
     await until('bea has it', () => bea.read('rules/odd.md') === body);
-    expect((await bea.run(['show', 'rules/odd.md'])).stdout).toBe(body);
-    expect((await bea.run(['show', path.join(bea.claude, 'rules/odd.md')])).stdout).toBe(body);
-    const { stdout: patch } = await bea.run(['diff', 'rules/odd.md']);
+    expect((await bea.runAsking(['show', 'rules/odd.md'])).stdout).toBe(body);
+    expect((await bea.runAsking(['show', path.join(bea.claude, 'rules/odd.md')])).stdout).toBe(body);
+    const { stdout: patch } = await bea.runAsking(['diff', 'rules/odd.md']);
     expect(patch).toMatch(/^--- \/dev\/null\n\+\+\+ b\/rules\/odd\.md\tby [^\n]+, [^\n]*\d\d:\d\d\n@@ -0,0 \+1,2 @@\n/);
     const folder = path.join(root, 'patched');
     mkdirSync(folder);

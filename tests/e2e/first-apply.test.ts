@@ -112,12 +112,12 @@ describe('a machine with a Claude home of its own joins, and leaves again', () =
   });
 
   it('shows what it would change without any secret, unless they are asked for', async () => {
-    const { stdout } = await bea.run(['pending', '--diff']);
+    const { stdout } = await bea.runAsking(['pending', '--diff']);
     expect(stdout).toContain('"TOKEN_OF_BEA": "‹secret 1›"');
     expect(stdout).toMatch(/hidden\. With them: satchel pending [0-9a-f]{8} --secrets/);
     for (const secret of Object.values(SECRET)) expect(stdout).not.toContain(secret);
     const [entry] = await pending('first-apply');
-    const asked = await bea.run(['pending', entry?.id ?? '', '--secrets']);
+    const asked = await bea.runAsking(['pending', entry?.id ?? '', '--secrets']);
     expect(asked.stdout).toContain(SECRET.bea);
     expect(asked.stdout).not.toContain('‹secret');
   });
@@ -126,7 +126,7 @@ describe('a machine with a Claude home of its own joins, and leaves again', () =
     const entries = await pending('first-apply');
     const items = entries.filter(({ path: at }) => at === bea.claude).flatMap((entry) => entry.items);
     const named = (change: string): string[] => items.filter((item) => item.change === change).map(({ item }) => item);
-    for (const { id } of entries) expect((await bea.run(['approve', id])).code).toBe(3);
+    for (const { id } of entries) expect((await bea.runAsking(['approve', id])).code).toBe(3);
     const now = filesOf(bea);
     expect([...now.keys()].filter((name) => !own.has(name)).toSorted()).toEqual(named('new').toSorted());
     const changed = [...own].filter(([name, text]) => now.get(name) !== text).map(([name]) => name);
@@ -147,9 +147,9 @@ describe('a machine with a Claude home of its own joins, and leaves again', () =
 
   it('leaves a Claude home that stands by itself', async () => {
     await bea.start();
-    expect((await bea.run(['approve', '--all'])).code).toBe(0);
+    expect((await bea.runAsking(['approve', '--all'])).code).toBe(0);
     bea.write('rules/later.md', 'later\n');
-    expect((await bea.run(['sync'])).code).toBe(3); // CLAUDE.md and the model are open conflicts
+    expect((await bea.runAsking(['sync'])).code).toBe(3); // CLAUDE.md and the model are open conflicts
     const stood = state(bea);
     const left = await bea.run(['leave', '--purge', '--yes']);
     expect([left.code, left.stderr]).toEqual([0, '']);

@@ -51,10 +51,10 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a disk
     ana.write('plans/of-ana.md', `${'of ana, of ana\n'.repeat(30_000)}end\n`);
     ana.write('CLAUDE.md', 'base\nof ana\n');
     await until('bea says so', async () => isFull(await status(bea)));
-    const { stdout } = await bea.run(['doctor']);
+    const { stdout } = await bea.runAsking(['doctor']);
     expect(stdout).toMatch(/disk\.space: the disk is full/);
     expect(stdout).not.toMatch(/is damaged/);
-    expect((await bea.run(['status'])).stdout).toMatch(/^Not syncing: the disk is full/);
+    expect((await bea.runAsking(['status'])).stdout).toMatch(/^Not syncing: the disk is full/);
     bea.write('CLAUDE.md', 'of bea\nbase\n');
     disk?.makeRoom();
     await bothEqual(['CLAUDE.md', 'plans/of-bea.md', 'plans/of-ana.md']);
@@ -67,9 +67,9 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a disk
     await bea.stop(signal);
     disk?.fill();
     ana.write('CLAUDE.md', 'base\nmeanwhile\n');
-    const { code, stderr } = await bea.run(['log']);
+    const { code, stderr } = await bea.runAsking(['log']);
     if (code !== 0) expect(stderr).toMatch(/^satchel: the disk is full/); // where the database cannot even be opened
-    expect((await bea.run(['doctor'])).stdout).not.toMatch(/is damaged/);
+    expect((await bea.runAsking(['doctor'])).stdout).not.toMatch(/is damaged/);
     const started = bea.start();
     await until('it says that it waits', () => bea.output.includes('The disk is full: waiting for room'));
     disk?.makeRoom();

@@ -22,7 +22,7 @@ beforeEach(async () => {
   ana.write('CLAUDE.md', 'kept by a hub\n');
   await ana.start();
   ({ address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link));
-  expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+  expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
 });
 afterEach(async () => {
   for (const machine of [ana, hub]) await machine.kill();
@@ -43,20 +43,20 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a hub 
   it('says so to machines, on its terminal, in its log and to who asks how it is; when there is room, all goes on', async () => {
     // Little room is not none.
     expect(room(await hubStatus())).toEqual([['warn', expect.stringMatching(/^only \d+ MiB are free/)]]);
-    expect((await hub.run(['status', '--hub'])).code).toBe(0);
-    expect((await hub.run(['doctor'])).stdout).not.toContain('is full');
+    expect((await hub.runAsking(['status', '--hub'])).code).toBe(0);
+    expect((await hub.runAsking(['doctor'])).stdout).not.toContain('is full');
     expect(await health('/healthz')).toEqual([200, { status: 'ok' }]);
 
     disk?.fill();
     const body = randomBytes(600_000).toString('hex');
     ana.write('plans/large.md', `${body}\n`);
     await until('ana says so', async () => (await ana.ask<{ verdict: string }>(['status'])).verdict.includes('disk of this hub is full'));
-    const synced = await ana.run(['sync']);
+    const synced = await ana.runAsking(['sync']);
     expect(synced.code).toBe(4);
     expect(synced.stderr).toMatch(/the disk of this hub is full: it takes nothing new/);
     expect(synced.stderr).not.toMatch(/internal|within reach/);
     expect(synced.stderr).toMatch(/Make room there/);
-    expect((await ana.run(['doctor'])).stdout).toMatch(/disk of this hub is full.*\n.*Make room there/);
+    expect((await ana.runAsking(['doctor'])).stdout).toMatch(/disk of this hub is full.*\n.*Make room there/);
 
     await until('its terminal says so', () => hub.output.includes('is full: nothing new is taken'));
     expect(hub.output).toContain('Make room');
@@ -66,9 +66,9 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a hub 
       { error: { code: 'unavailable', message: expect.stringContaining('the disk of this hub is full') as string } },
     ]);
     expect(room(await hubStatus())).toEqual([['fail', expect.stringMatching(/the disk of .* is full: nothing new is taken/)]]);
-    expect((await hub.run(['status', '--hub'])).code).toBe(1);
-    expect((await hub.run(['status'])).stdout).toContain('is full');
-    expect((await hub.run(['doctor'])).stdout.match(/is full/g)).toHaveLength(1);
+    expect((await hub.runAsking(['status', '--hub'])).code).toBe(1);
+    expect((await hub.runAsking(['status'])).stdout).toContain('is full');
+    expect((await hub.runAsking(['doctor'])).stdout.match(/is full/g)).toHaveLength(1);
 
     disk?.makeRoom();
     await until('the hub has it', async () => (await ana.ask<{ in_sync: boolean }>(['status'])).in_sync);

@@ -47,20 +47,20 @@ describe('a git repository over ssh', () => {
     ['reads', /may read there, and not write: give its key or token the right to write/],
   ] as const)('is no remote where it is %s, and is told why', async (what, says) => {
     be(what);
-    const { code, stderr } = await ana.run(['remotes', 'add', address]);
+    const { code, stderr } = await ana.runAsking(['remotes', 'add', address]);
     expect([code, stderr]).toEqual([5, expect.stringMatching(says)]);
     expect(stderr).toContain('Run the same again once git ls-remote works with that address here');
     be('well');
   });
 
   it('is no remote where no repository is, which no waiting makes', async () => {
-    const { code, stderr } = await ana.run(['remotes', 'add', `${address}x`]);
+    const { code, stderr } = await ana.runAsking(['remotes', 'add', `${address}x`]);
     expect([code, stderr]).toEqual([4, expect.stringMatching(/there is no git repository[^]*once git ls-remote works with that address/)]);
   });
 
   it('is added by the address that git hosts show, and joined', async () => {
     expect(await ana.ask(['remotes', 'add', address.replace('git+', '')])).toMatchObject({ address, made: true });
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     const { link } = await ana.ask<{ link: string }>(['invite']);
     be('refused');
     const refused = await bea.run(['join', link, '--name', 'bea', '--yes', '--once']);
@@ -80,22 +80,22 @@ describe('a git repository over ssh', () => {
   ] as const)('says of one that is %s what helps, loses nothing, and goes on by itself', async (what, says) => {
     be(what);
     ana.write(`rules/${what}.md`, `written while it was ${what}\n`);
-    const synced = await ana.run(['sync']);
+    const synced = await ana.runAsking(['sync']);
     expect([synced.code, synced.stderr]).toEqual([5, expect.stringMatching(says)]);
-    expect((await ana.run(['status'])).stdout).toMatch(says);
-    const doctor = await ana.run(['doctor']);
+    expect((await ana.runAsking(['status'])).stdout).toMatch(says);
+    const doctor = await ana.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/FAIL space\.remote:personal: /)]);
     expect(doctor.stdout).toMatch(says);
     expect(doctor.stdout).toContain(`git ls-remote ssh://git@127.0.0.1${repository}`);
     expect(doctor.stdout).not.toContain('Ask an owner');
     be('well');
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
     await until('bea has it', () => bea.read(`rules/${what}.md`) === `written while it was ${what}\n`);
   });
 
   it('warns of a repository that is away, with what tells more', async () => {
     renameSync(repository, `${repository}.away`);
-    const doctor = await ana.run(['doctor']);
+    const doctor = await ana.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([
       0,
       expect.stringMatching(/warn space\.remote:personal: .*there is no git repository[^]*git ls-remote ssh:/),

@@ -20,7 +20,7 @@ describe('a hub of three machines that is gone for good, and bodies with it', ()
   ];
   const members = [ana, bea, carl];
   const stick = path.join(root, 'stick');
-  const firstLine = async (machine: Machine): Promise<string | undefined> => (await machine.run(['status'])).stdout.split('\n')[0];
+  const firstLine = async (machine: Machine): Promise<string | undefined> => (await machine.runAsking(['status'])).stdout.split('\n')[0];
   /** Of a machine’s rules, the files by name: each is another where it was replaced. */
   const inodes = (machine: Machine): Record<string, number> =>
     Object.fromEntries(rules(machine).map((name) => [name, statSync(path.join(machine.claude, name)).ino]));
@@ -41,7 +41,7 @@ describe('a hub of three machines that is gone for good, and bodies with it', ()
     await ana.start();
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     for (const name of ['changed', 'removed', 'lost', 'drafted']) ana.write(`rules/${name}.md`, `${name}, the first\n`);
     await ana.ask(['sync']);
     for (const machine of [bea, carl]) {
@@ -77,7 +77,7 @@ describe('a hub of three machines that is gone for good, and bodies with it', ()
     truncateSync(file, kept);
     await hub.start(['up', '--hub', '--port', port]);
     await ana.start();
-    await ana.run(['sync']);
+    await ana.runAsking(['sync']);
     await until('ana has what there is', () => ana.read('rules/changed.md')?.startsWith('changed, the last\n') === true);
     expect(await firstLine(ana)).toMatch(/^Not in sync: 2 items wait for bodies/);
     await hub.stop();
@@ -93,23 +93,23 @@ describe('a hub of three machines that is gone for good, and bodies with it', ()
   it('leaves in its place what the machine has that moves the space, and says what is missing', async () => {
     const before = inodes(ana);
     expect(Object.keys(before)).toEqual(['rules/changed.md', 'rules/drafted.md', 'rules/lost.md']);
-    expect((await ana.run(['spaces', 'move', 'personal', stick, '--lost'])).code).toBe(2);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', stick, '--lost'])).code).toBe(2);
     await ana.ask(['remotes', 'add', stick]);
-    const plain = await ana.run(['spaces', 'move', 'personal', stick]);
+    const plain = await ana.runAsking(['spaces', 'move', 'personal', stick]);
     expect([plain.code, plain.stderr]).toEqual([4, expect.stringContaining(`satchel spaces move personal REMOTE --lost`)]);
-    const moved = await ana.run(['spaces', 'move', 'personal', stick, '--lost']);
+    const moved = await ana.runAsking(['spaces', 'move', 'personal', stick, '--lost']);
     const fell = /4 changes by bea fell with the former home; when bea syncs, they come again/;
     expect([moved.code, moved.stderr, moved.stdout]).toEqual([0, '', expect.stringMatching(fell)]);
     expect(moved.stdout).toMatch(/For each of them, one after the other:\n {2}bea, carl: here satchel invite, and paste its link there/);
     await ana.ask(['sync']);
     expect(inodes(ana)).toEqual(before);
     expect(ana.read('rules/lost.md')).toBe('lost, the first\n');
-    const status = await ana.run(['status']);
+    const status = await ana.runAsking(['status']);
     expect([status.code, status.stdout]).toEqual([0, expect.stringMatching(fell)]);
     expect(status.stdout).toMatch(/^In sync with /);
-    const doctor = await ana.run(['doctor']);
+    const doctor = await ana.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([0, expect.stringMatching(/warn space\.fallen:personal[^]*4 changes by bea/)]);
-    expect((await ana.run(['conflicts'])).stdout).toBe('No open conflicts.\n');
+    expect((await ana.runAsking(['conflicts'])).stdout).toBe('No open conflicts.\n');
   });
 
   it('leaves in its place what a machine has that follows, which brings what was missing', async () => {
@@ -119,9 +119,9 @@ describe('a hub of three machines that is gone for good, and bodies with it', ()
     expect(inodes(bea)).toEqual(before);
     await ana.ask(['sync']);
     expect(contents(ana)).toEqual(contents(bea));
-    const status = await ana.run(['status']);
+    const status = await ana.runAsking(['status']);
     expect([status.code, status.stdout]).toEqual([0, expect.not.stringContaining('fell')]);
-    const history = await ana.run(['log', 'rules/changed.md']);
+    const history = await ana.runAsking(['log', 'rules/changed.md']);
     expect(history.stdout).toMatch(/^rules\/changed\.md: 4 versions/);
   });
 
@@ -132,8 +132,8 @@ describe('a hub of three machines that is gone for good, and bodies with it', ()
     for (const machine of members) {
       expect(contents(machine)).toEqual(contents(carl));
       expect(await firstLine(machine)).toMatch(/^In sync with /);
-      expect((await machine.run(['conflicts'])).stdout).toBe('No open conflicts.\n');
-      const doctor = await machine.run(['doctor']);
+      expect((await machine.runAsking(['conflicts'])).stdout).toBe('No open conflicts.\n');
+      const doctor = await machine.runAsking(['doctor']);
       expect([doctor.code, doctor.stdout]).toEqual([0, expect.not.stringContaining('fell')]);
       expect((await machine.run(['store', 'verify', '--read-data'])).code).toBe(0);
     }

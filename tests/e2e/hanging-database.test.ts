@@ -26,7 +26,7 @@ describe('a hub whose database hangs', () => {
     ana.write('CLAUDE.md', 'kept by a hub\n');
     await ana.start();
     ({ address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link));
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     const invited = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', invited.link, '--name', 'bea', '--yes']);
     await until('bea has it', () => bea.read('CLAUDE.md') === 'kept by a hub\n');
@@ -58,22 +58,22 @@ describe('a hub whose database hangs', () => {
       const away = [503, true, { error: { code: 'unavailable', message: expect.any(String) as string } }];
       expect(await timed(() => health('/healthz'))).toEqual(away);
       expect(await timed(() => health('/readyz'))).toEqual(away);
-      const status = await timed(() => hub.run(['status', '--hub']));
+      const status = await timed(() => hub.runAsking(['status', '--hub']));
       expect([status.code, status.stdout.split('\n')[0]]).toEqual([
         1,
         expect.stringMatching(/Not well: the store does not serve: postgres:.* does not answer: .*nothing comes back/),
       ]);
       expect((await timed(() => hub.ask<HubStatus>(['status', '--hub']))).store.problem).toContain('does not answer');
-      const { stdout } = await timed(() => hub.run(['doctor']));
+      const { stdout } = await timed(() => hub.runAsking(['doctor']));
       expect(stdout).toMatch(
         /^1 of \d+ checks failed[^]*\nFAIL store\.database: .*does not answer.*\n +the node cannot be asked for that reason/,
       );
       expect(stdout.match(/does not answer/g)).toHaveLength(1);
-      expect((await timed(() => hub.run(['status']))).code).not.toBe(0);
-      const synced = await timed(() => ana.run(['sync']));
+      expect((await timed(() => hub.runAsking(['status']))).code).not.toBe(0);
+      const synced = await timed(() => ana.runAsking(['sync']));
       expect([synced.code, synced.stderr]).toEqual([4, expect.stringContaining('the store behind this hub does not answer')]);
       ana.write('rules/outage.md', `written while the database hung, ${round}\n`);
-      await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
+      await until('ana says so', async () => (await ana.runAsking(['status'])).stdout.startsWith('Not syncing'));
       expect(log()).toContain('the database does not answer');
 
       server.resume();

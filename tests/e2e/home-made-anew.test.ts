@@ -57,12 +57,12 @@ describe.each([gitRepository, bucket])('$name that was made anew', ({ open }) =>
   let place: Awaited<ReturnType<Place['open']>>;
   let [ana, bea]: readonly Machine[] = [];
   const machines = (): readonly [Machine, Machine] => [ana as Machine, bea as Machine];
-  const firstLine = async (machine: Machine): Promise<string> => (await machine.run(['status'])).stdout.split('\n')[0] ?? '';
+  const firstLine = async (machine: Machine): Promise<string> => (await machine.runAsking(['status'])).stdout.split('\n')[0] ?? '';
   const remedy = (): string => `satchel spaces move personal ${shellWord(place.address)} --lost`;
 
   /** Nothing that mends itself: the doctor does not call it one. */
   async function isFailure(machine: Machine): Promise<void> {
-    const { code, stdout } = await machine.run(['doctor']);
+    const { code, stdout } = await machine.runAsking(['doctor']);
     expect([code, stdout]).toEqual([1, expect.stringMatching(/FAIL space\.remote:personal: /)]);
     expect(stdout).toContain(remedy());
     expect(stdout).not.toContain('tries again by itself');
@@ -75,7 +75,7 @@ describe.each([gitRepository, bucket])('$name that was made anew', ({ open }) =>
     one.write('CLAUDE.md', 'at home\n');
     await one.start();
     await one.ask(['remotes', 'add', place.address]);
-    expect((await one.run(['spaces', 'move', 'personal', place.address])).code).toBe(0);
+    expect((await one.runAsking(['spaces', 'move', 'personal', place.address])).code).toBe(0);
     const { link } = await one.ask<{ link: string }>(['invite']);
     await other.start(['join', link, '--name', 'bea', '--yes']);
     await until('bea has it', () => other.read('CLAUDE.md') === 'at home\n');
@@ -89,29 +89,29 @@ describe.each([gitRepository, bucket])('$name that was made anew', ({ open }) =>
   it('is said by all, with what brings it back', async () => {
     place.makeAnew();
     const [one, other] = machines();
-    const synced = await one.run(['sync']);
+    const synced = await one.runAsking(['sync']);
     expect([synced.code, synced.stderr]).toEqual([4, expect.stringContaining(remedy())]);
     expect(await firstLine(one)).toMatch(/^Not syncing: /);
     for (const machine of [one, other]) await until(`${machine.name} says so`, async () => (await firstLine(machine)).includes(remedy()));
-    const moved = await one.run(['spaces', 'move', 'personal', place.address]);
+    const moved = await one.runAsking(['spaces', 'move', 'personal', place.address]);
     expect([moved.code === 0, moved.stderr]).toEqual([false, expect.stringContaining(remedy())]);
     for (const machine of [one, other]) await isFailure(machine);
   });
 
   it('says so after satchel remotes add too, which alone brings nothing back', async () => {
     const [one] = machines();
-    const added = await one.run(['remotes', 'add', place.address]);
+    const added = await one.runAsking(['remotes', 'add', place.address]);
     expect([added.code, added.stdout]).toEqual([0, expect.stringContaining(remedy())]);
     await isFailure(one);
-    const synced = await one.run(['sync']);
+    const synced = await one.runAsking(['sync']);
     expect([synced.code === 0, synced.stderr]).toEqual([false, expect.stringContaining(remedy())]);
-    const moved = await one.run(['spaces', 'move', 'personal', place.address]);
+    const moved = await one.runAsking(['spaces', 'move', 'personal', place.address]);
     expect([moved.code === 0, moved.stderr]).toEqual([false, expect.stringContaining(remedy())]);
   });
 
   it('is the home again by that one command, with all nodes running, which follow and can invite', async () => {
     const [one, other] = machines();
-    const moved = await one.run(['spaces', 'move', 'personal', place.address, '--lost']);
+    const moved = await one.runAsking(['spaces', 'move', 'personal', place.address, '--lost']);
     expect([moved.code, moved.stdout]).toEqual([0, expect.stringContaining(`personal is kept at ${place.address} now.`)]);
     await until('both are in sync', async () =>
       (await Promise.all([one, other].map(firstLine))).every((line) => line.startsWith('In sync')),

@@ -39,7 +39,7 @@ describe('a hub whose bucket is away', () => {
     ana.write('CLAUDE.md', 'kept by a hub\n');
     await ana.start();
     const added = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
-    expect((await ana.run(['spaces', 'move', 'personal', added.address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', added.address])).code).toBe(0);
     const invited = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', invited.link, '--name', 'bea', '--yes']);
     await until('bea has it', () => bea.read('CLAUDE.md') === 'kept by a hub\n');
@@ -93,7 +93,7 @@ describe('a hub whose bucket is away', () => {
     ]);
     expect(await figure()).toBe('0');
 
-    const status = await timed(() => hub.run(['status', '--hub']));
+    const status = await timed(() => hub.runAsking(['status', '--hub']));
     expect(status.code).toBe(1);
     expect(status.stdout).toMatch(/Not well: .*the bucket s3:\/\/bucket.* does not answer/);
     expect(status.stdout).toContain('Bring the bucket within reach');
@@ -104,19 +104,19 @@ describe('a hub whose bucket is away', () => {
       spaces: { count: 1, bytes: null },
     });
     expect(facts.spaces?.records).toBeGreaterThan(0);
-    const plain = await timed(() => hub.run(['status']));
+    const plain = await timed(() => hub.runAsking(['status']));
     expect(plain.stdout).toContain('does not answer');
-    const doctor = await timed(() => hub.run(['doctor']));
+    const doctor = await timed(() => hub.runAsking(['doctor']));
     expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/FAIL store\.bucket[^]*Bring the bucket within reach/)]);
 
     // What needs no body goes on.
     const { machines } = await ana.ask<{ machines: { name: string; role: string }[] }>(['machines']);
     const role = machines.find(({ name }) => name === 'bea')?.role === 'writer' ? 'owner' : 'writer';
-    expect(await timed(() => ana.run(['machines', 'role', 'bea', role]))).toMatchObject({ code: 0 });
+    expect(await timed(() => ana.runAsking(['machines', 'role', 'bea', role]))).toMatchObject({ code: 0 });
     // What needs one waits, is said, and is lost nowhere.
     ana.write(`rules/${how}.md`, 'written while the bucket was away\n');
     await until('ana says so', async () => {
-      const { code, stdout } = await ana.run(['status']);
+      const { code, stdout } = await ana.runAsking(['status']);
       return code === 1 && stdout.includes('the store behind this hub does not answer');
     });
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
   ana.write('CLAUDE.md', 'kept by a hub\n');
   await ana.start();
   const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
-  expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+  expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
 });
 afterAll(async () => {
   await Promise.all([hub, ana].map((each) => each.kill()));

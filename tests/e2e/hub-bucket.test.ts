@@ -44,7 +44,7 @@ describe('a hub that keeps chunks in a bucket', () => {
     ana.write('CLAUDE.md', 'kept by a hub\n');
     await ana.start();
     const added = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
-    expect((await ana.run(['spaces', 'move', 'personal', added.address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', added.address])).code).toBe(0);
   });
   afterAll(async () => {
     await Promise.all(opened.map((each) => each.kill()));
@@ -130,16 +130,16 @@ describe('a hub that keeps chunks in a bucket', () => {
     }
     isFailing = false;
     isAway = true;
-    const away = await hub.run(['status', '--hub']);
+    const away = await hub.runAsking(['status', '--hub']);
     expect(away.code).not.toBe(0);
     expect(away.stdout).toContain('Not well');
     expect(away.stdout).toContain(address);
     expect(away.stdout).toContain('Bring the bucket within reach');
     expect(away.stdout).not.toContain('database');
-    const doctor = await hub.run(['doctor']);
+    const doctor = await hub.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/s3:\/\/bucket[^]*Bring the bucket within reach/)]);
     ana.write('rules/away.md', 'written while the bucket was away\n');
-    await until('ana says so', async () => (await ana.run(['status'])).code !== 0);
+    await until('ana says so', async () => (await ana.runAsking(['status'])).code !== 0);
     isAway = false;
     await until('it arrives', () => bea.read('rules/away.md') === 'written while the bucket was away\n');
     expect((await hub.run(['store', 'verify', '--read-data'])).code).toBe(0);

@@ -22,7 +22,7 @@ describe('satchel status --hub', () => {
   });
 
   it('says what a hub is that keeps nothing yet', async () => {
-    const { code, stdout } = await hub.run(['status', '--hub']);
+    const { code, stdout } = await hub.runAsking(['status', '--hub']);
     expect([code, stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^The hub is well: 0 spaces of 0 machines, \d+ requests/)]);
     expect(stdout).toContain('satchel invite');
   });
@@ -30,7 +30,7 @@ describe('satchel status --hub', () => {
   it('shows what it keeps, who came, what was asked, and what lacks; and no name', async () => {
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     await until('ana listens', async () => (await hub.ask<HubStatus>(['status', '--hub'])).live_listeners > 0);
     const status = await hub.ask<HubStatus>(['status', '--hub']);
     expect(status).toMatchObject({
@@ -45,11 +45,11 @@ describe('satchel status --hub', () => {
     expect(status.appends.appended).toBeGreaterThan(0);
     expect(status.requests.last_hour).toBeGreaterThan(0);
     expect(status.spaces?.records).toBeGreaterThan(0);
-    const { code, stdout } = await hub.run(['status', '--hub']);
+    const { code, stdout } = await hub.runAsking(['status', '--hub']);
     expect(code).toBe(0);
     expect(stdout).toContain('this hub was never backed up');
     expect(stdout).toContain('satchel store backup FILE --to');
-    expect((await hub.run(['spaces'])).stdout).toBe('A hub has no spaces of its own. What it keeps for others: satchel status\n');
+    expect((await hub.runAsking(['spaces'])).stdout).toBe('A hub has no spaces of its own. What it keeps for others: satchel status\n');
     for (const secret of ['CLAUDE', 'personal', 'only ana', readFileSync(path.join(hub.store, 'api-token'), 'utf8')])
       expect(stdout + JSON.stringify(status)).not.toContain(secret);
   });
@@ -63,10 +63,10 @@ describe('satchel status --hub', () => {
   });
 
   it('says so on a machine that is no hub, and where nothing runs', async () => {
-    const onAna = await ana.run(['status', '--hub']);
+    const onAna = await ana.runAsking(['status', '--hub']);
     expect([onAna.code, onAna.stderr]).toEqual([1, expect.stringContaining('the node that runs here is no hub')]);
     await hub.stop();
-    const nobody = await hub.run(['status', '--hub', '--json']);
+    const nobody = await hub.runAsking(['status', '--hub', '--json']);
     expect(nobody.code).toBe(4);
     expect(JSON.parse(nobody.stdout)).toMatchObject({ error: { type: 'no-hub', exit: 4 } });
   });

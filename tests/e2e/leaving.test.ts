@@ -58,7 +58,7 @@ describe('leaving, with the service installed', () => {
     expect(unasked.stdout).toMatch(/^Would be lost: /);
     expect(existsSync(path.join(ana.store, 'store.db'))).toBe(true);
     expect(existsSync(unit(bea))).toBe(true);
-    expect((await bea.run(['status'])).code).toBe(0);
+    expect((await bea.runAsking(['status'])).code).toBe(0);
   });
 
   it('leaves: the service, the node and the unfinished writes go; files and history stay; the others see it', async () => {
@@ -71,14 +71,14 @@ describe('leaving, with the service installed', () => {
     expect(folderState(bea.claude)).toEqual(mine);
     expect(readdirSync(bea.store)).not.toContain('running.json');
     expect(readdirSync(bea.store)).toContain('store.db');
-    await until('ana sees it', async () => (await ana.run(['machines'])).stdout.includes('bea (left)'));
+    await until('ana sees it', async () => (await ana.runAsking(['machines'])).stdout.includes('bea (left)'));
     bea.write('CLAUDE.md', 'mine alone\n');
-    expect((await bea.run(['sync'])).stdout).toContain('No space here yet');
+    expect((await bea.runAsking(['sync'])).stdout).toContain('No space here yet');
     expect(ana.read('CLAUDE.md')).toBe('shared\n');
   });
 
   it('begins nothing by itself then: status says that it left, and up wants to be told', async () => {
-    const status = await bea.run(['status']);
+    const status = await bea.runAsking(['status']);
     expect([status.code, status.stdout]).toEqual([
       1,
       expect.stringMatching(

@@ -28,7 +28,7 @@ describe('log, newest first', () => {
   }
 
   const shown = async (machine: Machine, ...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await machine.run(['log', ...args]);
+    const { code, stdout, stderr } = await machine.runAsking(['log', ...args]);
     expect([code, stderr]).toEqual([0, '']);
     return stdout;
   };
@@ -59,7 +59,7 @@ describe('log, newest first', () => {
       expect(sizes).toEqual(['15', '14', '13', '12', '11', '10']);
       // What it says to look at is the newest, and is what it says.
       const newest = /satchel show ([0-9a-f]{8})/.exec(lines.join('\n'))?.[1] ?? '';
-      expect((await machine.run(['show', newest])).stdout).toContain('version 5.....');
+      expect((await machine.runAsking(['show', newest])).stdout).toContain('version 5.....');
     }
   });
 
@@ -121,7 +121,7 @@ describe('log, newest first', () => {
     await ana.start(['up', '--port', port]);
     await ana.ask(['sync']);
     await bea.start();
-    for (const machine of [ana, bea]) await until('it is a conflict', async () => (await machine.run(['conflicts'])).code === 3);
+    for (const machine of [ana, bea]) await until('it is a conflict', async () => (await machine.runAsking(['conflicts'])).code === 3);
     for (const machine of [ana, bea]) {
       expect(await newestBodies(machine, 4)).toEqual(['bea says 2\n', 'bea says 1\n', 'bea says 0\n', 'ana says\n']);
       const lines = (await shown(machine, FILE)).split('\n').slice(1, 5);
@@ -147,7 +147,7 @@ describe('log, newest first', () => {
     for (let n = 0; n < count; n++) {
       const before = (await bea.ask<Log>(['log', FILE])).commits.length;
       bea.write(FILE, `${what} ${n}\n`);
-      await bea.run(['sync']);
+      await bea.runAsking(['sync']);
       expect((await bea.ask<Log>(['log', FILE])).commits.length).toBe(before + 1);
     }
   }
@@ -156,7 +156,7 @@ describe('log, newest first', () => {
     const { commits } = await machine.ask<Log>(['log', FILE]);
     const revisions = commits.flatMap(({ changes }) => changes).map(({ revision }) => revision);
     const bodies: string[] = [];
-    for (const revision of revisions.slice(0, count)) bodies.push((await machine.run(['show', revision])).stdout);
+    for (const revision of revisions.slice(0, count)) bodies.push((await machine.runAsking(['show', revision])).stdout);
     return bodies;
   }
 });

@@ -20,7 +20,7 @@ describe('a hub whose bucket lost bodies', () => {
   const blobs = (): Map<string, Uint8Array> => store.buckets.get('bucket') as Map<string, Uint8Array>;
   const packs = (): string[] => [...blobs().keys()].filter((name) => name.startsWith('team/chunks/') && name.includes('/packs/'));
   const firstLine = async (machine: Machine): Promise<[number | null, string | undefined]> => {
-    const { code, stdout } = await machine.run(['status']);
+    const { code, stdout } = await machine.runAsking(['status']);
     return [code, stdout.split('\n')[0]];
   };
 
@@ -38,7 +38,7 @@ describe('a hub whose bucket lost bodies', () => {
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     await ana.start();
     address = (await ana.ask<{ address: string }>(['remotes', 'add', '-'], link)).address;
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     ana.write('rules/n0.md', 'the first\n');
     await ana.ask(['sync']);
   });
@@ -84,14 +84,14 @@ describe('a hub whose bucket lost bodies', () => {
       /^Not in sync: (\d+) items wait for bodies that 127\.0\.0\.1:\d+ does not have\. On a machine that has them, run: satchel sync$/;
     await until('bea says so', async () => verdict.test((await firstLine(bea))[1] ?? ''));
     expect((await firstLine(bea))[0]).toBe(1);
-    const asked = await hub.run(['status', '--hub']);
+    const asked = await hub.runAsking(['status', '--hub']);
     expect([asked.code, asked.stdout]).toEqual([
       1,
       expect.stringMatching(/^Not well: \d+ encrypted bodies that logs need are missing or damaged here/),
     ]);
-    const synced = await bea.run(['sync']);
+    const synced = await bea.runAsking(['sync']);
     expect([synced.code, synced.stdout]).toEqual([1, expect.stringContaining('does not have')]);
-    const doctor = await bea.run(['doctor']);
+    const doctor = await bea.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([
       1,
       expect.stringMatching(
@@ -114,7 +114,7 @@ describe('a hub whose bucket lost bodies', () => {
     );
     await until('bea is in sync', async () => (await firstLine(bea))[1]?.startsWith('In sync') === true);
     expect((await firstLine(bea))[0]).toBe(0);
-    expect((await carl.run(['sync'])).code).toBe(0);
+    expect((await carl.runAsking(['sync'])).code).toBe(0);
     expect(carl.files().filter((name) => name.startsWith('rules/'))).toHaveLength(RULES);
     expect((await hub.run(['store', 'verify', '--read-data'])).code).toBe(0);
   });
@@ -133,10 +133,10 @@ describe('a hub whose bucket lost bodies', () => {
     const stick = path.join(root, 'stick');
     mkdirSync(stick);
     await bea.ask(['remotes', 'add', stick]);
-    const refused = await bea.run(['spaces', 'move', 'personal', stick]);
+    const refused = await bea.runAsking(['spaces', 'move', 'personal', stick]);
     expect([refused.code, refused.stderr]).toEqual([5, expect.stringMatching(/encrypted bod.*, of rules\/n\d+\.md[^]*--lost/)]);
-    expect((await bea.run(['spaces'])).stdout).toContain(address);
-    const moved = await bea.run(['spaces', 'move', 'personal', stick, '--lost']);
+    expect((await bea.runAsking(['spaces'])).stdout).toContain(address);
+    const moved = await bea.runAsking(['spaces', 'move', 'personal', stick, '--lost']);
     expect([moved.code, moved.stderr, moved.stdout]).toEqual([
       0,
       '',
@@ -154,13 +154,13 @@ describe('a hub whose bucket lost bodies', () => {
       await bea.ask(['remotes', 'add', place]);
     }
     const before = bea.files();
-    const refused = await bea.run(['spaces', 'move', 'personal', place]);
+    const refused = await bea.runAsking(['spaces', 'move', 'personal', place]);
     if (refused.code !== 0) {
       expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('--lost')]);
-      const moved = await bea.run(['spaces', 'move', 'personal', place, '--lost']);
+      const moved = await bea.runAsking(['spaces', 'move', 'personal', place, '--lost']);
       expect([moved.code, moved.stderr]).toEqual([0, '']);
     }
-    expect((await bea.run(['sync'])).code).toBe(0);
+    expect((await bea.runAsking(['sync'])).code).toBe(0);
     expect(bea.files()).toEqual(before);
     expect(bea.read('rules/n1.md')).toBe('the last version\n');
   });

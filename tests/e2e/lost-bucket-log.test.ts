@@ -20,7 +20,7 @@ describe('a hub whose bucket lost every other blob', () => {
   const blobs = (): Map<string, Uint8Array> => store.buckets.get('bucket') as Map<string, Uint8Array>;
   const ofLog = (): string[] =>
     [...blobs().keys()].filter((name) => name.startsWith('team/chunks/') && /\/(?:log|packs)\//.test(name)).toSorted();
-  const verdict = async (machine: Machine): Promise<string> => (await machine.run(['status'])).stdout.split('\n')[0] ?? '';
+  const verdict = async (machine: Machine): Promise<string> => (await machine.runAsking(['status'])).stdout.split('\n')[0] ?? '';
   const startHub = (at: string): Promise<unknown> =>
     hub.start(['up', '--hub', '--port', at, '--objects', `s3://bucket/team?endpoint=${store.endpoint}`]);
 
@@ -39,7 +39,7 @@ describe('a hub whose bucket lost every other blob', () => {
     await ana.start();
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
     port = new URL(address).port;
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     for (let n = 0; n < RULES; n++) {
       ana.write(`rules/n${n}.md`, `rule ${n}\n`);
       await ana.ask(['sync']);
@@ -66,11 +66,11 @@ describe('a hub whose bucket lost every other blob', () => {
     await startHub(port);
     ana.write('rules/after.md', 'after\n');
     await until('ana is in sync', async () => (await verdict(ana)).startsWith('In sync'));
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
     await until('all is sound', async () => (await hub.run(['store', 'verify', '--read-data'])).code === 0);
     expect([...blobs().keys()].filter((name) => lost.includes(name) && name.includes('/log/') && name < highest)).toEqual([]);
     expect(readFileSync(path.join(hub.store, 'node.log'), 'utf8')).toContain('the bucket lost entries of the log of encrypted bodies');
-    expect((await hub.run(['status', '--hub'])).stdout).not.toContain('Not well');
+    expect((await hub.runAsking(['status', '--hub'])).stdout).not.toContain('Not well');
     const { link } = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', link, '--name', 'bea', '--yes']);
     await until('bea has all', () =>

@@ -33,13 +33,13 @@ describe('a folder that lost bodies of the history, which one machine has', () =
   it('is brought them by what is named to whoever misses them, and only then left', async () => {
     const looked = await bea.run(['store', 'verify', '--full']);
     expect([looked.code, looked.stdout]).toEqual([1, expect.stringContaining('neither here nor at the remote')]);
-    const refused = await bea.run(['spaces', 'move', 'personal', 'here']);
+    const refused = await bea.runAsking(['spaces', 'move', 'personal', 'here']);
     expect([refused.code, refused.stderr]).toEqual([5, expect.stringMatching(REMEDY)]);
     const remedies = [looked.stdout, refused.stderr].map((said) => REMEDY.exec(said)?.[1]);
     expect(new Set(remedies).size).toBe(1);
     const followed = await ana.run(String(remedies[0]).split(' '));
     expect([followed.code, followed.stdout]).toEqual([0, expect.stringMatching(/\d+ brought to the remote again/)]);
     expect((await bea.run(['store', 'verify', '--full'])).code).toBe(0);
-    expect((await bea.run(['spaces', 'move', 'personal', 'here'])).code).toBe(0);
+    expect((await bea.runAsking(['spaces', 'move', 'personal', 'here'])).code).toBe(0);
   });
 });

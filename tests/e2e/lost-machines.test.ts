@@ -32,7 +32,7 @@ describe('machines are lost', () => {
   });
 
   it('are counted by their hub, which says what it keeps', async () => {
-    const { stdout } = await hub.run(['status']);
+    const { stdout } = await hub.runAsking(['status']);
     expect(stdout).toMatch(/^Hub is running at http.*\nSPACE +MACHINES +RECORDS +SIZE +HEARD OF\n[0-9a-f]{12} +2 +\d+ +\d+ K?B +.* ago\n/);
   });
 
@@ -46,12 +46,12 @@ describe('machines are lost', () => {
       expect(left.stderr).toMatch(/space [0-9a-f]{12}: its log is ordered here, for 2 machines[^]*satchel spaces move[^]*--discard/);
       if (args.includes('--purge')) expect(left.stderr).toContain('bodies that are nowhere else');
     }
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
   });
 
   it('have a hub that stays one: it is not started as a work machine by mistake, nor the other way round', async () => {
     await hub.stop();
-    expect((await hub.run(['status'])).stdout).toContain('satchel up --hub');
+    expect((await hub.runAsking(['status'])).stdout).toContain('satchel up --hub');
     const { port } = new URL(address);
     // As its service starts it.
     await hub.start(['up', '--port', port]);
@@ -63,7 +63,7 @@ describe('machines are lost', () => {
     const asHub = await ana.run(['up', '--hub', '--port', '0']);
     expect([asHub.code, asHub.stderr]).toEqual([5, expect.stringMatching(/is a work machine’s[^]*satchel up --port 0 --hub --switch/)]);
     await ana.start();
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
   });
 
   it('does not wait for ever for words where the input ends, at none of its questions', async () => {
@@ -82,7 +82,7 @@ describe('machines are lost', () => {
   });
 
   it('shows the recovery key once, on a terminal, and wants it repeated', async () => {
-    expect((await ana.run(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
+    expect((await ana.runAsking(['status'])).stdout).toContain('The recovery key was never written down. Run: satchel keys recovery');
     const terminal = new Terminal([process.execPath, ana.program, 'keys', 'recovery'], { env: ana.env });
     await terminal.shows(/Go on\? \[Y\/n\] /);
     terminal.type('y');
@@ -117,28 +117,30 @@ describe('machines are lost', () => {
     replace.type('');
     await replace.shows(/Nothing was changed, and nothing shown/);
     expect(await replace.end()).toBe(0);
-    expect((await ana.run(['status'])).stdout).not.toContain('never written down');
+    expect((await ana.runAsking(['status'])).stdout).not.toContain('never written down');
   });
 
   it('revokes one that is lost: it reads and writes nothing new, and is told so', async () => {
     await bea.stop();
-    const revoked = await ana.run(['machines', 'revoke', 'bea', '--yes']);
+    const revoked = await ana.runAsking(['machines', 'revoke', 'bea', '--yes']);
     expect([revoked.code, revoked.stdout]).toEqual([0, expect.stringContaining('Revoked bea')]);
     ana.write('CLAUDE.md', 'not for bea\n');
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
     bea.write('rules/b.md', 'from the thief\n');
     await bea.start();
-    await until('bea is told', async () => (await bea.run(['status'])).stdout.startsWith('Not syncing: this machine was revoked by ana'));
-    const { stdout } = await bea.run(['status']);
+    await until('bea is told', async () =>
+      (await bea.runAsking(['status'])).stdout.startsWith('Not syncing: this machine was revoked by ana'),
+    );
+    const { stdout } = await bea.runAsking(['status']);
     expect(stdout).toMatch(/This machine was revoked by ana \([0-9a-f]{12}\) with record \d+, known here since /);
     expect(stdout).toMatch(
       /1 change made here was sent nowhere[^]*To clean up: satchel leave --purge --discard[^]*To take part again at .*satchel invite/,
     );
-    expect((await bea.run(['sync'])).stderr).toMatch(/was revoked by ana/);
+    expect((await bea.runAsking(['sync'])).stderr).toMatch(/was revoked by ana/);
     expect(bea.read('CLAUDE.md')).toBe('first\n');
     expect(ana.read('rules/b.md')).toBeNull();
     expect((await ana.run(['audit'])).stdout).toMatch(/bea/);
-    expect((await ana.run(['machines', 'revoke', 'bea', '--yes'])).code).toBe(2);
+    expect((await ana.runAsking(['machines', 'revoke', 'bea', '--yes'])).code).toBe(2);
   });
 
   it('brings everything back with the words, where all machines are lost', async () => {
@@ -156,12 +158,12 @@ describe('machines are lost', () => {
     expect(fresh.read('CLAUDE.md')).toBe('not for bea\n');
     await fresh.start();
     await until('its file is back', () => fresh.read('CLAUDE.md') === 'not for bea\n');
-    expect((await fresh.run(['log', 'CLAUDE.md'])).stdout).toContain('ana');
+    expect((await fresh.runAsking(['log', 'CLAUDE.md'])).stdout).toContain('ana');
     for (const name of names.filter((each) => each === 'ana'))
-      expect((await fresh.run(['machines', 'revoke', name, '--yes'])).code).toBe(0);
+      expect((await fresh.runAsking(['machines', 'revoke', name, '--yes'])).code).toBe(0);
     const { machines } = await fresh.ask<Machines>(['machines']);
     expect(machines.map(({ here, role }) => [here, role])).toEqual([[true, 'owner']]);
     expect(readFileSync(`${fresh.store}/keys/machine.json`, 'utf8')).not.toContain(words[0]);
-    expect((await fresh.run(['doctor'])).code).toBe(0);
+    expect((await fresh.runAsking(['doctor'])).code).toBe(0);
   });
 });

@@ -24,6 +24,8 @@ const WRITE_TRIES = 100;
  * a node takes that for a conflict. Nobody is that fast, and a test that waits for the other version is.
  */
 const REST = 50;
+/** How many times as long as it took to look nobody looks again. */
+const LOOKS_REST = 4;
 /** What a node says that gave up waiting (src/cli/stop-signals.ts). */
 export const STUCK = 'something that was begun does not end';
 
@@ -131,13 +133,17 @@ export class Machine {
   }
 
   /**
-   * Runs a command with --json and gives its document. Throws where it failed. While the node runs, the command runs in this
-   * process, from the same build: it only asks the node, and most of what a process of its own costs is its start.
+   * As `run`, of a command that only asks the node: while that runs, in this process, from the same build. Most of what a process of its
+   * own costs is its start. Of the program it leaves out src/cli/main.ts alone, and how a process begins and ends.
    */
-  async ask<T>(args: readonly string[], input = ''): Promise<T> {
-    const words = [...args, '--json'];
+  async runAsking(args: readonly string[], input = ''): Promise<Outcome> {
     const isHere = this.#node !== null && this.ending() === '' && this.program === inject('program');
-    const { code, stdout, stderr } = await (isHere ? this.#runHere(words, input) : this.run(words, input));
+    return isHere ? this.#runHere(args, input) : this.run(args, input);
+  }
+
+  /** Runs a command that only asks the node with --json, as `runAsking` does, and gives its document. Throws where it failed. */
+  async ask<T>(args: readonly string[], input = ''): Promise<T> {
+    const { code, stdout, stderr } = await this.runAsking([...args, '--json'], input);
     const value = stdout.trim() === '' ? null : (JSON.parse(stdout) as T & { readonly error?: unknown });
     if (value === null || value.error !== undefined)
       throw new Error(`${this.name}: satchel ${args.join(' ')} ended with ${code}: ${stdout}${stderr}${this.ending()}`);
@@ -254,7 +260,7 @@ export async function until(
     const began = performance.now();
     if (await holds()) return void (looks > 1 && (await sleep(rest)));
     // Who looks by a command leaves the machine to what is waited for as long as that took.
-    await sleep(every ?? Math.max(20, performance.now() - began));
+    await sleep(every ?? Math.max(REST, LOOKS_REST * (performance.now() - began)));
   } while (performance.now() < end);
   throw new Error(`waited in vain, ${limit} ms and ${looks} looks: ${what}\n${await describeMachines()}`);
 }

@@ -82,7 +82,7 @@ describe('a member beside hubs on a shared database', () => {
     await push(['the walrus lives here', 'and a seal', 'and an otter']);
     expect(await found(beside, 'otter')).toEqual(['and an otter']);
     await hub.start(['up', '--port', new URL(address).port]);
-    await until('it is in sync', async () => (await beside.run(['status'])).code === 0);
+    await until('it is in sync', async () => (await beside.runAsking(['status'])).code === 0);
   });
 
   it('is where to search, as the hubs say: they can read nothing', async () => {

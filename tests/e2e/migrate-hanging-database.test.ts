@@ -23,7 +23,7 @@ describe('satchel store migrate to a database that hangs', () => {
     for (let n = 0; n < 400; n++) ana.write(`plans/plan-${n}.md`, randomBytes(100_000).toString('hex'));
     await ana.start();
     await ana.ask(['remotes', 'add', '-'], (await hub.ask<{ link: string }>(['invite', '--hub'])).link);
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     await ana.stop();
     await hub.stop();
   });

@@ -37,20 +37,20 @@ describe('a space moves from place to place, and its machines with it', () => {
     const { link } = await hub.ask<{ link: string }>(['invite', '--hub']);
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
     hubAddress = address;
-    const moved = await ana.run(['spaces', 'move', 'personal', address]);
+    const moved = await ana.runAsking(['spaces', 'move', 'personal', address]);
     expect([moved.code, moved.stdout]).toEqual([0, `personal is kept at ${address} now.\n`]);
     await until('bea follows', async () => (await homes()).every((home) => home === address));
     // An invitation to where it was is no good any more, and whoever comes with it is told so at once.
     expect((await machine('late').run(['join', old, '--once'])).stderr).toMatch(/no such invitation[^]*satchel invite/);
     await editsTravel(ana, bea, 'the hub');
-    expect((await ana.run(['spaces', 'move', 'personal', address])).stdout).toContain('was kept at');
-    expect((await ana.run(['remotes', 'remove', address])).code).toBe(5);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).stdout).toContain('was kept at');
+    expect((await ana.runAsking(['remotes', 'remove', address])).code).toBe(5);
   });
 
   it('to a folder', async () => {
     mkdirSync(stick);
     await ana.ask(['remotes', 'add', stick]);
-    expect((await ana.run(['spaces', 'move', 'personal', stick])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', stick])).code).toBe(0);
     await until('bea follows', async () => (await homes()).every((home) => home === `folder:${stick}`));
     await editsTravel(ana, bea, 'the stick');
     // The hub may be its home again. Neither was bea told of it by its user, nor is ana a place for others.
@@ -63,25 +63,25 @@ describe('a space moves from place to place, and its machines with it', () => {
   it('goes on offline while the folder is away, and catches up', async () => {
     renameSync(stick, `${stick}-unplugged`);
     ana.write('rules/away.md', 'written while it was unplugged\n');
-    await until('ana says so', async () => /^Not syncing: .*stick/.test((await ana.run(['status'])).stdout));
+    await until('ana says so', async () => /^Not syncing: .*stick/.test((await ana.runAsking(['status'])).stdout));
     renameSync(`${stick}-unplugged`, stick);
     await until('bea has it', () => bea.read('rules/away.md') !== null);
-    expect((await ana.run(['status'])).code).toBe(0);
+    expect((await ana.runAsking(['status'])).code).toBe(0);
   });
 
   it('home, where the folder is lost for good; the other machine is told where', async () => {
     rmSync(stick, { recursive: true });
     ana.write('rules/after.md', 'after the stick was lost\n');
     bea.write('rules/after-bea.md', 'bea too\n');
-    const refused = await ana.run(['spaces', 'move', 'personal', 'here']);
+    const refused = await ana.runAsking(['spaces', 'move', 'personal', 'here']);
     expect(refused.code).toBe(4);
     expect(refused.stderr).toContain('--lost');
-    const moved = await ana.run(['spaces', 'move', 'personal', 'here', '--lost']);
+    const moved = await ana.runAsking(['spaces', 'move', 'personal', 'here', '--lost']);
     expect(moved.stdout).toMatch(/^personal is kept at this node now\.\nThis node listens on this machine only[^]*--host 0\.0\.0\.0/);
     const { link } = await ana.ask<{ link: string }>(['invite', '--hub']);
     const { address } = await bea.ask<{ address: string }>(['remotes', 'add', link]);
     expect(new URL(address).port).toBe(port);
-    const told = await bea.run(['spaces', 'move', 'personal', address, '--lost']);
+    const told = await bea.runAsking(['spaces', 'move', 'personal', address, '--lost']);
     expect([told.code, told.stderr]).toEqual([0, '']);
     await until('both have both', () =>
       [ana, bea].every((m) => m.read('rules/after.md') !== null && m.read('rules/after-bea.md') !== null),

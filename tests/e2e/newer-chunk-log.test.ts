@@ -36,7 +36,7 @@ describe('a hub whose bucket has a log of bodies that a newer Satchel wrote on',
     await ana.start();
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
     port = new URL(address).port;
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     const invited = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', invited.link, '--name', 'bea', '--yes']);
     await until('bea has it', () => bea.read('CLAUDE.md') === 'kept by a hub\n');
@@ -69,7 +69,7 @@ describe('a hub whose bucket has a log of bodies that a newer Satchel wrote on',
     await hub.stop();
     await hub.start(['up', '--port', port]);
     // Before anybody asks for a body, doctor looks.
-    const doctor = await hub.run(['doctor']);
+    const doctor = await hub.runAsking(['doctor']);
     expect([doctor.code, doctor.stdout]).toEqual([
       1,
       expect.stringMatching(/FAIL store\.bodies[^]*encrypted bodies of 1 space are[^]*Update Satchel on this hub/) as string,
@@ -79,21 +79,21 @@ describe('a hub whose bucket has a log of bodies that a newer Satchel wrote on',
       503,
       { error: { code: 'unavailable', message: expect.stringMatching(/bodies of some spaces/) as string } },
     ]);
-    const status = await hub.run(['status', '--hub']);
+    const status = await hub.runAsking(['status', '--hub']);
     expect([status.code, status.stdout]).toEqual([
       1,
       expect.stringMatching(/Not well: encrypted bodies of 1 space[^]*Update Satchel on this hub/) as string,
     ]);
     expect((await hub.ask<HubStatus>(['status', '--hub'])).store).toMatchObject({ problem: null, bucket_problem: null, stopped_spaces: 1 });
-    expect((await hub.run(['status'])).stdout).toMatch(/encrypted bodies of 1 space.*Update Satchel on this hub/);
+    expect((await hub.runAsking(['status'])).stdout).toMatch(/encrypted bodies of 1 space.*Update Satchel on this hub/);
     expect(log()).toContain('the log of encrypted bodies of a space cannot be read on');
 
     ana.write('rules/waits.md', 'written while the hub was too old\n');
-    await until('ana says so', async () => (await ana.run(['status'])).stdout.includes('Not syncing'));
+    await until('ana says so', async () => (await ana.runAsking(['status'])).stdout.includes('Not syncing'));
     blobs().delete(newer);
     await until('it arrives', () => bea.read('rules/waits.md') === 'written while the hub was too old\n');
     expect(await health('/readyz')).toEqual([200, { status: 'ok' }]);
-    expect((await hub.run(['doctor'])).stdout).not.toContain('FAIL store.');
+    expect((await hub.runAsking(['doctor'])).stdout).not.toContain('FAIL store.');
     expect(log()).toContain('the log of encrypted bodies of a space is read on');
     await editsTravel(ana, bea, 'after that');
   });

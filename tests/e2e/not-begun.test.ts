@@ -60,7 +60,7 @@ describe('a beginning that fails', () => {
   it('goes on with the same link where join was killed', async () => {
     const { link } = await ana.ask<{ link: string }>(['invite']);
     const killed = bea.run(['join', link, '--name', 'bea', '--once']);
-    await bea.killWhen(async () => (await ana.run(['machines'])).stdout.includes('bea'));
+    await bea.killWhen(async () => (await ana.runAsking(['machines'])).stdout.includes('bea'));
     await killed;
     expect(await bea.run(['join', link, '--name', 'bea', '--once'])).toMatchObject({ code: 0, stderr: '' });
     expect(bea.read('CLAUDE.md')).toBe('one\n');

@@ -98,14 +98,14 @@ describe('three machines edit while they are offline, and a fourth comes late', 
     );
     const [conflict] = (await a.machine.ask<Conflicts>(['conflicts'])).conflicts;
     expect(conflict).toMatchObject({ item: 'notes/picture.bin' });
-    expect((await a.machine.run(['show', conflict?.sibling ?? ''])).stdout).toBe(`\u0000as ${other} wants it`);
-    const told = await a.machine.run(['conflicts']);
+    expect((await a.machine.runAsking(['show', conflict?.sibling ?? ''])).stdout).toBe(`\u0000as ${other} wants it`);
+    const told = await a.machine.runAsking(['conflicts']);
     expect([told.code, told.stdout]).toEqual([3, expect.stringContaining('satchel resolve notes/picture.bin --take current')]);
-    expect((await a.machine.run(['resolve', 'notes/picture.bin', '--take', 'sibling'])).code).toBe(0);
+    expect((await a.machine.runAsking(['resolve', 'notes/picture.bin', '--take', 'sibling'])).code).toBe(0);
     await everywhere('picture.bin', (body) => body === `\u0000as ${other} wants it`);
     for (const each of [b, c]) {
-      await until('it is settled everywhere', async () => (await each.machine.run(['conflicts'])).code === 0);
-      expect((await each.machine.run(['status'])).code).toBe(0);
+      await until('it is settled everywhere', async () => (await each.machine.runAsking(['conflicts'])).code === 0);
+      expect((await each.machine.runAsking(['status'])).code).toBe(0);
     }
   });
 

@@ -40,7 +40,7 @@ describe('two hubs on one database and one bucket', () => {
     await ana.start();
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
     port = new URL(address).port;
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     ana.write('rules/first.md', 'the first\n');
     await ana.ask(['sync']);
     // The other one has the same key.

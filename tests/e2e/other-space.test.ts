@@ -74,7 +74,7 @@ describe('a machine that shares its space with another', () => {
     const name = `before-joining-${before?.slice(0, 6)}`;
     expect(joined.stdout).toMatch(new RegExp(`shared with ana stays here as ${name}[^]*satchel machines revoke [0-9a-f]{12}`));
     await until('both have all', () => cem.read('rules/bea.md') === 'bea\n' && bea.read('rules/cem.md') === 'cem\n');
-    expect((await bea.run(['status'])).stdout).toMatch(/before-joining-[^]*what this machine shared with others before it joined/);
+    expect((await bea.runAsking(['status'])).stdout).toMatch(/before-joining-[^]*what this machine shared with others before it joined/);
     const back = await ana.ask<{ link: string }>(['invite']);
     expect((await bea.run(['join', back.link, '--yes'])).stderr).toMatch(/shares its space with cem[^]*go over to the space of ana/);
     const again = await bea.ask<{ left_behind: unknown }>(['join', back.link, '--yes', '--switch']);

@@ -15,45 +15,45 @@ it('says on a reader that its changes stay there, until an owner makes it a writ
   const { link } = await ana.ask<{ link: string }>(['invite']);
   await bea.start(['join', link, '--name', 'bea']);
   await until('bea has it', () => bea.read('CLAUDE.md') === 'base\n');
-  expect((await ana.run(['machines', 'role', 'bea', 'reader'])).code).toBe(0);
+  expect((await ana.runAsking(['machines', 'role', 'bea', 'reader'])).code).toBe(0);
   const status = (): Promise<{ spaces: readonly { role: string; drafts: number }[] }> => bea.ask(['status']);
   await until('bea knows', async () => (await status()).spaces[0]?.role === 'reader');
   bea.write('CLAUDE.md', 'edited by a reader\n');
 
-  const synced = await bea.run(['sync']);
+  const synced = await bea.runAsking(['sync']);
   const kept = /1 change made here is kept, and not sent: this machine is a reader there\. An owner makes it a writer/;
   expect([synced.code, synced.stdout]).toEqual([5, expect.stringMatching(kept)]);
-  const said = await bea.run(['status']);
+  const said = await bea.runAsking(['status']);
   expect([said.code, said.stdout]).toEqual([5, expect.stringMatching(kept)]);
-  expect((await bea.run(['doctor'])).stdout).toMatch(/1 change made here is kept, and not sent: this machine is a reader/);
+  expect((await bea.runAsking(['doctor'])).stdout).toMatch(/1 change made here is kept, and not sent: this machine is a reader/);
   expect(ana.read('CLAUDE.md')).toBe('base\n');
 
-  expect((await ana.run(['machines', 'role', 'bea', 'writer'])).code).toBe(0);
+  expect((await ana.runAsking(['machines', 'role', 'bea', 'writer'])).code).toBe(0);
   await until('it arrives', () => ana.read('CLAUDE.md') === 'edited by a reader\n');
-  expect((await bea.run(['sync'])).code).toBe(0);
+  expect((await bea.runAsking(['sync'])).code).toBe(0);
 });
 
 it('gives a reader that was revoked advice that can be followed', async () => {
-  expect((await ana.run(['machines', 'role', 'bea', 'reader'])).code).toBe(0);
+  expect((await ana.runAsking(['machines', 'role', 'bea', 'reader'])).code).toBe(0);
   const roleAndDrafts = async (): Promise<string> => {
     const { spaces } = await bea.ask<{ spaces: readonly { role: string; drafts: number }[] }>(['status']);
     return `${spaces[0]?.role} ${spaces[0]?.drafts}`;
   };
   await until('bea knows', async () => (await roleAndDrafts()) === 'reader 0');
   bea.write('CLAUDE.md', 'never sent\n');
-  await bea.run(['sync']);
+  await bea.runAsking(['sync']);
   expect(await roleAndDrafts()).toBe('reader 1');
-  expect((await ana.run(['machines', 'revoke', 'bea', '--yes'])).code).toBe(0);
-  await until('bea is told', async () => (await bea.run(['sync'])).stderr.includes('was revoked by'));
+  expect((await ana.runAsking(['machines', 'revoke', 'bea', '--yes'])).code).toBe(0);
+  await until('bea is told', async () => (await bea.runAsking(['sync'])).stderr.includes('was revoked by'));
 
-  const said = await bea.run(['status']);
+  const said = await bea.runAsking(['status']);
   const [first] = said.stdout.split('\n');
   expect([said.code, first]).toEqual([
     1,
     expect.stringMatching(/^Not syncing: this machine was revoked by .*1 change made here was sent nowhere.*satchel leave --discard$/),
   ]);
   expect(said.stdout).toMatch(/It stands in your files[^]*join again[^]*To clean up: satchel leave --purge --discard \(your files stay\)/);
-  const doctor = await bea.run(['doctor']);
+  const doctor = await bea.runAsking(['doctor']);
   expect(doctor.stdout).toMatch(/1 change made here was sent nowhere[^]*satchel leave --purge --discard/);
   expect(doctor.stdout).not.toContain('makes it a writer');
 

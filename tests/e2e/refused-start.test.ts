@@ -303,7 +303,7 @@ describe('a first start that is refused', () => {
     });
     await machine.start(hub('--port', '0', '--store', away.store, '--objects', away.objects));
     expect(machine.output).toContain('Trying again');
-    await until('others can be told', async () => (await machine.run(['status'])).stderr.includes('and waits:'));
+    await until('others can be told', async () => (await machine.runAsking(['status'])).stderr.includes('and waits:'));
     await machine.stop();
     nothing(machine);
     expect(await server.query(database.database, `select nspname from pg_namespace where nspname = 'satchel'`)).toEqual([]);

@@ -17,7 +17,7 @@ describe('keys of a bucket that are rotated while nodes run', () => {
     const entry = { accessKeyId: store.accessKeyId, secretAccessKey };
     writeFileSync(path.join(machine.store, 'buckets.json'), JSON.stringify({ [bucket]: entry }), { mode: 0o600 });
   }
-  const verdict = async (machine: Machine): Promise<string> => (await machine.run(['status'])).stdout;
+  const verdict = async (machine: Machine): Promise<string> => (await machine.runAsking(['status'])).stdout;
 
   beforeAll(async () => {
     store = await startS3Double({ secret: () => secret });
@@ -52,7 +52,7 @@ describe('keys of a bucket that are rotated while nodes run', () => {
     await until('it says so', async () => (await verdict(ana)).startsWith('In sync'));
     secret = 'third';
     for (const machine of [ana, bea]) says(machine, secret);
-    expect((await ana.run(['sync'])).code).toBe(0);
+    expect((await ana.runAsking(['sync'])).code).toBe(0);
   });
 
   it('are taken by a hub whose bodies lie there', async () => {
@@ -65,9 +65,9 @@ describe('keys of a bucket that are rotated while nodes run', () => {
     secret = 'fourth';
     ana.write('rules/three.md', 'three\n'.repeat(5_000));
     await until('the hub is turned away', async () => (await verdict(hub)).includes('the secret does not belong'));
-    expect((await hub.run(['status', '--hub'])).stdout).toMatch(/buckets\.json[^]*reads anew by itself/);
+    expect((await hub.runAsking(['status', '--hub'])).stdout).toMatch(/buckets\.json[^]*reads anew by itself/);
     says(hub, secret);
     await until('bea has it', () => bea.read('rules/three.md') === 'three\n'.repeat(5_000));
-    await until('the hub says so', async () => (await hub.run(['status', '--hub'])).code === 0);
+    await until('the hub says so', async () => (await hub.runAsking(['status', '--hub'])).code === 0);
   });
 });

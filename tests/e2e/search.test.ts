@@ -37,7 +37,7 @@ describe('search', () => {
     await ana.start();
     const { link } = await ana.ask<{ link: string }>(['invite']);
     expect((await bea.run(['join', link, '--name', 'bee', '--once', '--trust-own'])).code).toBe(0);
-    expect(await bea.run(['sync'])).toMatchObject({ code: 0 });
+    expect(await bea.runAsking(['sync'])).toMatchObject({ code: 0 });
     await until('ana has what bea wrote', async () => (await search(ana, 'slow')).total === 1);
   });
   afterAll(async () => {
@@ -55,7 +55,7 @@ describe('search', () => {
   });
 
   it('prints a hit, marked on terminals only, and what to go on with', async () => {
-    const { stdout, code } = await bea.run(['search', 'walrus', '--type', 'bugfix']);
+    const { stdout, code } = await bea.runAsking(['search', 'walrus', '--type', 'bugfix']);
     expect(code).toBe(0);
     expect(stdout).toMatch(
       /^([k-z]{10}) {2}bugfix · app · .*\n {2}Upload never ended\n {2}The walrus retried for ever\..*\n\nIn full: satchel show \1/,
@@ -65,19 +65,21 @@ describe('search', () => {
 
   it('shows a memory as one reads it, also in a pipe, and its row with --raw', async () => {
     const id = (await search(bea, 'timeout')).hits[0]?.id ?? '';
-    const { stdout } = await bea.run(['show', id]);
+    const { stdout } = await bea.runAsking(['show', id]);
     expect(stdout).toMatch(
       /^Upload never ended\nbugfix · app · .* · session s\n\nThe walrus retried for ever\.\n\n- it was the timeout\n\nConcepts: how-it-works\n/,
     );
-    expect(JSON.parse((await bea.run(['show', id, '--raw'])).stdout)).toMatchObject({ title: 'Upload never ended' });
-    expect((await bea.run(['search', '--around', id])).stdout).toMatch(/^> [k-z]{10} {2}bugfix/m);
-    expect((await bea.run(['log', id])).stdout).toContain('1 version');
+    expect(JSON.parse((await bea.runAsking(['show', id, '--raw'])).stdout)).toMatchObject({ title: 'Upload never ended' });
+    expect((await bea.runAsking(['search', '--around', id])).stdout).toMatch(/^> [k-z]{10} {2}bugfix/m);
+    expect((await bea.runAsking(['log', id])).stdout).toContain('1 version');
   });
 
   it('says where nothing is found, and what there is instead', async () => {
-    expect(await bea.run(['search', 'zebra'])).toMatchObject({ code: 0, stdout: 'Nothing was found.\n' });
-    expect((await bea.run(['search', 'walrus', '--project', 'nope'])).stdout).toContain('There is no project nope. There is: app, web');
-    expect((await bea.run(['search', 'walrus', 'zebra'])).stdout).toMatch(/^Nothing holds all of these words/);
+    expect(await bea.runAsking(['search', 'zebra'])).toMatchObject({ code: 0, stdout: 'Nothing was found.\n' });
+    expect((await bea.runAsking(['search', 'walrus', '--project', 'nope'])).stdout).toContain(
+      'There is no project nope. There is: app, web',
+    );
+    expect((await bea.runAsking(['search', 'walrus', 'zebra'])).stdout).toMatch(/^Nothing holds all of these words/);
   });
 
   it('is whole again after kill -9 in the midst of indexing, wherever that hits', async () => {
@@ -93,7 +95,7 @@ describe('search', () => {
     })();
     await big.start();
     for (let kill = 0; kill < extent(2, 3); kill++) {
-      const asked = big.run(['search', 'walrus']);
+      const asked = big.runAsking(['search', 'walrus']);
       if (kill > 0) await until('it is written', () => existsSync(path.join(big.store, 'index.db')));
       await sleep(100 + kill * 150);
       await big.stop('SIGKILL');
@@ -102,7 +104,7 @@ describe('search', () => {
     }
     expect((await search(big, 'walrus', '--limit', '1')).total).toBe(sessions * 100);
     writeFileSync(path.join(big.store, 'index.db'), 'damaged');
-    const { stdout } = await big.run(['search', 'walrus', '--limit', '1']);
+    const { stdout } = await big.runAsking(['search', 'walrus', '--limit', '1']);
     expect(stdout).toMatch(new RegExp(`^The search index was damaged[^]*\n${sessions * 100 - 1} more`, 'm'));
     await big.stop();
     unlinkSync(path.join(big.store, 'index.db'));

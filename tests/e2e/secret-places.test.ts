@@ -19,9 +19,9 @@ describe('a value that a person writes where one is missing', () => {
   const settings = (on: Machine) => JSON.parse(on.read('settings.json') ?? '{}') as Record<string, unknown>;
   const server = (...args: unknown[]): object => ({ mcpServers: { db: { command: 'db', args } } });
   /** What the space holds of an item, decrypted. */
-  const inSpace = async (name: string): Promise<string> => (await ana.run(['show', '--raw', name])).stdout;
+  const inSpace = async (name: string): Promise<string> => (await ana.runAsking(['show', '--raw', name])).stdout;
   const sync = async (): Promise<void> => {
-    for (const each of [bea, ana, bea, ana]) expect([0, 3]).toContain((await each.run(['sync'])).code); // 3: something waits for an answer
+    for (const each of [bea, ana, bea, ana]) expect([0, 3]).toContain((await each.runAsking(['sync'])).code); // 3: something waits for an answer
   };
   /** What a write holds was captured once this word of it is in the space. */
   const carried = async (name: string, word: string): Promise<void> => {
@@ -35,7 +35,7 @@ describe('a value that a person writes where one is missing', () => {
     writeFileSync(claudeJson(ana), json(server('--verbose', KEY, '--port')));
     writeFileSync(claudeJson(bea), json({ numStartups: 1 }));
     await ana.start(['join', (await hub.ask<{ link: string }>(['invite'])).link, '--name', 'ana']);
-    await until('ana is in sync', async () => (await ana.run(['status'])).stdout.startsWith('In sync'));
+    await until('ana is in sync', async () => (await ana.runAsking(['status'])).stdout.startsWith('In sync'));
     await bea.start(['join', (await ana.ask<{ link: string }>(['invite'])).link, '--name', 'bea']);
     await until('bea has the model', () => settings(bea)['model'] === 'opus');
   });
@@ -45,7 +45,7 @@ describe('a value that a person writes where one is missing', () => {
   });
 
   it('is asked for by status, and stays where it was written', async () => {
-    const { stdout } = await bea.run(['status']);
+    const { stdout } = await bea.runAsking(['status']);
     expect(stdout).toContain('env → GREETING');
     expect(stdout).toContain('MCP server db');
     bea.write('settings.json', json({ env: { GREETING: BEAS[0] }, model: 'haiku' }));
@@ -79,7 +79,7 @@ describe('a value that a person writes where one is missing', () => {
     await carried('settings.json', 'good morning');
     // Bea's own stays in force and at home until she was asked.
     expect(settings(bea)['env']).toEqual({ GREETING: BEAS[2] });
-    await bea.run(['approve', '--all']);
+    await bea.runAsking(['approve', '--all']);
     await until('bea has it', () => (settings(bea)['env'] as { GREETING?: string }).GREETING === 'good morning');
     bea.write('settings.json', json({ ...settings(bea), env: { GREETING: 'good evening' } }));
     await carried('settings.json', 'good evening');

@@ -141,9 +141,9 @@ describe('secrets of real processes', () => {
     ana.write(`rules/${NAMES[0]}.md`, `${BODIES[1]}\n`);
     await until('cem has it', () => cem.read(`rules/${NAMES[0]}.md`) === `${BODIES[1]}\n`);
     await bea.start();
-    await until('there is a conflict', async () => (await bea.run(['status'])).code === 3);
+    await until('there is a conflict', async () => (await bea.runAsking(['status'])).code === 3);
     await hub.stop('SIGKILL');
-    await until('ana notices', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
+    await until('ana notices', async () => (await ana.runAsking(['status'])).stdout.startsWith('Not syncing'));
     for (const each of all) await each.stop('SIGKILL');
     const tokens = all.map((each) => readPrivate(path.join(each.store, 'api-token'))).filter((token) => token !== '');
     expect(tokens.length).toBeGreaterThan(3);

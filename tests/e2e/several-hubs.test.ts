@@ -57,7 +57,7 @@ describe('several hubs on one database', () => {
     await ana.start();
     const { address } = await ana.ask<{ address: string }>(['remotes', 'add', '-'], link);
     expect(address).toBe(`http://127.0.0.1:${balancer.port}`);
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     const invited = await ana.ask<{ link: string }>(['invite']);
     await bea.start(['join', invited.link, '--name', 'bea', '--yes']);
   });
@@ -130,14 +130,14 @@ describe('several hubs on one database', () => {
       await startHub(hub);
     }
     await editsTravel(ana, bea, 'all are back');
-    expect((await ana.run(['status'])).code).toBe(0);
+    expect((await ana.runAsking(['status'])).code).toBe(0);
   });
 
   it('come back when the database does, and clients with them', async () => {
     await server.crash();
     ana.write('rules/outage.md', 'written while the database was away\n');
-    await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
-    const away = await (hubs[0] as Machine).run(['status', '--hub']);
+    await until('ana says so', async () => (await ana.runAsking(['status'])).stdout.startsWith('Not syncing'));
+    const away = await (hubs[0] as Machine).runAsking(['status', '--hub']);
     expect([away.code, away.stdout.split('\n')[0]]).toEqual([1, expect.stringContaining('does not answer')]);
     await server.start();
     await until('bea has it', () => bea.read('rules/outage.md') !== null);

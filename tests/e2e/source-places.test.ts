@@ -40,8 +40,8 @@ it('says of a source that is a file, or not there, that it is not carried', asyn
   const of = (id: string) => status.spaces[0]?.sources.find((source) => source.id === id);
   expect(of('x')).toMatchObject({ state: 'no-folder' });
   expect(of('y')).toMatchObject({ state: 'ok', detail: 'not there yet' });
-  expect((await ana.run(['status'])).stdout).toContain(`carries ${path.join(root, 'nowhere')}: not there yet`);
-  expect((await ana.run(['doctor'])).stdout).toContain(`${file} is a file, and no folder`);
+  expect((await ana.runAsking(['status'])).stdout).toContain(`carries ${path.join(root, 'nowhere')}: not there yet`);
+  expect((await ana.runAsking(['doctor'])).stdout).toContain(`${file} is a file, and no folder`);
 });
 
 it('names what stays on its machine in a folder of one’s own, and a Claude home that is a file', async () => {
@@ -57,7 +57,7 @@ it('names what stays on its machine in a folder of one’s own, and a Claude hom
   writeFileSync(path.join(cem.store, 'config.json'), JSON.stringify({ sources: [{ id: 'notes', path: notes }] })); // umask 022
   await cem.start();
   expect(cem.output).toContain(`${cem.claude} is a file, and no folder, so nothing of it is carried`);
-  const { stdout } = await cem.run(['status']);
+  const { stdout } = await cem.runAsking(['status']);
   expect(stdout).toMatch(/^Not syncing: a file stands there, and no folder/);
   expect(stdout).toMatch(/ {4}pipe is not carried: is neither a file nor a link\n/);
   expect(stdout).toMatch(/ {4}link is not carried: is a link to a file elsewhere/);
@@ -67,7 +67,7 @@ it('says in doctor what is wrong with config.json, beside how the home is', asyn
   const dan = new Machine(root, 'dan', inject('program'));
   mkdirSync(dan.store, { mode: 0o700 });
   writeFileSync(path.join(dan.store, 'config.json'), '{ "sources": [');
-  const { code, stdout } = await dan.run(['doctor', '--all']);
+  const { code, stdout } = await dan.runAsking(['doctor', '--all']);
   expect([code, stdout]).toEqual([
     1,
     expect.stringMatching(/FAIL config: .*config\.json: is not JSON[^]*→ Correct it there, or remove the file/),
@@ -80,12 +80,12 @@ it('says on the first line that a file is not carried as it stands, what to do, 
   bea.write('settings.json', '{}\n');
   bea.write('rules/a.md', 'a\n');
   await bea.start();
-  const first = async (): Promise<string> => (await bea.run(['status'])).stdout.split('\n')[0] ?? '';
+  const first = async (): Promise<string> => (await bea.runAsking(['status'])).stdout.split('\n')[0] ?? '';
   await until('all is kept', async () => (await first()).startsWith('Everything is kept here'));
   execFileSync('mkfifo', [path.join(bea.claude, 'rules/pipe.md')]);
   bea.write('settings.json', '{ broken\n');
-  expect((await bea.run(['sync'])).code).toBe(0);
-  const status = await bea.run(['status']);
+  expect((await bea.runAsking(['sync'])).code).toBe(0);
+  const status = await bea.runAsking(['status']);
   expect([status.code, status.stdout]).toEqual([
     1,
     expect.stringMatching(
@@ -93,10 +93,10 @@ it('says on the first line that a file is not carried as it stands, what to do, 
     ),
   ]);
   expect(status.stdout).toContain('rules/pipe.md is not carried: is neither a file nor a link');
-  const doctor = (await bea.run(['doctor'])).stdout;
+  const doctor = (await bea.runAsking(['doctor'])).stdout;
   expect(doctor).toMatch(/1 file is not carried as it stands now[^]*Mend what the reason says[^]*satchel restore FILE/);
   expect(doctor).toMatch(/1 file, link or pipe stays on this machine[^]*rules\/pipe\.md: is neither a file nor a link[^]*Each says why/);
   bea.write('settings.json', '{ }\n');
   await until('all is kept again', async () => (await first()).startsWith('Everything is kept here'));
-  expect((await bea.run(['status'])).code).toBe(0);
+  expect((await bea.runAsking(['status'])).code).toBe(0);
 });

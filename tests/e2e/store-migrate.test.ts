@@ -34,7 +34,7 @@ describe('a hub’s own store moves into a database', () => {
     for (let n = 0; n < 24; n++) ana.write(`plans/plan-${n}.md`, randomBytes(100_000).toString('hex'));
     await ana.start();
     await ana.ask(['remotes', 'add', '-'], (await hub.ask<{ link: string }>(['invite', '--hub'])).link);
-    expect((await ana.run(['spaces', 'move', 'personal', address])).code).toBe(0);
+    expect((await ana.runAsking(['spaces', 'move', 'personal', address])).code).toBe(0);
     await bea.start(['join', (await ana.ask<{ link: string }>(['invite'])).link, '--name', 'bea', '--yes']);
     await editsTravel(ana, bea, 'before');
   });

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** What the hub says of its store. Requests that failed meanwhile are told of for an hour. */
 async function stored(): Promise<unknown> {
-  const { stdout } = await hub.run(['status', '--hub', '--json']);
+  const { stdout } = await hub.runAsking(['status', '--hub', '--json']);
   const { store } = JSON.parse(stdout) as { store: { problem: string | null } };
   return { problem: store.problem };
 }
@@ -34,7 +34,7 @@ const disconnect = (): Promise<unknown> =>
 it('a hub whose password was changed meanwhile says so, wherever it is asked', async () => {
   await server.query('postgres', `alter role ${database.user} password 'another one'`);
   await disconnect();
-  const status = await hub.run(['status', '--hub']);
+  const status = await hub.runAsking(['status', '--hub']);
   expect(status.code).toBe(1);
   expect(status.stdout).toContain(`the password of "${database.user}" is wrong`);
   expect(status.stdout).toContain('a new password is read when the hub starts again');
@@ -51,10 +51,10 @@ it('a hub whose password was changed meanwhile says so, wherever it is asked', a
 
 it('a hub that may only read is not well, and says what right it lacks', async () => {
   await server.query(database.database, `revoke insert, update on all tables in schema satchel from ${database.user}`);
-  const { code, stdout } = await hub.run(['status', '--hub']);
+  const { code, stdout } = await hub.runAsking(['status', '--hub']);
   expect([code, stdout]).toEqual([1, expect.stringContaining('permission denied for table')]);
   expect(stdout).toContain(`grant select, insert, update, delete on all tables in schema "satchel" to "${database.user}"`);
-  const doctor = await hub.run(['doctor']);
+  const doctor = await hub.runAsking(['doctor']);
   expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringContaining('may not write there')]);
   await server.query(database.database, `grant insert, update on all tables in schema satchel to ${database.user}`);
   expect(await stored()).toEqual({ problem: null });
@@ -62,10 +62,10 @@ it('a hub that may only read is not well, and says what right it lacks', async (
 
 it('a hub that logs in as a superuser is warned that row policies keep nobody out', async () => {
   await server.query('postgres', `alter role ${database.user} superuser`);
-  const { code, stdout } = await hub.run(['doctor']);
+  const { code, stdout } = await hub.runAsking(['doctor']);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/warn store\.database: .*used as a superuser[^]*a user of its own/)]);
   await server.query('postgres', `alter role ${database.user} nosuperuser`);
-  expect((await hub.run(['doctor', '--all'])).stdout).not.toContain('superuser');
+  expect((await hub.runAsking(['doctor', '--all'])).stdout).not.toContain('superuser');
 });
 
 it('a database that lets the user connect no longer is told how to, and so is one of another’s schema', async () => {
@@ -103,22 +103,22 @@ it('a doctor who has not what opens the database asks the hub that runs, and say
 
 it('a hub that waits for its database is told from one that does not run', async () => {
   const asked = async (): Promise<unknown> => {
-    const { code, stderr } = await hub.run(['status', '--hub']);
+    const { code, stderr } = await hub.runAsking(['status', '--hub']);
     return [code, stderr];
   };
   expect(await asked()).toEqual([4, expect.stringContaining('no hub runs here')]);
   await server.crash();
   const starting = hub.start(['up', '--hub', '--port', '0']);
-  await until('it says that it waits', async () => (await hub.run(['status', '--hub'])).stderr.includes('and waits:'));
+  await until('it says that it waits', async () => (await hub.runAsking(['status', '--hub'])).stderr.includes('and waits:'));
   expect(await asked()).toEqual([4, expect.stringMatching(/the node was started, and waits: postgres:.* does not answer/)]);
   // One that never served has nothing else to say either.
   const first = new Machine(root, 'first', inject('program'), { SATCHEL_STORE_PASSWORD: database.password });
   await first.start(['up', '--hub', '--port', '0', '--store', database.url]);
-  await until('it says that it waits', async () => (await first.run(['status'])).stderr.includes('and waits:'));
+  await until('it says that it waits', async () => (await first.runAsking(['status'])).stderr.includes('and waits:'));
   await first.kill();
   await server.start();
   await starting;
-  await until('it serves', async () => (await hub.run(['status', '--hub'])).code === 0);
+  await until('it serves', async () => (await hub.runAsking(['status', '--hub'])).code === 0);
   await hub.stop();
   expect(await asked()).toEqual([4, expect.stringContaining('no hub runs here')]);
 });

@@ -95,13 +95,13 @@ describe('the store, from the command line', () => {
     // Which it shows by what it sends next, and not before.
     for (const told of [forgotten.stdout, (await ana.run(['forget'])).stdout])
       expect(told).toMatch(/not known to have obeyed yet: bea\n[^]*with the next change that it sends/);
-    const versions = (await ana.run(['log', 'rules/secret.md'])).stdout;
+    const versions = (await ana.runAsking(['log', 'rules/secret.md'])).stdout;
     expect(versions).toMatch(/2 versions[^]* deleted [^]* written [^\n]*, erased\n/);
     expect(versions).not.toMatch(/satchel (show|restore)/);
-    expect((await ana.run(['log', '--limit', '2'])).stdout).not.toMatch(/satchel (show|restore)/);
+    expect((await ana.runAsking(['log', '--limit', '2'])).stdout).not.toMatch(/satchel (show|restore)/);
     bea.write('rules/b.md', 'bea writes\n');
     await until('bea is known to have obeyed', async () => (await ana.run(['forget'])).stdout.includes('all machines have obeyed'));
-    const shown = await ana.run(['show', 'rules/secret.md']);
+    const shown = await ana.runAsking(['show', 'rules/secret.md']);
     expect(shown.code).not.toBe(0);
     expect((await ana.run(['restore', 'rules/secret.md'])).code).not.toBe(0);
     for (const m of [ana, bea]) expect((await m.run(['store', 'verify', '--full'])).code).toBe(0);
@@ -142,7 +142,7 @@ describe('the store, from the command line', () => {
     expect(existsSync(path.join(ana.store, 'store.db'))).toBe(true);
     expect((await ana.run(['store', 'verify', '--full'])).stdout).toContain('Everything is sound.');
     await ana.start(['up', '--port', port]);
-    expect((await ana.run(['log'])).stdout).toContain('CLAUDE.md');
+    expect((await ana.runAsking(['log'])).stdout).toContain('CLAUDE.md');
     expect(ana.read('CLAUDE.md')).toBe('a plain word: pomegranate\n');
   });
 
@@ -151,14 +151,14 @@ describe('the store, from the command line', () => {
     try {
       const key = path.join(ana.store, 'keys', 'machine.json');
       expect((await fresh.run(['store', 'restore', backup, '--key', key])).code).toBe(0);
-      const before = await fresh.run(['status']);
+      const before = await fresh.runAsking(['status']);
       expect([before.code, before.stdout]).toEqual([1, expect.stringMatching(/a store without keys of its own[^]*satchel keys recover/)]);
       fresh.write('CLAUDE.md', 'mine\n');
       await fresh.start();
       expect(fresh.output).toMatch(/personal: this machine holds no key of it[^]*satchel keys recover/);
-      const { code, stdout } = await fresh.run(['status']);
+      const { code, stdout } = await fresh.runAsking(['status']);
       expect([code, stdout]).toEqual([1, expect.stringMatching(/^Not syncing: this machine holds no key of it[^]*satchel keys recover/)]);
-      expect((await fresh.run(['doctor'])).stdout).toMatch(/FAIL space\.keys:personal[^]*satchel keys recover/);
+      expect((await fresh.runAsking(['doctor'])).stdout).toMatch(/FAIL space\.keys:personal[^]*satchel keys recover/);
       expect(fresh.ending()).toBe('');
       expect(fresh.read('CLAUDE.md')).toBe('mine\n');
 

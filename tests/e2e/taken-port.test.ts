@@ -90,12 +90,12 @@ describe('where another program has the port', () => {
     await cem.start(['up', '--port', `${port}`]);
     const wrong = `claude-mem’s settings name http://127.0.0.1:${usual}/claude-mem, and this node listens at http://127.0.0.1:${port}`;
     expect(cem.output).toContain(wrong);
-    expect((await cem.run(['status'])).stdout).toContain(
+    expect((await cem.runAsking(['status'])).stdout).toContain(
       `Not syncing: what claude-mem saves is not taken: ${wrong}. Run: satchel claude-mem connect`,
     );
-    expect((await cem.run(['doctor'])).stdout).toContain(wrong);
+    expect((await cem.runAsking(['doctor'])).stdout).toContain(wrong);
     await cem.run(['claude-mem', 'connect']);
-    expect((await cem.run(['status'])).stdout).not.toContain('claude-mem');
+    expect((await cem.runAsking(['status'])).stdout).not.toContain('claude-mem');
     await cem.stop();
     await cem.run(['claude-mem', 'disconnect']);
     await cem.start(['up', '--port', `${usual}`]);

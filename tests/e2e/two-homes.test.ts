@@ -31,7 +31,7 @@ describe('two homes, three, and a hub', () => {
   it('keeps the first machine’s space at the hub', async () => {
     const { link } = await hub.ask<Invitation>(['invite']);
     await ana.start(['join', link, '--name', 'ana']);
-    await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('In sync with 127.0.0.1'));
+    await until('ana says so', async () => (await ana.runAsking(['status'])).stdout.startsWith('In sync with 127.0.0.1'));
   });
 
   it('lets the second machine in by its link, and edits travel both ways', async () => {
@@ -91,10 +91,10 @@ describe('two homes, three, and a hub', () => {
       readonly conflicts: readonly { readonly item: string; readonly sibling: string }[];
     }
     await until('cem sees the conflict', async () => (await cem.ask<Conflicts>(['conflicts'])).conflicts.length === 1);
-    expect((await ana.run(['status'])).code).toBe(3);
+    expect((await ana.runAsking(['status'])).code).toBe(3);
     const [conflict] = (await cem.ask<Conflicts>(['conflicts'])).conflicts;
-    expect((await cem.run(['show', conflict?.sibling ?? ''])).stdout).toBe('as bea wants it\n');
-    expect((await cem.run(['resolve', 'CLAUDE.md', '--file', '-'], 'as both want it\n')).code).toBe(0);
+    expect((await cem.runAsking(['show', conflict?.sibling ?? ''])).stdout).toBe('as bea wants it\n');
+    expect((await cem.runAsking(['resolve', 'CLAUDE.md', '--file', '-'], 'as both want it\n')).code).toBe(0);
     await everywhere('CLAUDE.md', 'as both want it\n', [ana, bea, cem]);
     for (const m of [ana, bea]) expect((await m.ask<Conflicts>(['conflicts'])).conflicts).toEqual([]);
   });
@@ -103,7 +103,7 @@ describe('two homes, three, and a hub', () => {
     expect((await bea.run(['restore', 'plans/next.md'])).code).toBe(2);
     ana.write('plans/next.md', 'second\n');
     await everywhere('plans/next.md', 'second\n', [ana, bea, cem]);
-    expect((await bea.run(['diff', 'plans/next.md'])).stdout).toContain('-first\n+second');
+    expect((await bea.runAsking(['diff', 'plans/next.md'])).stdout).toContain('-first\n+second');
     expect((await bea.run(['restore', 'plans/next.md'])).code).toBe(0);
     await everywhere('plans/next.md', 'first\n', [ana, bea, cem]);
   });
@@ -112,7 +112,7 @@ describe('two homes, three, and a hub', () => {
     const port = new URL((await hub.ask<{ address: string }>(['status'])).address).port;
     await hub.stop('SIGKILL');
     ana.write('plans/away.md', 'written while the hub was away\n');
-    await until('ana says so', async () => (await ana.run(['status'])).stdout.startsWith('Not syncing'));
+    await until('ana says so', async () => (await ana.runAsking(['status'])).stdout.startsWith('Not syncing'));
     await hub.start(['up', '--hub', '--port', port]);
     await everywhere('plans/away.md', 'written while the hub was away\n', [ana, bea, cem]);
   });

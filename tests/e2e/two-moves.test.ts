@@ -34,7 +34,7 @@ describe('a home that somebody takes for lost', () => {
     await bea.stop();
     ana.write('rules/two.md', 'two\n');
     await ana.ask(['sync']);
-    const moved = await bea.run(['spaces', 'move', 'personal', second, '--lost']);
+    const moved = await bea.runAsking(['spaces', 'move', 'personal', second, '--lost']);
     expect([moved.code, moved.stderr]).toEqual([0, '']);
     expect(moved.stdout).toMatch(/The home before answered[^]*other machines follow by themselves/);
     expect(moved.stdout).not.toContain('satchel invite');
@@ -44,7 +44,7 @@ describe('a home that somebody takes for lost', () => {
   it('is followed, and not given up, where the space was moved on meanwhile', async () => {
     const [third, fourth] = [await add('third'), await add('fourth')];
     await ana.ask(['spaces', 'move', 'personal', third]);
-    const refused = await bea.run(['spaces', 'move', 'personal', fourth, '--lost']);
+    const refused = await bea.runAsking(['spaces', 'move', 'personal', fourth, '--lost']);
     expect([refused.code, refused.stdout]).toEqual([5, '']);
     expect(refused.stderr).toMatch(
       /was moved to folder:.*third meanwhile[^]*nothing was changed[^]*satchel spaces move personal \S*fourth\n/,
@@ -60,7 +60,7 @@ describe('a home that somebody takes for lost', () => {
     const [fifth, sixth] = [await add('fifth'), await add('sixth')];
     rmSync(place('third'), { recursive: true });
     for (const [machine, to] of [[ana, fifth] as const, [bea, sixth] as const]) {
-      expect((await machine.run(['spaces', 'move', 'personal', to, '--lost'])).code).toBe(0);
+      expect((await machine.runAsking(['spaces', 'move', 'personal', to, '--lost'])).code).toBe(0);
       machine.write(`rules/${machine.name}.md`, `${machine.name}\n`);
       await machine.ask(['sync']);
     }
@@ -81,6 +81,6 @@ describe('a home that somebody takes for lost', () => {
       [ana, bea].every((machine) => machine.read('rules/ana.md') === 'ana\n' && machine.read('rules/bea.md') === 'bea\n'),
     );
     expect(await homeOf(bea)).toBe(`folder:${fifth}`);
-    for (const machine of [ana, bea]) expect((await machine.run(['conflicts'])).stdout).toBe('No open conflicts.\n');
+    for (const machine of [ana, bea]) expect((await machine.runAsking(['conflicts'])).stdout).toBe('No open conflicts.\n');
   });
 });
