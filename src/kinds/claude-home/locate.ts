@@ -88,13 +88,17 @@ function linesAbout([root = '']: readonly string[], lines: readonly InventoryRow
 }
 
 function sortByRoot(lines: readonly InventoryRow[]): LinesByRoot {
-  const rootOf = ({ pattern }: InventoryRow): string | null => {
-    const [root = ''] = segmentsOf(pattern);
-    return root.includes('*') || root.includes('?') ? null : root;
-  };
-  const roots = new Set(lines.map(rootOf).filter((root) => root !== null));
-  const about = (wanted: string | null): InventoryRow[] => lines.filter((line) => [null, wanted].includes(rootOf(line)));
+  const rooted = lines.map((line) => ({ line, root: rootOf(line) }));
+  const roots = new Set(rooted.map(({ root }) => root).filter((root) => root !== null));
+  const about = (wanted: string | null): InventoryRow[] =>
+    rooted.filter(({ root }) => root === null || root === wanted).map(({ line }) => line);
   return { byRoot: new Map(Array.from(roots, (root) => [root, about(root)])), rest: about(null) };
+}
+
+/** The first part of a pattern; `null` where that may be any. */
+function rootOf({ pattern }: InventoryRow): string | null {
+  const [root = ''] = segmentsOf(pattern);
+  return root.includes('*') || root.includes('?') ? null : root;
 }
 
 function isOn(row: CarriedRow, choice: InventoryChoice): boolean {
