@@ -8,7 +8,7 @@ import { extent } from '../setup/extent.ts';
 import { freePort } from '../setup/free-port.ts';
 import { PATIENCE } from '../setup/patience.ts';
 import { connect, mem, runWorker, titles } from './claude-mem-two-machines.ts';
-import { databaseCells, feedCells, inSpace, ROWS, settle, sleep, spaceCells, Words } from './mem-words.ts';
+import { databaseCells, feedCells, inSpace, ROWS, settle, sleep, spaceCells, Words, type Seen } from './mem-words.ts';
 import { ask, Place } from './place.ts';
 
 /**
@@ -74,8 +74,8 @@ class Device {
   }
 
   write(words: Words): void {
-    const { made, column, word } = words.next(this.client.device, (of, cell) => this.#held.get(of)?.[cell] ?? null);
-    this.#say(made, { [column]: word });
+    const edit = words.next(this.client.device, (made, column) => this.#held.get(made)?.[column] ?? null);
+    if (edit !== null) this.#say(edit.made, { [edit.column]: edit.word });
   }
 
   async push(): Promise<void> {
@@ -164,12 +164,18 @@ ofSeeds('of a worker that syncs through its node, and a database that a source c
     await worker.pull();
     await worker.push();
     await vi.waitFor(() => expect(titles(databases.ana)).toHaveLength(ROWS.length), PATIENCE);
+    await words.learn(nodes.ana);
 
     const write = (machine: Machine): void => {
       const database = databases[machine];
-      const seen = (made: number, column: string): unknown =>
-        database.get(`select ${column} from observations where created_at_epoch = ?`, made);
-      const { made, column, word } = words.next(machine, seen);
+      const seen: Seen = (made, column) => database.get(`select ${column} from observations where created_at_epoch = ?`, made);
+      if (machine === 'ana' && random.chance(0.05)) {
+        database.run('delete from observations where created_at_epoch = ?', words.remove(seen));
+        return;
+      }
+      const edit = words.next(machine, seen);
+      if (edit === null) return;
+      const { made, column, word } = edit;
       database.run(`update observations set ${column} = ? where created_at_epoch = ?`, word, made);
       if (machine === 'ana') return;
       const next = String(BigInt(seen(made, 'sync_rev') as string) + 1n);
@@ -194,7 +200,7 @@ ofSeeds('of a worker that syncs through its node, and a database that a source c
       return [...there, ...(await Promise.all([...MACHINES.map((machine) => spaceCells(nodes[machine])), feedCells(watcher)]))];
     });
     await words.expectAll(nodes.ana);
-    expect(databases.bea.get('select count(*) from observations')).toBe(ROWS.length);
+    expect(databases.bea.get('select count(*) - count(distinct created_at_epoch) from observations')).toBe(0);
   } finally {
     for (const each of Object.values(databases)) each.close();
   }

@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest';
 import type { Content } from '../../src/core/content.ts';
+import type { Item } from '../../src/core/item.ts';
 import { decodeRow, type Row } from '../../src/kinds/rows/row-body.ts';
 import type { SatchelNode } from '../../src/node/node.ts';
 import type { createSeededRandom } from '../doubles/seeded-random.ts';
@@ -19,6 +20,9 @@ interface Edit {
   readonly word: string;
 }
 
+/** What somebody sees in a cell; `undefined` where the row is not there. */
+export type Seen = (made: number, column: string) => unknown;
+
 /** Cells of rows by when these were made, in the order of {@link COLUMNS}. */
 export type Cells = Readonly<Record<string, readonly unknown[]>>;
 
@@ -29,15 +33,18 @@ export type Cells = Readonly<Record<string, readonly unknown[]>>;
 export class Words {
   readonly #random: Pick<ReturnType<typeof createSeededRandom>, 'below'>;
   readonly #written = new Map<string, { readonly word: string; readonly over: unknown }[]>();
+  readonly #deleted = new Map<string, unknown[]>();
+  readonly #items = new Map<number, Item>();
   #count = 0;
 
   constructor(random: Pick<ReturnType<typeof createSeededRandom>, 'below'>) {
     this.#random = random;
   }
 
-  /** A word that was written nowhere, for a cell in which its writer sees what `seen` says. */
-  next(by: string, seen: (made: number, column: string) => unknown): Edit {
-    const made = ROWS[this.#random.below(ROWS.length)]!;
+  /** A word that was written nowhere, for a cell in which its writer sees what `seen` says; `null` where it sees no such row. */
+  next(by: string, seen: Seen): Edit | null {
+    const made = this.#anyOf(seen);
+    if (made === null) return null;
     const column = COLUMNS[this.#random.below(COLUMNS.length)]!;
     this.#count += 1;
     const word = `${by} ${this.#count}`;
@@ -46,24 +53,52 @@ export class Words {
     return { made, column, word };
   }
 
+  /** When a row was made that somebody deletes, with the words that stand in it; `null` where it is not there. */
+  remove(seen: Seen): number | null {
+    const made = this.#anyOf(seen);
+    if (made === null) return null;
+    for (const column of COLUMNS) {
+      const cell = `${made} ${column}`;
+      this.#deleted.set(cell, [...(this.#deleted.get(cell) ?? []), seen(made, column)]);
+    }
+    return made;
+  }
+
   /** Every word that nobody overwrote knowingly stands in its row, or beside it in a conflict. */
   async expectAll(node: SatchelNode): Promise<void> {
-    const space = await inSpace(node);
+    const space: Record<string, InSpace | undefined> = await inSpace(node);
     const lost: string[] = [];
     for (const made of ROWS) {
+      const there = space[made];
+      const states = [...(there === undefined ? [] : [there.row, ...there.beside]), ...(await this.#besideFirst(node, made))];
       for (const column of COLUMNS) {
-        const { row, beside } = space[made]!;
-        const kept = new Set([row, ...beside].map((each) => each.get(column)));
+        const kept = new Set(states.map((each) => each.get(column)));
         for (const word of this.#standing(made, column)) if (!kept.has(word)) lost.push(`${column} of ${made} lost ${word}`);
       }
     }
     expect(lost).toEqual([]);
   }
 
+  /** Takes in which item each row is, while all are there. */
+  async learn(node: SatchelNode): Promise<void> {
+    for (const [made, { item }] of Object.entries(await inSpace(node))) this.#items.set(Number(made), item);
+  }
+
+  /** What a conflict keeps of the item that a row was first: one that was deleted, and is there again by other words, is another one. */
+  async #besideFirst(node: SatchelNode, made: number): Promise<Row[]> {
+    const item = this.#items.get(made);
+    return item === undefined ? [] : besideOf(node, item);
+  }
+
+  #anyOf(seen: Seen): number | null {
+    const made = ROWS[this.#random.below(ROWS.length)]!;
+    return seen(made, 'title') === undefined ? null : made;
+  }
+
   /** Those of a cell that nobody has overwritten knowingly. */
   #standing(made: number, column: string): string[] {
     const written = this.#written.get(`${made} ${column}`) ?? [];
-    const over = new Set(written.map((each) => each.over));
+    const over = new Set([...written.map((each) => each.over), ...(this.#deleted.get(`${made} ${column}`) ?? [])]);
     return written.map(({ word }) => word).filter((word) => !over.has(word));
   }
 }
@@ -75,18 +110,29 @@ async function rowIn(node: SatchelNode, content: Content | null): Promise<Row | 
   return decoded?.ok === true ? decoded.value : null;
 }
 
-/** Observations of a space by when they were made, each with the states that a conflict keeps beside it. */
-export async function inSpace(node: SatchelNode): Promise<Record<string, { readonly row: Row; readonly beside: readonly Row[] }>> {
+async function besideOf(node: SatchelNode, item: Item): Promise<Row[]> {
+  const beside = await Promise.all((await replicaOf(node).siblings(item)).map((sibling) => rowIn(node, sibling.content)));
+  return beside.filter((each) => each !== null);
+}
+
+interface InSpace {
+  readonly item: Item;
+  readonly row: Row;
+  /** The states that a conflict keeps beside it. */
+  readonly beside: readonly Row[];
+}
+
+/** Observations of a space by when they were made. */
+export async function inSpace(node: SatchelNode): Promise<Record<string, InSpace>> {
   const replica = replicaOf(node);
   const states = await replica.exclusive(() => replica.list({ kind: 'claude-mem', prefix: 'claude-mem/observations/' }));
-  const found: Record<string, { row: Row; beside: Row[] }> = {};
+  const found: Record<string, InSpace> = {};
   for (const { item, content } of states) {
     const row = await rowIn(node, content);
     if (row === null) continue;
     const made = String(row.get('created_at_epoch'));
     expect(found[made], `${made} is there twice`).toBeUndefined();
-    const beside = await Promise.all((await replica.siblings(item)).map((sibling) => rowIn(node, sibling.content)));
-    found[made] = { row, beside: beside.filter((each) => each !== null) };
+    found[made] = { item, row, beside: await besideOf(node, item) };
   }
   return found;
 }
