@@ -67,6 +67,17 @@ const repair = async () => (await ask(node, 'claude-mem-repair', { check: 'open-
 const titlesInSpace = async (): Promise<number> =>
   (await [...node.spaces.values()][0]!.replica.list({ prefix: 'claude-mem/observations/' })).length;
 const sourceOf = async () => (await ask(node, 'status', {})).spaces[0]?.sources.find(({ id }) => id === 'claude-mem');
+/** What is asked, once it is. An answer is for one state: what was looked at while it still changed is asked again. */
+async function rejectPending(): Promise<void> {
+  let answers = 0;
+  const answer = async (): Promise<boolean> => {
+    const ids = (await ask(node, 'pending', {})).pending.map(({ id }) => id);
+    if (ids.length > 0) await ask(node, 'answer-pending', { answer: 'reject', ids });
+    answers += ids.length;
+    return ids.length === 0 && answers > 0;
+  };
+  await expect.poll(answer).toBe(true);
+}
 function titlesInFile(): string[] {
   const made = new MemDatabase(file, '13.25.3');
   try {
@@ -130,8 +141,9 @@ it.each(['moved', 'unlinked', 'replaced'] as const)(
     const [would] = (await ask(node, 'claude-mem-repair', {})).repairs;
     expect(would).toMatchObject({ id: 'open-file', state: 'would' });
     expect(await repair()).toMatchObject([{ state: 'done' }]);
-    expect(await titlesInSpace()).toBe(fate === 'moved' ? 2 : 3);
+    // What has its name again is carried by itself.
     if (fate === 'moved') await first.save('four');
+    else expect(await titlesInSpace()).toBe(3);
     await first.kill();
     if (fate === 'unlinked') {
       const made = new MemDatabase(file, '13.25.3');
@@ -140,11 +152,9 @@ it.each(['moved', 'unlinked', 'replaced'] as const)(
     }
     const second = await worker();
     await second.save('five');
-    const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
     if (fate !== 'moved') {
       // What is there is an older state, or none.
-      await expect.poll(async () => (await pending()).length).toBe(1);
-      await ask(node, 'answer-pending', { answer: 'reject', ids: (await pending()).map(({ id }) => id) });
+      await rejectPending();
     }
     await expect.poll(async () => (await sourceOf())?.state).toBe('ok');
     await expect.poll(titlesInSpace).toBe(fate === 'moved' ? 5 : 4);
@@ -180,9 +190,7 @@ it.each(['emptied', 'written over'] as const)(
     }
     const second = await worker();
     await second.save('five');
-    const pending = async (): Promise<readonly { readonly id: string }[]> => (await ask(node, 'pending', {})).pending;
-    await expect.poll(async () => (await pending()).length).toBe(1);
-    await ask(node, 'answer-pending', { answer: 'reject', ids: (await pending()).map(({ id }) => id) });
+    await rejectPending();
     // Rows that only the other log had came in by its repair.
     const theirs = fate === 'emptied' ? 0 : 40;
     await expect.poll(() => titlesInFile().filter((title) => !title.startsWith('theirs'))).toEqual(['five', 'one', 'two']);
