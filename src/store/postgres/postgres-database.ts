@@ -218,20 +218,21 @@ async function prepare(db: Kysely<StoreSchema>, options: PostgresOptions): Promi
 /** Whether the schema is there. */
 async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOptions): Promise<boolean> {
   const where = describePostgres(options);
+  // All of the schema in one look: current_schema() may not know yet what somebody made who began at once, and the catalog says.
   const { rows } = await tx.executeQuery<{
     version: number;
     encoding: string;
-    schema: string | null;
     owner: string | null;
+    uses: boolean | null;
     creates: boolean;
-    fills: boolean;
+    fills: boolean | null;
     reads_only: boolean;
   }>(
     CompiledQuery.raw(
       `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding,
-        current_schema() as schema, (select pg_get_userbyid(nspowner) from pg_namespace where nspname = $1) as owner, has_database_privilege(current_database(), 'create') as creates,
-        coalesce(has_schema_privilege(current_schema(), 'create'), true) as fills,
-        current_setting('transaction_read_only') = 'on' as reads_only`,
+        pg_get_userbyid(there.nspowner) as owner, has_schema_privilege(there.oid, 'usage') as uses, has_schema_privilege(there.oid, 'create') as fills,
+        has_database_privilege(current_database(), 'create') as creates, current_setting('transaction_read_only') = 'on' as reads_only
+      from (select) as one left join pg_namespace as there on there.nspname = $1`,
       [options.schema],
     ),
   );
@@ -243,7 +244,7 @@ async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOption
     throw new StoreUnusable('refused', `${where} keeps texts as ${server.encoding}: make a database with encoding 'UTF8'`);
   if (server.reads_only) throw new StoreUnusable('refused', `${where} ${READS_ONLY}`);
   // Who may not use it is not told that it is there.
-  if (server.schema === null && server.owner !== null) {
+  if (server.owner !== null && server.uses === false) {
     const [schema, user] = [quoted(options.schema), quoted(options.user)];
     throw new StoreUnusable(
       'refused',
@@ -252,16 +253,16 @@ async function checkServer(tx: Transaction<StoreSchema>, options: PostgresOption
       `Where a dump was restored, restore it as ${user}; else let "${server.owner}" run: grant usage, create on schema ${schema} to ${user}; grant all on all tables in schema ${schema} to ${user}`,
     );
   }
-  if (server.schema === null && !server.creates) {
+  if (server.owner === null && !server.creates) {
     const statement = `create schema ${quoted(options.schema)} authorization ${quoted(options.user)}`;
     throw new StoreUnusable('refused', `${where}: "${options.user}" may make no schema there. Let the database’s owner run: ${statement}`);
   }
-  if (!server.fills) {
+  if (server.fills === false) {
     const statement = `grant create on schema ${quoted(options.schema)} to ${quoted(options.user)}`;
     throw new StoreUnusable(
       'refused',
       `${where}: "${options.user}" may make no tables there. Let the owner of that schema run: ${statement}`,
     );
   }
-  return server.schema !== null;
+  return server.owner !== null;
 }
