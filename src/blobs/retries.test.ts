@@ -131,4 +131,15 @@ describe('createRetries', () => {
     await Promise.all(Array.from({ length: 20 }, () => retries.run(0, work)));
     expect(most).toBe(3);
   });
+
+  it('is no leak for many attempts at a time', async () => {
+    const warnings: string[] = [];
+    const hear = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', hear);
+    const { retries } = setUp();
+    await Promise.all(Array.from({ length: 30 }, () => retries.run(0, () => new Promise((resolve) => setImmediate(resolve)))));
+    await new Promise((resolve) => setImmediate(resolve)); // said in a turn of its own
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
+  });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Random } from '../core/ports/random.ts';
 import { RemoteError } from '../core/ports/remote.ts';
@@ -57,6 +58,7 @@ export function createRetries({ clock, random, judge, options }: RetryDeps): Ret
   const { attempts, firstPause, longestPause, patience, attemptTime, leastSpeed, parallel } = { ...RETRIES, ...options };
 
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for each attempt, and each pause
   const waiting: (() => void)[] = [];
   let running = 0;
 
