@@ -1,4 +1,4 @@
-import { chmod, realpath, rmdir, stat } from 'node:fs/promises';
+import { chmod, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { sha256Hex } from '../core/crypto/hash.ts';
@@ -7,6 +7,7 @@ import { readPrivate, removePrivate, writePrivate } from './home.ts';
 import { readForeign } from './read-foreign.ts';
 import { makeFolders } from './make-folders.ts';
 import { takeBack } from './take-back.ts';
+import { throughLinks } from './through-links.ts';
 
 /** Some settings in a file of another program: how they are read, and written so that all else stays. `text` is null for no file. */
 export interface SettingsForm<Values, Details> {
@@ -163,13 +164,3 @@ async function removeEmpty(folder: string): Promise<void> {
 
 /** Behind the name of a note, where the settings from before are kept that could not all be put back. */
 export const UNDONE = '.undone';
-
-/** Where a link points to, so that the link stays. */
-async function throughLinks(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return file;
-    throw error;
-  }
-}

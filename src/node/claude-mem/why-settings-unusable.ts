@@ -1,5 +1,6 @@
-import { access, constants, realpath } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
+import { throughLinks } from '../through-links.ts';
 import { ownDevice } from './adopt-at-connect.ts';
 
 /** Nothing can be told of claude-mem's settings, or nothing written into them. */
@@ -30,14 +31,5 @@ async function mayWrite(folder: string): Promise<boolean> {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT';
-  }
-}
-
-async function throughLinks(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return file;
-    throw error;
   }
 }
